@@ -1,0 +1,1 @@
+"""aoeha: a failover pair for AoE storage."""

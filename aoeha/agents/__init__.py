@@ -1,0 +1,1 @@
+"""Resource and fence agents: interface, finding, running."""

@@ -1,0 +1,88 @@
+"""What a resource agent and a fence agent are. One class a file in resources/ and fencing/; see those for examples."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+
+from aoeha.core.types import PlugState, ResourceStatus
+from aoeha.io.host import Host
+
+__all__ = ["AgentError", "FenceAgent", "Observation", "Parameters", "ResourceAgent"]
+
+
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every agent's typed parameters. Unknown keys are refused; subclasses check values in __post_init__."""
+
+
+class AgentError(Exception):
+    """An operation failed. The message is one sentence that an operator can act on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a monitor saw, and why it is not plainly running or stopped."""
+
+    status: ResourceStatus
+    reason: str = ""
+
+
+P = TypeVar("P", bound=Parameters)
+
+
+class ResourceAgent(ABC, Generic[P]):
+    """Starts, stops and observes one resource on this node.
+
+    Every method is idempotent, raises AgentError with a sentence when it cannot do its work, and may be cancelled at
+    any await: the daemon cancels at the deadline, and `host.run` then kills what it started. Nothing may block the
+    loop: whatever can hang goes through `host.run`.
+    """
+
+    parameters_type: ClassVar[type[Parameters]]
+    summary: ClassVar[str]
+
+    def __init__(self, name: str, parameters: P, host: Host) -> None:
+        self.name = name
+        self.parameters = parameters
+        self.host = host
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Return when the resource works."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Return when nothing of the resource is left."""
+
+    @abstractmethod
+    async def monitor(self) -> Observation:
+        """Say what runs, by looking and without remembering."""
+
+    @abstractmethod
+    async def validate(self) -> None:
+        """Raise AgentError when this node could not start the resource, touching nothing."""
+
+
+class FenceAgent(ABC, Generic[P]):
+    """Switches plugs. A reply is a fact about the plug, never about what the caller hoped for."""
+
+    parameters_type: ClassVar[type[Parameters]]
+    summary: ClassVar[str]
+
+    def __init__(self, name: str, parameters: P, host: Host) -> None:
+        self.name = name
+        self.parameters = parameters
+        self.host = host
+
+    @abstractmethod
+    async def power_off(self, plug: str) -> None:
+        """Return when the device took the order. Proof is what `status` reads afterwards."""
+
+    @abstractmethod
+    async def power_on(self, plug: str) -> None:
+        """Return when the device took the order."""
+
+    @abstractmethod
+    async def status(self, plug: str) -> PlugState:
+        """Read the plug. UNKNOWN for everything but a clear on or off."""

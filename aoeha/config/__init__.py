@@ -1,0 +1,1 @@
+"""aoeha.toml: schema, loading, lint."""

@@ -1,0 +1,66 @@
+"""What can happen to a node. Every event carries the time at which the daemon took it in."""
+
+from dataclasses import dataclass, field
+
+from aoeha.core.types import Beat, PlugState, ResourceStatus, TaskResult
+
+__all__ = ["BeatHeard", "CommandGiven", "Event", "LinkReported", "PersistDone", "TaskDone", "Tick"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed. Comes whenever `next_wake` asked for it, at the latest once a keepalive."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeatHeard:
+    """An authentic beat of the peer that is no replay. `now_ms` is when it was read, not when it was handled."""
+
+    now_ms: int
+    link: str
+    beat: Beat
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReported:
+    """A link's own word about its medium: a fault as a sentence, or empty when it works again. Decides nothing."""
+
+    now_ms: int
+    link: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDone:
+    """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks; `detail` is a sentence."""
+
+    now_ms: int
+    task_id: int
+    result: TaskResult
+    status: ResourceStatus | None = None
+    plug: PlugState | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersistDone:
+    """The last Persist ended. `fault` is empty, or why it is not on disk."""
+
+    now_ms: int
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandGiven:
+    """An operator's request. `user` is the login name that the kernel vouched for."""
+
+    now_ms: int
+    command_id: int
+    verb: str
+    user: str
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+Event = Tick | BeatHeard | LinkReported | TaskDone | PersistDone | CommandGiven

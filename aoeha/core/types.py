@@ -1,0 +1,248 @@
+"""The vocabulary of the core: what both gateways talk and think about.
+
+Times are integers of milliseconds on CLOCK_BOOTTIME, which goes on while a machine sleeps. Durations end in
+`_ms`. Names of nodes, links, groups, resources and devices are those of aoeha.toml.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, IntFlag
+
+
+class ResourceStatus(Enum):
+    """What an agent's monitor saw."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+
+
+class PlugState(Enum):
+    """What a fence device says of a node's power."""
+
+    ON = "on"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+class TaskResult(Enum):
+    """How a task ended. `LOST`: it ran under an earlier daemon and nobody knows how it ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+class TaskKind(Enum):
+    """What a task does. The first five address a resource, the last three a fence device."""
+
+    PROBE = "probe"
+    START = "start"
+    STOP = "stop"
+    MONITOR = "monitor"
+    VALIDATE = "validate"
+    POWER_OFF = "power_off"
+    POWER_STATUS = "power_status"
+    POWER_ON = "power_on"
+
+
+class GroupPhase(Enum):
+    """What a group does on one node, derived from its resources."""
+
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    BLOCKED = "blocked"
+
+
+class BeatFlag(IntFlag):
+    """Facts about the sender as a whole."""
+
+    RESTARTING = 1
+    PROBED = 2
+    STANDBY = 4
+    LEAVING = 8
+
+
+class ProofKind(Enum):
+    """Why the peer cannot write (DESIGN.md R2). The value is the word that people read."""
+
+    HANDED_OVER = "handed over"
+    REBOOTED = "rebooted"
+    POWERED_OFF = "powered off"
+    OPERATOR = "operator's word"
+    STORAGE_FENCED = "storage-fenced"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A reason to own a group. Good for one epoch of one group, about one boot of the peer, and for nothing else."""
+
+    kind: ProofKind
+    group: str
+    epoch: int
+    peer_boot_id: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A promise: the peer, at exactly this boot, incarnation and claim, may own the group at this epoch."""
+
+    epoch: int
+    boot_id: str
+    incarnation: int
+    claim: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupBeat:
+    """One group as its sender sees it.
+
+    `epoch` is the highest ownership that the sender knows to have begun; `floor` the highest epoch that it has
+    granted or withdrawn: it will only ever claim above it. `claim` is a claim number, 0 for none.
+    """
+
+    name: str
+    phase: GroupPhase
+    holding: bool
+    yielding: bool
+    willing: bool
+    epoch: int
+    floor: int
+    claim: int = 0
+    claim_epoch: int = 0
+    grant: Grant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One heartbeat: the sender's whole public state.
+
+    `boot_id` is 32 hex digits. `incarnation` grows with each daemon start within a boot, `sequence` with each beat
+    within an incarnation, across all links. `echo_sequence` is the newest sequence of the receiver's present
+    incarnation that the sender had accepted, 0 for none. `link_ages_ms` tells per link, in the order of the
+    configuration, how long ago the sender heard the receiver there (`NEVER_MS` for never).
+    """
+
+    sender: str
+    boot_id: str
+    incarnation: int
+    sequence: int
+    echo_sequence: int
+    config_tag: int
+    flags: BeatFlag
+    link_ages_ms: tuple[int, ...]
+    groups: tuple[GroupBeat, ...]
+    back_within_ms: int = 0
+
+
+NEVER_MS = 0xFFFF * 10
+"""The age of a link on which nothing was ever heard, and the greatest that a beat can carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Long work. Ends in exactly one TaskDone; killed `deadline_ms` after its start.
+
+    `subject` is a resource's or a fence device's name; `group` is empty for devices; `node` is the node whose plug
+    is meant, empty for resources. `reason` is a sentence for people.
+    """
+
+    id: int
+    kind: TaskKind
+    group: str
+    subject: str
+    node: str
+    deadline_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceConfig:
+    """One resource of a group: the deadlines of its agent and how often it is looked at."""
+
+    name: str
+    start_ms: int = 20_000
+    stop_ms: int = 20_000
+    monitor_ms: int = 10_000
+    monitor_every_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class GroupConfig:
+    """Resources that live together, in start order. `failback_ms` 0: never by itself."""
+
+    name: str
+    preferred: str
+    resources: tuple[ResourceConfig, ...]
+    restart_max: int = 2
+    restart_window_ms: int = 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class FenceConfig:
+    """One fence device. All devices of a level must confirm; levels are tried in rising order."""
+
+    name: str
+    level: int = 1
+    timeout_ms: int = 10_000
+    settle_ms: int = 0
+    monitor_every_ms: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class PairConfig:
+    """All that the core must know of aoeha.toml, seen from `node`."""
+
+    cluster: str
+    node: str
+    peer: str
+    links: tuple[str, ...]
+    groups: tuple[GroupConfig, ...]
+    fences: tuple[FenceConfig, ...]
+    keepalive_ms: int = 200
+    warntime_ms: int = 600
+    deadtime_ms: int = 2_000
+    initdead_ms: int = 10_000
+    confirm_valid_ms: int = 600_000
+    power_on_after_fence: bool = True
+    restart_window_ms: int = 600_000
+    config_tag: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this daemon is: this kernel's boot and this start of the daemon within it."""
+
+    boot_id: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMemory:
+    """What one group must remember across a daemon restart, and what of it may make a node refuse after a reboot."""
+
+    name: str
+    epoch: int
+    floor: int
+    holding: bool
+    proof: Proof | None
+    grant: Grant | None
+    claims: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What `Persist` writes. Believed in full on the same boot (it lies in /run); after a reboot only epochs count."""
+
+    boot_id: str
+    incarnation: int
+    peer_boot_id: str
+    standby: bool
+    groups: tuple[GroupMemory, ...]
+    own_reboots_ms: tuple[int, ...] = ()

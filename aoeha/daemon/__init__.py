@@ -1,0 +1,1 @@
+"""One inbox, one state, one loop."""

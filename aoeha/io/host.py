@@ -1,0 +1,42 @@
+"""The machine as agents see it: programs that are run with a deadline and killed, and where things lie."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["Completed", "Host", "Place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ended. Output is text, undecodable bytes replaced, cut at 64 KiB."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where this pair keeps things on this node."""
+
+    cluster: str
+    node: str
+    run_directory: Path = field(default=Path("/run/aoeha"))
+    state_directory: Path = field(default=Path("/var/lib/aoeha"))
+    configuration_directory: Path = field(default=Path("/etc/aoeha"))
+
+
+class Host(Protocol):
+    """Given to every agent. The real one is aoeha.io.processes.ProcessHost."""
+
+    place: Place
+
+    async def run(self, *argv: str, deadline_ms: int, stdin: str = "") -> Completed:
+        """Run a program without a shell, in an environment built from scratch, and return what it said.
+
+        Past the deadline, or when the caller is cancelled, its whole process group is killed and TimeoutError or
+        CancelledError is raised, even if the program hangs in the kernel and cannot die yet.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The virtual lab: real kernels as gateways, shelves and client."""

@@ -1,0 +1,1 @@
+"""Beats as bytes. Pure."""
