@@ -1,0 +1,23 @@
+"""The machine's clock and the name of its boot: the only places where the daemon learns either."""
+
+import time
+from pathlib import Path
+
+__all__ = ["boot_id", "now_ms", "wall_ms"]
+
+BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+
+
+def now_ms() -> int:
+    """Return milliseconds of CLOCK_BOOTTIME, which goes on while the machine sleeps (clock_gettime(2))."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def wall_ms() -> int:
+    """Return milliseconds since 1970, for people; nothing is decided by it."""
+    return time.time_ns() // 1_000_000
+
+
+def boot_id() -> str:
+    """Return the running kernel's boot id as 32 hex digits. Raises OSError when /proc is missing."""
+    return BOOT_ID_FILE.read_text(encoding="ascii").strip().replace("-", "").lower()
