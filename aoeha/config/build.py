@@ -1,0 +1,182 @@
+"""Raw TOML into typed tables, collecting every complaint: msgspec alone stops at the first."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+from msgspec.structs import FieldInfo
+
+from aoeha.config.duration import DURATION_EXAMPLES, parse_duration
+from aoeha.config.findings import Complaint, KeyPath
+
+__all__ = ["Broken", "Builder", "closest", "shown"]
+
+_SECRET_WORDS = ("pass", "secret", "token", "community")
+
+
+class Broken:
+    """Stands for a value that could not be built."""
+
+
+class Builder:
+    """Builds tables of msgspec.Struct types; what is wrong gathers in `complaints`."""
+
+    def __init__(self) -> None:
+        self.complaints: list[Complaint] = []
+
+    def table(self, kind: type[msgspec.Struct], raw: object, path: KeyPath) -> msgspec.Struct | Broken:
+        """Return the table, or Broken after complaining about everything in it."""
+        values = self.fields(kind, raw, path)
+        if isinstance(values, Broken) or any(isinstance(value, Broken) for value in values.values()):
+            return Broken()
+        try:
+            return kind(**values)
+        except ValueError as error:
+            self.complain(path, str(error))
+            return Broken()
+
+    def fields(self, kind: type[msgspec.Struct], raw: object, path: KeyPath) -> dict[str, Any] | Broken:
+        """Return the values that the file gives, by attribute name, with Broken for each bad or missing one."""
+        if not isinstance(raw, Mapping):
+            self.complain(path, f"expected a table, got {shown(raw)}")
+            return Broken()
+        known = {info.encode_name: info for info in msgspec.structs.fields(kind)}
+        tag_field = kind.__struct_config__.tag_field
+        guessed = self._unknown_keys([key for key in raw if key not in known and key != tag_field], known, path)
+        values: dict[str, Any] = {}
+        for key, info in known.items():
+            if key in raw:
+                values[info.name] = self._value(info.type, raw[key], (*path, key))
+            elif info.required:
+                values[info.name] = Broken()
+                if key not in guessed:
+                    self.complain(path, self._missing(key, info))
+        return values
+
+    def complain(self, path: KeyPath, sentence: str) -> None:
+        """Note that something is wrong there."""
+        self.complaints.append(Complaint(path, sentence))
+
+    def _unknown_keys(self, unknown: list[str], known: Mapping[str, FieldInfo], path: KeyPath) -> set[str]:
+        guessed = set()
+        for key in unknown:
+            guess = closest(key, known)
+            if guess:
+                guessed.add(guess)
+                self.complain((*path, key), f"expected a known key, got {key!r}; did you mean {guess!r}?")
+            else:
+                self.complain(
+                    (*path, key), f"expected a known key, got {key!r}; known here: {', '.join(sorted(known))}"
+                )
+        return guessed
+
+    @staticmethod
+    def _missing(key: str, info: FieldInfo) -> str:
+        if _element_types(info.type):
+            return f"expected at least one [[{key}]] table, got none; add one (etc/aoeha.toml shows how)"
+        return f"expected the key {key!r} ({_expected(info.type)}), got none; add it to this table"
+
+    def _value(self, kind: Any, raw: object, path: KeyPath) -> Any:
+        if elements := _element_types(kind):
+            return self._array(elements, raw, path)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return self.table(kind, raw, path)
+        if _is_duration(kind):
+            return self._duration(raw, path)
+        try:
+            return msgspec.convert(raw, kind)
+        except msgspec.ValidationError as error:
+            got = "a value that is not shown" if _is_secret(path) else shown(raw)
+            inner = "" if get_origin(kind) is Annotated else f" ({error})"
+            self.complain(path, f"expected {_expected(kind)}, got {got}{inner}")
+            return Broken()
+
+    def _duration(self, raw: object, path: KeyPath) -> int | Broken:
+        if isinstance(raw, str):
+            try:
+                return parse_duration(raw)
+            except ValueError as error:
+                self.complain(path, str(error).replace(repr(raw), shown(raw)))
+                return Broken()
+        mend = f'; write "{raw}ms" or "{raw}s"' if isinstance(raw, int) and not isinstance(raw, bool) else ""
+        self.complain(path, f"expected a duration like {DURATION_EXAMPLES}, got {shown(raw)}{mend}")
+        return Broken()
+
+    def _array(self, kinds: tuple[type[msgspec.Struct], ...], raw: object, path: KeyPath) -> tuple[Any, ...] | Broken:
+        if not isinstance(raw, list):
+            self.complain(path, f"expected tables headed [[{path[-1]}]], got {shown(raw)}; use two brackets")
+            return Broken()
+        built = [self._element(kinds, element, (*path, number)) for number, element in enumerate(raw)]
+        return Broken() if any(isinstance(element, Broken) for element in built) else tuple(built)
+
+    def _element(self, kinds: tuple[type[msgspec.Struct], ...], raw: object, path: KeyPath) -> Any:
+        if len(kinds) == 1:
+            return self.table(kinds[0], raw, path)
+        if not isinstance(raw, Mapping):
+            self.complain(path, f"expected a table, got {shown(raw)}")
+            return Broken()
+        by_tag = {str(kind.__struct_config__.tag): kind for kind in kinds}
+        tag_field = str(kinds[0].__struct_config__.tag_field)
+        choices = " or ".join(f'"{tag}"' for tag in by_tag)
+        if tag_field not in raw:
+            self.complain(path, f"expected the key {tag_field!r} ({choices}), got none; add it to this table")
+            return Broken()
+        tag = raw[tag_field]
+        if tag not in by_tag:
+            guess = closest(str(tag), by_tag)
+            mend = f'; did you mean "{guess}"?' if guess else ""
+            self.complain((*path, tag_field), f"expected {choices}, got {shown(tag)}{mend}")
+            return Broken()
+        return self.table(by_tag[tag], raw, path)
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that was probably meant, or an empty string."""
+    matches = difflib.get_close_matches(word.replace("-", "_"), list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else ""
+
+
+def shown(raw: object) -> str:
+    """Write a value as the file would, cut to what fits a line."""
+    match raw:
+        case bool():
+            return "true" if raw else "false"
+        case str():
+            text = json.dumps(raw, ensure_ascii=False)
+            return text if len(text) <= 60 else f'{text[:56]}..."'
+        case Mapping():
+            return "a table"
+        case list():
+            return "a list"
+    return str(raw)
+
+
+def _expected(kind: Any) -> str:
+    """Say what a type takes: its description, or the plain type's everyday name."""
+    if get_origin(kind) is Annotated:
+        for note in get_args(kind)[1:]:
+            if isinstance(note, msgspec.Meta) and note.description:
+                return note.description
+        return _expected(get_args(kind)[0])
+    plain: dict[Any, str] = {str: "a string", int: "a whole number", bool: "true or false", float: "a number"}
+    return plain.get(kind, "a list" if get_origin(kind) in (tuple, list) else "another kind of value")
+
+
+def _is_duration(kind: Any) -> bool:
+    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return any(isinstance(note, msgspec.Meta) and (note.extra or {}).get("duration") for note in notes)
+
+
+def _element_types(kind: Any) -> tuple[type[msgspec.Struct], ...]:
+    """Return the table types of an array of tables, nothing for any other type."""
+    if get_origin(kind) is not tuple:
+        return ()
+    element = get_args(kind)[0]
+    kinds = get_args(element) or (element,)
+    return tuple(k for k in kinds if isinstance(k, type) and issubclass(k, msgspec.Struct))
+
+
+def _is_secret(path: KeyPath) -> bool:
+    return any(word in str(path[-1]).lower() for word in _SECRET_WORDS)

@@ -1,0 +1,266 @@
+"""Rules between keys: what each key alone cannot know. Every rule says what would go wrong."""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator
+
+from aoeha.config.duration import render_duration
+from aoeha.config.findings import Complaint, KeyPath
+from aoeha.config.schema import Configuration, PerNode, SerialLink, UdpLink
+
+__all__ = ["lint"]
+
+LONGEST_SILENCE_MS = 600_000
+"""Beats carry ages up to about 655 s (aoeha.core.types.NEVER_MS): a longer deadtime could never be seen to pass."""
+
+LARGEST_SERIAL_BEAT_BITS = 250 * 10
+"""250 bytes (DESIGN.md §5), ten bits each with start and stop bit."""
+
+
+def lint(configuration: Configuration, broken: frozenset[str], restart_gap_ms: int | None) -> list[Complaint]:
+    """Return all complaints of all rules whose sections could be read; `broken` names those that could not."""
+    complaints: list[Complaint] = []
+    for sections, rule in _RULES:
+        if not broken.intersection(sections):
+            complaints.extend(rule(configuration))
+    if "timing" not in broken and restart_gap_ms is not None:
+        complaints.extend(_restart_gap(configuration, restart_gap_ms))
+    return complaints
+
+
+def _two_nodes(configuration: Configuration) -> Iterator[Complaint]:
+    count = len(configuration.nodes)
+    if count != 2:
+        yield Complaint(("node",), f"expected two [[node]] tables, got {count}; a pair is exactly two gateways")
+
+
+def _unique_names(configuration: Configuration) -> Iterator[Complaint]:
+    yield from _repeated("node", (node.name for node in configuration.nodes))
+    yield from _repeated("link", (link.name for link in configuration.links))
+    yield from _repeated("fence", (fence.name for fence in configuration.fences))
+    yield from _repeated("group", (group.name for group in configuration.groups))
+    for number, group in enumerate(configuration.groups):
+        yield from _repeated("resource", (resource.name for resource in group.resources), ("group", number))
+
+
+def _repeated(table: str, names: Iterable[str], above: KeyPath = ()) -> Iterator[Complaint]:
+    seen: dict[str, int] = {}
+    for number, name in enumerate(names):
+        if name in seen:
+            yield Complaint(
+                (*above, table, number, "name"),
+                f'expected a name of its own, got "{name}" like {table} number {seen[name] + 1}; rename one',
+            )
+        seen.setdefault(name, number)
+
+
+def _timing_order(configuration: Configuration) -> Iterator[Complaint]:
+    timing = configuration.timing
+    keepalive, warntime, deadtime = timing.keepalive_ms, timing.warntime_ms, timing.deadtime_ms
+    if keepalive < 20:
+        yield Complaint(("timing", "keepalive"), f'expected at least "20ms", got "{render_duration(keepalive)}"')
+    if warntime < 2 * keepalive:
+        yield Complaint(
+            ("timing", "warntime"),
+            f'expected at least twice keepalive ("{render_duration(2 * keepalive)}"), got '
+            f'"{render_duration(warntime)}"; one lost beat would already warn',
+        )
+    if deadtime <= warntime:
+        yield Complaint(
+            ("timing", "deadtime"),
+            f'expected more than warntime ("{render_duration(warntime)}"), got "{render_duration(deadtime)}"; '
+            "a link must be late before the peer is silent",
+        )
+    if timing.initdead_ms < deadtime:
+        yield Complaint(
+            ("timing", "initdead"),
+            f'expected at least deadtime ("{render_duration(deadtime)}"), got '
+            f'"{render_duration(timing.initdead_ms)}"; a booting peer needs more time than a running one',
+        )
+    for key, value in (("deadtime", deadtime), ("initdead", timing.initdead_ms)):
+        if value > LONGEST_SILENCE_MS:
+            yield Complaint(
+                ("timing", key),
+                f'expected at most "{render_duration(LONGEST_SILENCE_MS)}", got "{render_duration(value)}"',
+            )
+
+
+def _restart_gap(configuration: Configuration, restart_gap_ms: int) -> Iterator[Complaint]:
+    deadtime = configuration.timing.deadtime_ms
+    if deadtime < 3 * restart_gap_ms:
+        yield Complaint(
+            ("timing", "deadtime"),
+            f"expected at least three times the {restart_gap_ms} ms that a daemon restart takes on this machine, got "
+            f'"{render_duration(deadtime)}"; a crash of the daemon alone could look like a dead gateway',
+            warning=True,
+        )
+
+
+def _positive_durations(configuration: Configuration) -> Iterator[Complaint]:
+    for number, fence in enumerate(configuration.fences):
+        for key, value in (("timeout", fence.timeout_ms), ("monitor_interval", fence.monitor_interval_ms)):
+            yield from _at_least_a_moment(("fence", number, key), value)
+    for number, group in enumerate(configuration.groups):
+        for inner, resource in enumerate(group.resources):
+            path = ("group", number, "resource", inner)
+            yield from _at_least_a_moment((*path, "start_timeout"), resource.start_timeout_ms)
+            yield from _at_least_a_moment((*path, "stop_timeout"), resource.stop_timeout_ms)
+            yield from _at_least_a_moment((*path, "monitor_timeout"), resource.monitor_timeout_ms)
+            yield from _at_least_a_moment((*path, "monitor_interval"), resource.monitor_interval_ms)
+
+
+def _at_least_a_moment(path: KeyPath, value: int) -> Iterator[Complaint]:
+    if value < 100:
+        yield Complaint(path, f'expected at least "100ms", got "{render_duration(value)}"; no agent is that fast')
+
+
+def _some_links(configuration: Configuration) -> Iterator[Complaint]:
+    if not configuration.links:
+        yield Complaint(
+            ("link",), "expected at least one [[link]] table, got none; the gateways could not hear each other"
+        )
+    elif len({_medium(link) for link in configuration.links}) == 1:
+        yield Complaint(
+            ("link",),
+            "only one medium: when it fails, the gateways hear nothing of each other; add a serial line or a network",
+            warning=True,
+        )
+
+
+def _medium(link: SerialLink | UdpLink) -> str:
+    return str(link.device if isinstance(link, SerialLink) else link.interface)
+
+
+def _link_nodes(configuration: Configuration) -> Iterator[Complaint]:
+    names = [node.name for node in configuration.nodes]
+    for number, link in enumerate(configuration.links):
+        values: dict[str, PerNode]
+        if isinstance(link, SerialLink):
+            values = {"device": link.device}
+        else:
+            values = {"interface": link.interface, "address": link.address}
+        for key, value in values.items():
+            if isinstance(value, dict):
+                yield from _one_each(("link", number, key), value, names)
+
+
+def _one_each(path: KeyPath, values: Iterable[str], names: list[str]) -> Iterator[Complaint]:
+    for name in names:
+        if name not in values:
+            yield Complaint(path, f'expected a value for each node, got none for "{name}"; add {name} = "..."')
+    for name in values:
+        if name not in names:
+            yield Complaint(
+                (*path, name), f'expected a node ({", ".join(names)}), got "{name}"; it must match a [[node]] name'
+            )
+
+
+def _link_addresses(configuration: Configuration) -> Iterator[Complaint]:
+    used: dict[tuple[str, int], str] = {}
+    for number, link in enumerate(configuration.links):
+        if not isinstance(link, UdpLink):
+            continue
+        families = set()
+        for node, text in link.address.items():
+            path: KeyPath = ("link", number, "address", node)
+            try:
+                address = ipaddress.ip_address(text)
+            except ValueError:
+                yield Complaint(path, f'expected an IP address without a mask like "192.0.2.11", got "{text}"')
+                continue
+            families.add(address.version)
+            place = (str(address), link.port)
+            if place in used:
+                yield Complaint(path, f'expected an address and port of its own, got "{text}" like {used[place]}')
+            used.setdefault(place, f"{node} on link {link.name}")
+        if len(families) > 1:
+            yield Complaint(("link", number, "address"), "expected one kind of address on a link, got IPv4 and IPv6")
+
+
+def _serial_links(configuration: Configuration) -> Iterator[Complaint]:
+    used: dict[str, str] = {}
+    for number, link in enumerate(configuration.links):
+        if not isinstance(link, SerialLink):
+            continue
+        beat_ms = LARGEST_SERIAL_BEAT_BITS * 1_000 // link.baud
+        if beat_ms > configuration.timing.keepalive_ms:
+            yield Complaint(
+                ("link", number, "baud"),
+                f"expected a speed that carries a beat (250 bytes) within keepalive, got {link.baud}: a beat takes "
+                f"{beat_ms} ms; raise baud or keepalive",
+            )
+        device = str(link.device)
+        if device in used:
+            yield Complaint(
+                ("link", number, "device"), f"expected a serial line of its own, got that of link {used[device]}"
+            )
+        used.setdefault(device, link.name)
+
+
+def _fence_plugs(configuration: Configuration) -> Iterator[Complaint]:
+    names = [node.name for node in configuration.nodes]
+    for number, fence in enumerate(configuration.fences):
+        yield from _one_each(("fence", number, "plug"), fence.plug, names)
+        if len(names) == 2 and len(set(fence.plug.values())) < len(fence.plug):
+            yield Complaint(
+                ("fence", number, "plug"),
+                "expected a different plug for each node, got the same; a gateway that fences its peer would switch "
+                "itself off",
+            )
+
+
+def _protected(configuration: Configuration) -> Iterator[Complaint]:
+    if not configuration.fences:
+        yield Complaint(
+            ("fence",),
+            "NOT PROTECTED: no [[fence]] device. When a gateway dies, the other one cannot prove it and will not take "
+            "over until an operator runs `aoeha confirm`; add a device",
+            warning=True,
+        )
+        return
+    levels = sorted({fence.level for fence in configuration.fences})
+    if levels != list(range(1, len(levels) + 1)):
+        yield Complaint(
+            ("fence",), f"expected levels 1, 2, ... without a gap, got {', '.join(map(str, levels))}; renumber them"
+        )
+
+
+def _groups(configuration: Configuration) -> Iterator[Complaint]:
+    if not configuration.groups:
+        yield Complaint(("group",), "expected at least one [[group]] table, got none; there would be nothing to serve")
+    names = [node.name for node in configuration.nodes]
+    for number, group in enumerate(configuration.groups):
+        if group.preferred not in names:
+            yield Complaint(
+                ("group", number, "preferred"), f'expected a node ({", ".join(names)}), got "{group.preferred}"'
+            )
+        if not group.resources:
+            yield Complaint(("group", number), "expected at least one [[group.resource]] table, got none")
+
+
+def _write_behind(configuration: Configuration) -> Iterator[Complaint]:
+    """With write-behind md tells clients that data is safe while one leg still lacks it."""
+    for number, group in enumerate(configuration.groups):
+        for inner, resource in enumerate(group.resources):
+            for key, value in resource.parameters.items():
+                if key.replace("-", "_") == "write_behind" and value not in (False, 0):
+                    yield Complaint(
+                        ("group", number, "resource", inner, "parameters", key),
+                        "expected no write-behind: it acknowledges writes that only one leg holds, and a takeover "
+                        "would lose them; remove the key",
+                    )
+
+
+_RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complaint]]], ...] = (
+    (("nodes",), _two_nodes),
+    (("nodes", "links", "fences", "groups"), _unique_names),
+    (("timing",), _timing_order),
+    (("fences", "groups"), _positive_durations),
+    (("links",), _some_links),
+    (("nodes", "links"), _link_nodes),
+    (("links",), _link_addresses),
+    (("links", "timing"), _serial_links),
+    (("nodes", "fences"), _fence_plugs),
+    (("fences",), _protected),
+    (("nodes", "groups"), _groups),
+    (("groups",), _write_behind),
+)

@@ -1,0 +1,128 @@
+"""The shape of aoeha.toml. Every key, its type, its default and, where it isn't plain, the reason for the default.
+
+Durations are strings in the file and integers of milliseconds here. The description of a type is what an error says
+was expected. Rules between keys are in lint.py.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+__all__ = ["Configuration", "Fence", "Group", "Link", "Node", "PerNode", "Resource", "SerialLink", "Timing", "UdpLink"]
+
+Duration = Annotated[int, Meta(description='a duration like "200ms", "2s" or "10m"', extra={"duration": True})]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$",
+        description='a name like "alpha": up to 32 letters, digits, "-", "_" or "."',
+    ),
+]
+Words = Annotated[str, Meta(min_length=1, description="a string")]
+Port = Annotated[int, Meta(ge=1, le=65_535, description="a port number from 1 to 65535")]
+PerNode = Annotated[
+    Annotated[str, Meta(min_length=1)] | dict[str, Annotated[str, Meta(min_length=1)]],
+    Meta(description='a string, or one for each node like { alpha = "...", beta = "..." }'),
+]
+EachNode = Annotated[
+    dict[str, Annotated[str, Meta(min_length=1)]],
+    Meta(description='one string for each node like { alpha = "...", beta = "..." }'),
+]
+Free = Annotated[dict[str, Any], Meta(description="a table of the agent's parameters")]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every table: an unknown key is an error, never ignored."""
+
+
+class Timing(Table, frozen=True):
+    """When silence means something. The words of Heartbeat's ha.cf."""
+
+    keepalive_ms: Duration = field(name="keepalive", default=200)
+    warntime_ms: Duration = field(name="warntime", default=600)
+    deadtime_ms: Duration = field(name="deadtime", default=2_000)
+    initdead_ms: Duration = field(name="initdead", default=10_000)
+
+
+class Node(Table, frozen=True):
+    """One of the two gateways, by the name that `hostname -s` prints there."""
+
+    name: Name
+
+
+class SerialLink(Table, frozen=True, tag_field="type", tag="serial"):
+    """A null-modem cable."""
+
+    name: Name
+    device: PerNode
+    baud: Annotated[int, Meta(ge=1_200, le=4_000_000, description="a line speed like 115200")] = 115_200
+
+
+class UdpLink(Table, frozen=True, tag_field="type", tag="udp"):
+    """A path through one network interface. 694 is Heartbeat's registered port (ha-cluster)."""
+
+    name: Name
+    interface: PerNode
+    address: EachNode
+    port: Port = 694
+
+
+Link = SerialLink | UdpLink
+
+
+class Fence(Table, frozen=True):
+    """A device that takes a gateway's power away. `plug` names each gateway's outlet there."""
+
+    name: Name
+    type: Words
+    plug: EachNode
+    level: Annotated[int, Meta(ge=1, le=9, description="a level from 1 to 9")] = 1
+    timeout_ms: Duration = field(name="timeout", default=10_000)
+    settle_ms: Duration = field(name="settle", default=0)
+    monitor_interval_ms: Duration = field(name="monitor_interval", default=60_000)
+    parameters: Free = field(default_factory=dict)
+
+
+class Resource(Table, frozen=True):
+    """One thing that is started, stopped and monitored; past a time-out its agent is killed and has failed."""
+
+    name: Name
+    type: Words
+    start_timeout_ms: Duration = field(name="start_timeout", default=20_000)
+    stop_timeout_ms: Duration = field(name="stop_timeout", default=20_000)
+    monitor_timeout_ms: Duration = field(name="monitor_timeout", default=10_000)
+    monitor_interval_ms: Duration = field(name="monitor_interval", default=10_000)
+    parameters: Free = field(default_factory=dict)
+
+
+class Group(Table, frozen=True):
+    """Resources that live together on one gateway, in start order.
+
+    A resource that fails more often than `restart_max` times within `restart_window` moves the group.
+    """
+
+    name: Name
+    preferred: Name
+    resources: tuple[Resource, ...] = field(name="resource")
+    restart_max: Annotated[int, Meta(ge=0, le=100, description="a count from 0 to 100")] = 2
+    restart_window_ms: Duration = field(name="restart_window", default=600_000)
+
+
+class Configuration(Table, frozen=True):
+    """The whole file. `after_fence` says whether a fenced gateway is switched on again.
+
+    An operator's word (`aoeha confirm`) is good for `confirm_valid`; a gateway reboots itself at most once within
+    `restart_window`.
+    """
+
+    cluster: Name
+    nodes: tuple[Node, ...] = field(name="node")
+    links: tuple[Link, ...] = field(name="link")
+    groups: tuple[Group, ...] = field(name="group")
+    fences: tuple[Fence, ...] = field(name="fence", default=())
+    timing: Timing = field(default_factory=Timing)
+    key_file: Words = "/etc/aoeha/keys"
+    after_fence: Annotated[Literal["on", "off"], Meta(description='"on" or "off"')] = "on"
+    confirm_valid_ms: Duration = field(name="confirm_valid", default=600_000)
+    restart_window_ms: Duration = field(name="restart_window", default=600_000)

@@ -1,0 +1,80 @@
+"""The configuration as one node's core sees it."""
+
+import zlib
+
+import msgspec
+
+from aoeha.config.schema import Configuration, Group
+from aoeha.core.types import FenceConfig, GroupConfig, PairConfig, ResourceConfig
+
+__all__ = ["config_tag", "for_node", "pair_config", "peer_of"]
+
+
+def config_tag(configuration: Configuration) -> int:
+    """Return 32 bits that differ when two files mean different things; comments, order and layout don't count."""
+    return zlib.crc32(msgspec.json.encode(configuration, order="sorted"))
+
+
+def for_node(value: str | dict[str, str], node: str) -> str:
+    """Return the value that a key holds for this node: the same for both, or one each."""
+    return value if isinstance(value, str) else value[node]
+
+
+def peer_of(configuration: Configuration, node: str) -> str:
+    """Return the other node's name. Raises ValueError with a sentence when `node` is none of the two."""
+    names = [entry.name for entry in configuration.nodes]
+    if node not in names:
+        raise ValueError(
+            f'cannot run as node "{node}": the configuration names {" and ".join(names)}; '
+            "give this machine one of these names (hostnamectl set-hostname) or correct the [[node]] tables"
+        )
+    return next(name for name in names if name != node)
+
+
+def pair_config(configuration: Configuration, node: str) -> PairConfig:
+    """Return what the core must know, seen from `node`. Raises ValueError when that is none of the two."""
+    timing = configuration.timing
+    return PairConfig(
+        cluster=configuration.cluster,
+        node=node,
+        peer=peer_of(configuration, node),
+        links=tuple(link.name for link in configuration.links),
+        groups=tuple(_group(group) for group in configuration.groups),
+        fences=tuple(
+            FenceConfig(
+                name=fence.name,
+                level=fence.level,
+                timeout_ms=fence.timeout_ms,
+                settle_ms=fence.settle_ms,
+                monitor_every_ms=fence.monitor_interval_ms,
+            )
+            for fence in configuration.fences
+        ),
+        keepalive_ms=timing.keepalive_ms,
+        warntime_ms=timing.warntime_ms,
+        deadtime_ms=timing.deadtime_ms,
+        initdead_ms=timing.initdead_ms,
+        confirm_valid_ms=configuration.confirm_valid_ms,
+        power_on_after_fence=configuration.after_fence == "on",
+        restart_window_ms=configuration.restart_window_ms,
+        config_tag=config_tag(configuration),
+    )
+
+
+def _group(group: Group) -> GroupConfig:
+    return GroupConfig(
+        name=group.name,
+        preferred=group.preferred,
+        resources=tuple(
+            ResourceConfig(
+                name=resource.name,
+                start_ms=resource.start_timeout_ms,
+                stop_ms=resource.stop_timeout_ms,
+                monitor_ms=resource.monitor_timeout_ms,
+                monitor_every_ms=resource.monitor_interval_ms,
+            )
+            for resource in group.resources
+        ),
+        restart_max=group.restart_max,
+        restart_window_ms=group.restart_window_ms,
+    )
