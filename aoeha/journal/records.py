@@ -2,16 +2,17 @@
 
 A header holds what `initial` was given and what it answered. Feeding the events of the lines below it to `step` must
 give the recorded actions, byte for byte. A file that continues an earlier one (rotation, or records that a full disk
-swallowed) begins with a header whose `continues` is true: what lies before it is needed to repeat it exactly.
+swallowed) begins with the whole state at that point, so that each file can be repeated without those before it.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from aoeha.core.actions import Action
 from aoeha.core.events import Event
+from aoeha.core.state import NodeState
 from aoeha.core.types import Identity, Memory, PairConfig
 from aoeha.journal.codec import RecordError, action_from, event_from, from_plain, to_plain, to_record
 
@@ -19,12 +20,15 @@ __all__ = ["SCHEMA", "Header", "Step", "decode_line", "encode_header", "encode_s
 
 SCHEMA = 1
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """The start of a file. `wall_ms` is the time of day, since 1970, at `now_ms`: the only wall clock in a journal.
 
-    `lost` counts the records that are missing between the file before and this one.
+    `state` is None in the first part, and in a later one what the steps below it begin with. `lost` counts the records
+    that are missing between the part before and this one.
     """
 
     version: str
@@ -35,7 +39,7 @@ class Header:
     identity: Identity
     memory: Memory | None
     actions: tuple[Action, ...]
-    continues: bool = False
+    state: NodeState | None = None
     lost: int = 0
 
 
@@ -53,7 +57,6 @@ def encode_header(header: Header) -> bytes:
         "schema": SCHEMA,
         "version": header.version,
         "part": header.part,
-        "continues": header.continues,
         "lost": header.lost,
         "now_ms": header.now_ms,
         "wall_ms": header.wall_ms,
@@ -61,6 +64,7 @@ def encode_header(header: Header) -> bytes:
         "identity": to_plain(header.identity),
         "memory": to_plain(header.memory),
         "actions": [to_record(action) for action in header.actions],
+        "state": to_plain(header.state),
     }
     return msgspec.json.encode(plain) + b"\n"
 
@@ -97,13 +101,17 @@ def _header(plain: dict[str, Any]) -> Header:
             wall_ms=from_plain(plain["wall_ms"], int, "the journal's wall_ms"),
             config=from_plain(plain["config"], PairConfig, "the journal's config"),
             identity=from_plain(plain["identity"], Identity, "the journal's identity"),
-            memory=None if plain["memory"] is None else from_plain(plain["memory"], Memory, "the journal's memory"),
+            memory=_optional(plain["memory"], Memory, "the journal's memory"),
             actions=tuple(action_from(record) for record in _list(plain["actions"])),
-            continues=from_plain(plain["continues"], bool, "the journal's continues"),
+            state=_optional(plain["state"], NodeState, "the journal's state"),
             lost=from_plain(plain["lost"], int, "the journal's lost"),
         )
     except KeyError as error:
         raise RecordError(f"cannot read the journal's header: it lacks {error}") from error
+
+
+def _optional(plain: Any, kind: type[T], what: str) -> T | None:
+    return None if plain is None else from_plain(plain, kind, what)
 
 
 def _step(plain: dict[str, Any]) -> Step:

@@ -5,11 +5,12 @@ from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aoeha.core.actions import Action, Level, Say
 from aoeha.core.events import Event, TaskDone
+from aoeha.core.state import NodeState
 from aoeha.core.types import BeatFlag, Identity, Memory, PairConfig, TaskResult
 from aoeha.journal.codec import RecordError, action_from, event_from, from_plain, to_plain, to_record
 from aoeha.journal.records import Header, Step, decode_line, encode_header, encode_step
@@ -57,9 +58,10 @@ def test_a_step_is_one_line_and_comes_back_equal(event: Event, actions: tuple[Ac
         identity=st.from_type(Identity),
         memory=st.none() | st.from_type(Memory),
         actions=st.lists(ACTIONS, max_size=3).map(tuple),
+        state=st.none() | st.from_type(NodeState),
     )
 )
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 def test_a_header_comes_back_equal(header: Header) -> None:
     assert decode_line(encode_header(header)) == header
 

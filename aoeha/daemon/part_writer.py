@@ -1,0 +1,110 @@
+"""A thread that appends lines to files, part after part, whatever the disk does meanwhile."""
+
+import contextlib
+import os
+import threading
+from collections import deque
+from pathlib import Path
+
+from aoeha.io.durable import make_private_directory
+
+__all__ = ["PartWriter"]
+
+CLOSE_PATIENCE_MS = 1_000
+
+
+class PartWriter:
+    """Takes lines without waiting. After an error a part is never continued: its later lines are dropped, counted.
+
+    `failed_part` is the highest part that an error has ended, `dropped` the number of lines that are on no disk.
+    """
+
+    def __init__(self, directory: Path, parts_max: int, waiting_bytes_max: int) -> None:
+        self.failed_part = 0
+        self.dropped = 0
+        self._directory = directory
+        self._parts_max = parts_max
+        self._waiting_bytes_max = waiting_bytes_max
+        self._waiting: deque[tuple[int, str, bytes]] = deque()
+        self._waiting_bytes = 0
+        self._sentences: deque[str] = deque(maxlen=16)
+        self._changed = threading.Condition()
+        self._closed = False
+        self._file: int | None = None
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, part: int, new_name: str, line: bytes) -> bool:
+        """Append a line to a part; `new_name` begins it. False when too much waits already: the line is not taken."""
+        with self._changed:
+            if self._waiting_bytes + len(line) > self._waiting_bytes_max:
+                return False
+            self._waiting.append((part, new_name, line))
+            self._waiting_bytes += len(line)
+            self._changed.notify()
+            return True
+
+    def news(self) -> list[str]:
+        """Return what went wrong since the last call, a sentence each."""
+        with self._changed:
+            sentences = list(self._sentences)
+            self._sentences.clear()
+        return sentences
+
+    def close(self) -> None:
+        """Write what waits and end; a disk that hangs is left behind after a second."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(CLOSE_PATIENCE_MS / 1_000)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if not self._waiting:
+                    break
+                part, new_name, line = self._waiting.popleft()
+            fault = self._write(part, new_name, line)
+            with self._changed:
+                self._waiting_bytes -= len(line)
+                if fault:
+                    self._sentences.append(fault)
+        self._close_file()
+
+    def _write(self, part: int, new_name: str, line: bytes) -> str:
+        """Write one line; return why not, once for a part."""
+        path = self._directory / new_name
+        try:
+            if new_name:
+                self._open(path)
+            if self._file is not None:
+                _write_whole(self._file, line)
+                return ""
+        except OSError as error:
+            self._close_file()
+            self.failed_part = part
+            self.dropped += 1
+            return f"cannot write the journal in {self._directory}: {error.strerror}; it has a gap now, make room there"
+        self.dropped += 1
+        return ""
+
+    def _open(self, path: Path) -> None:
+        self._close_file()
+        make_private_directory(self._directory)
+        parts = sorted(self._directory.glob("*.jsonl"), key=lambda entry: entry.stat().st_mtime_ns)
+        for old in parts[: max(0, len(parts) + 1 - self._parts_max)]:
+            with contextlib.suppress(FileNotFoundError):
+                old.unlink()
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    done = 0
+    while done < len(line):
+        done += os.write(descriptor, line[done:])

@@ -1,0 +1,229 @@
+"""The control socket: one request a connection, from users that the kernel vouches for.
+
+A client sends one JSON line and reads lines until the server closes (`say` any number of times, then one `done`).
+Root may ask for everything, the group `aoeha` may look. Every client is bounded: in number, in what it sends, in how
+long it takes to send it and in how much it leaves unread.
+"""
+
+import asyncio
+import contextlib
+import grp
+import os
+import select
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+__all__ = ["READ_ONLY_VERBS", "Caller", "Connection", "ControlSocket", "Request"]
+
+READ_ONLY_VERBS = frozenset({"status", "events", "why"})
+GROUP_NAME = "aoeha"
+REQUEST_BYTES_MAX = 64 * 1024
+CONNECTIONS_MAX = 32
+REQUEST_DEADLINE_MS = 5_000
+DEPARTURE_POLL_MS = 500
+UNREAD_BYTES_MAX = 1 << 20
+SO_PEERGROUPS = 59
+"""asm-generic/socket.h, Linux 4.13; the socket module of Python 3.11 does not name it."""
+GROUPS_MAX = 65_536
+
+NO_PRIVILEGE, USAGE, FAILED = 4, 64, 1
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a client asks for."""
+
+    verb: str
+    arguments: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is at the other end, by the kernel's word."""
+
+    user: str
+    may_change: bool
+    may_look: bool
+
+    def may(self, verb: str) -> bool:
+        """Tell whether this caller may use the verb."""
+        return self.may_change or (verb in READ_ONLY_VERBS and self.may_look)
+
+
+class Connection:
+    """One client's end, for whoever answers it."""
+
+    def __init__(self, writer: asyncio.StreamWriter, caller: Caller) -> None:
+        self._writer = writer
+        self.caller = caller
+        self.closed = False
+
+    def say(self, level: str, about: str, sentence: str, **more: Any) -> None:
+        """Send one `say` line. A client that does not read is dropped, never waited for."""
+        self._send({"kind": "say", "level": level, "about": about, "sentence": sentence, **more})
+
+    def done(self, code: int, sentence: str, document: Any = None) -> None:
+        """Send the one `done` line; what comes after it is not sent."""
+        self._send({"kind": "done", "code": code, "sentence": sentence, "document": document})
+        self.closed = True
+
+    def _send(self, line: dict[str, Any]) -> None:
+        if self.closed:
+            return
+        if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
+            self._writer.transport.abort()
+            self.closed = True
+            return
+        self._writer.write(msgspec.json.encode(line) + b"\n")
+
+
+Handler = Callable[[Request, Connection], Awaitable[None]]
+"""Answers one request: returns when `done` was sent. It is cancelled when the client goes away."""
+
+
+class ControlSocket:
+    """Listens on a unix stream socket that root and the group may open."""
+
+    def __init__(self, path: Path, handler: Handler) -> None:
+        self._path = path
+        self._handler = handler
+        self._group: int | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> str:
+        """Listen; return an empty string or a warning sentence. Raises OSError when the socket cannot be made.
+
+        Only one daemon may call this for a path: a socket file that is there is taken to be left over.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            listener.bind(str(self._path))
+            self._group = _group_id()
+            warning = _let_group_in(self._path, self._group)
+            self._server = await asyncio.start_unix_server(self._connected, sock=listener, limit=REQUEST_BYTES_MAX)
+        except OSError:
+            listener.close()
+            raise
+        return warning
+
+    async def close(self) -> None:
+        """Stop listening, end all connections and remove the socket."""
+        if self._server:
+            self._server.close()
+        for connection in tuple(self._connections):
+            connection.cancel()
+        if self._connections:
+            await asyncio.wait(tuple(self._connections), timeout=1)
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        current = asyncio.current_task()
+        assert current is not None
+        self._connections.add(current)
+        try:
+            await self._serve(reader, writer)
+        except (OSError, asyncio.CancelledError):
+            # The client went away, or the daemon ends: either way there is nobody to tell.
+            writer.transport.abort()
+        finally:
+            self._connections.discard(current)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(writer, _caller(writer.get_extra_info("socket"), self._group))
+        if len(self._connections) > CONNECTIONS_MAX:
+            connection.done(FAILED, f"cannot serve you: {CONNECTIONS_MAX} clients are connected; try again")
+        else:
+            request = await _read_request(reader, connection)
+            if request:
+                await self._until_gone(reader, writer, self._handler(request, connection))
+        writer.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REQUEST_DEADLINE_MS / 1_000):
+                await writer.wait_closed()
+
+    async def _until_gone(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Awaitable[None]
+    ) -> None:
+        """Await the answer, or cancel it when the client is gone."""
+        answering = asyncio.ensure_future(answer)
+        leaving = asyncio.ensure_future(_departure(reader, writer))
+        try:
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if not answering.done():
+                answering.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await answering
+
+
+async def _departure(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Return when the client has closed its socket; one that only stopped sending still wants its answer."""
+    while await reader.read(4_096):
+        pass
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket").fileno(), 0)
+    while not poll.poll(0):  # noqa: ASYNC110 - once reading has ended, no event tells that the far end closed
+        await asyncio.sleep(DEPARTURE_POLL_MS / 1_000)
+
+
+async def _read_request(reader: asyncio.StreamReader, connection: Connection) -> Request | None:
+    """Return the request, or None after telling the client why not."""
+    try:
+        async with asyncio.timeout(REQUEST_DEADLINE_MS / 1_000):
+            line = await reader.readline()
+        request = msgspec.json.decode(line, type=Request)
+    except TimeoutError:
+        connection.done(USAGE, f"cannot serve you: no request came within {REQUEST_DEADLINE_MS} ms")
+        return None
+    except ValueError as error:
+        # StreamReader raises ValueError for a line beyond its limit; msgspec's errors are ValueErrors too.
+        connection.done(USAGE, f"cannot read the request: {error}; send one JSON line with verb and arguments")
+        return None
+    if not connection.caller.may(request.verb):
+        connection.done(
+            NO_PRIVILEGE,
+            f"cannot {request.verb} as {connection.caller.user}: root may, and for a look the group {GROUP_NAME}",
+        )
+        return None
+    return request
+
+
+def _caller(connection: socket.socket, group: int | None) -> Caller:
+    """Return who connected, by SO_PEERCRED and SO_PEERGROUPS (unix(7))."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    _, user_id, group_id = struct.unpack("3i", credentials)
+    packed = b""
+    with contextlib.suppress(OSError):
+        packed = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, GROUPS_MAX)
+    groups = {group_id, *struct.unpack(f"{len(packed) // 4}I", packed)}
+    # No look-up by name: that may ask a directory server, and the loop waits for nobody.
+    user = "root" if user_id == 0 else f"uid {user_id}"
+    return Caller(user, may_change=user_id == 0, may_look=user_id == 0 or group in groups)
+
+
+def _group_id() -> int | None:
+    try:
+        return grp.getgrnam(GROUP_NAME).gr_gid
+    except KeyError:
+        return None
+
+
+def _let_group_in(path: Path, group: int | None) -> str:
+    """Open the socket to the group; return a sentence when there is no such group."""
+    if group is None:
+        path.chmod(0o600)
+        return f"only root can see the status: there is no group {GROUP_NAME}; make it with `groupadd --system aoeha`"
+    if os.geteuid() == 0:
+        os.chown(path, 0, group)
+    path.chmod(0o660)
+    return ""

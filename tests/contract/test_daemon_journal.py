@@ -1,0 +1,125 @@
+"""The journal on real files: everything comes back, and a disk in trouble costs records, never the loop's time."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aoeha.core.events import Tick
+from aoeha.core.state import DeviceState, FenceState, NodeState, PeerState
+from aoeha.core.types import Identity, PairConfig
+from aoeha.daemon.journal_file import JournalFile, JournalLimits
+from aoeha.journal.records import Header, Step, decode_line
+
+CONFIG = PairConfig("gw", "alpha", "beta", ("lan",), (), ())
+IDENTITY = Identity("0" * 32, 1)
+FIRST = Header("1", 1, 0, 1_700_000_000_000, CONFIG, IDENTITY, None, ())
+
+
+def state(now_ms: int) -> NodeState:
+    devices: tuple[DeviceState, ...] = ()
+    return NodeState(CONFIG, IDENTITY, now_ms, 0, 0, cold=True, links=(), peer=PeerState(), groups=(),
+                     devices=devices, fence=FenceState())  # fmt: skip
+
+
+def parts(directory: Path) -> Iterator[list[Header | Step]]:
+    for path in sorted(directory.glob("*.jsonl")):
+        yield [decode_line(line) for line in path.read_bytes().splitlines()]
+
+
+def test_every_step_is_there_in_order_after_the_header(tmp_path: Path) -> None:
+    journal = JournalFile(tmp_path / "journal", FIRST)
+    for now_ms in range(500):
+        journal.record(state(now_ms), Tick(now_ms), ())
+    journal.close()
+    (lines,) = parts(tmp_path / "journal")
+    assert lines == [FIRST, *(Step(Tick(now_ms), ()) for now_ms in range(500))]
+    assert journal.lost == 0
+    assert journal.news() == []
+
+
+def test_parts_are_bounded_in_size_and_number_and_begin_with_the_state(tmp_path: Path) -> None:
+    limits = JournalLimits(part_bytes=4_000, parts=3)
+    journal = JournalFile(tmp_path, FIRST, limits)
+    for now_ms in range(500):
+        journal.record(state(now_ms), Tick(now_ms), ())
+    journal.close()
+    kept = list(parts(tmp_path))
+    assert len(kept) == limits.parts
+    assert all(path.stat().st_size <= limits.part_bytes for path in tmp_path.iterdir())
+    ticks = [line.event.now_ms for part in kept for line in part[1:] if isinstance(line, Step)]
+    assert ticks == list(range(ticks[0], 500))
+    for header, first_step, *_ in kept:
+        assert isinstance(header, Header)
+        assert isinstance(first_step, Step)
+        assert header.state == state(first_step.event.now_ms)
+        assert header.lost == 0
+
+
+def test_the_file_is_for_root_alone(tmp_path: Path) -> None:
+    JournalFile(tmp_path / "journal", FIRST).close()
+    (path,) = (tmp_path / "journal").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_place_that_cannot_be_written_costs_records_and_gives_a_sentence_and_mends_itself(tmp_path: Path) -> None:
+    place = tmp_path / "journal"
+    place.write_text("a file where the directory should be")
+    journal = JournalFile(place, FIRST)
+    deadline = time.monotonic() + 5
+    sentences: list[str] = []
+    while not sentences and time.monotonic() < deadline:
+        sentences = journal.news()
+        time.sleep(0.005)
+    assert "cannot write the journal" in sentences[0]
+    for now_ms in range(10):
+        journal.record(state(now_ms), Tick(now_ms), ())
+    place.unlink()
+    journal.record(state(20_000), Tick(20_000), ())
+    journal.close()
+    (lines,) = parts(place)
+    header = lines[0]
+    assert isinstance(header, Header)
+    assert header.state == state(20_000)
+    assert header.lost >= 10
+    assert lines[1:] == [Step(Tick(20_000), ())]
+
+
+def test_a_disk_that_hangs_never_holds_the_loop_up(tmp_path: Path) -> None:
+    limits = JournalLimits(waiting_bytes=10_000)
+    journal = JournalFile(tmp_path, FIRST, limits)
+    # A pipe that nobody reads is a disk that hangs: the writer's descriptor is replaced by its full end.
+    reader, writer = os.pipe()
+    deadline = time.monotonic() + 5
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    path = next(tmp_path.iterdir())
+    descriptor = next(
+        int(entry.name) for entry in Path("/proc/self/fd").iterdir() if entry.exists() and entry.readlink() == path
+    )
+    os.dup2(writer, descriptor)
+    try:
+        slowest_s = 0.0
+        for now_ms in range(3_000):
+            begun = time.perf_counter()
+            journal.record(state(now_ms), Tick(now_ms), ())
+            slowest_s = max(slowest_s, time.perf_counter() - begun)
+        assert journal.lost > 0
+        assert any("does not keep up" in sentence for sentence in journal.news())
+        assert slowest_s < 0.5
+    finally:
+        os.close(reader)
+        os.close(writer)
+        journal.close()
+
+
+@pytest.mark.parametrize("now_ms", [0, 2**40])
+def test_a_record_that_cannot_be_written_is_counted_once(tmp_path: Path, now_ms: int) -> None:
+    journal = JournalFile(tmp_path, FIRST, JournalLimits(waiting_bytes=0))
+    journal.record(state(now_ms), Tick(now_ms), ())
+    journal.close()
+    assert journal.lost == 1
+    assert len(journal.news()) == 1
