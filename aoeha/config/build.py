@@ -11,7 +11,7 @@ from msgspec.structs import FieldInfo
 from aoeha.config.duration import DURATION_EXAMPLES, parse_duration
 from aoeha.config.findings import Complaint, KeyPath
 
-__all__ = ["Broken", "Builder", "closest", "shown"]
+__all__ = ["Broken", "Builder", "closest", "expectation", "is_duration", "shown"]
 
 _SECRET_WORDS = ("pass", "secret", "token", "community")
 
@@ -76,21 +76,21 @@ class Builder:
     def _missing(key: str, info: FieldInfo) -> str:
         if _element_types(info.type):
             return f"expected at least one [[{key}]] table, got none; add one (etc/aoeha.toml shows how)"
-        return f"expected the key {key!r} ({_expected(info.type)}), got none; add it to this table"
+        return f"expected the key {key!r} ({expectation(info.type)}), got none; add it to this table"
 
     def _value(self, kind: Any, raw: object, path: KeyPath) -> Any:
         if elements := _element_types(kind):
             return self._array(elements, raw, path)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self.table(kind, raw, path)
-        if _is_duration(kind):
+        if is_duration(kind):
             return self._duration(raw, path)
         try:
             return msgspec.convert(raw, kind)
         except msgspec.ValidationError as error:
             got = "a value that is not shown" if _is_secret(path) else shown(raw)
             inner = "" if get_origin(kind) is Annotated else f" ({error})"
-            self.complain(path, f"expected {_expected(kind)}, got {got}{inner}")
+            self.complain(path, f"expected {expectation(kind)}, got {got}{inner}")
             return Broken()
 
     def _duration(self, raw: object, path: KeyPath) -> int | Broken:
@@ -153,18 +153,19 @@ def shown(raw: object) -> str:
     return str(raw)
 
 
-def _expected(kind: Any) -> str:
+def expectation(kind: Any) -> str:
     """Say what a type takes: its description, or the plain type's everyday name."""
     if get_origin(kind) is Annotated:
         for note in get_args(kind)[1:]:
             if isinstance(note, msgspec.Meta) and note.description:
                 return note.description
-        return _expected(get_args(kind)[0])
+        return expectation(get_args(kind)[0])
     plain: dict[Any, str] = {str: "a string", int: "a whole number", bool: "true or false", float: "a number"}
     return plain.get(kind, "a list" if get_origin(kind) in (tuple, list) else "another kind of value")
 
 
-def _is_duration(kind: Any) -> bool:
+def is_duration(kind: Any) -> bool:
+    """Tell whether a type is written as a duration in the file."""
     notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
     return any(isinstance(note, msgspec.Meta) and (note.extra or {}).get("duration") for note in notes)
 

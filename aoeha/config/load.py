@@ -30,11 +30,15 @@ _EMPTY_SECTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A file as far as it could be understood. `configuration` is None exactly when a finding is no mere warning."""
+    """A file as far as it could be understood. `configuration` is None exactly when a finding is no mere warning.
+
+    `draft` holds the sections that could be read and empty ones for the others: for further judgement only.
+    """
 
     configuration: Configuration | None
     findings: tuple[Finding, ...]
     source: "Source | None" = None
+    draft: Configuration | None = None
 
 
 class Source:
@@ -105,7 +109,7 @@ def inspect(path: Path | str, restart_gap_ms: int | None = None) -> Inspection:
     complaints = [*builder.complaints, *lint(draft, broken, restart_gap_ms)]
     findings = sorted((source.finding(complaint) for complaint in complaints), key=lambda finding: finding.line)
     is_usable = all(finding.warning for finding in findings)
-    return Inspection(draft if is_usable else None, tuple(findings), source)
+    return Inspection(draft if is_usable else None, tuple(findings), source, draft)
 
 
 def _read(path: Path) -> str:

@@ -1,0 +1,43 @@
+"""`aoeha events`: what was decided, refused and alarmed, newest last."""
+
+import argparse
+import json
+from typing import Any
+
+from aoeha.cli.control import ControlError, ask
+from aoeha.cli.exits import Exit
+from aoeha.cli.screen import print_error, print_saying
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take how many, the form, and whether to go on."""
+    parser.add_argument("-n", "--number", type=int, default=50, metavar="COUNT", help="how many past ones (50)")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on as they happen, until Ctrl-C")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: one object a line")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print them as the daemon sends them."""
+    words = {"number": str(max(arguments.number, 0))}
+    if arguments.follow:
+        words["follow"] = "true"
+    try:
+        reply = ask(
+            arguments.socket,
+            "events",
+            words,
+            deadline_seconds=None if arguments.follow else 10.0,
+            saying=_print_json if arguments.output == "json" else print_saying,
+        )
+    except ControlError as error:
+        print_error(str(error))
+        return error.code
+    if reply.code != Exit.DONE:
+        print_error(reply.sentence)
+    return reply.code
+
+
+def _print_json(line: dict[str, Any]) -> None:
+    print(json.dumps(line, ensure_ascii=False), flush=True)

@@ -1,0 +1,60 @@
+"""What the verbs that change something have in common: ask, show what the daemon says meanwhile, wait if told to."""
+
+import argparse
+
+from aoeha.cli.control import ControlError, ask
+from aoeha.cli.exits import Exit
+from aoeha.cli.screen import print_error, print_saying
+from aoeha.config.duration import parse_duration
+
+__all__ = ["DEFAULT_WAIT", "add_wait", "request"]
+
+DEFAULT_WAIT = "60s"
+ANSWER_SECONDS = 10.0
+"""For an answer that needs no waiting; a daemon answers such a request in one turn of its loop."""
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """Let the user wait for the end instead of for the daemon's word that it began."""
+    parser.add_argument(
+        "--wait",
+        nargs="?",
+        const=DEFAULT_WAIT,
+        type=_duration,
+        default=0,
+        metavar="DURATION",
+        help=f"return when it is done, at the latest after DURATION ({DEFAULT_WAIT}); exit code 124 then",
+    )
+
+
+def request(arguments: argparse.Namespace, verb: str, words: dict[str, str], undo: str = "") -> int:
+    """Ask the daemon, print its sentence and return its exit code; `undo` is the command that takes it back."""
+    wait_ms = getattr(arguments, "wait", 0)
+    if wait_ms:
+        words = words | {"wait_ms": str(wait_ms)}
+    try:
+        reply = ask(
+            arguments.socket,
+            verb,
+            words,
+            deadline_seconds=wait_ms / 1_000 + ANSWER_SECONDS,
+            saying=print_saying,
+        )
+    except ControlError as error:
+        print_error(str(error))
+        return error.code
+    if reply.code != Exit.DONE:
+        print_error(reply.sentence)
+        return reply.code
+    if reply.sentence:
+        print(reply.sentence)
+    if undo:
+        print(f"To undo: {undo}")
+    return Exit.DONE
+
+
+def _duration(text: str) -> int:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,25 @@
+"""Where sentences go: answers to stdout, errors to stderr, colour only where somebody looks."""
+
+import os
+import sys
+from typing import Any, TextIO
+
+__all__ = ["print_error", "print_saying", "wants_colour"]
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Tell whether this is a terminal whose user did not ask for plain text (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def print_error(sentence: str) -> None:
+    """Print a sentence as this command's error."""
+    print(f"aoeha: {sentence}", file=sys.stderr)
+
+
+def print_saying(line: dict[str, Any]) -> None:
+    """Print one `say` line of the daemon as it comes."""
+    level = str(line.get("level", "info"))
+    mark = {"alarm": "ALARM  ", "warning": "warning  "}.get(level, "")
+    moment = f"{line['time']}  " if line.get("time") else ""
+    print(f"{moment}{mark}{line.get('about', '')}: {line.get('sentence', '')}", flush=True)

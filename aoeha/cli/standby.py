@@ -1,0 +1,19 @@
+"""`aoeha standby`: hand everything over and stay out."""
+
+import argparse
+
+from aoeha.cli.request import add_wait, request
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the node."""
+    parser.add_argument("node", nargs="?", metavar="NODE", help="the gateway that shall serve nothing (this one)")
+    add_wait(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask for it."""
+    words = {"node": arguments.node} if arguments.node else {}
+    return request(arguments, "standby", words, undo=" ".join(["aoeha unstandby", *words.values()]))

@@ -1,0 +1,199 @@
+"""The status document as one screen of text: aligned columns, 80 wide, why always last. A pure function."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+__all__ = ["render_status"]
+
+WIDTH = 80
+
+_CODES = {"bad": "\x1b[1;31m", "care": "\x1b[33m", "good": "\x1b[32m", "head": "\x1b[1m"}
+_GOOD = frozenset({"online", "up", "running", "reachable"})
+_CARE = frozenset(
+    {"late", "left", "restarting", "unheard", "booting", "degraded", "starting", "stopping", "unknown", "nobody"}
+)
+_BAD = frozenset({"silent", "down", "failed", "blocked", "UNREACHABLE"})
+_HARMLESS_COUNTERS = frozenset({"accepted", "sent", "received"})
+
+Paint = Callable[[str, str], str]
+Row = Sequence[str]
+
+
+def render_status(document: dict[str, Any], *, colour: bool = False) -> str:
+    """Return the text for a status document of schema 1 (missing keys are shown as unknown), ending in a newline."""
+    paint = _painted if colour else _plain
+    blocks = [
+        list(_heading(document, paint)),
+        list(_nodes(document, paint)),
+        list(_links(document, paint)),
+        list(_fences(document, paint)),
+        *(list(_group(group, paint)) for group in document.get("groups", ())),
+        list(_warnings(document, paint)),
+        list(_last_words(document)),
+    ]
+    return "\n".join("\n".join(block) + "\n" for block in blocks if block)
+
+
+def _heading(document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    matches = document.get("config_matches")
+    if matches is None:
+        word = "config:peer's unknown"
+    else:
+        word = "config:match" if matches else paint("bad", "config:DIFFERS FROM THE PEER'S")
+    yield f"cluster {document.get('cluster', '?')}  seen from {document.get('node', '?')}  {word}"
+
+
+def _nodes(document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    rows = []
+    for node in document.get("nodes", ()):
+        own = bool(node.get("self"))
+        owned = [
+            group.get("name", "?") for group in document.get("groups", ()) if group.get("owner") == node.get("name")
+        ]
+        rows.append(
+            (
+                f"{node.get('name', '?')}{'*' if own else ''}",
+                str(node.get("state", "unknown")),
+                "standby" if node.get("standby") else "ready",
+                "this node" if own else _ago(node.get("heard_ms_ago")),
+                " ".join(owned) or "-",
+            )
+        )
+    return _table(("NODE", "STATE", "MODE", "HEARD", "SERVES"), rows, paint)
+
+
+def _links(document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    counters = document.get("counters") or {}
+    rows = [
+        (
+            str(link.get("name", "?")),
+            str(link.get("state", "unknown")),
+            _ago(link.get("heard_ms_ago")),
+            _ago(link.get("peer_hears_ms_ago")),
+            _dropped(counters.get(link.get("name"))) or "-",
+        )
+        for link in document.get("links", ())
+    ]
+    yield from _table(("LINK", "STATE", "HEARD", "PEER HEARD", "DROPPED"), rows, paint)
+    for link in document.get("links", ()):
+        if link.get("fault"):
+            yield from _wrapped(f"  {link.get('name', '?')}: ", str(link["fault"]))
+
+
+def _dropped(counts: object) -> str:
+    """Return what was refused on a link, by reason: a wrong key on the peer shows here."""
+    if not isinstance(counts, dict):
+        return ""
+    return " ".join(
+        f"{reason}:{count}" for reason, count in counts.items() if count and reason not in _HARMLESS_COUNTERS
+    )
+
+
+def _fences(document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    fences = document.get("fences", ())
+    rows = [
+        (
+            str(fence.get("name", "?")),
+            str(fence.get("state", "unknown")),
+            str(fence.get("level", "?")),
+            _ago(fence.get("checked_ms_ago")),
+        )
+        for fence in fences
+    ]
+    yield from _table(("FENCE", "STATE", "LEVEL", "CHECKED"), rows, paint)
+    for fence in fences:
+        if fence.get("detail"):
+            yield from _wrapped(f"  {fence.get('name', '?')}: ", str(fence["detail"]))
+
+
+def _group(group: dict[str, Any], paint: Paint) -> Iterator[str]:
+    owner = str(group.get("owner", "unknown"))
+    phase = str(group.get("phase", "unknown"))
+    facts = [f"epoch:{group.get('epoch', '?')}"]
+    if group.get("proof"):
+        facts.append(f"proof:{group['proof']}")
+    yield (
+        f"{paint('head', 'GROUP')} {group.get('name', '?')}  {_toned(paint, phase)} on {_toned(paint, owner)}  "
+        + "  ".join(facts)
+    )
+    resources = group.get("resources", ())
+    wide = max((len(str(resource.get("name", "?"))) for resource in resources), default=0)
+    for resource in resources:
+        status = str(resource.get("status", "unknown"))
+        start = f"  {resource.get('name', '?')!s:{wide}}  "
+        if resource.get("reason"):
+            lines = list(_wrapped(f"{start}{status:8}  ", str(resource["reason"])))
+            yield start + lines[0][len(start) :].replace(status, _toned(paint, status), 1)
+            yield from lines[1:]
+        else:
+            yield start + _toned(paint, status)
+
+
+def _warnings(document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    if document.get("protected") is False:
+        lines = _wrapped("NOT PROTECTED  ", "no working fence path: a dead gateway could not be proven dead")
+        yield from (paint("bad", line) for line in lines)
+    for alarm in document.get("alarms", ()):
+        lines = _wrapped("ALARM  ", f"{alarm.get('about', '?')}: {alarm.get('sentence', '')}")
+        yield from (paint("bad", line) for line in lines)
+
+
+def _last_words(document: dict[str, Any]) -> Iterator[str]:
+    if document.get("verdict"):
+        yield from _wrapped("if      ", str(document["verdict"]).removeprefix("if "))
+    if document.get("why"):
+        yield from _wrapped("why     ", str(document["why"]))
+
+
+def _table(head: Row, rows: Sequence[Row], paint: Paint) -> Iterator[str]:
+    if not rows:
+        return
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    yield _line(head, widths, lambda cell: paint("head", cell))
+    for row in rows:
+        yield _line(row, widths, lambda cell: _toned(paint, cell))
+
+
+def _line(row: Row, widths: Sequence[int], tone: Callable[[str], str]) -> str:
+    last = len(row) - 1
+    padding = [" " * (width - len(cell) + 2) for cell, width in zip(row, widths, strict=True)]
+    return "".join(tone(cell) + ("" if column == last else padding[column]) for column, cell in enumerate(row))
+
+
+def _wrapped(start: str, sentence: str) -> Iterator[str]:
+    """Break at blanks so that no line is wider than the screen; the rest hangs below the sentence's beginning."""
+    line, is_fresh = start, True
+    for word in sentence.split():
+        if not is_fresh and len(line) + 1 + len(word) > WIDTH:
+            yield line
+            line, is_fresh = " " * len(start), True
+        line += word if is_fresh else f" {word}"
+        is_fresh = False
+    yield line.rstrip()
+
+
+def _ago(age_ms: object) -> str:
+    if not isinstance(age_ms, int):
+        return "never"
+    if age_ms < 60_000:
+        return f"{age_ms / 1_000:.1f}s ago"
+    minutes = age_ms // 60_000
+    if minutes < 60:
+        return f"{minutes}m ago"
+    return f"{minutes // 60}h{minutes % 60:02}m ago" if minutes < 1_440 else f"{minutes // 1_440}d ago"
+
+
+def _toned(paint: Paint, word: str) -> str:
+    if word in _BAD:
+        return paint("bad", word)
+    if word in _CARE:
+        return paint("care", word)
+    return paint("good", word) if word in _GOOD else word
+
+
+def _painted(tone: str, text: str) -> str:
+    return f"{_CODES[tone]}{text}\x1b[0m"
+
+
+def _plain(_tone: str, text: str) -> str:
+    return text

@@ -1,0 +1,19 @@
+"""`aoeha switchover`: move a group to the other gateway, both alive."""
+
+import argparse
+
+from aoeha.cli.request import add_wait, request
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the group."""
+    parser.add_argument("group", nargs="?", metavar="GROUP", help="the group to move (all of them)")
+    add_wait(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask for it."""
+    words = {"group": arguments.group} if arguments.group else {}
+    return request(arguments, "switchover", words, undo=" ".join(["aoeha switchover", *words.values()]))

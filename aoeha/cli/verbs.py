@@ -1,0 +1,121 @@
+"""The verbs of `aoeha`, where each lives, and how its words become a call."""
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import Never
+
+from aoeha.cli.control import DEFAULT_SOCKET
+from aoeha.cli.exits import Exit
+from aoeha.cli.request import DEFAULT_WAIT
+from aoeha.cli.screen import print_error
+
+__all__ = ["VERBS", "Verb", "run_verb"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb. Its module has `add_arguments(parser)` and `run(arguments) -> int`."""
+
+    summary: str
+    module: str
+    speaks_to_daemon: bool = True
+
+
+VERBS = {
+    "status": Verb("show how things are, and why", "aoeha.cli.status"),
+    "events": Verb("show what was decided", "aoeha.cli.events"),
+    "standby": Verb("hand everything over and stay out", "aoeha.cli.standby"),
+    "unstandby": Verb("let a gateway serve again", "aoeha.cli.unstandby"),
+    "switchover": Verb("move a group to the other gateway", "aoeha.cli.switchover"),
+    "confirm": Verb("vouch that a gateway is off", "aoeha.cli.confirm"),
+    "check": Verb("judge a configuration, and this machine", "aoeha.cli.check", speaks_to_daemon=False),
+    "agents": Verb("list the types of resources and fence devices", "aoeha.cli.agents", speaks_to_daemon=False),
+    "keygen": Verb("make the key that both gateways share", "aoeha.cli.keygen", speaks_to_daemon=False),
+    "aoe": Verb("look at AoE targets without a kernel driver", "aoeha.cli.aoe", speaks_to_daemon=False),
+    "rehearse": Verb("boot the pair in a virtual rack and break it", "aoeha.rack.command", speaks_to_daemon=False),
+    "daemon": Verb("run the gateway's process", "aoeha.cli.daemon", speaks_to_daemon=False),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors exit with 64 and say what to type next."""
+
+    def error(self, message: str) -> Never:
+        """Print the error as a sentence and exit."""
+        self.exit(Exit.USAGE, f"aoeha: cannot understand the command: {message}\ntry: {self.prog} --help\n")
+
+
+class _Version(argparse.Action):
+    """Prints the version; finding it costs more than starting, so only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+        try:
+            print(f"aoeha {version('aoeha')}")
+        except PackageNotFoundError:
+            print("aoeha (not installed: run from its source)")
+        parser.exit()
+
+
+def run_verb(words: list[str], incarnation: int | None) -> int:
+    """Parse the words, run the verb and return its exit code. `incarnation` is what a daemon's first beat used."""
+    words = _spelled_out_wait(words)
+    chosen = next((word for word in words if not word.startswith("-")), "")
+    if chosen and chosen not in VERBS:
+        print_error(f'cannot understand the command: there is no verb "{chosen}"{_suggestion(chosen)}')
+        return Exit.USAGE
+    try:
+        arguments = _parser(chosen).parse_args(words)
+        arguments.incarnation = incarnation
+        code = int(importlib.import_module(VERBS[arguments.verb].module).run(arguments))
+        sys.stdout.flush()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else Exit.FAILED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe (head, grep -q) has seen enough; what Python would flush at exit must go nowhere.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    return code
+
+
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    """Return the parser of all verbs, of which only the chosen one's arguments are filled in."""
+    parser = Parser(
+        prog="aoeha",
+        description="High availability for a pair of AoE storage gateways.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    for name, verb in VERBS.items():
+        subparser = subparsers.add_parser(name, help=verb.summary, description=f"{verb.summary.capitalize()}.")
+        if name != chosen:
+            continue
+        if verb.speaks_to_daemon:
+            subparser.add_argument("--socket", default=DEFAULT_SOCKET, metavar="PATH", help="the daemon's socket")
+        importlib.import_module(verb.module).add_arguments(subparser)
+    return parser
+
+
+def _suggestion(word: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  for a typo only
+
+    guess = get_close_matches(word, VERBS, n=1)
+    return f"; did you mean `aoeha {guess[0]}`?" if guess else "; `aoeha --help` lists them"
+
+
+def _spelled_out_wait(words: list[str]) -> list[str]:
+    """Let `--wait NODE` mean what it looks like: an argument after --wait is its duration only if it is one."""
+    spelled = list(words)
+    for number, word in enumerate(words[:-1]):
+        if word == "--wait" and not words[number + 1][:1].isdigit():
+            spelled[number] = f"--wait={DEFAULT_WAIT}"
+    return spelled

@@ -1,0 +1,55 @@
+"""The key file from disk, refused when others than its owner can read it."""
+
+import os
+import stat
+from pathlib import Path
+
+from aoeha.config.findings import ConfigurationError, Finding
+from aoeha.wire.keys import Key, KeyFileError, parse_keys
+
+__all__ = ["load_keys"]
+
+MAXIMUM_BYTES = 64 * 1024
+
+
+def load_keys(path: Path | str) -> tuple[Key, ...]:
+    """Return the keys; the first one is sent with. Raises ConfigurationError with a sentence, never showing a key."""
+    file = str(path)
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as opened:
+            _refuse_unsafe(file, os.fstat(descriptor))
+            content = opened.read(MAXIMUM_BYTES)
+    except FileNotFoundError as error:
+        raise _refused(
+            file, f"cannot read the keys: no such file; make it with `aoeha keygen {file}` and copy it to the peer"
+        ) from error
+    except PermissionError as error:
+        raise _refused(file, "cannot read the keys: permission denied; only root may read them") from error
+    except OSError as error:
+        raise _refused(file, f"cannot read the keys: {error.strerror}") from error
+    try:
+        return parse_keys(content.decode("ascii"), file)
+    except UnicodeDecodeError:
+        # `from None`: the original error carries the bytes.
+        raise _refused(
+            file, "cannot read the keys: expected lines of a number and hex digits, got other bytes"
+        ) from None
+    except KeyFileError as error:
+        raise ConfigurationError((Finding("", 0, "", str(error)),)) from error
+
+
+def _refuse_unsafe(file: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _refused(file, "cannot read the keys: expected a plain file; name the file that `aoeha keygen` made")
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        raise _refused(
+            file, f"cannot trust the keys: others may read or change them (mode {mode:04o}); run: chmod 600 {file}"
+        )
+    if status.st_uid not in (0, os.geteuid()):
+        raise _refused(file, f"cannot trust the keys: they belong to user {status.st_uid}; run: chown root {file}")
+
+
+def _refused(file: str, sentence: str) -> ConfigurationError:
+    return ConfigurationError((Finding(file, 0, "", sentence),))
