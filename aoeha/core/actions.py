@@ -46,7 +46,7 @@ class Persist:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A decision, refusal or alarm as one sentence. `about` names its subject: a node, link, group, resource, device."""
+    """A decision, refusal or alarm as one sentence. `about` names a node, link, group, resource or device."""
 
     level: Level
     about: str

@@ -243,6 +243,7 @@ class Memory:
     boot_id: str
     incarnation: int
     peer_boot_id: str
+    peer_was_alive: bool
     standby: bool
+    panicked: bool
     groups: tuple[GroupMemory, ...]
-    own_reboots_ms: tuple[int, ...] = ()

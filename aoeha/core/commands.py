@@ -1,0 +1,230 @@
+"""What operators ask for, as events like any other (DESIGN.md §9).
+
+Rules. A request is answered with an exit code and a sentence, at once or, with `wait_ms`, when it has come true. A
+request that would stop the service without a healthy peer to take it is refused, with the reason. `confirm` is
+refused while the peer is heard. No request ever skips a proof.
+"""
+
+from aoeha.core import fencing, membership, ownership, recovery
+from aoeha.core.actions import Answer, Leave, Level
+from aoeha.core.events import CommandGiven
+from aoeha.core.state import GroupState, NodeState, Turn, Waiting, phase_of
+from aoeha.core.types import GroupPhase
+
+DONE, FAILED, USAGE, UNSAFE, TIMED_OUT = 0, 1, 64, 107, 124
+HOLD_BACK_MS = 15_000
+"""After a switchover the former owner leaves the group to the peer for so long."""
+LEAVE_PATIENCE_MS = 20_000
+"""How long a leaving node waits for the peer to take its groups, once they are stopped."""
+LEAVING_BEATS = 3
+
+
+def give(turn: Turn, event: CommandGiven) -> None:
+    """Take in one request."""
+    match event.verb:
+        case "standby":
+            _standby(turn, event)
+        case "unstandby":
+            turn.change(standby=False)
+            turn.say(Level.INFO, turn.state.config.node, f"{event.user} ended the standby of {turn.state.config.node}")
+            _answer(turn, event, DONE, f"{turn.state.config.node} may own groups again")
+        case "switchover":
+            _switchover(turn, event)
+        case "confirm":
+            _confirm(turn, event)
+        case "leave":
+            _leave(turn, event)
+        case _:
+            _answer(turn, event, USAGE, f"cannot {event.verb}: no such command")
+
+
+def decide(turn: Turn) -> None:
+    """Answer those who wait, and leave when all is done."""
+    if turn.state.leaving:
+        _go_on_leaving(turn)
+    still = []
+    for waiting in turn.state.waiting:
+        sentence = _come_true(turn.state, waiting)
+        if sentence:
+            turn.do(Answer(waiting.command_id, DONE, sentence))
+        elif turn.now_ms >= waiting.until_ms:
+            turn.do(
+                Answer(
+                    waiting.command_id, TIMED_OUT, f"{waiting.verb} is not done yet: {_standing(turn.state, waiting)}"
+                )
+            )
+        else:
+            still.append(waiting)
+    turn.change(waiting=tuple(still))
+
+
+def _standby(turn: Turn, event: CommandGiven) -> None:
+    state, node = turn.state, turn.state.config.node
+    if not _means_us(turn, event):
+        return
+    mine = [group for group in state.groups if group.holding]
+    stuck = [group.name for group in mine if not recovery.peer_takes(state, group)]
+    if stuck:
+        _answer(turn, event, UNSAFE, f"cannot put {node} in standby: {_no_taker(state, stuck[0])}")
+        return
+    turn.change(standby=True)
+    for group in mine:
+        turn.change_group(group.name, yielding=f"{event.user} put {node} in standby")
+    turn.say(Level.INFO, node, f"{event.user} put {node} in standby")
+    _answer_or_wait(turn, event, "", f"{node} is in standby. To undo: aoeha unstandby {node}")
+
+
+def _switchover(turn: Turn, event: CommandGiven) -> None:
+    state = turn.state
+    names = [group.name for group in state.groups if group.holding]
+    wanted = event.arguments.get("group") or (names[0] if len(names) == 1 else "")
+    if wanted not in [group.name for group in state.groups]:
+        known = ", ".join(group.name for group in state.groups)
+        _answer(
+            turn,
+            event,
+            USAGE,
+            f"cannot switch over: name one of the groups held by {state.config.node} (groups: {known})",
+        )
+        return
+    group = state.group(wanted)
+    if not group.holding:
+        _answer(
+            turn,
+            event,
+            FAILED,
+            f"cannot switch {wanted} over: {state.config.node} does not own it; ask on {state.config.peer}",
+        )
+        return
+    if not recovery.peer_takes(state, group):
+        _answer(turn, event, UNSAFE, f"cannot switch {wanted} over: {_no_taker(state, wanted)}")
+        return
+    turn.change_group(
+        wanted, yielding=f"switchover asked for by {event.user}", hold_back_until_ms=turn.now_ms + HOLD_BACK_MS
+    )
+    turn.say(Level.INFO, wanted, f"{event.user} asked for the switchover of {wanted} to {state.config.peer}")
+    _answer_or_wait(turn, event, wanted, f"{wanted} is being handed over to {state.config.peer}")
+
+
+def _confirm(turn: Turn, event: CommandGiven) -> None:
+    state, peer = turn.state, turn.state.config.peer
+    if event.arguments.get("node") != peer:
+        _answer(
+            turn,
+            event,
+            USAGE,
+            f"cannot confirm {event.arguments.get('node', '')!r}: the peer of {state.config.node} is {peer}",
+        )
+        return
+    if not membership.is_silent(state):
+        _answer(
+            turn,
+            event,
+            UNSAFE,
+            f"cannot confirm that {peer} is off: its state is {state.peer.condition.value}, not silent",
+        )
+        return
+    fencing.confirm(turn, event.user)
+    _answer_or_wait(turn, event, "", f"it is noted that {peer} is off; {state.config.node} may take over")
+
+
+def _leave(turn: Turn, event: CommandGiven) -> None:
+    state, node = turn.state, turn.state.config.node
+    turn.change(leaving=True, leave_by_ms=turn.now_ms + LEAVE_PATIENCE_MS)
+    for group in state.groups:
+        if group.holding:
+            turn.change_group(group.name, yielding=f"{node} is leaving")
+    turn.say(Level.INFO, node, f"{node} is leaving the pair")
+    _answer(turn, event, DONE, f"{node} is leaving")
+
+
+def _go_on_leaving(turn: Turn) -> None:
+    """Stop, hand over, announce the leave, end. With something that cannot be stopped, end unannounced."""
+    state, node = turn.state, turn.state.config.node
+    if state.left:
+        return
+    blocked = any(phase_of(group) is GroupPhase.BLOCKED for group in state.groups)
+    if blocked:
+        turn.alarm(
+            node, f"{node} leaves with something that could not be stopped; {state.config.peer} will have to fence it"
+        )
+        turn.change(left=True)
+        turn.do(Leave())
+        return
+    if not recovery.stopped_everywhere(state) or any(group.holding for group in state.groups):
+        turn.change(leave_by_ms=turn.now_ms + LEAVE_PATIENCE_MS)
+        return
+    taken = all(ownership.owner(state, group) == state.config.peer for group in state.groups)
+    wanted = membership.is_alive(state) and any(recovery.peer_takes(state, group) for group in state.groups)
+    if wanted and not taken and turn.now_ms < state.leave_by_ms:
+        return
+    if state.leaving_beats >= LEAVING_BEATS:
+        turn.change(left=True)
+        turn.say(Level.INFO, node, f"{node} has left the pair")
+        turn.do(Leave())
+
+
+def may_announce_leave(state: NodeState) -> bool:
+    """Whether beats may say that this node leaves: nothing runs here, and the peer took what it wanted."""
+    if not state.leaving or not recovery.stopped_everywhere(state) or any(group.holding for group in state.groups):
+        return False
+    taken = all(ownership.owner(state, group) == state.config.peer for group in state.groups)
+    wanted = membership.is_alive(state) and any(recovery.peer_takes(state, group) for group in state.groups)
+    return taken or not wanted or state.now_ms >= state.leave_by_ms
+
+
+def _come_true(state: NodeState, waiting: Waiting) -> str:
+    peer, node = state.config.peer, state.config.node
+    match waiting.verb:
+        case "standby":
+            if all(not group.holding and _runs_at_peer(state, group) for group in state.groups):
+                return f"{node} is in standby and {peer} serves. To undo: aoeha unstandby {node}"
+        case "switchover":
+            group = state.group(waiting.group)
+            if not group.holding and _runs_at_peer(state, group):
+                return f"{waiting.group} is running on {peer}"
+        case "confirm":
+            if all(group.holding and phase_of(group) is GroupPhase.RUNNING for group in state.groups):
+                return f"everything is running on {node}"
+        case _:
+            pass
+    return ""
+
+
+def _runs_at_peer(state: NodeState, group: GroupState) -> bool:
+    theirs = state.peer_group(group.name)
+    return membership.is_alive(state) and theirs is not None and theirs.holding and theirs.phase is GroupPhase.RUNNING
+
+
+def _standing(state: NodeState, waiting: Waiting) -> str:
+    group = state.group(waiting.group) if waiting.group else state.groups[0]
+    return f"{group.name} is {phase_of(group).value} on {state.config.node}"
+
+
+def _no_taker(state: NodeState, group: str) -> str:
+    peer = state.config.peer
+    if not membership.is_alive(state):
+        return f"{peer} is {state.peer.condition.value}, and {group} would stop"
+    return f"{peer} says that it could not serve {group}; see: aoeha status on {peer}"
+
+
+def _means_us(turn: Turn, event: CommandGiven) -> bool:
+    node, wanted = turn.state.config.node, event.arguments.get("node", "")
+    if wanted in ("", node):
+        return True
+    known = f"run it on {wanted}" if wanted == turn.state.config.peer else f"there is no node {wanted}"
+    _answer(turn, event, USAGE, f"cannot {event.verb} {wanted} from {node}: {known}")
+    return False
+
+
+def _answer(turn: Turn, event: CommandGiven, code: int, sentence: str) -> None:
+    turn.do(Answer(event.command_id, code, sentence))
+
+
+def _answer_or_wait(turn: Turn, event: CommandGiven, group: str, sentence: str) -> None:
+    wait_ms = int(event.arguments.get("wait_ms", "0") or 0)
+    if wait_ms <= 0:
+        _answer(turn, event, DONE, sentence)
+        return
+    waiting = Waiting(event.command_id, event.verb, group, turn.now_ms + wait_ms)
+    turn.change(waiting=(*turn.state.waiting, waiting)[-16:])

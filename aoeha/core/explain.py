@@ -1,0 +1,244 @@
+"""Why things are as they are: the status document and the sentences in it (I8).
+
+Derived from the state alone, so that a replay explains a decision in the words that the operator saw.
+"""
+
+from dataclasses import dataclass
+
+from aoeha.core import fencing, membership, ownership
+from aoeha.core.state import (
+    FencePhase,
+    GroupState,
+    LinkCondition,
+    LinkState,
+    NodeState,
+    PeerCondition,
+    ResourcePhase,
+    phase_of,
+)
+from aoeha.core.types import NEVER_MS, BeatFlag, GroupPhase
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """One of the two gateways."""
+
+    name: str
+    self: bool
+    state: str
+    standby: bool
+    boot_id: str
+    heard_ms_ago: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """One link, from both ends."""
+
+    name: str
+    state: str
+    heard_ms_ago: int | None
+    peer_hears_ms_ago: int | None
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceStatusView:
+    """One resource on this node."""
+
+    name: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStatus:
+    """One group: who owns it, by what proof, and its resources here. `refusal` tells why this node does not start it."""
+
+    name: str
+    epoch: int
+    phase: str
+    owner: str
+    proof: str
+    resources: tuple[ResourceStatusView, ...]
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """One fence device."""
+
+    name: str
+    level: int
+    state: str
+    checked_ms_ago: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmStatus:
+    """Something that a human should look at."""
+
+    about: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The status document, schema 1."""
+
+    schema: int
+    cluster: str
+    node: str
+    now_ms: int
+    config_matches: bool | None
+    nodes: tuple[NodeStatus, ...]
+    links: tuple[LinkStatus, ...]
+    groups: tuple[GroupStatus, ...]
+    fences: tuple[DeviceStatus, ...]
+    protected: bool
+    alarms: tuple[AlarmStatus, ...]
+    verdict: str
+    why: str
+
+
+def status(state: NodeState) -> Status:
+    """Describe a node."""
+    return Status(
+        schema=SCHEMA,
+        cluster=state.config.cluster,
+        node=state.config.node,
+        now_ms=state.now_ms,
+        config_matches=config_matches(state),
+        nodes=_nodes(state),
+        links=tuple(_link(state, index, link) for index, link in enumerate(state.links)),
+        groups=tuple(_group(state, group) for group in state.groups),
+        fences=_devices(state),
+        protected=fencing.protected(state),
+        alarms=tuple(AlarmStatus(alarm.about, alarm.sentence) for alarm in state.alarms),
+        verdict=verdict(state),
+        why=why(state),
+    )
+
+
+def config_matches(state: NodeState) -> bool | None:
+    """Whether both nodes run the same aoeha.toml, None while the peer is unheard."""
+    return None if state.peer.beat is None else state.peer.beat.config_tag == state.config.config_tag
+
+
+def verdict(state: NodeState) -> str:
+    """What would happen if the node that serves died now."""
+    serving = {ownership.owner(state, group) for group in state.groups} - {"", None}
+    node, peer = state.config.node, state.config.peer
+    victim = peer if peer in serving else node
+    if not serving:
+        return "nobody serves"
+    survivor = node if victim == peer else peer
+    reasons = _not_ready(state, survivor)
+    if reasons:
+        return f"if {victim} died now: NOT ready: {reasons[0]}"
+    return f"if {victim} died now: {survivor} is ready to take over, {state.config.deadtime_ms / 1000:g} s to notice and a few to start"
+
+
+def why(state: NodeState) -> str:
+    """One sentence for the state of affairs, the most pressing first."""
+    node = state.config.node
+    if state.oath_pending:
+        return f"{node} was away and waits for {state.config.peer} to answer before it goes on"
+    for group in state.groups:
+        if phase_of(group) is GroupPhase.BLOCKED:
+            stuck = next(r for r in group.resources if r.phase is ResourcePhase.STOP_FAILED)
+            return f"{group.name} is blocked: {stuck.config.name} could not be stopped: {stuck.reason}"
+    for group in state.groups:
+        if group.refusal and not group.holding:
+            return group.refusal
+    return "; ".join(_why_group(state, group) for group in state.groups)
+
+
+def _why_group(state: NodeState, group: GroupState) -> str:
+    node, peer = state.config.node, state.config.peer
+    up = sum(1 for link in state.links if link.condition is LinkCondition.UP)
+    match ownership.owner(state, group):
+        case owner if owner == node and group.proof is not None:
+            return f"{node} serves {group.name} since epoch {group.held_epoch}: {peer} {group.proof.kind.value}"
+        case owner if owner == peer and membership.is_alive(state):
+            return f"{node} leaves {group.name} to {peer}, which is heard on {up} of {len(state.links)} links"
+        case owner if owner == peer and state.fence.phase is not FencePhase.IDLE:
+            return f"{node} is fencing {peer} ({state.fence.phase.value}) to take {group.name} over"
+        case None if state.peer.condition is PeerCondition.BOOTING:
+            return f"{node} listens for {peer} before it judges"
+        case _:
+            verdict_here = ownership.willing(state, group)
+            return f"nobody owns {group.name}: {verdict_here.sentence or 'the nodes are agreeing'}"
+
+
+def _not_ready(state: NodeState, survivor: str) -> list[str]:
+    reasons = []
+    if not membership.is_alive(state):
+        reasons.append(f"{state.config.peer} is {state.peer.condition.value}")
+    if not fencing.protected(state):
+        reasons.append("NOT PROTECTED: no fence path works")
+    for group in state.groups:
+        if survivor == state.config.node:
+            could = ownership.willing(state, group)
+            if not could.yes:
+                reasons.append(could.sentence)
+        else:
+            theirs = state.peer_group(group.name)
+            if theirs is None or not theirs.willing:
+                reasons.append(f"{survivor} says that it could not serve {group.name}")
+    return reasons
+
+
+def _nodes(state: NodeState) -> tuple[NodeStatus, ...]:
+    heard = membership.heard_ms(state)
+    beat = state.peer.beat
+    peer = NodeStatus(
+        name=state.config.peer,
+        self=False,
+        state=state.peer.condition.value,
+        standby=beat is not None and BeatFlag.STANDBY in beat.flags,
+        boot_id=state.peer.boot_id,
+        heard_ms_ago=None if heard is None else state.now_ms - heard,
+    )
+    own = NodeStatus(state.config.node, True, "online", state.standby, state.identity.boot_id, 0)
+    return tuple(sorted((own, peer), key=lambda node: node.name))
+
+
+def _link(state: NodeState, index: int, link: LinkState) -> LinkStatus:
+    ages = state.peer.beat.link_ages_ms if state.peer.beat is not None else ()
+    age = ages[index] if index < len(ages) and ages[index] < NEVER_MS else None
+    heard = None if link.heard_ms is None else state.now_ms - link.heard_ms
+    return LinkStatus(link.name, link.condition.value, heard, age, link.fault)
+
+
+def _group(state: NodeState, group: GroupState) -> GroupStatus:
+    owner = ownership.owner(state, group)
+    theirs = state.peer_group(group.name)
+    phase = theirs.phase if owner == state.config.peer and theirs is not None else phase_of(group)
+    return GroupStatus(
+        name=group.name,
+        epoch=max(group.held_epoch, group.epoch),
+        phase=phase.value,
+        owner="unknown" if owner is None else owner or "nobody",
+        proof="" if group.proof is None else group.proof.kind.value,
+        resources=tuple(ResourceStatusView(r.config.name, r.phase.value, r.reason) for r in group.resources),
+        refusal="" if group.holding else group.refusal,
+    )
+
+
+def _devices(state: NodeState) -> tuple[DeviceStatus, ...]:
+    levels = {fence.name: fence.level for fence in state.config.fences}
+    words = {None: "unknown", True: "reachable", False: "UNREACHABLE"}
+    return tuple(
+        DeviceStatus(
+            name=device.name,
+            level=levels[device.name],
+            state="DISTRUSTED" if device.distrusted else words[device.reachable],
+            checked_ms_ago=None if device.checked_ms is None else state.now_ms - device.checked_ms,
+            detail=device.distrusted or device.detail,
+        )
+        for device in state.devices
+    )

@@ -1,0 +1,398 @@
+"""Power fences: when one is asked for, what counts as its success, and when it is let go (R2, R7, R8).
+
+Rules. A fence is begun only against a silent peer (or one that asks for it, having failed to stop), and only by a node
+that could then serve. All devices of a level are switched off, and after the last of them all are read in one round:
+only a round that reads off everywhere is proof, and only about the boot that it was begun against. A level that fails
+makes room for the next, then for a pause; each attempt asks again whether its reason still stands. A new boot of the
+peer ends the whole affair: the tasks are cancelled and waited for, and a late answer counts for nothing.
+
+What this file does not know: what the proof is used for.
+"""
+
+from aoeha.core import membership, ownership
+from aoeha.core.actions import CancelTask, Level, StartTask
+from aoeha.core.events import TaskDone
+from aoeha.core.state import DeviceState, FencePhase, FenceState, GroupState, NodeState, Turn, phase_of
+from aoeha.core.types import FenceConfig, GroupPhase, PlugState, ProofKind, Task, TaskKind, TaskResult
+
+DUEL_DELAY_MS = 2_000
+"""How long the node of lower rank waits where both might fence each other (R7)."""
+BACK_OFF_FIRST_MS = 1_000
+BACK_OFF_MAX_MS = 30_000
+POWER_ON_PATIENCE_MS = 30_000
+"""A fenced node is switched on when the groups run here, or after this long."""
+
+
+def decide(turn: Turn) -> None:
+    """Move the fence on by what time and beats say."""
+    _void_old_word(turn)
+    _cancel_for_new_boot(turn)
+    fence = turn.state.fence
+    match fence.phase:
+        case FencePhase.IDLE:
+            _consider(turn)
+        case FencePhase.WAITING | FencePhase.BACKING_OFF if turn.now_ms >= fence.until_ms:
+            _attempt(turn)
+        case FencePhase.WAITING | FencePhase.BACKING_OFF if not _reason(turn.state):
+            _stand_down(turn)
+        case FencePhase.SETTLING if turn.now_ms >= fence.until_ms:
+            _succeed(turn)
+        case _:
+            pass
+    _watch_devices(turn)
+    _power_on(turn)
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in the end of a power task."""
+    device = _device(turn.state, task.subject)
+    if task.id == device.task_id:
+        turn.change_device(device.name, task_id=0)
+        _note_reading(turn, device, done)
+        return
+    if task.id == turn.state.fence.power_on_task_id:
+        _powered_on(turn, task, done)
+        return
+    if task.id not in dict(turn.state.fence.tasks):
+        return
+    remaining = tuple(entry for entry in turn.state.fence.tasks if entry[0] != task.id)
+    turn.change_fence(tasks=remaining)
+    match turn.state.fence.phase:
+        case FencePhase.CANCELLING:
+            if not remaining:
+                turn.change(fence=FenceState())
+        case FencePhase.SWITCHING_OFF:
+            _switched_off(turn, task, done)
+        case FencePhase.READING_BACK:
+            _read_back(turn, task, done)
+        case _:
+            pass
+
+
+def confirm(turn: Turn, user: str) -> None:
+    """Take an operator's word that the peer is off. Good for this boot of the peer, and not for long."""
+    turn.change_fence(
+        word_boot_id=turn.state.peer.boot_id,
+        word_user=user,
+        word_until_ms=turn.now_ms + turn.state.config.confirm_valid_ms,
+    )
+    turn.say(Level.WARNING, turn.state.config.peer, f"{user} confirmed that {turn.state.config.peer} is off")
+
+
+def peer_spoke(turn: Turn) -> None:
+    """A new beat was heard. If it is of the boot that was read off, or that a human called off, the proof was wrong."""
+    state, fence, peer = turn.state, turn.state.fence, turn.state.peer
+    if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
+        _distrust_devices(turn)
+    for group in state.groups:
+        if _is_about(group, peer.boot_id):
+            _proof_was_wrong(turn, group)
+    if fence.off_boot_id is not None or fence.word_boot_id is not None:
+        turn.change_fence(off_boot_id=None, word_boot_id=None, word_user="")
+
+
+def protected(state: NodeState) -> bool:
+    """Whether at least one level of fence devices answers in full."""
+    return any(all(_trusted(device) for device in _devices_of(state, level)) for level in _levels(state))
+
+
+def _reason(state: NodeState) -> str:
+    """Why the peer should be fenced now, empty for no reason."""
+    peer = state.config.peer
+    if state.peer.alternates or not state.config.fences:
+        return ""
+    wanted = [group for group in state.groups if not group.holding and ownership.willing(state, group).yes]
+    if not wanted:
+        return ""
+    if membership.is_silent(state) and state.fence.off_boot_id is None and state.fence.word_boot_id is None:
+        return f"{peer} is silent and {wanted[0].name} needs an owner"
+    for group in wanted:
+        theirs = state.peer_group(group.name)
+        if membership.has_reported(state) and theirs is not None and theirs.phase is GroupPhase.BLOCKED:
+            return f"{peer} cannot stop {group.name} and asks to be fenced"
+    return ""
+
+
+def _consider(turn: Turn) -> None:
+    state = turn.state
+    reason = _reason(state)
+    if not reason:
+        _explain_idleness(turn)
+        return
+    delay_ms = DUEL_DELAY_MS if _may_duel(state) and not _ranks_first(state) else 0
+    turn.change_fence(
+        phase=FencePhase.WAITING, victim_boot_id=state.peer.boot_id, until_ms=turn.now_ms + delay_ms, attempts=0
+    )
+    turn.say(
+        Level.WARNING,
+        state.config.peer,
+        f"fencing {state.config.peer}: {reason}" + (f"; waiting {delay_ms} ms" if delay_ms else ""),
+    )
+    if not delay_ms:
+        _attempt(turn)
+
+
+def _explain_idleness(turn: Turn) -> None:
+    if not membership.is_silent(turn.state):
+        return
+    for group in turn.state.groups:
+        verdict = ownership.willing(turn.state, group)
+        if group.holding:
+            continue
+        if not verdict.yes:
+            turn.refuse(group.name, f"not taking over {group.name}: {verdict.sentence}")
+        elif not turn.state.config.fences:
+            turn.refuse(group.name, _unfenced(turn.state, group, "no fence device is configured"))
+
+
+def _attempt(turn: Turn) -> None:
+    """Switch off all devices of the level at hand, if there is still a reason to."""
+    state = turn.state
+    reason = _reason(state)
+    if not reason:
+        _stand_down(turn)
+        return
+    level = _levels(state)[state.fence.level_index]
+    turn.change_fence(phase=FencePhase.SWITCHING_OFF, failed="", read=(), attempts=state.fence.attempts + 1)
+    for device in _devices_of(state, level):
+        _start(turn, TaskKind.POWER_OFF, device.name, reason)
+
+
+def _stand_down(turn: Turn) -> None:
+    fence = turn.state.fence
+    kept = FenceState(
+        off_boot_id=fence.off_boot_id,
+        word_boot_id=fence.word_boot_id,
+        word_until_ms=fence.word_until_ms,
+        word_user=fence.word_user,
+    )
+    turn.change(fence=kept)
+    turn.say(Level.INFO, turn.state.config.peer, f"no reason to fence {turn.state.config.peer} any more")
+
+
+def _start(turn: Turn, kind: TaskKind, device: str, reason: str) -> int:
+    state = turn.state
+    task = Task(state.next_task_id, kind, "", device, state.config.peer, _config(state, device).timeout_ms, reason)
+    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
+    turn.do(StartTask(task))
+    if kind in (TaskKind.POWER_OFF, TaskKind.POWER_STATUS) and reason:
+        turn.change_fence(tasks=(*turn.state.fence.tasks, (task.id, device)))
+    return task.id
+
+
+def _switched_off(turn: Turn, task: Task, done: TaskDone) -> None:
+    fence = turn.state.fence
+    if done.result is not TaskResult.OK:
+        turn.change_fence(failed=f"{task.subject} did not switch {turn.state.config.peer} off: {_why(done)}")
+    if fence.tasks:
+        return
+    if turn.state.fence.failed:
+        _level_failed(turn)
+        return
+    turn.change_fence(phase=FencePhase.READING_BACK)
+    level = _levels(turn.state)[fence.level_index]
+    for device in _devices_of(turn.state, level):
+        _start(turn, TaskKind.POWER_STATUS, device.name, "reading back after switching off")
+
+
+def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
+    plug = done.plug if done.result is TaskResult.OK and done.plug is not None else PlugState.UNKNOWN
+    turn.change_fence(read=(*turn.state.fence.read, (task.subject, plug)))
+    distrusted = _device(turn.state, task.subject).distrusted
+    if distrusted:
+        turn.change_fence(failed=f"{task.subject} is not believed any more: it {distrusted}")
+    elif plug is not PlugState.OFF:
+        turn.change_fence(
+            failed=f"{task.subject} reads {plug.value} after switching {turn.state.config.peer} off: {_why(done)}"
+        )
+    if turn.state.fence.tasks:
+        return
+    if turn.state.fence.failed:
+        _level_failed(turn)
+        return
+    level = _levels(turn.state)[turn.state.fence.level_index]
+    settle_ms = max(_config(turn.state, device.name).settle_ms for device in _devices_of(turn.state, level))
+    turn.change_fence(phase=FencePhase.SETTLING, until_ms=turn.now_ms + settle_ms)
+    if settle_ms == 0:
+        _succeed(turn)
+
+
+def _succeed(turn: Turn) -> None:
+    state, fence = turn.state, turn.state.fence
+    read = ", ".join(f"{device} reads {plug.value}" for device, plug in fence.read)
+    turn.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=turn.now_ms + POWER_ON_PATIENCE_MS))
+    for device, _ in fence.read:
+        turn.change_device(device, reachable=True, detail="", checked_ms=turn.now_ms)
+    turn.clear_alarm("fence", "fencing works again")
+    turn.say(Level.WARNING, state.config.peer, f"{state.config.peer} is powered off: {read}")
+
+
+def _level_failed(turn: Turn) -> None:
+    state, fence = turn.state, turn.state.fence
+    turn.say(
+        Level.WARNING, state.config.peer, f"fence level {_levels(state)[fence.level_index]} failed: {fence.failed}"
+    )
+    if fence.level_index + 1 < len(_levels(state)):
+        turn.change_fence(level_index=fence.level_index + 1)
+        _attempt(turn)
+        return
+    rounds = (fence.attempts - 1) // len(_levels(state))
+    pause_ms = min(BACK_OFF_FIRST_MS << min(rounds, 10), BACK_OFF_MAX_MS)
+    turn.change_fence(phase=FencePhase.BACKING_OFF, level_index=0, until_ms=turn.now_ms + pause_ms)
+    turn.alarm("fence", f"cannot fence {state.config.peer}: {fence.failed}")
+    for group in state.groups:
+        if not group.holding and ownership.willing(state, group).yes:
+            turn.refuse(group.name, _unfenced(state, group, fence.failed))
+
+
+def _unfenced(state: NodeState, group: GroupState, why: str) -> str:
+    peer = state.config.peer
+    return (
+        f"not taking over {group.name}: {peer} may still be writing, and there is no proof that it is off ({why}). "
+        f"Check that {peer} has no power, then: aoeha confirm {peer}"
+    )
+
+
+def _is_about(group: GroupState, boot_id: str) -> bool:
+    proof = group.proof
+    about_power = proof is not None and proof.kind in (ProofKind.POWERED_OFF, ProofKind.OPERATOR)
+    return about_power and proof is not None and proof.peer_boot_id == boot_id
+
+
+def _proof_was_wrong(turn: Turn, group: GroupState) -> None:
+    state, proof = turn.state, group.proof
+    assert proof is not None
+    sentence = (
+        f"the proof for {group.name} was wrong: {state.config.peer} ({proof.kind.value}) is heard on the same boot"
+    )
+    if phase_of(group) is GroupPhase.RUNNING:
+        turn.alarm(group.name, sentence)
+    else:
+        ownership.drop(turn, group.name, sentence + "; stopping what was started")
+    if proof.kind is ProofKind.POWERED_OFF:
+        _distrust_devices(turn)
+
+
+def _distrust_devices(turn: Turn) -> None:
+    """A device that read off while the node ran is no protection until a human has looked at it."""
+    sentence = f"read {turn.state.config.peer} as off while it was running"
+    for device in turn.state.devices:
+        if not device.distrusted:
+            turn.change_device(device.name, distrusted=sentence)
+            turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its wiring")
+
+
+def _void_old_word(turn: Turn) -> None:
+    fence = turn.state.fence
+    if fence.word_boot_id is not None and turn.now_ms >= fence.word_until_ms:
+        turn.change_fence(word_boot_id=None, word_user="")
+        turn.say(Level.WARNING, turn.state.config.peer, f"the word that {turn.state.config.peer} is off has expired")
+
+
+def _cancel_for_new_boot(turn: Turn) -> None:
+    fence, peer = turn.state.fence, turn.state.peer
+    if fence.power_on_task_id or fence.phase in (FencePhase.IDLE, FencePhase.CANCELLING):
+        return
+    if not membership.is_alive(turn.state) or peer.boot_id == fence.victim_boot_id:
+        return
+    turn.say(
+        Level.INFO, turn.state.config.peer, f"{turn.state.config.peer} is heard with a new boot: its fence is cancelled"
+    )
+    if not fence.tasks:
+        turn.change(fence=FenceState())
+        return
+    turn.change_fence(phase=FencePhase.CANCELLING, off_boot_id=None)
+    for task_id, _ in fence.tasks:
+        turn.do(CancelTask(task_id))
+
+
+def _power_on(turn: Turn) -> None:
+    """Switch a fenced node on again, once; from then on its being off is no longer known."""
+    state, fence = turn.state, turn.state.fence
+    if not state.config.power_on_after_fence or fence.off_boot_id is None or fence.power_on_task_id or fence.tasks:
+        return
+    mine = [group for group in state.groups if group.holding]
+    busy = not mine or any(phase_of(group) is not GroupPhase.RUNNING for group in mine)
+    if not membership.is_silent(state) or (busy and turn.now_ms < fence.until_ms):
+        return
+    device = _devices_of(state, _levels(state)[0])
+    for one in device:
+        task_id = _start(turn, TaskKind.POWER_ON, one.name, "")
+        turn.change_fence(power_on_task_id=task_id)
+    turn.change_fence(off_boot_id=None)
+    turn.say(Level.INFO, state.config.peer, f"switching {state.config.peer} on again")
+
+
+def _powered_on(turn: Turn, task: Task, done: TaskDone) -> None:
+    turn.change_fence(power_on_task_id=0)
+    peer = turn.state.config.peer
+    if done.result is TaskResult.OK:
+        turn.say(Level.INFO, peer, f"{peer} has power again")
+    else:
+        turn.alarm(peer, f"{task.subject} could not switch {peer} on: {_why(done)}")
+
+
+def _watch_devices(turn: Turn) -> None:
+    """Read every device on its schedule: one that cannot be reached is an alarm now, not on the day it is needed."""
+    if turn.state.fence.phase is not FencePhase.IDLE:
+        return
+    for device in turn.state.devices:
+        due = (
+            device.checked_ms is None
+            or turn.now_ms - device.checked_ms >= _config(turn.state, device.name).monitor_every_ms
+        )
+        if due and not device.task_id:
+            task_id = _start(turn, TaskKind.POWER_STATUS, device.name, "")
+            turn.change_device(device.name, task_id=task_id)
+
+
+def _note_reading(turn: Turn, device: DeviceState, done: TaskDone) -> None:
+    reachable = done.result is TaskResult.OK and done.plug in (PlugState.ON, PlugState.OFF)
+    if done.result is TaskResult.CANCELLED:
+        return
+    turn.change_device(device.name, reachable=reachable, detail="" if reachable else _why(done), checked_ms=turn.now_ms)
+    if reachable:
+        turn.clear_alarm(device.name, f"fence device {device.name} answers")
+    else:
+        turn.alarm(device.name, f"fence device {device.name} cannot be reached: {_why(done)}")
+
+
+def _may_duel(state: NodeState) -> bool:
+    """Whether the peer, if alive, would have a reason to fence us too: it wants what we hold or what nobody holds."""
+    owners = [ownership.owner(state, group) for group in state.groups]
+    return any(name != state.config.peer for name in owners) and not _heard_holding_all(state)
+
+
+def _heard_holding_all(state: NodeState) -> bool:
+    beat = state.peer.beat
+    return beat is not None and bool(beat.groups) and all(group.holding for group in beat.groups)
+
+
+def _ranks_first(state: NodeState) -> bool:
+    return all(ownership.ranks_first(state, group) for group in state.groups)
+
+
+def _why(done: TaskDone) -> str:
+    if done.detail:
+        return done.detail
+    return "it did not answer in time" if done.result is TaskResult.TIMED_OUT else done.result.value.replace("_", " ")
+
+
+def _levels(state: NodeState) -> list[int]:
+    return sorted({fence.level for fence in state.config.fences})
+
+
+def _config(state: NodeState, device: str) -> FenceConfig:
+    return next(fence for fence in state.config.fences if fence.name == device)
+
+
+def _device(state: NodeState, name: str) -> DeviceState:
+    return next(device for device in state.devices if device.name == name)
+
+
+def _devices_of(state: NodeState, level: int) -> list[DeviceState]:
+    return [_device(state, fence.name) for fence in state.config.fences if fence.level == level]
+
+
+def _trusted(device: DeviceState) -> bool:
+    return bool(device.reachable) and not device.distrusted

@@ -1,0 +1,341 @@
+"""All that a node knows, in one immutable value.
+
+Nothing here decides. `NodeState` is what `step` turns into the next one; `Turn` is the workbench of one step: it
+collects the state and the actions so far, so that the rules read as sentences. A Turn never outlives its step.
+"""
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from aoeha.core.actions import Action, Level, Say
+from aoeha.core.types import (
+    Beat,
+    Grant,
+    GroupBeat,
+    GroupConfig,
+    GroupPhase,
+    Identity,
+    Memory,
+    PairConfig,
+    PlugState,
+    Proof,
+    ResourceConfig,
+    Task,
+)
+
+
+class LinkCondition(Enum):
+    """How young the newest beat on a link is."""
+
+    UNHEARD = "unheard"
+    UP = "up"
+    LATE = "late"
+    DOWN = "down"
+
+
+class PeerCondition(Enum):
+    """What the beats say about the peer. Only SILENT and UNHEARD ever lead to a fence, and neither is a proof."""
+
+    BOOTING = "booting"
+    ONLINE = "online"
+    LATE = "late"
+    RESTARTING = "restarting"
+    LEFT = "left"
+    SILENT = "silent"
+    UNHEARD = "unheard"
+
+
+class ResourcePhase(Enum):
+    """What this node does with a resource or knows of it."""
+
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+    STOPPING = "stopping"
+    STOP_FAILED = "stop failed"
+
+
+class FencePhase(Enum):
+    """Where a power fence stands."""
+
+    IDLE = "idle"
+    WAITING = "waiting"
+    SWITCHING_OFF = "switching off"
+    READING_BACK = "reading back"
+    SETTLING = "settling"
+    BACKING_OFF = "backing off"
+    CANCELLING = "cancelling"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """One link. `heard_ms` is None until the first beat; `fault` is the medium's own word."""
+
+    name: str
+    heard_ms: int | None = None
+    fault: str = ""
+    condition: LinkCondition = LinkCondition.UNHEARD
+
+
+@dataclass(frozen=True, slots=True)
+class PeerState:
+    """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding."""
+
+    condition: PeerCondition = PeerCondition.BOOTING
+    boot_id: str = ""
+    incarnation: int = 0
+    sequence: int = 0
+    beat: Beat | None = None
+    heard: bool = False
+    retired_boot_ids: tuple[str, ...] = ()
+    alternates: bool = False
+    held: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceState:
+    """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet."""
+
+    config: ResourceConfig
+    phase: ResourcePhase = ResourcePhase.UNKNOWN
+    reason: str = ""
+    task_id: int = 0
+    checked_ms: int = 0
+    stop_failures: int = 0
+    valid: bool | None = None
+    invalid_reason: str = ""
+    validated_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """One group: who owns it, by what right, and how its resources stand here.
+
+    `epoch` is the highest ownership known to have begun, `held_epoch` our own (0: we do not hold it), `floor` the
+    highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none.
+    """
+
+    config: GroupConfig
+    resources: tuple[ResourceState, ...]
+    epoch: int = 0
+    held_epoch: int = 0
+    floor: int = 0
+    proof: Proof | None = None
+    claims: int = 0
+    claim: int = 0
+    claim_epoch: int = 0
+    grant: Grant | None = None
+    yielding: str = ""
+    hold_back_until_ms: int = 0
+    failures_ms: tuple[int, ...] = ()
+    retry_at_ms: int = 0
+    given_up: str = ""
+    given_up_until_ms: int = 0
+    blocked_since_ms: int = 0
+    refusal: str = ""
+
+    @property
+    def name(self) -> str:
+        """The group's name in aoeha.toml."""
+        return self.config.name
+
+    @property
+    def holding(self) -> bool:
+        """Whether this node owns the group."""
+        return self.held_epoch > 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """A fence device as its last reading left it. `reachable` None: not asked yet."""
+
+    name: str
+    reachable: bool | None = None
+    detail: str = ""
+    checked_ms: int | None = None
+    task_id: int = 0
+    distrusted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FenceState:
+    """The one fence that may be under way. `tasks` maps a running task to its device; `read` what was read back."""
+
+    phase: FencePhase = FencePhase.IDLE
+    victim_boot_id: str = ""
+    level_index: int = 0
+    attempts: int = 0
+    until_ms: int = 0
+    tasks: tuple[tuple[int, str], ...] = ()
+    failed: str = ""
+    read: tuple[tuple[str, PlugState], ...] = ()
+    off_boot_id: str | None = None
+    power_on_task_id: int = 0
+    power_on_tried: bool = False
+    word_boot_id: str | None = None
+    word_until_ms: int = 0
+    word_user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A command whose end somebody waits for."""
+
+    command_id: int
+    verb: str
+    group: str
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a human should look at, for as long as it holds."""
+
+    about: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """Everything this node knows at `now_ms`."""
+
+    config: PairConfig
+    identity: Identity
+    now_ms: int
+    started_ms: int
+    listening_since_ms: int
+    cold: bool
+    links: tuple[LinkState, ...]
+    peer: PeerState
+    groups: tuple[GroupState, ...]
+    devices: tuple[DeviceState, ...]
+    fence: FenceState
+    tasks: tuple[Task, ...] = ()
+    next_task_id: int = 1
+    sequence: int = 0
+    next_beat_ms: int = 0
+    last_groups: tuple[GroupBeat, ...] = ()
+    last_flags: int = 0
+    remembered: Memory | None = None
+    standby: bool = False
+    leaving: bool = False
+    leaving_beats: int = 0
+    leave_by_ms: int = 0
+    left: bool = False
+    oath_sequence: int = 0
+    oath_until_ms: int = 0
+    panicked_before: bool = False
+    panicking: bool = False
+    waiting: tuple[Waiting, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def oath_pending(self) -> bool:
+        """Whether we were away while owning and have not yet heard that nobody took over (R10)."""
+        return self.oath_until_ms > 0
+
+    @property
+    def probed(self) -> bool:
+        """Whether every resource was looked at since this daemon started."""
+        return all(resource.phase is not ResourcePhase.UNKNOWN for group in self.groups for resource in group.resources)
+
+    def group(self, name: str) -> GroupState:
+        """The group of that name."""
+        return next(group for group in self.groups if group.name == name)
+
+    def peer_group(self, name: str) -> GroupBeat | None:
+        """The group as the peer's newest beat shows it, None while the peer has not looked itself."""
+        beat = self.peer.beat
+        if beat is None:
+            return None
+        return next((group for group in beat.groups if group.name == name), None)
+
+
+def phase_of(group: GroupState) -> GroupPhase:
+    """What the resources of a group add up to."""
+    phases = [resource.phase for resource in group.resources]
+    if ResourcePhase.STOP_FAILED in phases:
+        return GroupPhase.BLOCKED
+    if ResourcePhase.UNKNOWN in phases:
+        return GroupPhase.UNKNOWN
+    if all(phase is ResourcePhase.STOPPED for phase in phases):
+        return GroupPhase.STOPPED
+    if all(phase in (ResourcePhase.RUNNING, ResourcePhase.DEGRADED) for phase in phases):
+        return GroupPhase.STOPPING if group.yielding else GroupPhase.RUNNING
+    if group.holding and not group.yielding:
+        return GroupPhase.STARTING
+    return GroupPhase.STOPPING
+
+
+@dataclass(slots=True)
+class Turn:
+    """One step in the making. Mutable on purpose and private to that step."""
+
+    state: NodeState
+    actions: list[Action] = field(default_factory=list)
+
+    @property
+    def now_ms(self) -> int:
+        """The time of this step."""
+        return self.state.now_ms
+
+    def change(self, **fields: Any) -> None:
+        """Replace fields of the node."""
+        self.state = replace(self.state, **fields)
+
+    def change_peer(self, **fields: Any) -> None:
+        """Replace fields of the peer."""
+        self.change(peer=replace(self.state.peer, **fields))
+
+    def change_fence(self, **fields: Any) -> None:
+        """Replace fields of the fence."""
+        self.change(fence=replace(self.state.fence, **fields))
+
+    def change_group(self, name: str, **fields: Any) -> None:
+        """Replace fields of one group."""
+        self.change(groups=tuple(replace(g, **fields) if g.name == name else g for g in self.state.groups))
+
+    def change_resource(self, group: str, name: str, **fields: Any) -> None:
+        """Replace fields of one resource."""
+        resources = tuple(
+            replace(resource, **fields) if resource.config.name == name else resource
+            for resource in self.state.group(group).resources
+        )
+        self.change_group(group, resources=resources)
+
+    def change_device(self, name: str, **fields: Any) -> None:
+        """Replace fields of one fence device."""
+        self.change(devices=tuple(replace(d, **fields) if d.name == name else d for d in self.state.devices))
+
+    def do(self, action: Action) -> None:
+        """Ask for an action, after those already asked for."""
+        self.actions.append(action)
+
+    def say(self, level: Level, about: str, sentence: str) -> None:
+        """Tell people."""
+        self.actions.append(Say(level, about, sentence))
+
+    def alarm(self, about: str, sentence: str) -> None:
+        """Raise an alarm; one that stands already is not repeated."""
+        alarm = Alarm(about, sentence)
+        if alarm in self.state.alarms:
+            return
+        self.change(alarms=(*(a for a in self.state.alarms if a.about != about), alarm))
+        self.say(Level.ALARM, about, sentence)
+
+    def clear_alarm(self, about: str, sentence: str) -> None:
+        """End the alarm about something, saying why, if there is one."""
+        if any(alarm.about == about for alarm in self.state.alarms):
+            self.change(alarms=tuple(alarm for alarm in self.state.alarms if alarm.about != about))
+            self.say(Level.INFO, about, sentence)
+
+    def refuse(self, group: str, sentence: str) -> None:
+        """Explain why a group is not started here; said once for as long as it stays true (I8)."""
+        if self.state.group(group).refusal != sentence:
+            self.change_group(group, refusal=sentence)
+            if sentence:
+                self.say(Level.WARNING, group, sentence)

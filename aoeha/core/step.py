@@ -1,0 +1,163 @@
+"""The only entrance: one event in, the next state and what to do about it out.
+
+    step(state, event) -> (state, actions)
+
+Pure, total and bounded. The handlers take in what the event says; then every rule looks at the whole state and moves
+it on, in one fixed order. So a rule never depends on which event woke it, and a lost or repeated event does no harm.
+The interpreter (daemon or simulator) owes three things: a Tick when `next_wake` says so, one TaskDone for each
+StartTask, and one PersistDone for each Persist.
+"""
+
+from dataclasses import replace
+from typing import assert_never
+
+from aoeha.core import absence, beats, commands, fencing, membership, ownership, recovery
+from aoeha.core.actions import Action, StartTask
+from aoeha.core.events import BeatHeard, CommandGiven, Event, LinkReported, PersistDone, TaskDone, Tick
+from aoeha.core.state import DeviceState, FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState, Turn
+from aoeha.core.types import GroupConfig, GroupMemory, Identity, Memory, PairConfig, TaskKind
+
+ACTIONS_MAX = 256
+POWER_KINDS = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
+
+
+def initial(
+    config: PairConfig, identity: Identity, memory: Memory | None, now_ms: int
+) -> tuple[NodeState, tuple[Action, ...]]:
+    """Start a daemon. On the same boot its memory is believed in full; after a reboot only the epochs are (R15, R16).
+
+    Sequences start at the time: so they grow across the incarnations of a boot too, and an echo of an earlier
+    incarnation's beat is never taken for an answer to one of ours (R10).
+    """
+    same_boot = memory is not None and memory.boot_id == identity.boot_id
+    known = {group.name: group for group in memory.groups} if memory is not None else {}
+    state = NodeState(
+        config=config,
+        identity=identity,
+        now_ms=now_ms,
+        started_ms=now_ms,
+        listening_since_ms=now_ms,
+        cold=not same_boot,
+        links=tuple(LinkState(name) for name in config.links),
+        peer=PeerState(boot_id=memory.peer_boot_id if memory is not None and same_boot else ""),
+        groups=tuple(_group(group, known.get(group.name), same_boot=same_boot) for group in config.groups),
+        devices=tuple(DeviceState(fence.name) for fence in config.fences),
+        fence=FenceState(),
+        sequence=now_ms,
+        standby=memory is not None and memory.standby,
+        panicked_before=memory is not None and memory.panicked and not same_boot,
+    )
+    turn = Turn(state)
+    if memory is not None and same_boot:
+        absence.swear(turn, memory.peer_was_alive)
+    return _settle(turn)
+
+
+def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
+    """Advance by one event. Pure: no clock, no I/O, no logging, no randomness."""
+    turn = Turn(replace(state, now_ms=max(event.now_ms, state.now_ms)))
+    absence.notice(turn, state.now_ms)
+    match event:
+        case BeatHeard():
+            before = (turn.state.peer.boot_id, turn.state.peer.incarnation, turn.state.peer.sequence)
+            membership.hear(turn, event)
+            if (turn.state.peer.boot_id, turn.state.peer.incarnation, turn.state.peer.sequence) != before:
+                fencing.peer_spoke(turn)
+        case LinkReported():
+            membership.report_link(turn, event)
+        case TaskDone():
+            _task_done(turn, event)
+        case CommandGiven():
+            commands.give(turn, event)
+        case PersistDone():
+            if event.fault:
+                turn.alarm("disk", f"cannot remember: {event.fault}; the pair runs on without")
+            else:
+                turn.clear_alarm("disk", "the disk remembers again")
+        case Tick():
+            pass
+        case _:
+            assert_never(event)
+    return _settle(turn)
+
+
+def next_wake(state: NodeState) -> int:
+    """When a Tick is wanted at the latest: for the next beat, a judgement that falls due, or a fence that goes on."""
+    wakes = [state.next_beat_ms]
+    silence_ms = membership.silence_due_ms(state)
+    if silence_ms > state.now_ms:
+        wakes.append(silence_ms)
+    wakes.extend(
+        link.heard_ms + state.config.warntime_ms
+        for link in state.links
+        if link.heard_ms is not None and link.heard_ms + state.config.warntime_ms > state.now_ms
+    )
+    if state.fence.until_ms > state.now_ms:
+        wakes.append(state.fence.until_ms)
+    if state.oath_until_ms > state.now_ms:
+        wakes.append(state.oath_until_ms)
+    return max(min(wakes), state.now_ms)
+
+
+def check_invariants(state: NodeState, actions: tuple[Action, ...]) -> None:
+    """What must hold after every step (DESIGN.md §3). A failure is a bug of ours and must be loud."""
+    for group in state.groups:
+        assert not group.holding or (group.proof is not None and group.proof.epoch == group.held_epoch), (
+            "I1: held without a proof"
+        )
+        assert group.held_epoch <= group.epoch, "I1: held above the known epoch"
+        granted = group.grant is not None and group.grant.epoch > group.held_epoch
+        assert not (group.holding and granted), "I1: held and granted at once"
+    for action in actions:
+        if isinstance(action, StartTask) and action.task.kind is TaskKind.START:
+            group = state.group(action.task.group)
+            assert ownership.may_start(state, group).yes, "I1: started without a right"
+    assert len(actions) <= ACTIONS_MAX, "a step must be bounded"
+
+
+def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
+    """Let every rule look at the state, once, in order; then remember, and tell the peer."""
+    membership.judge(turn)
+    absence.decide(turn)
+    fencing.decide(turn)
+    ownership.decide(turn)
+    recovery.decide(turn)
+    ownership.decide(turn)
+    commands.decide(turn)
+    absence.panic(turn)
+    if not turn.state.left:
+        beats.send(turn)
+    beats.remember(turn)
+    actions = tuple(turn.actions)
+    check_invariants(turn.state, actions)
+    return turn.state, actions
+
+
+def _task_done(turn: Turn, done: TaskDone) -> None:
+    task = next((task for task in turn.state.tasks if task.id == done.task_id), None)
+    if task is None:
+        return
+    turn.change(tasks=tuple(t for t in turn.state.tasks if t.id != task.id))
+    if task.kind in POWER_KINDS:
+        fencing.task_done(turn, task, done)
+    else:
+        recovery.task_done(turn, task, done)
+
+
+def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) -> GroupState:
+    resources = tuple(ResourceState(resource) for resource in config.resources)
+    if memory is None:
+        return GroupState(config, resources)
+    if not same_boot:
+        return GroupState(config, resources, epoch=memory.epoch, floor=memory.floor)
+    holding = memory.holding and memory.proof is not None
+    return GroupState(
+        config,
+        resources,
+        epoch=memory.epoch,
+        held_epoch=memory.proof.epoch if holding and memory.proof is not None else 0,
+        floor=memory.floor,
+        proof=memory.proof if holding else None,
+        claims=memory.claims,
+        grant=memory.grant,
+    )
