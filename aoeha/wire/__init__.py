@@ -1,1 +1,1 @@
-"""Beats as bytes. Pure."""
+"""Beats as bytes: codec, authentication, replay guard, serial framing. Pure: no clock, no I/O, no randomness."""

@@ -1,0 +1,272 @@
+"""One beat as one message: layout, authentication, and nothing about whether to believe it.
+
+A message, all numbers big-endian:
+
+| bytes | what |
+|---|---|
+| 1, 1, 4 | version, key id, cluster tag |
+| 4, 16, 8, 8 | sender's tag, boot id, incarnation, sequence |
+| 8, 8, 8 | sender's nonce, the receiver's nonce echoed, echoed sequence |
+| 4, 2, 2 | config tag, flags, back within (ms) |
+| 8, 1, 1, 1 | state digest, groups that the sender has, groups in this message, links |
+| 2 each | link ages in units of 10 ms, 0xFFFF for never |
+| 13 to 49 each | groups: tag, bits, epoch, floor, claim if any, grant if any |
+| 16 | HMAC-SHA256 over all bytes before it, truncated |
+
+Names travel as tags (four bytes of their SHA-256) and come back as names through the reader's own configuration; a
+name that it does not know reads as `#` and the tag in hex. The state digest covers all groups that the sender has,
+also those that this message has no room for: it is what makes slices of one state recognisable (see receiver.py).
+"""
+
+import hmac
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from aoeha.core.types import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase
+
+__all__ = [
+    "NONCE_SIZE",
+    "NO_NONCE",
+    "SERIAL_LIMIT",
+    "UDP_LIMIT",
+    "VERSION",
+    "CodecError",
+    "Envelope",
+    "Message",
+    "decode",
+    "encode",
+    "encoded_size",
+    "is_authentic",
+    "name_tag",
+    "names_by_tag",
+    "peek_envelope",
+    "state_digest",
+]
+
+VERSION = 1
+SERIAL_LIMIT = 250
+UDP_LIMIT = 1_400
+NONCE_SIZE = 8
+NO_NONCE = bytes(NONCE_SIZE)
+
+_ENVELOPE = struct.Struct(">BB4s")
+_SENDER = struct.Struct(">4s16sQQ")
+_ECHO = struct.Struct(">8s8sQ")
+_FACTS = struct.Struct(">IHH")
+_COUNTS = struct.Struct(">8sBBB")
+_GROUP = struct.Struct(">4sBII")
+_CLAIM = struct.Struct(">II")
+_GRANT = struct.Struct(">I16sQI")
+_MAC_SIZE = 16
+_BODY_SIZE = _SENDER.size + _ECHO.size + _FACTS.size + _COUNTS.size
+_AGE_UNIT_MS = 10
+
+_PHASES = (
+    GroupPhase.UNKNOWN,
+    GroupPhase.STOPPED,
+    GroupPhase.STARTING,
+    GroupPhase.RUNNING,
+    GroupPhase.STOPPING,
+    GroupPhase.BLOCKED,
+)
+_PHASE_BITS, _HOLDING, _YIELDING, _WILLING, _CLAIMING, _GRANTING = 0x07, 0x08, 0x10, 0x20, 0x40, 0x80
+
+
+class CodecError(Exception):
+    """These bytes are no beat, or this beat does not fit the format. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What can be read before authentication, and must not be believed before it."""
+
+    version: int
+    key_id: int
+    cluster_tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: the beat with those groups that it has room for, and what receivers need to judge it.
+
+    `state_digest` covers all `group_total` groups of the sender, not only `beat.groups`.
+    """
+
+    nonce: bytes
+    echo_nonce: bytes
+    beat: Beat
+    group_total: int
+    state_digest: bytes
+
+
+def name_tag(name: str) -> bytes:
+    """Return the four bytes that stand for a name in a message."""
+    if name.startswith("#"):
+        return bytes.fromhex(name[1:])
+    return sha256(name.encode()).digest()[:4]
+
+
+def names_by_tag(names: Iterable[str]) -> dict[bytes, str]:
+    """Return the way back from tags to names. Raises CodecError when two names share a tag (1 in 4 billion)."""
+    by_tag: dict[bytes, str] = {}
+    for name in names:
+        other = by_tag.setdefault(name_tag(name), name)
+        if other != name:
+            raise CodecError(f"cannot tell {other!r} from {name!r} in a beat: rename one of them")
+    return by_tag
+
+
+def state_digest(groups: Iterable[GroupBeat]) -> bytes:
+    """Return eight bytes that are the same exactly when all these groups are, in whatever order."""
+    return sha256(b"".join(sorted(map(_encode_group, groups)))).digest()[:8]
+
+
+def encoded_size(links: int, groups: Iterable[GroupBeat]) -> int:
+    """Return the bytes of a message with so many links and these groups in it."""
+    return _ENVELOPE.size + _BODY_SIZE + 2 * links + sum(map(_group_size, groups)) + _MAC_SIZE
+
+
+def encode(message: Message, cluster: str, key_id: int, secret: bytes) -> bytes:
+    """Return the authenticated message. Raises CodecError when a field does not fit; knows no size limit."""
+    try:
+        content = _ENVELOPE.pack(VERSION, key_id, name_tag(cluster)) + _encode_body(message)
+    except (struct.error, ValueError) as error:
+        raise CodecError(f"cannot put this beat into a message: {error}") from error
+    return content + _mac(secret, content)
+
+
+def peek_envelope(data: bytes) -> Envelope:
+    """Return version, key and cluster as claimed. Raises CodecError when it is too short for any beat."""
+    if len(data) < encoded_size(0, ()):
+        raise CodecError(f"cannot read a beat from {len(data)} bytes")
+    return Envelope(*_ENVELOPE.unpack_from(data))
+
+
+def is_authentic(data: bytes, secret: bytes) -> bool:
+    """Tell whether somebody who has the secret made this message and nobody changed it."""
+    return hmac.compare_digest(_mac(secret, data[:-_MAC_SIZE]), data[-_MAC_SIZE:])
+
+
+def decode(data: bytes, names: Mapping[bytes, str]) -> Message:
+    """Return the content of a message that was found authentic. Raises CodecError, and nothing else."""
+    try:
+        return _decode_body(data[_ENVELOPE.size : -_MAC_SIZE], names)
+    except (struct.error, IndexError) as error:
+        raise CodecError(f"cannot read this beat: {error}") from error
+
+
+def _mac(secret: bytes, content: bytes) -> bytes:
+    return hmac.digest(secret, content, "sha256")[:_MAC_SIZE]
+
+
+def _encode_body(message: Message) -> bytes:
+    beat = message.beat
+    back_within_ms = min(beat.back_within_ms, 0xFFFF)
+    parts = [
+        _SENDER.pack(name_tag(beat.sender), _boot_bytes(beat.boot_id), beat.incarnation, beat.sequence),
+        _ECHO.pack(message.nonce, message.echo_nonce, beat.echo_sequence),
+        _FACTS.pack(beat.config_tag, beat.flags, back_within_ms),
+        _COUNTS.pack(message.state_digest, message.group_total, len(beat.groups), len(beat.link_ages_ms)),
+        struct.pack(f">{len(beat.link_ages_ms)}H", *map(_age_units, beat.link_ages_ms)),
+    ]
+    return b"".join(parts) + b"".join(map(_encode_group, beat.groups))
+
+
+def _boot_bytes(boot_id: str) -> bytes:
+    # Checked, because struct would pad or cut it silently into another boot's id.
+    raw = bytes.fromhex(boot_id)
+    if len(raw) != 16:
+        raise ValueError(f"boot id of {len(raw)} bytes")
+    return raw
+
+
+def _age_units(age_ms: int) -> int:
+    # Rounded up: a link never looks fresher than it is.
+    return min(-(-age_ms // _AGE_UNIT_MS), NEVER_MS // _AGE_UNIT_MS)
+
+
+def _encode_group(group: GroupBeat) -> bytes:
+    is_claiming = bool(group.claim or group.claim_epoch)
+    bits = _PHASES.index(group.phase)
+    bits |= _HOLDING * group.holding | _YIELDING * group.yielding | _WILLING * group.willing
+    bits |= _CLAIMING * is_claiming | _GRANTING * (group.grant is not None)
+    encoded = _GROUP.pack(name_tag(group.name), bits, group.epoch, group.floor)
+    if is_claiming:
+        encoded += _CLAIM.pack(group.claim, group.claim_epoch)
+    if group.grant is not None:
+        grant = group.grant
+        encoded += _GRANT.pack(grant.epoch, _boot_bytes(grant.boot_id), grant.incarnation, grant.claim)
+    return encoded
+
+
+def _group_size(group: GroupBeat) -> int:
+    claim = _CLAIM.size if group.claim or group.claim_epoch else 0
+    return _GROUP.size + claim + (_GRANT.size if group.grant is not None else 0)
+
+
+def _decode_body(body: bytes, names: Mapping[bytes, str]) -> Message:
+    position = 0
+    sender, boot_id, incarnation, sequence = _SENDER.unpack_from(body, position)
+    position += _SENDER.size
+    nonce, echo_nonce, echo_sequence = _ECHO.unpack_from(body, position)
+    position += _ECHO.size
+    config_tag, flags, back_within_ms = _FACTS.unpack_from(body, position)
+    position += _FACTS.size
+    digest, group_total, group_count, link_count = _COUNTS.unpack_from(body, position)
+    position += _COUNTS.size
+    ages = struct.unpack_from(f">{link_count}H", body, position)
+    position += 2 * link_count
+    groups = []
+    for _ in range(group_count):
+        group, position = _decode_group(body, position, names)
+        groups.append(group)
+    if position != len(body):
+        raise CodecError(f"cannot read this beat: {len(body) - position} bytes are left over")
+    if len({group.name for group in groups}) != len(groups) or len(groups) > group_total:
+        raise CodecError("cannot read this beat: its groups do not add up")
+    beat = Beat(
+        sender=_name(sender, names),
+        boot_id=boot_id.hex(),
+        incarnation=incarnation,
+        sequence=sequence,
+        echo_sequence=echo_sequence,
+        config_tag=config_tag,
+        flags=BeatFlag(flags),
+        link_ages_ms=tuple(age * _AGE_UNIT_MS for age in ages),
+        groups=tuple(groups),
+        back_within_ms=back_within_ms,
+    )
+    return Message(nonce, echo_nonce, beat, group_total, digest)
+
+
+def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tuple[GroupBeat, int]:
+    tag, bits, epoch, floor = _GROUP.unpack_from(body, position)
+    position += _GROUP.size
+    claim = claim_epoch = 0
+    grant = None
+    if bits & _CLAIMING:
+        claim, claim_epoch = _CLAIM.unpack_from(body, position)
+        position += _CLAIM.size
+    if bits & _GRANTING:
+        grant_epoch, boot_id, incarnation, grant_claim = _GRANT.unpack_from(body, position)
+        grant = Grant(grant_epoch, boot_id.hex(), incarnation, grant_claim)
+        position += _GRANT.size
+    group = GroupBeat(
+        name=_name(tag, names),
+        phase=_PHASES[bits & _PHASE_BITS],
+        holding=bool(bits & _HOLDING),
+        yielding=bool(bits & _YIELDING),
+        willing=bool(bits & _WILLING),
+        epoch=epoch,
+        floor=floor,
+        claim=claim,
+        claim_epoch=claim_epoch,
+        grant=grant,
+    )
+    return group, position
+
+
+def _name(tag: bytes, names: Mapping[bytes, str]) -> str:
+    return names.get(tag) or "#" + tag.hex()

@@ -1,0 +1,231 @@
+"""Which messages count: authentic, of this pair, from the peer, fresh, and whole.
+
+Freshness without clocks. Each side has a nonce, sends it in every beat, and echoes the other's.
+- An incarnation of the peer (boot id and daemon start) that we have not met counts only when its beat echoes our
+  present nonce: so it was made after we chose that nonce. We then take a new nonce, so that no other recording can
+  ever echo the present one: every incarnation before this one is gone for good.
+- Within the accepted incarnation the sequence must grow on each link. The same sequence counts once per link,
+  because each link's age is measured by its own copies; a copy that lags far behind the newest does not count, so
+  that nobody can keep a dead peer's link young with a stock of recordings from another link.
+- What to echo is learned from authentic beats even before they count, else two strangers would wait for each
+  other. Recordings can teach us a wrong one; so everything that waits for an echo has its turn, newest first, until
+  an incarnation is accepted, and then only what it says counts.
+
+A restarted daemon starts with a fresh nonce of its own and remembers only the peer's (`memory`): so it is accepted by
+the first beat that it sends, and nothing that was recorded before the restart can be played to it.
+
+Slices. A beat with more groups than fit arrives in several messages (sender.py). Groups of earlier messages are
+filled in when the digest says that they are still what the sender has; until then the message is INCOMPLETE and
+yields no beat. A beat without a group's slice thereby neither renews nor revokes anything.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from aoeha.core.types import Beat, GroupBeat
+from aoeha.wire.codec import (
+    NO_NONCE,
+    UDP_LIMIT,
+    VERSION,
+    CodecError,
+    Message,
+    decode,
+    is_authentic,
+    name_tag,
+    names_by_tag,
+    peek_envelope,
+    state_digest,
+)
+from aoeha.wire.keys import Key
+
+__all__ = ["CANDIDATES_MAX", "LAG_MAX", "Receiver", "ReceiverMemory", "Rejected", "Rejection"]
+
+LAG_MAX = 32
+CANDIDATES_MAX = 16
+
+_Incarnation = tuple[str, int]
+
+
+class Rejection(Enum):
+    """Why a message did not count. The value is the counter's name."""
+
+    TOO_BIG = "too_big"
+    GARBAGE = "garbage"
+    UNKNOWN_VERSION = "unknown_version"
+    WRONG_CLUSTER = "wrong_cluster"
+    WRONG_KEY = "wrong_key"
+    OWN_BEAT = "own_beat"
+    WRONG_SENDER = "wrong_sender"
+    NOT_ECHOED = "not_echoed"
+    REPLAY = "replay"
+    STALE = "stale"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A message that did not count."""
+
+    reason: Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverMemory:
+    """What a daemon should keep in /run for its successor: the peer's nonce, to be echoed by the first beat."""
+
+    peer_nonce: bytes
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """An incarnation that is authentic and not accepted: its latest nonce, and when we last echoed it."""
+
+    sequence: int
+    nonce: bytes
+    echoed: int = 0
+
+
+class Receiver:
+    """Judges what arrives on all links of this node.
+
+    `nonce` must be fresh for every start of the daemon, `new_nonce` gives another one; both are NONCE_SIZE random
+    bytes. `group_names` are those of our configuration: groups of the peer that it does not name are left out.
+    Raises CodecError when two configured names cannot be told apart on the wire.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster: str,
+        keys: Iterable[Key],
+        own_node: str,
+        peer_node: str,
+        group_names: Sequence[str],
+        nonce: bytes,
+        new_nonce: Callable[[], bytes],
+        memory: ReceiverMemory | None = None,
+    ) -> None:
+        self._cluster_tag = name_tag(cluster)
+        self._keys = {key.id: key for key in keys}
+        self._own_node = own_node
+        self._peer_node = peer_node
+        self._names = names_by_tag((own_node, peer_node, *group_names))
+        self._group_order = {name: position for position, name in enumerate(group_names)}
+        self._nonce = nonce
+        self._new_nonce = new_nonce
+        self._peer_nonce = memory.peer_nonce if memory else NO_NONCE
+        self._accepted: _Incarnation | None = None
+        self._newest = -1
+        self._last_by_link: dict[str, int] = {}
+        self._known: dict[str, tuple[int, GroupBeat]] = {}
+        self._candidates: dict[_Incarnation, _Candidate] = {}
+        self._turn = 0
+        self._counters: dict[str, dict[str, int]] = {}
+
+    def accept(self, link: str, data: bytes) -> Beat | Rejected:
+        """Return the peer's beat with all its groups, or why these bytes do not count. Never raises."""
+        outcome = self._judge(link, data)
+        name = outcome.reason.value if isinstance(outcome, Rejected) else "accepted"
+        self.count(link)[name] += 1
+        return outcome
+
+    def count(self, link: str) -> dict[str, int]:
+        """Return the counters of one link, by `accepted` and the values of Rejection."""
+        return self._counters.setdefault(link, dict.fromkeys(("accepted", *(each.value for each in Rejection)), 0))
+
+    def nonces(self) -> tuple[bytes, bytes]:
+        """Return our nonce and the one to echo; once per beat, because those that wait for an echo take turns."""
+        if not self._candidates:
+            return self._nonce, self._peer_nonce
+        self._turn += 1
+        # Of those never echoed, the one heard last (last in the dict) is most likely to be alive.
+        waiting = min(reversed(self._candidates.values()), key=lambda candidate: candidate.echoed)
+        waiting.echoed = self._turn
+        return self._nonce, waiting.nonce
+
+    def memory(self) -> ReceiverMemory:
+        """Return what the next start of this daemon should be given. Changes when the peer's nonce does."""
+        return ReceiverMemory(self._peer_nonce)
+
+    def _judge(self, link: str, data: bytes) -> Beat | Rejected:
+        if len(data) > UDP_LIMIT:
+            return Rejected(Rejection.TOO_BIG)
+        try:
+            stranger = self._identify(data)
+            if stranger:
+                return Rejected(stranger)
+            return self._freshen(link, decode(data, self._names))
+        except CodecError:
+            return Rejected(Rejection.GARBAGE)
+
+    def _identify(self, data: bytes) -> Rejection | None:
+        envelope = peek_envelope(data)
+        if envelope.version != VERSION:
+            return Rejection.UNKNOWN_VERSION
+        if envelope.cluster_tag != self._cluster_tag:
+            return Rejection.WRONG_CLUSTER
+        key = self._keys.get(envelope.key_id)
+        return None if key and is_authentic(data, key.secret) else Rejection.WRONG_KEY
+
+    def _freshen(self, link: str, message: Message) -> Beat | Rejected:
+        beat = message.beat
+        if beat.sender != self._peer_node:
+            return Rejected(Rejection.OWN_BEAT if beat.sender == self._own_node else Rejection.WRONG_SENDER)
+        incarnation = (beat.boot_id, beat.incarnation)
+        if incarnation != self._accepted:
+            if message.echo_nonce != self._nonce:
+                self._consider(incarnation, beat.sequence, message.nonce)
+                return Rejected(Rejection.NOT_ECHOED)
+            self._meet(incarnation)
+        if beat.sequence <= self._last_by_link.get(link, -1):
+            return Rejected(Rejection.REPLAY)
+        if beat.sequence < self._newest - LAG_MAX:
+            return Rejected(Rejection.STALE)
+        self._last_by_link[link] = beat.sequence
+        if beat.sequence > self._newest:
+            self._newest = beat.sequence
+            self._peer_nonce = message.nonce
+            self._candidates.clear()
+        return self._complete(message)
+
+    def _meet(self, incarnation: _Incarnation) -> None:
+        self._accepted = incarnation
+        self._nonce = self._new_nonce()
+        self._newest = -1
+        self._last_by_link.clear()
+        self._known.clear()
+
+    def _consider(self, incarnation: _Incarnation, sequence: int, nonce: bytes) -> None:
+        if self._accepted and incarnation[0] == self._accepted[0] and incarnation[1] < self._accepted[1]:
+            # An earlier daemon of the accepted boot: a recording, or what its serial line still held.
+            return
+        candidate = self._candidates.pop(incarnation, None)
+        if candidate is None or (sequence > candidate.sequence and nonce != candidate.nonce):
+            candidate = _Candidate(sequence, nonce)
+        candidate.sequence = max(sequence, candidate.sequence)
+        self._candidates[incarnation] = candidate
+        while len(self._candidates) > CANDIDATES_MAX:
+            del self._candidates[next(iter(self._candidates))]
+
+    def _complete(self, message: Message) -> Beat | Rejected:
+        beat = message.beat
+        if len(beat.groups) == message.group_total:
+            # All of them: what was known besides is no longer configured there.
+            self._known = {} if beat.sequence == self._newest else self._known
+            self._learn(beat)
+            return self._ordered(beat, beat.groups)
+        self._learn(beat)
+        groups = {name: group for name, (_, group) in self._known.items()}
+        if len(groups) != message.group_total or state_digest(groups.values()) != message.state_digest:
+            return Rejected(Rejection.INCOMPLETE)
+        return self._ordered(beat, groups.values())
+
+    def _learn(self, beat: Beat) -> None:
+        for group in beat.groups:
+            if beat.sequence >= self._known.get(group.name, (-1,))[0]:
+                self._known[group.name] = (beat.sequence, group)
+
+    def _ordered(self, beat: Beat, groups: Iterable[GroupBeat]) -> Beat:
+        ours = [group for group in groups if group.name in self._group_order]
+        return replace(beat, groups=tuple(sorted(ours, key=lambda group: self._group_order[group.name])))

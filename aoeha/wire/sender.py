@@ -1,0 +1,84 @@
+"""Our beats, authenticated and cut to what a link carries.
+
+When not all groups fit, each message carries some of them, and the next one others: first those that changed since
+they were last sent under this size limit, then those that were sent longest ago. Every message carries the digest of
+the whole state, so the receiver can tell whether the groups that it kept from earlier messages are still true.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from aoeha.core.types import Beat, GroupBeat
+from aoeha.wire.codec import CodecError, Message, encode, encoded_size, state_digest
+from aoeha.wire.keys import Key
+
+__all__ = ["Sender"]
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What went out under one size limit: the present beat's message, and each group as last sent, and when."""
+
+    message: bytes = b""
+    groups: dict[str, tuple[int, GroupBeat]] = field(default_factory=dict)
+
+
+class Sender:
+    """Packs our beats. `nonces` gives our own nonce and the peer's to echo: `Receiver.nonces`."""
+
+    def __init__(self, cluster: str, key: Key, nonces: Callable[[], tuple[bytes, bytes]]) -> None:
+        self._cluster = cluster
+        self._key = key
+        self._nonces = nonces
+        self._beat: Beat | None = None
+        self._present_nonces = (b"", b"")
+        self._digest = b""
+        self._sent: dict[int, _Sent] = {}
+
+    def pack(self, beat: Beat, limit: int) -> bytes:
+        """Return this beat in at most `limit` bytes; the same bytes for every link with the same limit.
+
+        Raises CodecError when a field does not fit the format or the limit has no room for a single group.
+        """
+        if beat != self._beat:
+            self._begin(beat)
+        sent = self._sent.setdefault(limit, _Sent())
+        if not sent.message:
+            sent.message = self._pack(beat, limit, sent)
+        return sent.message
+
+    def _begin(self, beat: Beat) -> None:
+        self._beat = beat
+        self._present_nonces = self._nonces()
+        self._digest = state_digest(beat.groups)
+        for sent in self._sent.values():
+            sent.message = b""
+
+    def _pack(self, beat: Beat, limit: int, sent: _Sent) -> bytes:
+        chosen = _choose(beat, limit, sent)
+        for group in chosen:
+            sent.groups[group.name] = (beat.sequence, group)
+        own, echo = self._present_nonces
+        message = Message(own, echo, replace(beat, groups=chosen), len(beat.groups), self._digest)
+        return encode(message, self._cluster, self._key.id, self._key.secret)
+
+
+def _choose(beat: Beat, limit: int, sent: _Sent) -> tuple[GroupBeat, ...]:
+    """Return the groups of this message, in the beat's order."""
+    links = len(beat.link_ages_ms)
+    if encoded_size(links, beat.groups) <= limit:
+        return beat.groups
+
+    def urgency(group: GroupBeat) -> int:
+        sequence, as_sent = sent.groups.get(group.name, (0, None))
+        return sequence if as_sent == group else -1
+
+    chosen: list[GroupBeat] = []
+    for group in sorted(beat.groups, key=urgency):
+        if encoded_size(links, [*chosen, group]) > limit:
+            # Not skipped in favour of a smaller one: a large group would never have its turn.
+            break
+        chosen.append(group)
+    if not chosen:
+        raise CodecError(f"cannot fit a beat with {links} links into {limit} bytes; configure fewer links")
+    return tuple(group for group in beat.groups if group in chosen)
