@@ -53,17 +53,21 @@ def ask(
     request = json.dumps({"verb": verb, "arguments": arguments or {}}) + "\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         _connect(connection, path)
+        lines = _Lines(connection, until)
         try:
-            connection.sendall(request.encode())
-            return _read_reply(connection, until, saying)
+            lines.send(request.encode())
+            while True:
+                line = lines.next()
+                if line.get("kind") == "done":
+                    return _done(line)
+                if line.get("kind") == "say" and saying is not None:
+                    saying(line)
         except TimeoutError as error:
             raise ControlError(
                 Exit.TIMED_OUT,
                 f"cannot wait any longer for {verb}: no answer within {deadline_seconds:g} s; "
                 "`aoeha status` shows how far it is",
             ) from error
-        except OSError as error:
-            raise ControlError(Exit.CANNOT_DETERMINE, _lost(error.strerror or str(error))) from error
 
 
 def _connect(connection: socket.socket, path: str) -> None:
@@ -90,34 +94,56 @@ def _connect(connection: socket.socket, path: str) -> None:
         ) from error
 
 
-def _read_reply(connection: socket.socket, until: float | None, saying: Saying | None) -> Reply:
-    gathered = bytearray()
-    while True:
-        end = gathered.find(b"\n")
+class _Lines:
+    """The connection as lines. Raises TimeoutError past the deadline and ControlError for everything else."""
+
+    def __init__(self, connection: socket.socket, until: float | None) -> None:
+        self._connection = connection
+        self._until = until
+        self._gathered = bytearray()
+
+    def send(self, request: bytes) -> None:
+        try:
+            self._connection.settimeout(self._remaining())
+            self._connection.sendall(request)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ControlError(Exit.CANNOT_DETERMINE, _lost(error.strerror or str(error))) from error
+
+    def next(self) -> dict[str, Any]:
+        end = self._gathered.find(b"\n")
         while end < 0:
-            _receive(connection, gathered, until)
-            end = gathered.find(b"\n")
-        line = _parsed(bytes(gathered[:end]))
-        del gathered[: end + 1]
-        if line.get("kind") == "done":
-            return _done(line)
-        if line.get("kind") == "say" and saying is not None:
-            saying(line)
+            searched = len(self._gathered)
+            self._gathered += self._receive()
+            end = self._gathered.find(b"\n", searched)
+            if end < 0 and len(self._gathered) > LINE_BYTES_MAX:
+                raise ControlError(
+                    Exit.FAILED, f"cannot read the daemon's answer: a line is longer than {LINE_BYTES_MAX} bytes"
+                )
+        line = _parsed(bytes(self._gathered[:end]))
+        del self._gathered[: end + 1]
+        return line
 
+    def _receive(self) -> bytes:
+        try:
+            self._connection.settimeout(self._remaining())
+            chunk = self._connection.recv(65_536)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ControlError(Exit.CANNOT_DETERMINE, _lost(error.strerror or str(error))) from error
+        if not chunk:
+            raise ControlError(Exit.CANNOT_DETERMINE, _lost("it closed the connection"))
+        return chunk
 
-def _receive(connection: socket.socket, gathered: bytearray, until: float | None) -> None:
-    remaining = None if until is None else until - time.monotonic()
-    if remaining is not None and remaining <= 0:
-        raise TimeoutError
-    connection.settimeout(remaining)
-    chunk = connection.recv(65_536)
-    if not chunk:
-        raise ControlError(Exit.CANNOT_DETERMINE, _lost("it closed the connection"))
-    gathered += chunk
-    if len(gathered) > LINE_BYTES_MAX:
-        raise ControlError(
-            Exit.FAILED, f"cannot read the daemon's answer: a line is longer than {LINE_BYTES_MAX} bytes"
-        )
+    def _remaining(self) -> float | None:
+        if self._until is None:
+            return None
+        remaining = self._until - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        return remaining
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

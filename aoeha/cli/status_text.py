@@ -70,14 +70,15 @@ def _links(document: dict[str, Any], paint: Paint) -> Iterator[str]:
             str(link.get("state", "unknown")),
             _ago(link.get("heard_ms_ago")),
             _ago(link.get("peer_hears_ms_ago")),
-            _dropped(counters.get(link.get("name"))) or "-",
         )
         for link in document.get("links", ())
     ]
-    yield from _table(("LINK", "STATE", "HEARD", "PEER HEARD", "DROPPED"), rows, paint)
+    yield from _table(("LINK", "STATE", "HEARD", "PEER HEARD"), rows, paint)
     for link in document.get("links", ()):
         if link.get("fault"):
             yield from _wrapped(f"  {link.get('name', '?')}: ", str(link["fault"]))
+        if dropped := _dropped(counters.get(link.get("name"))):
+            yield from _wrapped(f"  {link.get('name', '?')}: ", f"beats dropped: {dropped}")
 
 
 def _dropped(counts: object) -> str:
@@ -109,12 +110,10 @@ def _fences(document: dict[str, Any], paint: Paint) -> Iterator[str]:
 def _group(group: dict[str, Any], paint: Paint) -> Iterator[str]:
     owner = str(group.get("owner", "unknown"))
     phase = str(group.get("phase", "unknown"))
-    facts = [f"epoch:{group.get('epoch', '?')}"]
-    if group.get("proof"):
-        facts.append(f"proof:{group['proof']}")
+    proof = f"  proof:{group['proof']}" if group.get("proof") else ""
     yield (
-        f"{paint('head', 'GROUP')} {group.get('name', '?')}  {_toned(paint, phase)} on {_toned(paint, owner)}  "
-        + "  ".join(facts)
+        f"{paint('head', 'GROUP')} {group.get('name', '?')}  {_toned(paint, phase)}  owner:{_toned(paint, owner)}  "
+        f"epoch:{group.get('epoch', '?')}{proof}"
     )
     resources = group.get("resources", ())
     wide = max((len(str(resource.get("name", "?"))) for resource in resources), default=0)
@@ -140,7 +139,7 @@ def _warnings(document: dict[str, Any], paint: Paint) -> Iterator[str]:
 
 def _last_words(document: dict[str, Any]) -> Iterator[str]:
     if document.get("verdict"):
-        yield from _wrapped("if      ", str(document["verdict"]).removeprefix("if "))
+        yield from _wrapped("verdict ", str(document["verdict"]))
     if document.get("why"):
         yield from _wrapped("why     ", str(document["why"]))
 

@@ -1,0 +1,210 @@
+"""The command against a scripted daemon: what is asked, what is printed, the exit code."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from daemon_double import ROOT, DaemonDouble, aoeha, done, say
+
+DOCUMENT = json.loads((Path(__file__).parent / "healthy.json").read_text())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "control.sock"
+
+
+def test_status_prints_the_screen(path: Path) -> None:
+    with DaemonDouble(path, done(0, "", DOCUMENT)) as daemon:
+        ran = aoeha("status", "--socket", str(path))
+    assert ran.returncode == 0
+    assert ran.stdout == (Path(__file__).parent / "healthy.txt").read_text()
+    assert daemon.requests == [{"verb": "status", "arguments": {}}]
+
+
+def test_status_as_json_is_the_document(path: Path) -> None:
+    with DaemonDouble(path, done(0, "", DOCUMENT)):
+        ran = aoeha("status", "-o", "json", "--socket", str(path))
+    assert json.loads(ran.stdout) == DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("words", "verb", "arguments"),
+    [
+        (["standby"], "standby", {}),
+        (["standby", "beta"], "standby", {"node": "beta"}),
+        (["unstandby", "beta"], "unstandby", {"node": "beta"}),
+        (["switchover", "storage"], "switchover", {"group": "storage"}),
+        (["switchover", "--wait", "storage"], "switchover", {"group": "storage", "wait_ms": "60000"}),
+        (["switchover", "--wait", "5s", "storage"], "switchover", {"group": "storage", "wait_ms": "5000"}),
+        (["standby", "--wait=2m"], "standby", {"wait_ms": "120000"}),
+        (["confirm", "beta", "--typed", "beta"], "confirm", {"node": "beta"}),
+        (["events", "-n", "3"], "events", {"number": "3"}),
+    ],
+)
+def test_each_verb_asks_what_it_says(path: Path, words: list[str], verb: str, arguments: dict[str, str]) -> None:
+    with DaemonDouble(path, done(0, "it is done")) as daemon:
+        ran = aoeha(*words, "--socket", str(path))
+    assert ran.returncode == 0, ran.stderr
+    assert daemon.requests == [{"verb": verb, "arguments": arguments}]
+
+
+def test_what_the_daemon_says_meanwhile_and_how_to_undo_it_is_printed(path: Path) -> None:
+    with DaemonDouble(path, say("info", "storage", "stopping exports"), done(0, "beta serves storage")):
+        ran = aoeha("standby", "alpha", "--socket", str(path))
+    assert ran.stdout == "storage: stopping exports\nbeta serves storage\nTo undo: aoeha unstandby alpha\n"
+
+
+@pytest.mark.parametrize("code", [1, 4, 107, 112, 124])
+def test_a_refusal_is_passed_on_with_its_code_and_sentence(path: Path, code: int) -> None:
+    with DaemonDouble(path, done(code, "cannot move storage: beta is silent")):
+        ran = aoeha("switchover", "--socket", str(path))
+    assert ran.returncode == code
+    assert ran.stderr == "aoeha: cannot move storage: beta is silent\n"
+    assert "To undo" not in ran.stdout
+
+
+@pytest.mark.parametrize("verb", [["status"], ["standby"], ["events"]])
+def test_no_daemon_is_seven(path: Path, verb: list[str]) -> None:
+    ran = aoeha(*verb, "--socket", str(path))
+    assert ran.returncode == 7
+    assert "systemctl start aoeha" in ran.stderr
+
+
+def test_a_socket_that_nobody_listens_on_is_seven(path: Path) -> None:
+    with DaemonDouble(path):
+        pass
+    assert aoeha("status", "--socket", str(path)).returncode == 7
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody who may not")
+def test_no_permission_is_four_and_names_the_group(path: Path) -> None:
+    with DaemonDouble(path, done(0, "")):
+        path.chmod(0o600)
+        for folder in path.parents[:-2]:
+            if not folder.stat().st_mode & 0o001:
+                folder.chmod(folder.stat().st_mode | 0o001)
+        # In-process and forked: nobody can't read the interpreter's packages everywhere.
+        program = (
+            "import os, sys\nfrom aoeha.cli import status, control, verbs, status_text\n"
+            "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+            f"sys.exit(verbs.run_verb(['status', '--socket', {str(path)!r}], None))"
+        )
+        ran = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert ran.returncode == 4, ran.stderr
+    assert "group aoeha" in ran.stderr
+
+
+@pytest.mark.parametrize("lines", [[], [b'{"kind": "say", "level'], [say("info", "storage", "stopping")]])
+def test_a_daemon_that_goes_away_leaves_the_end_undetermined(path: Path, lines: list[dict[str, str] | bytes]) -> None:
+    with DaemonDouble(path, *lines):
+        ran = aoeha("standby", "--socket", str(path))
+    assert ran.returncode == 112
+    assert "aoeha status" in ran.stderr
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe\n", b"[1]\n", b'{"kind": "done", "code": "zero"}\n'])
+def test_a_foreign_answer_is_a_sentence_not_a_traceback(path: Path, line: bytes) -> None:
+    with DaemonDouble(path, line):
+        ran = aoeha("status", "--socket", str(path))
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("aoeha: cannot read the daemon's answer")
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_silent_daemon_is_124_after_the_deadline(path: Path) -> None:
+    program = (
+        "from aoeha.cli.control import ControlError, ask\n"
+        f"try: ask({str(path)!r}, 'status', deadline_seconds=0.2)\n"
+        "except ControlError as error: print(int(error.code))"
+    )
+    with DaemonDouble(path, answers=False):
+        ran = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert ran.stdout == "124\n", ran.stderr
+
+
+def test_confirm_without_a_terminal_needs_the_name_again(path: Path) -> None:
+    with DaemonDouble(path, done(0, "")) as daemon:
+        assert aoeha("confirm", "beta", "--socket", str(path)).returncode == 64
+        assert aoeha("confirm", "beta", "--typed", "alpha", "--socket", str(path)).returncode == 107
+    assert daemon.requests == []
+
+
+@pytest.mark.parametrize(("typed", "code", "asked"), [("beta", 0, 1), ("alpha", 107, 0), ("yes", 107, 0), ("", 107, 0)])
+def test_confirm_on_a_terminal_wants_the_name_typed(path: Path, typed: str, code: int, asked: int) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        with DaemonDouble(path, done(0, "taken")) as daemon:
+            os.write(ours, f"{typed}\n".encode())
+            ran = subprocess.run(
+                [sys.executable, "-m", "aoeha.cli.main", "confirm", "beta", "--socket", str(path)],
+                cwd=ROOT,
+                stdin=theirs,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ran.returncode == code, ran.stderr
+    assert len(daemon.requests) == asked
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ([], "VERB"),
+        (["stauts"], "did you mean `aoeha status`"),
+        (["status", "--nonsense"], "--nonsense"),
+        (["standby", "--wait=fast"], 'like "200ms"'),
+        (["confirm"], "NODE"),
+        (["status", "-o", "xml"], "xml"),
+    ],
+)
+def test_usage_errors_are_64(words: list[str], hint: str) -> None:
+    ran = aoeha(*words)
+    assert ran.returncode == 64
+    assert ran.stderr.startswith("aoeha: cannot understand the command")
+    assert hint in ran.stderr
+
+
+@pytest.mark.parametrize("verb", ["status", "events", "standby", "unstandby", "switchover", "confirm"])
+def test_client_verbs_import_the_standard_library_only(path: Path, verb: str) -> None:
+    words = [verb, *(("x", "--typed", "x") if verb == "confirm" else ()), "--socket", str(path)]
+    program = (
+        f"import sys\nfrom aoeha.cli.verbs import run_verb\nrun_verb({words!r}, None)\n"
+        "heavy = {name.split('.')[0] for name in sys.modules} & {'msgspec', 'asyncio', 'serial', 'jinja2'}\n"
+        "ours = {name for name in sys.modules if name.startswith(('aoeha.core', 'aoeha.io', 'aoeha.daemon'))}\n"
+        "print(sorted(heavy | ours))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.stdout == "[]\n", ran.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(path: Path) -> None:
+    with DaemonDouble(
+        path, *[say("info", "storage", f"sentence {number} {'x' * 500}") for number in range(900)], done(0, "")
+    ):
+        ran = subprocess.run(
+            ["sh", "-c", f"{sys.executable} -m aoeha.cli.main events --socket {path} | head -n 1"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ran.stdout.startswith("storage: sentence 0")
+    assert ran.stderr == ""
