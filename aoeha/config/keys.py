@@ -17,9 +17,11 @@ def load_keys(path: Path | str) -> tuple[Key, ...]:
     file = str(path)
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as opened:
+        try:
             _refuse_unsafe(file, os.fstat(descriptor))
-            content = opened.read(MAXIMUM_BYTES)
+            content = os.read(descriptor, MAXIMUM_BYTES)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError as error:
         raise _refused(
             file, f"cannot read the keys: no such file; make it with `aoeha keygen {file}` and copy it to the peer"

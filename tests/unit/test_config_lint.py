@@ -1,0 +1,91 @@
+"""Rules between keys: what each refuses, at which key."""
+
+from pathlib import Path
+
+import pytest
+
+from aoeha.config.load import inspect
+
+EXAMPLE = Path(__file__).parents[2] / "etc" / "aoeha.toml"
+SERIAL_LINK = EXAMPLE.read_text().partition("[[link]]")[2].partition("[[link]]")[0]
+
+
+def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
+    """Return "KEY: SENTENCE" for the example with these changes."""
+    text = EXAMPLE.read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    file = tmp_path / "aoeha.toml"
+    file.write_text(text)
+    findings = inspect(file).findings
+    return [f"{'warning: ' if finding.warning else ''}{finding.key}: {finding.sentence}" for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('[[node]]\nname = "beta"', "", "node: expected two [[node]] tables, got 1"),
+        ('[[node]]\nname = "beta"', '[[node]]\nname = "beta"\n[[node]]\nname = "c"', "got 3"),
+        ('[[node]]\nname = "beta"', '[[node]]\nname = "alpha"', "node[alpha].name: expected a name of its own"),
+        ('name = "lan"', 'name = "serial"', "link[serial].name: expected a name of its own"),
+        ('name = "volume"', 'name = "mirror"', "group[storage].resource[mirror].name: expected a name of its own"),
+        ('keepalive = "200ms"', 'keepalive = "10ms"', 'timing.keepalive: expected at least "20ms"'),
+        ('warntime = "600ms"', 'warntime = "399ms"', 'timing.warntime: expected at least twice keepalive ("400ms")'),
+        ('deadtime = "2s"', 'deadtime = "600ms"', 'timing.deadtime: expected more than warntime ("600ms")'),
+        ('initdead = "10s"', 'initdead = "1999ms"', 'timing.initdead: expected at least deadtime ("2s")'),
+        ('initdead = "10s"', 'initdead = "11m"', 'timing.initdead: expected at most "10m"'),
+        ('preferred = "alpha"', 'preferred = "gamma"', "group[storage].preferred: expected a node (alpha, beta)"),
+        ('plug = { alpha = "alpha", beta = "beta" }', 'plug = { alpha = "1" }', 'got none for "beta"; add beta ='),
+        ('plug = { alpha = "alpha", beta = "beta" }', 'plug = { alpha = "1", beta = "1" }', "a different plug"),
+        ('plug = { alpha = "alpha"', 'plug = { gamma = "3", alpha = "alpha"', "plug.gamma: expected a node"),
+        ("level = 1", "level = 2", "fence: expected levels 1, 2, ... without a gap, got 2"),
+        ('timeout = "5s"', 'timeout = "0s"', 'fence[power-switch].timeout: expected at least "100ms"'),
+        ('beta = "10.77.1.12"', 'beta = "10.77.1.11"', "link[lan].address.beta: expected an address and port"),
+        ('beta = "10.77.1.12"', 'beta = "10.77.1.12/24"', "expected an IP address without a mask"),
+        ('beta = "10.77.1.12"', 'beta = "fd00::12"', "got IPv4 and IPv6"),
+        ("baud = 115200", "baud = 9600", "link[serial].baud: expected a speed that carries a beat"),
+        ('device = "/dev/ttyS0"', 'device = { alpha = "/dev/ttyS0" }', "link[serial].device: expected a value"),
+        ("deadsecs = 15", "write_behind = 256", "expected no write-behind"),
+    ],
+)  # fmt: skip
+def test_a_broken_rule_is_an_error_at_its_key(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    found = findings_of(tmp_path, (old, new))
+    assert any(expected in finding for finding in found), found
+    assert not all(finding.startswith("warning: ") for finding in found)
+
+
+def test_no_fence_device_is_a_warning_in_capitals(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text()
+    fence = "[[fence]]" + text.partition("[[fence]]")[2].partition("# A group")[0]
+    (finding,) = findings_of(tmp_path, (fence, ""))
+    assert finding.startswith("warning: fence: NOT PROTECTED")
+
+
+def test_one_medium_is_a_warning_and_none_an_error(tmp_path: Path) -> None:
+    (finding,) = findings_of(tmp_path, (f"[[link]]{SERIAL_LINK}", ""))
+    assert finding.startswith("warning: link: only one medium")
+    text = EXAMPLE.read_text()
+    both = "[[link]]" + text.partition("[[link]]")[2].partition("# A fence")[0]
+    (finding,) = findings_of(tmp_path, (both, ""))
+    assert finding.startswith(": expected at least one [[link]] table, got none")
+
+
+def test_two_serial_links_cannot_share_a_line(tmp_path: Path) -> None:
+    found = findings_of(
+        tmp_path, ('type = "udp"', 'type = "serial"\ndevice = "/dev/ttyS0"'), ('interface = "eth0"\n', ""),
+        ("port = 694\n", ""), ('address = { alpha = "10.77.1.11", beta = "10.77.1.12" }\n', ""),
+    )  # fmt: skip
+    assert any("expected a serial line of its own" in finding for finding in found)
+
+
+def test_rules_of_whole_sections_are_judged_beside_errors_in_others(tmp_path: Path) -> None:
+    found = findings_of(tmp_path, ("port = 694", "port = 0"), ('deadtime = "2s"', 'deadtime = "500ms"'))
+    assert [finding.split(":")[0] for finding in found] == ["timing.deadtime", "link[lan].port"]
+
+
+def test_a_deadtime_near_the_restart_gap_is_a_warning() -> None:
+    assert inspect(EXAMPLE, restart_gap_ms=666).findings == ()
+    (finding,) = inspect(EXAMPLE, restart_gap_ms=667).findings
+    assert finding.warning
+    assert finding.key == "timing.deadtime"

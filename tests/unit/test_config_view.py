@@ -1,0 +1,92 @@
+"""What the core is told of the file, and the fingerprint that both gateways compare."""
+
+from pathlib import Path
+
+import pytest
+
+from aoeha.config.load import load
+from aoeha.config.schema import Fence, Group, Resource, Timing
+from aoeha.config.view import config_tag, for_node, pair_config, peer_of
+from aoeha.core.types import FenceConfig, GroupConfig, PairConfig, ResourceConfig
+
+EXAMPLE = Path(__file__).parents[2] / "etc" / "aoeha.toml"
+
+
+def test_each_node_sees_the_other_as_its_peer() -> None:
+    configuration = load(EXAMPLE)
+    alpha, beta = pair_config(configuration, "alpha"), pair_config(configuration, "beta")
+    assert (alpha.node, alpha.peer, beta.node, beta.peer) == ("alpha", "beta", "beta", "alpha")
+    assert alpha.links == ("serial", "lan")
+    assert [resource.name for resource in alpha.groups[0].resources][:2] == ["shelves", "mirror"]
+    assert alpha.fences == (FenceConfig(name="power-switch", level=1, timeout_ms=5_000),)
+    assert alpha.config_tag == beta.config_tag
+
+
+def test_a_third_machine_is_refused_with_the_names() -> None:
+    with pytest.raises(ValueError, match='cannot run as node "gamma": the configuration names alpha and beta'):
+        peer_of(load(EXAMPLE), "gamma")
+
+
+def test_the_defaults_of_the_file_are_those_of_the_core() -> None:
+    resource = Resource(name="r", type="t")
+    assert ResourceConfig(name="r") == ResourceConfig(
+        "r",
+        resource.start_timeout_ms,
+        resource.stop_timeout_ms,
+        resource.monitor_timeout_ms,
+        resource.monitor_interval_ms,
+    )
+    fence = Fence(name="f", type="t", plug={})
+    assert FenceConfig("f") == FenceConfig(
+        "f", fence.level, fence.timeout_ms, fence.settle_ms, fence.monitor_interval_ms
+    )
+    group = Group(name="g", preferred="a", resources=())
+    assert GroupConfig("g", "a", ()) == GroupConfig("g", "a", (), group.restart_max, group.restart_window_ms)
+    timing, pair = Timing(), PairConfig("c", "a", "b", (), (), ())
+    assert (timing.keepalive_ms, timing.warntime_ms, timing.deadtime_ms, timing.initdead_ms) == (
+        pair.keepalive_ms,
+        pair.warntime_ms,
+        pair.deadtime_ms,
+        pair.initdead_ms,
+    )
+
+
+def tag_of(tmp_path: Path, text: str) -> int:
+    file = tmp_path / "aoeha.toml"
+    file.write_text(text)
+    return config_tag(load(file))
+
+
+def test_comments_layout_order_and_spelled_out_defaults_keep_the_fingerprint(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text()
+    same = text.replace("baud = 115200\n", "").replace('deadtime = "2s"', 'deadtime = "2000ms"  # two seconds')
+    same = same.replace('name = "storage"\npreferred = "alpha"', 'preferred = "alpha"\nname = "storage"')
+    assert same != text
+    assert tag_of(tmp_path, same) == tag_of(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('deadtime = "2s"', 'deadtime = "3s"'),
+        ('targets = ["e1.0", "e2.0"]', 'targets = ["e2.0", "e1.0"]'),
+        ("fsid = 0", "fsid = 1"),
+        ('beta = "10.77.1.12"', 'beta = "10.77.1.13"'),
+        ('name = "mirror"', 'name = "mirrors"'),
+    ],
+)
+def test_whatever_means_something_changes_the_fingerprint(tmp_path: Path, old: str, new: str) -> None:
+    text = EXAMPLE.read_text()
+    assert old in text
+    assert tag_of(tmp_path, text.replace(old, new, 1)) != tag_of(tmp_path, text)
+
+
+def test_the_fingerprint_is_the_same_in_every_process() -> None:
+    configuration = load(EXAMPLE)
+    assert config_tag(configuration) == config_tag(load(EXAMPLE))
+    assert 0 <= config_tag(configuration) < 1 << 32
+
+
+def test_a_value_is_one_for_both_or_one_each() -> None:
+    assert for_node("/dev/ttyS0", "beta") == "/dev/ttyS0"
+    assert for_node({"alpha": "/dev/ttyS0", "beta": "/dev/ttyUSB0"}, "beta") == "/dev/ttyUSB0"
