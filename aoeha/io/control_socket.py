@@ -30,7 +30,8 @@ DEPARTURE_POLL_MS = 500
 UNREAD_BYTES_MAX = 1 << 20
 SO_PEERGROUPS = 59
 """asm-generic/socket.h, Linux 4.13; the socket module of Python 3.11 does not name it."""
-GROUPS_MAX = 65_536
+PEERGROUPS_BYTES = 1_024
+"""256 groups: what socket.getsockopt can return. A user in more of them is not seen as a member by these."""
 
 NO_PRIVILEGE, USAGE, FAILED = 4, 64, 1
 
@@ -139,12 +140,13 @@ class ControlSocket:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(writer, _caller(writer.get_extra_info("socket"), self._group))
-        if len(self._connections) > CONNECTIONS_MAX:
+        is_one_too_many = len(self._connections) > CONNECTIONS_MAX
+        # Read even what is not served: a unix socket that is closed with unread data resets its peer, answer and all.
+        request = await _read_request(reader, connection)
+        if request and is_one_too_many:
             connection.done(FAILED, f"cannot serve you: {CONNECTIONS_MAX} clients are connected; try again")
-        else:
-            request = await _read_request(reader, connection)
-            if request:
-                await self._until_gone(reader, writer, self._handler(request, connection))
+        elif request:
+            await self._until_gone(reader, writer, self._handler(request, connection))
         writer.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REQUEST_DEADLINE_MS / 1_000):
@@ -204,7 +206,7 @@ def _caller(connection: socket.socket, group: int | None) -> Caller:
     _, user_id, group_id = struct.unpack("3i", credentials)
     packed = b""
     with contextlib.suppress(OSError):
-        packed = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, GROUPS_MAX)
+        packed = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, PEERGROUPS_BYTES)
     groups = {group_id, *struct.unpack(f"{len(packed) // 4}I", packed)}
     # No look-up by name: that may ask a directory server, and the loop waits for nobody.
     user = "root" if user_id == 0 else f"uid {user_id}"

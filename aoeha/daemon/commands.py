@@ -1,0 +1,110 @@
+"""Requests on the control socket: status and events are answered here, everything else is the core's to decide."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aoeha.core.actions import Answer
+from aoeha.core.events import CommandGiven
+from aoeha.daemon.sentences import Sentence, Sentences
+from aoeha.io import clock
+from aoeha.io.control_socket import Connection, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Commands"]
+
+ANSWER_DEADLINE_MS = 900_000
+"""The core answers in bounded time. This bound is against our own bugs, so that no client waits for ever."""
+EVENTS_SHOWN = 50
+INTERNAL_VERBS = frozenset({"leave"})
+
+FAILED, USAGE, TIMED_OUT = 1, 64, 124
+
+
+class Commands:
+    """Answers clients. `document` gives the status document, `give` hands a command to the core or refuses it."""
+
+    def __init__(
+        self, document: Callable[[], dict[str, Any]], give: Callable[[CommandGiven], bool], sentences: Sentences
+    ) -> None:
+        self._document = document
+        self._give = give
+        self._sentences = sentences
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._last_id = 0
+
+    async def handle(self, request: Request, connection: Connection) -> None:
+        """Answer one client."""
+        match request.verb:
+            case "status" | "why":
+                document = self._document()
+                connection.done(0, str(document["why"]), document)
+            case "events":
+                await self._events(request, connection)
+            case verb if verb in INTERNAL_VERBS:
+                connection.done(USAGE, f"cannot {verb} through this socket: use `systemctl stop aoeha`")
+            case _:
+                await self._command(request, connection)
+
+    def answer(self, answer: Answer) -> None:
+        """Pass the core's answer to whoever waits for it; one that has gone needs none."""
+        waiting = self._waiting.pop(answer.command_id, None)
+        if waiting and not waiting.done():
+            waiting.set_result(answer)
+
+    def next_id(self) -> int:
+        """Return a command number that was not used before."""
+        self._last_id += 1
+        return self._last_id
+
+    async def _command(self, request: Request, connection: Connection) -> None:
+        command_id = self.next_id()
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[command_id] = waiting
+        user, arguments = connection.caller.user, request.arguments
+        try:
+            with self._listening(connection):
+                if not self._give(CommandGiven(clock.now_ms(), command_id, request.verb, user, arguments)):
+                    connection.done(FAILED, f"cannot {request.verb}: too much else waits to be handled; try again")
+                    return
+                async with asyncio.timeout(ANSWER_DEADLINE_MS / 1_000):
+                    answer = await waiting
+            connection.done(answer.code, answer.sentence)
+        except TimeoutError:
+            sentence = f"cannot tell how {request.verb} ended: no answer within {ANSWER_DEADLINE_MS // 1_000} s"
+            connection.done(TIMED_OUT, f"{sentence}; look with `aoeha status`")
+        finally:
+            self._waiting.pop(command_id, None)
+
+    async def _events(self, request: Request, connection: Connection) -> None:
+        """Show the newest sentences (argument `number`) and, with `follow` set to `true`, those still to come."""
+        count = request.arguments.get("number", str(EVENTS_SHOWN))
+        if not (count.isascii() and count.isdigit()):
+            connection.done(USAGE, f"cannot show {count!r} events: expected a number")
+            return
+        ring = self._sentences.ring
+        with self._listening(connection):
+            for said in list(ring)[max(0, len(ring) - int(count)) :]:
+                _pass_on(connection, said)
+            if request.arguments.get("follow") == "true":
+                # Until the client goes away, which cancels us.
+                await asyncio.Event().wait()
+        connection.done(0, "")
+
+    @contextmanager
+    def _listening(self, connection: Connection) -> "Iterator[None]":
+        def listener(said: Sentence) -> None:
+            _pass_on(connection, said)
+
+        self._sentences.listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._sentences.listeners.discard(listener)
+
+
+def _pass_on(connection: Connection, said: Sentence) -> None:
+    connection.say(said.level.value, said.about, said.sentence, wall_ms=said.wall_ms)

@@ -1,0 +1,88 @@
+"""The loop: one inbox, one state. Take an event, step, write it down, do what the core asks for, and again.
+
+It decides nothing. It owes the core a Tick when `next_wake` says so and passes everything else on in the order in
+which it happened. When the core fails, that is our bug: the event is written down, the process ends with the
+traceback, and the next daemon adopts what runs.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from aoeha.core.actions import Action
+from aoeha.core.events import Event, PersistDone, Tick
+from aoeha.core.state import NodeState
+from aoeha.core.step import next_wake, step
+from aoeha.daemon.inbox import Inbox
+from aoeha.daemon.performing import Performing
+from aoeha.daemon.punctuality import LoopLag
+from aoeha.io import clock
+
+__all__ = ["Loop", "Recorder"]
+
+TICK_PAUSE_MS = 2
+"""The least time to the next tick: a core that asks for one again and again must not take the whole processor."""
+
+Recorder = Callable[[NodeState, Event, tuple[Action, ...]], None]
+"""Writes down one step: the state before it, the event, the actions."""
+
+
+class Loop:
+    """Runs the core until it says Leave."""
+
+    def __init__(self, state: NodeState, inbox: Inbox, performing: Performing, record: Recorder) -> None:
+        self.state = state
+        self.lag = LoopLag()
+        self.turns = 0
+        self._inbox = inbox
+        self._performing = performing
+        self._record = record
+        self._timer: asyncio.TimerHandle | None = None
+        self._tick_waits = False
+
+    async def run(self, actions: tuple[Action, ...]) -> None:
+        """Perform what the start asked for, then handle events until Leave was performed."""
+        self._performing.offer(actions)
+        self._ask_for_tick()
+        while not self._performing.left.is_set():
+            event = await self._inbox.next()
+            self._turn(event)
+            # The inbox may never be empty; links, timers and tasks have their turn all the same.
+            await asyncio.sleep(0)
+        self._forget_timer()
+
+    def _turn(self, event: Event) -> None:
+        self.lag.note(event.now_ms, clock.now_ms())
+        before = self.state
+        try:
+            self.state, actions = step(before, event)
+        except Exception:
+            self._record(before, event, ())
+            raise
+        self._record(before, event, actions)
+        self.turns += 1
+        if isinstance(event, PersistDone):
+            self._performing.persist_done()
+        self._performing.offer(actions)
+        if isinstance(event, Tick):
+            self._tick_waits = False
+        self._ask_for_tick()
+
+    def _ask_for_tick(self) -> None:
+        """Let a Tick come when the core wants one; one that waits in the inbox already is enough."""
+        if self._tick_waits:
+            return
+        self._forget_timer()
+        due_ms = next_wake(self.state)
+        pause_ms = max(TICK_PAUSE_MS, due_ms - clock.now_ms())
+        self._timer = asyncio.get_running_loop().call_later(pause_ms / 1_000, self._tick, due_ms)
+
+    def _tick(self, due_ms: int) -> None:
+        now_ms = clock.now_ms()
+        self.lag.note(due_ms + TICK_PAUSE_MS, now_ms)
+        self._tick_waits = True
+        self._inbox.insist(Tick(now_ms))
+
+    def _forget_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None

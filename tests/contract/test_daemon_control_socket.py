@@ -1,0 +1,211 @@
+"""The control socket with real clients: who may ask, and that no client can hurt."""
+
+import asyncio
+import contextlib
+import grp
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aoeha.io import control_socket
+from aoeha.io.control_socket import CONNECTIONS_MAX, Connection, ControlSocket, Request
+
+Line = dict[str, Any]
+
+
+class Answering:
+    """Answers at once, or, for `hang`, never; remembers what was asked and what was cancelled."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.asked = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def __call__(self, request: Request, connection: Connection) -> None:
+        self.requests.append(request)
+        self.asked.set()
+        if request.verb == "hang":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.cancelled.set()
+        connection.say("info", "storage", "on the way")
+        connection.done(0, f"done for {connection.caller.user}", {"x": 1})
+
+
+@contextlib.asynccontextmanager
+async def serving(directory: Path) -> AsyncIterator[tuple[Path, Answering]]:
+    path, answering = directory / "control.sock", Answering()
+    server = ControlSocket(path, answering)
+    await server.open()
+    try:
+        yield path, answering
+    finally:
+        await server.close()
+    assert not path.exists()
+
+
+async def ask(path: Path, content: bytes, *, half_close: bool = False) -> list[Line]:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(content)
+    if half_close:
+        writer.write_eof()
+    async with asyncio.timeout(10):
+        lines = []
+        while line := await reader.readline():
+            lines.append(json.loads(line))
+    writer.close()
+    return lines
+
+
+def test_a_request_is_answered_with_what_happened_and_one_done(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as (path, answering):
+            for half_close in (False, True):
+                lines = await ask(path, b'{"verb": "standby", "arguments": {"node": "a"}}\n', half_close=half_close)
+                assert lines == [
+                    {"kind": "say", "level": "info", "about": "storage", "sentence": "on the way"},
+                    {"kind": "done", "code": 0, "sentence": "done for root", "document": {"x": 1}},
+                ]
+            assert answering.requests == [Request("standby", {"node": "a"})] * 2
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\n", b"not json\n", b"[]\n", b'{"verb": 5}\n', b'{"arguments": {}}\n', b'{"verb":"x","arguments":{"n":1}}\n',
+     b"x" * (65 * 1024) + b"\n", b"\xff\xfe\n"],
+)  # fmt: skip
+def test_what_is_no_request_is_refused_with_code_64(tmp_path: Path, content: bytes) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as (path, answering):
+            (line,) = await ask(path, content)
+            assert (line["kind"], line["code"]) == ("done", 64)
+            assert line["sentence"].startswith("cannot ")
+            assert answering.requests == []
+
+    asyncio.run(run())
+
+
+def test_a_client_that_says_nothing_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_socket, "REQUEST_DEADLINE_MS", 100)
+
+    async def run() -> None:
+        async with serving(tmp_path) as (path, _):
+            (line,) = await ask(path, b'{"verb": "sta')
+            assert line["code"] == 64
+            assert "100 ms" in line["sentence"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("half_close", [False, True])
+def test_a_client_that_goes_away_ends_its_request(tmp_path: Path, half_close: bool) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as (path, answering):
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.write(b'{"verb": "hang"}\n')
+            if half_close:
+                writer.write_eof()
+            async with asyncio.timeout(5):
+                await answering.asked.wait()
+                writer.close()
+                await answering.cancelled.wait()
+
+    asyncio.run(run())
+
+
+def test_too_many_clients_are_turned_away_and_the_others_still_served(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as (path, _):
+            idle = [await asyncio.open_unix_connection(path) for _ in range(CONNECTIONS_MAX)]
+            (line,) = await ask(path, b'{"verb": "status"}\n')
+            assert line["code"] == 1
+            assert "clients are connected" in line["sentence"]
+            for _, writer in idle:
+                writer.close()
+            async with asyncio.timeout(5):
+                while (await ask(path, b'{"verb": "status"}\n'))[-1]["code"] != 0:
+                    continue
+
+    asyncio.run(run())
+
+
+def test_a_socket_file_left_over_is_replaced(tmp_path: Path) -> None:
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(str(tmp_path / "control.sock"))
+    stale.close()
+
+    async def run() -> None:
+        async with serving(tmp_path) as (path, _):
+            assert (await ask(path, b'{"verb": "status"}\n'))[-1]["code"] == 0
+
+    asyncio.run(run())
+
+
+CLIENT = """
+import json, os, socket, sys
+path, user, groups, verb = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3]), sys.argv[4]
+os.setgroups(groups)
+os.setgid(user)
+os.setuid(user)
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(path)
+connection.sendall(json.dumps({"verb": verb}).encode() + b"\\n")
+sys.stdout.write(connection.makefile().readlines()[-1])
+"""
+
+
+async def ask_as(path: Path, user: int, groups: list[int], verb: str) -> Line:
+    def run() -> bytes:
+        argv = [sys.executable, "-I", "-c", CLIENT, str(path), str(user), json.dumps(groups), verb]
+        return subprocess.run(argv, check=True, stdout=subprocess.PIPE, timeout=20).stdout
+
+    line: Line = json.loads(await asyncio.to_thread(run))
+    return line
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes users")
+def test_the_group_may_look_and_only_root_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = grp.getgrall()[-1].gr_gid
+    monkeypatch.setattr(control_socket, "_group_id", lambda: group)
+
+    async def run() -> None:
+        async with serving(tmp_path) as (path, answering):
+            assert path.stat().st_mode & 0o777 == 0o660
+            assert path.stat().st_gid == group
+            # Whoever gets past the file's mode is judged by the kernel's word all the same.
+            path.chmod(0o666)
+            for place in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+                place.chmod(0o755)
+            assert (await ask_as(path, 4_711, [group], "status"))["code"] == 0
+            assert (await ask_as(path, 4_711, [group], "events"))["code"] == 0
+            refused = await ask_as(path, 4_711, [group], "standby")
+            assert refused["code"] == 4
+            assert "uid 4711" in refused["sentence"]
+            assert (await ask_as(path, 4_711, [], "status"))["code"] == 4
+            assert (await ask_as(path, 0, [], "standby"))["code"] == 0
+            assert [request.verb for request in answering.requests] == ["status", "events", "standby"]
+
+    asyncio.run(run())
+
+
+def test_without_the_group_only_root_can_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_socket, "_group_id", lambda: None)
+
+    async def run() -> None:
+        server = ControlSocket(tmp_path / "s", Answering())
+        assert "groupadd" in await server.open()
+        assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
+        await server.close()
+
+    asyncio.run(run())

@@ -1,0 +1,113 @@
+"""Memory on real files: what comes back, and that no disk can hold the loop up."""
+
+import asyncio
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aoeha.core.types import GroupMemory, Memory
+from aoeha.io.durable import MemoryStore
+
+BOOT = "a" * 32
+OTHER_BOOT = "b" * 32
+GROUP = GroupMemory("g", 7, 5, holding=False, proof=None, grant=None, claims=2)
+MEMORY = Memory(BOOT, 3, OTHER_BOOT, standby=True, groups=(GROUP,), peer_was_alive=True, panicked=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> MemoryStore:
+    return MemoryStore(tmp_path / "run", tmp_path / "lib")
+
+
+def remember(store: MemoryStore, memory: Memory) -> str:
+    return asyncio.run(store.remember(memory))
+
+
+def test_nothing_remembered_is_no_fault(store: MemoryStore) -> None:
+    recalled = store.recall(BOOT)
+    assert recalled.memory is None
+    assert recalled.sentences == ()
+
+
+def test_this_boots_memory_comes_back_whole(store: MemoryStore) -> None:
+    assert remember(store, MEMORY) == ""
+    assert store.recall(BOOT).memory == MEMORY
+    store.close()
+
+
+def test_the_next_boot_reads_the_disk(store: MemoryStore) -> None:
+    remember(store, MEMORY)
+    store.run_file.unlink()
+    assert store.recall(OTHER_BOOT).memory == MEMORY
+    store.close()
+
+
+def test_a_disk_copy_of_this_boot_is_never_believed_as_of_this_boot(store: MemoryStore) -> None:
+    remember(store, MEMORY)
+    store.run_file.write_bytes(b"{")
+    recalled = store.recall(BOOT)
+    assert recalled.memory == replace(MEMORY, boot_id="")
+    assert "cannot read" in recalled.sentences[0]
+    store.close()
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\xff\x00", b"[]", b'{"boot_id": 5}', b'{"boot_id": "x"', b"{}"])
+def test_garbage_is_nothing_and_a_sentence(store: MemoryStore, garbage: bytes) -> None:
+    for path in (store.run_file, store.disk_file):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(garbage)
+    recalled = store.recall(BOOT)
+    assert recalled.memory is None
+    assert len(recalled.sentences) == 2
+    assert all("cannot read" in sentence for sentence in recalled.sentences)
+
+
+def test_both_copies_are_for_root_alone(store: MemoryStore) -> None:
+    remember(store, MEMORY)
+    for path in (store.run_file, store.disk_file):
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+    store.close()
+
+
+def test_a_disk_that_cannot_be_written_is_a_fault_and_run_remembers_all_the_same(store: MemoryStore) -> None:
+    store.disk_file.parent.parent.mkdir(parents=True, exist_ok=True)
+    store.disk_file.parent.write_text("a file where the directory should be")
+    fault = remember(store, MEMORY)
+    assert str(store.disk_file) in fault
+    assert store.recall(BOOT).memory == MEMORY
+    store.close()
+
+
+def test_a_disk_that_hangs_costs_its_deadline_once_and_gets_the_newest_when_it_wakes(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    awake, sync = threading.Event(), os.fsync
+
+    def hang(descriptor: int) -> None:
+        awake.wait(10)
+        sync(descriptor)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        assert "did not answer within 200 ms" in await store.remember(MEMORY)
+        assert loop.time() - begun < 0.5
+        begun = loop.time()
+        assert "still hangs" in await store.remember(replace(MEMORY, incarnation=4))
+        assert loop.time() - begun < 0.1
+        awake.set()
+        async with asyncio.timeout(5):
+            while await store.remember(replace(MEMORY, incarnation=5)):  # noqa: ASYNC110 - a thread wakes up
+                await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(os, "fsync", hang)
+    asyncio.run(run())
+    store.run_file.unlink()
+    recalled = store.recall(OTHER_BOOT).memory
+    assert recalled is not None
+    assert recalled.incarnation == 5
+    store.close()

@@ -1,0 +1,254 @@
+"""Every task ends in exactly one TaskDone, whatever its agent does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aoeha.agents.interface import AgentError, FenceAgent, Observation, Parameters, ResourceAgent
+from aoeha.core.events import TaskDone
+from aoeha.core.types import PlugState, ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.daemon.tasks import ABANDONED_MAX, Agents, Device, TaskRunner
+from aoeha.io.host import Host, Place
+from aoeha.io.processes import ProcessHost
+
+Behaviour = Callable[[], Awaitable[Any]]
+
+
+class ScriptedAgent(ResourceAgent[Parameters]):
+    """Does in every method what the test says."""
+
+    parameters_type = Parameters
+    summary = "scripted"
+
+    def __init__(self, behaviour: Behaviour, host: Host) -> None:
+        super().__init__("thing", Parameters(), host)
+        self.behaviour = behaviour
+
+    async def start(self) -> None:
+        await self.behaviour()
+
+    async def stop(self) -> None:
+        await self.behaviour()
+
+    async def monitor(self) -> Observation:
+        await self.behaviour()
+        return Observation(ResourceStatus.DEGRADED, "one leg")
+
+    async def validate(self) -> None:
+        await self.behaviour()
+
+
+class ScriptedDevice(FenceAgent[Parameters]):
+    """A power switch of one plug."""
+
+    parameters_type = Parameters
+    summary = "scripted"
+    state = PlugState.ON
+
+    async def power_off(self, plug: str) -> None:
+        assert plug == "7"
+        self.state = PlugState.OFF
+
+    async def power_on(self, plug: str) -> None:
+        assert plug == "7"
+        self.state = PlugState.ON
+
+    async def status(self, plug: str) -> PlugState:
+        assert plug == "7"
+        return self.state
+
+
+class Bench:
+    """A task runner, what it reported, and a way to wait for it."""
+
+    def __init__(self, behaviour: Behaviour, directory: Path) -> None:
+        host = ProcessHost(Place("gw", "alpha", directory, directory))
+        self.done: list[TaskDone] = []
+        self.arrived = asyncio.Event()
+        device = Device(ScriptedDevice("pdu", Parameters(), host), {"beta": "7"})
+        self.host = host
+        self.runner = TaskRunner(
+            Agents({("storage", "thing"): ScriptedAgent(behaviour, host)}, {"pdu": device}), self._take
+        )
+
+    def _take(self, done: TaskDone) -> None:
+        self.done.append(done)
+        self.arrived.set()
+
+    async def one(self, kind: TaskKind, deadline_ms: int = 5_000, task_id: int = 1) -> TaskDone:
+        self.runner.start(Task(task_id, kind, "storage", "thing", "", deadline_ms, "a test"))
+        return await self.next()
+
+    async def next(self) -> TaskDone:
+        async with asyncio.timeout(10):
+            await self.arrived.wait()
+        self.arrived.clear()
+        return self.done[-1]
+
+
+async def nothing() -> None:
+    """Succeed."""
+
+
+async def refuse() -> None:
+    raise AgentError("cannot start thing: it is broken; mend it")
+
+
+async def break_down() -> None:
+    raise ZeroDivisionError("a bug of the agent")
+
+
+async def sleep_for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def ignore_cancelling() -> None:
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            continue
+
+
+def test_a_task_that_works_is_ok_and_a_probe_tells_what_it_saw(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(nothing, tmp_path)
+        for number, kind in enumerate((TaskKind.START, TaskKind.STOP, TaskKind.VALIDATE), start=1):
+            done = await bench.one(kind, task_id=number)
+            assert (done.task_id, done.result, done.status) == (number, TaskResult.OK, None)
+        done = await bench.one(TaskKind.PROBE, task_id=4)
+        assert (done.result, done.status, done.detail) == (TaskResult.OK, ResourceStatus.DEGRADED, "one leg")
+
+    asyncio.run(run())
+
+
+def test_a_refusal_is_the_agents_own_sentence(tmp_path: Path) -> None:
+    async def run() -> None:
+        done = await Bench(refuse, tmp_path).one(TaskKind.START)
+        assert (done.result, done.detail) == (TaskResult.FAILED, "cannot start thing: it is broken; mend it")
+
+    asyncio.run(run())
+
+
+def test_a_bug_of_an_agent_is_its_tasks_failure_with_a_traceback_in_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        done = await Bench(break_down, tmp_path).one(TaskKind.MONITOR)
+        assert done.result is TaskResult.FAILED
+        assert "ZeroDivisionError: a bug of the agent" in done.detail
+
+    asyncio.run(run())
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_an_agent_that_never_ends_is_timed_out_at_its_deadline(tmp_path: Path) -> None:
+    async def run() -> None:
+        begun = asyncio.get_running_loop().time()
+        done = await Bench(sleep_for_ever, tmp_path).one(TaskKind.START, deadline_ms=100)
+        assert done.result is TaskResult.TIMED_OUT
+        assert "100 ms" in done.detail
+        assert 0.09 < asyncio.get_running_loop().time() - begun < 0.6
+
+    asyncio.run(run())
+
+
+def test_a_cancelled_task_ends_as_cancelled_and_only_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(sleep_for_ever, tmp_path)
+        bench.runner.start(Task(1, TaskKind.START, "storage", "thing", "", 5_000, "a test"))
+        bench.runner.cancel(1)
+        bench.runner.cancel(1)
+        assert (await bench.next()).result is TaskResult.CANCELLED
+        bench.runner.cancel(1)
+        await bench.runner.close()
+        assert len(bench.done) == 1
+
+    asyncio.run(run())
+
+
+def test_an_agent_that_ignores_its_deadline_is_left_behind_as_timed_out(tmp_path: Path) -> None:
+    async def run() -> None:
+        done = await Bench(ignore_cancelling, tmp_path).one(TaskKind.STOP, deadline_ms=50)
+        assert done.result is TaskResult.TIMED_OUT
+        assert "ignores being cancelled" in done.detail
+
+    with asyncio.Runner() as runner:
+        runner.run(run())
+        # The stubborn coroutine is still there and would keep the runner from closing its loop.
+        abandon_stubborn(runner)
+
+
+def test_stubborn_agents_do_not_pile_up(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(ignore_cancelling, tmp_path)
+        for number in range(ABANDONED_MAX):
+            bench.runner.start(Task(number, TaskKind.STOP, "storage", "thing", "", 10, "a test"))
+        while len(bench.done) < ABANDONED_MAX:
+            await bench.next()
+        done = await bench.one(TaskKind.STOP, task_id=99)
+        assert done.result is TaskResult.FAILED
+        assert "hang" in done.detail
+
+    with asyncio.Runner() as runner:
+        runner.run(run())
+        abandon_stubborn(runner)
+
+
+def test_a_program_of_a_timed_out_task_is_killed(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(nothing, tmp_path)
+        trace = tmp_path / "still-here"
+
+        async def program() -> None:
+            await bench.host.run("sh", "-c", f"sleep 0.6; touch {trace}", deadline_ms=9_000)
+
+        bench = Bench(program, tmp_path)
+        assert (await bench.one(TaskKind.START, deadline_ms=100)).result is TaskResult.TIMED_OUT
+        await asyncio.sleep(0.8)
+        assert not trace.exists()
+
+    asyncio.run(run())
+
+
+def test_power_tasks_use_the_plug_of_the_node_that_is_meant(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(nothing, tmp_path)
+        seen = []
+        for number, kind in enumerate((TaskKind.POWER_STATUS, TaskKind.POWER_OFF, TaskKind.POWER_STATUS), start=1):
+            bench.runner.start(Task(number, kind, "", "pdu", "beta", 1_000, "a test"))
+            seen.append(await bench.next())
+        assert [done.result for done in seen] == [TaskResult.OK] * 3
+        assert [done.plug for done in seen] == [PlugState.ON, None, PlugState.OFF]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Task(1, TaskKind.START, "storage", "stranger", "", 1_000, "a test"),
+        Task(1, TaskKind.POWER_OFF, "", "stranger", "beta", 1_000, "a test"),
+        Task(1, TaskKind.POWER_OFF, "", "pdu", "gamma", 1_000, "a test"),
+    ],
+)
+def test_a_task_for_something_that_is_not_configured_fails_with_a_sentence(task: Task, tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(nothing, tmp_path)
+        bench.runner.start(task)
+        done = await bench.next()
+        assert done.result is TaskResult.FAILED
+        assert "configuration" in done.detail
+
+    asyncio.run(run())
+
+
+def abandon_stubborn(runner: asyncio.Runner) -> None:
+    """End coroutines that refuse to be cancelled, by closing them from outside."""
+    loop = runner.get_loop()
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # its destruction is what this test is about
+        asyncio.tasks._unregister_task(task)
