@@ -1,11 +1,13 @@
 """What a resource agent and a fence agent are. One class a file in resources/ and fencing/; see those for examples."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
+from aoeha.agents.parameters import typed_parameters
 from aoeha.core.types import PlugState, ResourceStatus
 from aoeha.io.host import Host
 
@@ -47,6 +49,11 @@ class ResourceAgent(ABC, Generic[P]):
         self.parameters = parameters
         self.host = host
 
+    @classmethod
+    def typed(cls, table: Mapping[str, Any]) -> Parameters:
+        """Build this agent's parameters from its table in aoeha.toml. Raises ParameterError naming each bad key."""
+        return typed_parameters(cls.parameters_type, table)
+
     @abstractmethod
     async def start(self) -> None:
         """Return when the resource works."""
@@ -74,6 +81,11 @@ class FenceAgent(ABC, Generic[P]):
         self.name = name
         self.parameters = parameters
         self.host = host
+
+    @classmethod
+    def typed(cls, table: Mapping[str, Any]) -> Parameters:
+        """Build this agent's parameters from its table in aoeha.toml. Raises ParameterError naming each bad key."""
+        return typed_parameters(cls.parameters_type, table)
 
     @abstractmethod
     async def power_off(self, plug: str) -> None:

@@ -33,8 +33,12 @@ class Host(Protocol):
 
     place: Place
 
-    async def run(self, *argv: str, deadline_ms: int, stdin: str = "") -> Completed:
-        """Run a program without a shell, in an environment built from scratch, and return what it said.
+    async def run(
+        self, *argv: str, deadline_ms: int, stdin: str = "", environment: dict[str, str] | None = None
+    ) -> Completed:
+        """Run a program without a shell and return what it said.
+
+        Its environment is built from scratch; `environment` is added to that.
 
         Past the deadline, or when the caller is cancelled, its whole process group is killed and TimeoutError or
         CancelledError is raised, even if the program hangs in the kernel and cannot die yet.

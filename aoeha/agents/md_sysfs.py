@@ -1,0 +1,58 @@
+"""md arrays as sysfs shows them: which array uses a leg, what state it is in. Reading starts no process."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ArrayState", "array_of", "array_state", "block_name", "set_resync_action"]
+
+_BLOCK = Path("/sys/block")
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayState:
+    """`wanted` members, of which `active` are in sync; `state` is md/array_state; `action` is md/sync_action."""
+
+    name: str
+    state: str
+    wanted: int
+    active: int
+    action: str
+    members: tuple[str, ...]
+
+
+def block_name(device: str) -> str:
+    """Return the name that /sys/block has for a device node: /dev/etherd/e1.0 is etherd!e1.0."""
+    return os.path.realpath(device).removeprefix("/dev/").replace("/", "!")
+
+
+def array_of(leg: str) -> str | None:
+    """Return the md array ("md127") that has this leg as a member, None when nobody uses it."""
+    holders = _BLOCK / block_name(leg) / "holders"
+    try:
+        return next((name for name in os.listdir(holders) if name.startswith("md")), None)  # noqa: PTH208  # names only
+    except OSError:
+        return None
+
+
+def array_state(name: str) -> ArrayState | None:
+    """Return what an array is like now, None when there is none of that name or it holds no members."""
+    folder = _BLOCK / name / "md"
+    try:
+        state = _read(folder / "array_state")
+        wanted = int(_read(folder / "raid_disks") or 0)
+        members = tuple(sorted(entry.name.removeprefix("dev-") for entry in folder.glob("dev-*")))
+        active = sum("in_sync" in _read(folder / f"dev-{member}" / "state").split(",") for member in members)
+        action = _read(folder / "sync_action") if wanted else ""
+    except (OSError, ValueError):
+        return None
+    return None if state == "clear" else ArrayState(name, state, wanted, active, action, members)
+
+
+def set_resync_action(name: str, action: str) -> None:
+    """Write md/sync_action. May hang with the array's legs: to be called through bounded_call. Raises OSError."""
+    (_BLOCK / name / "md" / "sync_action").write_text(action)
+
+
+def _read(path: Path) -> str:
+    return path.read_text().strip()

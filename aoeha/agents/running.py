@@ -1,0 +1,36 @@
+"""Running a program on behalf of an agent, with its failure as a sentence."""
+
+from aoeha.agents.interface import AgentError
+from aoeha.io.host import Completed, Host
+
+__all__ = ["must_run", "said", "try_run"]
+
+OUTPUT_SHOWN_CHARACTERS = 300
+
+
+async def must_run(host: Host, *argv: str, deadline_ms: int, to: str, stdin: str = "") -> Completed:
+    """Run a program that has to succeed. Raises AgentError "cannot `to`: what it said"."""
+    completed = await try_run(host, *argv, deadline_ms=deadline_ms, to=to, stdin=stdin)
+    if completed.returncode != 0:
+        raise AgentError(f"cannot {to}: {said(completed)}")
+    return completed
+
+
+async def try_run(host: Host, *argv: str, deadline_ms: int, to: str, stdin: str = "") -> Completed:
+    """Run a program whose failure the caller judges. Raises AgentError only when it could not run or hung."""
+    try:
+        return await host.run(*argv, deadline_ms=deadline_ms, stdin=stdin)
+    except FileNotFoundError:
+        raise AgentError(f"cannot {to}: there is no program {argv[0]}; install the package that has it") from None
+    except (TimeoutError, OSError) as error:
+        raise AgentError(f"cannot {to}: {error}") from None
+
+
+def said(completed: Completed) -> str:
+    """What a failed program said, as one line: its errors, else its output, else how it ended."""
+    text = " ".join((completed.stderr.strip() or completed.stdout.strip()).split())
+    if not text:
+        code = completed.returncode
+        ending = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        return f"{completed.argv[0]} {ending} and said nothing"
+    return text if len(text) <= OUTPUT_SHOWN_CHARACTERS else f"{text[:OUTPUT_SHOWN_CHARACTERS]}..."

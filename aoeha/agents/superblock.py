@@ -1,0 +1,57 @@
+"""What a leg's md superblock says, read from the text of `mdadm --examine` (mdadm 4.2, metadata 1.2)."""
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["LegRecord", "parse_examine"]
+
+_FIELD = re.compile(r"^\s*([A-Z][A-Za-z ]*?) : (.*)$")
+_ROLE = re.compile(r"Active device (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class LegRecord:
+    """One leg's own view of its array.
+
+    `role` is its place in the mirror, None for a spare. `states` has one character per place: "A" active, "." missing,
+    "R" being replaced. `recovering`: its contents were not yet complete when it was last written.
+    """
+
+    leg: str
+    array_uuid: str
+    events: int
+    role: int | None
+    states: str
+    recovering: bool
+
+    def calls_missing(self, role: int) -> bool:
+        """Tell whether this leg recorded the one in that place as gone."""
+        return role < len(self.states) and self.states[role] == "."
+
+
+def parse_examine(text: str) -> dict[str, LegRecord]:
+    """Return the records by device name. A device without a readable superblock is not among them."""
+    records: dict[str, LegRecord] = {}
+    for name, fields in _sections(text):
+        role = _ROLE.match(fields.get("Device Role", ""))
+        if "Array UUID" not in fields or not fields.get("Events", "").isdigit():
+            continue
+        records[name] = LegRecord(
+            leg=name,
+            array_uuid=fields["Array UUID"],
+            events=int(fields["Events"]),
+            role=int(role[1]) if role else None,
+            states=fields.get("Array State", "").split(" ")[0],
+            recovering="Recovery Offset" in fields,
+        )
+    return records
+
+
+def _sections(text: str) -> list[tuple[str, dict[str, str]]]:
+    sections: list[tuple[str, dict[str, str]]] = []
+    for line in text.splitlines():
+        if line.startswith("/") and line.rstrip().endswith(":"):
+            sections.append((line.rstrip()[:-1], {}))
+        elif sections and (match := _FIELD.match(line)):
+            sections[-1][1][match[1].strip()] = match[2].strip()
+    return sections

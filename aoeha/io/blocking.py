@@ -1,0 +1,56 @@
+"""System calls that may hang, made in a thread of their own that nobody waits for longer than the deadline.
+
+For calls that need no process: a statvfs, a write to sysfs. A thread that hangs in the kernel cannot be killed, so at
+most one call per key is outstanding; a second one is refused until the first returns.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+__all__ = ["bounded_call"]
+
+T = TypeVar("T")
+
+_outstanding: set[str] = set()
+
+
+async def bounded_call(key: str, function: Callable[[], T], *, deadline_ms: int) -> T:
+    """Return what `function` returns or raise what it raises.
+
+    Raises TimeoutError when it takes too long or when an earlier call with this key still hangs.
+    """
+    if key in _outstanding:
+        raise TimeoutError(f"an earlier {key} still hangs")
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def deliver(result: T | None, error: BaseException | None) -> None:
+        _outstanding.discard(key)
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(result)  # type: ignore[arg-type]  # no error: it is a T
+
+    def work() -> None:
+        result, caught = None, None
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001  # handed over to the caller, whatever it is
+            caught = error
+        try:
+            loop.call_soon_threadsafe(deliver, result, caught)
+        except RuntimeError:  # the loop was closed meanwhile: nobody listens any more
+            _outstanding.discard(key)
+
+    _outstanding.add(key)
+    # A daemon thread: an executor's threads are joined at exit, which would hang with them.
+    threading.Thread(target=work, name=key, daemon=True).start()
+    try:
+        async with asyncio.timeout(deadline_ms / 1000):
+            return await outcome
+    except TimeoutError:
+        raise TimeoutError(f"{key} did not return within {deadline_ms} ms") from None

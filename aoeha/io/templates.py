@@ -1,0 +1,58 @@
+"""Files rendered by jinja2. A name that a template misspells is an error, never an empty line."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import TemplateNotFound as _NotFound
+
+from aoeha.io.host import Place
+
+__all__ = ["RenderError", "render", "template_folders", "write_atomically"]
+
+_CHECKOUT = Path(__file__).parents[2]
+
+
+class RenderError(Exception):
+    """A template cannot be rendered. The message is a sentence."""
+
+
+def template_folders(place: Place) -> tuple[Path, ...]:
+    """Return where templates are looked for: the user's own, the installed ones, a source checkout's."""
+    return (
+        place.configuration_directory / "templates",
+        Path(sys.prefix, "share", "aoeha", "etc", "templates"),
+        _CHECKOUT / "etc" / "templates",
+    )
+
+
+def render(folders: tuple[Path, ...], name: str, values: Mapping[str, object]) -> str:
+    """Return the template `name` rendered with `values`; the first folder that has it wins. Raises RenderError."""
+    environment = Environment(
+        loader=FileSystemLoader([str(folder) for folder in folders]),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701  # these are configuration files, not web pages
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    try:
+        return environment.get_template(name).render(values)
+    except _NotFound:
+        searched = ", ".join(str(folder) for folder in folders)
+        raise RenderError(f"cannot find the template {name} in {searched}; reinstall aoeha or put one there") from None
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        place = f"{name}:{line}" if line else name
+        raise RenderError(f"cannot render the template {place}: {error}") from None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that a reader sees the old or the new text, never half of one. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # exportfs reads only names that end in .exports: a leftover of this one is never taken for a table.
+    scratch = path.with_name(f".{path.name}.new")
+    scratch.write_text(text)
+    os.replace(scratch, path)  # noqa: PTH105  # the one call whose atomicity is documented

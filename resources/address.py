@@ -1,0 +1,115 @@
+"""Resource agent `address`: the service address that clients know.
+
+It is added over netlink and announced five times at once and five times again five seconds later: the second round
+is for switches and hosts that were still busy with the failure (keepalived's defaults, vrrp_garp_master_repeat 5 and
+vrrp_garp_master_delay 5).
+"""
+
+import asyncio
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from typing import Annotated
+
+from msgspec import Meta
+
+from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.ocf_face import ocf_main
+from aoeha.core.types import ResourceStatus
+from aoeha.io import netlink
+from aoeha.io.announce import announce
+from aoeha.io.host import Host
+
+ANNOUNCEMENTS = 5
+SECOND_ROUND_AFTER_S = 5
+
+
+class AddressParameters(Parameters, frozen=True):
+    """`address` with its prefix length, and the interface that carries it."""
+
+    address: Annotated[str, Meta(description='an address with its prefix length, like "192.0.2.10/24"')]
+    interface: Annotated[str, Meta(description="the name of the network interface", min_length=1)]
+
+    def __post_init__(self) -> None:
+        if "/" not in self.address:
+            raise ValueError(f'address: expected an address with its prefix length, like "{self.address}/24"')
+        try:
+            ip_interface(self.address)
+        except ValueError as error:
+            raise ValueError(f"address: {error}") from None
+
+
+class AddressAgent(ResourceAgent[AddressParameters]):
+    """Adds, announces and removes one address."""
+
+    parameters_type = AddressParameters
+    summary = "a service address, IPv4 or IPv6, announced by gratuitous ARP or neighbour advertisements"
+
+    def __init__(self, name: str, parameters: AddressParameters, host: Host) -> None:
+        super().__init__(name, parameters, host)
+        self._address: IPv4Interface | IPv6Interface = ip_interface(parameters.address)
+        self._second_round: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Add the address and announce it; the second round follows by itself."""
+        await self._require_link()
+        try:
+            await netlink.add_address(self.parameters.interface, self._address)
+        except (OSError, TimeoutError) as error:
+            raise AgentError(f"cannot add {self._address} to {self.parameters.interface}: {error}") from None
+        self._announce()
+        self._cancel_second_round()
+        self._second_round = asyncio.create_task(self._announce_again(), name=f"announce {self._address.ip}")
+
+    async def stop(self) -> None:
+        """Remove the address."""
+        self._cancel_second_round()
+        try:
+            await netlink.remove_address(self.parameters.interface, self._address)
+        except (OSError, TimeoutError) as error:
+            raise AgentError(f"cannot remove {self._address} from {self.parameters.interface}: {error}") from None
+
+    async def monitor(self) -> Observation:
+        """Look for the address, and whether its interface is up."""
+        interface = self.parameters.interface
+        try:
+            if not await netlink.has_address(interface, self._address):
+                return Observation(ResourceStatus.STOPPED)
+            if not await netlink.link_is_up(interface):
+                return Observation(ResourceStatus.FAILED, f"{interface} is down; run `ip link set {interface} up`")
+        except TimeoutError:
+            raise AgentError(f"cannot look at {interface}: the kernel does not answer over netlink") from None
+        except OSError:
+            return Observation(ResourceStatus.STOPPED, f"there is no interface {interface}")
+        return Observation(ResourceStatus.RUNNING)
+
+    async def validate(self) -> None:
+        """Require the interface, up."""
+        await self._require_link()
+
+    async def _require_link(self) -> None:
+        interface = self.parameters.interface
+        try:
+            if await netlink.link_is_up(interface):
+                return
+        except (OSError, TimeoutError) as error:
+            raise AgentError(f"cannot use {interface} for {self._address}: {error}; see `ip link`") from None
+        raise AgentError(f"cannot use {interface} for {self._address}: it is down; run `ip link set {interface} up`")
+
+    async def _announce_again(self) -> None:
+        await asyncio.sleep(SECOND_ROUND_AFTER_S)
+        self._announce()
+
+    def _announce(self) -> None:
+        try:
+            announce(self.parameters.interface, self._address.ip, ANNOUNCEMENTS)
+        except OSError:
+            # The address answers all the same; neighbours learn it when their own entries expire.
+            return
+
+    def _cancel_second_round(self) -> None:
+        if self._second_round is not None:
+            self._second_round.cancel()
+            self._second_round = None
+
+
+if __name__ == "__main__":
+    ocf_main(AddressAgent)

@@ -1,0 +1,228 @@
+"""Resource agent `aoe`: the kernel's AoE driver, limited to the storage interfaces, with its targets up.
+
+On the standby the driver stays unloaded; stop unloads it. `deadsecs` bounds how long I/O hangs when a shelf is gone
+(measured: deadsecs + 1 s; the driver's own default of 180 freezes a mirror for three minutes).
+"""
+
+import asyncio
+import os
+import stat
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.ocf_face import ocf_main
+from aoeha.agents.parameters import Duration
+from aoeha.agents.running import must_run
+from aoeha.core.types import ResourceStatus
+from aoeha.io.blocking import bounded_call
+
+MODULE = Path("/sys/module/aoe")
+SETTINGS = MODULE / "parameters"
+NODES = Path("/dev/etherd")
+LOAD_DEADLINE_MS = 10_000
+UNLOAD_DEADLINE_MS = 10_000
+SYSFS_DEADLINE_MS = 2_000
+LOOK_EVERY_S = 0.02
+DISCOVER_EVERY_S = 0.5
+UNLOAD_TRIES = 20
+UNLOAD_PAUSE_S = 0.25
+
+
+class AoeParameters(Parameters, frozen=True):
+    """Which interfaces may carry AoE, which targets ("e1.0") are ours, and how long the driver waits for one."""
+
+    interfaces: Annotated[tuple[str, ...], Meta(min_length=1, description="the storage network's interfaces")]
+    targets: Annotated[tuple[str, ...], Meta(min_length=1, description='the shelves\' disks, like "e1.0"')]
+    deadsecs: Annotated[int, Meta(ge=1, le=86_400, description="seconds until a silent target's I/O fails")] = 15
+    patience_ms: Duration = field(name="patience", default=3_000)
+
+    def __post_init__(self) -> None:
+        for target in self.targets:
+            shelf, dot, slot = target.removeprefix("e").partition(".")
+            if not (target.startswith("e") and dot and shelf.isdigit() and slot.isdigit()):
+                raise ValueError(f'targets: expected names like "e1.0", got {target!r}')
+        if wrong := [name for name in self.interfaces if not name or "/" in name or "," in name or " " in name]:
+            raise ValueError(f"interfaces: expected the names of network interfaces, got {wrong[0]!r}")
+
+
+class AoeAgent(ResourceAgent[AoeParameters]):
+    """Loads the driver, waits for the targets, unloads it."""
+
+    parameters_type = AoeParameters
+    summary = "the AoE driver with the storage interfaces that it may use and the targets that must be up"
+
+    async def start(self) -> None:
+        """Return when all targets are up, or some of them and patience is spent. None at all is a failure."""
+        await self.validate()
+        if _loaded():
+            await self._adjust()
+        else:
+            await self._load()
+        self._verify()
+        up = await self._wait_for_targets()
+        if not up:
+            raise AgentError(
+                f"no shelf answers on {', '.join(self.parameters.interfaces)}: none of "
+                f"{', '.join(self.parameters.targets)} came up within {self.parameters.patience_ms} ms; "
+                "see `aoeha aoe discover`"
+            )
+        for target in up:
+            await self._make_node(target)
+
+    async def stop(self) -> None:
+        """Unload the driver: on a standby its reads would hang on targets that the peer has reserved."""
+        if not _loaded():
+            return
+        failure: AgentError | None = None
+        for _ in range(UNLOAD_TRIES):
+            try:
+                await must_run(
+                    self.host, "modprobe", "--remove", "aoe", deadline_ms=UNLOAD_DEADLINE_MS, to="unload the aoe driver"
+                )
+            except AgentError as error:
+                failure = error
+            if not _loaded():
+                return
+            await asyncio.sleep(UNLOAD_PAUSE_S)
+        holders = [target for target in self.parameters.targets if _holders(target)]
+        used = f"; in use: {', '.join(holders)}" if holders else ""
+        raise AgentError(f"{failure or 'the aoe driver is still loaded after it was removed'}{used}")
+
+    async def monitor(self) -> Observation:
+        """Read sysfs. A target that is up need not be reachable: the driver notices only with I/O."""
+        if not _loaded():
+            return Observation(ResourceStatus.STOPPED)
+        missing = [
+            f"{target} is {_state(target) or 'absent'}" for target in self.parameters.targets if not _is_up(target)
+        ]
+        if not missing:
+            return Observation(ResourceStatus.RUNNING)
+        none = len(missing) == len(self.parameters.targets)
+        return Observation(ResourceStatus.FAILED if none else ResourceStatus.DEGRADED, ", ".join(missing))
+
+    async def validate(self) -> None:
+        """Require the interfaces, up."""
+        for interface in self.parameters.interfaces:
+            flags = _read(Path("/sys/class/net", interface, "flags"))
+            if not flags:
+                raise AgentError(f"there is no interface {interface} for AoE; see `ip link`")
+            if not int(flags, 16) & 1:
+                raise AgentError(f"the storage interface {interface} is down; run `ip link set {interface} up`")
+
+    async def _load(self) -> None:
+        await must_run(
+            self.host, "modprobe", "aoe", f"aoe_iflist={self._interface_list()}",
+            f"aoe_deadsecs={self.parameters.deadsecs}",
+            deadline_ms=LOAD_DEADLINE_MS, to="load the aoe driver",
+        )  # fmt: skip
+
+    async def _adjust(self) -> None:
+        """Give a driver that is loaded already our settings: both may be changed while it runs."""
+        for name, wanted in (("aoe_deadsecs", str(self.parameters.deadsecs)), ("aoe_iflist", self._interface_list())):
+            path = SETTINGS / name
+            if _read(path) != wanted:
+                await self._write(path, wanted)
+
+    def _verify(self) -> None:
+        for name, wanted in (("aoe_deadsecs", str(self.parameters.deadsecs)), ("aoe_iflist", self._interface_list())):
+            got = _read(SETTINGS / name)
+            if got != wanted:
+                raise AgentError(
+                    f"the aoe driver has {name}={got or 'nothing'} instead of {wanted}; "
+                    "look for an `options aoe` line in /etc/modprobe.d"
+                )
+
+    async def _wait_for_targets(self) -> tuple[str, ...]:
+        """Watch sysfs, asking the shelves again every half second; a lost broadcast is not repeated by the driver."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        discovered = begun
+        while True:
+            up = tuple(target for target in self.parameters.targets if _is_up(target))
+            now = loop.time()
+            if len(up) == len(self.parameters.targets) or now - begun > self.parameters.patience_ms / 1000:
+                return up
+            if now - discovered > DISCOVER_EVERY_S:
+                discovered = now
+                await self._ask(up)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _ask(self, up: tuple[str, ...]) -> None:
+        """Look for missing targets; one that was given up while open comes back only by revalidate."""
+        await self._write(NODES / "discover", "1")
+        for target in self.parameters.targets:
+            if target not in up and _state(target):
+                await self._write(NODES / "revalidate", target)
+
+    async def _write(self, path: Path, text: str) -> None:
+        """Write to the driver; what it refuses shows in what it does afterwards."""
+        try:
+            await bounded_call(f"write to {path}", partial(_write_existing, path, text), deadline_ms=SYSFS_DEADLINE_MS)
+        except (OSError, TimeoutError):
+            return
+
+    async def _make_node(self, target: str) -> None:
+        """Make the device node where neither udev nor devtmpfs does."""
+        node = NODES / target
+        try:
+            _make_block_node(node, _read(_block(target) / "dev"))
+        except OSError as error:
+            raise AgentError(f"cannot make the device node {node}: {error.strerror}") from None
+
+    def _interface_list(self) -> str:
+        return ",".join(self.parameters.interfaces)
+
+
+def _block(target: str) -> Path:
+    return Path("/sys/block", f"etherd!{target}")
+
+
+def _state(target: str) -> str:
+    return _read(_block(target) / "state")
+
+
+def _is_up(target: str) -> bool:
+    """Tell whether the driver can use the target: up, and with its size known."""
+    return _state(target).split(",")[0] == "up" and _read(_block(target) / "size") not in ("", "0")
+
+
+def _loaded() -> bool:
+    return MODULE.exists()
+
+
+def _make_block_node(node: Path, number: str) -> None:
+    if number and not node.exists():
+        major, _, minor = number.partition(":")
+        node.parent.mkdir(exist_ok=True)
+        os.mknod(node, stat.S_IFBLK | 0o660, os.makedev(int(major), int(minor)))
+
+
+def _holders(target: str) -> bool:
+    try:
+        return any((_block(target) / "holders").iterdir())
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _write_existing(path: Path, text: str) -> None:
+    """Write without creating: a missing driver node must not become a regular file in /dev."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    ocf_main(AoeAgent)

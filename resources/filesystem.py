@@ -1,0 +1,178 @@
+"""Resource agent `filesystem`: mounts a volume of the shared disks, and gets it back from whoever uses it.
+
+Stop asks users to end, then kills them, and fails rather than unmount lazily: after a lazy unmount a process may go
+on writing to a disk that the peer has been told is free.
+"""
+
+import asyncio
+import os
+import signal
+import stat
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.ocf_face import ocf_main
+from aoeha.agents.running import must_run, said, try_run
+from aoeha.core.types import ResourceStatus
+from aoeha.io.blocking import bounded_call
+from aoeha.io.mounts import Mount, mounts, users_of
+
+MOUNT_DEADLINE_MS = 60_000
+UNMOUNT_DEADLINE_MS = 30_000
+LOOK_DEADLINE_MS = 5_000
+SIGNAL_PATIENCE_S = 2.0
+LOOK_EVERY_S = 0.1
+KERNEL_PATIENCE_S = 0.5
+KERNEL_TRIES = 6
+
+
+class FilesystemParameters(Parameters, frozen=True):
+    """The device, where to mount it, and the kind of file system that it holds."""
+
+    device: Annotated[str, Meta(pattern="^/dev/", description='the device, like "/dev/md/volume"')]
+    directory: Annotated[str, Meta(pattern="^/.", description="the mount point, an absolute path")]
+    kind: Annotated[Literal["ext4", "xfs"], Meta(description='"ext4" or "xfs"')]
+    options: Annotated[str, Meta(description="mount options, separated by commas")] = ""
+
+    def __post_init__(self) -> None:
+        if os.path.normpath(self.directory) != self.directory:
+            raise ValueError(f"directory: expected a plain path like {os.path.normpath(self.directory)!r}")
+
+
+class FilesystemAgent(ResourceAgent[FilesystemParameters]):
+    """Mounts, watches and unmounts one file system."""
+
+    parameters_type = FilesystemParameters
+    summary = "a mounted file system, ext4 or xfs"
+
+    async def start(self) -> None:
+        """Mount. The journal is replayed by the kernel, so no check runs first."""
+        parameters = self.parameters
+        number = await self._device_number()
+        if number is None:
+            raise AgentError(f"cannot mount {parameters.device}: there is no such block device")
+        present = self._mounted()
+        if present is not None:
+            if present.device == number:
+                return
+            raise AgentError(f"cannot mount {parameters.device} at {parameters.directory}: {present.source} is there")
+        elsewhere = next((mount.directory for mount in mounts() if mount.device == number), None)
+        if elsewhere is not None:
+            raise AgentError(
+                f"cannot mount {parameters.device}: it is mounted at {elsewhere}; run `umount {elsewhere}`"
+            )
+        try:
+            _make_directory(parameters.directory)
+        except OSError as error:
+            raise AgentError(f"cannot make the mount point {parameters.directory}: {error.strerror}") from None
+        options = ("-o", parameters.options) if parameters.options else ()
+        await must_run(
+            self.host, "mount", "--no-mtab", "--internal-only", "-t", parameters.kind, *options, parameters.device,
+            parameters.directory, deadline_ms=MOUNT_DEADLINE_MS, to=f"mount {parameters.device}",
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        """Unmount, with users asked to end and then killed."""
+        for sign in (None, signal.SIGTERM, signal.SIGKILL):
+            if sign is not None:
+                await self._signal_users(sign)
+            if not await self._unmount():
+                return
+        for _ in range(KERNEL_TRIES):
+            # What a killed process held, and what nfsd is about to let go, is released a little later.
+            await asyncio.sleep(KERNEL_PATIENCE_S)
+            if not (failure := await self._unmount()):
+                return
+        users = await self._users()
+        holders = (
+            ", ".join(f"{name} ({pid})" for pid, name in users.items()) or "the kernel (nfsd? a loop device? swap?)"
+        )
+        raise AgentError(f"cannot unmount {self.parameters.directory}: {failure}; it is held by {holders}")
+
+    async def monitor(self) -> Observation:
+        """Read mountinfo, and ask the file system for its figures, for as long as the deadline allows."""
+        mount = self._mounted()
+        if mount is None:
+            return Observation(ResourceStatus.STOPPED)
+        if mount.device != await self._device_number():
+            reason = f"{mount.source} is mounted at {mount.directory}, not {self.parameters.device}"
+            return Observation(ResourceStatus.FAILED, reason)
+        if mount.read_only and "ro" not in self.parameters.options.split(","):
+            reason = "the kernel made it read-only after an error; see `dmesg`, then check it with fsck"
+            return Observation(ResourceStatus.FAILED, reason)
+        directory = self.parameters.directory
+        try:
+            await bounded_call(f"statvfs of {directory}", partial(os.statvfs, directory), deadline_ms=LOOK_DEADLINE_MS)
+        except (OSError, TimeoutError) as error:
+            return Observation(ResourceStatus.FAILED, f"{directory} does not answer: {error}")
+        return Observation(ResourceStatus.RUNNING)
+
+    async def validate(self) -> None:
+        """Require that nothing else is mounted there."""
+        mount = self._mounted()
+        if mount is not None and mount.device != await self._device_number():
+            raise AgentError(
+                f"{self.parameters.directory} is taken by {mount.source}; unmount it or choose another directory"
+            )
+
+    async def _unmount(self) -> str:
+        """Unmount every mount at our directory; return why one could not be, or nothing."""
+        while self._mounted() is not None:
+            completed = await try_run(
+                self.host, "umount", "--no-mtab", "--internal-only", self.parameters.directory,
+                deadline_ms=UNMOUNT_DEADLINE_MS, to=f"unmount {self.parameters.directory}",
+            )  # fmt: skip
+            if completed.returncode != 0 and self._mounted() is not None:
+                return said(completed)
+        return ""
+
+    async def _signal_users(self, sign: signal.Signals) -> None:
+        """Signal whoever uses the volume and wait a little for them to let go."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + SIGNAL_PATIENCE_S
+        users = await self._users()
+        for pid in users:
+            try:
+                os.kill(pid, sign)
+            except ProcessLookupError:
+                continue
+        while users and loop.time() < end:
+            await asyncio.sleep(LOOK_EVERY_S)
+            users = await self._users()
+
+    async def _users(self) -> dict[int, str]:
+        directory = self.parameters.directory
+        try:
+            return await bounded_call(
+                f"search for users of {directory}", partial(users_of, directory), deadline_ms=LOOK_DEADLINE_MS
+            )
+        except (OSError, TimeoutError):
+            return {}
+
+    def _mounted(self) -> Mount | None:
+        """Return what is seen at our directory, None when nothing is mounted there."""
+        there = [mount for mount in mounts() if mount.directory == self.parameters.directory]
+        return there[-1] if there else None
+
+    async def _device_number(self) -> str | None:
+        """Return our device's "major:minor", None when there is no such block device."""
+        device = self.parameters.device
+        try:
+            found = await bounded_call(f"stat of {device}", partial(os.stat, device), deadline_ms=LOOK_DEADLINE_MS)
+        except (OSError, TimeoutError):
+            return None
+        if not stat.S_ISBLK(found.st_mode):
+            return None
+        return f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
+
+
+def _make_directory(directory: str) -> None:
+    Path(directory).mkdir(parents=True, exist_ok=True)
+
+
+if __name__ == "__main__":
+    ocf_main(FilesystemAgent)

@@ -1,0 +1,269 @@
+"""Resource agent `nfs`: the kernel's NFS server, versions 4.x, with its clients' state on the shared disk.
+
+Both nodes show clients one server: the same scope, the same fsid for each export, and the record of clients (nfsdcld's
+database) travels with the volume, so that locks are reclaimed after a takeover and grace ends as soon as all known
+clients have done so. The port is opened last and closed first: a client never meets a server that lacks its exports.
+nfs-utils 2.6.2 (Debian 12) has no --scope, so rpc.nfsd runs in a UTS namespace of its own whose host name is the
+scope: the kernel takes it from there when the service is created.
+"""
+
+import asyncio
+import os
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.ocf_face import ocf_main
+from aoeha.agents.parameters import Duration
+from aoeha.agents.running import must_run
+from aoeha.core.types import ResourceStatus
+from aoeha.io.blocking import bounded_call
+from aoeha.io.mounts import mount_pseudo, mounts
+from aoeha.io.templates import RenderError, render, template_folders, write_atomically
+
+CONTROL = Path("/proc/fs/nfsd")
+PIPES = Path("/run/rpc_pipefs")
+EXPORT_TABLES = Path("/etc/exports.d")
+DAEMON_DEADLINE_MS = 10_000
+SERVER_DEADLINE_MS = 20_000
+KERNEL_DEADLINE_MS = 15_000
+DEATH_PATIENCE_S = 2.0
+LOOK_EVERY_S = 0.05
+SERVER_IN_SCOPE = 'echo "$0" > /proc/sys/kernel/hostname && exec rpc.nfsd "$@"'
+
+
+class Export(Parameters, frozen=True):
+    """One exported directory. `clients` are addresses, networks or names, separated by blanks."""
+
+    directory: Annotated[str, Meta(pattern='^/[^"\n]*$')]
+    clients: Annotated[str, Meta(min_length=1)]
+    fsid: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    options: str = "rw,sync,no_subtree_check"
+
+
+class NfsParameters(Parameters, frozen=True):
+    """`state_directory` lies on the shared volume. `lease` and `grace` are what an outage costs reclaiming clients."""
+
+    state_directory: Annotated[str, Meta(pattern="^/.", description="where the record of clients lies, on the volume")]
+    scope: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="the server's name to clients, both nodes'")
+    ]
+    exports: Annotated[tuple[Export, ...], Meta(min_length=1, description="the exported directories")] = field(
+        name="export"
+    )
+    lease_ms: Duration = field(name="lease", default=10_000)
+    grace_ms: Duration = field(name="grace", default=10_000)
+    threads: Annotated[int, Meta(ge=1, le=1024, description="the number of kernel threads")] = 16
+    port: Annotated[int, Meta(ge=1, le=65_535, description="the TCP port")] = 2049
+    versions: Annotated[tuple[Literal["4.0", "4.1", "4.2"], ...], Meta(min_length=1, description="NFS versions")] = (
+        "4.1",
+        "4.2",
+    )
+
+    def __post_init__(self) -> None:
+        for key, value in (("lease", self.lease_ms), ("grace", self.grace_ms)):
+            if not 10_000 <= value <= 3_600_000 or value % 1000:
+                raise ValueError(f"{key}: expected whole seconds from 10 to 3600, which is what the kernel takes")
+
+
+class NfsAgent(ResourceAgent[NfsParameters]):
+    """Starts, watches and stops the one NFS server of this kernel."""
+
+    parameters_type = NfsParameters
+    summary = "the kernel's NFS server, 4.x, with its exports and its clients' state on the shared volume"
+
+    async def start(self) -> None:
+        """Return when the port is open and every export is known."""
+        if (await self.monitor()).status is ResourceStatus.RUNNING:
+            return
+        await self.validate()
+        await self._mount_controls()
+        await self._set_times()
+        self._make_state_directory()
+        self._write_exports()
+        await asyncio.gather(
+            self._start_tracking(),
+            self._start_mount_daemon(),
+            self._run("exportfs", "-ra", to="export the directories"),
+        )
+        await self._open_port()
+
+    async def stop(self) -> None:
+        """Close the port, forget the exports, and let go of the volume."""
+        await self._close_port()
+        had_exports = self._table().exists()
+        self._table().unlink(missing_ok=True)
+        if had_exports:
+            await self._run("exportfs", "-ra", to="withdraw the exports")
+        await _end(_processes("nfsdcld", self.parameters.state_directory) | _processes("rpc.mountd"))
+
+    async def monitor(self) -> Observation:
+        """Count the threads, look for the two daemons and for our table of exports. Starts no process."""
+        threads = _threads()
+        tracking = _processes("nfsdcld", self.parameters.state_directory)
+        if not threads:
+            if tracking:
+                return Observation(ResourceStatus.FAILED, "no nfsd threads run, but nfsdcld still uses the volume")
+            return Observation(ResourceStatus.STOPPED)
+        missing = [
+            what
+            for what, present in (
+                ("nfsdcld with our state directory does not run", tracking),
+                ("rpc.mountd does not run", _processes("rpc.mountd")),
+                (f"{self._table()} is missing", self._table().exists()),
+            )
+            if not present
+        ]
+        return Observation(ResourceStatus.FAILED if missing else ResourceStatus.RUNNING, "; ".join(missing))
+
+    async def validate(self) -> None:
+        """Require that no other client tracking holds another directory, and that the table can be rendered."""
+        self._render()
+        foreign = _processes("nfsdcld") - _processes("nfsdcld", self.parameters.state_directory)
+        if foreign:
+            raise AgentError(
+                "cannot start NFS: nfsdcld already runs with another directory; it is aoeha that starts it: run "
+                "`systemctl disable --now nfs-server nfsdcld`"
+            )
+
+    async def _mount_controls(self) -> None:
+        present = {mount.directory for mount in mounts()}
+        for kind, directory in (("nfsd", CONTROL), ("rpc_pipefs", PIPES)):
+            if str(directory) not in present:
+                try:
+                    await bounded_call(
+                        f"mount of {directory}",
+                        partial(_mount_control, kind, directory),
+                        deadline_ms=KERNEL_DEADLINE_MS,
+                    )
+                except (OSError, TimeoutError) as error:
+                    raise AgentError(
+                        f"cannot prepare the kernel's NFS server: {error}; is nfsd in this kernel?"
+                    ) from None
+
+    async def _set_times(self) -> None:
+        """Set lease and grace; the kernel takes them only while no thread runs."""
+        times = {"nfsv4leasetime": self.parameters.lease_ms, "nfsv4gracetime": self.parameters.grace_ms}
+        for name, milliseconds in times.items():
+            await self._write(CONTROL / name, str(milliseconds // 1000))
+
+    def _make_state_directory(self) -> None:
+        directory = Path(self.parameters.state_directory)
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise AgentError(f"cannot make the state directory {directory}: {error.strerror}") from None
+        for export in self.parameters.exports:
+            if not Path(export.directory).is_dir():
+                raise AgentError(f"cannot export {export.directory}: there is no such directory on the volume; make it")
+
+    def _write_exports(self) -> None:
+        try:
+            write_atomically(self._table(), self._render())
+        except OSError as error:
+            raise AgentError(f"cannot write {self._table()}: {error.strerror}") from None
+
+    def _render(self) -> str:
+        try:
+            return render(
+                template_folders(self.host.place),
+                "exports.j2",
+                {"name": self.name, "exports": self.parameters.exports},
+            )
+        except RenderError as error:
+            raise AgentError(str(error)) from None
+
+    async def _start_tracking(self) -> None:
+        if not _processes("nfsdcld", self.parameters.state_directory):
+            await self._run("nfsdcld", "-p", str(PIPES), "-s", self.parameters.state_directory, to="start nfsdcld")
+
+    async def _start_mount_daemon(self) -> None:
+        """Start what answers the kernel's questions about exports; clients of 4.x never speak to it."""
+        if not _processes("rpc.mountd"):
+            await self._run("rpc.mountd", "--no-nfs-version", "3", "--no-udp", "--no-tcp", to="start rpc.mountd")
+
+    async def _open_port(self) -> None:
+        refused = {"3", "4.0", "4.1", "4.2"} - set(self.parameters.versions)
+        versions = [word for version in sorted(refused) for word in ("--no-nfs-version", version)]
+        await must_run(
+            self.host, "unshare", "--uts", "sh", "-c", SERVER_IN_SCOPE, self.parameters.scope, *versions,
+            "--port", str(self.parameters.port), str(self.parameters.threads),
+            deadline_ms=SERVER_DEADLINE_MS, to="start the NFS server",
+        )  # fmt: skip
+
+    async def _close_port(self) -> None:
+        if _threads():
+            await self._write(CONTROL / "threads", "0")
+        if _threads():
+            raise AgentError("cannot stop the NFS server: its threads still run after they were told to end")
+
+    async def _write(self, path: Path, text: str) -> None:
+        try:
+            await bounded_call(f"write to {path}", partial(path.write_text, text), deadline_ms=KERNEL_DEADLINE_MS)
+        except (OSError, TimeoutError) as error:
+            raise AgentError(f"cannot set {path} to {text}: {error}") from None
+
+    async def _run(self, *argv: str, to: str) -> None:
+        await must_run(self.host, *argv, deadline_ms=DAEMON_DEADLINE_MS, to=to)
+
+    def _table(self) -> Path:
+        return EXPORT_TABLES / f"aoeha-{self.name}.exports"
+
+
+def _mount_control(kind: str, directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    mount_pseudo(kind, directory)
+
+
+def _threads() -> int:
+    try:
+        return int((CONTROL / "threads").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _processes(program: str, argument: str = "") -> set[int]:
+    """Return the processes that run this program, with this argument if one is given."""
+    found = set()
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                words = Path(entry.path, "cmdline").read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            if Path(words[0]).name == program and (not argument or argument in words):
+                found.add(int(entry.name))
+    return found
+
+
+async def _end(processes: set[int]) -> None:
+    """End processes, those that do not listen by force. Raises AgentError when one cannot die."""
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        for pid in processes:
+            try:
+                os.kill(pid, sign)
+            except ProcessLookupError:
+                continue
+        end = loop.time() + DEATH_PATIENCE_S
+        while loop.time() < end:
+            processes = {pid for pid in processes if _is_alive(pid)}
+            if not processes:
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
+    raise AgentError(f"cannot end {', '.join(map(str, sorted(processes)))}: they hang in the kernel")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    ocf_main(NfsAgent)

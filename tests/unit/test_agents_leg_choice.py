@@ -1,0 +1,104 @@
+"""Which legs a mirror is started from: the cases in which acknowledged writes would be lost are refused."""
+
+from aoeha.agents.leg_choice import Refusal, Selection, choose_legs
+from aoeha.agents.superblock import LegRecord, parse_examine
+
+UUID = "a0e4a000:00000000:00000000:00000001"
+A, B = "/dev/etherd/e1.0", "/dev/etherd/e2.0"
+
+
+def record(leg: str, states: str = "AA", events: int = 100, *, recovering: bool = False, uuid: str = UUID) -> LegRecord:
+    return LegRecord(leg, uuid, events, 0 if leg == A else 1, states, recovering)
+
+
+def choose(*records: LegRecord, present: tuple[str, ...] = (A, B)) -> Selection | Refusal:
+    return choose_legs("/dev/md/x", UUID, (A, B), present, {one.leg: one for one in records})
+
+
+def test_two_legs_that_agree_are_both_used() -> None:
+    assert choose(record(A), record(B, events=101)) == Selection((A, B), ())
+
+
+def test_a_leg_that_the_other_calls_failed_is_left_out() -> None:
+    choice = choose(record(A, "A.", 200), record(B, "AA", 100))
+    assert isinstance(choice, Selection)
+    assert choice.legs == (A,)
+    assert "recorded it as failed" in choice.left_out[0]
+
+
+def test_a_lone_leg_that_calls_the_other_failed_starts() -> None:
+    choice = choose(record(A, "A."), present=(A,))
+    assert isinstance(choice, Selection)
+    assert choice.legs == (A,)
+
+
+def test_a_lone_leg_that_still_expects_the_other_is_refused_with_the_way_out() -> None:
+    choice = choose(record(A, "AA"), present=(A,))
+    assert isinstance(choice, Refusal)
+    assert f"mdadm --assemble --run /dev/md/x {A}" in choice.sentence
+    assert f"{B}: it is absent" in choice.sentence
+
+
+def test_a_blank_second_leg_does_not_make_the_first_one_complete() -> None:
+    choice = choose(record(A, "AA"))
+    assert isinstance(choice, Refusal)
+    assert "no md superblock" in choice.sentence
+
+
+def test_legs_that_call_each_other_failed_are_refused() -> None:
+    choice = choose(record(A, "A."), record(B, ".A"))
+    assert isinstance(choice, Refusal)
+    assert "each record the other as failed" in choice.sentence
+    assert "--zero-superblock" in choice.sentence
+
+
+def test_a_leg_of_another_array_is_refused() -> None:
+    choice = choose(record(A), record(B, uuid="b" * 35))
+    assert isinstance(choice, Refusal)
+    assert f"{B} belongs to array" in choice.sentence
+
+
+def test_a_leg_whose_rebuild_was_interrupted_comes_along_but_never_alone() -> None:
+    assert choose(record(A), record(B, recovering=True)) == Selection((A, B), ())
+    alone = choose(record(B, recovering=True), present=(B,))
+    assert isinstance(alone, Refusal)
+    assert "no leg to start" in alone.sentence
+
+
+def test_nothing_at_all_is_refused() -> None:
+    choice = choose(present=())
+    assert isinstance(choice, Refusal)
+    assert f"{A}: it is absent; {B}: it is absent" in choice.sentence
+
+
+EXAMINED = """\
+/dev/etherd/e1.0:
+          Magic : a92b4efc
+        Version : 1.2
+     Array UUID : a0e4a000:00000000:00000000:00000001
+           Name : gw:aoeha
+     Raid Level : raid1
+   Raid Devices : 2
+          State : clean
+    Device UUID : 7e11e2d4:4b3d5ea5:1d3c6d1f:f6a7a0a5
+    Update Time : Fri Nov 20 23:59:59 2026
+         Events : 18
+   Device Role : Active device 0
+   Array State : A. ('A' == active, '.' == missing, 'R' == replacing)
+/dev/etherd/e2.0:
+          Magic : a92b4efc
+     Array UUID : a0e4a000:00000000:00000000:00000001
+Recovery Offset : 2048 sectors
+         Events : 17
+   Device Role : spare
+   Array State : AA ('A' == active, '.' == missing, 'R' == replacing)
+"""
+
+
+def test_superblocks_are_read_from_what_mdadm_prints() -> None:
+    assert parse_examine(EXAMINED) == {
+        A: LegRecord(A, UUID, 18, 0, "A.", recovering=False),
+        B: LegRecord(B, UUID, 17, None, "AA", recovering=True),
+    }
+    assert parse_examine("") == {}
+    assert parse_examine("/dev/etherd/e1.0:\n   MBR Magic : aa55\n") == {}
