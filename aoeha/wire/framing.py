@@ -31,7 +31,7 @@ class Deframer:
     """Finds the frames in whatever comes off the line, in pieces of any size.
 
     `dropped` counts stretches between two zero bytes that were no frame: garbage, halves, frames with a bad CRC.
-    Never holds more than FRAME_SIZE_MAX bytes.
+    The caller may set it back. Never holds more than FRAME_SIZE_MAX bytes.
     """
 
     def __init__(self) -> None:
