@@ -4,6 +4,7 @@ import dataclasses
 import sys
 
 from aoeha.cli.exits import Exit
+from aoeha.cli.restart_gap import measured_restart_gap_ms
 from aoeha.config.agent_parameters import agent_complaints
 from aoeha.config.findings import ConfigurationError, Finding
 from aoeha.config.keys import load_keys
@@ -16,7 +17,7 @@ __all__ = ["check"]
 
 def check(file: str, *, look_at_host: bool) -> Exit:
     """Print all findings about the file, and about this machine if asked; return the exit code."""
-    inspection = inspect(file)
+    inspection = inspect(file, measured_restart_gap_ms() if look_at_host else None)
     findings = list(inspection.findings)
     configuration = inspection.configuration
     if inspection.source is not None and inspection.draft is not None:
@@ -52,7 +53,7 @@ def _check_host() -> Exit:
 
     found = findings()
     for finding in found:
-        print(f"host: {finding.sentence}\n  {finding.command}", file=sys.stderr)
+        print(f"host: {finding.sentence}\n  {finding.mend}", file=sys.stderr)
     if not found:
         print("host: nothing stands in the way")
         return Exit.DONE

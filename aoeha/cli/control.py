@@ -5,8 +5,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aoeha.cli.exits import Exit
 
@@ -28,13 +27,12 @@ class ControlError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The `done` line."""
+class Reply(NamedTuple):
+    """The `done` line. No dataclass: importing those costs a tenth of the time that `aoeha status` may take."""
 
     code: int
     sentence: str
-    document: dict[str, Any] | None = field(default=None)
+    document: dict[str, Any] | None = None
 
 
 def ask(

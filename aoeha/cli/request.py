@@ -28,7 +28,7 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
 
 
 def request(arguments: argparse.Namespace, verb: str, words: dict[str, str], undo: str = "") -> int:
-    """Ask the daemon, print its sentence and return its exit code; `undo` is the command that takes it back."""
+    """Ask the daemon, print its sentence and return its exit code; `undo` is a hint that is printed on success."""
     wait_ms = getattr(arguments, "wait", 0)
     if wait_ms:
         words = words | {"wait_ms": str(wait_ms)}
@@ -49,7 +49,7 @@ def request(arguments: argparse.Namespace, verb: str, words: dict[str, str], und
     if reply.sentence:
         print(reply.sentence)
     if undo:
-        print(f"To undo: {undo}")
+        print(undo)
     return Exit.DONE
 
 

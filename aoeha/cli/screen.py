@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from typing import Any, TextIO
 
 __all__ = ["print_error", "print_saying", "wants_colour"]
@@ -21,5 +22,10 @@ def print_saying(line: dict[str, Any]) -> None:
     """Print one `say` line of the daemon as it comes."""
     level = str(line.get("level", "info"))
     mark = {"alarm": "ALARM  ", "warning": "warning  "}.get(level, "")
-    moment = f"{line['time']}  " if line.get("time") else ""
+    moment = f"{_local_time(line['wall_ms'])}  " if isinstance(line.get("wall_ms"), int) else ""
     print(f"{moment}{mark}{line.get('about', '')}: {line.get('sentence', '')}", flush=True)
+
+
+def _local_time(wall_ms: int) -> str:
+    """Write milliseconds since 1970 as the wall clock here shows them."""
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(wall_ms // 1_000))}.{wall_ms % 1_000:03}"

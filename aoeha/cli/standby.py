@@ -16,4 +16,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ask for it."""
     words = {"node": arguments.node} if arguments.node else {}
-    return request(arguments, "standby", words, undo=" ".join(["aoeha unstandby", *words.values()]))
+    return request(arguments, "standby", words)

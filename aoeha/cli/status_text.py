@@ -12,7 +12,7 @@ _GOOD = frozenset({"online", "up", "running", "reachable"})
 _CARE = frozenset(
     {"late", "left", "restarting", "unheard", "booting", "degraded", "starting", "stopping", "unknown", "nobody"}
 )
-_BAD = frozenset({"silent", "down", "failed", "blocked", "UNREACHABLE"})
+_BAD = frozenset({"silent", "down", "failed", "blocked", "UNREACHABLE", "DISTRUSTED"})
 _HARMLESS_COUNTERS = frozenset({"accepted", "sent", "received"})
 
 Paint = Callable[[str, str], str]
@@ -126,6 +126,8 @@ def _group(group: dict[str, Any], paint: Paint) -> Iterator[str]:
             yield from lines[1:]
         else:
             yield start + _toned(paint, status)
+    if group.get("refusal"):
+        yield from _wrapped("  not started here: ", str(group["refusal"]))
 
 
 def _warnings(document: dict[str, Any], paint: Paint) -> Iterator[str]:

@@ -9,11 +9,14 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the group."""
-    parser.add_argument("group", nargs="?", metavar="GROUP", help="the group to move (all of them)")
+    parser.add_argument(
+        "group", nargs="?", metavar="GROUP", help="the group to move (the only one that this gateway owns)"
+    )
     add_wait(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask for it."""
     words = {"group": arguments.group} if arguments.group else {}
-    return request(arguments, "switchover", words, undo=" ".join(["aoeha switchover", *words.values()]))
+    back = " ".join(["aoeha switchover", *words.values()])
+    return request(arguments, "switchover", words, undo=f"To undo: on the other gateway, once it serves: {back}")

@@ -14,6 +14,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask for it. Nothing moves back by itself, so there is nothing to undo but by standby."""
+    """Ask for it. Nothing moves back by itself."""
     words = {"node": arguments.node} if arguments.node else {}
-    return request(arguments, "unstandby", words, undo=" ".join(["aoeha standby", *words.values()]))
+    return request(arguments, "unstandby", words)

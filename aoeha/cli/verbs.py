@@ -5,8 +5,7 @@ import contextlib
 import importlib
 import os
 import sys
-from dataclasses import dataclass
-from typing import Never
+from typing import NamedTuple, Never
 
 from aoeha.cli.control import DEFAULT_SOCKET
 from aoeha.cli.exits import Exit
@@ -16,9 +15,8 @@ from aoeha.cli.screen import print_error
 __all__ = ["VERBS", "Verb", "run_verb"]
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """One verb. Its module has `add_arguments(parser)` and `run(arguments) -> int`."""
+class Verb(NamedTuple):
+    """One verb. Its module has `add_arguments(parser)` and `run(arguments) -> int`. No dataclass: see control.Reply."""
 
     summary: str
     module: str
@@ -94,7 +92,13 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
-    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    subparsers = parser.add_subparsers(
+        dest="verb",
+        metavar="VERB",
+        required=True,
+        parser_class=Parser,
+        prog="aoeha",  # said here because finding it out imports the help formatter and its shutil
+    )
     for name, verb in VERBS.items():
         subparser = subparsers.add_parser(name, help=verb.summary, description=f"{verb.summary.capitalize()}.")
         if name != chosen:

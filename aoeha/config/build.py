@@ -89,7 +89,7 @@ class Builder:
             return msgspec.convert(raw, kind)
         except msgspec.ValidationError as error:
             got = "a value that is not shown" if _is_secret(path) else shown(raw)
-            inner = "" if get_origin(kind) is Annotated else f" ({error})"
+            inner = f" ({error})" if " - at " in str(error) else ""
             self.complain(path, f"expected {expectation(kind)}, got {got}{inner}")
             return Broken()
 
@@ -150,6 +150,8 @@ def shown(raw: object) -> str:
             return "a table"
         case list():
             return "a list"
+        case tuple():
+            return f"[{', '.join(shown(element) for element in raw)}]"
     return str(raw)
 
 
@@ -172,6 +174,8 @@ def is_duration(kind: Any) -> bool:
 
 def _element_types(kind: Any) -> tuple[type[msgspec.Struct], ...]:
     """Return the table types of an array of tables, nothing for any other type."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     if get_origin(kind) is not tuple:
         return ()
     element = get_args(kind)[0]

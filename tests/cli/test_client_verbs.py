@@ -55,8 +55,19 @@ def test_each_verb_asks_what_it_says(path: Path, words: list[str], verb: str, ar
 
 def test_what_the_daemon_says_meanwhile_and_how_to_undo_it_is_printed(path: Path) -> None:
     with DaemonDouble(path, say("info", "storage", "stopping exports"), done(0, "beta serves storage")):
-        ran = aoeha("standby", "alpha", "--socket", str(path))
-    assert ran.stdout == "storage: stopping exports\nbeta serves storage\nTo undo: aoeha unstandby alpha\n"
+        ran = aoeha("switchover", "storage", "--socket", str(path))
+    assert ran.stdout.splitlines() == [
+        "storage: stopping exports",
+        "beta serves storage",
+        "To undo: on the other gateway, once it serves: aoeha switchover storage",
+    ]
+
+
+def test_events_carry_the_local_time(path: Path) -> None:
+    line = say("alarm", "serial", "nothing is heard") | {"wall_ms": 1_700_000_000_123}
+    with DaemonDouble(path, line, done(0, "")):
+        ran = aoeha("events", "--socket", str(path), environment={"TZ": "UTC"})
+    assert ran.stdout == "2023-11-14 22:13:20.123  ALARM  serial: nothing is heard\n"
 
 
 @pytest.mark.parametrize("code", [1, 4, 107, 112, 124])
