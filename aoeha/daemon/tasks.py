@@ -164,7 +164,9 @@ class TaskRunner:
             case TaskKind.POWER_ON:
                 return await _done(device.agent.power_on(plug))
             case _:
-                return _Outcome(TaskResult.OK, plug=await device.agent.status(plug))
+                state = await device.agent.status(plug)
+                unclear = f"{task.subject} does not say whether plug {plug} is on or off"
+                return _Outcome(TaskResult.OK, plug=state, detail=unclear if state is PlugState.UNKNOWN else "")
 
     def _agent(self, task: Task) -> ResourceAgent[Any]:
         agent = self._agents.resources.get((task.group, task.subject))

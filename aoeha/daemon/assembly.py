@@ -1,0 +1,104 @@
+"""From aoeha.toml to the parts of a daemon: links, keys, agents. What a configuration can get wrong ends here."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from aoeha.agents.finding import AgentNotFoundError, build_fence_agent, build_resource_agent
+from aoeha.agents.parameters import ParameterError
+from aoeha.config.findings import ConfigurationError
+from aoeha.config.keys import load_keys
+from aoeha.config.load import load
+from aoeha.config.schema import Configuration, SerialLink
+from aoeha.config.view import for_node, pair_config
+from aoeha.core.types import PairConfig
+from aoeha.daemon.tasks import Agents, Device
+from aoeha.io.host import Host
+from aoeha.io.link import Link, SerialSettings, UdpSettings
+from aoeha.io.serial_link import SerialLink as SerialPort
+from aoeha.io.udp_link import UdpLink as UdpPath
+from aoeha.wire.codec import NONCE_SIZE, CodecError
+from aoeha.wire.keys import Key
+from aoeha.wire.receiver import Receiver, ReceiverMemory
+
+__all__ = ["Blueprint", "StartError", "agents", "links", "read_blueprint", "receiver"]
+
+
+class StartError(Exception):
+    """The daemon cannot start. The message is a sentence, or several lines of them; `code` the exit code."""
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+BAD_CONFIGURATION = 78
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """A configuration that holds together, and the keys that it names."""
+
+    configuration: Configuration
+    pair: PairConfig
+    keys: tuple[Key, ...]
+
+
+def read_blueprint(file: Path, node: str) -> Blueprint:
+    """Read aoeha.toml and the keys. Raises StartError."""
+    try:
+        configuration = load(file)
+        return Blueprint(configuration, pair_config(configuration, node), load_keys(configuration.key_file))
+    except (ConfigurationError, ValueError) as error:
+        raise StartError(BAD_CONFIGURATION, str(error)) from error
+
+
+def links(blueprint: Blueprint) -> list[Link]:
+    """Return this node's links, closed."""
+    node, peer = blueprint.pair.node, blueprint.pair.peer
+    made: list[Link] = []
+    for link in blueprint.configuration.links:
+        if isinstance(link, SerialLink):
+            made.append(SerialPort(link.name, SerialSettings(for_node(link.device, node), link.baud)))
+        else:
+            interface = for_node(link.interface, node)
+            settings = UdpSettings(interface, link.address[node], link.address[peer], link.port)
+            made.append(UdpPath(link.name, settings))
+    return made
+
+
+def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) -> Receiver:
+    """Return what judges arriving beats. Raises StartError when two names cannot be told apart on the wire."""
+    pair = blueprint.pair
+    try:
+        return Receiver(
+            cluster=pair.cluster,
+            keys=blueprint.keys,
+            own_node=pair.node,
+            peer_node=pair.peer,
+            group_names=[group.name for group in pair.groups],
+            nonce=nonce,
+            new_nonce=lambda: os.urandom(NONCE_SIZE),
+            memory=memory,
+        )
+    except CodecError as error:
+        raise StartError(BAD_CONFIGURATION, str(error)) from error
+
+
+def agents(configuration: Configuration, host: Host) -> Agents:
+    """Return every resource's and every fence device's agent. Raises StartError."""
+    resources, devices = {}, {}
+    for group in configuration.groups:
+        for resource in group.resources:
+            try:
+                agent = build_resource_agent(resource.type, resource.name, resource.parameters, host)
+            except (AgentNotFoundError, ParameterError) as error:
+                sentence = f"cannot use resource {resource.name} of group {group.name}: {error}"
+                raise StartError(BAD_CONFIGURATION, sentence) from error
+            resources[group.name, resource.name] = agent
+    for fence in configuration.fences:
+        try:
+            devices[fence.name] = Device(build_fence_agent(fence.type, fence.name, fence.parameters, host), fence.plug)
+        except (AgentNotFoundError, ParameterError) as error:
+            raise StartError(BAD_CONFIGURATION, f"cannot use fence {fence.name}: {error}") from error
+    return Agents(resources, devices)

@@ -1,0 +1,68 @@
+"""All links together: our beats onto each of them, what arrives on any of them to the core or into a counter."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from aoeha.core.actions import Level
+from aoeha.core.events import BeatHeard, LinkReported
+from aoeha.core.types import Beat
+from aoeha.daemon.inbox import Inbox
+from aoeha.io import clock
+from aoeha.io.link import Link
+from aoeha.wire.codec import CodecError
+from aoeha.wire.receiver import Receiver, Rejected
+from aoeha.wire.sender import Sender
+
+__all__ = ["BeatRoad"]
+
+Say = Callable[[Level, str, str], None]
+
+
+class BeatRoad:
+    """Carries beats both ways. Nothing that arrives, and no link that breaks, stops it."""
+
+    def __init__(self, links: Sequence[Link], sender: Sender, receiver: Receiver, inbox: Inbox, say: Say) -> None:
+        self.receiver = receiver
+        self._links = links
+        self._sender = sender
+        self._inbox = inbox
+        self._say = say
+        self._unpackable = ""
+
+    def open(self) -> None:
+        """Begin to receive on every link."""
+        loop = asyncio.get_running_loop()
+        for link in self._links:
+            link.open(loop, self._arrived, self._reported)
+
+    def close(self) -> None:
+        """Let go of every link."""
+        for link in self._links:
+            link.close()
+
+    def send(self, beat: Beat) -> None:
+        """Put a beat on every link; each sends it now or drops it."""
+        for link in self._links:
+            try:
+                link.send(self._sender.pack(beat, link.limit))
+            except CodecError as error:
+                self._cannot_pack(link.name, str(error))
+
+    def counters(self) -> dict[str, dict[str, int]]:
+        """Return what happened on each link: to its bytes, and to what they held."""
+        return {link.name: {**link.counters, **self.receiver.count(link.name)} for link in self._links}
+
+    def _arrived(self, name: str, data: bytes) -> None:
+        now_ms = clock.now_ms()
+        outcome = self.receiver.accept(name, data)
+        if not isinstance(outcome, Rejected):
+            self._inbox.offer(BeatHeard(now_ms, name, outcome))
+
+    def _reported(self, name: str, fault: str) -> None:
+        self._inbox.offer(LinkReported(clock.now_ms(), name, fault))
+
+    def _cannot_pack(self, name: str, sentence: str) -> None:
+        """Say so, once for each reason: the other links go on."""
+        if sentence != self._unpackable:
+            self._unpackable = sentence
+            self._say(Level.ALARM, name, sentence)

@@ -1,0 +1,224 @@
+"""The first beat of a restarted daemon: sent before anything heavy is imported (R15).
+
+A daemon that was killed is restarted by systemd within a fraction of a second, but importing and setting up the rest
+of it takes longer than that. So the running daemon keeps, in /run, what a successor needs to say "I am here again";
+`aoeha daemon` calls `send_first_beat` as its very first act. The peer accepts it at once, as a new incarnation,
+because it echoes the peer's nonce.
+
+What the first beat says is less than what the last one said: it is flagged RESTARTING and not PROBED, claims
+nothing, and repeats no grant, because the killed daemon may have withdrawn one after the last save.
+
+A start is never delayed or broken by this: whatever goes wrong, the daemon starts without a first beat.
+"""
+
+# ruff: noqa: PTH - importing pathlib takes as long as opening, reading and sending together
+
+import contextlib
+import json
+import os
+import termios
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from aoeha.core.types import NEVER_MS, Beat, BeatFlag
+from aoeha.io.link import SerialSettings, UdpSettings
+from aoeha.io.udp_link import open_socket, peer_sockaddr
+from aoeha.wire.codec import (
+    NONCE_SIZE,
+    SERIAL_LIMIT,
+    UDP_LIMIT,
+    CodecError,
+    Message,
+    decode,
+    encode,
+    is_authentic,
+    names_by_tag,
+    peek_envelope,
+    state_digest,
+)
+from aoeha.wire.framing import frame
+from aoeha.wire.keys import Key, parse_keys
+from aoeha.wire.sender import Sender
+
+__all__ = ["FIRST_SEQUENCE", "FirstBeat", "Remembered", "forget", "remembered", "save", "send_first_beat"]
+
+FIRST_SEQUENCE = 0
+_FILE_SIZE_MAX = 64 * 1_024
+_BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the running daemon keeps for its successor. Two are equal when there is no need to save again.
+
+    `beat` is what the first beat will say; `remembered` makes it from the last one. `peer_nonce` is what
+    `Receiver.memory` gives.
+    """
+
+    cluster: str
+    peer: str
+    key_file: str
+    peer_nonce: bytes
+    links: tuple[SerialSettings | UdpSettings, ...]
+    beat: Beat
+
+
+@dataclass(frozen=True, slots=True)
+class FirstBeat:
+    """What was sent, and what the daemon goes on with.
+
+    It must use this incarnation (unless its memory says that a greater one was used), this nonce for its Receiver
+    with this peer nonce as ReceiverMemory, and sequences above FIRST_SEQUENCE. `links_sent` counts the links that
+    took the beat. `close` when the daemon has opened its own links.
+    """
+
+    incarnation: int
+    nonce: bytes
+    peer_nonce: bytes
+    links_sent: int
+    descriptors: tuple[int, ...]
+
+    def close(self) -> None:
+        """Let go of the serial ports. Not earlier: closing one waits until its bytes have left."""
+        for descriptor in self.descriptors:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def remembered(
+    *,
+    cluster: str,
+    peer: str,
+    key_file: str,
+    peer_nonce: bytes,
+    links: tuple[SerialSettings | UdpSettings, ...],
+    beat: Beat,
+) -> Remembered:
+    """Return what to save after `beat` was made. `links` in the order of the configuration."""
+    groups = tuple(replace(group, claim=0, claim_epoch=0, grant=None) for group in beat.groups)
+    first = replace(
+        beat,
+        sequence=FIRST_SEQUENCE,
+        echo_sequence=0,
+        flags=BeatFlag.RESTARTING | (beat.flags & BeatFlag.STANDBY),
+        link_ages_ms=(NEVER_MS,) * len(beat.link_ages_ms),
+        groups=groups,
+        back_within_ms=0,
+    )
+    return Remembered(cluster, peer, key_file, peer_nonce, links, first)
+
+
+def save(content: Remembered, key: Key, run_directory: str = "/run/aoeha") -> None:
+    """Write it, readable by root alone. Microseconds on tmpfs; call it before sending a beat that differs.
+
+    Raises OSError when it cannot be written, CodecError when the beat does not fit the format.
+    """
+    beat = content.beat
+    message = Message(bytes(NONCE_SIZE), bytes(NONCE_SIZE), beat, len(beat.groups), state_digest(beat.groups))
+    _write(
+        run_directory,
+        {
+            "incarnation": beat.incarnation,
+            "cluster": content.cluster,
+            "peer": content.peer,
+            "names": [beat.sender, *(group.name for group in beat.groups)],
+            "key_file": content.key_file,
+            "peer_nonce": content.peer_nonce.hex(),
+            "links": [asdict(link) for link in content.links],
+            "beat": encode(message, content.cluster, key.id, key.secret).hex(),
+        },
+    )
+
+
+def forget(run_directory: str = "/run/aoeha") -> None:
+    """Remove what was saved: the daemon leaves for good. Nothing when there is nothing."""
+    with contextlib.suppress(OSError):
+        os.unlink(_path(run_directory))
+
+
+def send_first_beat(run_directory: str = "/run/aoeha") -> FirstBeat | None:
+    """Send one beat on each link if this is a restart within one boot; None when it is not, or when that failed."""
+    try:
+        return _send_first_beat(run_directory)
+    except Exception:  # noqa: BLE001 - the daemon must start whatever lies in that file
+        return None
+
+
+def _send_first_beat(run_directory: str) -> FirstBeat | None:
+    document = _read(run_directory)
+    keys = _read_keys(document["key_file"])
+    beat = _saved_beat(document, keys)
+    if beat.boot_id != _present_boot_id():
+        return None
+    # Written before it is used: no two daemons ever share an incarnation.
+    document["incarnation"] += 1
+    _write(run_directory, document)
+    own_nonce, peer_nonce = os.urandom(NONCE_SIZE), bytes.fromhex(document["peer_nonce"])
+    sender = Sender(document["cluster"], keys[0], lambda: (own_nonce, peer_nonce))
+    beat = replace(beat, incarnation=document["incarnation"])
+    sent, descriptors = 0, []
+    for settings in document["links"]:
+        with contextlib.suppress(OSError, ValueError, TypeError, CodecError, termios.error):
+            if "device" in settings:
+                descriptors.append(_send_serial(SerialSettings(**settings), sender.pack(beat, SERIAL_LIMIT)))
+            else:
+                _send_udp(UdpSettings(**settings), sender.pack(beat, UDP_LIMIT))
+            sent += 1
+    return FirstBeat(beat.incarnation, own_nonce, peer_nonce, sent, tuple(descriptors))
+
+
+def _saved_beat(document: dict[str, Any], keys: tuple[Key, ...]) -> Beat:
+    data = bytes.fromhex(document["beat"])
+    key = next(key for key in keys if key.id == peek_envelope(data).key_id)
+    if not is_authentic(data, key.secret):
+        raise ValueError("the saved beat was not made with our key")
+    return decode(data, names_by_tag((*document["names"], document["peer"]))).beat
+
+
+def _send_udp(settings: UdpSettings, data: bytes) -> None:
+    with open_socket(settings) as opened:
+        opened.sendto(data, peer_sockaddr(settings))
+
+
+def _send_serial(settings: SerialSettings, data: bytes) -> int:
+    """Return the open port. pyserial sets it up properly later; this does the least that carries one frame."""
+    descriptor = os.open(settings.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        attributes = termios.tcgetattr(descriptor)
+        speed = getattr(termios, f"B{settings.baud}", attributes[5])
+        attributes[:6] = [0, 0, termios.CS8 | termios.CREAD | termios.CLOCAL, 0, speed, speed]
+        termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
+        os.write(descriptor, frame(data))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _present_boot_id() -> str:
+    with open(_BOOT_ID_FILE, encoding="ascii") as file:
+        return file.read().strip().replace("-", "")
+
+
+def _path(run_directory: str) -> str:
+    return f"{run_directory}/state/first_beat.json"
+
+
+def _read(run_directory: str) -> dict[str, Any]:
+    with open(_path(run_directory), "rb") as file:
+        document: dict[str, Any] = json.loads(file.read(_FILE_SIZE_MAX))
+    return document
+
+
+def _read_keys(key_file: str) -> tuple[Key, ...]:
+    with open(key_file, encoding="ascii") as file:
+        return parse_keys(file.read(_FILE_SIZE_MAX), key_file)
+
+
+def _write(run_directory: str, document: dict[str, Any]) -> None:
+    path = _path(run_directory)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="ascii") as file:
+        json.dump(document, file)
+    os.replace(path + ".new", path)

@@ -1,0 +1,68 @@
+"""The way into the daemon: only what must come before its first beat, and nothing that is slow to import.
+
+A restarted daemon is silent from its predecessor's death to its own first beat, and the peer counts. So the lock that
+keeps a second daemon out and the first beat come first; everything else is imported afterwards.
+"""
+
+import argparse
+import fcntl
+import os
+import sys
+
+from aoeha.daemon.arguments import Settings, add_arguments, settings
+
+__all__ = ["main"]
+
+FAILED = 1
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the daemon until it has left; return the exit code."""
+    where = settings(arguments)
+    try:
+        lock = _lock(where)
+    except OSError as error:
+        sys.stderr.write(f"aoeha: cannot start: {error.strerror}: {where.run_directory}/daemon.lock\n")
+        return FAILED
+    if lock < 0:
+        sys.stderr.write(
+            f"aoeha: cannot start: another daemon runs with {where.run_directory}; `aoeha status` shows what it does, "
+            "`systemctl restart aoeha` replaces it\n"
+        )
+        return FAILED
+    return _start(where)
+
+
+def _lock(where: Settings) -> int:
+    """Return the descriptor that holds the lock, for as long as this process lives, or -1 when another one has it."""
+    where.run_directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(where.run_directory / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return -1
+    return descriptor
+
+
+def _start(where: Settings) -> int:
+    from aoeha.core.types import Identity
+    from aoeha.daemon.assembly import StartError
+    from aoeha.daemon.service import Birth, serve
+    from aoeha.io import clock
+    from aoeha.io.durable import MemoryStore
+
+    boot_id = clock.boot_id()
+    memory = MemoryStore(where.run_directory, where.state_directory).recall(boot_id).memory
+    incarnation = memory.incarnation + 1 if memory and memory.boot_id == boot_id else 1
+    try:
+        return serve(where, Birth(Identity(boot_id, incarnation), os.urandom(8), None))
+    except StartError as error:
+        sys.stderr.write(f"aoeha: cannot start: {error}\n")
+        return error.code
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="aoeha daemon", description=main.__doc__)
+    add_arguments(parser)
+    sys.exit(main(parser.parse_args()))

@@ -1,0 +1,225 @@
+"""One daemon from start to end: put together, run, and taken apart again, with what runs beside the loop."""
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from aoeha.core.actions import Action, Level
+from aoeha.core.events import CommandGiven
+from aoeha.core.step import initial
+from aoeha.core.types import Identity, Memory
+from aoeha.daemon import assembly
+from aoeha.daemon.arguments import Settings
+from aoeha.daemon.assembly import Blueprint
+from aoeha.daemon.beat_road import BeatRoad
+from aoeha.daemon.commands import Commands
+from aoeha.daemon.inbox import Inbox
+from aoeha.daemon.journal_file import JournalFile
+from aoeha.daemon.loop import Loop
+from aoeha.daemon.performing import Hands, Performing
+from aoeha.daemon.sentences import Sentences
+from aoeha.daemon.status import status_document
+from aoeha.daemon.tasks import TaskRunner
+from aoeha.io import clock, sysrq
+from aoeha.io.control_socket import ControlSocket
+from aoeha.io.durable import MemoryStore
+from aoeha.io.host import Place
+from aoeha.io.processes import ProcessHost, kill_leftovers, task_marker
+from aoeha.io.scheduling import become_punctual, freeze_garbage
+from aoeha.io.systemd import ServiceManager
+from aoeha.journal.records import Header
+from aoeha.wire.receiver import ReceiverMemory
+from aoeha.wire.sender import Sender
+
+__all__ = ["Birth", "serve"]
+
+HOUSEKEEPING_MS = 1_000
+LEAVE_MARGIN_MS = 60_000
+"""What a leave may take beyond the stop deadlines: the core waits 20 s for the peer to take over."""
+FAILED = 1
+PANIC_FAILED = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What was settled before anything heavy was imported: who this daemon is, and what its first beat said."""
+
+    identity: Identity
+    nonce: bytes
+    receiver_memory: ReceiverMemory | None
+
+
+def serve(settings: Settings, birth: Birth) -> int:
+    """Run a daemon until it has left; return its exit code. Raises StartError."""
+    sentences = Sentences()
+    for warning in become_punctual():
+        sentences.say(Level.WARNING, settings.node, warning)
+    blueprint = assembly.read_blueprint(settings.config, settings.node)
+    return asyncio.run(_Service(settings, birth, blueprint, sentences).run())
+
+
+class _Service:
+    """The parts of one daemon. The state is the loop's alone; the others see it through `loop.state`."""
+
+    def __init__(self, settings: Settings, birth: Birth, blueprint: Blueprint, sentences: Sentences) -> None:
+        self.settings = settings
+        self.birth = birth
+        self.pair = blueprint.pair
+        self.sentences = sentences
+        self.manager = ServiceManager(dict(os.environ))
+        self.inbox = Inbox()
+        place = Place(self.pair.cluster, self.pair.node, settings.run_directory, settings.state_directory)
+        for group in kill_leftovers(task_marker(place)):
+            sentences.say(Level.INFO, self.pair.node, f"killed process group {group}: a task of an earlier daemon")
+        self.store = MemoryStore(settings.run_directory, settings.state_directory)
+        receiver = assembly.receiver(blueprint, birth.nonce, birth.receiver_memory)
+        sender = Sender(self.pair.cluster, blueprint.keys[0], receiver.nonces)
+        self.road = BeatRoad(assembly.links(blueprint), sender, receiver, self.inbox, sentences.say)
+        self.tasks = TaskRunner(assembly.agents(blueprint.configuration, ProcessHost(place)), self.inbox.insist)
+        self.commands = Commands(self._document, self.inbox.offer, sentences)
+        self.performing = Performing(
+            Hands(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist
+        )
+        memory = self._recall()
+        self.loop, self.first_actions, self.journal = self._begin(memory)
+        self.control = ControlSocket(settings.run_directory / "control.sock", self.commands.handle)
+        self.leave_limit: asyncio.TimerHandle | None = None
+        self.exit_code = 0
+
+    def _recall(self) -> Memory | None:
+        recalled = self.store.recall(self.birth.identity.boot_id)
+        for sentence in recalled.sentences:
+            self.sentences.say(Level.WARNING, self.pair.node, sentence)
+        return recalled.memory
+
+    def _begin(self, memory: Memory | None) -> tuple[Loop, tuple[Action, ...], JournalFile]:
+        now_ms = clock.now_ms()
+        state, actions = initial(self.pair, self.birth.identity, memory, now_ms)
+        header = Header(
+            version=_version(),
+            part=1,
+            now_ms=now_ms,
+            wall_ms=clock.wall_ms(),
+            config=self.pair,
+            identity=self.birth.identity,
+            memory=memory,
+            actions=actions,
+        )
+        journal = JournalFile(self.settings.state_directory / "journal", header)
+        return Loop(state, self.inbox, self.performing, journal.record), actions, journal
+
+    async def run(self) -> int:
+        """Serve until Leave was performed, or until leaving took too long."""
+        self._listen_to_signals()
+        self.road.open()
+        warning = await self._open_control()
+        if warning:
+            self.sentences.say(Level.WARNING, "control socket", warning)
+        housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
+        freeze_garbage()
+        self.manager.ready()
+        self.sentences.say(Level.INFO, self.pair.node, f"aoeha {_version()} runs as {self.pair.node}")
+        try:
+            await self.loop.run(self.first_actions)
+        finally:
+            housekeeping.cancel()
+            await self._take_apart()
+        return self.exit_code
+
+    async def _open_control(self) -> str:
+        """Open the control socket; a daemon that nobody can ask still serves."""
+        try:
+            return await self.control.open()
+        except OSError as error:
+            return (
+                f"cannot open {self.settings.run_directory}/control.sock: {error.strerror}; nobody can ask for status"
+            )
+
+    async def _take_apart(self) -> None:
+        await self.control.close()
+        await self.tasks.close()
+        self.road.close()
+        self.store.close()
+        self._tell_news()
+        self.journal.close()
+        self.manager.close()
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave)
+        loop.add_signal_handler(signal.SIGHUP, self._ignore_hangup)
+
+    def _leave(self) -> None:
+        """Hand everything over and end; by force, with a sentence, when that takes too long."""
+        if self.leave_limit:
+            self.sentences.say(Level.INFO, self.pair.node, "told to leave again: already on it")
+            return
+        stops_ms = sum(resource.stop_ms for group in self.pair.groups for resource in group.resources)
+        limit_ms = 2 * stops_ms + LEAVE_MARGIN_MS
+        self.leave_limit = asyncio.get_running_loop().call_later(limit_ms / 1_000, self._give_up_leaving, limit_ms)
+        self.manager.stopping()
+        self.inbox.insist(CommandGiven(clock.now_ms(), self.commands.next_id(), "leave", "root"))
+
+    def _give_up_leaving(self, limit_ms: int) -> None:
+        sentence = (
+            f"cannot leave in order: not done within {limit_ms // 1_000} s; ending all the same, "
+            f"what still runs here keeps running and {self.pair.peer} will fence this node"
+        )
+        self.sentences.say(Level.ALARM, self.pair.node, sentence)
+        self.exit_code = FAILED
+        self.performing.left.set()
+
+    def _ignore_hangup(self) -> None:
+        sentence = "ignored SIGHUP: a changed configuration is read by `systemctl restart aoeha`, which moves nothing"
+        self.sentences.say(Level.WARNING, self.pair.node, sentence)
+
+    async def _keep_house(self) -> None:
+        """Once a second: feed systemd's watchdog if the loop turned, show the sentence, tell what went wrong aside."""
+        turns, shown = -1, ""
+        while True:
+            if self.loop.turns != turns:
+                self.manager.alive()
+            turns = self.loop.turns
+            why = str(self._document()["why"])
+            if why != shown:
+                self.manager.status(why)
+                shown = why
+            self._tell_news()
+            await asyncio.sleep(HOUSEKEEPING_MS / 1_000)
+
+    def _tell_news(self) -> None:
+        for sentence in self.journal.news():
+            self.sentences.say(Level.ALARM, "journal", sentence)
+
+    def _document(self) -> dict[str, Any]:
+        now_ms = clock.now_ms()
+        own = {
+            "loop_lag_ms_max": self.loop.lag.greatest_ms(now_ms),
+            "steps": self.loop.turns,
+            "events_refused": self.inbox.refused,
+            "records_lost": self.journal.lost,
+            "sentences_unwritten": self.sentences.unwritten,
+        }
+        alarms = {"journal": f"{self.journal.lost} records are missing"} if self.journal.lost else {}
+        return status_document(self.loop.state, {**self.road.counters(), "daemon": own}, alarms)
+
+
+def _panic() -> None:
+    """End this kernel; where that is impossible, end at least this process, which must not go on deciding."""
+    try:
+        sysrq.reboot_at_once()
+    except OSError as error:
+        sys.stderr.write(f"cannot reboot by sysrq: {error.strerror}\n")
+    os._exit(PANIC_FAILED)
+
+
+def _version() -> str:
+    try:
+        return version("aoeha")
+    except PackageNotFoundError:
+        return "unpackaged"
