@@ -1,19 +1,28 @@
-"""`aoeha daemon`: the gateway's process itself."""
+"""`aoeha daemon`: the gateway's process itself.
+
+A restarted daemon is silent until its first beat, so nothing is imported here that it does not need.
+"""
 
 import argparse
 
-__all__ = ["add_arguments", "run"]
+from aoeha.cli.parser import Parser
+from aoeha.daemon.arguments import add_arguments
+from aoeha.daemon.main import main
+
+__all__ = ["add_arguments", "run", "run_daemon"]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the configuration."""
-    parser.add_argument(
-        "-c", "--config", default="/etc/aoeha/aoeha.toml", metavar="FILE", help="the pair (/etc/aoeha/aoeha.toml)"
-    )
+def run_daemon(words: list[str]) -> int:
+    """Run until told to leave; `words` are what followed `daemon`."""
+    parser = Parser(prog="aoeha daemon", description="Run the gateway's process.")
+    add_arguments(parser)
+    try:
+        arguments = parser.parse_args(words)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
+    return run(arguments)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until told to leave."""
-    from aoeha.daemon.main import main  # noqa: PLC0415  the client verbs must not pay for asyncio
-
     return main(arguments)

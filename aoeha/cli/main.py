@@ -1,4 +1,4 @@
-"""The command `aoeha`: one parser, and only the chosen verb's module is imported."""
+"""The command `aoeha`: only what the chosen verb needs is imported."""
 
 import sys
 
@@ -8,17 +8,18 @@ __all__ = ["main"]
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code (aoeha.cli.exits).
 
-    A restarted daemon is silent until its first beat leaves, so for `aoeha daemon` that comes before everything else.
+    A restarted daemon is silent until its first beat, and the peer counts: `aoeha daemon` goes there straight. The
+    first beat itself is sent by the daemon, once it holds the lock that keeps a second one out: a beat of a new
+    incarnation while another daemon runs would make the peer refuse that one's beats.
     """
     words = sys.argv[1:] if argv is None else argv
-    incarnation = None
-    if words[:1] == ["daemon"] and not {"-h", "--help"}.intersection(words):
-        from aoeha.daemon.first_beat import send_first_beat  # noqa: PLC0415  before argparse is imported
+    if words[:1] == ["daemon"]:
+        from aoeha.cli.daemon import run_daemon  # noqa: PLC0415  the client verbs must not pay for the daemon
 
-        incarnation = send_first_beat()
-    from aoeha.cli.verbs import run_verb  # noqa: PLC0415  after the first beat
+        return run_daemon(words[1:])
+    from aoeha.cli.verbs import run_verb  # noqa: PLC0415  the daemon must not pay for the client verbs
 
-    return run_verb(words, incarnation)
+    return run_verb(words)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ import contextlib
 import importlib
 import os
 import sys
-from typing import NamedTuple, Never
+from typing import NamedTuple
 
 from aoeha.cli.control import DEFAULT_SOCKET
 from aoeha.cli.exits import Exit
+from aoeha.cli.parser import Parser
 from aoeha.cli.request import DEFAULT_WAIT
 from aoeha.cli.screen import print_error
 
@@ -39,14 +40,6 @@ VERBS = {
 }
 
 
-class Parser(argparse.ArgumentParser):
-    """Usage errors exit with 64 and say what to type next."""
-
-    def error(self, message: str) -> Never:
-        """Print the error as a sentence and exit."""
-        self.exit(Exit.USAGE, f"aoeha: cannot understand the command: {message}\ntry: {self.prog} --help\n")
-
-
 class _Version(argparse.Action):
     """Prints the version; finding it costs more than starting, so only then."""
 
@@ -60,8 +53,8 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def run_verb(words: list[str], incarnation: int | None) -> int:
-    """Parse the words, run the verb and return its exit code. `incarnation` is what a daemon's first beat used."""
+def run_verb(words: list[str]) -> int:
+    """Parse the words, run the verb and return its exit code."""
     words = _spelled_out_wait(words)
     chosen = next((word for word in words if not word.startswith("-")), "")
     if chosen and chosen not in VERBS:
@@ -69,7 +62,6 @@ def run_verb(words: list[str], incarnation: int | None) -> int:
         return Exit.USAGE
     try:
         arguments = _parser(chosen).parse_args(words)
-        arguments.incarnation = incarnation
         code = int(importlib.import_module(VERBS[arguments.verb].module).run(arguments))
         sys.stdout.flush()
     except SystemExit as leaving:

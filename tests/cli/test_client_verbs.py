@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,25 @@ def test_status_prints_the_screen(path: Path) -> None:
     assert ran.returncode == 0
     assert ran.stdout == (Path(__file__).parent / "healthy.txt").read_text()
     assert daemon.requests == [{"verb": "status", "arguments": {}}]
+
+
+def test_watching_shows_it_again_until_interrupted(path: Path) -> None:
+    with DaemonDouble(path, done(0, "", DOCUMENT)):
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "aoeha.cli.main", "status", "-w", "0.1", "-o", "json", "--socket", str(path)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert watching.stdout is not None
+        try:
+            assert [json.loads(watching.stdout.readline()) for _ in range(3)] == [DOCUMENT] * 3
+            watching.send_signal(signal.SIGINT)
+            _, errors = watching.communicate(timeout=30)
+        finally:
+            watching.kill()
+    assert (watching.returncode, errors) == (130, "")
 
 
 def test_status_as_json_is_the_document(path: Path) -> None:
@@ -104,7 +124,7 @@ def test_no_permission_is_four_and_names_the_group(path: Path) -> None:
         program = (
             "import os, sys\nfrom aoeha.cli import status, control, verbs, status_text\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-            f"sys.exit(verbs.run_verb(['status', '--socket', {str(path)!r}], None))"
+            f"sys.exit(verbs.run_verb(['status', '--socket', {str(path)!r}]))"
         )
         ran = subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
@@ -194,7 +214,7 @@ def test_usage_errors_are_64(words: list[str], hint: str) -> None:
 def test_client_verbs_import_the_standard_library_only(path: Path, verb: str) -> None:
     words = [verb, *(("x", "--typed", "x") if verb == "confirm" else ()), "--socket", str(path)]
     program = (
-        f"import sys\nfrom aoeha.cli.verbs import run_verb\nrun_verb({words!r}, None)\n"
+        f"import sys\nfrom aoeha.cli.verbs import run_verb\nrun_verb({words!r})\n"
         "heavy = {name.split('.')[0] for name in sys.modules} & {'msgspec', 'asyncio', 'serial', 'jinja2'}\n"
         "ours = {name for name in sys.modules if name.startswith(('aoeha.core', 'aoeha.io', 'aoeha.daemon'))}\n"
         "print(sorted(heavy | ours))"
@@ -219,3 +239,21 @@ def test_a_reader_that_has_seen_enough_is_no_error(path: Path) -> None:
         )
     assert ran.stdout.startswith("storage: sentence 0")
     assert ran.stderr == ""
+
+
+def test_the_daemon_pays_for_no_client_verb_before_its_first_beat() -> None:
+    program = (
+        "import sys\nfrom aoeha.cli.main import main\ncode = main(['daemon', '--help'])\n"
+        "late = {'msgspec', 'asyncio', 'pyroute2', 'serial', 'jinja2', 'aoeha.cli.verbs', 'aoeha.cli.control'}\n"
+        "print(sorted(late & set(sys.modules)), code)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.stdout.splitlines()[-1] == "[] 0", ran.stderr
+
+
+def test_a_usage_error_of_the_daemon_is_64() -> None:
+    ran = aoeha("daemon", "--nonsense")
+    assert ran.returncode == 64
+    assert "try: aoeha daemon --help" in ran.stderr

@@ -1,5 +1,6 @@
 """What the core is told of the file, and the fingerprint that both gateways compare."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,13 @@ def test_comments_layout_order_and_spelled_out_defaults_keep_the_fingerprint(tmp
     same = same.replace('name = "storage"\npreferred = "alpha"', 'preferred = "alpha"\nname = "storage"')
     assert same != text
     assert tag_of(tmp_path, same) == tag_of(tmp_path, text)
+
+
+def test_the_settings_that_the_example_comments_out_are_the_defaults(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text()
+    spelled_out, count = re.subn(r"^# (\w+ = \S+ )", r"\1", text, flags=re.MULTILINE)
+    assert count >= 7
+    assert tag_of(tmp_path, spelled_out) == tag_of(tmp_path, text)
 
 
 @pytest.mark.parametrize(

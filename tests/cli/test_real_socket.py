@@ -1,0 +1,50 @@
+"""The command against the daemon's own socket code: both ends of the protocol as they are."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+from daemon_double import aoeha
+
+from aoeha.io.control_socket import Connection, ControlSocket, Request
+
+HERE = Path(__file__).parent
+
+
+async def exchange(path: Path, *words: str) -> tuple[list[Request], int, str, str]:
+    """Serve while the command runs; return what was asked and how the command ended."""
+    requests: list[Request] = []
+
+    async def answer(request: Request, connection: Connection) -> None:
+        requests.append(request)
+        if request.verb == "status":
+            connection.done(0, "", json.loads((HERE / "trouble.json").read_text()))
+        else:
+            connection.say("warning", "storage", "stopping exports", wall_ms=1_700_000_000_000)
+            connection.done(107, "cannot move storage: beta is silent")
+
+    server = ControlSocket(path, answer)
+    await server.open()
+    try:
+        ran = await asyncio.to_thread(aoeha, *words, "--socket", str(path), environment={"TZ": "UTC"})
+    finally:
+        await server.close()
+    return requests, ran.returncode, ran.stdout, ran.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the socket serves root")
+def test_status_comes_through_the_real_socket(tmp_path: Path) -> None:
+    requests, code, out, err = asyncio.run(exchange(tmp_path / "control.sock", "status"))
+    assert (code, err) == (0, "")
+    assert out == (HERE / "trouble.txt").read_text()
+    assert requests == [Request("status", {})]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the socket serves root")
+def test_a_refusal_comes_through_the_real_socket(tmp_path: Path) -> None:
+    requests, code, out, err = asyncio.run(exchange(tmp_path / "control.sock", "switchover", "storage", "--wait"))
+    assert (code, err) == (107, "aoeha: cannot move storage: beta is silent\n")
+    assert out == "2023-11-14 22:13:20.000  warning  storage: stopping exports\n"
+    assert requests == [Request("switchover", {"group": "storage", "wait_ms": "60000"})]
