@@ -28,9 +28,17 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def is_written(path: Path) -> bool:
+    return path.exists() and bool(path.read_text())
+
+
+def open_descriptors() -> int:
+    return len(tuple(Path("/proc/self/fd").iterdir()))
+
+
 async def until_written(path: Path) -> None:
     for _ in range(1000):
-        if path.exists() and path.read_text():
+        if is_written(path):
             return
         await asyncio.sleep(0.01)
 
@@ -114,11 +122,11 @@ def test_a_service_that_keeps_the_pipe_open_does_not_delay_the_result(host: Proc
 def test_nothing_is_left_open_or_unreaped(host: ProcessHost) -> None:
     async def many() -> int:
         await host.run("true", deadline_ms=5_000)
-        before = len(tuple(Path("/proc/self/fd").iterdir()))
+        before = open_descriptors()
         await asyncio.gather(*(host.run("echo", str(number), deadline_ms=5_000) for number in range(20)))
         with pytest.raises(TimeoutError):
             await host.run("sleep", "60", deadline_ms=50)
-        return len(tuple(Path("/proc/self/fd").iterdir())) - before
+        return open_descriptors() - before
 
     assert asyncio.run(many()) == 0
     with pytest.raises(ChildProcessError):
