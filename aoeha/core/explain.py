@@ -55,7 +55,7 @@ class ResourceStatusView:
 
 @dataclass(frozen=True, slots=True)
 class GroupStatus:
-    """One group: who owns it, by what proof, and its resources here. `refusal` tells why this node does not start it."""
+    """One group: its owner, by what proof, its resources here. `refusal` tells why this node does not start it."""
 
     name: str
     epoch: int
@@ -139,7 +139,8 @@ def verdict(state: NodeState) -> str:
     reasons = _not_ready(state, survivor)
     if reasons:
         return f"if {victim} died now: NOT ready: {reasons[0]}"
-    return f"if {victim} died now: {survivor} is ready to take over, {state.config.deadtime_ms / 1000:g} s to notice and a few to start"
+    notice_s = state.config.deadtime_ms / 1000
+    return f"if {victim} died now: {survivor} is ready to take over, {notice_s:g} s to notice and a few to start"
 
 
 def why(state: NodeState) -> str:

@@ -104,7 +104,9 @@ def _reason(state: NodeState) -> str:
     wanted = [group for group in state.groups if not group.holding and ownership.willing(state, group).yes]
     if not wanted:
         return ""
-    if membership.is_silent(state) and state.fence.off_boot_id is None and state.fence.word_boot_id is None:
+    if state.fence.off_boot_id is not None or state.fence.word_boot_id is not None:
+        return ""
+    if membership.is_silent(state):
         return f"{peer} is silent and {wanted[0].name} needs an owner"
     for group in wanted:
         theirs = state.peer_group(group.name)

@@ -162,9 +162,9 @@ def _tell_link(turn: Turn, before: LinkState, condition: LinkCondition) -> None:
     name, peer = before.name, turn.state.config.peer
     match condition:
         case LinkCondition.UP:
-            if before.condition is not LinkCondition.LATE:
+            cleared = turn.clear_alarm(name, f"link {name} carries beats again")
+            if not cleared and before.condition is LinkCondition.UNHEARD:
                 turn.say(Level.INFO, name, f"link {name}: {peer} is heard")
-            turn.clear_alarm(name, f"link {name} carries beats again")
         case LinkCondition.LATE:
             turn.say(
                 Level.WARNING, name, f"link {name}: {peer} is late, nothing for {turn.state.config.warntime_ms} ms"
@@ -179,14 +179,14 @@ def _tell_peer(turn: Turn, condition: PeerCondition) -> None:
     config = turn.state.config
     match condition:
         case PeerCondition.ONLINE:
-            turn.clear_alarm(config.peer, f"{config.peer} is online")
-            turn.say(Level.INFO, config.peer, f"{config.peer} is online")
+            if not turn.clear_alarm(config.peer, f"{config.peer} is online"):
+                turn.say(Level.INFO, config.peer, f"{config.peer} is online")
         case PeerCondition.LATE:
             turn.say(Level.WARNING, config.peer, f"{config.peer} is late on all links")
         case PeerCondition.RESTARTING:
             turn.say(Level.INFO, config.peer, f"the daemon on {config.peer} is restarting; its resources run on")
         case PeerCondition.LEFT:
-            turn.clear_alarm(config.peer, f"{config.peer} has left")
+            turn.clear_alarm(config.peer, f"{config.peer} is no longer missed")
             turn.say(Level.INFO, config.peer, f"{config.peer} has left the pair; it holds nothing")
         case PeerCondition.SILENT:
             links = ", ".join(link.name for link in turn.state.links)

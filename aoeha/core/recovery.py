@@ -187,7 +187,7 @@ def _started(turn: Turn, group: GroupState, resource: ResourceState, done: TaskD
         )
         turn.say(Level.INFO, name, f"{name} is running")
         if phase_of(turn.state.group(group.name)) is GroupPhase.RUNNING:
-            turn.clear_alarm(group.name, f"{group.name} is running")
+            turn.clear_alarm(group.name, f"{group.name} recovered")
             turn.say(Level.INFO, group.name, f"{group.name} is running on {turn.state.config.node}")
         return
     _failed(turn, group, resource, _why(done, "start"), stop_first=True)
@@ -197,8 +197,8 @@ def _stopped(turn: Turn, group: GroupState, resource: ResourceState, done: TaskD
     name = resource.config.name
     if done.result is TaskResult.OK:
         turn.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="", stop_failures=0)
-        turn.clear_alarm(name, f"{name} is stopped")
-        turn.say(Level.INFO, name, f"{name} is stopped")
+        if not turn.clear_alarm(name, f"{name} is stopped"):
+            turn.say(Level.INFO, name, f"{name} is stopped")
         return
     failures = resource.stop_failures + 1
     phase = ResourcePhase.STOP_FAILED if failures >= STOP_TRIES else ResourcePhase.FAILED

@@ -327,11 +327,13 @@ class Turn:
         self.change(alarms=(*(a for a in self.state.alarms if a.about != about), alarm))
         self.say(Level.ALARM, about, sentence)
 
-    def clear_alarm(self, about: str, sentence: str) -> None:
-        """End the alarm about something, saying why, if there is one."""
-        if any(alarm.about == about for alarm in self.state.alarms):
+    def clear_alarm(self, about: str, sentence: str) -> bool:
+        """End the alarm about something, if there is one, and say so. Tells whether there was one."""
+        standing = any(alarm.about == about for alarm in self.state.alarms)
+        if standing:
             self.change(alarms=tuple(alarm for alarm in self.state.alarms if alarm.about != about))
             self.say(Level.INFO, about, sentence)
+        return standing
 
     def refuse(self, group: str, sentence: str) -> None:
         """Explain why a group is not started here; said once for as long as it stays true (I8)."""
