@@ -51,6 +51,12 @@ def test_dotted_keys_inline_tables_and_long_arrays() -> None:
     assert index.line(("i",)) == 8
 
 
+def test_a_long_array_of_arrays_is_no_row_of_headers() -> None:
+    index = LineIndex('a = [\n  [1, 2],\n  [3],\n]\nb = 1\n[c]\nd = [\n[\n"]" ] ] # ]\ne = 1\n')
+    assert index.line(("b",)) == 5
+    assert index.line(("c", "e")) == 10
+
+
 @pytest.mark.parametrize(
     "text", [TEXT, 'x = """a"""""\n[t]\ny = \'\'\'b\'\'\'\'\n[u]\nz = "\\\\"\n[v."w.x"]\nq = ""\n']
 )

@@ -23,6 +23,14 @@ def test_each_node_sees_the_other_as_its_peer() -> None:
     assert alpha.config_tag == beta.config_tag
 
 
+def test_each_deadline_goes_where_it_belongs(tmp_path: Path) -> None:
+    times = 'start_timeout = "1s"\nstop_timeout = "2s"\nmonitor_timeout = "3s"\nmonitor_interval = "4s"\n'
+    file = tmp_path / "aoeha.toml"
+    file.write_text(EXAMPLE.read_text().replace('type = "aoe"\n', f'type = "aoe"\n{times}', 1))
+    group = pair_config(load(file), "alpha").groups[0]
+    assert group.resources[0] == ResourceConfig("shelves", 1_000, 2_000, 3_000, 4_000)
+
+
 def test_a_third_machine_is_refused_with_the_names() -> None:
     with pytest.raises(ValueError, match='cannot run as node "gamma": the configuration names alpha and beta'):
         peer_of(load(EXAMPLE), "gamma")
@@ -62,7 +70,9 @@ def test_comments_layout_order_and_spelled_out_defaults_keep_the_fingerprint(tmp
     text = EXAMPLE.read_text()
     same = text.replace("baud = 115200\n", "").replace('deadtime = "2s"', 'deadtime = "2000ms"  # two seconds')
     same = same.replace('name = "storage"\npreferred = "alpha"', 'preferred = "alpha"\nname = "storage"')
-    assert same != text
+    same = same.replace('plug = { alpha = "alpha", beta = "beta" }', 'plug = { beta = "beta", alpha = "alpha" }')
+    same = same.replace('address = "10.77.1.1"\nport = 7700', 'port = 7700\naddress = "10.77.1.1"')
+    assert sum(old != new for old, new in zip(text.splitlines(), same.splitlines(), strict=False)) > 4
     assert tag_of(tmp_path, same) == tag_of(tmp_path, text)
 
 
