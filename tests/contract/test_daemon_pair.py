@@ -1,0 +1,195 @@
+"""The first end-to-end proof of the core: two real daemons, real links, a real fence, and files as resources."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemon_pair import Pair, pair, wait_for
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces: needs root"),
+]
+
+FLOOD = """
+import os, socket
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for length in range(200):
+    sender.sendto(os.urandom(length * 8), ("10.99.0.2", 694))
+"""
+BOTH = {"disk", "service"}
+
+
+@pytest.fixture
+def gateways(tmp_path: Path) -> Iterator[Pair]:
+    with pair(tmp_path) as made:
+        yield made
+        assert not [line for line in made.log() if "VIOLATION" in line]
+        for gateway in (made.alpha, made.beta):
+            assert "Traceback" not in gateway.errors()
+
+
+@pytest.fixture
+def serving(gateways: Pair) -> Pair:
+    """A pair in its normal state: alpha serves, beta stands by."""
+    gateways.alpha.start()
+    gateways.beta.start()
+    wait_for(lambda: gateways.alpha.phase() == "running", "alpha serves")
+    wait_for(lambda: gateways.beta.phase() == "stopped", "beta stands by")
+    wait_for(lambda: link_states(gateways) == {"up"}, "both links are up on both sides")
+    return gateways
+
+
+def link_states(gateways: Pair) -> set[str]:
+    return {link["state"] for gateway in (gateways.alpha, gateways.beta) for link in gateway.status()["links"]}
+
+
+def test_the_preferred_node_serves_and_the_other_stands_by(serving: Pair) -> None:
+    assert serving.alpha.running() == BOTH
+    assert serving.beta.running() == set()
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+    for gateway in (serving.alpha, serving.beta):
+        status = gateway.status()
+        assert status["groups"][0]["owner"] == "alpha"
+        assert status["counters"]["lan"]["accepted"] > 0
+        assert status["counters"]["serial"]["accepted"] > 0
+        assert {node["state"] for node in status["nodes"]} == {"online"}
+    assert serving.switch.asked.count("off beta") == 0
+
+
+def test_a_switchover_stops_here_before_it_starts_there(serving: Pair) -> None:
+    done = serving.alpha.ask("switchover", wait_ms="10000")
+    assert done["code"] == 0, done
+    assert serving.log()[2:] == ["alpha stop service", "alpha stop disk", "beta start disk", "beta start service"]
+    assert serving.beta.phase() == "running"
+    assert serving.alpha.running() == set()
+
+
+def test_a_killed_daemon_comes_back_and_adopts_what_runs(serving: Pair) -> None:
+    serving.alpha.kill()
+    serving.alpha.start()
+    wait_for(lambda: serving.alpha.phase() == "running", "alpha has adopted its group")
+    # Long enough for the peer to act if it had taken the gap for a death.
+    time.sleep(2)
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+    assert "off alpha" not in serving.switch.asked
+    assert serving.alpha.running() == BOTH
+    assert serving.beta.phase() == "stopped"
+
+
+def test_one_cut_link_moves_nothing_and_is_an_alarm(serving: Pair) -> None:
+    serving.cable.is_cut = True
+    wait_for(lambda: any(alarm["about"] == "serial" for alarm in serving.beta.status()["alarms"]), "an alarm")
+    serving.cable.is_cut = False
+    wait_for(lambda: link_states(serving) == {"up"}, "the serial link is up again")
+    serving.cut_lan(cut=True)
+    wait_for(lambda: any(alarm["about"] == "lan" for alarm in serving.beta.status()["alarms"]), "an alarm")
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+    assert not [line for line in serving.switch.asked if line.startswith("off")]
+
+
+def test_silence_without_proof_starts_nothing_until_the_fence_works(serving: Pair) -> None:
+    serving.switch.works = False
+    serving.cable.is_cut = True
+    serving.cut_lan(cut=True)
+    wait_for(lambda: "off alpha" in serving.switch.asked, "beta tries to fence alpha")
+    time.sleep(3)
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+    status = serving.beta.status()
+    assert serving.beta.phase() == "stopped"
+    assert status["groups"][0]["refusal"]
+    assert status["alarms"]
+    serving.switch.works = True
+    serving.cable.is_cut = False
+    serving.cut_lan(cut=False)
+    wait_for(lambda: link_states(serving) == {"up"}, "they hear each other again")
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+
+
+def test_a_dead_gateway_is_fenced_taken_over_and_joins_again_as_standby(serving: Pair) -> None:
+    serving.power_off("alpha")
+    wait_for(lambda: serving.beta.phase() == "running", "beta took over")
+    assert serving.log()[2:] == ["beta start disk", "beta start service"]
+    assert serving.beta.status()["groups"][0]["proof"] == "powered off"
+    assert "off alpha" in serving.switch.asked
+    wait_for(lambda: "on alpha" in serving.switch.asked, "alpha is switched on again")
+    wait_for(lambda: serving.alpha.phase() == "stopped", "alpha stands by")
+    time.sleep(3)
+    assert serving.log()[2:] == ["beta start disk", "beta start service"]
+    assert serving.beta.running() == BOTH
+
+
+def test_the_operators_word_takes_over_where_no_fence_works(serving: Pair) -> None:
+    serving.switch.works = False
+    serving.power_off("alpha")
+    wait_for(lambda: serving.beta.status()["nodes"][0]["state"] == "silent", "alpha is silent")
+    time.sleep(1)
+    assert serving.beta.running() == set()
+    done = serving.beta.ask("confirm", node="alpha", wait_ms="10000")
+    assert done["code"] == 0, done
+    assert serving.beta.running() == BOTH
+    assert serving.beta.status()["groups"][0]["proof"] == "operator's word"
+
+
+def test_sigterm_hands_over_and_ends_well(serving: Pair) -> None:
+    assert serving.alpha.terminate() == 0
+    assert serving.log()[2:] == ["alpha stop service", "alpha stop disk", "beta start disk", "beta start service"]
+    wait_for(lambda: serving.beta.phase() == "running", "beta serves")
+    assert not [line for line in serving.switch.asked if line.startswith("off")]
+
+
+def test_a_pair_that_boots_alone_fences_first(gateways: Pair) -> None:
+    gateways.beta.start()
+    wait_for(lambda: gateways.beta.phase() == "running", "beta serves after initdead and a fence")
+    assert "off alpha" in gateways.switch.asked
+    assert gateways.log() == ["beta start disk", "beta start service"]
+
+
+def test_garbage_on_every_link_is_counted_and_stops_nothing(serving: Pair) -> None:
+    serving.cable.garble("beta", os.urandom(4_000))
+    subprocess.run(["ip", "netns", "exec", serving.namespaces[0], sys.executable, "-c", FLOOD], check=True, timeout=20)
+
+    def rejected(link: str) -> int:
+        counters = serving.beta.status()["counters"][link]
+        return sum(counters[name] for name in ("garbage", "wrong_cluster", "wrong_key", "noise", "unknown_version"))
+
+    wait_for(lambda: rejected("lan") > 50, "garbage on the LAN was counted")
+    wait_for(lambda: rejected("serial") > 0, "garbage on the serial line was counted")
+    wait_for(lambda: link_states(serving) == {"up"}, "beats get through all the same")
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+
+
+def test_a_second_daemon_is_refused_and_harms_nobody(serving: Pair) -> None:
+    first = serving.alpha.process
+    serving.alpha.start()
+    second = serving.alpha.process
+    assert second is not None
+    assert second is not first
+    assert second.wait(20) == 1
+    assert "another daemon runs" in serving.alpha.errors()
+    assert serving.alpha.phase() == "running"
+    serving.alpha.process = first
+    serving.alpha.kill()
+
+
+def test_the_journal_repeats_every_decision_byte_for_byte(serving: Pair) -> None:
+    serving.alpha.ask("switchover", wait_ms="10000")
+    serving.power_off("beta")
+    wait_for(lambda: serving.alpha.phase() == "running", "alpha took over")
+    serving.alpha.kill()
+    assert serving.alpha.replay() > 50
+    assert serving.beta.replay() > 50
+
+
+def test_nobody_can_be_asked_over_a_socket_that_others_own(serving: Pair) -> None:
+    path = serving.alpha.run_directory / "control.sock"
+    assert path.stat().st_mode & 0o007 == 0
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(b'{"verb": "leave"}\n')
+        assert b'"code":64' in connection.recv(4_096)
