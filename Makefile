@@ -1,0 +1,47 @@
+# aoeha: make help
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNS ?= 10
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench drills setup clean clean-host
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: setup ## boot two gateways, two shelves and a client, pull the plug, see that nothing is lost
+	@$(BIN)/aoeha rehearse demo
+
+test: setup check ## everything: lint, types, unit, contract, command line, and the rack on real kernels
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests
+
+check: $(VENV)/ready ## the fast part: format, lint, types, import contracts
+	@echo "aoeha: checking format, lint, types and import contracts"
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
+
+bench: setup ## figures: start-up of the command line, kill to first beat, takeover with deadtime 1 s
+	@$(BIN)/python -m tests.bench
+
+drills: setup ## every drill, RUNS times each (default 10)
+	@$(BIN)/aoeha rehearse all --runs $(RUNS)
+
+setup: $(VENV)/ready
+	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.install
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.install
+	@echo "aoeha: making the virtual environment $(VENV) from requirements.lock"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean: ## remove the virtual environment and evidence of drills
+	@rm -rf $(VENV) evidence .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+clean-host: ## name what make installed on this machine and how to remove it
+	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.install --name-what-to-remove

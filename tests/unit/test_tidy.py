@@ -1,0 +1,76 @@
+"""The house stays in order: sizes, words and layers that no other tool watches."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE_LINES_MAX, FUNCTION_LINES_MAX = 450, 80
+PURE = {"dataclasses", "enum", "typing", "aoeha"}
+PURE_WIRE = PURE | {"struct", "hmac", "hashlib", "zlib", "collections"}
+
+
+def tracked(pattern: str) -> list[Path]:
+    listing = subprocess.run(["git", "ls-files", pattern], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    names = listing.split() or [str(path.relative_to(ROOT)) for path in ROOT.rglob(pattern)]
+    return [ROOT / name for name in names if ".venv" not in name and (ROOT / name).exists()]
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+SOURCES = tracked("*.py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_is_small_and_finished(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= MODULE_LINES_MAX, "is it two things?"
+    unfinished = "TO" + "DO|FIX" + "ME|NotImplemented" + "Error"
+    assert not re.search(rf"\b({unfinished})\b", text)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or node.lineno) - node.lineno < FUNCTION_LINES_MAX, node.name
+
+
+@pytest.mark.parametrize("path", tracked("aoeha/core/*.py") + tracked("aoeha/wire/*.py"), ids=lambda path: path.name)
+def test_core_and_wire_import_nothing_that_could_surprise_them(path: Path) -> None:
+    allowed = PURE if path.parent.name == "core" else PURE_WIRE
+    assert {name.split(".")[0] for name in imported(path)} <= allowed
+
+
+def test_each_outside_library_has_one_door() -> None:
+    doors = {"pyroute2": "netlink.py", "serial": "serial_link.py", "jinja2": "templates.py"}
+    for path in tracked("aoeha/*.py") + tracked("resources/*.py") + tracked("fencing/*.py"):
+        for name in {name.split(".")[0] for name in imported(path)} & doors.keys():
+            assert path.name == doors[name], f"{path} imports {name}"
+
+
+def test_agents_are_data_and_nobody_imports_one_by_name() -> None:
+    assert not (ROOT / "resources/__init__.py").exists()
+    assert not (ROOT / "fencing/__init__.py").exists()
+    for path in tracked("aoeha/*.py"):
+        assert not {name.split(".")[0] for name in imported(path)} & {"resources", "fencing"}
+
+
+def test_the_lock_file_pins_every_line_with_a_hash() -> None:
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pinned = [line for line in lines if re.match(r"[a-z0-9]", line)]
+    assert pinned
+    assert all("==" in line and line.endswith("\\") for line in pinned)
+
+
+def test_no_text_names_a_path_of_one_machine() -> None:
+    for path in tracked("*"):
+        if path.suffix in {".py", ".md", ".toml", ".sh", ".txt", ".j2", ""} and path.is_file():
+            assert not re.search(r"(?<![\w.])/(work|home)/", path.read_text(errors="replace")), path
