@@ -55,11 +55,12 @@ class _Version(argparse.Action):
 
 def run_verb(words: list[str]) -> int:
     """Parse the words, run the verb and return its exit code."""
-    words = _spelled_out_wait(words)
     chosen = next((word for word in words if not word.startswith("-")), "")
     if chosen and chosen not in VERBS:
         print_error(f'cannot understand the command: there is no verb "{chosen}"{_suggestion(chosen)}')
         return Exit.USAGE
+    if chosen and VERBS[chosen].speaks_to_daemon:
+        words = _spelled_out_wait(words)
     try:
         arguments = _parser(chosen).parse_args(words)
         code = int(importlib.import_module(VERBS[arguments.verb].module).run(arguments))

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from daemon_double import ROOT, DaemonDouble, aoeha, done, say
 
+from aoeha.cli.verbs import VERBS
+
 DOCUMENT = json.loads((Path(__file__).parent / "healthy.json").read_text())
 
 
@@ -208,6 +210,13 @@ def test_usage_errors_are_64(words: list[str], hint: str) -> None:
     assert ran.returncode == 64
     assert ran.stderr.startswith("aoeha: cannot understand the command")
     assert hint in ran.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str) -> None:
+    ran = aoeha(verb, "--help")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(f"usage: aoeha {verb}")
 
 
 @pytest.mark.parametrize("verb", ["status", "events", "standby", "unstandby", "switchover", "confirm"])
