@@ -1,0 +1,185 @@
+"""One guest: a user-mode-linux kernel in a process namespace of its own.
+
+Power-off kills the first process of that namespace; the kernel of the host then kills every other process in it before
+the death is reported. So "off" is a fact, not a hope: nothing of the guest can touch a disk or a wire afterwards.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aoeha.rack.guest_link import GuestLink, Switchboard
+from aoeha.rack.host import CHECKOUT, LINUX, RackError, modules_folder
+from aoeha.rack.network import DRIVER_ADDRESS, SWITCHES, tap_name
+
+__all__ = ["Guest", "GuestPlan", "Interface"]
+
+PR_SET_PDEATHSIG = 1
+BOOT_S = 60
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network card `eth<number>`: its switch, its hardware address, and its address with prefix or empty."""
+
+    number: int
+    switch: str
+    mac: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPlan:
+    """What a guest is made of. `disks` are files of the host, ubda first; `files` maps path to (text, octal mode)."""
+
+    name: str
+    interfaces: tuple[Interface, ...]
+    disks: tuple[Path, ...] = ()
+    serial: str = ""
+    memory_mb: int = 192
+    files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    shares: tuple[tuple[Path, str], ...] = ()
+
+
+def _die_with_driver() -> None:
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Guest:
+    """Starts, kills and tells the state of one guest."""
+
+    def __init__(self, plan: GuestPlan, folder: Path, preload: Path | None, board: Switchboard) -> None:
+        self.plan = plan
+        self.boots = 0
+        self._umid = f"{folder.name}-{plan.name}"
+        self._folder = folder
+        self._preload = preload
+        self._board = board
+        self._process: asyncio.subprocess.Process | None = None
+        self._lock = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """The guest's host name."""
+        return self.plan.name
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any process of the guest is left."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def up(self) -> GuestLink:
+        """The link to the running guest's agent; RackError when it has none."""
+        return self._board.link(self.name)
+
+    async def power_on(self) -> None:
+        """Start the kernel; returns at once. A guest that is on stays as it is."""
+        async with self._lock:
+            if self.is_on:
+                return
+            self.boots += 1
+            description = self._folder / f"{self.name}.json"
+            description.write_text(json.dumps(self._describe()))
+            self._arrival = self._board.expect(self.name)
+            with (self._folder / f"console-{self.name}.txt").open("ab") as console:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command(description),
+                    stdin=asyncio.subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=_die_with_driver,
+                    env=self._environment(), start_new_session=True,
+                )  # fmt: skip
+
+    async def wait_up(self) -> GuestLink:
+        """Wait until the guest's agent is there."""
+        assert self._process is not None
+        dead = asyncio.ensure_future(self._process.wait())
+        waited: set[asyncio.Future[Any]] = {self._arrival, dead}
+        try:
+            await asyncio.wait(waited, timeout=BOOT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            dead.cancel()
+        if not self._arrival.done():
+            what = "its kernel ended" if self._process.returncode is not None else f"no sign of life in {BOOT_S} s"
+            raise RackError(f"guest {self.name} did not boot: {what}; see {self._folder}/console-{self.name}.txt")
+        return self._arrival.result()
+
+    async def boot(self) -> GuestLink:
+        """Switch on and wait until the agent is there."""
+        await self.power_on()
+        return await self.wait_up()
+
+    async def power_off(self) -> None:
+        """Kill it; returns when no process of it is left."""
+        async with self._lock:
+            process = self._process
+            if process is not None and process.returncode is None:
+                for pid in self._first_processes(process.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                try:
+                    await asyncio.wait_for(process.wait(), 5)
+                except TimeoutError:
+                    raise RackError(f"cannot power off {self.name}: its processes don't die") from None
+            self._board.forget(self.name)
+
+    @staticmethod
+    def _first_processes(pid: int) -> list[int]:
+        """The first process of the guest's namespace, which takes all others with it; `pid` itself before it exists."""
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        found = [int(child) for child in children.read_text().split()] if children.exists() else []
+        return found or [pid]
+
+    def _environment(self) -> dict[str, str]:
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+        if self._preload is not None:
+            environment["LD_PRELOAD"] = str(self._preload)
+        return environment
+
+    def _command(self, description: Path) -> list[str]:
+        namespace = ["unshare", "--pid", "--fork", "--kill-child=KILL", "sh", "-c", '"$@"; exit $?', "sh"]
+        kernel = [
+            str(LINUX), f"mem={self.plan.memory_mb}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
+            "quiet", f"umid={self._umid}", f"uml_dir={self._folder}/uml/", "con=null", "con0=null,fd:1", "ssl=null",
+            "panic=0", "init=/usr/bin/python3", f"AOEHA_GUEST={description}",
+        ]  # fmt: skip
+        if self.plan.serial:
+            kernel.append(f"ssl0=tty:{self.plan.serial}")
+        kernel.extend(f"ubd{number}={disk}" for number, disk in enumerate(self.plan.disks))
+        for interface in self.plan.interfaces:
+            tap, mtu = tap_name(interface.switch, self.name), SWITCHES[interface.switch][1]
+            kernel.append(
+                f"vec{interface.number}:transport=tap,ifname={tap},depth=128,gro=1,mac={interface.mac},mtu={mtu}"
+            )
+        return [*namespace, *kernel, "--", "-I", "-S", str(Path(__file__).with_name("guest_init.py"))]
+
+    def _describe(self) -> dict[str, object]:
+        interfaces = [
+            {
+                "name": f"eth{card.number}",
+                "mac": card.mac,
+                "mtu": SWITCHES[card.switch][1],
+                "address": card.address,
+            }
+            for card in self.plan.interfaces
+        ]
+        shares = [
+            {"path": str(CHECKOUT), "mode": "ro"},
+            *({"path": str(path), "mode": mode} for path, mode in self.plan.shares),
+        ]
+        return {
+            "name": self.name,
+            "driver": DRIVER_ADDRESS,
+            "port": self._board.port,
+            "checkout": str(CHECKOUT),
+            "modules": str(modules_folder()),
+            "interfaces": interfaces,
+            "shares": shares,
+            "files": {path: {"text": text, "mode": mode} for path, (text, mode) in self.plan.files.items()},
+        }

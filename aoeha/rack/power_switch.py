@@ -1,0 +1,90 @@
+"""The power switch: a line protocol on the LAN that kills and boots guests.
+
+`status PLUG` answers `on` or `off`, `off PLUG` and `on PLUG` answer `ok` when it is done, all else `error SENTENCE`.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aoeha.rack.guest import Guest
+from aoeha.rack.host import RackError
+
+__all__ = ["PowerSwitch", "Switched"]
+
+LINE_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """One request, for the power log: who asked, the line, the answer."""
+
+    client: str
+    request: str
+    answer: str
+
+
+class PowerSwitch:
+    """Serves the plugs of some guests. `dead` drops every connection, as a switch without power would."""
+
+    def __init__(
+        self, plugs: dict[str, Guest], log: Callable[[Switched], None], power_on: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self.dead = False
+        self._plugs = plugs
+        self._log = log
+        self._power_on = power_on
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.StreamWriter] = set()
+
+    async def open(self, address: str, port: int) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._serve, address, port, limit=LINE_MAX)
+
+    def die(self) -> None:
+        """Take the switch itself away: connections break, new ones get no answer."""
+        self.dead = True
+        for client in self._clients:
+            client.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = str(writer.get_extra_info("peername")[0])
+        self._clients.add(writer)
+        try:
+            while not self.dead and (line := await reader.readline()):
+                request = line.decode(errors="replace").strip()
+                answer = await self._obey(request)
+                self._log(Switched(client, request, answer))
+                writer.write(answer.encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass
+        finally:
+            self._clients.discard(writer)
+            with contextlib.suppress(OSError):
+                writer.close()
+
+    async def _obey(self, request: str) -> str:
+        match request.split():
+            case [("status" | "off" | "on"), plug] if plug not in self._plugs:
+                return f"error there is no plug {plug}"
+            case ["status", plug]:
+                return "on" if self._plugs[plug].is_on else "off"
+            case ["off", plug]:
+                try:
+                    await self._plugs[plug].power_off()
+                except RackError as error:
+                    return f"error {error}"
+                return "ok"
+            case ["on", plug]:
+                await self._power_on(plug)
+                return "ok"
+            case _:
+                return "error say status, off or on and the name of a plug"
+
+    async def close(self) -> None:
+        """Stop serving."""
+        self.die()
+        if self._server is not None:
+            self._server.close()

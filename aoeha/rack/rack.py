@@ -1,0 +1,241 @@
+"""The whole rack: shelves, gateways, client, switches, null-modem and power switch, made and torn down together."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aoeha.rack.evidence import Evidence
+from aoeha.rack.guest import Guest, GuestPlan, Interface
+from aoeha.rack.guest_link import GuestEvent, GuestLink, Switchboard, now_ms
+from aoeha.rack.host import CHECKOUT, RackError, check_host, preload, prepare_checkout
+from aoeha.rack.network import DRIVER_ADDRESS, LAN_ADDRESS, connect, make_network
+from aoeha.rack.power_switch import PowerSwitch, Switched
+from aoeha.rack.serial_cable import SerialCable
+
+__all__ = ["GATEWAYS", "LEG_BYTES", "SERVICE_ADDRESS", "SHELVES", "Rack", "RackOptions"]
+
+GATEWAYS = ("alpha", "beta")
+SHELVES = ("shelf1", "shelf2")
+CLIENT = "client"
+CHECKER = "checker"
+SERVICE_ADDRESS = "10.77.1.10"
+POWER_PORT = 7700
+LEG_BYTES = 64 << 20
+TICK_MS = 20
+SHARED_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+NUMBERS = {"alpha": 11, "beta": 12, "client": 21, "shelf1": 31, "shelf2": 32, "checker": 41}
+
+
+@dataclass(frozen=True, slots=True)
+class RackOptions:
+    """`gateway_files` maps a path in both gateways to (text, octal mode). `on_event` sees everything as it happens."""
+
+    gateway_files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    on_event: Callable[[GuestEvent], None] | None = None
+
+
+def _card(number: int, switch: str, guest: str, address: str = "") -> Interface:
+    return Interface(number, switch, f"02:77:0{number}:00:00:{NUMBERS[guest]:02d}", address)
+
+
+def _hosts() -> str:
+    names = {"alpha": "10.77.1.11", "beta": "10.77.1.12", "client": "10.77.1.21", "storage": SERVICE_ADDRESS}
+    return "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in names.items())
+
+
+BASE_FILES = {
+    "/etc/hosts": (_hosts(), "644"),
+    "/etc/fstab": ("", "644"),
+    "/etc/resolv.conf": ("", "644"),
+    "/etc/mdadm/mdadm.conf": ("AUTO -all\n", "644"),
+    "/etc/exports": ("", "644"),
+}
+
+
+class Rack:
+    """Use as `async with Rack(evidence) as rack`, in a process of its own: it moves into a new network namespace."""
+
+    def __init__(self, evidence: Evidence, options: RackOptions | None = None) -> None:
+        self.evidence = evidence
+        self.options = options or RackOptions()
+        self.guests: dict[str, Guest] = {}
+        self.cable = SerialCable()
+        self.stalls_ms: list[tuple[int, int]] = []
+        self.folder = self.disks = Path()
+        self._board = Switchboard(self._take)
+        self._listeners: list[Callable[[GuestEvent], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._on_boot: Callable[[str, GuestLink], object] | None = None
+
+    async def __aenter__(self) -> Self:
+        check_host()
+        prepare_checkout()
+        make_network()
+        # The guests read their descriptions in the one, through a root whose /dev is not the host's; their disks lie in
+        # the other, because a shelf's synchronous writes must not wait for the host's own disk.
+        self.folder = Path(tempfile.mkdtemp(prefix="aoeha-rack-"))
+        self.disks = Path(tempfile.mkdtemp(prefix="aoeha-rack-", dir=SHARED_MEMORY))
+        try:
+            await self._build()
+        except BaseException:
+            await self._tear_down()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._tear_down()
+
+    async def _build(self) -> None:
+        library = preload(self.folder)
+        await self._board.open(DRIVER_ADDRESS)
+        self.cable.open()
+        for plan in self._plans():
+            connect(plan.name, tuple(card.switch for card in plan.interfaces))
+            self.guests[plan.name] = Guest(plan, self.folder, library, self._board)
+        plugs = {name: self.guests[name] for name in GATEWAYS}
+        self.power = PowerSwitch(plugs, self._log_power, self.power_on)
+        await self.power.open(LAN_ADDRESS, POWER_PORT)
+        self.spawn(self._watch_stalls())
+
+    def leg(self, number: int) -> Path:
+        """The file that is leg 1 or 2. It outlives its shelf."""
+        path = self.disks / f"leg{number}.img"
+        if not path.exists():
+            with path.open("wb") as file:
+                file.truncate(LEG_BYTES)
+        return path
+
+    def _plans(self) -> list[GuestPlan]:
+        plans = []
+        for number, shelf in enumerate(SHELVES, 1):
+            cards = (_card(1, "san", shelf), _card(2, "mgt", shelf, f"10.77.9.{NUMBERS[shelf]}/24"))
+            plans.append(GuestPlan(shelf, cards, disks=(self.leg(number),), memory_mb=128, files=BASE_FILES))
+        for end, gateway in enumerate(GATEWAYS):
+            cards3 = (
+                _card(0, "lan", gateway, f"10.77.1.{NUMBERS[gateway]}/24"),
+                _card(1, "san", gateway),
+                _card(2, "mgt", gateway, f"10.77.9.{NUMBERS[gateway]}/24"),
+            )
+            files = {**BASE_FILES, **self.options.gateway_files}
+            plans.append(GuestPlan(gateway, cards3, serial=self.cable.ends[end], memory_mb=256, files=files))
+        cards = (_card(0, "lan", CLIENT, "10.77.1.21/24"), _card(2, "mgt", CLIENT, "10.77.9.21/24"))
+        plans.append(GuestPlan(CLIENT, cards, files=BASE_FILES))
+        copies = (self.disks / "copy1.img", self.disks / "copy2.img")
+        checker = (_card(2, "mgt", CHECKER, f"10.77.9.{NUMBERS[CHECKER]}/24"),)
+        plans.append(GuestPlan(CHECKER, checker, disks=copies, files=BASE_FILES))
+        return plans
+
+    async def boot(self, *names: str) -> None:
+        """Boot guests side by side and prepare them: shelves start to export."""
+        await asyncio.gather(*(self._boot(name) for name in names))
+
+    async def _boot(self, name: str) -> None:
+        self.evidence.note(name, "power", state="on")
+        guest = self.guests[name]
+        if name in GATEWAYS:
+            self.cable.flush(GATEWAYS.index(name))
+        began = now_ms()
+        link = await guest.boot()
+        self.evidence.note(name, "booted", took_ms=now_ms() - began)
+        if name in SHELVES:
+            number = SHELVES.index(name) + 1
+            argv = ["vblade", "-s", str(number), "0", "eth1", "/dev/ubda"]
+            await link.ask("serve", name="vblade", argv=argv)
+        if self._on_boot is not None:
+            result = self._on_boot(name, link)
+            if asyncio.iscoroutine(result):
+                await result
+
+    def on_boot(self, action: Callable[[str, GuestLink], object]) -> None:
+        """Have something done, by function or coroutine, in each guest that comes up from now on."""
+        self._on_boot = action
+
+    def link(self, name: str) -> GuestLink:
+        """The agent in a running guest."""
+        return self.guests[name].up
+
+    async def power_on(self, name: str) -> None:
+        """Switch a guest on; the work that follows its boot is done in the background."""
+        if not self.guests[name].is_on:
+            self.spawn(self._boot(name))
+            await asyncio.sleep(0)
+
+    async def power_off(self, name: str) -> None:
+        """Pull a guest's plug."""
+        await self.guests[name].power_off()
+        self.evidence.note(name, "power", state="off")
+
+    async def make_storage(self) -> None:
+        """Run etc/make-storage.sh, as an operator would, on the first gateway."""
+        script = CHECKOUT / "etc" / "make-storage.sh"
+        await self.link(GATEWAYS[0]).must("sh", str(script), "--zeroed", deadline_ms=60_000)
+
+    def listen(self, listener: Callable[[GuestEvent], None]) -> None:
+        """Call back with every event of every guest."""
+        self._listeners.append(listener)
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Do something in the background until the rack ends; its failure is noted as evidence."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.evidence.note("rack", "failed", sentence=f"{type(error).__name__}: {error}")
+
+    def _take(self, event: GuestEvent) -> None:
+        self.evidence.take(event)
+        if self.options.on_event is not None:
+            self.options.on_event(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def _log_power(self, switched: Switched) -> None:
+        self.evidence.note(
+            "power-switch", "request", client=switched.client, request=switched.request, answer=switched.answer
+        )
+        self._take_note("power-switch", "request", request=switched.request, answer=switched.answer)
+
+    def _take_note(self, who: str, kind: str, **facts: object) -> None:
+        event = GuestEvent(now_ms(), who, kind, dict(facts))
+        for listener in self._listeners:
+            listener(event)
+
+    async def _watch_stalls(self) -> None:
+        before = now_ms()
+        while True:
+            await asyncio.sleep(TICK_MS / 1000)
+            after = now_ms()
+            stalled = after - before - TICK_MS
+            if stalled >= 100:
+                self.stalls_ms.append((after, stalled))
+                self.evidence.note("host", "stalled", stalled_ms=stalled)
+            before = after
+
+    async def _tear_down(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        results = await asyncio.gather(*(guest.power_off() for guest in self.guests.values()), return_exceptions=True)
+        if hasattr(self, "power"):
+            await self.power.close()
+        await self._board.close()
+        if self.cable.ends[0]:
+            self.cable.close()
+        for console in self.folder.glob("console-*.txt"):
+            shutil.copy(console, self.evidence.folder)
+        self.evidence.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.disks, ignore_errors=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            raise RackError(f"cannot tear the rack down: {failures[0]}")

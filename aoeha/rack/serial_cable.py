@@ -1,0 +1,68 @@
+"""The null-modem cable between the gateways: two ptys, and a relay that can be cut or can babble."""
+
+import asyncio
+import os
+import termios
+import tty
+
+__all__ = ["SerialCable"]
+
+READ_BYTES = 4096
+
+
+class SerialCable:
+    """Carries bytes between two ptys. What the far end does not take at once is lost, as on a wire."""
+
+    def __init__(self) -> None:
+        self._masters: list[int] = []
+        self._slaves: list[int] = []
+        self.ends: tuple[str, str] = ("", "")
+        self.connected = True
+        self.carried_bytes = [0, 0]
+
+    def open(self) -> None:
+        """Make both ends and start to carry. The slave ends stay open here, so that a guest may come and go."""
+        for _ in range(2):
+            master, slave = os.openpty()
+            tty.setraw(slave)
+            os.set_blocking(master, False)
+            self._masters.append(master)
+            self._slaves.append(slave)
+        self.ends = (os.ttyname(self._slaves[0]), os.ttyname(self._slaves[1]))
+        loop = asyncio.get_running_loop()
+        for end in range(2):
+            loop.add_reader(self._masters[end], self._carry, end)
+
+    def _carry(self, end: int) -> None:
+        try:
+            data = os.read(self._masters[end], READ_BYTES)
+        except (BlockingIOError, OSError):
+            return
+        if self.connected:
+            self._put(1 - end, data)
+            self.carried_bytes[end] += len(data)
+
+    def _put(self, end: int, data: bytes) -> None:
+        try:
+            os.write(self._masters[end], data)
+        except BlockingIOError:
+            return
+
+    def babble(self, data: bytes) -> None:
+        """Put noise into both ends."""
+        for end in range(2):
+            self._put(end, data)
+
+    def flush(self, end: int) -> None:
+        """Forget what waits for a guest that is off."""
+        termios.tcflush(self._slaves[end], termios.TCIOFLUSH)
+
+    def close(self) -> None:
+        """Stop and close both ends."""
+        loop = asyncio.get_running_loop()
+        for master in self._masters:
+            loop.remove_reader(master)
+            os.close(master)
+        for slave in self._slaves:
+            os.close(slave)
+        self._masters, self._slaves = [], []
