@@ -148,6 +148,24 @@ def test_an_attacker_with_recordings_of_many_boots_cannot_keep_a_rebooted_peer_o
     assert met >= 2
 
 
+def test_recordings_played_to_both_sides_delay_two_new_boots_and_no_more() -> None:
+    recordings: dict[str, list[bytes]] = {"alpha": [], "beta": []}
+    for boot in range(5):
+        recordings["alpha"].append(Gateway("alpha", f"{boot:032x}").send())
+        recordings["beta"].append(Gateway("beta", f"{boot:032x}").send())
+    alpha, beta = Gateway("alpha", BOOTS[0]), Gateway("beta", BOOTS[1])
+    for _ in range(CANDIDATES_MAX):
+        from_alpha, from_beta = alpha.send(), beta.send()
+        met = beta.hears(from_alpha), alpha.hears(from_beta)
+        for data in recordings["alpha"]:
+            assert not beta.hears(data)
+        for data in recordings["beta"]:
+            assert not alpha.hears(data)
+        if all(met):
+            break
+    assert all(met)
+
+
 def test_recordings_of_an_old_boot_do_not_spoil_what_is_echoed_to_the_living() -> None:
     alpha, beta = met_pair()
     recorded = alpha.send()

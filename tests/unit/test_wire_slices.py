@@ -61,6 +61,25 @@ def test_a_lost_slice_yields_no_beat_until_its_group_comes_round_again() -> None
     assert all(isinstance(outcome, Rejected) or outcome.groups == state for outcome in outcomes)
 
 
+def test_a_late_slice_does_not_push_out_what_is_newer() -> None:
+    alpha, beta = met_with_seven_groups()
+    late = alpha.send(*groups([0] * 7), limit=SERIAL_LIMIT)
+    assert beta.hears(alpha.send(*groups([1] * 7)))
+    beta.hears(late, "serial")
+    for _ in range(4):
+        assert beta.hears(alpha.send(*groups([1] * 7), limit=SERIAL_LIMIT), "serial")
+
+
+def test_a_restarted_peer_is_whole_after_one_round_of_slices() -> None:
+    alpha, beta = met_with_seven_groups()
+    for _ in range(10):
+        beta.hears(alpha.send(*groups([0] * 7)))
+        alpha.hears(beta.send(*groups([0] * 7)))
+    alpha = alpha.restarted()
+    outcomes = [beta.hears(alpha.send(*groups([1] * 7), limit=SERIAL_LIMIT), "serial") for _ in range(5)]
+    assert outcomes == [False, False, False, True, True]
+
+
 @given(
     st.lists(st.tuples(st.lists(st.integers(0, 3), min_size=7, max_size=7), st.booleans(), st.booleans())), st.randoms()
 )
