@@ -89,6 +89,7 @@ class Pair:
         self.cut: set[tuple[str, str]] = set()
         self.switch_works = True
         self.switch_lies = False
+        self.switch_is_vague = False
         self.plugged: dict[str, bool] = {}
         self.fences = 0
         names = ("alpha", "beta")
@@ -248,6 +249,8 @@ class Pair:
     def _switch(self, task: Task) -> tuple[TaskResult, PlugState | None]:
         if not self.switch_works:
             return TaskResult.TIMED_OUT, None
+        if self.switch_is_vague:
+            return TaskResult.OK, PlugState.UNKNOWN
         if task.kind is TaskKind.POWER_OFF:
             self.fences += 1
             self.plugged[task.node] = False

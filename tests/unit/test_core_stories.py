@@ -85,6 +85,17 @@ def test_without_a_working_fence_nothing_starts_until_an_operator_confirms() -> 
     assert pair.serves("beta")
 
 
+def test_an_order_taken_is_no_proof_until_the_plug_reads_off() -> None:
+    pair = serving_pair()
+    pair.switch_is_vague = True
+    pair.cut_link("link0")
+    pair.cut_link("link1")
+    pair.run(60_000)
+    assert pair["beta"].started == []
+    assert pair.serves("alpha")
+    assert "switch reads unknown" in pair.why("beta")
+
+
 def test_confirm_is_refused_while_the_peer_is_heard() -> None:
     pair = serving_pair()
     pair.command("beta", "confirm", node="alpha")
