@@ -12,10 +12,10 @@ from aoeha.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddre
 from aoeha.aoe.frames import FrameError, Target, format_mac
 from aoeha.aoe.identity import DiskIdentity
 from aoeha.aoe.port import AoeError, NoPrivilegeError, ethernet_interfaces
+from aoeha.cli.exits import Exit
 
 __all__ = ["add_arguments", "run"]
 
-_DONE, _FAILED, _NO_PRIVILEGE = 0, 1, 4
 _WAIT_MAX_MS = 60_000
 _ASKED_AT_ONCE = 64
 _NA = "(NA)"
@@ -57,10 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
         return asyncio.run(ask(_interfaces(arguments), arguments))
     except NoPrivilegeError as fault:
         _complain(fault)
-        return _NO_PRIVILEGE
+        return Exit.NO_PRIVILEGE
     except AoeError as fault:
         _complain(fault)
-        return _FAILED
+        return Exit.FAILED
 
 
 def _interfaces(arguments: argparse.Namespace) -> tuple[str, ...]:
@@ -95,8 +95,8 @@ async def _discover(interfaces: tuple[str, ...], arguments: argparse.Namespace) 
         _print_table(_DISCOVER_HEADING, (_discover_cells(config, payload) for config, payload in pairs))
     if not found:
         _complain(_nobody(interfaces, arguments.wait))
-        return _FAILED
-    return _DONE
+        return Exit.FAILED
+    return Exit.DONE
 
 
 def _discover_cells(config: TargetConfig, payload: int) -> Sequence[str]:
@@ -136,7 +136,7 @@ async def _stat(interfaces: tuple[str, ...], arguments: argparse.Namespace) -> i
         complaints.append(_nobody(interfaces, arguments.wait))
     for complaint in complaints:
         _complain(complaint)
-    return _FAILED if complaints or any(row.state != "up" for row in rows) else _DONE
+    return Exit.FAILED if complaints or any(row.state != "up" for row in rows) else Exit.DONE
 
 
 async def _look(client: AoeClient, config: TargetConfig, turn: asyncio.Semaphore, wait_ms: int) -> _Row:

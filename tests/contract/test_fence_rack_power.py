@@ -37,15 +37,15 @@ def load() -> ModuleType:
 RACK_POWER: type[FenceAgent[Any]] = load().RackPower
 
 
-def agent_at(port: int, deadline: str = "400ms") -> Any:
+def agent_at(port: int, deadline: str) -> Any:
     table = {"address": "127.0.0.1", "port": port, "deadline": deadline}
     return RACK_POWER("power-switch", RACK_POWER.typed(table), ProcessHost(Place("gw", "beta")))
 
 
-def with_switch(switch: PowerSwitch, act: Callable[[Any], Awaitable[T]]) -> T:
+def with_switch(switch: PowerSwitch, act: Callable[[Any], Awaitable[T]], *, deadline: str = "3s") -> T:
     async def both() -> T:
         async with switch.serving() as port:
-            return await act(agent_at(port))
+            return await act(agent_at(port, deadline))
 
     return asyncio.run(both())
 
@@ -85,21 +85,21 @@ def test_switch_that_does_not_say_on_or_off_is_unknown_and_takes_no_orders(manne
         return await agent.status("alpha"), agent.fault
 
     before = time.monotonic()
-    state, fault = with_switch(switch, act)
+    state, fault = with_switch(switch, act, deadline="300ms")
     assert state is PlugState.UNKNOWN
     assert "plug alpha" in fault
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 5
 
 
 def test_late_answer_is_no_answer_and_is_not_taken_for_a_later_one() -> None:
-    switch = PowerSwitch({"alpha": "off", "beta": "on"}, Manner.LATE, delay_s=0.5)
+    switch = PowerSwitch({"alpha": "off", "beta": "on"}, Manner.LATE, delay_s=1.5)
 
     async def act(agent: Any) -> tuple[PlugState, PlugState]:
         first = await agent.status("alpha")
         switch.manner = Manner.HONEST
         return first, await agent.status("beta")
 
-    assert with_switch(switch, act) == (PlugState.UNKNOWN, PlugState.ON)
+    assert with_switch(switch, act, deadline="1s") == (PlugState.UNKNOWN, PlugState.ON)
 
 
 def test_unknown_plug_is_unknown_with_the_switchs_own_word() -> None:
@@ -116,7 +116,7 @@ def test_nobody_listening_is_unknown() -> None:
         switch = PowerSwitch({})
         async with switch.serving() as port:
             pass
-        agent = agent_at(port)
+        agent = agent_at(port, "3s")
         return await agent.status("alpha"), agent.fault
 
     state, fault = asyncio.run(act())
