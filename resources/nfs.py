@@ -81,7 +81,6 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         if (await self.monitor()).status is ResourceStatus.RUNNING:
             return
         await self.validate()
-        await self._mount_controls()
         await self._set_times()
         self._make_state_directory()
         self._write_exports()
@@ -121,7 +120,7 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         return Observation(ResourceStatus.FAILED if missing else ResourceStatus.RUNNING, "; ".join(missing))
 
     async def validate(self) -> None:
-        """Require that no other client tracking holds another directory, and that the table can be rendered."""
+        """Require a table that can be rendered, and no foreign client tracking; load the kernel's server ahead."""
         self._render()
         foreign = _processes("nfsdcld") - _processes("nfsdcld", self.parameters.state_directory)
         if foreign:
@@ -129,6 +128,7 @@ class NfsAgent(ResourceAgent[NfsParameters]):
                 "cannot start NFS: nfsdcld already runs with another directory; it is aoeha that starts it: run "
                 "`systemctl disable --now nfs-server nfsdcld`"
             )
+        await self._mount_controls()
 
     async def _mount_controls(self) -> None:
         present = {mount.directory for mount in mounts()}

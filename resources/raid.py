@@ -26,6 +26,8 @@ from aoeha.core.types import ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
 
+RAID1_MODULE = Path("/sys/module/raid1")
+LOAD_DEADLINE_MS = 10_000
 EXAMINE_DEADLINE_MS = 5_000
 ASSEMBLE_DEADLINE_MS = 15_000
 STOP_DEADLINE_MS = 5_000
@@ -116,13 +118,15 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         return Observation(ResourceStatus.RUNNING)
 
     async def validate(self) -> None:
-        """Refuse on a host that would assemble the array by itself."""
+        """Refuse on a host that would assemble the array by itself; load md's module ahead of the takeover."""
         findings = automatic_assembly(Path("/"), self.parameters.uuid)
         if findings:
             raise AgentError(
                 f"cannot start {self.parameters.device}: this host would assemble it by itself, whoever owns it: "
-                f"{findings[0].sentence}; run `{findings[0].mend}` (`aoeha check --host` lists all {len(findings)})"
+                f"{findings[0].sentence}; run `{findings[0].mend}` (`aoeha check --host` finds the rest)"
             )
+        if not _module_is_loaded():
+            await must_run(self.host, "modprobe", "raid1", deadline_ms=LOAD_DEADLINE_MS, to="load md's raid1")
 
     async def _select(self) -> Selection:
         """Read the superblocks, and choose. A leg whose read hangs counts as absent."""
@@ -217,6 +221,10 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         link = Path(self.parameters.device)
         if link.is_symlink() and not link.exists():
             link.unlink(missing_ok=True)
+
+
+def _module_is_loaded() -> bool:
+    return RAID1_MODULE.exists()
 
 
 async def _present(legs: tuple[str, ...]) -> tuple[str, ...]:

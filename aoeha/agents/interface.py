@@ -68,7 +68,11 @@ class ResourceAgent(ABC, Generic[P]):
 
     @abstractmethod
     async def validate(self) -> None:
-        """Raise AgentError when this node could not start the resource, touching nothing."""
+        """Raise AgentError when this node could not start the resource.
+
+        The daemon asks a standby again and again, so this is also where a node gets ready ahead of a takeover (kernel
+        modules): nothing that is shared with the peer may be touched, and a second call must cost next to nothing.
+        """
 
 
 class FenceAgent(ABC, Generic[P]):

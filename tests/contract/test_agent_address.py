@@ -1,0 +1,202 @@
+"""The address agent in a network namespace, with the announcements captured at the other end of the wire."""
+
+import asyncio
+import ctypes
+import json
+import os
+import select
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from aoeha.agents.finding import build_resource_agent
+from aoeha.agents.interface import AgentError, ResourceAgent
+from aoeha.core.types import ResourceStatus
+from aoeha.io.host import Place
+from aoeha.io.processes import ProcessHost
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")]
+
+T = TypeVar("T")
+CLONE_NEWNET = 0x40000000
+ARP, IPV6 = 0x0806, 0x86DD
+HERE = f"aoeha-a{os.getpid()}"
+THERE = f"aoeha-b{os.getpid()}"
+
+
+def ip(*words: str) -> str:
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
+
+
+def hardware_address() -> str:
+    return str(json.loads(ip("-n", HERE, "-json", "link", "show", "near0"))[0]["address"])
+
+
+@pytest.fixture
+def wire() -> Iterator[None]:
+    """Two namespaces with a cable: near0 in HERE, far0 in THERE."""
+    for name in (HERE, THERE):
+        ip("netns", "add", name)
+    try:
+        ip("-n", HERE, "link", "add", "near0", "type", "veth", "peer", "name", "far0", "netns", THERE)
+        ip("-n", HERE, "link", "set", "near0", "up")
+        ip("-n", THERE, "link", "set", "far0", "up")
+        yield
+    finally:
+        for name in (HERE, THERE):
+            ip("netns", "del", name)
+
+
+def inside(namespace: str, work: Callable[[], T]) -> T:
+    """Run `work` in a thread that lives in a network namespace; the rest of this process stays where it is."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            with Path("/run/netns", namespace).open() as file:
+                libc = ctypes.CDLL(None, use_errno=True)
+                assert libc.setns(file.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 (raised again in the test's own thread)
+            errors.append(error)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def listener(ethertype: int) -> socket.socket:
+    def make() -> socket.socket:
+        packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ethertype))
+        packets.bind(("far0", ethertype))
+        return packets
+
+    return inside(THERE, make)
+
+
+def captured(packets: socket.socket, wanted: Callable[[bytes], bool], count: int, patience_s: float = 2) -> list[bytes]:
+    """Return up to `count` frames that are wanted, waiting no longer than `patience_s` for the last of them."""
+    frames: list[bytes] = []
+    end = time.monotonic() + patience_s
+    while len(frames) < count and select.select([packets], [], [], max(0, end - time.monotonic()))[0]:
+        frame = packets.recv(2048)
+        if wanted(frame):
+            frames.append(frame)
+    return frames
+
+
+def agent(address: str = "10.9.8.7/24", interface: str = "near0") -> ResourceAgent[Any]:
+    host = ProcessHost(Place("test", "alpha"))
+    return build_resource_agent("address", "service", {"address": address, "interface": interface}, host)
+
+
+def perform(action: str) -> None:
+    asyncio.run(getattr(agent(), action)())
+
+
+async def life(subject: ResourceAgent[Any]) -> list[ResourceStatus]:
+    """Start twice, stop twice, and note what monitor sees after each."""
+    seen = [(await subject.monitor()).status]
+    for action in (subject.start, subject.start, subject.stop, subject.stop):
+        await action()
+        seen.append((await subject.monitor()).status)
+    return seen
+
+
+@pytest.mark.usefixtures("wire")
+@pytest.mark.parametrize("address", ["10.9.8.7/24", "10.9.8.7/32", "fd00:9::7/64"])
+def test_start_and_stop_are_idempotent_and_monitor_sees_them(address: str) -> None:
+    up, down = ResourceStatus.RUNNING, ResourceStatus.STOPPED
+    assert inside(HERE, lambda: asyncio.run(life(agent(address)))) == [down, up, up, down, down]
+
+
+@pytest.mark.usefixtures("wire")
+def test_the_address_is_announced_by_five_requests_and_five_replies() -> None:
+    mac = bytes.fromhex(hardware_address().replace(":", ""))
+    with listener(ARP) as packets:
+        inside(HERE, lambda: asyncio.run(agent().start()))
+        frames = captured(packets, lambda _: True, 10)
+    assert len(frames) == 10
+    own = ip_address("10.9.8.7").packed
+    for frame in frames:
+        assert frame[:6] == b"\xff" * 6
+        assert frame[6:12] == frame[22:28] == mac
+        assert frame[28:32] == frame[38:42] == own
+    assert [frame[20:22] for frame in frames].count(b"\x00\x01") == 5
+    assert [frame[20:22] for frame in frames].count(b"\x00\x02") == 5
+
+
+@pytest.mark.usefixtures("wire")
+def test_the_second_round_comes_after_five_seconds_and_not_after_a_stop() -> None:
+    async def serve(seconds: float) -> None:
+        subject = agent()
+        await subject.start()
+        await asyncio.sleep(seconds)
+        await subject.stop()
+        await asyncio.sleep(5.3 - seconds)
+
+    with listener(ARP) as packets:
+        inside(HERE, lambda: asyncio.run(serve(5.2)))
+        assert len(captured(packets, lambda _: True, 21, patience_s=0.3)) == 20
+        inside(HERE, lambda: asyncio.run(serve(0.1)))
+        assert len(captured(packets, lambda _: True, 21, patience_s=0.3)) == 10
+
+
+@pytest.mark.usefixtures("wire")
+def test_an_ipv6_address_is_usable_at_once_and_advertised_with_override() -> None:
+    def is_advertisement(frame: bytes) -> bool:
+        return frame[20] == 58 and frame[54] == 136 and frame[62:78] == ip_address("fd00:9::7").packed
+
+    with listener(IPV6) as packets:
+
+        def start() -> str:
+            asyncio.run(agent("fd00:9::7/64").start())
+            return ip("-6", "addr", "show", "dev", "near0")
+
+        shown = inside(HERE, start)
+        frames = captured(packets, is_advertisement, 5)
+    assert "fd00:9::7/64" in shown
+    assert "tentative" not in shown.split("fd00:9::7")[1].splitlines()[0]
+    assert len(frames) == 5
+    assert all(frame[21] == 255 for frame in frames), "receivers drop any other hop limit"
+    assert all(frame[58] & 0x20 for frame in frames), "without override a neighbour keeps its old entry"
+
+
+@pytest.mark.usefixtures("wire")
+def test_a_neighbour_that_knew_the_old_owner_is_turned_to_the_new_one() -> None:
+    ip("-n", THERE, "addr", "add", "10.9.8.1/24", "dev", "far0")
+    ip("-n", THERE, "neigh", "add", "10.9.8.7", "lladdr", "02:00:00:00:00:99", "nud", "stale", "dev", "far0")
+    inside(HERE, lambda: asyncio.run(agent().start()))
+    assert hardware_address() in ip("-n", THERE, "neigh", "show", "dev", "far0")
+
+
+@pytest.mark.usefixtures("wire")
+def test_an_interface_that_is_missing_or_down_is_a_sentence() -> None:
+    with pytest.raises(AgentError, match=r"cannot use nope for 10\.9\.8\.7/24: .*no interface nope"):
+        inside(HERE, lambda: asyncio.run(agent(interface="nope").validate()))
+    ip("-n", HERE, "link", "set", "near0", "down")
+    for action in ("validate", "start"):
+        with pytest.raises(AgentError, match=r"it is down; run `ip link set near0 up`"):
+            inside(HERE, partial(perform, action))
+    inside(HERE, lambda: asyncio.run(agent(interface="nope").stop()))
+
+
+@pytest.mark.usefixtures("wire")
+def test_an_address_on_a_downed_interface_has_failed() -> None:
+    inside(HERE, lambda: asyncio.run(agent().start()))
+    ip("-n", HERE, "link", "set", "near0", "down")
+    observation = inside(HERE, lambda: asyncio.run(agent().monitor()))
+    assert observation.status is ResourceStatus.FAILED
+    assert "ip link set near0 up" in observation.reason
