@@ -237,9 +237,9 @@ def _devices(state: NodeState) -> tuple[DeviceStatus, ...]:
         DeviceStatus(
             name=device.name,
             level=levels[device.name],
-            state="DISTRUSTED" if device.distrusted else words[device.reachable],
+            state="DISTRUSTED" if device.doubt else words[device.reachable],
             checked_ms_ago=None if device.checked_ms is None else state.now_ms - device.checked_ms,
-            detail=device.distrusted or device.detail,
+            detail=device.doubt or device.detail,
         )
         for device in state.devices
     )

@@ -19,6 +19,8 @@ DUEL_DELAY_MS = 2_000
 """How long the node of lower rank waits where both might fence each other (R7)."""
 BACK_OFF_FIRST_MS = 1_000
 BACK_OFF_MAX_MS = 30_000
+READING_GRACE_MS = 1_000
+"""A beat may be this old when it is heard: a plug read as off is contradicted only by a later one."""
 POWER_ON_PATIENCE_MS = 30_000
 """A fenced node is switched on when the groups run here, or after this long."""
 
@@ -84,6 +86,7 @@ def peer_spoke(turn: Turn) -> None:
     state, fence, peer = turn.state, turn.state.fence, turn.state.peer
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         _distrust_devices(turn)
+    _contradict_devices(turn)
     for group in state.groups:
         if _is_about(group, peer.boot_id):
             _proof_was_wrong(turn, group)
@@ -200,9 +203,9 @@ def _switched_off(turn: Turn, task: Task, done: TaskDone) -> None:
 def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
     plug = done.plug if done.result is TaskResult.OK and done.plug is not None else PlugState.UNKNOWN
     turn.change_fence(read=(*turn.state.fence.read, (task.subject, plug)))
-    distrusted = _device(turn.state, task.subject).distrusted
-    if distrusted:
-        turn.change_fence(failed=f"{task.subject} is not believed any more: it {distrusted}")
+    doubt = _device(turn.state, task.subject).doubt
+    if doubt:
+        turn.change_fence(failed=f"{task.subject} is not believed any more: it {doubt}")
     elif plug is not PlugState.OFF:
         turn.change_fence(
             failed=f"{task.subject} reads {plug.value} after switching {turn.state.config.peer} off: {_why(done)}"
@@ -284,6 +287,22 @@ def _distrust_devices(turn: Turn) -> None:
             turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its wiring")
 
 
+def _contradict_devices(turn: Turn) -> None:
+    """A plug that reads off while its node goes on beating is the wrong plug, or a device that knows nothing."""
+    peer = turn.state.config.peer
+    for device in turn.state.devices:
+        stale = device.checked_ms is None or turn.now_ms - device.checked_ms < READING_GRACE_MS
+        if (
+            device.read_off_of == turn.state.peer.boot_id
+            and device.read_off_of
+            and not device.contradicted
+            and not stale
+        ):
+            sentence = f"reads {peer} as off while {peer} is running"
+            turn.change_device(device.name, contradicted=sentence)
+            turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its plugs")
+
+
 def _void_old_word(turn: Turn) -> None:
     fence = turn.state.fence
     if fence.word_boot_id is not None and turn.now_ms >= fence.word_until_ms:
@@ -352,10 +371,18 @@ def _note_reading(turn: Turn, device: DeviceState, done: TaskDone) -> None:
     reachable = done.result is TaskResult.OK and done.plug in (PlugState.ON, PlugState.OFF)
     if done.result is TaskResult.CANCELLED:
         return
-    turn.change_device(device.name, reachable=reachable, detail="" if reachable else _why(done), checked_ms=turn.now_ms)
-    if reachable:
+    read_off_of = turn.state.peer.boot_id if done.plug is PlugState.OFF else ""
+    turn.change_device(
+        device.name,
+        reachable=reachable,
+        detail="" if reachable else _why(done),
+        checked_ms=turn.now_ms,
+        read_off_of=read_off_of,
+        contradicted="" if done.plug is PlugState.ON else device.contradicted,
+    )
+    if reachable and not (device.doubt and done.plug is not PlugState.ON):
         turn.clear_alarm(device.name, f"fence device {device.name} answers")
-    else:
+    elif not reachable:
         turn.alarm(device.name, f"fence device {device.name} cannot be reached: {_why(done)}")
 
 
@@ -397,4 +424,4 @@ def _devices_of(state: NodeState, level: int) -> list[DeviceState]:
 
 
 def _trusted(device: DeviceState) -> bool:
-    return bool(device.reachable) and not device.distrusted
+    return bool(device.reachable) and not device.doubt

@@ -151,7 +151,11 @@ class GroupState:
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """A fence device as its last reading left it. `reachable` None: not asked yet."""
+    """A fence device as its last reading left it. `reachable` None: not asked yet.
+
+    `distrusted` stands until the daemon is started anew: the device gave a false proof. `read_off_of` is the boot of
+    the peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
+    """
 
     name: str
     reachable: bool | None = None
@@ -159,6 +163,13 @@ class DeviceState:
     checked_ms: int | None = None
     task_id: int = 0
     distrusted: str = ""
+    read_off_of: str = ""
+    contradicted: str = ""
+
+    @property
+    def doubt(self) -> str:
+        """Why nothing that the device reads is believed, empty for no reason."""
+        return self.distrusted or self.contradicted
 
 
 @dataclass(frozen=True, slots=True)

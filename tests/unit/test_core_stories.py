@@ -333,6 +333,20 @@ def test_a_switch_that_lies_is_found_out_and_marked_not_protected() -> None:
     assert any("NOT PROTECTED" in sentence for sentence in pair["beta"].said)
 
 
+def test_a_plug_that_reads_off_while_its_node_beats_is_no_protection() -> None:
+    pair = Pair()
+    pair.boot()
+    pair.plugged["alpha"] = False
+    pair.run(15_000)
+    assert any("NOT PROTECTED" in sentence for sentence in pair["beta"].said)
+    pair.cut_link("link0")
+    pair.cut_link("link1")
+    pair.switch_lies = True
+    pair.run(20_000)
+    assert pair["beta"].started == []
+    assert pair.serves("alpha")
+
+
 def test_every_event_sequence_is_answered_the_same_twice() -> None:
     pair = Pair()
     config = pair["alpha"].config
