@@ -3,7 +3,6 @@
 import argparse
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 __all__ = ["Settings", "add_arguments", "settings"]
 
@@ -12,10 +11,10 @@ __all__ = ["Settings", "add_arguments", "settings"]
 class Settings:
     """Where this node's daemon finds and keeps things."""
 
-    config: Path
+    config: str
     node: str
-    run_directory: Path
-    state_directory: Path
+    run_directory: str
+    state_directory: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def settings(arguments: argparse.Namespace) -> Settings:
     """Return what the arguments say; what they leave out takes its default."""
     return Settings(
-        config=Path(arguments.config),
+        config=arguments.config,
         node=getattr(arguments, "node", "") or socket.gethostname().partition(".")[0],
-        run_directory=Path(getattr(arguments, "run_directory", "/run/aoeha")),
-        state_directory=Path(getattr(arguments, "state_directory", "/var/lib/aoeha")),
+        run_directory=getattr(arguments, "run_directory", "/run/aoeha"),
+        state_directory=getattr(arguments, "state_directory", "/var/lib/aoeha"),
     )

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from aoeha.agents.finding import AgentNotFoundError, build_fence_agent, build_resource_agent
 from aoeha.agents.parameters import ParameterError
@@ -21,7 +20,7 @@ from aoeha.wire.codec import NONCE_SIZE, CodecError
 from aoeha.wire.keys import Key
 from aoeha.wire.receiver import Receiver, ReceiverMemory
 
-__all__ = ["Blueprint", "StartError", "agents", "links", "read_blueprint", "receiver"]
+__all__ = ["Blueprint", "StartError", "agents", "link_settings", "links", "read_blueprint", "receiver"]
 
 
 class StartError(Exception):
@@ -44,7 +43,7 @@ class Blueprint:
     keys: tuple[Key, ...]
 
 
-def read_blueprint(file: Path, node: str) -> Blueprint:
+def read_blueprint(file: str, node: str) -> Blueprint:
     """Read aoeha.toml and the keys. Raises StartError."""
     try:
         configuration = load(file)
@@ -53,18 +52,25 @@ def read_blueprint(file: Path, node: str) -> Blueprint:
         raise StartError(BAD_CONFIGURATION, str(error)) from error
 
 
-def links(blueprint: Blueprint) -> list[Link]:
-    """Return this node's links, closed."""
+def link_settings(blueprint: Blueprint) -> dict[str, SerialSettings | UdpSettings]:
+    """Return where this node's links are, by name, in the order of the configuration."""
     node, peer = blueprint.pair.node, blueprint.pair.peer
-    made: list[Link] = []
+    settings: dict[str, SerialSettings | UdpSettings] = {}
     for link in blueprint.configuration.links:
         if isinstance(link, SerialLink):
-            made.append(SerialPort(link.name, SerialSettings(for_node(link.device, node), link.baud)))
+            settings[link.name] = SerialSettings(for_node(link.device, node), link.baud)
         else:
             interface = for_node(link.interface, node)
-            settings = UdpSettings(interface, link.address[node], link.address[peer], link.port)
-            made.append(UdpPath(link.name, settings))
-    return made
+            settings[link.name] = UdpSettings(interface, link.address[node], link.address[peer], link.port)
+    return settings
+
+
+def links(blueprint: Blueprint) -> list[Link]:
+    """Return this node's links, closed."""
+    return [
+        SerialPort(name, settings) if isinstance(settings, SerialSettings) else UdpPath(name, settings)
+        for name, settings in link_settings(blueprint).items()
+    ]
 
 
 def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) -> Receiver:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from aoeha.core.actions import Level
 from aoeha.core.events import BeatHeard, LinkReported
 from aoeha.core.types import Beat
 from aoeha.daemon.inbox import Inbox
@@ -15,19 +14,22 @@ from aoeha.wire.sender import Sender
 
 __all__ = ["BeatRoad"]
 
-Say = Callable[[Level, str, str], None]
-
 
 class BeatRoad:
-    """Carries beats both ways. Nothing that arrives, and no link that breaks, stops it."""
+    """Carries beats both ways. Nothing that arrives, and no link that breaks, stops it.
 
-    def __init__(self, links: Sequence[Link], sender: Sender, receiver: Receiver, inbox: Inbox, say: Say) -> None:
+    `heir` is given each beat before it is sent, so that a successor can begin where this daemon ended.
+    """
+
+    def __init__(
+        self, links: Sequence[Link], sender: Sender, receiver: Receiver, inbox: Inbox, heir: Callable[[Beat], None]
+    ) -> None:
         self.receiver = receiver
+        self.unpackable = ""
         self._links = links
         self._sender = sender
         self._inbox = inbox
-        self._say = say
-        self._unpackable = ""
+        self._heir = heir
 
     def open(self) -> None:
         """Begin to receive on every link."""
@@ -42,11 +44,13 @@ class BeatRoad:
 
     def send(self, beat: Beat) -> None:
         """Put a beat on every link; each sends it now or drops it."""
+        self._heir(beat)
         for link in self._links:
             try:
                 link.send(self._sender.pack(beat, link.limit))
             except CodecError as error:
-                self._cannot_pack(link.name, str(error))
+                # The other links go on; housekeeping shows the reason for as long as it holds.
+                self.unpackable = f"{link.name}: {error}"
 
     def counters(self) -> dict[str, dict[str, int]]:
         """Return what happened on each link: to its bytes, and to what they held."""
@@ -60,9 +64,3 @@ class BeatRoad:
 
     def _reported(self, name: str, fault: str) -> None:
         self._inbox.offer(LinkReported(clock.now_ms(), name, fault))
-
-    def _cannot_pack(self, name: str, sentence: str) -> None:
-        """Say so, once for each reason: the other links go on."""
-        if sentence != self._unpackable:
-            self._unpackable = sentence
-            self._say(Level.ALARM, name, sentence)

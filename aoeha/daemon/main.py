@@ -4,12 +4,16 @@ A restarted daemon is silent from its predecessor's death to its own first beat,
 keeps a second daemon out and the first beat come first; everything else is imported afterwards.
 """
 
+# Importing pathlib would take longer than what is done here without it.
+# ruff: noqa: PTH103
+
 import argparse
 import fcntl
 import os
 import sys
 
 from aoeha.daemon.arguments import Settings, add_arguments, settings
+from aoeha.daemon.first_beat import send_first_beat
 
 __all__ = ["main"]
 
@@ -35,8 +39,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _lock(where: Settings) -> int:
     """Return the descriptor that holds the lock, for as long as this process lives, or -1 when another one has it."""
-    where.run_directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    descriptor = os.open(where.run_directory / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.makedirs(where.run_directory, mode=0o755, exist_ok=True)
+    descriptor = os.open(f"{where.run_directory}/daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -46,20 +50,10 @@ def _lock(where: Settings) -> int:
 
 
 def _start(where: Settings) -> int:
-    from aoeha.core.types import Identity
-    from aoeha.daemon.assembly import StartError
-    from aoeha.daemon.service import Birth, serve
-    from aoeha.io import clock
-    from aoeha.io.durable import MemoryStore
+    first = send_first_beat(where.run_directory)
+    from aoeha.daemon.service import serve  # noqa: PLC0415 - heavy: not before the first beat
 
-    boot_id = clock.boot_id()
-    memory = MemoryStore(where.run_directory, where.state_directory).recall(boot_id).memory
-    incarnation = memory.incarnation + 1 if memory and memory.boot_id == boot_id else 1
-    try:
-        return serve(where, Birth(Identity(boot_id, incarnation), os.urandom(8), None))
-    except StartError as error:
-        sys.stderr.write(f"aoeha: cannot start: {error}\n")
-        return error.code
+    return serve(where, first)
 
 
 if __name__ == "__main__":

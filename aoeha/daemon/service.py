@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from aoeha.core.actions import Action, Level
@@ -14,10 +14,12 @@ from aoeha.core.step import initial
 from aoeha.core.types import Identity, Memory
 from aoeha.daemon import assembly
 from aoeha.daemon.arguments import Settings
-from aoeha.daemon.assembly import Blueprint
+from aoeha.daemon.assembly import Blueprint, StartError
 from aoeha.daemon.beat_road import BeatRoad
 from aoeha.daemon.commands import Commands
+from aoeha.daemon.first_beat import FirstBeat, forget
 from aoeha.daemon.inbox import Inbox
+from aoeha.daemon.inheritance import Inheritance
 from aoeha.daemon.journal_file import JournalFile
 from aoeha.daemon.loop import Loop
 from aoeha.daemon.performing import Hands, Performing
@@ -32,10 +34,11 @@ from aoeha.io.processes import ProcessHost, kill_leftovers, task_marker
 from aoeha.io.scheduling import become_punctual, freeze_garbage
 from aoeha.io.systemd import ServiceManager
 from aoeha.journal.records import Header
+from aoeha.wire.codec import NONCE_SIZE
 from aoeha.wire.receiver import ReceiverMemory
 from aoeha.wire.sender import Sender
 
-__all__ = ["Birth", "serve"]
+__all__ = ["serve"]
 
 HOUSEKEEPING_MS = 1_000
 LEAVE_MARGIN_MS = 60_000
@@ -44,78 +47,80 @@ FAILED = 1
 PANIC_FAILED = 70
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
-    """What was settled before anything heavy was imported: who this daemon is, and what its first beat said."""
-
-    identity: Identity
-    nonce: bytes
-    receiver_memory: ReceiverMemory | None
-
-
-def serve(settings: Settings, birth: Birth) -> int:
-    """Run a daemon until it has left; return its exit code. Raises StartError."""
+def serve(settings: Settings, first: FirstBeat | None) -> int:
+    """Run a daemon until it has left; return its exit code. `first` is what was sent before all this was imported."""
     sentences = Sentences()
     for warning in become_punctual():
         sentences.say(Level.WARNING, settings.node, warning)
-    blueprint = assembly.read_blueprint(settings.config, settings.node)
-    return asyncio.run(_Service(settings, birth, blueprint, sentences).run())
+    try:
+        blueprint = assembly.read_blueprint(settings.config, settings.node)
+        service = _Service(settings, first, blueprint, sentences)
+    except StartError as error:
+        sys.stderr.write(f"aoeha: cannot start: {error}\n")
+        return error.code
+    return asyncio.run(service.run())
 
 
 class _Service:
     """The parts of one daemon. The state is the loop's alone; the others see it through `loop.state`."""
 
-    def __init__(self, settings: Settings, birth: Birth, blueprint: Blueprint, sentences: Sentences) -> None:
+    def __init__(self, settings: Settings, first: FirstBeat | None, blueprint: Blueprint, sentences: Sentences) -> None:
         self.settings = settings
-        self.birth = birth
+        self.first = first
+        self.run_directory, self.state_directory = Path(settings.run_directory), Path(settings.state_directory)
         self.pair = blueprint.pair
         self.sentences = sentences
         self.manager = ServiceManager(dict(os.environ))
         self.inbox = Inbox()
-        place = Place(self.pair.cluster, self.pair.node, settings.run_directory, settings.state_directory)
+        place = Place(self.pair.cluster, self.pair.node, self.run_directory, self.state_directory)
         for group in kill_leftovers(task_marker(place)):
             sentences.say(Level.INFO, self.pair.node, f"killed process group {group}: a task of an earlier daemon")
-        self.store = MemoryStore(settings.run_directory, settings.state_directory)
-        receiver = assembly.receiver(blueprint, birth.nonce, birth.receiver_memory)
+        self.store = MemoryStore(self.run_directory, self.state_directory)
+        receiver = assembly.receiver(
+            blueprint,
+            nonce=first.nonce if first else os.urandom(NONCE_SIZE),
+            memory=ReceiverMemory(first.peer_nonce) if first else None,
+        )
+        self.inheritance = Inheritance(blueprint, receiver, settings.run_directory)
         sender = Sender(self.pair.cluster, blueprint.keys[0], receiver.nonces)
-        self.road = BeatRoad(assembly.links(blueprint), sender, receiver, self.inbox, sentences.say)
+        self.road = BeatRoad(assembly.links(blueprint), sender, receiver, self.inbox, self.inheritance.keep)
         self.tasks = TaskRunner(assembly.agents(blueprint.configuration, ProcessHost(place)), self.inbox.insist)
         self.commands = Commands(self._document, self.inbox.offer, sentences)
         self.performing = Performing(
             Hands(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist
         )
-        memory = self._recall()
-        self.loop, self.first_actions, self.journal = self._begin(memory)
-        self.control = ControlSocket(settings.run_directory / "control.sock", self.commands.handle)
+        self.loop, self.first_actions, self.journal = self._begin(clock.boot_id())
+        self.control = ControlSocket(self.run_directory / "control.sock", self.commands.handle)
         self.leave_limit: asyncio.TimerHandle | None = None
         self.exit_code = 0
 
-    def _recall(self) -> Memory | None:
-        recalled = self.store.recall(self.birth.identity.boot_id)
+    def _begin(self, boot_id: str) -> tuple[Loop, tuple[Action, ...], JournalFile]:
+        """Start the core from what is remembered; write down from what."""
+        recalled = self.store.recall(boot_id)
         for sentence in recalled.sentences:
             self.sentences.say(Level.WARNING, self.pair.node, sentence)
-        return recalled.memory
-
-    def _begin(self, memory: Memory | None) -> tuple[Loop, tuple[Action, ...], JournalFile]:
+        identity = Identity(boot_id, _incarnation(boot_id, recalled.memory, self.first))
         now_ms = clock.now_ms()
-        state, actions = initial(self.pair, self.birth.identity, memory, now_ms)
+        state, actions = initial(self.pair, identity, recalled.memory, now_ms)
         header = Header(
             version=_version(),
             part=1,
             now_ms=now_ms,
             wall_ms=clock.wall_ms(),
             config=self.pair,
-            identity=self.birth.identity,
-            memory=memory,
+            identity=identity,
+            memory=recalled.memory,
             actions=actions,
         )
-        journal = JournalFile(self.settings.state_directory / "journal", header)
+        journal = JournalFile(self.state_directory / "journal", header)
         return Loop(state, self.inbox, self.performing, journal.record), actions, journal
 
     async def run(self) -> int:
         """Serve until Leave was performed, or until leaving took too long."""
         self._listen_to_signals()
         self.road.open()
+        if self.first:
+            self.first.close()
         warning = await self._open_control()
         if warning:
             self.sentences.say(Level.WARNING, "control socket", warning)
@@ -128,6 +133,9 @@ class _Service:
         finally:
             housekeeping.cancel()
             await self._take_apart()
+        if self.exit_code == 0:
+            # It has left: whoever starts next is no successor that the peer is waiting for.
+            forget(self.settings.run_directory)
         return self.exit_code
 
     async def _open_control(self) -> str:
@@ -135,9 +143,7 @@ class _Service:
         try:
             return await self.control.open()
         except OSError as error:
-            return (
-                f"cannot open {self.settings.run_directory}/control.sock: {error.strerror}; nobody can ask for status"
-            )
+            return f"cannot open {self.run_directory}/control.sock: {error.strerror}; nobody can ask for status"
 
     async def _take_apart(self) -> None:
         await self.control.close()
@@ -205,7 +211,9 @@ class _Service:
             "records_lost": self.journal.lost,
             "sentences_unwritten": self.sentences.unwritten,
         }
-        alarms = {"journal": f"{self.journal.lost} records are missing"} if self.journal.lost else {}
+        lost = f"{self.journal.lost} records are missing" if self.journal.lost else ""
+        faults = {"journal": lost, "beats": self.road.unpackable, "first beat": self.inheritance.fault}
+        alarms = {about: sentence for about, sentence in faults.items() if sentence}
         return status_document(self.loop.state, {**self.road.counters(), "daemon": own}, alarms)
 
 
@@ -216,6 +224,12 @@ def _panic() -> None:
     except OSError as error:
         sys.stderr.write(f"cannot reboot by sysrq: {error.strerror}\n")
     os._exit(PANIC_FAILED)
+
+
+def _incarnation(boot_id: str, memory: Memory | None, first: FirstBeat | None) -> int:
+    """Return a number that no daemon of this boot has used."""
+    used = memory.incarnation if memory and memory.boot_id == boot_id else 0
+    return max(used + 1, first.incarnation if first else 1)
 
 
 def _version() -> str:

@@ -332,7 +332,8 @@ class Gateway:
         return str(seen.pop()) if len(seen) == 1 else ""
 
     def errors(self) -> str:
-        return (self.home / "stderr").read_text()
+        path = self.home / "stderr"
+        return path.read_text() if path.exists() else ""
 
     def running(self) -> set[str]:
         return {path.name for path in (self.home / "running").iterdir()}
