@@ -26,6 +26,7 @@ from aoeha.io.processes import SEARCH_PATH
 __all__ = [
     "AgentKind",
     "AgentNotFoundError",
+    "agent_files",
     "build_fence_agent",
     "build_resource_agent",
     "known_types",
@@ -57,9 +58,15 @@ def folders(kind: AgentKind, configuration_directory: Path = Path("/etc/aoeha"))
     )
 
 
+def agent_files(kind: AgentKind) -> tuple[Path, ...]:
+    """Return the file of each type, sorted by type; of several with one name the one that would be loaded."""
+    found = {path.stem: path for folder in reversed(folders(kind)) for path in folder.glob("*.py")}
+    return tuple(found[stem] for stem in sorted(found))
+
+
 def known_types(kind: AgentKind) -> tuple[str, ...]:
     """Return the types that have a file, sorted."""
-    return tuple(sorted({path.stem for folder in folders(kind) for path in folder.glob("*.py")}))
+    return tuple(path.stem for path in agent_files(kind))
 
 
 def load_resource_agent(type_name: str) -> type[ResourceAgent[Any]]:
