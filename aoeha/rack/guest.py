@@ -10,6 +10,7 @@ import ctypes
 import json
 import os
 import signal
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,10 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class GuestPlan:
-    """What a guest is made of. `disks` are files of the host, ubda first; `files` maps path to (text, octal mode)."""
+    """What a guest is made of. `disks` are files of the host, ubda first; `files` maps path to (text, octal mode).
+
+    `shares` are writable: (folder of the host, where it appears in the guest). They outlive the guest like its disks.
+    """
 
     name: str
     interfaces: tuple[Interface, ...]
@@ -169,10 +173,9 @@ class Guest:
             }
             for card in self.plan.interfaces
         ]
-        shares = [
-            {"path": str(CHECKOUT), "mode": "ro"},
-            *({"path": str(path), "mode": mode} for path, mode in self.plan.shares),
-        ]
+        programs = [CHECKOUT] if Path(sys.prefix).is_relative_to(CHECKOUT) else [CHECKOUT, Path(sys.prefix)]
+        shares = [{"source": str(path), "target": str(path), "mode": "ro"} for path in programs]
+        shares += [{"source": str(path), "target": target, "mode": "rw"} for path, target in self.plan.shares]
         return {
             "name": self.name,
             "driver": DRIVER_ADDRESS,

@@ -23,6 +23,7 @@ from aoeha.rack.guest_client import Prober, Writer, read_records
 
 WORKERS = 4
 OUTPUT_MAX = 262_144
+NOTIFY_SOCKET = "/run/notify"
 LINE_MAX = 8_192
 
 __all__ = ["serve"]
@@ -139,7 +140,12 @@ class Agent:
         self.watch(self._wake_read, self._woken)
         self._watch_logs()
         threading.Thread(target=self._listen, daemon=True).start()
-        self.event("hello", name=self.name, boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        self.event(
+            "hello",
+            name=self.name,
+            boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", ""),
+            clock_ms=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
+        )
         while True:
             now = time.monotonic()
             due = [timer for timer in self._timers if timer[0] <= now]
@@ -159,6 +165,9 @@ class Agent:
         Path("/dev/log").chmod(0o666)
         self.watch_lines(log.fileno(), "log", log, whole=True)
         with contextlib.suppress(OSError):
+            notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            notify.bind(NOTIFY_SOCKET)
+            self.watch_lines(notify.fileno(), "notify", notify, whole=True)
             kernel = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
             self.watch_lines(kernel, "kernel", whole=True)
 

@@ -58,7 +58,7 @@ def make_root(modules: Path, shares: list[dict[str, str]]) -> None:
         mount("tmpfs", ROOT / name, "tmpfs", "mode=1777" if name != "run" else "mode=755")
     for share in shares:
         flags = 0 if share["mode"] == "rw" else READ_ONLY
-        mount("none", ROOT / share["path"].lstrip("/"), "hostfs", share["path"], flags)
+        mount("none", ROOT / share["target"].lstrip("/"), "hostfs", share["source"], flags)
     old = ROOT / "run/old-root"
     old.mkdir()
     os.chdir(ROOT)

@@ -26,12 +26,17 @@ class Switched:
 
 
 class PowerSwitch:
-    """Serves the plugs of some guests. `dead` drops every connection, as a switch without power would."""
+    """Serves the plugs of some guests. `dead` drops every connection, as a switch without power would.
+
+    `lies` is a planted failure: it answers as asked and does nothing.
+    """
 
     def __init__(
         self, plugs: dict[str, Guest], log: Callable[[Switched], None], power_on: Callable[[str], Awaitable[None]]
     ) -> None:
         self.dead = False
+        self.lies = False
+        self._claimed: dict[str, str] = {}
         self._plugs = plugs
         self._log = log
         self._power_on = power_on
@@ -69,6 +74,11 @@ class PowerSwitch:
         match request.split():
             case [("status" | "off" | "on"), plug] if plug not in self._plugs:
                 return f"error there is no plug {plug}"
+            case [("off" | "on") as state, plug] if self.lies:
+                self._claimed[plug] = state
+                return "ok"
+            case ["status", plug] if plug in self._claimed:
+                return self._claimed[plug]
             case ["status", plug]:
                 return "on" if self._plugs[plug].is_on else "off"
             case ["off", plug]:

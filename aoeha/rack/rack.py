@@ -124,7 +124,18 @@ class Rack:
                 _card(2, "mgt", gateway, f"10.77.9.{NUMBERS[gateway]}/24"),
             )
             files = {**BASE_FILES, **self.options.gateway_files}
-            plans.append(GuestPlan(gateway, cards3, serial=self.cable.ends[end], memory_mb=256, files=files))
+            state = self.evidence.folder.resolve() / f"state-{gateway}"
+            state.mkdir(exist_ok=True)
+            plans.append(
+                GuestPlan(
+                    gateway,
+                    cards3,
+                    serial=self.cable.ends[end],
+                    memory_mb=256,
+                    files=files,
+                    shares=((state, "/var/lib/aoeha"),),
+                )
+            )
         cards = (_card(0, "lan", CLIENT, "10.77.1.21/24"), _card(2, "mgt", CLIENT, "10.77.9.21/24"))
         plans.append(GuestPlan(CLIENT, cards, files=BASE_FILES))
         copies = (self.disks / "copy1.img", self.disks / "copy2.img")
@@ -200,12 +211,13 @@ class Rack:
             listener(event)
 
     def _log_power(self, switched: Switched) -> None:
-        self.evidence.note(
-            "power-switch", "request", client=switched.client, request=switched.request, answer=switched.answer
+        self.tell(
+            "request", who="power-switch", client=switched.client, request=switched.request, answer=switched.answer
         )
-        self._take_note("power-switch", "request", request=switched.request, answer=switched.answer)
 
-    def _take_note(self, who: str, kind: str, **facts: object) -> None:
+    def tell(self, kind: str, who: str = "rack", **facts: object) -> None:
+        """Write down, and tell listeners, what the driver did."""
+        self.evidence.note(who, kind, **facts)
         event = GuestEvent(now_ms(), who, kind, dict(facts))
         for listener in self._listeners:
             listener(event)

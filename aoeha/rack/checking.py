@@ -1,0 +1,91 @@
+"""What is read after a drill, as bare facts: by the client, from the mirror, and from each leg alone.
+
+The legs are copied while nothing can write to them, and a fresh guest that was no part of the drill looks at the
+copies: each leg by itself, its journal replayed on the copy, as if the other had burnt.
+"""
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+from aoeha.rack.guest_link import GuestLink
+from aoeha.rack.host import RackError
+from aoeha.rack.rack import CHECKER, CLIENT, GATEWAYS, SHELVES, Rack
+
+__all__ = ["RECORDS", "MOUNTED", "mirror_name", "mirror_state", "read_back", "read_legs", "read_mismatches"]
+
+MOUNTED = "/mnt"
+RECORDS = "records"
+SETTLE_S = 60
+
+
+async def mirror_name(link: GuestLink) -> str:
+    """The kernel's name of the one mirror that a gateway has, or an empty string."""
+    try:
+        lines = (await link.read("/proc/mdstat")).splitlines()
+    except RackError:
+        return ""
+    return next((line.split()[0] for line in lines if line.startswith("md") and " raid1 " in line), "")
+
+
+async def mirror_state(link: GuestLink) -> tuple[bool, str]:
+    """Whether the one mirror of a gateway has both legs in sync, and what mdstat says of it."""
+    text = await link.read("/proc/mdstat")
+    lines = [line.strip() for line in text.splitlines() if line[:1] == " "]
+    busy = any(word in text for word in ("recovery", "resync", "PENDING", "DELAYED"))
+    return "[UU]" in text and not busy, " ".join(lines)
+
+
+async def read_back(rack: Rack) -> dict[str, Any]:
+    """Read all records as the client sees them, past its cache."""
+    link = rack.link(CLIENT)
+    await link.ask("write", path="/proc/sys/vm/drop_caches", text="3")
+    result: dict[str, Any] = await link.ask("read_records", path=f"{MOUNTED}/{RECORDS}", deadline_ms=60_000)
+    return result
+
+
+async def read_mismatches(link: GuestLink) -> int:
+    """Have md compare both legs; returns mismatch_cnt."""
+    name = await mirror_name(link)
+    folder = f"/sys/block/{name}/md"
+    await link.must("sync")
+    await link.ask("write", path=f"{folder}/sync_action", text="check")
+    for _ in range(SETTLE_S * 5):
+        await asyncio.sleep(0.2)
+        if (await link.read(f"{folder}/sync_action")).strip() == "idle":
+            return int(await link.read(f"{folder}/mismatch_cnt"))
+    raise RackError(f"the mirror's check did not end within {SETTLE_S} s")
+
+
+async def read_legs(rack: Rack) -> dict[str, Any]:
+    """Power everything off, copy the legs, and read each copy alone in the checker."""
+    for name in (*GATEWAYS, CLIENT, *SHELVES):
+        await rack.power_off(name)
+    copies = []
+    for number in (1, 2):
+        copy = rack.disks / f"copy{number}.img"
+        await asyncio.to_thread(shutil.copyfile, rack.leg(number), copy)
+        copies.append(copy)
+    await rack.boot(CHECKER)
+    link = rack.link(CHECKER)
+    for module in ("md-mod", "raid1"):
+        await link.run("modprobe", module)
+    legs = {f"leg{number}": await _read_leg(link, device) for number, device in ((1, "/dev/ubda"), (2, "/dev/ubdb"))}
+    return {"legs": legs}
+
+
+async def _read_leg(link: GuestLink, device: str) -> dict[str, Any]:
+    """Start the mirror from one leg, replay and read the volume, and check the file system."""
+    array = "/dev/md9"
+    await link.must("mdadm", "--assemble", "--run", array, device)
+    try:
+        await link.must("mount", "-t", "ext4", array, MOUNTED)
+        try:
+            records: dict[str, Any] = await link.ask("read_records", path=f"{MOUNTED}/export/{RECORDS}")
+        finally:
+            await link.must("umount", MOUNTED)
+        checked = await link.run("e2fsck", "-f", "-n", array)
+    finally:
+        await link.must("mdadm", "--stop", array)
+    return {"records": records, "e2fsck_code": checked.code, "e2fsck": (checked.out + checked.err)[-2000:]}

@@ -1,0 +1,303 @@
+"""Plays a scenario in a rack and leaves evidence. Judges nothing: that is aoeha/rack/verdict.py's work.
+
+An expectation that is not met is written down and ends the play; what can still be read back is read back.
+"""
+
+import asyncio
+import contextlib
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aoeha.rack.checking import MOUNTED, RECORDS, mirror_name, mirror_state, read_back, read_legs, read_mismatches
+from aoeha.rack.evidence import Evidence
+from aoeha.rack.gateway_files import configured_timing, gateway_files
+from aoeha.rack.guest_link import GuestEvent, GuestLink, now_ms
+from aoeha.rack.host import RackError
+from aoeha.rack.network import isolate
+from aoeha.rack.plants import Plant
+from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, Rack, RackOptions
+from aoeha.rack.scenario import Scenario, Statement, milliseconds
+
+__all__ = ["Drill", "Unmet"]
+
+POLL_S = 0.05
+RECORD_EVERY_MS = 20
+PING_EVERY_MS = 50
+RESTART_MS = 100
+BEFORE_JUDGING_MS = 90_000
+GROUP = "storage"
+
+
+class Unmet(Exception):
+    """An expectation was not met. The message is a sentence with what was seen instead."""
+
+
+class Drill:
+    """One run of one scenario."""
+
+    def __init__(self, scenario: Scenario, configuration: Path, folder: Path, plant: Plant) -> None:
+        self.scenario = scenario
+        self.evidence = Evidence(folder)
+        self.plant = plant
+        self._files = gateway_files(configuration, scenario.timings)
+        self._daemons: set[str] = set()
+        self._listeners: list[Callable[[GuestEvent], None]] = []
+        self.progress: Callable[[str], None] = lambda _: None
+
+    def listen(self, listener: Callable[[GuestEvent], None]) -> None:
+        """Have somebody watch the events of this run."""
+        self._listeners.append(listener)
+
+    async def run(self) -> None:
+        """Play it all, read everything back, tear down. Raises RackError when the rack itself fails."""
+        toml = self._files["/etc/aoeha/aoeha.toml"][0]
+        deadtime = milliseconds(configured_timing(toml, "deadtime"))
+        self.evidence.save("aoeha.toml", toml)
+        self.evidence.save("drill.json", self._description(deadtime))
+        options = RackOptions(gateway_files=self._files)
+        async with Rack(self.evidence, options) as rack:
+            for listener in self._listeners:
+                rack.listen(listener)
+            rack.on_boot(self._booted)
+            facts: dict[str, Any] = {}
+            try:
+                await self._play(rack)
+            except Unmet as unmet:
+                facts["unmet"] = str(unmet)
+                self.progress(f"not met: {unmet}")
+            await self._collect(rack, facts)
+            self.evidence.save("facts.json", facts)
+
+    def _description(self, deadtime_ms: int) -> dict[str, Any]:
+        return {
+            "name": self.scenario.name,
+            "about": self.scenario.about,
+            "owners": [{"node": turn.node, "proof": turn.proof} for turn in self.scenario.owners],
+            "untouched": self.scenario.untouched,
+            "deadtime_ms": deadtime_ms,
+            "plant": self.plant.name,
+            "group": GROUP,
+        }
+
+    async def _play(self, rack: Rack) -> None:
+        for statement in self.plant.change(self.scenario.statements):
+            rack.tell("play", line=statement.line, text=statement.source)
+            self.progress(statement.source)
+            await self._perform(rack, statement)
+        await self.plant.before_reading(rack)
+
+    async def _perform(self, rack: Rack, statement: Statement) -> None:
+        node, text, time_ms = statement.node, statement.text, statement.time_ms
+        match statement.kind:
+            case "boot":
+                await rack.boot(*statement.guests)
+            case "storage":
+                await rack.make_storage()
+            case "daemon":
+                self._daemons.update(statement.guests)
+                await asyncio.gather(*(self._start_daemon(rack.link(guest)) for guest in statement.guests))
+            case "client":
+                await self._start_client(rack.link(CLIENT))
+            case "mark":
+                rack.tell("mark", name=text, processes=await self._processes(rack))
+            case "power" if text == "off":
+                await self._pull_plug(rack, node)
+            case "power":
+                await rack.power_on(node)
+            case "cut" | "heal":
+                self._set_medium(rack, text, works=statement.kind == "heal")
+            case "break":
+                rack.power.die()
+            case "lie":
+                rack.power.lies = True
+            case "end":
+                await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGTERM))
+            case "kill":
+                await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGKILL))
+            case "command":
+                await self._command(rack.link(node), text)
+            case "wait":
+                await asyncio.sleep(time_ms / 1000)
+            case _:
+                await self._expect(rack, statement)
+
+    async def _booted(self, name: str, link: GuestLink) -> None:
+        if name in self._daemons:
+            await self._start_daemon(link)
+
+    async def _start_daemon(self, link: GuestLink) -> None:
+        program = str(Path(sys.prefix) / "bin" / "aoeha")
+        argv = [program, "daemon", "-c", "/etc/aoeha/aoeha.toml"]
+        environment = {"NOTIFY_SOCKET": "/run/notify"}
+        await link.ask("serve", name="aoeha", argv=argv, restart_ms=RESTART_MS, environment=environment)
+
+    async def _start_client(self, link: GuestLink) -> None:
+        await link.must(
+            "mount", "-t", "nfs4", "-o", "vers=4.2,hard,proto=tcp", f"{SERVICE_ADDRESS}:/", MOUNTED, deadline_ms=60_000
+        )
+        await link.ask("records", path=f"{MOUNTED}/{RECORDS}", every_ms=RECORD_EVERY_MS)
+        await link.ask("probe", address=SERVICE_ADDRESS, every_ms=PING_EVERY_MS)
+
+    @staticmethod
+    async def _pull_plug(rack: Rack, node: str) -> None:
+        await rack.power_off(node)
+        rack.tell("unplugged", node=node)
+
+    @staticmethod
+    def _set_medium(rack: Rack, medium: str, *, works: bool) -> None:
+        if medium == "serial":
+            rack.cable.connected = works
+        else:
+            for gateway in GATEWAYS:
+                isolate("lan", gateway, on=not works)
+        rack.tell("medium", medium=medium, works=works)
+
+    @staticmethod
+    async def _command(link: GuestLink, words: str) -> None:
+        argv = [str(Path(sys.prefix) / "bin" / "aoeha"), *shlex.split(words)]
+        done = await link.run(*argv, deadline_ms=60_000)
+        if done.code != 0:
+            raise Unmet(f"aoeha {words} on {link.guest} ended with {done.code}: {(done.err or done.out).strip()}")
+
+    @staticmethod
+    async def _processes(rack: Rack) -> dict[str, int]:
+        """How many processes each running gateway has started since it booted. Asking starts none."""
+        counts = {}
+        for gateway in GATEWAYS:
+            with contextlib.suppress(RackError):
+                text = await rack.link(gateway).read("/proc/stat")
+                counts[gateway] = int(
+                    next(line for line in text.splitlines() if line.startswith("processes")).split()[1]
+                )
+        return counts
+
+    async def _expect(self, rack: Rack, statement: Statement) -> None:
+        node, time_ms = statement.node, statement.time_ms
+        match statement.kind:
+            case "expect runs":
+                await self._until(statement, lambda: self._runs(rack, node))
+                rack.tell("runs", node=node, processes=await self._processes(rack))
+            case "expect ready":
+                await self._until(statement, lambda: self._ready(rack, node))
+            case "expect says":
+                await self._until(statement, lambda: self._says(rack, node, statement.text))
+            case "expect writes":
+                await self._expect_writes(rack, statement)
+            case "expect mirror":
+                await self._until(statement, lambda: self._whole(rack))
+            case "expect quiet":
+                before = await self._picture(rack)
+                end = now_ms() + time_ms
+                while now_ms() < end:
+                    await asyncio.sleep(0.2)
+                    after = await self._picture(rack)
+                    changed = [who for who, what in before.items() if who in after and after[who] != what]
+                    if changed:
+                        raise Unmet(
+                            f"{statement.source}: on {changed[0]} {before[changed[0]]} became {after[changed[0]]}"
+                        )
+
+    @staticmethod
+    async def _until(statement: Statement, look: Callable[[], Awaitable[str]]) -> None:
+        """Look again and again until there is no complaint."""
+        end = now_ms() + statement.time_ms
+        complaint = "nothing was seen"
+        while now_ms() < end:
+            try:
+                complaint = await look()
+            except RackError as error:
+                complaint = str(error)
+            if not complaint:
+                return
+            await asyncio.sleep(POLL_S)
+        raise Unmet(f"{statement.source}: {complaint}")
+
+    @staticmethod
+    async def status(rack: Rack, node: str) -> dict[str, Any]:
+        """A gateway's status document. RackError when its daemon does not answer."""
+        lines = await rack.link(node).ask("control", verb="status", deadline_ms=5_000)
+        document = lines[-1].get("document") if lines else None
+        if not isinstance(document, dict):
+            raise RackError(f"{node} gave no status")
+        return document
+
+    async def _runs(self, rack: Rack, node: str) -> str:
+        document = await self.status(rack, node)
+        group = next(group for group in document["groups"] if group["name"] == GROUP)
+        if group["phase"] == "running" and group["owner"] == node:
+            return ""
+        return f"{group['phase']}, owner {group['owner']}; {document['why']}"
+
+    async def _ready(self, rack: Rack, node: str) -> str:
+        document = await self.status(rack, node)
+        peer = next(each for each in document["nodes"] if not each["self"])
+        links = [link["name"] for link in document["links"] if link["state"] != "up"]
+        if peer["state"] == "online" and document["protected"] and not links:
+            return ""
+        return f"peer {peer['state']}, protected {document['protected']}, links not up: {links}; {document['why']}"
+
+    async def _says(self, rack: Rack, node: str, text: str) -> str:
+        said = json.dumps(await self.status(rack, node), ensure_ascii=False)
+        return "" if text in said else f"status says {said[-600:]}"
+
+    async def _whole(self, rack: Rack) -> str:
+        for gateway in GATEWAYS:
+            with contextlib.suppress(RackError):
+                if await mirror_name(rack.link(gateway)):
+                    whole, text = await mirror_state(rack.link(gateway))
+                    return "" if whole else text
+        return "no gateway has the mirror"
+
+    async def _picture(self, rack: Rack) -> dict[str, str]:
+        """What each gateway says of the group; a gateway that says nothing is left out."""
+        picture = {}
+        for gateway in GATEWAYS:
+            with contextlib.suppress(RackError, OSError):
+                document = await self.status(rack, gateway)
+                group = next(group for group in document["groups"] if group["name"] == GROUP)
+                if group["phase"] != "unknown":
+                    picture[gateway] = f"{group['phase']} at epoch {group['epoch']}"
+        return picture
+
+    async def _expect_writes(self, rack: Rack, statement: Statement) -> None:
+        """Wait for a record that was begun after now."""
+        acknowledged = asyncio.Event()
+        began = now_ms()
+
+        def watch(event: GuestEvent) -> None:
+            if event.kind == "acknowledged" and event.at_ms - event.facts["took_ms"] >= began:
+                acknowledged.set()
+
+        rack.listen(watch)
+        try:
+            await asyncio.wait_for(acknowledged.wait(), statement.time_ms / 1000)
+        except TimeoutError:
+            raise Unmet(f"{statement.source}: no record was acknowledged") from None
+        rack.tell("writes", processes=await self._processes(rack))
+
+    async def _collect(self, rack: Rack, facts: dict[str, Any]) -> None:
+        """Read back whatever can be read; what can't be is left out, and missing facts are red."""
+        facts["stalled_ms"] = max((stalled for _, stalled in rack.stalls_ms), default=0)
+        self.progress("reading every record back: by the client, from the mirror, from each leg alone")
+        for name, reading in (
+            ("written", lambda: rack.link(CLIENT).ask("stop_records", deadline_ms=BEFORE_JUDGING_MS)),
+            ("client", lambda: read_back(rack)),
+            ("mismatches", lambda: self._mismatches(rack)),
+            ("disks", lambda: read_legs(rack)),
+        ):
+            try:
+                facts[name] = await asyncio.wait_for(reading(), BEFORE_JUDGING_MS / 1000)
+            except (RackError, TimeoutError) as error:
+                facts[f"{name}_missing"] = str(error) or "took too long"
+
+    async def _mismatches(self, rack: Rack) -> int:
+        for gateway in GATEWAYS:
+            with contextlib.suppress(RackError):
+                if await mirror_name(rack.link(gateway)):
+                    return await read_mismatches(rack.link(gateway))
+        raise RackError("no gateway has the mirror")

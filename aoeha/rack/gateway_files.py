@@ -1,0 +1,38 @@
+"""What lies in /etc/aoeha of both gateways: the user's own aoeha.toml, with a drill's timings, and a key."""
+
+import re
+import secrets
+from pathlib import Path
+
+from aoeha.rack.host import RackError
+
+__all__ = ["configured_timing", "gateway_files", "with_timings"]
+
+
+def with_timings(text: str, timings: dict[str, str]) -> str:
+    """Return the configuration with values of its [timing] table replaced."""
+    for key, value in timings.items():
+        text, count = re.subn(rf'(?m)^{re.escape(key)}(\s*=\s*)"[^"]*"', rf'{key}\g<1>"{value}"', text, count=1)
+        if not count:
+            raise RackError(f"cannot set {key}: the configuration has no line `{key} = ...`; add it below [timing]")
+    return text
+
+
+def configured_timing(text: str, key: str) -> str:
+    """Return a timing as the configuration writes it."""
+    found = re.search(rf'(?m)^{re.escape(key)}\s*=\s*"([^"]*)"', text)
+    if found is None:
+        raise RackError(f"cannot read the configuration: it has no line `{key} = ...`; add it below [timing]")
+    return found[1]
+
+
+def gateway_files(configuration: Path, timings: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the files, path to (text, octal mode)."""
+    try:
+        text = configuration.read_text()
+    except OSError as error:
+        raise RackError(f"cannot read {configuration}: {error.strerror}") from error
+    return {
+        "/etc/aoeha/aoeha.toml": (with_timings(text, timings), "644"),
+        "/etc/aoeha/keys": (f"1 {secrets.token_hex(32)}\n", "600"),
+    }

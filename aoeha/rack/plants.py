@@ -1,0 +1,84 @@
+"""Failures planted into a drill: each must turn its verdict red, or the verdict is worth nothing."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aoeha.rack.checking import MOUNTED, RECORDS
+from aoeha.rack.guest_client import RECORD_BYTES
+from aoeha.rack.rack import CLIENT, Rack
+from aoeha.rack.scenario import Statement
+
+__all__ = ["NO_PLANT", "PLANTS", "Plant"]
+
+Statements = tuple[Statement, ...]
+GARBAGE_OFFSET = 40 << 20
+
+
+async def _nothing(_: Rack) -> None:
+    return
+
+
+def _unchanged(statements: Statements) -> Statements:
+    return statements
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """What is done to the play, and what just before everything is read back."""
+
+    name: str
+    about: str
+    change: Callable[[Statements], Statements] = _unchanged
+    before_reading: Callable[[Rack], Awaitable[None]] = _nothing
+
+
+async def _lose_record(rack: Rack) -> None:
+    """Overwrite one acknowledged record, as a rolled-back write would look."""
+    await rack.link(CLIENT).ask("stop_records", deadline_ms=60_000)
+    await rack.link(CLIENT).must(
+        "dd", "if=/dev/zero", f"of={MOUNTED}/{RECORDS}", f"bs={RECORD_BYTES}", "count=1", "seek=5", "conv=notrunc,fsync"
+    )
+
+
+async def _second_writer(rack: Rack) -> None:
+    """Let something that does not own the group write to one leg."""
+    with rack.leg(2).open("r+b") as leg:
+        leg.seek(GARBAGE_OFFSET)
+        leg.write(b"second writer\n" * 4096)
+
+
+def _swap(old: str, *new: Statement) -> Callable[[Statements], Statements]:
+    """Replace the first statement that reads `old`."""
+
+    def change(statements: Statements) -> Statements:
+        place = next((number for number, each in enumerate(statements) if each.source == old), None)
+        if place is None:
+            return statements
+        return (*statements[:place], *new, *statements[place + 1 :])
+
+    return change
+
+
+def _say(kind: str, text: str = "", node: str = "") -> Statement:
+    return Statement(0, kind, text, node, source=f"planted: {kind} {text} {node}".strip())
+
+
+CUT_BOTH = (_say("cut", "serial"), _say("cut", "ether"))
+
+PLANTS = {
+    plant.name: plant
+    for plant in (
+        Plant("lost-record", "an acknowledged record is overwritten", before_reading=_lose_record),
+        Plant("second-writer", "somebody else writes to one leg", before_reading=_second_writer),
+        Plant(
+            "lying-switch",
+            "the power switch says off and leaves the gateway on: a takeover without proof",
+            change=lambda statements: _swap("power off alpha", _say("lie"), *CUT_BOTH)(statements),
+        ),
+        Plant("daemon-stops", "the daemon is ended instead of killed, and stops its resources", change=_swap("kill alpha", _say("end", "", "alpha"))),
+        Plant("all-cut", "the other cable is cut too, and the gateways fence", change=lambda statements: _swap("cut serial", *CUT_BOTH)(_swap("cut ether", *CUT_BOTH)(statements))),
+        Plant("switch-works", "the power switch is not broken", change=_swap("break power-switch")),
+    )
+}  # fmt: skip
+
+NO_PLANT = Plant("", "nothing is planted")
