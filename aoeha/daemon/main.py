@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
     if lock < 0:
         sys.stderr.write(
             f"aoeha: cannot start: another daemon runs with {where.run_directory}; `aoeha status` shows what it does, "
-            "`systemctl restart aoeha` replaces it\n"
+            "`systemctl stop aoeha` hands over and ends it\n"
         )
         return FAILED
     return _start(where)

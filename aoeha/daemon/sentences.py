@@ -2,7 +2,6 @@
 
 import os
 import select
-import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,8 +61,3 @@ class Sentences:
             os.write(self._descriptor, line)
         except OSError:
             self.unwritten += 1
-
-
-def complain(sentence: str) -> None:
-    """Write a sentence before there is a daemon, or after it."""
-    sys.stderr.write(f"aoeha: {sentence}\n")

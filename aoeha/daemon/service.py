@@ -181,7 +181,10 @@ class _Service:
         self.performing.left.set()
 
     def _ignore_hangup(self) -> None:
-        sentence = "ignored SIGHUP: a changed configuration is read by `systemctl restart aoeha`, which moves nothing"
+        sentence = (
+            "ignored SIGHUP: a changed configuration is read at the next start; "
+            "`systemctl kill --signal=KILL aoeha` starts the daemon again and leaves everything running"
+        )
         self.sentences.say(Level.WARNING, self.pair.node, sentence)
 
     async def _keep_house(self) -> None:

@@ -7,7 +7,6 @@ long it takes to send it and in how much it leaves unread.
 
 import asyncio
 import contextlib
-import grp
 import os
 import select
 import socket
@@ -23,6 +22,7 @@ __all__ = ["READ_ONLY_VERBS", "Caller", "Connection", "ControlSocket", "Request"
 
 READ_ONLY_VERBS = frozenset({"status", "events", "why"})
 GROUP_NAME = "aoeha"
+GROUP_FILE = Path("/etc/group")
 REQUEST_BYTES_MAX = 64 * 1024
 CONNECTIONS_MAX = 32
 REQUEST_DEADLINE_MS = 5_000
@@ -214,10 +214,13 @@ def _caller(connection: socket.socket, group: int | None) -> Caller:
 
 
 def _group_id() -> int | None:
-    try:
-        return grp.getgrnam(GROUP_NAME).gr_gid
-    except KeyError:
-        return None
+    """Return the group's number. Only /etc/group is read: a name service may hang when the network does."""
+    with contextlib.suppress(OSError):
+        for line in GROUP_FILE.read_text(encoding="utf-8", errors="replace").splitlines():
+            match line.split(":"):
+                case [name, _, number, *_] if name == GROUP_NAME and number.isdecimal():
+                    return int(number)
+    return None
 
 
 def _let_group_in(path: Path, group: int | None) -> str:
