@@ -1,12 +1,13 @@
 """Which actions may be performed now: the ordering clause of the core contract, written once for daemon and simulator.
 
 Actions are performed in the order in which the core asked for them. A `Persist` holds up everything behind it until
-`persist_done`: a promise is remembered before anybody hears it. What only informs people is let through at once.
+`persist_done`: a promise is remembered before anybody hears it, and a reboot of our own before it happens, so that it
+can be rationed. What only informs people is let through at once.
 """
 
 from dataclasses import dataclass, field
 
-from aoeha.core.actions import Action, Answer, Panic, Persist, Say
+from aoeha.core.actions import Action, Answer, Persist, Say
 
 WAITING_MAX = 4_096
 
@@ -28,7 +29,7 @@ class Performer:
         ready: list[Action] = []
         held: list[Action] = []
         for action in self._waiting:
-            if isinstance(action, (Say, Answer, Panic)) or not self._persisting:
+            if isinstance(action, (Say, Answer)) or not self._persisting:
                 ready.append(action)
                 self._persisting = self._persisting or isinstance(action, Persist)
             else:

@@ -1,0 +1,36 @@
+"""The ordering clause: what was promised is remembered before anybody can act on it."""
+
+from aoeha.core.actions import Leave, Level, Panic, Persist, Say
+from aoeha.core.performer import Performer
+from aoeha.core.types import Memory
+
+MEMORY = Memory("a" * 32, 1, "", peer_was_alive=False, standby=False, panicked=False, groups=())
+SAY = Say(Level.INFO, "alpha", "hello")
+
+
+def test_nothing_behind_a_persist_happens_before_it_is_done() -> None:
+    performer = Performer()
+    performer.offer((Persist(MEMORY), Leave(), SAY))
+    assert performer.take() == (Persist(MEMORY), SAY)
+    performer.offer((Leave(),))
+    assert performer.take() == ()
+    performer.persist_done()
+    assert performer.take() == (Leave(), Leave())
+
+
+def test_a_reboot_of_our_own_is_remembered_before_it_happens() -> None:
+    performer = Performer()
+    performer.offer((Persist(MEMORY), Panic("superseded")))
+    assert performer.take() == (Persist(MEMORY),)
+    performer.persist_done()
+    assert performer.take() == (Panic("superseded"),)
+
+
+def test_a_second_persist_closes_the_gate_again() -> None:
+    performer = Performer()
+    performer.offer((Persist(MEMORY), Leave(), Persist(MEMORY), Leave()))
+    assert performer.take() == (Persist(MEMORY),)
+    performer.persist_done()
+    assert performer.take() == (Leave(), Persist(MEMORY))
+    performer.persist_done()
+    assert performer.take() == (Leave(),)
