@@ -6,14 +6,13 @@ copies: each leg by itself, its journal replayed on the copy, as if the other ha
 
 import asyncio
 import shutil
-from pathlib import Path
 from typing import Any
 
 from aoeha.rack.guest_link import GuestLink
 from aoeha.rack.host import RackError
 from aoeha.rack.rack import CHECKER, CLIENT, GATEWAYS, SHELVES, Rack
 
-__all__ = ["RECORDS", "MOUNTED", "mirror_name", "mirror_state", "read_back", "read_legs", "read_mismatches"]
+__all__ = ["MOUNTED", "RECORDS", "mirror_name", "mirror_state", "read_back", "read_legs", "read_mismatches"]
 
 MOUNTED = "/mnt"
 RECORDS = "records"

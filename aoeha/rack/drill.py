@@ -23,7 +23,7 @@ from aoeha.rack.plants import Plant
 from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, Rack, RackOptions
 from aoeha.rack.scenario import Scenario, Statement, milliseconds
 
-__all__ = ["Drill", "Unmet"]
+__all__ = ["Drill", "UnmetError"]
 
 POLL_S = 0.05
 RECORD_EVERY_MS = 20
@@ -33,7 +33,7 @@ BEFORE_JUDGING_MS = 90_000
 GROUP = "storage"
 
 
-class Unmet(Exception):
+class UnmetError(Exception):
     """An expectation was not met. The message is a sentence with what was seen instead."""
 
 
@@ -67,7 +67,7 @@ class Drill:
             facts: dict[str, Any] = {}
             try:
                 await self._play(rack)
-            except Unmet as unmet:
+            except UnmetError as unmet:
                 facts["unmet"] = str(unmet)
                 self.progress(f"not met: {unmet}")
             await self._collect(rack, facts)
@@ -162,7 +162,7 @@ class Drill:
         argv = [str(Path(sys.prefix) / "bin" / "aoeha"), *shlex.split(words)]
         done = await link.run(*argv, deadline_ms=60_000)
         if done.code != 0:
-            raise Unmet(f"aoeha {words} on {link.guest} ended with {done.code}: {(done.err or done.out).strip()}")
+            raise UnmetError(f"aoeha {words} on {link.guest} ended with {done.code}: {(done.err or done.out).strip()}")
 
     @staticmethod
     async def _processes(rack: Rack) -> dict[str, int]:
@@ -198,7 +198,7 @@ class Drill:
                     after = await self._picture(rack)
                     changed = [who for who, what in before.items() if who in after and after[who] != what]
                     if changed:
-                        raise Unmet(
+                        raise UnmetError(
                             f"{statement.source}: on {changed[0]} {before[changed[0]]} became {after[changed[0]]}"
                         )
 
@@ -215,7 +215,7 @@ class Drill:
             if not complaint:
                 return
             await asyncio.sleep(POLL_S)
-        raise Unmet(f"{statement.source}: {complaint}")
+        raise UnmetError(f"{statement.source}: {complaint}")
 
     @staticmethod
     async def status(rack: Rack, node: str) -> dict[str, Any]:
@@ -277,12 +277,12 @@ class Drill:
         try:
             await asyncio.wait_for(acknowledged.wait(), statement.time_ms / 1000)
         except TimeoutError:
-            raise Unmet(f"{statement.source}: no record was acknowledged") from None
+            raise UnmetError(f"{statement.source}: no record was acknowledged") from None
         rack.tell("writes", processes=await self._processes(rack))
 
     async def _collect(self, rack: Rack, facts: dict[str, Any]) -> None:
         """Read back whatever can be read; what can't be is left out, and missing facts are red."""
-        facts["stalled_ms"] = max((stalled for _, stalled in rack.stalls_ms), default=0)
+        rack.tell("played")
         self.progress("reading every record back: by the client, from the mirror, from each leg alone")
         for name, reading in (
             ("written", lambda: rack.link(CLIENT).ask("stop_records", deadline_ms=BEFORE_JUDGING_MS)),

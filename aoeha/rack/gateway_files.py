@@ -32,7 +32,9 @@ def gateway_files(configuration: Path, timings: dict[str, str]) -> dict[str, tup
         text = configuration.read_text()
     except OSError as error:
         raise RackError(f"cannot read {configuration}: {error.strerror}") from error
+    groups = Path("/etc/group").read_text()
     return {
+        "/etc/group": (groups if "\naoeha:" in groups else f"{groups}aoeha:x:694:\n", "644"),
         "/etc/aoeha/aoeha.toml": (with_timings(text, timings), "644"),
         "/etc/aoeha/keys": (f"1 {secrets.token_hex(32)}\n", "600"),
     }

@@ -65,20 +65,27 @@ def _say(kind: str, text: str = "", node: str = "") -> Statement:
 
 CUT_BOTH = (_say("cut", "serial"), _say("cut", "ether"))
 
-PLANTS = {
-    plant.name: plant
-    for plant in (
-        Plant("lost-record", "an acknowledged record is overwritten", before_reading=_lose_record),
-        Plant("second-writer", "somebody else writes to one leg", before_reading=_second_writer),
-        Plant(
-            "lying-switch",
-            "the power switch says off and leaves the gateway on: a takeover without proof",
-            change=lambda statements: _swap("power off alpha", _say("lie"), *CUT_BOTH)(statements),
-        ),
-        Plant("daemon-stops", "the daemon is ended instead of killed, and stops its resources", change=_swap("kill alpha", _say("end", "", "alpha"))),
-        Plant("all-cut", "the other cable is cut too, and the gateways fence", change=lambda statements: _swap("cut serial", *CUT_BOTH)(_swap("cut ether", *CUT_BOTH)(statements))),
-        Plant("switch-works", "the power switch is not broken", change=_swap("break power-switch")),
-    )
-}  # fmt: skip
 
+def _cut_both(statements: Statements) -> Statements:
+    """Where one cable is cut, cut the other one too."""
+    return _swap("cut serial", *CUT_BOTH)(_swap("cut ether", *CUT_BOTH)(statements))
+
+
+ALL_PLANTS = (
+    Plant("lost-record", "an acknowledged record is overwritten", before_reading=_lose_record),
+    Plant("second-writer", "somebody else writes to one leg", before_reading=_second_writer),
+    Plant(
+        "lying-switch",
+        "the power switch says off and leaves the gateway on, cut off from its peer: a takeover without proof",
+        change=_swap("power off alpha", _say("lie"), *CUT_BOTH),
+    ),
+    Plant(
+        "daemon-stops",
+        "the daemon is ended instead of killed, and takes its resources with it",
+        change=_swap("kill alpha", _say("end", "", "alpha")),
+    ),
+    Plant("all-cut", "both cables between the gateways are cut, and they fence", change=_cut_both),
+    Plant("switch-works", "the power switch is not broken", change=_swap("break power-switch")),
+)
+PLANTS = {plant.name: plant for plant in ALL_PLANTS}
 NO_PLANT = Plant("", "nothing is planted")

@@ -11,6 +11,7 @@ from typing import Self
 
 from aoeha.rack.evidence import Evidence
 from aoeha.rack.guest import Guest, GuestPlan, Interface
+from aoeha.rack.guest_agent import TICK_MS as GUEST_TICK_MS
 from aoeha.rack.guest_link import GuestEvent, GuestLink, Switchboard, now_ms
 from aoeha.rack.host import CHECKOUT, RackError, check_host, preload, prepare_checkout
 from aoeha.rack.network import DRIVER_ADDRESS, LAN_ADDRESS, connect, make_network
@@ -27,6 +28,7 @@ SERVICE_ADDRESS = "10.77.1.10"
 POWER_PORT = 7700
 LEG_BYTES = 64 << 20
 TICK_MS = 20
+STALL_MS = 200
 SHARED_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 NUMBERS = {"alpha": 11, "beta": 12, "client": 21, "shelf1": 31, "shelf2": 32, "checker": 41}
 
@@ -65,7 +67,7 @@ class Rack:
         self.options = options or RackOptions()
         self.guests: dict[str, Guest] = {}
         self.cable = SerialCable()
-        self.stalls_ms: list[tuple[int, int]] = []
+        self._ticks: dict[str, int] = {}
         self.folder = self.disks = Path()
         self._board = Switchboard(self._take)
         self._listeners: list[Callable[[GuestEvent], None]] = []
@@ -204,6 +206,13 @@ class Rack:
             self.evidence.note("rack", "failed", sentence=f"{type(error).__name__}: {error}")
 
     def _take(self, event: GuestEvent) -> None:
+        if event.kind in {"tick", "hello"}:
+            late_ms = event.at_ms - self._ticks.get(event.guest, event.at_ms) - GUEST_TICK_MS
+            if event.kind == "tick" and late_ms >= STALL_MS:
+                self.evidence.note(event.guest, "stalled", stalled_ms=late_ms)
+            self._ticks[event.guest] = event.at_ms
+            if event.kind == "tick":
+                return
         self.evidence.take(event)
         if self.options.on_event is not None:
             self.options.on_event(event)
@@ -228,8 +237,7 @@ class Rack:
             await asyncio.sleep(TICK_MS / 1000)
             after = now_ms()
             stalled = after - before - TICK_MS
-            if stalled >= 100:
-                self.stalls_ms.append((after, stalled))
+            if stalled >= STALL_MS:
                 self.evidence.note("host", "stalled", stalled_ms=stalled)
             before = after
 

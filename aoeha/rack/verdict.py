@@ -1,0 +1,175 @@
+"""The judgement of a drill, from its evidence alone. Shares no code with the daemon.
+
+Red on anything that is missing: a fact that could not be read is not a fact that is well.
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from aoeha.rack.outages import Outage, outages
+from aoeha.rack.ownership_record import is_proved, spans, turns
+from aoeha.rack.record import Record, load
+
+__all__ = ["Finding", "Verdict", "judge", "judge_record"]
+
+KERNEL_LOG_LAG_MS = 100
+"""A line of a guest's kernel log reaches the driver by the guest's agent, later than a plug's state does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    about: str
+    good: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`void` means that the machine stalled: the run shows nothing either way."""
+
+    result: str
+    findings: tuple[Finding, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    acknowledged: int = 0
+    lost: int | None = None
+    stalled_ms: int = 0
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def complaints(self) -> list[str]:
+        """The sentences of what was not good."""
+        return [f"{finding.about}: {finding.sentence}" for finding in self.findings if not finding.good]
+
+
+def judge(folder: Path) -> Verdict:
+    """Judge an evidence folder."""
+    try:
+        return judge_record(load(folder))
+    except (OSError, ValueError, KeyError) as error:
+        broken = Finding("evidence", good=False, sentence=f"cannot be read: {type(error).__name__}: {error}")
+        return Verdict("fail", (broken,))
+
+
+def judge_record(record: Record) -> Verdict:
+    """Judge what was loaded."""
+    acknowledged = {event["number"] for event in record.of("acknowledged")}
+    stalled_ms = _stalled_ms(record)
+    records, lost = _records(record, acknowledged)
+    findings = (
+        _play(record), *records, *_disks(record), _owners(record), _writers(record), _proofs(record), _untouched(record)
+    )  # fmt: skip
+    pauses = tuple(outages(record))
+    findings = (*findings, *_came_back(pauses))
+    result = "pass" if all(finding.good for finding in findings) else "fail"
+    if stalled_ms > record.drill["deadtime_ms"] // 2:
+        result = "void"
+    return Verdict(result, findings, pauses, len(acknowledged), lost, stalled_ms)
+
+
+def _stalled_ms(record: Record) -> int:
+    """The longest stall from the first mark to the end of the play."""
+    since = next((event["at_ms"] for event in record.of("mark")), 0)
+    until = next((event["at_ms"] for event in record.of("played")), 1 << 62)
+    return max((e["stalled_ms"] for e in record.of("stalled") if since <= e["at_ms"] <= until), default=0)
+
+
+def _play(record: Record) -> Finding:
+    unmet = record.facts.get("unmet", "")
+    failures = [event["sentence"] for event in record.of("failed")]
+    complaint = "; ".join(filter(None, [unmet, *failures]))
+    return Finding("play", not complaint, complaint or "every expectation was met")
+
+
+def _records(record: Record, acknowledged: set[int]) -> tuple[list[Finding], int | None]:
+    """Every acknowledged record, as read back by the client and from each leg alone; and the greatest number lost."""
+    legs = record.facts.get("disks", {}).get("legs", {})
+    sources = {"client": record.facts.get("client"), **{n: legs.get(n, {}).get("records") for n in ("leg1", "leg2")}}
+    findings = [Finding("records", bool(acknowledged), f"{len(acknowledged)} acknowledged")]
+    losses: list[int | None] = []
+    for name, read in sources.items():
+        if read is None:
+            findings.append(Finding(name, good=False, sentence="its records were not read back"))
+            losses.append(None)
+            continue
+        bad = set(read["bad"])
+        gone = sorted(number for number in acknowledged if number >= read["places"] or number in bad)
+        losses.append(len(gone))
+        sentence = (
+            f"acknowledged and lost: {', '.join(map(str, gone[:5]))}" if gone else "holds every acknowledged record"
+        )
+        findings.append(Finding(name, not gone, sentence))
+    known = [loss for loss in losses if loss is not None]
+    return findings, max(known) if len(known) == len(losses) else None
+
+
+def _disks(record: Record) -> list[Finding]:
+    mismatches = record.facts.get("mismatches")
+    findings = [Finding("mirror", mismatches == 0, f"mismatch_cnt {'unknown' if mismatches is None else mismatches}")]
+    legs: dict[str, Any] = record.facts.get("disks", {}).get("legs", {})
+    for name in ("leg1", "leg2"):
+        code = legs.get(name, {}).get("e2fsck_code")
+        findings.append(Finding(f"{name} file system", code == 0, f"e2fsck ended with {code}"))
+    return findings
+
+
+def _owners(record: Record) -> Finding:
+    wanted = [(turn["node"], turn["proof"]) for turn in record.drill["owners"]]
+    seen = [(turn.node, turn.proof) for turn in turns(record)]
+    same = len(wanted) == len(seen) and all(
+        node == saw and proof in {"", by} for (node, proof), (saw, by) in zip(wanted, seen, strict=True)
+    )
+    told = ", ".join(f"{node} ({proof})" for node, proof in seen) or "nobody"
+    return Finding("owners", same, told if same else f"{told}; expected {', '.join(node for node, _ in wanted)}")
+
+
+def _writers(record: Record) -> Finding:
+    """By the kernels' own logs and the plugs, never two gateways had the mirror at once."""
+    held = spans(record)
+    for number, first in enumerate(held):
+        for second in held[number + 1 :]:
+            if second.node != first.node and second.from_ms < first.until_ms - KERNEL_LOG_LAG_MS:
+                overlap = f"{second.node} assembled the mirror while {first.node} still had it"
+                return Finding("one writer", good=False, sentence=overlap)
+    return Finding("one writer", bool(held), f"{len(held)} spans, never two at once")
+
+
+def _proofs(record: Record) -> Finding:
+    history = turns(record)
+    for before, turn in pairwise(history):
+        if turn.node != before.node and not is_proved(record, turn, before):
+            sentence = (
+                f"{turn.node} took over from {before.node} ({turn.proof}), and nothing but its own word bears that out"
+            )
+            return Finding("proof", good=False, sentence=sentence)
+    return Finding(
+        "proof", good=True, sentence="each takeover is borne out by the power log, the kernels or the operator"
+    )
+
+
+def _untouched(record: Record) -> Finding:
+    """Where nothing may move, no resource was started or stopped after the first mark."""
+    if not record.drill["untouched"]:
+        return Finding("resources", good=True, sentence="may move in this drill")
+    since = next((event["at_ms"] for event in record.of("mark")), 0)
+    until = next((event["at_ms"] for event in record.of("played")), 1 << 62)
+    touched = [
+        f"{entry.node}: {entry.fields['task']['kind']} {entry.fields['task']['subject']}"
+        for entry in record.journal
+        if since <= entry.at_ms <= until
+        and entry.type == "StartTask"
+        and entry.fields["task"]["kind"] in {"start", "stop", "power_off"}
+    ]
+    held = [span for span in spans(record) if since <= span.from_ms <= until or since <= span.until_ms <= until]
+    touched += [f"{span.node}: the kernel assembled or stopped the mirror" for span in held]
+    return Finding("resources", not touched, "; ".join(touched[:3]) or "nothing was started or stopped")
+
+
+def _came_back(pauses: tuple[Outage, ...]) -> list[Finding]:
+    if not pauses:
+        return [Finding("outage", good=False, sentence="nothing was measured")]
+    gone = [pause.mark for pause in pauses if pause.address_ms is None or pause.write_ms is None]
+    return [Finding("outage", not gone, f"no answer after {', '.join(gone)}" if gone else "the client went on")]
