@@ -89,7 +89,7 @@ class FilesystemAgent(ResourceAgent[FilesystemParameters]):
                 return
         users = await self._users()
         holders = (
-            ", ".join(f"{name} ({pid})" for pid, name in users.items()) or "the kernel (nfsd? a loop device? swap?)"
+            ", ".join(f"{name} ({pid})" for pid, name in users.items()) or "the kernel, or a program that hangs in it"
         )
         raise AgentError(f"cannot unmount {self.parameters.directory}: {failure}; it is held by {holders}")
 

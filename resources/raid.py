@@ -28,7 +28,7 @@ from aoeha.io.host import Host
 
 RAID1_MODULE = Path("/sys/module/raid1")
 LOAD_DEADLINE_MS = 10_000
-EXAMINE_DEADLINE_MS = 5_000
+EXAMINE_DEADLINE_MS = 3_000
 ASSEMBLE_DEADLINE_MS = 15_000
 STOP_DEADLINE_MS = 5_000
 STOP_TRIES = 40
@@ -105,16 +105,13 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             return Observation(ResourceStatus.FAILED, self._assembled_by_others(array))
         if array.action == "frozen" and self._release is None:
             await self._set_action(array.name, "idle")
-        if array.active == 0 or array.state == "broken":
+        if not array.working or array.state == "broken":
             return Observation(ResourceStatus.FAILED, f"{array.name} has no working leg")
-        if array.active < array.wanted:
-            kept = [leg for leg in self.parameters.legs if block_name(leg) in array.members]
-            lost = [leg for leg in self.parameters.legs if leg not in kept] or ["a leg"]
+        if len(array.working) < array.wanted:
+            lost = [leg for leg in self.parameters.legs if block_name(leg) not in array.working]
             rebuilding = "; it is being rebuilt" if array.action == "recover" else ""
-            return Observation(
-                ResourceStatus.DEGRADED,
-                f"{array.active} of {array.wanted} legs are in sync, without {', '.join(lost)}{rebuilding}",
-            )
+            counted = f"{len(array.working)} of {array.wanted} legs work"
+            return Observation(ResourceStatus.DEGRADED, f"{counted}, without {', '.join(lost)}{rebuilding}")
         return Observation(ResourceStatus.RUNNING)
 
     async def validate(self) -> None:

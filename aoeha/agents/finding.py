@@ -1,7 +1,8 @@
 """From a type's name in aoeha.toml to the agent's class.
 
 Agents are files, one class each. /etc/aoeha/{resources,fencing}.d comes first, so that a user's own agent works like
-ours, then what the wheel installed under share/aoeha, then the folders of a source checkout. They are loaded by path:
+ours, then the folders of the source checkout that this package runs from, then what the wheel installed under
+share/aoeha (an editable installation leaves copies there, which age). They are loaded by path:
 the folders are no packages and never on sys.path, where `fencing` would shadow fence-agents' own module.
 """
 
@@ -22,6 +23,7 @@ from aoeha.agents.interface import FenceAgent, ResourceAgent
 from aoeha.agents.ocf_process import ocf_agent
 from aoeha.io.host import Host
 from aoeha.io.processes import SEARCH_PATH
+from aoeha.io.templates import CHECKOUT
 
 __all__ = [
     "AgentKind",
@@ -35,7 +37,6 @@ __all__ = [
 ]
 
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-_CHECKOUT = Path(__file__).parents[2]
 
 
 class AgentKind(Enum):
@@ -53,8 +54,8 @@ def folders(kind: AgentKind, configuration_directory: Path = Path("/etc/aoeha"))
     """Return where agents of this kind are looked for, in order."""
     return (
         configuration_directory / f"{kind.value}.d",
+        *((CHECKOUT / kind.value,) if CHECKOUT is not None else ()),
         Path(sys.prefix, "share", "aoeha", kind.value),
-        _CHECKOUT / kind.value,
     )
 
 

@@ -38,7 +38,7 @@ def choose_legs(
                 "correct `uuid` or `legs` in aoeha.toml (`mdadm --examine` shows what a disk belongs to)"
             )
     left_out = {leg: "it is absent" for leg in legs if leg not in present}
-    left_out |= {leg: "it has no md superblock" for leg in present if leg not in records}
+    left_out |= {leg: "no md superblock could be read from it" for leg in present if leg not in records}
     whole = [record for record in records.values() if record.role is not None and not record.recovering]
     if not whole:
         reasons = "; ".join(f"{leg}: {why}" for leg, why in left_out.items()) or "no leg holds complete data"

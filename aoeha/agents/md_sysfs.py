@@ -11,14 +11,19 @@ _BLOCK = Path("/sys/block")
 
 @dataclass(frozen=True, slots=True)
 class ArrayState:
-    """`wanted` members, of which `active` are in sync; `state` is md/array_state; `action` is md/sync_action."""
+    """What md shows of an array.
+
+    `state` is md/array_state, `action` md/sync_action, `wanted` the number of legs of a whole mirror. `members` and
+    `working` are block names; a working one is in sync and its disk still has a size: md keeps the last leg of a
+    mirror in sync even when its disk is gone.
+    """
 
     name: str
     state: str
-    wanted: int
-    active: int
     action: str
+    wanted: int
     members: tuple[str, ...]
+    working: tuple[str, ...]
 
 
 def block_name(device: str) -> str:
@@ -42,16 +47,21 @@ def array_state(name: str) -> ArrayState | None:
         state = _read(folder / "array_state")
         wanted = int(_read(folder / "raid_disks") or 0)
         members = tuple(sorted(entry.name.removeprefix("dev-") for entry in folder.glob("dev-*")))
-        active = sum("in_sync" in _read(folder / f"dev-{member}" / "state").split(",") for member in members)
+        working = tuple(member for member in members if _is_working(folder, member))
         action = _read(folder / "sync_action") if wanted else ""
     except (OSError, ValueError):
         return None
-    return None if state == "clear" else ArrayState(name, state, wanted, active, action, members)
+    return None if state == "clear" else ArrayState(name, state, action, wanted, members, working)
 
 
 def set_resync_action(name: str, action: str) -> None:
     """Write md/sync_action. May hang with the array's legs: to be called through bounded_call. Raises OSError."""
     (_BLOCK / name / "md" / "sync_action").write_text(action)
+
+
+def _is_working(folder: Path, member: str) -> bool:
+    member_folder = folder / f"dev-{member}"
+    return "in_sync" in _read(member_folder / "state").split(",") and _read(member_folder / "block" / "size") != "0"
 
 
 def _read(path: Path) -> str:

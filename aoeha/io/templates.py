@@ -10,9 +10,16 @@ from jinja2 import TemplateNotFound as _NotFound
 
 from aoeha.io.host import Place
 
-__all__ = ["RenderError", "render", "template_folders", "write_atomically"]
+__all__ = ["CHECKOUT", "RenderError", "render", "template_folders", "write_atomically"]
 
-_CHECKOUT = Path(__file__).parents[2]
+
+def _checkout() -> Path | None:
+    folder = Path(__file__).parents[2]
+    return folder if (folder / "pyproject.toml").is_file() else None
+
+
+CHECKOUT = _checkout()
+"""The source checkout that this package runs from, None when it was installed."""
 
 
 class RenderError(Exception):
@@ -20,11 +27,11 @@ class RenderError(Exception):
 
 
 def template_folders(place: Place) -> tuple[Path, ...]:
-    """Return where templates are looked for: the user's own, the installed ones, a source checkout's."""
+    """Return where templates are looked for: the user's own, the source checkout's, the installed ones."""
     return (
         place.configuration_directory / "templates",
+        *((CHECKOUT / "etc" / "templates",) if CHECKOUT is not None else ()),
         Path(sys.prefix, "share", "aoeha", "etc", "templates"),
-        _CHECKOUT / "etc" / "templates",
     )
 
 

@@ -104,3 +104,8 @@ def test_the_example_configuration_suits_the_agents() -> None:
     document = tomllib.loads(example.read_text())
     for resource in document["group"][0]["resource"]:
         build_resource_agent(resource["type"], resource["name"], resource["parameters"], HOST)
+
+
+def test_a_checkout_is_served_from_its_own_files_and_not_from_installed_copies() -> None:
+    checkout = Path(__file__).parents[2]
+    assert [path.parent.parent for path in agent_files(AgentKind.RESOURCE)] == [checkout] * 5

@@ -42,7 +42,7 @@ def test_a_lone_leg_that_still_expects_the_other_is_refused_with_the_way_out() -
 def test_a_blank_second_leg_does_not_make_the_first_one_complete() -> None:
     choice = choose(record(A, "AA"))
     assert isinstance(choice, Refusal)
-    assert "no md superblock" in choice.sentence
+    assert "no md superblock could be read" in choice.sentence
 
 
 def test_legs_that_call_each_other_failed_are_refused() -> None:
