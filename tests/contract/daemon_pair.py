@@ -109,6 +109,8 @@ class TestFile(ResourceAgent[FileParameters]):
         if mine.exists():
             return
         self.note("start")
+        if (Path(self.parameters.root) / "slow").exists():
+            await self.host.run("sleep", "1", deadline_ms=5_000)
         try:
             os.close(os.open(shared, os.O_CREAT | os.O_EXCL))
         except FileExistsError:
@@ -119,6 +121,8 @@ class TestFile(ResourceAgent[FileParameters]):
         shared, mine, _ = self.paths()
         if mine.exists():
             self.note("stop")
+            if (Path(self.parameters.root) / "stuck").exists():
+                raise AgentError(f"cannot stop {self.name}: the test holds it")
             mine.unlink()
             shared.unlink(missing_ok=True)
 

@@ -95,6 +95,50 @@ def test_a_killed_daemon_comes_back_and_adopts_what_runs(serving: Pair) -> None:
     assert serving.beta.phase() == "stopped"
 
 
+def test_both_daemons_killed_at_once_adopt_and_move_nothing(serving: Pair) -> None:
+    for gateway in (serving.alpha, serving.beta):
+        gateway.kill()
+    for gateway in (serving.beta, serving.alpha):
+        gateway.start()
+    wait_for(lambda: serving.alpha.phase() == "running", "alpha has adopted its group")
+    wait_for(lambda: serving.beta.phase() == "stopped", "beta stands by")
+    time.sleep(2)
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+    assert not [line for line in serving.switch.asked if line.startswith("off")]
+
+
+def test_a_daemon_killed_in_the_middle_of_a_start_goes_on_with_it(serving: Pair) -> None:
+    (serving.root / "slow").touch()
+    serving.alpha.ask("switchover")
+    wait_for(lambda: "beta start disk" in serving.log(), "beta begins to start")
+    serving.beta.kill()
+    serving.beta.start()
+    wait_for(lambda: serving.beta.phase() == "running", "beta serves")
+    assert serving.alpha.running() == set()
+    assert not [line for line in serving.switch.asked if line.startswith("off")]
+
+
+def test_a_resource_that_dies_is_restarted_with_what_stands_on_it(serving: Pair) -> None:
+    (serving.alpha.home / "running" / "disk").unlink()
+    (serving.root / "shared" / "disk").unlink()
+    wait_for(lambda: serving.log()[2:].count("alpha start service") == 1, "service was started again")
+    wait_for(lambda: serving.alpha.running() == BOTH, "both run again")
+    assert serving.log()[2:] == ["alpha stop service", "alpha start disk", "alpha start service"]
+    assert not [line for line in serving.switch.asked if line.startswith("off")]
+
+
+def test_a_group_that_cannot_be_stopped_never_starts_elsewhere_without_a_fence(serving: Pair) -> None:
+    (serving.root / "stuck").touch()
+    serving.switch.works = False
+    serving.alpha.ask("switchover")
+    wait_for(lambda: "blocked" in serving.alpha.status()["why"], "alpha says what blocks")
+    time.sleep(2)
+    assert not [line for line in serving.log() if line.startswith("beta start")]
+    serving.switch.works = True
+    wait_for(lambda: serving.beta.phase() == "running", "beta fenced alpha and serves", timeout_s=40)
+    assert "off alpha" in serving.switch.asked
+
+
 def test_one_cut_link_moves_nothing_and_is_an_alarm(serving: Pair) -> None:
     serving.cable.is_cut = True
     wait_for(lambda: any(alarm["about"] == "serial" for alarm in serving.beta.status()["alarms"]), "an alarm")
