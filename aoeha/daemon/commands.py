@@ -61,6 +61,10 @@ class Commands:
         return self._last_id
 
     async def _command(self, request: Request, connection: Connection) -> None:
+        wait_ms = request.arguments.get("wait_ms", "0")
+        if not (wait_ms.isascii() and wait_ms.isdigit() and int(wait_ms) < ANSWER_DEADLINE_MS):
+            connection.done(USAGE, f"cannot wait {wait_ms!r} ms: expected a number below {ANSWER_DEADLINE_MS}")
+            return
         command_id = self.next_id()
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[command_id] = waiting

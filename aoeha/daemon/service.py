@@ -194,7 +194,7 @@ class _Service:
             if self.loop.turns != turns:
                 self.manager.alive()
             turns = self.loop.turns
-            why = str(self._document()["why"])
+            why = self._why()
             if why != shown:
                 self.manager.status(why)
                 shown = why
@@ -204,6 +204,12 @@ class _Service:
     def _tell_news(self) -> None:
         for sentence in self.journal.news():
             self.sentences.say(Level.ALARM, "journal", sentence)
+
+    def _why(self) -> str:
+        try:
+            return str(self._document()["why"])
+        except Exception as error:  # noqa: BLE001 - a bug in an explanation must not end what it explains
+            return f"cannot explain: {error!r}"
 
     def _document(self) -> dict[str, Any]:
         now_ms = clock.now_ms()

@@ -11,6 +11,8 @@ import os
 import select
 import socket
 import struct
+import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +148,11 @@ class ControlSocket:
         if request and is_one_too_many:
             connection.done(FAILED, f"cannot serve you: {CONNECTIONS_MAX} clients are connected; try again")
         elif request:
-            await self._until_gone(reader, writer, self._handler(request, connection))
+            try:
+                await self._until_gone(reader, writer, self._handler(request, connection))
+            except Exception as error:  # noqa: BLE001 - our bug; the client is told, and the daemon goes on
+                traceback.print_exc(file=sys.stderr)
+                connection.done(FAILED, f"cannot {request.verb}: the daemon broke over it: {error!r}; see its log")
         writer.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REQUEST_DEADLINE_MS / 1_000):

@@ -31,6 +31,8 @@ class Answering:
     async def __call__(self, request: Request, connection: Connection) -> None:
         self.requests.append(request)
         self.asked.set()
+        if request.verb == "break":
+            raise ZeroDivisionError
         if request.verb == "hang":
             try:
                 await asyncio.Event().wait()
@@ -137,6 +139,18 @@ def test_too_many_clients_are_turned_away_and_the_others_still_served(tmp_path: 
                     continue
 
     asyncio.run(run())
+
+
+def test_a_bug_behind_a_request_is_told_to_its_client_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as (path, _):
+            (line,) = await ask(path, b'{"verb": "break"}\n')
+            assert line["code"] == 1
+            assert "ZeroDivisionError" in line["sentence"]
+            assert (await ask(path, b'{"verb": "status"}\n'))[-1]["code"] == 0
+
+    asyncio.run(run())
+    assert "Traceback" in capfd.readouterr().err
 
 
 def test_a_socket_file_left_over_is_replaced(tmp_path: Path) -> None:

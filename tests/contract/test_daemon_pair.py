@@ -75,6 +75,12 @@ def test_the_preferred_node_serves_and_the_other_stands_by(serving: Pair) -> Non
     assert serving.switch.asked.count("off beta") == 0
 
 
+def test_a_wait_that_is_no_time_is_refused_and_harms_nobody(serving: Pair) -> None:
+    for wait_ms in ("soon", "-1", "9" * 30):
+        assert serving.alpha.ask("switchover", wait_ms=wait_ms)["code"] == 64
+    assert serving.alpha.phase() == "running"
+
+
 def test_a_switchover_stops_here_before_it_starts_there(serving: Pair) -> None:
     done = serving.alpha.ask("switchover", wait_ms="10000")
     assert done["code"] == 0, done
