@@ -34,6 +34,7 @@ def findings(root: Path = Path("/")) -> tuple[Finding, ...]:
         *automatic_assembly(root),
         *_modules_at_boot(root),
         *_mounts_at_boot(root),
+        *_services_at_boot(root),
         *_initramfs(root),
     )
 
@@ -122,6 +123,15 @@ def _mounts_at_boot(root: Path) -> Iterator[Finding]:
             f"/etc/fstab mounts {words[0]} at {words[1]} at boot; a shared volume is mounted by aoeha alone",
             f"sed -i '\\|^{pattern}[[:space:]]|s|^|# aoeha mounts this: |' /etc/fstab",
         )
+
+
+def _services_at_boot(root: Path) -> Iterator[Finding]:
+    for wants in sorted((root / "etc/systemd/system").glob("*.wants/nfs-server.service")):
+        if not _is_null(root / "etc/systemd/system/nfs-server.service"):
+            yield Finding(
+                f"systemd starts the kernel's NFS server at boot ({wants.parent.name}), whoever owns the volume",
+                "systemctl disable nfs-server.service",
+            )
 
 
 def _initramfs(root: Path) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from aoeha.agents import finding
 from aoeha.agents.finding import (
     AgentKind,
     AgentNotFoundError,
+    agent_files,
     build_fence_agent,
     build_resource_agent,
     known_types,

@@ -90,3 +90,12 @@ def test_an_initramfs_older_than_the_configuration_is_found(tmp_path: Path) -> N
     os.utime(image, (2**31, 2**31))
     os.utime(configuration, (1, 1))
     assert findings(tmp_path) == ()
+
+
+def test_an_nfs_server_started_at_boot_is_found(tmp_path: Path) -> None:
+    write(tmp_path, "etc/mdadm/mdadm.conf", "AUTO -all\n")
+    wants = write(tmp_path, "etc/systemd/system/multi-user.target.wants/nfs-server.service", "")
+    (finding,) = findings(tmp_path)
+    assert finding.mend == "systemctl disable nfs-server.service"
+    wants.unlink()
+    assert findings(tmp_path) == ()
