@@ -6,7 +6,6 @@ removes it, and both are written down. A file that both gateways would need at o
 """
 
 import contextlib
-import itertools
 import json
 import os
 import pty
@@ -276,7 +275,7 @@ class Gateway:
         self.root, self.node, self.namespace = root, node, namespace
         self.home = root / node
         self.process: subprocess.Popen[bytes] | None = None
-        self._sizes = itertools.count(1)
+        self._started: list[subprocess.Popen[bytes]] = []
         self.home.mkdir()
         self.new_boot()
 
@@ -300,12 +299,13 @@ class Gateway:
                 ["ip", "netns", "exec", self.namespace, "sh", "-c", GATEWAY, "sh", *paths, *argv],
                 stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, cwd="/",
             )  # fmt: skip
+        self._started.append(self.process)
 
     def kill(self) -> None:
-        """End the daemon as kill -9 does."""
-        if self.process:
-            self.process.kill()
-            self.process.wait()
+        """End the daemon as kill -9 does, and with it any other one that was started here."""
+        for process in self._started:
+            process.kill()
+            process.wait()
 
     def terminate(self) -> int:
         """Ask it to leave; return its exit code."""

@@ -304,8 +304,6 @@ def test_a_second_daemon_is_refused_and_harms_nobody(serving: Pair) -> None:
     assert second.wait(20) == 1
     assert "another daemon runs" in serving.alpha.errors()
     assert serving.alpha.phase() == "running"
-    serving.alpha.process = first
-    serving.alpha.kill()
 
 
 def test_the_journal_repeats_every_decision_byte_for_byte(serving: Pair) -> None:
