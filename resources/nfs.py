@@ -10,6 +10,7 @@ scope: the kernel takes it from there when the service is created.
 import asyncio
 import os
 import signal
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,7 +20,7 @@ from msgspec import Meta, field
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_face import ocf_main
 from aoeha.agents.parameters import Duration
-from aoeha.agents.running import must_run
+from aoeha.agents.running import must_run, said, try_run
 from aoeha.core.types import ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.mounts import mount_pseudo, mounts
@@ -28,6 +29,7 @@ from aoeha.io.templates import RenderError, render, template_folders, write_atom
 CONTROL = Path("/proc/fs/nfsd")
 PIPES = Path("/run/rpc_pipefs")
 EXPORT_TABLES = Path("/etc/exports.d")
+MASTER_TABLE = Path("/var/lib/nfs/etab")
 DAEMON_DEADLINE_MS = 10_000
 SERVER_DEADLINE_MS = 20_000
 KERNEL_DEADLINE_MS = 15_000
@@ -70,6 +72,31 @@ class NfsParameters(Parameters, frozen=True):
                 raise ValueError(f"{key}: expected whole seconds from 10 to 3600, which is what the kernel takes")
 
 
+@dataclass(frozen=True, slots=True)
+class _Daemons:
+    """Processes by number: nfsdcld with our state directory, nfsdcld with another one, rpc.mountd."""
+
+    tracking: frozenset[int]
+    foreign_tracking: frozenset[int]
+    mount: frozenset[int]
+
+
+def _find_daemons(state_directory: str) -> _Daemons:
+    found: dict[str, set[int]] = {"ours": set(), "foreign": set(), "mount": set()}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                words = Path(entry.path, "cmdline").read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            match Path(words[0]).name:
+                case "nfsdcld":
+                    found["ours" if state_directory in words else "foreign"].add(int(entry.name))
+                case "rpc.mountd":
+                    found["mount"].add(int(entry.name))
+    return _Daemons(frozenset(found["ours"]), frozenset(found["foreign"]), frozenset(found["mount"]))
+
+
 class NfsAgent(ResourceAgent[NfsParameters]):
     """Starts, watches and stops the one NFS server of this kernel."""
 
@@ -81,14 +108,12 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         if (await self.monitor()).status is ResourceStatus.RUNNING:
             return
         await self.validate()
+        await self._close_port()  # threads without their daemons: they must go before times and exports can be set
         await self._set_times()
         self._make_state_directory()
         self._write_exports()
-        await asyncio.gather(
-            self._start_tracking(),
-            self._start_mount_daemon(),
-            self._run("exportfs", "-ra", to="export the directories"),
-        )
+        running = self._daemons()
+        await asyncio.gather(self._start_tracking(running), self._start_mount_daemon(running), self._export())
         await self._open_port()
 
     async def stop(self) -> None:
@@ -97,22 +122,22 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         had_exports = self._table().exists()
         self._table().unlink(missing_ok=True)
         if had_exports:
-            await self._run("exportfs", "-ra", to="withdraw the exports")
-        await _end(_processes("nfsdcld", self.parameters.state_directory) | _processes("rpc.mountd"))
+            await self._withdraw()
+        running = self._daemons()
+        await _end(running.tracking | running.mount)
 
     async def monitor(self) -> Observation:
         """Count the threads, look for the two daemons and for our table of exports. Starts no process."""
-        threads = _threads()
-        tracking = _processes("nfsdcld", self.parameters.state_directory)
-        if not threads:
-            if tracking:
+        running = self._daemons()
+        if not _threads():
+            if running.tracking:
                 return Observation(ResourceStatus.FAILED, "no nfsd threads run, but nfsdcld still uses the volume")
             return Observation(ResourceStatus.STOPPED)
         missing = [
             what
             for what, present in (
-                ("nfsdcld with our state directory does not run", tracking),
-                ("rpc.mountd does not run", _processes("rpc.mountd")),
+                ("nfsdcld with our state directory does not run", running.tracking),
+                ("rpc.mountd does not run", running.mount),
                 (f"{self._table()} is missing", self._table().exists()),
             )
             if not present
@@ -122,8 +147,7 @@ class NfsAgent(ResourceAgent[NfsParameters]):
     async def validate(self) -> None:
         """Require a table that can be rendered, and no foreign client tracking; load the kernel's server ahead."""
         self._render()
-        foreign = _processes("nfsdcld") - _processes("nfsdcld", self.parameters.state_directory)
-        if foreign:
+        if self._daemons().foreign_tracking:
             raise AgentError(
                 "cannot start NFS: nfsdcld already runs with another directory; it is aoeha that starts it: run "
                 "`systemctl disable --now nfs-server nfsdcld`"
@@ -177,13 +201,13 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         except RenderError as error:
             raise AgentError(str(error)) from None
 
-    async def _start_tracking(self) -> None:
-        if not _processes("nfsdcld", self.parameters.state_directory):
+    async def _start_tracking(self, running: _Daemons) -> None:
+        if not running.tracking:
             await self._run("nfsdcld", "-p", str(PIPES), "-s", self.parameters.state_directory, to="start nfsdcld")
 
-    async def _start_mount_daemon(self) -> None:
+    async def _start_mount_daemon(self, running: _Daemons) -> None:
         """Start what answers the kernel's questions about exports; clients of 4.x never speak to it."""
-        if not _processes("rpc.mountd"):
+        if not running.mount:
             await self._run("rpc.mountd", "--no-nfs-version", "3", "--no-udp", "--no-tcp", to="start rpc.mountd")
 
     async def _open_port(self) -> None:
@@ -207,8 +231,33 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         except (OSError, TimeoutError) as error:
             raise AgentError(f"cannot set {path} to {text}: {error}") from None
 
+    async def _export(self) -> None:
+        """Have the tables read. What counts is that our directories are known afterwards.
+
+        Somebody else's bad line in /etc/exports makes exportfs fail too, and must not keep the service down.
+        """
+        completed = await try_run(self.host, "exportfs", "-ra", deadline_ms=DAEMON_DEADLINE_MS, to="export")
+        if completed.returncode != 0 and (absent := self._absent_exports()):
+            raise AgentError(f"cannot export {', '.join(absent)}: {said(completed)}")
+
+    async def _withdraw(self) -> None:
+        """Have the table read without our part; the port is closed already, so a bad line elsewhere does no harm."""
+        await try_run(self.host, "exportfs", "-ra", deadline_ms=DAEMON_DEADLINE_MS, to="withdraw the exports")
+
+    def _absent_exports(self) -> list[str]:
+        """Return the directories that the master table lacks. It escapes blanks in names as octal numbers."""
+        try:
+            lines = MASTER_TABLE.read_text(errors="replace").splitlines()
+        except OSError:
+            lines = []
+        exported = {line.split("\t")[0].replace("\\040", " ") for line in lines}
+        return [export.directory for export in self.parameters.exports if export.directory not in exported]
+
     async def _run(self, *argv: str, to: str) -> None:
         await must_run(self.host, *argv, deadline_ms=DAEMON_DEADLINE_MS, to=to)
+
+    def _daemons(self) -> _Daemons:
+        return _find_daemons(self.parameters.state_directory)
 
     def _table(self) -> Path:
         return EXPORT_TABLES / f"aoeha-{self.name}.exports"
@@ -226,21 +275,7 @@ def _threads() -> int:
         return 0
 
 
-def _processes(program: str, argument: str = "") -> set[int]:
-    """Return the processes that run this program, with this argument if one is given."""
-    found = set()
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                words = Path(entry.path, "cmdline").read_bytes().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if Path(words[0]).name == program and (not argument or argument in words):
-                found.add(int(entry.name))
-    return found
-
-
-async def _end(processes: set[int]) -> None:
+async def _end(processes: frozenset[int]) -> None:
     """End processes, those that do not listen by force. Raises AgentError when one cannot die."""
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -251,7 +286,7 @@ async def _end(processes: set[int]) -> None:
                 continue
         end = loop.time() + DEATH_PATIENCE_S
         while loop.time() < end:
-            processes = {pid for pid in processes if _is_alive(pid)}
+            processes = frozenset(pid for pid in processes if _is_alive(pid))
             if not processes:
                 return
             await asyncio.sleep(LOOK_EVERY_S)
