@@ -63,6 +63,12 @@ def test_the_operators_sentence_is_taken_from_the_agents_reason(
         asyncio.run(subject.start())
 
 
+def test_an_agent_without_a_reason_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = scripted(tmp_path, monkeypatch, "echo ERROR: out of ink >&2; exit 1")
+    with pytest.raises(AgentError, match=r"out of ink \(code 1, generic\)"):
+        asyncio.run(subject.stop())
+
+
 def test_the_environment_is_that_of_the_specification(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subject = scripted(tmp_path, monkeypatch, f"env > {tmp_path}/$1; exit 0")
     asyncio.run(subject.start())
