@@ -31,7 +31,7 @@ def outages(record: Record) -> list[Outage]:
     """One for each mark."""
     marks = record.of("mark")
     end = next((event["at_ms"] for event in record.of("played")), record.events[-1]["at_ms"])
-    limits = [*(mark["at_ms"] for mark in marks[1:]), end]
+    limits = [*(mark["at_ms"] for mark in marks[1:]), end][: len(marks)]
     return [_outage(record, mark, until) for mark, until in zip(marks, limits, strict=True)]
 
 

@@ -14,6 +14,7 @@ from aoeha.rack.guest import Guest, GuestPlan, Interface
 from aoeha.rack.guest_agent import TICK_MS as GUEST_TICK_MS
 from aoeha.rack.guest_link import GuestEvent, GuestLink, Switchboard, now_ms
 from aoeha.rack.host import CHECKOUT, RackError, check_host, preload, prepare_checkout
+from aoeha.rack.namespaces import enter_namespaces, mount_terminals, unmount_terminals
 from aoeha.rack.network import DRIVER_ADDRESS, LAN_ADDRESS, connect, make_network
 from aoeha.rack.power_switch import PowerSwitch, Switched
 from aoeha.rack.serial_cable import SerialCable
@@ -77,6 +78,7 @@ class Rack:
     async def __aenter__(self) -> Self:
         check_host()
         prepare_checkout()
+        enter_namespaces()
         make_network()
         # The guests read their descriptions in the one, through a root whose /dev is not the host's; their disks lie in
         # the other, because a shelf's synchronous writes must not wait for the host's own disk.
@@ -97,7 +99,8 @@ class Rack:
     async def _build(self) -> None:
         library = preload(self.folder)
         await self._board.open(DRIVER_ADDRESS)
-        self.cable.open()
+        mount_terminals(self.folder / "pts")
+        self.cable.open(self.folder / "pts")
         for plan in self._plans():
             connect(plan.name, tuple(card.switch for card in plan.interfaces))
             self.guests[plan.name] = Guest(plan, self.folder, library, self._board)
@@ -251,6 +254,7 @@ class Rack:
         await self._board.close()
         if self.cable.ends[0]:
             self.cable.close()
+        unmount_terminals(self.folder / "pts")
         for console in self.folder.glob("console-*.txt"):
             shutil.copy(console, self.evidence.folder)
         self.evidence.close()

@@ -1,13 +1,17 @@
 """The null-modem cable between the gateways: two ptys, and a relay that can be cut or can babble."""
 
 import asyncio
+import fcntl
 import os
+import struct
 import termios
 import tty
+from pathlib import Path
 
 __all__ = ["SerialCable"]
 
 READ_BYTES = 4096
+TIOCSPTLCK, TIOCGPTN = 0x40045431, 0x80045430
 
 
 class SerialCable:
@@ -20,15 +24,23 @@ class SerialCable:
         self.connected = True
         self.carried_bytes = [0, 0]
 
-    def open(self) -> None:
-        """Make both ends and start to carry. The slave ends stay open here, so that a guest may come and go."""
+    def open(self, terminals: Path) -> None:
+        """Make both ends in a devpts and start to carry.
+
+        The slave ends stay open here, so that a guest may come and go.
+        """
+        names: list[str] = []
         for _ in range(2):
-            master, slave = os.openpty()
+            master = os.open(terminals / "ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+            (number,) = struct.unpack("I", fcntl.ioctl(master, TIOCGPTN, bytes(4)))
+            slave = os.open(terminals / str(number), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            names.append(str(terminals / str(number)))
             tty.setraw(slave)
             os.set_blocking(master, False)
             self._masters.append(master)
             self._slaves.append(slave)
-        self.ends = (os.ttyname(self._slaves[0]), os.ttyname(self._slaves[1]))
+        self.ends = (names[0], names[1])
         loop = asyncio.get_running_loop()
         for end in range(2):
             loop.add_reader(self._masters[end], self._carry, end)

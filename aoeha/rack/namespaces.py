@@ -1,0 +1,43 @@
+"""Namespaces of the rack's own: network, and mounts with a devpts in which nobody else's terminals have numbers.
+
+Both belong to the driver's process and to the guests, and are gone with the last of them, however they end.
+"""
+
+import ctypes
+import os
+from pathlib import Path
+
+from aoeha.rack.host import RackError
+
+__all__ = ["enter_namespaces", "mount_terminals", "unmount_terminals"]
+
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+MS_REC, MS_PRIVATE, MNT_DETACH = 1 << 14, 1 << 18, 2
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result:
+        raise RackError(f"cannot {what}: {os.strerror(ctypes.get_errno())}; this needs root with CAP_SYS_ADMIN")
+
+
+def enter_namespaces() -> None:
+    """Move this process into a new network and a new mount namespace, from which no mount leaks out."""
+    _check(LIBC.unshare(CLONE_NEWNET | CLONE_NEWNS), "make namespaces")
+    _check(LIBC.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "keep the rack's mounts private")
+
+
+def mount_terminals(folder: Path) -> None:
+    """Make `folder` hold terminals of the rack's own.
+
+    On the host's, a number is given out again at once: a program elsewhere that opens its /dev/pts/3 anew after its
+    end was closed would take bytes off our null-modem (it happened).
+    """
+    folder.mkdir()
+    options = b"newinstance,ptmxmode=600,mode=600"
+    _check(LIBC.mount(b"devpts", str(folder).encode(), b"devpts", ctypes.c_ulong(0), options), "mount a devpts")
+
+
+def unmount_terminals(folder: Path) -> None:
+    """Take them away again."""
+    LIBC.umount2(str(folder).encode(), MNT_DETACH)
