@@ -56,6 +56,7 @@ def memory_of(state: NodeState) -> Memory:
         peer_was_alive=is_alive(state),
         standby=state.standby,
         panicked=state.panicking,
+        left=state.left,
         groups=tuple(
             GroupMemory(g.name, g.epoch, max(g.floor, g.claim_epoch), g.holding, g.proof, g.grant, g.claims)
             for g in state.groups
@@ -80,8 +81,8 @@ def _group_beat(state: NodeState, group: GroupState) -> GroupBeat:
 
 
 def _flags(state: NodeState) -> BeatFlag:
-    flags = BeatFlag.PROBED if state.probed else BeatFlag(0)
-    if not state.probed and not state.cold:
+    flags = BeatFlag.PROBED if state.may_be_judged else BeatFlag(0)
+    if not state.may_be_judged and not state.cold:
         flags |= BeatFlag.RESTARTING
     if state.standby:
         flags |= BeatFlag.STANDBY

@@ -17,6 +17,8 @@ HOLD_BACK_MS = 15_000
 LEAVE_PATIENCE_MS = 20_000
 """How long a leaving node waits for the peer to take its groups, once they are stopped."""
 LEAVING_BEATS = 3
+WAITING_MAX = 16
+"""More who wait are answered at once: what they asked for is under way."""
 
 
 def give(turn: Turn, event: CommandGiven) -> None:
@@ -222,9 +224,10 @@ def _answer(turn: Turn, event: CommandGiven, code: int, sentence: str) -> None:
 
 
 def _answer_or_wait(turn: Turn, event: CommandGiven, group: str, sentence: str) -> None:
-    wait_ms = int(event.arguments.get("wait_ms", "0") or 0)
-    if wait_ms <= 0:
+    wanted = event.arguments.get("wait_ms", "")
+    wait_ms = int(wanted) if wanted.isascii() and wanted.isdigit() else 0
+    if wait_ms <= 0 or len(turn.state.waiting) >= WAITING_MAX:
         _answer(turn, event, DONE, sentence)
         return
     waiting = Waiting(event.command_id, event.verb, group, turn.now_ms + wait_ms)
-    turn.change(waiting=(*turn.state.waiting, waiting)[-16:])
+    turn.change(waiting=(*turn.state.waiting, waiting))

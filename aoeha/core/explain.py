@@ -5,7 +5,7 @@ Derived from the state alone, so that a replay explains a decision in the words 
 
 from dataclasses import dataclass
 
-from aoeha.core import fencing, membership, ownership
+from aoeha.core import devices, membership, ownership
 from aoeha.core.state import (
     FencePhase,
     GroupState,
@@ -116,7 +116,7 @@ def status(state: NodeState) -> Status:
         links=tuple(_link(state, index, link) for index, link in enumerate(state.links)),
         groups=tuple(_group(state, group) for group in state.groups),
         fences=_devices(state),
-        protected=fencing.protected(state),
+        protected=devices.protected(state),
         alarms=tuple(AlarmStatus(alarm.about, alarm.sentence) for alarm in state.alarms),
         verdict=verdict(state),
         why=why(state),
@@ -179,7 +179,7 @@ def _not_ready(state: NodeState, survivor: str) -> list[str]:
     reasons = []
     if not membership.is_alive(state):
         reasons.append(f"{state.config.peer} is {state.peer.condition.value}")
-    if not fencing.protected(state):
+    if not devices.protected(state):
         reasons.append("NOT PROTECTED: no fence path works")
     for group in state.groups:
         if survivor == state.config.node:

@@ -9,20 +9,16 @@ peer ends the whole affair: the tasks are cancelled and waited for, and a late a
 What this file does not know: what the proof is used for.
 """
 
-from aoeha.core import membership, ownership
-from aoeha.core.actions import CancelTask, Level, StartTask
+from aoeha.core import devices, membership, ownership, revival
+from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
-from aoeha.core.state import DeviceState, FencePhase, FenceState, GroupState, NodeState, Turn, phase_of
-from aoeha.core.types import FenceConfig, GroupPhase, PlugState, ProofKind, Task, TaskKind, TaskResult
+from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Turn, phase_of
+from aoeha.core.types import GroupPhase, PlugState, ProofKind, Task, TaskKind, TaskResult
 
 DUEL_DELAY_MS = 2_000
 """How long the node of lower rank waits where both might fence each other (R7)."""
 BACK_OFF_FIRST_MS = 1_000
 BACK_OFF_MAX_MS = 30_000
-READING_GRACE_MS = 1_000
-"""A beat may be this old when it is heard: a plug read as off is contradicted only by a later one."""
-POWER_ON_PATIENCE_MS = 30_000
-"""A fenced node is switched on when the groups run here, or after this long."""
 
 
 def decide(turn: Turn) -> None:
@@ -41,19 +37,17 @@ def decide(turn: Turn) -> None:
             _succeed(turn)
         case _:
             pass
-    _watch_devices(turn)
-    _power_on(turn)
+    devices.watch(turn)
 
 
 def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     """Take in the end of a power task."""
-    device = _device(turn.state, task.subject)
+    device = devices.by_name(turn.state, task.subject)
     if task.id == device.task_id:
-        turn.change_device(device.name, task_id=0)
-        _note_reading(turn, device, done)
+        devices.note_reading(turn, device, done)
         return
     if task.id == turn.state.fence.power_on_task_id:
-        _powered_on(turn, task, done)
+        revival.powered_on(turn, task, done)
         return
     if task.id not in dict(turn.state.fence.tasks):
         return
@@ -85,8 +79,9 @@ def peer_spoke(turn: Turn) -> None:
     """A new beat was heard. If it is of the boot that was read off, or that a human called off, the proof was wrong."""
     state, fence, peer = turn.state, turn.state.fence, turn.state.peer
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
-        _distrust_devices(turn)
-    _contradict_devices(turn)
+        devices.distrust(turn)
+    devices.contradict(turn)
+    revival.peer_spoke(turn)
     for group in state.groups:
         if _is_about(group, peer.boot_id):
             _proof_was_wrong(turn, group)
@@ -94,22 +89,19 @@ def peer_spoke(turn: Turn) -> None:
         turn.change_fence(off_boot_id=None, word_boot_id=None, word_user="")
 
 
-def protected(state: NodeState) -> bool:
-    """Whether at least one level of fence devices answers in full."""
-    return any(all(_trusted(device) for device in _devices_of(state, level)) for level in _levels(state))
-
-
 def _reason(state: NodeState) -> str:
     """Why the peer should be fenced now, empty for no reason."""
     peer = state.config.peer
     if state.peer.alternates or not state.config.fences:
         return ""
+    if revival.overdue(state):
+        return f"{peer} was switched on again and is not heard; it would fence {state.config.node} in turn"
     wanted = [group for group in state.groups if not group.holding and ownership.willing(state, group).yes]
     if not wanted:
         return ""
     if state.fence.off_boot_id is not None or state.fence.word_boot_id is not None:
         return ""
-    if membership.is_silent(state):
+    if membership.is_silent(state) and not revival.fell_lately(state):
         return f"{peer} is silent and {wanted[0].name} needs an owner"
     for group in wanted:
         theirs = state.peer_group(group.name)
@@ -146,8 +138,19 @@ def _explain_idleness(turn: Turn) -> None:
             continue
         if not verdict.yes:
             turn.refuse(group.name, f"not taking over {group.name}: {verdict.sentence}")
+        elif revival.fell_lately(turn.state):
+            turn.refuse(group.name, _fallen(turn.state, group))
         elif not turn.state.config.fences:
             turn.refuse(group.name, _unfenced(turn.state, group, "no fence device is configured"))
+
+
+def _fallen(state: NodeState, group: GroupState) -> str:
+    node, peer, patience_s = state.config.node, state.config.peer, state.config.restart_window_ms // 1000
+    return (
+        f"not taking over {group.name} yet: {node} went down without leaving, so {peer} may have fenced it and may be "
+        f"serving; {peer} is fenced if it is not heard within {patience_s} s. "
+        f"If {peer} has no power: aoeha confirm {peer}"
+    )
 
 
 def _attempt(turn: Turn) -> None:
@@ -157,9 +160,9 @@ def _attempt(turn: Turn) -> None:
     if not reason:
         _stand_down(turn)
         return
-    level = _levels(state)[state.fence.level_index]
+    level = devices.levels(state)[state.fence.level_index]
     turn.change_fence(phase=FencePhase.SWITCHING_OFF, failed="", read=(), attempts=state.fence.attempts + 1)
-    for device in _devices_of(state, level):
+    for device in devices.on_level(state, level):
         _start(turn, TaskKind.POWER_OFF, device.name, reason)
 
 
@@ -175,48 +178,44 @@ def _stand_down(turn: Turn) -> None:
     turn.say(Level.INFO, turn.state.config.peer, f"no reason to fence {turn.state.config.peer} any more")
 
 
-def _start(turn: Turn, kind: TaskKind, device: str, reason: str) -> int:
-    state = turn.state
-    task = Task(state.next_task_id, kind, "", device, state.config.peer, _config(state, device).timeout_ms, reason)
-    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
-    turn.do(StartTask(task))
-    if kind in (TaskKind.POWER_OFF, TaskKind.POWER_STATUS) and reason:
-        turn.change_fence(tasks=(*turn.state.fence.tasks, (task.id, device)))
-    return task.id
+def _start(turn: Turn, kind: TaskKind, device: str, reason: str) -> None:
+    task_id = devices.start(turn, kind, device, reason)
+    turn.change_fence(tasks=(*turn.state.fence.tasks, (task_id, device)))
 
 
 def _switched_off(turn: Turn, task: Task, done: TaskDone) -> None:
     fence = turn.state.fence
     if done.result is not TaskResult.OK:
-        turn.change_fence(failed=f"{task.subject} did not switch {turn.state.config.peer} off: {_why(done)}")
+        turn.change_fence(failed=f"{task.subject} did not switch {turn.state.config.peer} off: {devices.why(done)}")
     if fence.tasks:
         return
     if turn.state.fence.failed:
         _level_failed(turn)
         return
     turn.change_fence(phase=FencePhase.READING_BACK)
-    level = _levels(turn.state)[fence.level_index]
-    for device in _devices_of(turn.state, level):
+    level = devices.levels(turn.state)[fence.level_index]
+    for device in devices.on_level(turn.state, level):
         _start(turn, TaskKind.POWER_STATUS, device.name, "reading back after switching off")
 
 
 def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
     plug = done.plug if done.result is TaskResult.OK and done.plug is not None else PlugState.UNKNOWN
     turn.change_fence(read=(*turn.state.fence.read, (task.subject, plug)))
-    doubt = _device(turn.state, task.subject).doubt
+    doubt = devices.by_name(turn.state, task.subject).doubt
     if doubt:
         turn.change_fence(failed=f"{task.subject} is not believed any more: it {doubt}")
     elif plug is not PlugState.OFF:
-        turn.change_fence(
-            failed=f"{task.subject} reads {plug.value} after switching {turn.state.config.peer} off: {_why(done)}"
-        )
+        peer = turn.state.config.peer
+        turn.change_fence(failed=f"{task.subject} reads {plug.value} after switching {peer} off: {devices.why(done)}")
     if turn.state.fence.tasks:
         return
     if turn.state.fence.failed:
         _level_failed(turn)
         return
-    level = _levels(turn.state)[turn.state.fence.level_index]
-    settle_ms = max(_config(turn.state, device.name).settle_ms for device in _devices_of(turn.state, level))
+    level = devices.levels(turn.state)[turn.state.fence.level_index]
+    settle_ms = max(
+        devices.settings(turn.state, device.name).settle_ms for device in devices.on_level(turn.state, level)
+    )
     turn.change_fence(phase=FencePhase.SETTLING, until_ms=turn.now_ms + settle_ms)
     if settle_ms == 0:
         _succeed(turn)
@@ -225,23 +224,26 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
 def _succeed(turn: Turn) -> None:
     state, fence = turn.state, turn.state.fence
     read = ", ".join(f"{device} reads {plug.value}" for device, plug in fence.read)
-    turn.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=turn.now_ms + POWER_ON_PATIENCE_MS))
+    turn.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=turn.now_ms + revival.POWER_ON_PATIENCE_MS))
     for device, _ in fence.read:
         turn.change_device(device, reachable=True, detail="", checked_ms=turn.now_ms)
     turn.clear_alarm("fence", "fencing works again")
     turn.say(Level.WARNING, state.config.peer, f"{state.config.peer} is powered off: {read}")
+    revival.fenced_again(turn)
 
 
 def _level_failed(turn: Turn) -> None:
     state, fence = turn.state, turn.state.fence
     turn.say(
-        Level.WARNING, state.config.peer, f"fence level {_levels(state)[fence.level_index]} failed: {fence.failed}"
+        Level.WARNING,
+        state.config.peer,
+        f"fence level {devices.levels(state)[fence.level_index]} failed: {fence.failed}",
     )
-    if fence.level_index + 1 < len(_levels(state)):
+    if fence.level_index + 1 < len(devices.levels(state)):
         turn.change_fence(level_index=fence.level_index + 1)
         _attempt(turn)
         return
-    rounds = (fence.attempts - 1) // len(_levels(state))
+    rounds = (fence.attempts - 1) // len(devices.levels(state))
     pause_ms = min(BACK_OFF_FIRST_MS << min(rounds, 10), BACK_OFF_MAX_MS)
     turn.change_fence(phase=FencePhase.BACKING_OFF, level_index=0, until_ms=turn.now_ms + pause_ms)
     turn.alarm("fence", f"cannot fence {state.config.peer}: {fence.failed}")
@@ -275,32 +277,7 @@ def _proof_was_wrong(turn: Turn, group: GroupState) -> None:
     else:
         ownership.drop(turn, group.name, sentence + "; stopping what was started")
     if proof.kind is ProofKind.POWERED_OFF:
-        _distrust_devices(turn)
-
-
-def _distrust_devices(turn: Turn) -> None:
-    """A device that read off while the node ran is no protection until a human has looked at it."""
-    sentence = f"read {turn.state.config.peer} as off while it was running"
-    for device in turn.state.devices:
-        if not device.distrusted:
-            turn.change_device(device.name, distrusted=sentence)
-            turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its wiring")
-
-
-def _contradict_devices(turn: Turn) -> None:
-    """A plug that reads off while its node goes on beating is the wrong plug, or a device that knows nothing."""
-    peer = turn.state.config.peer
-    for device in turn.state.devices:
-        stale = device.checked_ms is None or turn.now_ms - device.checked_ms < READING_GRACE_MS
-        if (
-            device.read_off_of == turn.state.peer.boot_id
-            and device.read_off_of
-            and not device.contradicted
-            and not stale
-        ):
-            sentence = f"reads {peer} as off while {peer} is running"
-            turn.change_device(device.name, contradicted=sentence)
-            turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its plugs")
+        devices.distrust(turn)
 
 
 def _void_old_word(turn: Turn) -> None:
@@ -327,65 +304,6 @@ def _cancel_for_new_boot(turn: Turn) -> None:
         turn.do(CancelTask(task_id))
 
 
-def _power_on(turn: Turn) -> None:
-    """Switch a fenced node on again, once; from then on its being off is no longer known."""
-    state, fence = turn.state, turn.state.fence
-    if not state.config.power_on_after_fence or fence.off_boot_id is None or fence.power_on_task_id or fence.tasks:
-        return
-    mine = [group for group in state.groups if group.holding]
-    busy = not mine or any(phase_of(group) is not GroupPhase.RUNNING for group in mine)
-    if not membership.is_silent(state) or (busy and turn.now_ms < fence.until_ms):
-        return
-    device = _devices_of(state, _levels(state)[0])
-    for one in device:
-        task_id = _start(turn, TaskKind.POWER_ON, one.name, "")
-        turn.change_fence(power_on_task_id=task_id)
-    turn.change_fence(off_boot_id=None)
-    turn.say(Level.INFO, state.config.peer, f"switching {state.config.peer} on again")
-
-
-def _powered_on(turn: Turn, task: Task, done: TaskDone) -> None:
-    turn.change_fence(power_on_task_id=0)
-    peer = turn.state.config.peer
-    if done.result is TaskResult.OK:
-        turn.say(Level.INFO, peer, f"{peer} has power again")
-    else:
-        turn.alarm(peer, f"{task.subject} could not switch {peer} on: {_why(done)}")
-
-
-def _watch_devices(turn: Turn) -> None:
-    """Read every device on its schedule: one that cannot be reached is an alarm now, not on the day it is needed."""
-    if turn.state.fence.phase is not FencePhase.IDLE:
-        return
-    for device in turn.state.devices:
-        due = (
-            device.checked_ms is None
-            or turn.now_ms - device.checked_ms >= _config(turn.state, device.name).monitor_every_ms
-        )
-        if due and not device.task_id:
-            task_id = _start(turn, TaskKind.POWER_STATUS, device.name, "")
-            turn.change_device(device.name, task_id=task_id)
-
-
-def _note_reading(turn: Turn, device: DeviceState, done: TaskDone) -> None:
-    reachable = done.result is TaskResult.OK and done.plug in (PlugState.ON, PlugState.OFF)
-    if done.result is TaskResult.CANCELLED:
-        return
-    read_off_of = turn.state.peer.boot_id if done.plug is PlugState.OFF else ""
-    turn.change_device(
-        device.name,
-        reachable=reachable,
-        detail="" if reachable else _why(done),
-        checked_ms=turn.now_ms,
-        read_off_of=read_off_of,
-        contradicted="" if done.plug is PlugState.ON else device.contradicted,
-    )
-    if reachable and not (device.doubt and done.plug is not PlugState.ON):
-        turn.clear_alarm(device.name, f"fence device {device.name} answers")
-    elif not reachable:
-        turn.alarm(device.name, f"fence device {device.name} cannot be reached: {_why(done)}")
-
-
 def _may_duel(state: NodeState) -> bool:
     """Whether the peer, if alive, would have a reason to fence us too: it wants what we hold or what nobody holds."""
     owners = [ownership.owner(state, group) for group in state.groups]
@@ -399,29 +317,3 @@ def _heard_holding_all(state: NodeState) -> bool:
 
 def _ranks_first(state: NodeState) -> bool:
     return all(ownership.ranks_first(state, group) for group in state.groups)
-
-
-def _why(done: TaskDone) -> str:
-    if done.detail:
-        return done.detail
-    return "it did not answer in time" if done.result is TaskResult.TIMED_OUT else done.result.value.replace("_", " ")
-
-
-def _levels(state: NodeState) -> list[int]:
-    return sorted({fence.level for fence in state.config.fences})
-
-
-def _config(state: NodeState, device: str) -> FenceConfig:
-    return next(fence for fence in state.config.fences if fence.name == device)
-
-
-def _device(state: NodeState, name: str) -> DeviceState:
-    return next(device for device in state.devices if device.name == name)
-
-
-def _devices_of(state: NodeState, level: int) -> list[DeviceState]:
-    return [_device(state, fence.name) for fence in state.config.fences if fence.level == level]
-
-
-def _trusted(device: DeviceState) -> bool:
-    return bool(device.reachable) and not device.doubt

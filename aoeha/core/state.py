@@ -212,7 +212,11 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """Everything this node knows at `now_ms`."""
+    """Everything this node knows at `now_ms`.
+
+    `fell`: its last boot ended without leaving, so the peer may have fenced it. `revived_ms`: when we switched the
+    fenced peer on again, 0 for never; `kept_off`: it was not heard afterwards and has been switched off for good.
+    """
 
     config: PairConfig
     identity: Identity
@@ -240,6 +244,9 @@ class NodeState:
     oath_sequence: int = 0
     oath_until_ms: int = 0
     panicked_before: bool = False
+    fell: bool = False
+    revived_ms: int = 0
+    kept_off: bool = False
     panicking: bool = False
     waiting: tuple[Waiting, ...] = ()
     alarms: tuple[Alarm, ...] = ()
@@ -253,6 +260,13 @@ class NodeState:
     def probed(self) -> bool:
         """Whether every resource was looked at since this daemon started."""
         return all(resource.phase is not ResourcePhase.UNKNOWN for group in self.groups for resource in group.resources)
+
+    @property
+    def may_be_judged(self) -> bool:
+        """Whether this node knows what runs here and what it could start: before that its beats promise nothing."""
+        return self.probed and all(
+            group.holding or resource.valid is not None for group in self.groups for resource in group.resources
+        )
 
     def group(self, name: str) -> GroupState:
         """The group of that name."""

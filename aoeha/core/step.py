@@ -11,7 +11,7 @@ StartTask, and one PersistDone for each Persist.
 from dataclasses import replace
 from typing import assert_never
 
-from aoeha.core import absence, beats, commands, fencing, membership, ownership, recovery
+from aoeha.core import absence, beats, commands, fencing, membership, ownership, recovery, revival
 from aoeha.core.actions import Action, StartTask
 from aoeha.core.events import BeatHeard, CommandGiven, Event, LinkReported, PersistDone, TaskDone, Tick
 from aoeha.core.state import DeviceState, FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState, Turn
@@ -46,6 +46,7 @@ def initial(
         sequence=now_ms,
         standby=memory is not None and memory.standby,
         panicked_before=memory is not None and memory.panicked and not same_boot,
+        fell=memory is not None and not memory.left and not same_boot,
     )
     turn = Turn(state)
     if memory is not None and same_boot:
@@ -123,6 +124,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     ownership.decide(turn)
     recovery.decide(turn)
     ownership.decide(turn)
+    revival.decide(turn)
     commands.decide(turn)
     absence.panic(turn)
     if not turn.state.left:

@@ -247,3 +247,4 @@ class Memory:
     standby: bool
     panicked: bool
     groups: tuple[GroupMemory, ...]
+    left: bool = False

@@ -217,6 +217,45 @@ def test_a_lone_node_waits_initdead_and_fences_before_it_starts() -> None:
     assert pair.serves("beta")
 
 
+def test_a_fenced_node_that_hears_nobody_does_not_fence_back() -> None:
+    """All links cut for good: one fence, then one to keep the unheard node off. No loop, and the service stays."""
+    pair = serving_pair()
+    pair.cut_link("link0")
+    pair.cut_link("link1")
+    pair.run(20_000)
+    assert pair.serves("beta")
+    assert "went down without leaving" in pair.why("alpha")
+    pair.run(300_000)
+    assert pair.serves("beta")
+    assert pair.fences == 2
+    assert not pair["alpha"].powered
+    assert any("kept off" in sentence for sentence in pair["beta"].said)
+
+
+def test_a_node_that_fell_alone_serves_again_after_its_patience() -> None:
+    pair = serving_pair()
+    pair.power_loss("beta")
+    pair.power_loss("alpha")
+    pair.run(5_000)
+    pair.boot("alpha")
+    pair.switch_works = True
+    pair.cut_link("link0")
+    pair.cut_link("link1")
+    pair.run(50_000)
+    assert not pair["alpha"].running
+    pair.run(20_000)
+    assert pair.serves("alpha")
+
+
+def test_the_preferred_node_starts_even_if_it_looks_around_more_slowly() -> None:
+    pair = Pair()
+    pair.boot("beta")
+    pair.run(300)
+    pair.boot("alpha")
+    pair.run(15_000)
+    assert pair.serves("alpha")
+
+
 def test_a_fast_reboot_of_the_owner_is_seen_and_not_fenced() -> None:
     pair = serving_pair()
     pair.power_loss("alpha")

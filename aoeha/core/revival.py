@@ -1,0 +1,76 @@
+"""What becomes of a peer that was fenced: it is switched on again, once, and looked for (R7, I7).
+
+Rules. A fenced peer is switched on when the groups run here, or after a while. From then on its being off is no longer
+known. One that is still not heard after three quarters of `restart_window` may have booted without reaching us; it
+would wait out `restart_window` and then fence us in turn, for ever. So it is switched off again and kept off, and a
+human is told. A node whose own last boot ended without leaving grants that time: it fences nobody it has not heard.
+
+What this file does not know: how a fence is carried out.
+"""
+
+from aoeha.core import devices, membership
+from aoeha.core.actions import Level
+from aoeha.core.events import TaskDone
+from aoeha.core.state import NodeState, Turn, phase_of
+from aoeha.core.types import GroupPhase, Task, TaskKind, TaskResult
+
+POWER_ON_PATIENCE_MS = 30_000
+"""A fenced node is switched on when the groups run here, or after this long."""
+
+
+def decide(turn: Turn) -> None:
+    """Switch a fenced peer on when it is time."""
+    state, fence = turn.state, turn.state.fence
+    if not state.config.power_on_after_fence or state.kept_off or fence.off_boot_id is None:
+        return
+    if fence.power_on_task_id or fence.tasks or not membership.is_silent(state):
+        return
+    held = [group for group in state.groups if group.holding]
+    settled = held and all(phase_of(group) is GroupPhase.RUNNING for group in held)
+    if not settled and turn.now_ms < fence.until_ms:
+        return
+    for device in devices.on_level(state, devices.levels(state)[0]):
+        task_id = devices.start(turn, TaskKind.POWER_ON, device.name, "fenced, and the groups are cared for")
+        turn.change_fence(power_on_task_id=task_id)
+    turn.change_fence(off_boot_id=None)
+    turn.change(revived_ms=turn.now_ms)
+    turn.say(Level.INFO, state.config.peer, f"switching {state.config.peer} on again")
+
+
+def powered_on(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in the end of a power-on."""
+    turn.change_fence(power_on_task_id=0)
+    peer = turn.state.config.peer
+    if done.result is TaskResult.OK:
+        turn.say(Level.INFO, peer, f"{peer} has power again")
+    else:
+        turn.alarm(peer, f"{task.subject} could not switch {peer} on: {devices.why(done)}")
+
+
+def peer_spoke(turn: Turn) -> None:
+    """It is heard: all is well with it."""
+    if turn.state.revived_ms or turn.state.kept_off:
+        turn.change(revived_ms=0, kept_off=False)
+
+
+def fenced_again(turn: Turn) -> None:
+    """A peer that stayed silent after it was switched on is off again: it stays off."""
+    if overdue(turn.state):
+        peer = turn.state.config.peer
+        turn.change(kept_off=True)
+        turn.alarm(
+            peer, f"{peer} was not heard after it was switched on and is kept off: mend the links, then switch it on"
+        )
+
+
+def overdue(state: NodeState) -> bool:
+    """Whether a peer that was switched on has had its time and is still not heard, while we serve."""
+    serving = any(group.holding for group in state.groups)
+    waited_ms = state.now_ms - state.revived_ms if state.revived_ms else 0
+    patient = waited_ms < state.config.restart_window_ms * 3 // 4
+    return serving and not patient and not state.kept_off and membership.is_silent(state)
+
+
+def fell_lately(state: NodeState) -> bool:
+    """Whether this boot followed a fall: then the peer may well serve, and is given time to be heard."""
+    return state.fell and not state.peer.heard and state.now_ms - state.started_ms < state.config.restart_window_ms
