@@ -24,7 +24,7 @@ check: $(VENV)/ready ## the fast part: format, lint, types, import contracts
 	@$(BIN)/lint-imports --no-logo > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 
 bench: setup ## figures: start-up of the command line, kill to first beat, takeover with deadtime 1 s
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python tests/bench
 
 drills: setup ## every drill, RUNS times each (default 10)
 	@$(BIN)/aoeha rehearse all --runs $(RUNS)
