@@ -49,6 +49,11 @@ def note_reading(turn: Turn, device: DeviceState, done: TaskDone) -> None:
         turn.clear_alarm(device.name, f"fence device {device.name} answers")
 
 
+def note_silence(turn: Turn, device: str, done: TaskDone) -> None:
+    """A device failed when it was needed: that is as good as a failed reading."""
+    turn.change_device(device, reachable=False, detail=why(done), checked_ms=turn.now_ms)
+
+
 def distrust(turn: Turn) -> None:
     """A fence was confirmed and the node ran on: no device is protection until a human has looked at it."""
     sentence = f"read {turn.state.config.peer} as off while it was running"

@@ -186,6 +186,7 @@ def _start(turn: Turn, kind: TaskKind, device: str, reason: str) -> None:
 def _switched_off(turn: Turn, task: Task, done: TaskDone) -> None:
     fence = turn.state.fence
     if done.result is not TaskResult.OK:
+        devices.note_silence(turn, task.subject, done)
         turn.change_fence(failed=f"{task.subject} did not switch {turn.state.config.peer} off: {devices.why(done)}")
     if fence.tasks:
         return
@@ -201,6 +202,8 @@ def _switched_off(turn: Turn, task: Task, done: TaskDone) -> None:
 def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
     plug = done.plug if done.result is TaskResult.OK and done.plug is not None else PlugState.UNKNOWN
     turn.change_fence(read=(*turn.state.fence.read, (task.subject, plug)))
+    if plug is PlugState.UNKNOWN:
+        devices.note_silence(turn, task.subject, done)
     doubt = devices.by_name(turn.state, task.subject).doubt
     if doubt:
         turn.change_fence(failed=f"{task.subject} is not believed any more: it {doubt}")

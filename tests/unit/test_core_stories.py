@@ -5,6 +5,7 @@ from pair import Pair
 
 from aoeha.core.actions import StartTask
 from aoeha.core.events import Tick
+from aoeha.core.explain import status
 from aoeha.core.state import PeerCondition
 from aoeha.core.step import initial, step
 from aoeha.core.types import TaskKind, TaskResult
@@ -80,6 +81,9 @@ def test_without_a_working_fence_nothing_starts_until_an_operator_confirms() -> 
     pair.run(60_000)
     assert pair["beta"].started == []
     assert "aoeha confirm alpha" in pair.why("beta")
+    state = pair["beta"].state
+    assert state is not None
+    assert status(state).fences[0].state == "UNREACHABLE"
     pair.command("beta", "confirm", node="alpha")
     pair.run(3_000)
     assert pair.serves("beta")
