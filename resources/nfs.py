@@ -17,12 +17,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from aoeha.agents.client_memory import ClientMemory
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_face import ocf_main
 from aoeha.agents.parameters import Duration
 from aoeha.agents.running import must_run, said, try_run
 from aoeha.core.types import ResourceStatus
 from aoeha.io.blocking import bounded_call
+from aoeha.io.host import Host
 from aoeha.io.mounts import mount_pseudo, mounts
 from aoeha.io.templates import RenderError, render, template_folders, write_atomically
 
@@ -103,6 +105,10 @@ class NfsAgent(ResourceAgent[NfsParameters]):
     parameters_type = NfsParameters
     summary = "the kernel's NFS server, 4.x, with its exports and its clients' state on the shared volume"
 
+    def __init__(self, name: str, parameters: NfsParameters, host: Host) -> None:
+        super().__init__(name, parameters, host)
+        self._clients = ClientMemory(Path(parameters.state_directory, "connections.json"), parameters.port)
+
     async def start(self) -> None:
         """Return when the port is open and every export is known."""
         if (await self.monitor()).status is ResourceStatus.RUNNING:
@@ -115,9 +121,11 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         running = self._daemons()
         await asyncio.gather(self._start_tracking(running), self._start_mount_daemon(running), self._export())
         await self._open_port()
+        self._clients.begin(wake=True)
 
     async def stop(self) -> None:
         """Close the port, forget the exports, and let go of the volume."""
+        self._clients.end()
         await self._close_port()
         had_exports = self._table().exists()
         self._table().unlink(missing_ok=True)
@@ -142,7 +150,10 @@ class NfsAgent(ResourceAgent[NfsParameters]):
             )
             if not present
         ]
-        return Observation(ResourceStatus.FAILED if missing else ResourceStatus.RUNNING, "; ".join(missing))
+        if missing:
+            return Observation(ResourceStatus.FAILED, "; ".join(missing))
+        self._clients.begin(wake=False)  # for a daemon that found the server running
+        return Observation(ResourceStatus.RUNNING)
 
     async def validate(self) -> None:
         """Require a table that can be rendered, and no foreign client tracking; load the kernel's server ahead."""

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -22,6 +23,7 @@ from aoeha.agents.interface import AgentError, ResourceAgent
 from aoeha.core.types import ResourceStatus
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
+from aoeha.io.tickle import established, tickle
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")]
 
@@ -200,3 +202,34 @@ def test_an_address_on_a_downed_interface_has_failed() -> None:
     observation = inside(HERE, lambda: asyncio.run(agent().monitor()))
     assert observation.status is ResourceStatus.FAILED
     assert "ip link set near0 up" in observation.reason
+
+
+@pytest.mark.usefixtures("wire")
+@pytest.mark.parametrize(("server", "client", "bits"), [("10.9.8.7", "10.9.8.1", 24), ("fd00:9::7", "fd00:9::1", 64)])
+def test_a_client_of_the_old_owner_is_woken_by_a_tickle(server: str, client: str, bits: int) -> None:
+    """The old owner vanishes without a word; the client must learn it at once and not by its own back-off."""
+    nodad = ("nodad",) if ":" in server else ()
+    ip("-n", HERE, "addr", "add", f"{server}/{bits}", "dev", "near0", *nodad)
+    ip("-n", THERE, "addr", "add", f"{client}/{bits}", "dev", "far0", *nodad)
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    listening = inside(HERE, lambda: socket.create_server((server, 0), family=family))
+    port = int(listening.getsockname()[1])
+    dialled = inside(THERE, lambda: socket.create_connection((server, port), timeout=5))
+    accepted, _ = listening.accept()
+    (known,) = inside(HERE, lambda: established(port))
+    assert (known.local, known.client, known.client_port) == (server, client, dialled.getsockname()[1])
+
+    ip("-n", HERE, "addr", "del", f"{server}/{bits}", "dev", "near0")
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for gone in (accepted, listening):
+        gone.close()
+    assert inside(HERE, lambda: tickle((known,))) == (known,), "nothing can be sent before the address is here"
+
+    ip("-n", HERE, "addr", "add", f"{server}/{bits}", "dev", "near0", *nodad)
+    dialled.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        dialled.recv(1)
+    assert inside(HERE, lambda: tickle((known,))) == ()
+    dialled.settimeout(2)
+    with dialled, pytest.raises(ConnectionResetError):
+        dialled.recv(1)
