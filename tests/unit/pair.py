@@ -8,6 +8,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from aoeha.core.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
 from aoeha.core.events import BeatHeard, CommandGiven, Event, PersistDone, TaskDone, Tick
@@ -79,8 +80,17 @@ class Machine:
         return f"{self.name}{self.boot}".encode().hex().ljust(32, "0")
 
 
+Watcher = Callable[[Machine, NodeState | None, Event | None, NodeState, tuple[Action, ...]], None]
+"""Sees each step of each core: its machine, the state before, the event, the state after, the actions.
+
+State and event before are None when a daemon starts.
+"""
+
+
 class Pair:
     """The world. `run(ms)` lets time pass; everything else is a fault or a request."""
+
+    watchers: ClassVar[list[Watcher]] = []
 
     def __init__(self, **options: object) -> None:
         self.now_ms = 0
@@ -118,6 +128,7 @@ class Pair:
         machine.performer = Performer()
         identity = Identity(machine.boot_id, machine.incarnation)
         machine.state, actions = initial(machine.config, identity, machine.memory, self.now_ms)
+        self._show(machine, None, None, actions)
         self._perform(machine, actions)
 
     def kill_daemon(self, name: str) -> None:
@@ -171,8 +182,17 @@ class Pair:
         if machine.asleep:
             self._at(50, lambda: self._feed(machine, replace(event, now_ms=self.now_ms)))
             return
-        machine.state, actions = step(machine.state, event)
+        before = machine.state
+        machine.state, actions = step(before, event)
+        self._show(machine, before, event, actions)
         self._perform(machine, actions)
+
+    def _show(
+        self, machine: Machine, before: NodeState | None, event: Event | None, actions: tuple[Action, ...]
+    ) -> None:
+        assert machine.state is not None
+        for watch in self.watchers:
+            watch(machine, before, event, machine.state, actions)
 
     def _perform(self, machine: Machine, actions: tuple[Action, ...]) -> None:
         machine.performer.offer(actions)
