@@ -13,7 +13,7 @@ STILL_GOING_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """One mark. Gaps are the longest without an answer, None if it never came back.
+    """One mark. Gaps are the longest without an answer from then on, None if none came.
 
     `steps` are milliseconds from the moment that the plug was pulled (or from the mark) to the end of each step.
     `processes` were started by the survivor from the mark until it served, None where that was not measured.
@@ -49,8 +49,8 @@ def _outage(record: Record, mark: dict[str, Any], until: int) -> Outage:
     return Outage(
         mark["name"],
         since,
-        None if address is None else address[1] - address[0],
-        None if write is None else write[1] - write[0],
+        None if address is None else address[1] - max(address[0], since),
+        None if write is None else write[1] - max(write[0], since),
         steps,
         _processes(record, mark, until),
     )

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from aoeha.rack.record import Record
 
-__all__ = ["Span", "Turn", "is_proved", "spans", "turns"]
+__all__ = ["LOG_LAG_MS", "Span", "Turn", "is_proved", "spans", "turns"]
 
 FOREVER_MS = 1 << 62
+LOG_LAG_MS = 100
+"""A line of a guest's kernel log reaches the driver by the guest's agent, later than a plug's state does."""
 GATEWAYS = ("alpha", "beta")
 ASSEMBLED = re.compile(r"md/raid1:(md\d+): active")
 STOPPED = re.compile(r"md: (md\d+) stopped")
@@ -72,7 +74,7 @@ def spans(record: Record) -> list[Span]:
 def is_proved(record: Record, turn: Turn, before: Turn) -> bool:
     """Whether a witness other than the daemon bears out why `turn` could follow `before`."""
     peer = before.node
-    window = [event for event in record.events if before.at_ms <= event["at_ms"] <= turn.at_ms + 50]
+    window = [event for event in record.events if before.at_ms <= event["at_ms"] <= turn.at_ms + LOG_LAG_MS]
     match turn.proof:
         case "powered off":
             unplugged = [
@@ -82,7 +84,8 @@ def is_proved(record: Record, turn: Turn, before: Turn) -> bool:
             off, read = (f"off {peer}", "ok"), (f"status {peer}", "off")
             return bool(unplugged) and off in told and read in told[told.index(off) :]
         case "handed over":
-            return all(span.until_ms <= turn.at_ms + 50 for span in spans(record) if span.node == peer)
+            earlier = [span for span in spans(record) if span.node == peer and span.from_ms < turn.at_ms]
+            return all(span.until_ms <= turn.at_ms + LOG_LAG_MS for span in earlier)
         case "operator's word":
             return any(e["kind"] == "play" and f": confirm {peer}" in e["text"] for e in window)
         case "rebooted":

@@ -16,7 +16,7 @@ kill NODE                         kill -9 the daemon; it is started again 100 ms
 command NODE: WORDS               aoeha WORDS on that gateway; must end with exit code 0
 wait TIME                         let time pass
 expect NODE runs within TIME      the group runs there
-expect NODE ready within TIME     it is up, alive to its peer, and protected
+expect NODE ready within TIME     it says: all links are up, and the other could take over
 expect NODE says "TEXT" within TIME    somewhere in its status
 expect writes within TIME         a record begun from now on is acknowledged
 expect mirror whole within TIME   both legs in sync

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from aoeha.rack.outages import Outage, outages
-from aoeha.rack.ownership_record import is_proved, spans, turns
+from aoeha.rack.ownership_record import LOG_LAG_MS, is_proved, spans, turns
 from aoeha.rack.record import Record, load
 
 __all__ = ["Finding", "Verdict", "judge", "judge_record"]
-
-KERNEL_LOG_LAG_MS = 100
-"""A line of a guest's kernel log reaches the driver by the guest's agent, later than a plug's state does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,7 @@ def _writers(record: Record) -> Finding:
     held = spans(record)
     for number, first in enumerate(held):
         for second in held[number + 1 :]:
-            if second.node != first.node and second.from_ms < first.until_ms - KERNEL_LOG_LAG_MS:
+            if second.node != first.node and second.from_ms < first.until_ms - LOG_LAG_MS:
                 overlap = f"{second.node} assembled the mirror while {first.node} still had it"
                 return Finding("one writer", good=False, sentence=overlap)
     return Finding("one writer", bool(held), f"{len(held)} spans, never two at once")
@@ -171,5 +168,6 @@ def _untouched(record: Record) -> Finding:
 def _came_back(pauses: tuple[Outage, ...]) -> list[Finding]:
     if not pauses:
         return [Finding("outage", good=False, sentence="nothing was measured")]
-    gone = [pause.mark for pause in pauses if pause.address_ms is None or pause.write_ms is None]
+    # An earlier mark may have no end: what it broke is mended after the next one, as where an operator is needed.
+    gone = [pause.mark for pause in pauses[-1:] if pause.address_ms is None or pause.write_ms is None]
     return [Finding("outage", not gone, f"no answer after {', '.join(gone)}" if gone else "the client went on")]
