@@ -20,7 +20,7 @@ __all__ = [
 
 DEBIAN_PACKAGES = (
     "user-mode-linux", "vblade", "aoetools", "mdadm", "nfs-kernel-server", "nfs-common", "e2fsprogs", "xfsprogs",
-    "resource-agents", "fence-agents", "kmod", "iproute2", "util-linux",
+    "resource-agents", "fence-agents", "libxml2-utils", "kmod", "iproute2", "util-linux",
 )  # fmt: skip
 """Debian packages that guests use. Installed without starting services and with aoetools' module load masked."""
 
