@@ -3,15 +3,17 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from aoeha.rack.checking import MOUNTED, RECORDS
+from aoeha.rack.checking import MOUNTED, RECORDS, mirror_name
 from aoeha.rack.guest_client import RECORD_BYTES
-from aoeha.rack.rack import CLIENT, Rack
+from aoeha.rack.host import RackError
+from aoeha.rack.rack import CLIENT, GATEWAYS, Rack
 from aoeha.rack.scenario import Statement
 
 __all__ = ["NO_PLANT", "PLANTS", "Plant"]
 
 Statements = tuple[Statement, ...]
-GARBAGE_OFFSET = 40 << 20
+LEG = "/dev/etherd/e2.0"
+GARBAGE_BLOCK = 640
 
 
 async def _nothing(_: Rack) -> None:
@@ -41,10 +43,17 @@ async def _lose_record(rack: Rack) -> None:
 
 
 async def _second_writer(rack: Rack) -> None:
-    """Let something that does not own the group write to one leg."""
-    with rack.leg(2).open("r+b") as leg:
-        leg.seek(GARBAGE_OFFSET)
-        leg.write(b"second writer\n" * 4096)
+    """Let the gateway that does not own the group write to one leg."""
+    for gateway in GATEWAYS:
+        if rack.guests[gateway].is_on and not await mirror_name(rack.link(gateway)):
+            link = rack.link(gateway)
+            await link.must("modprobe", "aoe", "aoe_iflist=eth1")
+            await link.must("sh", "-c", f"until test -b {LEG}; do sleep 0.1; done")
+            await link.must(
+                "dd", "if=/dev/urandom", f"of={LEG}", "bs=64k", "count=1", f"seek={GARBAGE_BLOCK}", "conv=fsync"
+            )
+            return
+    raise RackError("cannot plant a second writer: no gateway is standby")
 
 
 def _swap(old: str, *new: Statement) -> Callable[[Statements], Statements]:

@@ -30,7 +30,7 @@ POWER_PORT = 7700
 LEG_BYTES = 64 << 20
 TICK_MS = 20
 STALL_MS = 200
-SHARED_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+SHARED_MEMORY = Path("/dev/shm")
 NUMBERS = {"alpha": 11, "beta": 12, "client": 21, "shelf1": 31, "shelf2": 32, "checker": 41}
 
 
@@ -40,6 +40,17 @@ class RackOptions:
 
     gateway_files: dict[str, tuple[str, str]] = field(default_factory=dict)
     on_event: Callable[[GuestEvent], None] | None = None
+
+
+def _make_folders() -> tuple[Path, Path]:
+    """Two folders of one name. Guests read their descriptions in the first, through a root whose /dev is not the host's.
+
+    Their disks lie in the second, because a shelf's synchronous writes must not wait for the host's own disk.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="aoeha-rack-"))
+    disks = SHARED_MEMORY / folder.name if SHARED_MEMORY.is_dir() else folder / "disks"
+    disks.mkdir()
+    return folder, disks
 
 
 def _card(number: int, switch: str, guest: str, address: str = "") -> Interface:
@@ -80,10 +91,7 @@ class Rack:
         prepare_checkout()
         enter_namespaces()
         make_network()
-        # The guests read their descriptions in the one, through a root whose /dev is not the host's; their disks lie in
-        # the other, because a shelf's synchronous writes must not wait for the host's own disk.
-        self.folder = Path(tempfile.mkdtemp(prefix="aoeha-rack-"))
-        self.disks = Path(tempfile.mkdtemp(prefix="aoeha-rack-", dir=SHARED_MEMORY))
+        self.folder, self.disks = _make_folders()
         try:
             await self._build()
         except BaseException:

@@ -1,0 +1,134 @@
+"""Drills on real kernels: each ends green, a planted failure ends red, and nothing is left behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aoeha.rack.plants import PLANTS
+
+CHECKOUT = Path(__file__).parents[2]
+MISSING = [tool for tool in ("linux.uml", "vblade", "mdadm", "exportfs") if shutil.which(tool) is None]
+DRILLS = sorted(path.stem for path in (CHECKOUT / "tests" / "scenarios" / "rack").glob("*.txt"))
+PLANTED = {
+    "demo": "lost-record",
+    "switchover": "second-writer",
+    "power-loss": "lying-switch",
+    "daemon-kill": "daemon-stops",
+    "serial-cut": "all-cut",
+    "ether-cut": "all-cut",
+    "fence-broken": "switch-works",
+}
+BOOT_S, DEATH_S = 60, 10
+
+pytestmark = [
+    pytest.mark.rack,
+    pytest.mark.root,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root for the rack"),
+    pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}"),
+]
+
+
+class Rehearsal:
+    """`aoeha rehearse`, with all its temporary files below one folder, by which its processes can be told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        program = [
+            str(Path(sys.prefix) / "bin" / "aoeha"),
+            "rehearse",
+            *words,
+            "--evidence",
+            str(self.folder / "evidence"),
+        ]
+        self.process = subprocess.Popen(
+            program, cwd=CHECKOUT, env={**os.environ, "TMPDIR": str(self.folder)}, start_new_session=True, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return self.process
+
+    def play(self, *words: str) -> tuple[int, str]:
+        process = self.start(*words)
+        output, _ = process.communicate(timeout=500)
+        return process.returncode, output
+
+    def guests(self) -> list[int]:
+        """The processes of this rehearsal's guests."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    command = (entry / "cmdline").read_bytes().decode(errors="replace")
+                except OSError:
+                    continue
+                if str(self.folder) in command and "linux.uml" in command:
+                    found.append(int(entry.name))
+        return found
+
+    def wait_for_guests(self) -> None:
+        end = time.monotonic() + BOOT_S
+        while not self.guests():
+            assert time.monotonic() < end, "no guest was started"
+            time.sleep(0.1)
+
+    def remains(self) -> list[str]:
+        """What is left behind once the rehearsal ended."""
+        end = time.monotonic() + DEATH_S
+        while self.guests() and time.monotonic() < end:
+            time.sleep(0.1)
+        mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(self.folder) in line]
+        return [*map(str, self.guests()), *mounts, *map(str, self.folder.glob("aoeha-rack-*"))]
+
+
+@pytest.fixture
+def rehearsal(tmp_path: Path) -> Iterator[Rehearsal]:
+    played = Rehearsal(tmp_path)
+    yield played
+    if played.process is not None and played.process.poll() is None:
+        os.killpg(played.process.pid, signal.SIGKILL)
+        played.process.wait()
+
+
+@pytest.mark.parametrize("drill", DRILLS)
+def test_the_drill_is_green_and_leaves_nothing_behind(rehearsal: Rehearsal, drill: str) -> None:
+    code, output = rehearsal.play(drill)
+    assert (code, "GREEN: 0 acknowledged writes lost" in output) == (0, True), output
+    assert rehearsal.remains() == []
+
+
+@pytest.mark.parametrize("drill", DRILLS)
+def test_a_planted_failure_turns_the_drill_red(rehearsal: Rehearsal, drill: str) -> None:
+    assert PLANTED[drill] in PLANTS
+    code, output = rehearsal.play(drill, "--plant", PLANTED[drill], "--quiet")
+    assert (code, "RED: " in output) == (1, True), output
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_drill_cleans_up(rehearsal: Rehearsal, sign: signal.Signals) -> None:
+    process = rehearsal.start("demo")
+    rehearsal.wait_for_guests()
+    os.killpg(process.pid, sign)
+    process.communicate(timeout=60)
+    assert process.returncode not in {0, 1}
+    assert rehearsal.remains() == []
+
+
+def test_guests_die_with_a_driver_that_is_killed(rehearsal: Rehearsal) -> None:
+    process = rehearsal.start("demo")
+    rehearsal.wait_for_guests()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    left = [each for each in rehearsal.remains() if not each.startswith(str(rehearsal.folder))]
+    assert left == []
+    for folder in rehearsal.folder.glob("aoeha-rack-*"):
+        shutil.rmtree(Path("/dev/shm") / folder.name, ignore_errors=True)

@@ -1,0 +1,45 @@
+"""Drills as text are read whole or refused with their line."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from aoeha.rack.scenario import Ownership, ScenarioError, Statement, parse, read
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios" / "rack"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.txt")), ids=lambda path: path.stem)
+def test_every_drill_can_be_read_and_says_what_it_shows(path: Path) -> None:
+    scenario = read(path)
+    assert scenario.about
+    assert scenario.owners
+    assert scenario.timings == {"deadtime": "2s"}
+    assert any(statement.kind == "mark" for statement in scenario.statements)
+
+
+def test_a_statement_is_read_with_its_words() -> None:
+    scenario = parse("x", "owners alpha, beta by powered off\nexpect beta runs  within 1500ms # at last\n")
+    assert scenario.owners == (Ownership("alpha"), Ownership("beta", "powered off"))
+    expected = Statement(2, "expect runs", node="beta", time_ms=1500, source="expect beta runs within 1500ms")
+    assert scenario.statements == (expected,)
+
+
+@pytest.mark.parametrize("line", ["powr off alpha", "power off gamma", "wait 3", "boot shelf9", "expect alpha runs"])
+def test_what_cannot_be_understood_is_refused_with_its_line(line: str) -> None:
+    with pytest.raises(ScenarioError, match="x, line 2"):
+        parse("x", f"wait 1s\n{line}\n")
+
+
+def test_the_storage_recipe_and_the_example_configuration_name_the_same_things() -> None:
+    recipe = (ROOT / "etc" / "make-storage.sh").read_text()
+    example = (ROOT / "etc" / "aoeha.toml").read_text()
+    names = dict(re.findall(r'^([A-Z]+)="?([^"\n]+)"?$', recipe, re.MULTILINE))
+    assert f'uuid = "{names["UUID"]}"' in example
+    assert f'device = "{names["DEVICE"]}"' in example
+    assert f'directory = "{names["DIRECTORY"]}"' in example
+    assert f'interfaces = ["{names["INTERFACES"]}"]' in example
+    legs = ", ".join(f'"{leg}"' for leg in names["LEGS"].split())
+    assert f"legs = [{legs}]" in example

@@ -1,0 +1,142 @@
+"""The verdict turns red for every fault that is planted into good evidence."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aoeha.rack.report import one_line, table
+from aoeha.rack.verdict import Verdict, judge, judge_record
+from tests.rack.evidence_sample import (
+    ACKNOWLEDGED,
+    END_MS,
+    MARK_MS,
+    event,
+    good_events,
+    good_record,
+    kernel,
+    persist,
+    task,
+)
+
+
+def complaint_about(verdict: Verdict, about: str) -> bool:
+    return verdict.result == "fail" and any(line.startswith(f"{about}:") for line in verdict.complaints)
+
+
+def with_facts(**changes: Any) -> Verdict:
+    return judge_record(good_record(facts={**good_record().facts, **changes}))
+
+
+def with_events(*extra: dict[str, Any], without: str = "") -> Verdict:
+    kept = [each for each in good_events() if not without or without not in json.dumps(each)]
+    return judge_record(good_record(events=tuple(sorted([*kept, *extra], key=lambda each: each["at_ms"]))))
+
+
+def test_good_evidence_is_green_and_measured_from_the_mark() -> None:
+    verdict = judge_record(good_record())
+    assert (verdict.result, verdict.complaints, verdict.lost, verdict.acknowledged) == ("pass", [], 0, ACKNOWLEDGED)
+    (outage,) = verdict.outages
+    assert (outage.address_ms, outage.processes) == (13_000 - 10_000, 12)
+    assert outage.steps["silent"] == 12_005 - 10_010
+    assert outage.steps["mirror"] == 12_200 - 10_010
+    assert "0 acknowledged writes lost of 100" in one_line(verdict)
+    assert "address gap" in table([verdict, verdict])
+
+
+@pytest.mark.parametrize("read", [{"places": ACKNOWLEDGED, "bad": [7]}, {"places": ACKNOWLEDGED - 1, "bad": []}, None])
+@pytest.mark.parametrize("reader", ["client", "leg1", "leg2"])
+def test_a_record_that_one_reader_lacks_is_lost(reader: str, read: dict[str, Any] | None) -> None:
+    facts = json.loads(json.dumps(good_record().facts))
+    if reader == "client":
+        facts["client"] = read
+    else:
+        facts["disks"]["legs"][reader]["records"] = read
+    verdict = judge_record(good_record(facts=facts))
+    assert complaint_about(verdict, reader)
+    assert verdict.lost == (None if read is None else 1)
+
+
+def test_a_record_that_nobody_acknowledged_may_be_missing() -> None:
+    facts = {**good_record().facts, "client": {"places": ACKNOWLEDGED + 3, "bad": [ACKNOWLEDGED + 1]}}
+    assert judge_record(good_record(facts=facts)).result == "pass"
+
+
+@pytest.mark.parametrize("mismatches", [128, None])
+def test_legs_that_differ_are_red(mismatches: int | None) -> None:
+    assert complaint_about(with_facts(mismatches=mismatches), "mirror")
+
+
+def test_a_broken_file_system_is_red() -> None:
+    facts = json.loads(json.dumps(good_record().facts))
+    facts["disks"]["legs"]["leg2"]["e2fsck_code"] = 4
+    assert complaint_about(judge_record(good_record(facts=facts)), "leg2 file system")
+
+
+def test_an_expectation_that_was_not_met_is_red() -> None:
+    assert complaint_about(with_facts(unmet="expect writes within 5s: nothing"), "play")
+
+
+def test_a_failure_of_the_rack_is_red() -> None:
+    assert complaint_about(with_events(event(11_000, "rack", "failed", sentence="boom")), "play")
+
+
+def test_a_second_writer_is_red_by_the_kernels_own_logs() -> None:
+    early = kernel(9_000, "beta", "md/raid1:md127: active with 2 out of 2 mirrors")
+    assert complaint_about(with_events(early), "one writer")
+
+
+def test_a_gateway_that_the_switch_only_claims_to_have_killed_is_a_second_writer() -> None:
+    verdict = with_events(without='"state": "off"')
+    assert complaint_about(verdict, "one writer")
+    assert complaint_about(verdict, "proof")
+
+
+@pytest.mark.parametrize("missing", ["status alpha", "off alpha"])
+def test_a_takeover_without_the_switchs_word_is_red(missing: str) -> None:
+    assert complaint_about(with_events(without=missing), "proof")
+
+
+def test_a_takeover_without_any_proof_is_red() -> None:
+    journal = (persist(3_900, "alpha", 1, "handed over"), persist(12_050, "beta", 2, ""))
+    verdict = judge_record(good_record(journal=journal))
+    assert complaint_about(verdict, "proof")
+    assert complaint_about(verdict, "owners")
+
+
+def test_a_takeover_that_nobody_expected_is_red() -> None:
+    drill = {**good_record().drill, "owners": [{"node": "alpha", "proof": ""}]}
+    assert complaint_about(judge_record(good_record(drill=drill)), "owners")
+
+
+def test_a_missing_takeover_is_red() -> None:
+    assert complaint_about(judge_record(good_record(journal=good_record().journal[:1])), "owners")
+
+
+@pytest.mark.parametrize("kind", ["start", "stop", "power_off"])
+def test_a_resource_that_is_touched_where_nothing_may_move_is_red(kind: str) -> None:
+    drill = {**good_record().drill, "untouched": True, "owners": [{"node": "alpha", "proof": ""}]}
+    quiet = (persist(3_900, "alpha", 1, "handed over"),)
+    moves = ("alpha", '"state": "off"', "raid1", "off alpha", "status alpha")
+    events = tuple(each for each in good_events() if not any(word in json.dumps(each) for word in moves[1:]))
+    events = (kernel(4_000, "alpha", "md/raid1:md126: active with 2 out of 2 mirrors"), *events)
+    assert judge_record(good_record(drill=drill, journal=quiet, events=events)).result == "pass"
+    touched = (*quiet, *task(MARK_MS + 500, "alpha", 9, kind, "exports"))
+    assert complaint_about(judge_record(good_record(drill=drill, journal=touched, events=events)), "resources")
+
+
+def test_a_client_that_never_comes_back_is_red() -> None:
+    events = tuple(e for e in good_events() if not (e["kind"] == "acknowledged" and e["at_ms"] > MARK_MS))
+    assert complaint_about(judge_record(good_record(events=events)), "outage")
+
+
+def test_a_machine_that_stalled_makes_the_run_void() -> None:
+    assert with_events(event(MARK_MS + 1, "host", "stalled", stalled_ms=1_001)).result == "void"
+    assert with_events(event(MARK_MS + 1, "host", "stalled", stalled_ms=999)).result == "pass"
+    assert with_events(event(MARK_MS - 1, "host", "stalled", stalled_ms=5_000)).result == "pass"
+    assert with_events(event(END_MS + 1, "host", "stalled", stalled_ms=5_000)).result == "pass"
+
+
+def test_a_folder_without_evidence_is_red(tmp_path: Path) -> None:
+    assert complaint_about(judge(tmp_path), "evidence")
