@@ -8,6 +8,7 @@ import contextlib
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from aoeha.rack.attempt import run_until_signal
@@ -24,7 +25,7 @@ __all__ = ["add_arguments", "run"]
 SCENARIOS = CHECKOUT / "tests" / "scenarios" / "rack"
 CONFIGURATION = CHECKOUT / "etc" / "aoeha.toml"
 TRIES_MAX = 3
-FAILED, USAGE, INTERRUPTED = 1, 64, 130
+FAILED, RACK_FAILED, INTERRUPTED = 1, 75, 130
 DEMO = "demo"
 
 
@@ -91,7 +92,7 @@ def _play_all(scenarios: list[Scenario], arguments: argparse.Namespace) -> int:
 
 
 def _play_until_it_counts(scenario: Scenario, arguments: argparse.Namespace, number: int) -> Verdict | None:
-    """Play a run; one that the machine's own stalls made worthless is shown and played again."""
+    """Play a run; one that the machine's stalls or the rack's own failure made worthless is shown and played again."""
     verdict: Verdict | None = None
     for tried in range(1, TRIES_MAX + 1):
         stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -100,6 +101,8 @@ def _play_until_it_counts(scenario: Scenario, arguments: argparse.Namespace, num
         if code == INTERRUPTED:
             return None
         verdict = judge(folder)
+        if code == RACK_FAILED:
+            verdict = replace(verdict, result="void")
         again = f" (try {tried} of {TRIES_MAX})" if verdict.result == "void" else ""
         print(f"{scenario.name} {number}/{arguments.runs}: {one_line(verdict)}{again}; evidence: {folder}", flush=True)
         if verdict.result != "void":
@@ -115,6 +118,7 @@ def _in_own_process(scenario: Scenario, arguments: argparse.Namespace, folder: P
         try:
             code = _play(scenario, arguments, folder)
         except RackError as error:
+            code = RACK_FAILED
             print(f"aoeha: {error}", file=sys.stderr)
         finally:
             sys.stdout.flush()

@@ -26,6 +26,7 @@ from aoeha.rack.scenario import Scenario, Statement, milliseconds
 __all__ = ["Drill", "UnmetError"]
 
 POLL_S = 0.05
+SETTLE_S = 0.5
 RECORD_EVERY_MS = 20
 PING_EVERY_MS = 50
 RESTART_MS = 100
@@ -71,8 +72,19 @@ class Drill:
             except UnmetError as unmet:
                 facts["unmet"] = str(unmet)
                 self.progress(f"not met: {unmet}")
+            except RackError:
+                await self._show_what_hangs(rack)
+                raise
             await self._collect(rack, facts)
             self.evidence.save("facts.json", facts)
+
+    @staticmethod
+    async def _show_what_hangs(rack: Rack) -> None:
+        """Have every guest's kernel log the tasks that are blocked, into the evidence."""
+        for name in rack.guests:
+            with contextlib.suppress(RackError):
+                await rack.link(name).ask("write", path="/proc/sysrq-trigger", text="w", deadline_ms=1_000)
+        await asyncio.sleep(SETTLE_S)
 
     def _description(self, deadtime_ms: int) -> dict[str, Any]:
         return {

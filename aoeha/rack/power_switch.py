@@ -32,7 +32,11 @@ class PowerSwitch:
     """
 
     def __init__(
-        self, plugs: dict[str, Guest], log: Callable[[Switched], None], power_on: Callable[[str], Awaitable[None]]
+        self,
+        plugs: dict[str, Guest],
+        log: Callable[[Switched], None],
+        power_on: Callable[[str], Awaitable[None]],
+        power_off: Callable[[str], Awaitable[None]],
     ) -> None:
         self.dead = False
         self.lies = False
@@ -40,6 +44,7 @@ class PowerSwitch:
         self._plugs = plugs
         self._log = log
         self._power_on = power_on
+        self._power_off = power_off
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
 
@@ -83,7 +88,7 @@ class PowerSwitch:
                 return "on" if self._plugs[plug].is_on else "off"
             case ["off", plug]:
                 try:
-                    await self._plugs[plug].power_off()
+                    await self._power_off(plug)
                 except RackError as error:
                     return f"error {error}"
                 return "ok"

@@ -43,7 +43,7 @@ class RackOptions:
 
 
 def _make_folders() -> tuple[Path, Path]:
-    """Two folders of one name. Guests read their descriptions in the first, through a root whose /dev is not the host's.
+    """Two folders of one name. In the first guests read their descriptions: the /dev of their root is not the host's.
 
     Their disks lie in the second, because a shelf's synchronous writes must not wait for the host's own disk.
     """
@@ -113,7 +113,7 @@ class Rack:
             connect(plan.name, tuple(card.switch for card in plan.interfaces))
             self.guests[plan.name] = Guest(plan, self.folder, library, self._board)
         plugs = {name: self.guests[name] for name in GATEWAYS}
-        self.power = PowerSwitch(plugs, self._log_power, self.power_on)
+        self.power = PowerSwitch(plugs, self._log_power, self.power_on, self.power_off)
         await self.power.open(LAN_ADDRESS, POWER_PORT)
         self.spawn(self._watch_stalls())
 
@@ -192,9 +192,11 @@ class Rack:
             await asyncio.sleep(0)
 
     async def power_off(self, name: str) -> None:
-        """Pull a guest's plug."""
+        """Pull a guest's plug; returns when nothing of it runs."""
+        was_on = self.guests[name].is_on
         await self.guests[name].power_off()
-        self.evidence.note(name, "power", state="off")
+        if was_on:
+            self.evidence.note(name, "power", state="off")
 
     async def make_storage(self) -> None:
         """Run etc/make-storage.sh, as an operator would, on the first gateway."""

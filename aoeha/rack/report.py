@@ -28,7 +28,8 @@ def one_line(verdict: Verdict) -> str:
     if pauses:
         parts.append(f"the client's outage: {pauses}")
     if verdict.result == "void":
-        parts.append(f"the machine stalled for {_seconds(verdict.stalled_ms)}, so this run shows nothing")
+        stalled = f"the machine stalled for {_seconds(verdict.stalled_ms)}" if verdict.stalled_ms else "the rack failed"
+        parts.append(f"{stalled}, so this run shows nothing")
     return "; ".join([*parts, *(verdict.complaints if verdict.result == "fail" else [])])
 
 
