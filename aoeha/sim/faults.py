@@ -1,0 +1,245 @@
+"""Disasters as seeded lines of text: what breaks, when, and when it is mended again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from aoeha.sim.settings import NODES, Settings
+
+__all__ = ["KINDS", "Planned", "plan"]
+
+SAFETY_MS = 600_000
+FIRST_MS = 25_000
+FAULTS_MIN, FAULTS_MAX = 5, 12
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Planned:
+    """One line for aoeha.sim.commands and when it is to be done."""
+
+    at_ms: int
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """The dice, and what there is to break."""
+
+    random: Random
+    settings: Settings
+
+    def node(self) -> str:
+        """A gateway."""
+        return self.random.choice(NODES)
+
+    def link(self) -> str:
+        """A link."""
+        return self.random.choice(self.settings.link_names())
+
+    def device(self) -> str:
+        """A fence device."""
+        return self.random.choice(self.settings.device_names())
+
+    def group(self) -> str:
+        """A group."""
+        return self.random.choice(self.settings.group_names())
+
+    def resource(self) -> str:
+        """A resource of any group."""
+        return self.random.choice(self.settings.resource_names(self.group()))
+
+    def ms(self, low: int, high: int) -> int:
+        """A time, short ones as likely as long ones."""
+        return int(low * (high / low) ** self.random.random())
+
+    def around_deadtime(self) -> str:
+        """A time for which it matters how long deadtime is."""
+        return f"{self.ms(self.settings.deadtime_ms // 4, self.settings.deadtime_ms * 4)}ms"
+
+    def while_ms(self) -> int:
+        """How long a fault lasts."""
+        return self.ms(2_000, 150_000)
+
+
+Lines = list[tuple[int, str]]
+
+
+def _for_a_while(chance: Chance, begin: str, end: str) -> Lines:
+    return [(0, begin), (chance.while_ms(), end)]
+
+
+def _cut_all(chance: Chance) -> Lines:
+    spread_ms = chance.random.choice((0, 0, 1_500))
+    names, length_ms = chance.settings.link_names(), chance.while_ms()
+    cuts = [(chance.random.randint(0, spread_ms), f"cut {name}") for name in names]
+    return [*cuts, (spread_ms + length_ms, "heal")]
+
+
+def _deaf(chance: Chance) -> Lines:
+    node, length_ms = chance.node(), chance.while_ms()
+    return [*((0, f"cut {name} from {node}") for name in chance.settings.link_names()), (length_ms, "heal")]
+
+
+def _cut_one(chance: Chance) -> Lines:
+    name = chance.link()
+    begin = chance.random.choice((f"cut {name}", f"unplug {name}", f"cut {name} from {chance.node()}"))
+    return _for_a_while(chance, begin, f"heal {name}")
+
+
+def _spoil(chance: Chance) -> Lines:
+    name, percent = chance.link(), chance.random.choice((5, 30, 80))
+    begin = chance.random.choice(
+        (
+            f"lose {name} {percent}",
+            f"repeat {name} {percent}",
+            f"garble {name} {percent}",
+            f"delay {name} {chance.ms(20, 9_000)}ms",
+            f"shuffle {name} {chance.ms(20, 9_000)}ms",
+        )
+    )
+    return _for_a_while(chance, begin, f"heal {name}")
+
+
+def _disturb(chance: Chance) -> Lines:
+    name = chance.link()
+    return [
+        (
+            0,
+            chance.random.choice(
+                (
+                    f"noise {name} {chance.random.randint(1, 20)}",
+                    f"replay {name} {chance.random.randint(5, 60)}",
+                    f"flap {name} {chance.around_deadtime()} {chance.random.randint(2, 6)}",
+                )
+            ),
+        )
+    ]
+
+
+def _lose_power(chance: Chance) -> Lines:
+    node = chance.node()
+    if chance.random.random() < 0.3:
+        return [(0, f"reset {node}")]
+    return _for_a_while(chance, f"power off {node}", f"power on {node}")
+
+
+def _site_blackout(chance: Chance) -> Lines:
+    length_ms = chance.while_ms()
+    late_ms = chance.random.choice((0, 3_000, 60_000))
+    return [
+        (0, "power off alpha"),
+        (chance.random.randint(0, 2_000), "power off beta"),
+        (2_000 + length_ms, f"power on {NODES[0]}"),
+        (2_000 + length_ms + late_ms, f"power on {NODES[1]}"),
+    ]
+
+
+def _kill(chance: Chance) -> Lines:
+    node = chance.node()
+    if chance.random.random() < 0.6:
+        return [(0, f"kill {node}")]
+    return _for_a_while(chance, f"crash {node}", f"start {node}")
+
+
+def _stand_still(chance: Chance) -> Lines:
+    verb = chance.random.choice(("pause", "freeze", "halt-clock"))
+    return [(0, f"{verb} {chance.node()} {chance.around_deadtime()}")]
+
+
+def _jump(chance: Chance) -> Lines:
+    return [(0, f"jump {chance.node()} {chance.around_deadtime()}")]
+
+
+def _disk(chance: Chance) -> Lines:
+    node = chance.node()
+    return _for_a_while(chance, f"disk {node} {chance.random.choice(('full', 'hangs'))}", f"disk {node} ok")
+
+
+def _break(chance: Chance) -> Lines:
+    node, kind = chance.node(), chance.random.choice(("start", "stop", "monitor", "validate", "start", "stop"))
+    how = chance.random.choice(("fail", "hang", "late"))
+    return _for_a_while(chance, f"break {node} {kind} {chance.resource()} {how}", f"mend {node}")
+
+
+def _drop(chance: Chance) -> Lines:
+    node, resource = chance.node(), chance.resource()
+    verb = chance.random.choice(("drop", "drop", "wear"))
+    return [(0, f"{verb} {node} {resource}"), (chance.while_ms(), f"mend {node}")]
+
+
+def _device(chance: Chance) -> Lines:
+    name = chance.device()
+    mode = chance.random.choice(("dead", "slow", "late", "vague"))
+    return _for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
+
+
+def _lost_with_its_device(chance: Chance) -> Lines:
+    node, name = chance.node(), chance.device()
+    return [(0, f"unpower {name} with {node}"), (0, f"power off {node}"), (chance.while_ms(), f"power on {node}")]
+
+
+def _miswire(chance: Chance) -> Lines:
+    return [(0, f"miswire {chance.device()} {chance.node()}")]
+
+
+def _shelf(chance: Chance) -> Lines:
+    name = chance.random.choice(("shelf1", "shelf2"))
+    return _for_a_while(chance, f"shelf {name} silent", f"shelf {name} ok")
+
+
+def _operator(chance: Chance) -> Lines:
+    node, group = chance.node(), chance.group()
+    choice = chance.random.randrange(7)
+    if choice == 0:
+        return _for_a_while(chance, f"ask {node}: standby", f"ask {node}: unstandby")
+    if choice == 1:
+        return _for_a_while(chance, f"ask {node}: leave", f"start {node}")
+    if choice == 2:
+        return [(0, f"ask {node}: confirm node={chance.node()[::-1]}")]
+    if choice == 3:
+        return [(0, f"vouch {node}")]
+    if choice == 4:
+        return [(0, f"power off {node}"), (chance.ms(2_000, 60_000), f"vouch {node}")]
+    wait = chance.random.choice(("", " wait_ms=20000"))
+    return [(0, f"ask {node}: switchover group={group}{wait}")]
+
+
+KINDS: dict[str, Callable[[Chance], Lines]] = {
+    "cut one": _cut_one,
+    "cut all": _cut_all,
+    "deaf": _deaf,
+    "spoil": _spoil,
+    "disturb": _disturb,
+    "lose power": _lose_power,
+    "site blackout": _site_blackout,
+    "kill": _kill,
+    "stand still": _stand_still,
+    "jump": _jump,
+    "disk": _disk,
+    "break": _break,
+    "drop": _drop,
+    "device": _device,
+    "lost with its device": _lost_with_its_device,
+    "shelf": _shelf,
+    "operator": _operator,
+}
+"""Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise."""
+
+MISWIRED_PERCENT = 3
+
+
+def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
+    """Choose a mix of kinds, then what happens in the first ten minutes."""
+    chance = Chance(random, settings)
+    kinds = [kind for kind in KINDS.values() if random.random() < 0.45] or [_cut_one]
+    if random.random() < 0.5:
+        lines = [Planned(0, "boot alpha beta")]
+    else:
+        first, second = random.sample(NODES, 2)
+        lines = [Planned(0, f"boot {first}"), Planned(random.randint(0, 40_000), f"power on {second}")]
+    for _ in range(random.randint(FAULTS_MIN, FAULTS_MAX)):
+        at_ms = random.randint(FIRST_MS, SAFETY_MS - 10_000)
+        lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in random.choice(kinds)(chance))
+    if random.randrange(100) < MISWIRED_PERCENT:
+        lines.append(Planned(random.randint(FIRST_MS, SAFETY_MS), _miswire(chance)[0][1]))
+    return tuple(line for line in sorted(lines, key=lambda planned: planned.at_ms) if line.at_ms < SAFETY_MS)

@@ -1,0 +1,243 @@
+"""A gateway: its power, its kernel, its clock, and what runs on it whether or not a daemon lives.
+
+`active` says of each resource whether it is `starting` or `running`; what is not there is stopped. A frozen machine
+does nothing at all, and what it had under way goes on when it thaws: its kernel first, its daemon after.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aoeha.core.types import Memory, PairConfig
+from aoeha.sim.daemon import Daemon, Inheritance
+
+if TYPE_CHECKING:
+    from aoeha.sim.world import World
+
+__all__ = ["Machine"]
+
+BOOTED_AT_MS = 5_000
+"""What the clock of a booted machine shows when its daemon starts."""
+RESTART_MS = 100
+"""After so long systemd starts a daemon that was killed; as long again until the first beat leaves."""
+IMPORT_MS = 500
+"""From the first beat of a restarted daemon until its core runs."""
+RING_MAX = 8
+"""Messages that a frozen machine's network card keeps for each link."""
+
+
+class Machine:
+    """One gateway of the pair."""
+
+    def __init__(self, world: "World", config: PairConfig) -> None:
+        self.world = world
+        self.config = config
+        self.name = config.node
+        self.boot_ms = world.boot_ms
+        self.mains = True
+        self.chassis_on = True
+        self.alive = False
+        self.frozen = False
+        self.paused = False
+        self.boots = 0
+        self.boot_id = ""
+        self.booted_ms = 0
+        self.clock_offset_ms = 0
+        self.daemon: Daemon | None = None
+        self.memory_run: Memory | None = None
+        self.memory_disk: Memory | None = None
+        self.inheritance: Inheritance | None = None
+        self.disk = "ok"
+        self.active: dict[str, str] = {}
+        self.worn: set[str] = set()
+        self.broken: dict[tuple[str, str], str] = {}
+        self.left = False
+        self.absent_since_ms = 0
+        self.present_since_ms: int | None = None
+        self._asleep_since_ms = 0
+        self._clock_runs_asleep = True
+        self._kernel_backlog: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._ring: dict[str, list[bytes]] = {}
+        self._daemon_backlog: list[tuple[str, bytes]] = []
+
+    def clock_ms(self) -> int:
+        """CLOCK_BOOTTIME here."""
+        return self.world.timeline.now_ms + self.clock_offset_ms
+
+    def has_supply(self) -> bool:
+        """Whether a cord brings power."""
+        return self.mains and self.world.power.feeds(self.name)
+
+    def power_changed(self) -> None:
+        """Come up or go down as the power has it."""
+        if self.has_supply() and self.chassis_on:
+            if not self.alive:
+                self._come_up()
+        else:
+            self.die()
+
+    def die(self) -> None:
+        """The kernel is gone, and with it everything that ran."""
+        if not self.alive:
+            return
+        self._end_daemon()
+        self.alive = False
+        self.frozen = self.paused = False
+        self._kernel_backlog.clear()
+        self._ring.clear()
+        self.active.clear()
+        self.inheritance = None
+        self.memory_run = None
+        self.world.work.forget(self)
+        self.world.changed()
+
+    def reset(self) -> None:
+        """Reboot without asking anybody."""
+        self.die()
+        self.power_changed()
+
+    def _come_up(self) -> None:
+        self.boots += 1
+        self.alive = True
+        self.left = False
+        self.boot_id = self.world.random.randbytes(16).hex()
+        self.world.oracle.came_up(self)
+        self.booted_ms = self.world.timeline.now_ms
+        delay_ms = self.boot_ms
+        self.clock_offset_ms = BOOTED_AT_MS - delay_ms - self.world.timeline.now_ms
+        self.world.timeline.after(delay_ms, self._start_after_boot, self.boots)
+
+    def _start_after_boot(self, boots: int) -> None:
+        if self.boots == boots and self.alive and self.daemon is None:
+            self.by_kernel(self.start_daemon)
+
+    def start_daemon(self) -> None:
+        """Start aoeha: at once after a boot; after a kill its first beat goes ahead, and the rest follows (R15)."""
+        if not self.alive or self.daemon is not None or self.clock_ms() < BOOTED_AT_MS:
+            return
+        self.left = False
+        self.world.work.kill_leftovers(self)
+        self.daemon = Daemon(self)
+        self.present()
+        if self.inheritance is not None:
+            self.daemon.send_first_beat(self.inheritance)
+            self.world.timeline.after(IMPORT_MS, self._begin, self.daemon)
+        else:
+            self.daemon.begin()
+
+    def _begin(self, daemon: Daemon) -> None:
+        if daemon is self.daemon:
+            self.by_kernel(daemon.begin)
+
+    def kill_daemon(self, restart_ms: int | None = RESTART_MS) -> None:
+        """End the daemon by kill -9. Tasks under way go on without it until the next daemon ends them."""
+        if self.daemon is None:
+            return
+        self._end_daemon()
+        if restart_ms is not None:
+            self.world.timeline.after(restart_ms, self._restart, self.boots)
+
+    def _restart(self, boots: int) -> None:
+        if self.boots == boots and self.alive:
+            self.by_kernel(self.start_daemon)
+
+    def leave(self) -> None:
+        """The daemon ended by itself, after an announced leave."""
+        self.left = True
+        self.inheritance = None
+        self._end_daemon()
+
+    def _end_daemon(self) -> None:
+        if self.daemon is not None:
+            self.daemon.ended = True
+            self.daemon = None
+        self.paused = False
+        self._daemon_backlog.clear()
+        self.absent()
+        self.world.work.orphan(self)
+
+    def pause(self) -> None:
+        """The daemon gets no processor; the kernel goes on."""
+        if self.alive and not self.frozen and not self.paused and self.daemon is not None:
+            self.paused = True
+            self.absent()
+
+    def freeze(self, *, clock_runs: bool) -> None:
+        """The whole machine stands still, as a hypervisor or a suspend does it."""
+        if self.alive and not self.frozen:
+            self.frozen = True
+            self._asleep_since_ms = self.world.timeline.now_ms
+            self._clock_runs_asleep = clock_runs
+            self.absent()
+
+    def resume(self) -> None:
+        """Go on: the kernel with what it had under way, then the daemon with what waits in its sockets."""
+        if self.frozen:
+            self.frozen = False
+            if not self._clock_runs_asleep:
+                self.clock_offset_ms -= self.world.timeline.now_ms - self._asleep_since_ms
+            backlog, self._kernel_backlog = self._kernel_backlog, []
+            for act, arguments in backlog:
+                act(*arguments)
+            ring, self._ring = self._ring, {}
+            self._daemon_backlog.extend((link, data) for link, kept in ring.items() for data in kept)
+        self.paused = False
+        self.present()
+        waiting, self._daemon_backlog = self._daemon_backlog, []
+        if self.daemon is not None:
+            self.daemon.wake()
+            for link, data in waiting:
+                if self.daemon is not None:
+                    self.daemon.hear(link, data)
+
+    def jump(self, ms: int) -> None:
+        """The clock leaps ahead."""
+        self.clock_offset_ms += ms
+        self.absent()
+        self.absent_since_ms -= ms
+        self.present()
+
+    def by_kernel(self, act: Callable[..., None], *arguments: Any) -> None:
+        """Do something on this machine, now or when it thaws; never, if it dies before."""
+        if self.frozen:
+            self._kernel_backlog.append((act, arguments))
+        else:
+            act(*arguments)
+
+    def arrive(self, link: str, data: bytes) -> None:
+        """Bytes come in on a link."""
+        if not self.alive or self.daemon is None:
+            return
+        if self.frozen:
+            ring = self._ring.setdefault(link, [])
+            if len(ring) < RING_MAX:
+                ring.append(data)
+        elif self.paused:
+            self._daemon_backlog.append((link, data))
+        else:
+            self.daemon.hear(link, data)
+
+    def present(self) -> None:
+        """From now on this node's daemon hears and is heard without a gap."""
+        if self.present_since_ms is None:
+            self.world.oracle.absence_ended(self, self.absent_since_ms)
+        self.present_since_ms = self.world.timeline.now_ms
+
+    def absent(self) -> None:
+        """It does not."""
+        if self.present_since_ms is not None:
+            self.absent_since_ms = self.world.timeline.now_ms
+        self.present_since_ms = None
+
+    def serves(self, group: str) -> bool:
+        """Whether clients are answered: everything of the group runs, and the machine does."""
+        return self.alive and not self.frozen and self.runs_whole(group)
+
+    def runs_whole(self, group: str) -> bool:
+        """Whether all resources of a group run here."""
+        return all(self.active.get(name) == "running" for name in self.world.resources[group])
+
+    def runs_any(self, group: str) -> str:
+        """A resource of the group that runs here or is being started, empty for none."""
+        if not self.active:
+            return ""
+        return next((name for name in self.world.resources[group] if name in self.active), "")

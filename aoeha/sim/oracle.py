@@ -1,0 +1,249 @@
+"""What must never happen, judged from the world's own facts after every event. Shares no code with the core.
+
+What a pair with power fences alone cannot promise is said here, not hidden:
+- Every link cut at once looks like a dead peer. A healthy owner is then fenced. So I5 is judged only while some link
+  is whole, and "never both" only while the devices switch at once: a device that takes longer than the duel delay
+  (2 s) may carry out the orders of both nodes.
+- A plug that is not the victim's reads off while the victim runs on. Proofs by a miswired device are excused from I1
+  and I3, and counted as `excused`.
+- A false operator's word is not excused: the world's operators only vouch for machines that are off.
+- No leg ever leaves the mirror: a silent shelf lets writes hang. I2 is: every acknowledged record is on every leg.
+- Fences are bounded for each incident, not for each hour: a fault or a command begins another incident.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aoeha.core.types import Beat, BeatFlag, GroupPhase, Memory, Task, TaskKind
+
+if TYPE_CHECKING:
+    from aoeha.core.actions import Answer
+    from aoeha.sim.machine import Machine
+    from aoeha.sim.world import World
+
+__all__ = ["Oracle", "Violation"]
+
+FENCES_MAX = 3
+"""So often may one node be switched off in one incident."""
+HANDSHAKE_BEATS = 4
+SLACK_MS = 1_500
+
+
+class Violation(Exception):  # noqa: N818  a fact about the run, not a failure of the simulator
+    """An invariant was broken. `invariant` is its name in DESIGN.md §3."""
+
+    def __init__(self, invariant: str, at_ms: int, sentence: str) -> None:
+        super().__init__(f"{invariant} broken at {at_ms / 1_000:.3f} s: {sentence}")
+        self.invariant = invariant
+        self.at_ms = at_ms
+
+
+@dataclass(slots=True)
+class Blackout:
+    """A node that was not there, and when it last could have heard its peer before that."""
+
+    since_ms: int = 0
+    until_ms: int = 0
+
+
+class Oracle:
+    """Watches one world."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.dirty = False
+        self.healed = False
+        self.commanded = False
+        self.troubled: set[str] = set()
+        self.excused = False
+        self.jumped: set[str] = set()
+        self._epochs: dict[tuple[str, int], str] = {}
+        self._heard: dict[tuple[str, str, int, str], int] = {}
+        self._boots_heard: dict[str, list[str]] = {}
+        self._remembered: dict[str, Memory | None] = {}
+        self._fences: dict[str, int] = {}
+        self._fenced_dead: set[str] = set()
+        self._left_ms: dict[str, int] = {}
+        self._blackouts: dict[str, Blackout] = {}
+
+    def check(self) -> None:
+        """Judge what runs where, if that has changed."""
+        if not self.dirty:
+            return
+        self.dirty = False
+        first, second = self.world.machines.values()
+        for group in self.world.resources:
+            one, other = first.runs_any(group), second.runs_any(group)
+            if one and other:
+                self._two_run(group, f"{one} runs on {first.name} and {other} on {second.name}")
+
+    def new_incident(self) -> None:
+        """A fault or a command: what follows has a cause of its own."""
+        self._fences.clear()
+
+    def task_started(self, machine: "Machine", task: Task) -> None:
+        """A node acts on a resource or on its peer's power."""
+        match task.kind:
+            case TaskKind.START:
+                running = self._peer(machine).runs_any(task.group)
+                if running:
+                    sentence = (
+                        f"{machine.name} starts {task.subject} while {running} runs on {self._peer(machine).name}"
+                    )
+                    self._two_run(task.group, sentence)
+            case TaskKind.STOP:
+                self._judge_stop(machine, task)
+            case TaskKind.POWER_OFF:
+                self._judge_fence(machine, self.world.machines[task.node])
+            case _:
+                pass
+
+    def beat_sent(self, machine: "Machine", beat: Beat) -> None:
+        """A node tells the world how it stands: that must be true, and remembered."""
+        remembered = self._remembered.get(machine.name)
+        for group in beat.groups:
+            running = machine.runs_any(group.name)
+            if running and group.phase is GroupPhase.STOPPED and BeatFlag.PROBED in beat.flags:
+                self._broken("I4", f"{machine.name} announces {group.name} as stopped while {running} runs there")
+            if group.grant is not None and running:
+                self._broken("I4", f"{machine.name} grants {group.name} while {running} runs there")
+            if group.holding:
+                owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
+                if owner != machine.name and not self.excused:
+                    self._broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")
+            known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
+            floor = known.floor if known is not None else 0
+            if group.floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
+                self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
+        if BeatFlag.LEAVING in beat.flags:
+            self._left_ms[machine.name] = self.world.timeline.now_ms
+
+    def remembers(self, machine: "Machine", memory: Memory | None) -> None:
+        """What a node announces from now on may build on this."""
+        self._remembered[machine.name] = memory
+
+    def beat_accepted(self, machine: "Machine", link: str, beat: Beat) -> None:
+        """A beat is believed: it must be new, and of the newest boot."""
+        key = (machine.name, beat.boot_id, beat.incarnation, link)
+        if beat.sequence <= self._heard.get(key, -1):
+            self._broken("I1", f"{machine.name} believed a beat on {link} for the second time")
+        self._heard[key] = beat.sequence
+        boots = self._boots_heard.setdefault(machine.name, [])
+        if beat.boot_id in boots[:-1]:
+            self._broken("I1", f"{machine.name} believed a beat of an earlier boot on {link}")
+        if beat.boot_id not in boots:
+            boots.append(beat.boot_id)
+
+    def write_landed(self, machine: "Machine", group: str) -> None:
+        """A record reached a leg."""
+        running = self._peer(machine).runs_any(group)
+        if running:
+            self._two_run(group, f"a write of {machine.name} landed while {running} runs on {self._peer(machine).name}")
+
+    def absence_ended(self, machine: "Machine", since_ms: int) -> None:
+        """A node is there again after it was not."""
+        self._blackouts[machine.name] = Blackout(since_ms, self.world.timeline.now_ms)
+
+    def came_up(self, machine: "Machine") -> None:
+        """A kernel boots."""
+        self._fenced_dead.discard(machine.name)
+        self._left_ms.pop(machine.name, None)
+        self._remembered[machine.name] = machine.memory_disk
+        self.troubled.discard(machine.name)
+
+    def fenced(self, orderer: "Machine", victim: "Machine") -> None:
+        """A fence device took the power of a running gateway."""
+        self._fences[victim.name] = self._fences.get(victim.name, 0) + 1
+        self._fenced_dead.add(victim.name)
+        if self._fences[victim.name] > FENCES_MAX:
+            self._broken("I7", f"{victim.name} was fenced {self._fences[victim.name]} times in one incident")
+        swift = all(device.mode in ("ok", "vague", "dead") for device in self.world.power.devices.values())
+        if orderer.name in self._fenced_dead and not orderer.alive and swift and not self.world.power.was_slow:
+            self._broken("I5", f"{orderer.name} and {victim.name} have fenced each other")
+
+    def answered(self, machine: "Machine", answer: "Answer") -> None:
+        """A request was answered."""
+        if not answer.sentence.strip():
+            self._broken("I8", f"{machine.name} answered with code {answer.code} and no sentence")
+
+    def explained(self, machine: "Machine", why: str) -> None:
+        """A node was asked why things are as they are."""
+        if not why.strip():
+            self._broken("I8", f"{machine.name} cannot say why things are as they are")
+
+    def settled(self) -> str:
+        """What still keeps the healed pair from being well, empty for nothing."""
+        for group in self.world.resources:
+            serving = [machine.name for machine in self.world.machines.values() if machine.serves(group)]
+            if len(serving) != 1:
+                return f"{group} is served by {' and '.join(serving) or 'nobody'}"
+        absent = [machine.name for machine in self.world.machines.values() if machine.daemon is None]
+        return f"{' and '.join(absent)} has no daemon" if absent else ""
+
+    def never_settled(self, bound_ms: int, sentence: str) -> None:
+        """The healed pair is not well in time."""
+        self._broken("I6", f"{sentence} {bound_ms // 1_000} s after all faults ended")
+
+    def judge_records(self) -> None:
+        """Every acknowledged record must be on every leg."""
+        storage = self.world.storage
+        for group, numbers in storage.acknowledged.items():
+            for leg in storage.legs[group]:
+                lost = numbers - leg.records
+                if lost:
+                    self._broken("I2", f"record {min(lost)} of {group} was acknowledged and is not on {leg.shelf}")
+
+    def _peer(self, machine: "Machine") -> "Machine":
+        return self.world.machines[machine.config.peer]
+
+    def _two_run(self, group: str, sentence: str) -> None:
+        if self.excused:
+            self.world.count("excused", "miswired plug")
+            return
+        resources = self.world.resources[group]
+        first, second = self.world.machines.values()
+        address = resources[-1]
+        only_address = len(resources) > 1 and all(
+            name not in first.active or name not in second.active for name in resources[:-1]
+        )
+        both_answer = address in first.active and address in second.active
+        self._broken("I3" if only_address and both_answer else "I1", sentence)
+
+    def _judge_stop(self, machine: "Machine", task: Task) -> None:
+        """Without a request, a broken resource or a doubt of its own, a node never stops what runs well (I5)."""
+        if self.commanded or self.excused or machine.name in self.troubled or not machine.runs_whole(task.group):
+            return
+        self._broken("I5", f"{machine.name} stops {task.group}, which runs well, and nobody asked for it")
+
+    def _judge_fence(self, machine: "Machine", victim: "Machine") -> None:
+        """A fence needs a cause: no whole link for long enough, or a victim that cannot stop what it should."""
+        now_ms, config = self.world.timeline.now_ms, machine.config
+        self.world.count("order", "fence")
+        if victim.name in self.troubled or self.excused:
+            return
+        patience_ms = config.deadtime_ms + HANDSHAKE_BEATS * config.keepalive_ms + SLACK_MS
+        clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
+        since = victim.present_since_ms
+        if clean and since is not None and machine.present_since_ms is not None:
+            whole_ms = now_ms - max(min(clean), since, machine.present_since_ms)
+            if whole_ms > patience_ms:
+                sentence = f"{machine.name} fences {victim.name}, to which a whole link has led for {whole_ms} ms"
+                self._broken("I5", sentence)
+        left_ms = self._left_ms.get(victim.name) if victim.left else None
+        listened = clean and left_ms is not None and machine.present_since_ms is not None
+        if listened and max(min(clean), machine.present_since_ms or 0) < (left_ms or 0) - patience_ms:
+            self._broken("I5", f"{machine.name} fences {victim.name}, which left the pair in order")
+        self._judge_hasty_fence(machine, victim, clean)
+
+    def _judge_hasty_fence(self, machine: "Machine", victim: "Machine", clean: list[int]) -> None:
+        """Nobody may be judged by a silence that the judge was not there to hear (R10)."""
+        blackout, config, now_ms = self._blackouts.get(machine.name), machine.config, self.world.timeline.now_ms
+        if blackout is None or not clean or blackout.until_ms - blackout.since_ms <= config.deadtime_ms:
+            return
+        heard_before = max(min(clean), victim.present_since_ms or now_ms) < blackout.since_ms - config.deadtime_ms
+        hasty = now_ms - blackout.until_ms < config.deadtime_ms - 2 * config.keepalive_ms
+        if heard_before and hasty:
+            self._broken("I5", f"{machine.name} fences {victim.name} for a silence during which it was away itself")
+
+    def _broken(self, invariant: str, sentence: str) -> None:
+        raise Violation(invariant, self.world.timeline.now_ms, sentence)

@@ -1,0 +1,121 @@
+"""Fence devices and the cords behind them.
+
+A device of level 1 switches outlets: a gateway with several of them there has a supply at each, and runs as long as
+one brings power. Devices of higher levels sit in the gateway and switch its chassis; what hangs on the gateway's own
+mains dies with it.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aoeha.core.events import TaskDone
+from aoeha.core.types import FenceConfig, PlugState, TaskKind, TaskResult
+
+if TYPE_CHECKING:
+    from aoeha.sim.machine import Machine
+    from aoeha.sim.work import Job, Work
+    from aoeha.sim.world import World
+
+__all__ = ["Device", "Power"]
+
+SWITCH_MS = (60, 350)
+LATE_MS = (1_000, 25_000)
+SLOW_PERCENT = (30, 95)
+"""A slow device takes so much of its time-out."""
+
+
+@dataclass(slots=True)
+class Device:
+    """One fence device. `mode` is ok, dead, slow, late or vague; `miswired` names a gateway whose plug is another's."""
+
+    config: FenceConfig
+    outlets: dict[str, bool] = field(default_factory=dict)
+    mode: str = "ok"
+    miswired: str = ""
+    shares_power_of: str = ""
+
+    @property
+    def in_chassis(self) -> bool:
+        """Whether it sits in the gateways themselves."""
+        return self.config.level > 1
+
+
+class Power:
+    """All fence devices."""
+
+    def __init__(self, world: "World", fences: tuple[FenceConfig, ...]) -> None:
+        self.world = world
+        self.was_slow = False
+        self.devices = {fence.name: Device(fence) for fence in fences}
+        for device in self.devices.values():
+            device.outlets = dict.fromkeys(world.configs, True)
+
+    def feeds(self, node: str) -> bool:
+        """Whether a device of level 1 lets power through to the gateway."""
+        outlets = [device for device in self.devices.values() if not device.in_chassis]
+        return not outlets or any(device.outlets[node] or device.miswired == node for device in outlets)
+
+    def set_mode(self, name: str, mode: str) -> None:
+        """Let a device work so from now on. What was ordered before comes in its old time."""
+        self.devices[name].mode = mode
+        self.was_slow = self.was_slow or mode in ("slow", "late")
+
+    def mend(self) -> None:
+        """Let every device work, and bring every gateway power again."""
+        for device in self.devices.values():
+            device.mode, device.miswired, device.shares_power_of = "ok", "", ""
+            device.outlets = dict.fromkeys(device.outlets, True)
+
+    def perform(self, work: "Work", job: "Job") -> None:
+        """Do what a power task asks for, in the device's own time."""
+        device, deadline_ms = self.devices[job.task.subject], job.task.deadline_ms
+        random, timeline = self.world.random, self.world.timeline
+        duration_ms = random.randint(*SWITCH_MS)
+        victim = self.world.machines[job.task.node]
+        unpowered = device.shares_power_of == job.task.node and not victim.mains
+        if device.mode == "dead" or unpowered:
+            timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
+            return
+        if device.mode == "slow":
+            duration_ms = deadline_ms * random.randint(*SLOW_PERCENT) // 100
+        if device.mode == "late":
+            timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
+            timeline.after(deadline_ms + random.randint(*LATE_MS), self._act, device, job)
+            return
+        timeline.after(duration_ms, self._act, device, job)
+        timeline.after(duration_ms, self._answer, work, job, device)
+
+    def _act(self, device: Device, job: "Job") -> None:
+        if job.task.kind is TaskKind.POWER_STATUS:
+            return
+        on = job.task.kind is TaskKind.POWER_ON
+        victim = self.world.machines[job.task.node]
+        was_alive = victim.alive
+        if device.in_chassis:
+            if device.miswired == victim.name:
+                return
+            victim.chassis_on = on
+        else:
+            device.outlets[victim.name] = on
+        victim.power_changed()
+        if was_alive and not victim.alive:
+            self.world.fenced(job.machine, victim)
+
+    def _answer(self, work: "Work", job: "Job", device: Device) -> None:
+        plug: PlugState | None = None
+        if job.task.kind is TaskKind.POWER_STATUS:
+            plug = PlugState.UNKNOWN if device.mode == "vague" else self._reading(device, job.task.node)
+        self._report(work, job, TaskResult.OK, plug)
+
+    def _reading(self, device: Device, node: str) -> PlugState:
+        if not device.in_chassis:
+            return PlugState.ON if device.outlets[node] else PlugState.OFF
+        if device.miswired == node:
+            return PlugState.OFF
+        machine = self.world.machines[node]
+        return PlugState.ON if machine.chassis_on and machine.has_supply() else PlugState.OFF
+
+    def _report(self, work: "Work", job: "Job", result: TaskResult, plug: PlugState | None) -> None:
+        asker: Machine = job.machine
+        if asker.alive and asker.boots == job.boots:
+            asker.by_kernel(work.report, job, TaskDone(0, job.task.id, result, None, plug))

@@ -1,0 +1,127 @@
+"""One seed: a pair, ten minutes in which anything may break, then an end to all faults and a bound until it is well."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from aoeha.sim.commands import do
+from aoeha.sim.faults import SAFETY_MS, Planned, plan
+from aoeha.sim.oracle import Violation
+from aoeha.sim.settings import Settings
+from aoeha.sim.world import World
+
+__all__ = ["Outcome", "Story", "liveness_bound_ms", "play", "settings_of", "story_of"]
+
+LOOK_EVERY_MS = 2_500
+STAYS_WELL_MS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A pair and what happens to it. `heals` tells whether all faults end after it."""
+
+    settings: Settings
+    plan: tuple[Planned, ...]
+    heals: bool = True
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a story. `broken` is the invariant's name, empty for none."""
+
+    broken: str = ""
+    sentence: str = ""
+    at_ms: int = 0
+    simulated_ms: int = 0
+    events: int = 0
+    steps: int = 0
+    worst_outage_ms: int = 0
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def total(self, kind: str) -> int:
+        """Return how often anything of this kind occurred."""
+        return sum(count for (known, _), count in self.counts.items() if known == kind)
+
+
+def settings_of(random: Random, seed: int) -> Settings:
+    """Choose a topology and timers. Long timers make a run cheap, and change no rule."""
+    links = random.choices((1, 2, 3, 4, 8), (25, 40, 20, 10, 5))[0]
+    keepalive_ms = random.choices((200, 500, 1_000, 2_000), (1, 6, 28, 65))[0]
+    keepalive_ms = max(keepalive_ms, {8: 2_000, 4: 1_000}.get(links, 200))
+    groups = random.choices((1, 2, 3), (60, 30, 10))[0]
+    names = ("storage", "archive", "backup")[:groups]
+    deadtime_ms = keepalive_ms * random.randint(4, 7)
+    return Settings(
+        links=links,
+        serial=random.randint(0, min(links, 2)),
+        groups=",".join(f"{name}:{random.choice(('alpha', 'beta'))}" for name in names),
+        resources=random.choices((1, 2, 3), (20, 60, 20))[0],
+        devices=random.choice(("switch:1", "switch:1", "left:1,right:1", "switch:1,bmc:2", "bmc:2")),
+        keepalive_ms=keepalive_ms,
+        warntime_ms=keepalive_ms * 5 // 2,
+        deadtime_ms=deadtime_ms,
+        initdead_ms=deadtime_ms * random.randint(2, 3),
+        boot_ms=random.randint(8_000, 30_000),
+        window_ms=random.choice((60_000, 120_000)),
+        confirm_ms=random.choice((30_000, 600_000)),
+        timeout_ms=random.choice((2_000, 5_000, 10_000)),
+        settle_ms=random.choice((0, 0, 1_000)),
+        monitor_ms=random.choice((20_000, 40_000)),
+        revive=random.choices((0, 1), (15, 85))[0],
+        seed=seed,
+    )
+
+
+def story_of(seed: int) -> Story:
+    """What this seed stands for."""
+    random = Random(seed)
+    settings = settings_of(random, seed)
+    return Story(settings, plan(random, settings))
+
+
+def play(story: Story) -> Outcome:
+    """Let a story happen; never raises Violation."""
+    world = story.settings.world()
+    outcome = Outcome()
+    try:
+        for planned in story.plan:
+            world.run(planned.at_ms - world.timeline.now_ms)
+            do(world, planned.line)
+        if story.heals:
+            world.run(SAFETY_MS - world.timeline.now_ms)
+            do(world, "restore")
+            _expect_well(world, liveness_bound_ms(story.settings))
+        else:
+            world.run(STAYS_WELL_MS)
+    except Violation as violation:
+        outcome.broken, outcome.sentence, outcome.at_ms = violation.invariant, str(violation), violation.at_ms
+    except AssertionError as error:
+        name = str(error).partition(":")[0]
+        outcome.broken = name if name.startswith("I") else "core"
+        outcome.sentence = f"the core's own assertion failed at {world.timeline.now_ms / 1_000:.3f} s: {error}"
+        outcome.at_ms = world.timeline.now_ms
+    outcome.simulated_ms = world.timeline.now_ms
+    outcome.events, outcome.steps = world.timeline.events, world.steps
+    outcome.worst_outage_ms = world.storage.worst_outage_ms
+    outcome.counts = dict(world.counts)
+    return outcome
+
+
+def liveness_bound_ms(settings: Settings) -> int:
+    """How soon a healed pair must be well: two boots and listenings, two restart windows, back-off, a few tasks."""
+    tasks_ms = 4 * settings.resources * settings.deadline_ms
+    return 2 * (settings.boot_ms + settings.initdead_ms + settings.window_ms) + tasks_ms + 120_000
+
+
+def _expect_well(world: World, bound_ms: int) -> None:
+    end_ms = world.timeline.now_ms + bound_ms
+    trouble = "not looked yet"
+    while trouble and world.timeline.now_ms < end_ms:
+        world.run(LOOK_EVERY_MS)
+        trouble = world.oracle.settled()
+    if not trouble:
+        world.run(STAYS_WELL_MS)
+        trouble = world.oracle.settled()
+    if trouble:
+        reasons = "; ".join(f"{name}: {world.why(name)}" for name in world.machines)
+        world.oracle.never_settled(bound_ms, f"{trouble} ({reasons})")
+    world.oracle.judge_records()

@@ -1,0 +1,186 @@
+"""Tasks: what agents and fence devices do with the time that they are given.
+
+A task ends in one TaskDone for the daemon that asked. What it does to the kernel is another matter: a task that hung
+past its deadline, or whose daemon died, may still take effect later. A stop waits for such a leftover, as umount waits
+for the mount that it follows; a restarted daemon ends the leftovers of the one before it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aoeha.core.events import TaskDone
+from aoeha.core.types import ResourceStatus, Task, TaskKind, TaskResult
+
+if TYPE_CHECKING:
+    from aoeha.sim.daemon import Daemon
+    from aoeha.sim.machine import Machine
+    from aoeha.sim.world import World
+
+__all__ = ["Work"]
+
+DURATIONS_MS = {
+    TaskKind.PROBE: (10, 60),
+    TaskKind.MONITOR: (10, 60),
+    TaskKind.VALIDATE: (10, 60),
+    TaskKind.START: (80, 900),
+    TaskKind.STOP: (50, 600),
+}
+LATE_MS = (500, 6_000)
+CANCEL_MS = 4
+HALF_DONE_PERCENT = 40
+POWER = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One task at work. `daemon` is who waits for its end, None when nobody does; `over` when it has no effect more."""
+
+    machine: "Machine"
+    daemon: "Daemon | None"
+    task: Task
+    boots: int
+    over: bool = False
+    lands_ms: int = 0
+
+
+class Work:
+    """All tasks of both machines."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self._jobs: dict[tuple[str, int, int], Job] = {}
+        self._late: dict[tuple[str, str], Job] = {}
+
+    def start(self, daemon: "Daemon", task: Task) -> None:
+        """Begin a task."""
+        machine = daemon.machine
+        job = Job(machine, daemon, task, machine.boots)
+        self._jobs[machine.name, daemon.incarnation, task.id] = job
+        self.world.count("task", task.kind.value)
+        if task.kind in POWER:
+            self.world.power.perform(self, job)
+            return
+        if task.kind is TaskKind.START:
+            machine.active[task.subject] = "starting"
+            self.world.changed()
+        trouble = machine.broken.get((task.kind.value, task.subject), "")
+        if trouble in ("hang", "late"):
+            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, trouble == "late")
+            return
+        duration_ms = self.world.random.randint(*DURATIONS_MS[task.kind])
+        leftover = self._late.get((machine.name, task.subject))
+        if leftover is not None and not leftover.over:
+            duration_ms += max(0, leftover.lands_ms - self.world.timeline.now_ms)
+        if duration_ms > task.deadline_ms:
+            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, False)
+        else:
+            self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, trouble == "fail")
+
+    def cancel(self, daemon: "Daemon", task_id: int) -> None:
+        """Kill a task of this daemon. A fence device that was told already does it all the same."""
+        job = self._jobs.get((daemon.machine.name, daemon.incarnation, task_id))
+        if job is None or job.daemon is None:
+            return
+        job.over = job.task.kind not in POWER
+        self.world.timeline.after(
+            CANCEL_MS, daemon.machine.by_kernel, self.report, job, TaskDone(0, task_id, TaskResult.CANCELLED)
+        )
+
+    def orphan(self, machine: "Machine") -> None:
+        """The daemon is gone; what it began goes on."""
+        for job in self._jobs.values():
+            if job.machine is machine:
+                job.daemon = None
+
+    def kill_leftovers(self, machine: "Machine") -> None:
+        """A new daemon ends what the one before left running; it may have come half way."""
+        for key, job in list(self._jobs.items()):
+            if job.machine is machine and job.daemon is None:
+                del self._jobs[key]
+                if job.task.kind in POWER or job.over:
+                    continue
+                job.over = True
+                if job.task.kind is TaskKind.START:
+                    self._settle_start(job, worked=self._half_done())
+
+    def forget(self, machine: "Machine") -> None:
+        """The kernel is gone, and every task of it."""
+        for key, job in list(self._jobs.items()):
+            if job.machine is machine:
+                job.daemon = None
+                if job.task.kind not in POWER:
+                    job.over = True
+                del self._jobs[key]
+
+    def report(self, job: Job, done: TaskDone) -> None:
+        """Tell the daemon that asked, once."""
+        daemon, job.daemon = job.daemon, None
+        if daemon is None or daemon.ended:
+            return
+        self._jobs.pop((job.machine.name, daemon.incarnation, job.task.id), None)
+        daemon.task_done(job.task.id, done)
+
+    def _finish(self, job: Job, failed: bool) -> None:
+        if job.over or job.boots != job.machine.boots:
+            return
+        job.over = True
+        task, machine = job.task, job.machine
+        result = TaskResult.FAILED if failed else TaskResult.OK
+        status: ResourceStatus | None = None
+        detail = f"cannot {task.kind.value} {task.subject}: no luck" if failed else ""
+        match task.kind:
+            case TaskKind.START:
+                self._settle_start(job, worked=not failed or self._half_done())
+            case TaskKind.STOP if not failed:
+                machine.active.pop(task.subject, None)
+                self.world.changed()
+            case TaskKind.PROBE | TaskKind.MONITOR if not failed:
+                status, detail = self._look(machine, task.subject)
+            case _:
+                pass
+        self.report(job, TaskDone(0, task.id, result, status, None, detail))
+
+    def _time_out(self, job: Job, late: bool) -> None:
+        if job.over or job.boots != job.machine.boots:
+            return
+        task = job.task
+        if late and task.kind in (TaskKind.START, TaskKind.STOP):
+            delay_ms = self.world.random.randint(*LATE_MS)
+            job.lands_ms = self.world.timeline.now_ms + delay_ms
+            self._late[job.machine.name, task.subject] = job
+            self.world.timeline.after(delay_ms, job.machine.by_kernel, self._land_late, job)
+        else:
+            job.over = True
+            if task.kind is TaskKind.START:
+                self._settle_start(job, worked=self._half_done())
+        self.report(job, TaskDone(0, task.id, TaskResult.TIMED_OUT))
+
+    def _land_late(self, job: Job) -> None:
+        if job.over or job.boots != job.machine.boots:
+            return
+        job.over = True
+        self.world.count("late", job.task.kind.value)
+        if job.task.kind is TaskKind.START:
+            self._settle_start(job, worked=True)
+        else:
+            job.machine.active.pop(job.task.subject, None)
+            self.world.changed()
+
+    def _settle_start(self, job: Job, *, worked: bool) -> None:
+        if job.machine.active.get(job.task.subject) != "starting":
+            return
+        if worked:
+            job.machine.active[job.task.subject] = "running"
+        else:
+            del job.machine.active[job.task.subject]
+        self.world.changed()
+
+    def _look(self, machine: "Machine", resource: str) -> tuple[ResourceStatus, str]:
+        if resource not in machine.active:
+            return ResourceStatus.STOPPED, ""
+        if resource in machine.worn:
+            return ResourceStatus.DEGRADED, "one leg is missing"
+        return ResourceStatus.RUNNING, ""
+
+    def _half_done(self) -> bool:
+        return self.world.random.randrange(100) < HALF_DONE_PERCENT
