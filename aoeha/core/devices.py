@@ -64,15 +64,25 @@ def distrust(turn: Turn) -> None:
 
 
 def contradict(turn: Turn) -> None:
-    """The peer is heard: a device that had read this boot of it as off is wrong."""
+    """The peer is heard: if a whole level had read this boot of it as off, that level is wrong.
+
+    One device of several is not: with a supply at each of them, a node runs on while one of its outlets is off.
+    """
     peer = turn.state.config.peer
-    for device in turn.state.devices:
-        if not device.read_off_of or device.read_off_of != turn.state.peer.boot_id or device.contradicted:
+    for level in levels(turn.state):
+        together = on_level(turn.state, level)
+        if not all(_called_off(turn, device) for device in together):
             continue
-        if device.checked_ms is not None and turn.now_ms - device.checked_ms >= READING_GRACE_MS:
-            sentence = f"reads {peer} as off while {peer} is running"
-            turn.change_device(device.name, contradicted=sentence)
-            turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its plugs")
+        for device in together:
+            if not device.contradicted:
+                sentence = f"reads {peer} as off while {peer} is running"
+                turn.change_device(device.name, contradicted=sentence)
+                turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its plugs")
+
+
+def _called_off(turn: Turn, device: DeviceState) -> bool:
+    stands = device.checked_ms is not None and turn.now_ms - device.checked_ms >= READING_GRACE_MS
+    return stands and bool(device.read_off_of) and device.read_off_of == turn.state.peer.boot_id
 
 
 def start(turn: Turn, kind: TaskKind, device: str, reason: str) -> int:
