@@ -105,7 +105,7 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     if peer.alternates:
         return None
     epoch = _next_epoch(state, group)
-    blind = 0 if peer.heard else BLIND_EPOCH_JUMP
+    blind = 0 if peer.heard else _blind_jump(state, epoch)
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         return Proof(ProofKind.POWERED_OFF, name, epoch + blind, peer.boot_id, "read back as off")
     if fence.word_boot_id is not None and fence.word_boot_id == peer.boot_id:
@@ -142,6 +142,12 @@ def owner(state: NodeState, group: GroupState) -> str | None:
     if theirs.holding:
         return state.config.peer
     return "" if membership.is_alive(state) or state.peer.condition is PeerCondition.LEFT else None
+
+
+def _blind_jump(state: NodeState, epoch: int) -> int:
+    """How far to jump ahead: two nodes that never met must not both arrive at one epoch, so each has its parity."""
+    parity = int(state.config.node < state.config.peer)
+    return BLIND_EPOCH_JUMP + ((epoch + BLIND_EPOCH_JUMP) % 2 != parity)
 
 
 def _next_epoch(state: NodeState, group: GroupState) -> int:
