@@ -36,8 +36,8 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.install
 	@echo "aoeha: making the virtual environment $(VENV) from requirements.lock"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 clean: ## remove the virtual environment and evidence of drills

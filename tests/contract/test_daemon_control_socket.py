@@ -19,6 +19,8 @@ from aoeha.io.control_socket import CONNECTIONS_MAX, Connection, ControlSocket, 
 
 Line = dict[str, Any]
 
+by_root = pytest.mark.skipif(os.geteuid() != 0, reason="asks as root, whom the socket lets in")
+
 
 class Answering:
     """Answers at once, or, for `hang`, never; remembers what was asked and what was cancelled."""
@@ -67,6 +69,8 @@ async def ask(path: Path, content: bytes, *, half_close: bool = False) -> list[L
     return lines
 
 
+@pytest.mark.root
+@by_root
 def test_a_request_is_answered_with_what_happened_and_one_done(tmp_path: Path) -> None:
     async def run() -> None:
         async with serving(tmp_path) as (path, answering):
@@ -109,6 +113,8 @@ def test_a_client_that_says_nothing_is_dropped(tmp_path: Path, monkeypatch: pyte
     asyncio.run(run())
 
 
+@pytest.mark.root
+@by_root
 @pytest.mark.parametrize("half_close", [False, True])
 def test_a_client_that_goes_away_ends_its_request(tmp_path: Path, half_close: bool) -> None:
     async def run() -> None:
@@ -125,6 +131,8 @@ def test_a_client_that_goes_away_ends_its_request(tmp_path: Path, half_close: bo
     asyncio.run(run())
 
 
+@pytest.mark.root
+@by_root
 def test_too_many_clients_are_turned_away_and_the_others_still_served(tmp_path: Path) -> None:
     async def run() -> None:
         async with serving(tmp_path) as (path, _):
@@ -141,6 +149,8 @@ def test_too_many_clients_are_turned_away_and_the_others_still_served(tmp_path: 
     asyncio.run(run())
 
 
+@pytest.mark.root
+@by_root
 def test_a_bug_behind_a_request_is_told_to_its_client_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     async def run() -> None:
         async with serving(tmp_path) as (path, _):
@@ -153,6 +163,8 @@ def test_a_bug_behind_a_request_is_told_to_its_client_alone(tmp_path: Path, capf
     assert "Traceback" in capfd.readouterr().err
 
 
+@pytest.mark.root
+@by_root
 def test_a_socket_file_left_over_is_replaced(tmp_path: Path) -> None:
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(tmp_path / "control.sock"))
