@@ -59,7 +59,14 @@ class Service:
         self._agent = agent
 
     def start(self) -> None:
-        """Start it, and watch its output and its end."""
+        """Start it, and watch its output and its end. One that cannot be started is tried again like one that died."""
+        try:
+            self._spawn()
+        except OSError as error:
+            self._agent.event("line", source=self.name, text=f"cannot be started: {error}")
+            self._agent.later(self.restart_ms, self.start)
+
+    def _spawn(self) -> None:
         self.process = subprocess.Popen(
             self.argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             env=self.environment, start_new_session=True, cwd="/",
