@@ -16,7 +16,8 @@ from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Turn
 from aoeha.core.types import GroupPhase, PlugState, ProofKind, Task, TaskKind, TaskResult
 
 DUEL_DELAY_MS = 2_000
-"""How long the node of lower rank waits where both might fence each other (R7)."""
+"""How long the node of lower rank waits where both might fence each other (R7), besides the keepalive by which one
+may notice the silence before the other. A device that takes longer may still carry out the orders of both."""
 BACK_OFF_FIRST_MS = 1_000
 BACK_OFF_MAX_MS = 30_000
 
@@ -116,7 +117,7 @@ def _consider(turn: Turn) -> None:
     if not reason:
         _explain_idleness(turn)
         return
-    delay_ms = DUEL_DELAY_MS if _may_duel(state) and not _ranks_first(state) else 0
+    delay_ms = DUEL_DELAY_MS + state.config.keepalive_ms if _may_duel(state) and not _ranks_first(state) else 0
     turn.change_fence(
         phase=FencePhase.WAITING, victim_boot_id=state.peer.boot_id, until_ms=turn.now_ms + delay_ms, attempts=0
     )
@@ -319,4 +320,5 @@ def _heard_holding_all(state: NodeState) -> bool:
 
 
 def _ranks_first(state: NodeState) -> bool:
-    return all(ownership.ranks_first(state, group) for group in state.groups)
+    """Whether this node shoots first. One of the two must: so the first group decides, even if each prefers one."""
+    return ownership.ranks_first(state, state.groups[0])
