@@ -24,8 +24,16 @@ def run_until_signal(work: Coroutine[None, None, int]) -> int:
 
     async def guarded() -> int:
         task = asyncio.create_task(work)
+        told: list[int] = []
+
+        def stop(number: int) -> None:
+            # Only the first one: a second would break off the cleaning up.
+            if not told:
+                task.cancel()
+            told.append(number)
+
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            asyncio.get_running_loop().add_signal_handler(number, stop, number)
         try:
             return await task
         except asyncio.CancelledError:

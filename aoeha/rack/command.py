@@ -4,8 +4,8 @@ Each run is a process of its own, because a rack moves its process into a new ne
 """
 
 import argparse
-import contextlib
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aoeha.rack.attempt import run_until_signal
 from aoeha.rack.drill import Drill
+from aoeha.rack.guest import die_with_parent
 from aoeha.rack.host import CHECKOUT, RackError, check_host
 from aoeha.rack.plants import NO_PLANT, PLANTS
 from aoeha.rack.report import one_line, table
@@ -25,6 +26,7 @@ __all__ = ["add_arguments", "run"]
 SCENARIOS = CHECKOUT / "tests" / "scenarios" / "rack"
 CONFIGURATION = CHECKOUT / "etc" / "aoeha.toml"
 TRIES_MAX = 3
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAILED, RACK_FAILED, INTERRUPTED = 1, 75, 130
 DEMO = "demo"
 
@@ -114,6 +116,7 @@ def _in_own_process(scenario: Scenario, arguments: argparse.Namespace, folder: P
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
+        die_with_parent(signal.SIGTERM)
         code = FAILED
         try:
             code = _play(scenario, arguments, folder)
@@ -124,15 +127,15 @@ def _in_own_process(scenario: Scenario, arguments: argparse.Namespace, folder: P
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-    while True:
-        try:
-            _, status = os.waitpid(child, 0)
-            return os.waitstatus_to_exitcode(status)
-        except KeyboardInterrupt:
-            # The child got the signal too and cleans up; wait for it.
-            with contextlib.suppress(KeyboardInterrupt):
-                os.waitpid(child, 0)
-            return INTERRUPTED
+    # Whoever is told to end, the child is the one that cleans up; waitpid goes on after the handler.
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _: os.kill(child, number))
+    try:
+        _, status = os.waitpid(child, 0)
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
+    return os.waitstatus_to_exitcode(status)
 
 
 def _play(scenario: Scenario, arguments: argparse.Namespace, folder: Path) -> int:

@@ -6,6 +6,7 @@ An expectation that is not met is written down and ends the play; what can still
 import asyncio
 import contextlib
 import json
+import random
 import shlex
 import signal
 import sys
@@ -27,6 +28,7 @@ __all__ = ["Drill", "UnmetError"]
 
 POLL_S = 0.05
 SETTLE_S = 0.5
+GARBLE_SEED, GARBLE_BYTES = 1, 200
 RECORD_EVERY_MS = 20
 PING_EVERY_MS = 50
 RESTART_MS = 100
@@ -124,6 +126,8 @@ class Drill:
                 await rack.power_on(node)
             case "cut" | "heal":
                 self._set_medium(rack, text, works=statement.kind == "heal")
+            case "garble":
+                await self._garble(rack, time_ms)
             case "break":
                 rack.power.die()
             case "lie":
@@ -169,6 +173,14 @@ class Drill:
             for gateway in GATEWAYS:
                 isolate("lan", gateway, on=not works)
         rack.tell("medium", medium=medium, works=works)
+
+    @staticmethod
+    async def _garble(rack: Rack, time_ms: int) -> None:
+        chance = random.Random(GARBLE_SEED)
+        end = now_ms() + time_ms
+        while now_ms() < end:
+            rack.cable.babble(chance.randbytes(chance.randrange(1, GARBLE_BYTES)))
+            await asyncio.sleep(POLL_S)
 
     @staticmethod
     async def _command(link: GuestLink, words: str) -> None:

@@ -19,7 +19,7 @@ from aoeha.rack.guest_link import GuestLink, Switchboard
 from aoeha.rack.host import CHECKOUT, LINUX, RackError, modules_folder
 from aoeha.rack.network import DRIVER_ADDRESS, SWITCHES, tap_name
 
-__all__ = ["Guest", "GuestPlan", "Interface"]
+__all__ = ["Guest", "GuestPlan", "Interface", "die_with_parent"]
 
 PR_SET_PDEATHSIG = 1
 BOOT_S = 60
@@ -52,8 +52,9 @@ class GuestPlan:
     shares: tuple[tuple[Path, str], ...] = ()
 
 
-def _die_with_driver() -> None:
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have the kernel send this process a signal when its parent dies, however that dies (prctl(2))."""
+    LIBC.prctl(PR_SET_PDEATHSIG, number)
 
 
 class Guest:
@@ -96,7 +97,7 @@ class Guest:
             with (self._folder / f"console-{self.name}.txt").open("ab") as console:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command(description),
-                    stdin=asyncio.subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=_die_with_driver,
+                    stdin=asyncio.subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=die_with_parent,
                     env=self._environment(), start_new_session=True,
                 )  # fmt: skip
 

@@ -11,6 +11,7 @@ client                            mount the service, write records, ping the add
 mark NAME                         outages are measured from here to the next mark
 power off NODE | power on NODE    the plug itself, not the gateways' power switch
 cut serial|ether, heal serial|ether
+garble serial for TIME            random bytes into both ends of the cable
 break power-switch
 kill NODE                         kill -9 the daemon; it is started again 100 ms later
 command NODE: WORDS               aoeha WORDS on that gateway; must end with exit code 0
@@ -41,6 +42,7 @@ STATEMENTS = {
     "power": rf"power (?P<text>off|on) {NODE}",
     "cut": "cut (?P<text>serial|ether)",
     "heal": "heal (?P<text>serial|ether)",
+    "garble": f"garble serial for {TIME}",
     "break": "break power-switch",
     "kill": f"kill {NODE}",
     "command": f"command {NODE}: (?P<text>.+)",

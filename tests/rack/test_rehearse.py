@@ -24,6 +24,7 @@ PLANTED = {
     "serial-cut": "all-cut",
     "ether-cut": "all-cut",
     "fence-broken": "switch-works",
+    "garbage": "lost-record",
 }
 BOOT_S, DEATH_S = 60, 10
 
