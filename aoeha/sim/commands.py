@@ -118,6 +118,8 @@ def _flap(world: World, words: Sequence[str]) -> None:
     link, period_ms = _links(world, words)[0], milliseconds(words[1])
 
     def swing(left: int) -> None:
+        if world.oracle.healed:
+            return
         if left % 2:
             link.change(None, cut=True)
         else:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from aoeha.sim.settings import NODES, Settings
+from aoeha.sim.settings import Settings
 
 __all__ = ["KINDS", "Planned", "plan"]
 
@@ -30,7 +30,7 @@ class Chance:
 
     def node(self) -> str:
         """A gateway."""
-        return self.random.choice(NODES)
+        return self.random.choice(self.settings.nodes())
 
     def link(self) -> str:
         """A link."""
@@ -126,11 +126,12 @@ def _lose_power(chance: Chance) -> Lines:
 def _site_blackout(chance: Chance) -> Lines:
     length_ms = chance.while_ms()
     late_ms = chance.random.choice((0, 3_000, 60_000))
+    first, second = chance.settings.nodes()
     return [
-        (0, "power off alpha"),
-        (chance.random.randint(0, 2_000), "power off beta"),
-        (2_000 + length_ms, f"power on {NODES[0]}"),
-        (2_000 + length_ms + late_ms, f"power on {NODES[1]}"),
+        (0, f"power off {first}"),
+        (chance.random.randint(0, 2_000), f"power off {second}"),
+        (2_000 + length_ms, f"power on {first}"),
+        (2_000 + length_ms + late_ms, f"power on {second}"),
     ]
 
 
@@ -225,21 +226,23 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
 }
 """Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise."""
 
+NEED_A_DEVICE = (_device, _lost_with_its_device)
 MISWIRED_PERCENT = 3
 
 
 def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
     """Choose a mix of kinds, then what happens in the first ten minutes."""
     chance = Chance(random, settings)
-    kinds = [kind for kind in KINDS.values() if random.random() < 0.45] or [_cut_one]
+    possible = [kind for kind in KINDS.values() if settings.device_names() or kind not in NEED_A_DEVICE]
+    kinds = [kind for kind in possible if random.random() < 0.45] or [_cut_one]
     if random.random() < 0.5:
-        lines = [Planned(0, "boot alpha beta")]
+        lines = [Planned(0, f"boot {' '.join(settings.nodes())}")]
     else:
-        first, second = random.sample(NODES, 2)
+        first, second = random.sample(settings.nodes(), 2)
         lines = [Planned(0, f"boot {first}"), Planned(random.randint(0, 40_000), f"power on {second}")]
     for _ in range(random.randint(FAULTS_MIN, FAULTS_MAX)):
         at_ms = random.randint(FIRST_MS, SAFETY_MS - 10_000)
         lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in random.choice(kinds)(chance))
-    if random.randrange(100) < MISWIRED_PERCENT:
+    if settings.device_names() and random.randrange(100) < MISWIRED_PERCENT:
         lines.append(Planned(random.randint(FIRST_MS, SAFETY_MS), _miswire(chance)[0][1]))
     return tuple(line for line in sorted(lines, key=lambda planned: planned.at_ms) if line.at_ms < SAFETY_MS)

@@ -40,7 +40,7 @@ class Machine:
         self.paused = False
         self.boots = 0
         self.boot_id = ""
-        self.booted_ms = 0
+        self.booted = False
         self.clock_offset_ms = 0
         self.daemon: Daemon | None = None
         self.memory_run: Memory | None = None
@@ -101,18 +101,19 @@ class Machine:
         self.left = False
         self.boot_id = self.world.random.randbytes(16).hex()
         self.world.oracle.came_up(self)
-        self.booted_ms = self.world.timeline.now_ms
+        self.booted = False
         delay_ms = self.boot_ms
         self.clock_offset_ms = BOOTED_AT_MS - delay_ms - self.world.timeline.now_ms
         self.world.timeline.after(delay_ms, self._start_after_boot, self.boots)
 
     def _start_after_boot(self, boots: int) -> None:
-        if self.boots == boots and self.alive and self.daemon is None:
+        if self.boots == boots and self.alive:
+            self.booted = True
             self.by_kernel(self.start_daemon)
 
     def start_daemon(self) -> None:
         """Start aoeha: at once after a boot; after a kill its first beat goes ahead, and the rest follows (R15)."""
-        if not self.alive or self.daemon is not None or self.clock_ms() < BOOTED_AT_MS:
+        if not self.alive or self.daemon is not None or not self.booted:
             return
         self.left = False
         self.world.work.kill_leftovers(self)

@@ -177,7 +177,7 @@ class Oracle:
             serving = [machine.name for machine in self.world.machines.values() if machine.serves(group)]
             if len(serving) != 1:
                 return f"{group} is served by {' and '.join(serving) or 'nobody'}"
-        absent = [machine.name for machine in self.world.machines.values() if machine.daemon is None]
+        absent = [m.name for m in self.world.machines.values() if m.daemon is None and m.name not in self._fenced_dead]
         return f"{' and '.join(absent)} has no daemon" if absent else ""
 
     def never_settled(self, bound_ms: int, sentence: str) -> None:

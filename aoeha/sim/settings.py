@@ -69,6 +69,10 @@ class Settings:
                 chosen[name] = _count(value, line) if isinstance(defaults[name], int) else value
         return cls(**chosen)
 
+    def nodes(self) -> tuple[str, ...]:
+        """Return the gateways' names."""
+        return NODES
+
     def link_names(self) -> tuple[str, ...]:
         """Return the links: the serial ones first."""
         udp = self.links - self.serial

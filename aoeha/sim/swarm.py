@@ -113,15 +113,16 @@ def liveness_bound_ms(settings: Settings) -> int:
 
 
 def _expect_well(world: World, bound_ms: int) -> None:
-    end_ms = world.timeline.now_ms + bound_ms
-    trouble = "not looked yet"
-    while trouble and world.timeline.now_ms < end_ms:
+    """Be well within the bound, and stay so."""
+    end_ms, well_since_ms = world.timeline.now_ms + bound_ms, None
+    while well_since_ms is None or world.timeline.now_ms - well_since_ms < STAYS_WELL_MS:
         world.run(LOOK_EVERY_MS)
         trouble = world.oracle.settled()
-    if not trouble:
-        world.run(STAYS_WELL_MS)
-        trouble = world.oracle.settled()
-    if trouble:
-        reasons = "; ".join(f"{name}: {world.why(name)}" for name in world.machines)
-        world.oracle.never_settled(bound_ms, f"{trouble} ({reasons})")
+        if trouble:
+            well_since_ms = None
+        elif well_since_ms is None:
+            well_since_ms = world.timeline.now_ms
+        if trouble and world.timeline.now_ms > end_ms:
+            reasons = "; ".join(f"{name}: {world.why(name)}" for name in world.machines)
+            world.oracle.never_settled(bound_ms, f"{trouble} ({reasons})")
     world.oracle.judge_records()
