@@ -17,6 +17,7 @@ from typing import Any
 
 from aoeha.rack.guest_link import GuestLink, Switchboard
 from aoeha.rack.host import CHECKOUT, LINUX, RackError, modules_folder
+from aoeha.rack.namespaces import rank_before_others
 from aoeha.rack.network import DRIVER_ADDRESS, SWITCHES, tap_name
 
 __all__ = ["Guest", "GuestPlan", "Interface", "die_with_parent"]
@@ -24,6 +25,11 @@ __all__ = ["Guest", "GuestPlan", "Interface", "die_with_parent"]
 PR_SET_PDEATHSIG = 1
 BOOT_S = 60
 LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _begin_guest() -> None:
+    die_with_parent()
+    rank_before_others()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ class Guest:
             with (self._folder / f"console-{self.name}.txt").open("ab") as console:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command(description),
-                    stdin=asyncio.subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=die_with_parent,
+                    stdin=asyncio.subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=_begin_guest,
                     env=self._environment(), start_new_session=True,
                 )  # fmt: skip
 

@@ -3,16 +3,18 @@
 Both belong to the driver's process and to the guests, and are gone with the last of them, however they end.
 """
 
+import contextlib
 import ctypes
 import os
 from pathlib import Path
 
 from aoeha.rack.host import RackError
 
-__all__ = ["enter_namespaces", "mount_terminals", "unmount_terminals"]
+__all__ = ["enter_namespaces", "mount_terminals", "rank_before_others", "unmount_terminals"]
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 MS_REC, MS_PRIVATE, MNT_DETACH = 1 << 14, 1 << 18, 2
+NICENESS = -10
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -25,6 +27,16 @@ def enter_namespaces() -> None:
     """Move this process into a new network and a new mount namespace, from which no mount leaks out."""
     _check(LIBC.unshare(CLONE_NEWNET | CLONE_NEWNS), "make namespaces")
     _check(LIBC.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "keep the rack's mounts private")
+
+
+def rank_before_others() -> None:
+    """Let what this machine does besides come second: a drill measures the pair, not the neighbours.
+
+    Where sessions are scheduled as groups (sched(7), autogroup) a process's niceness counts only within its session.
+    """
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def mount_terminals(folder: Path) -> None:

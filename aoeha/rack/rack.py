@@ -14,7 +14,7 @@ from aoeha.rack.guest import Guest, GuestPlan, Interface
 from aoeha.rack.guest_agent import TICK_MS as GUEST_TICK_MS
 from aoeha.rack.guest_link import GuestEvent, GuestLink, Switchboard, now_ms
 from aoeha.rack.host import CHECKOUT, RackError, check_host, preload, prepare_checkout
-from aoeha.rack.namespaces import enter_namespaces, mount_terminals, unmount_terminals
+from aoeha.rack.namespaces import enter_namespaces, mount_terminals, rank_before_others, unmount_terminals
 from aoeha.rack.network import DRIVER_ADDRESS, LAN_ADDRESS, connect, make_network
 from aoeha.rack.power_switch import PowerSwitch, Switched
 from aoeha.rack.serial_cable import SerialCable
@@ -90,6 +90,7 @@ class Rack:
         check_host()
         prepare_checkout()
         enter_namespaces()
+        rank_before_others()
         make_network()
         self.folder, self.disks = _make_folders()
         try:
