@@ -57,7 +57,8 @@ def decide(turn: Turn) -> None:
             )
         else:
             still.append(waiting)
-    turn.change(waiting=tuple(still))
+    if len(still) != len(turn.state.waiting):
+        turn.change(waiting=tuple(still))
 
 
 def _standby(turn: Turn, event: CommandGiven) -> None:

@@ -37,7 +37,7 @@ def hear(turn: Turn, event: BeatHeard) -> None:
     turn.change_peer(
         incarnation=beat.incarnation,
         sequence=beat.sequence,
-        beat=replace(beat, groups=groups),
+        beat=beat if groups is beat.groups else replace(beat, groups=groups),
         heard=True,
         held=tuple(sorted(held.items())),
     )

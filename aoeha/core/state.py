@@ -270,14 +270,20 @@ class NodeState:
 
     def group(self, name: str) -> GroupState:
         """The group of that name."""
-        return next(group for group in self.groups if group.name == name)
+        for group in self.groups:
+            if group.config.name == name:
+                return group
+        raise KeyError(name)
 
     def peer_group(self, name: str) -> GroupBeat | None:
         """The group as the peer's newest beat shows it, None while the peer has not looked itself."""
         beat = self.peer.beat
         if beat is None:
             return None
-        return next((group for group in beat.groups if group.name == name), None)
+        for group in beat.groups:
+            if group.name == name:
+                return group
+        return None
 
 
 def phase_of(group: GroupState) -> GroupPhase:
@@ -322,7 +328,7 @@ class Turn:
 
     def change_group(self, name: str, **fields: Any) -> None:
         """Replace fields of one group."""
-        self.change(groups=tuple(replace(g, **fields) if g.name == name else g for g in self.state.groups))
+        self.change(groups=tuple([replace(g, **fields) if g.config.name == name else g for g in self.state.groups]))
 
     def change_resource(self, group: str, name: str, **fields: Any) -> None:
         """Replace fields of one resource."""

@@ -121,9 +121,11 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     membership.judge(turn)
     absence.decide(turn)
     fencing.decide(turn)
+    before = turn.state
     ownership.decide(turn)
     recovery.decide(turn)
-    ownership.decide(turn)
+    if turn.state is not before:
+        ownership.decide(turn)
     revival.decide(turn)
     commands.decide(turn)
     absence.panic(turn)
