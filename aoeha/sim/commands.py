@@ -4,7 +4,8 @@ cut LINK [from NODE] | unplug LINK | heal [LINK]
 lose LINK PERCENT [from NODE] | delay LINK TIME [from NODE] | repeat LINK PERCENT
 shuffle LINK TIME | garble LINK PERCENT
 noise LINK COUNT | replay LINK COUNT | flap LINK TIME COUNT
-boot NODE... | power off NODE | power on NODE | reset NODE
+boot NODE... | power off NODE | reset NODE
+power on NODE                by hand: the mains, every outlet and the gateway itself
 kill NODE | crash NODE | start NODE
 pause NODE [TIME] | freeze NODE [TIME] | halt-clock NODE TIME | resume NODE | jump NODE TIME
 disk NODE ok|full|hangs
@@ -145,6 +146,7 @@ def _power(world: World, words: Sequence[str]) -> None:
     machine.mains = words[0] == "on"
     if machine.mains:
         machine.chassis_on = True
+        world.power.switch_on(machine.name)
     machine.power_changed()
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Machine"]
 
-BOOTED_AT_MS = 5_000
-"""What the clock of a booted machine shows when its daemon starts."""
+CLOCK_BEGINS_MS = 1_000
+"""What a machine's clock shows when it gets power."""
 RESTART_MS = 100
 """After so long systemd starts a daemon that was killed; as long again until the first beat leaves."""
 IMPORT_MS = 500
@@ -102,9 +102,8 @@ class Machine:
         self.boot_id = self.world.random.randbytes(16).hex()
         self.world.oracle.came_up(self)
         self.booted = False
-        delay_ms = self.boot_ms
-        self.clock_offset_ms = BOOTED_AT_MS - delay_ms - self.world.timeline.now_ms
-        self.world.timeline.after(delay_ms, self._start_after_boot, self.boots)
+        self.clock_offset_ms = CLOCK_BEGINS_MS - self.world.timeline.now_ms
+        self.world.timeline.after(self.boot_ms, self._start_after_boot, self.boots)
 
     def _start_after_boot(self, boots: int) -> None:
         if self.boots == boots and self.alive:

@@ -149,7 +149,8 @@ class Oracle:
         self._fenced_dead.discard(machine.name)
         self._left_ms.pop(machine.name, None)
         self._remembered[machine.name] = machine.memory_disk
-        self.troubled.discard(machine.name)
+        if not machine.broken:
+            self.troubled.discard(machine.name)
 
     def fenced(self, orderer: "Machine", victim: "Machine") -> None:
         """A fence device took the power of a running gateway."""

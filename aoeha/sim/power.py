@@ -60,6 +60,11 @@ class Power:
         self.devices[name].mode = mode
         self.was_slow = self.was_slow or mode in ("slow", "late")
 
+    def switch_on(self, node: str) -> None:
+        """Every outlet of a gateway, by hand."""
+        for device in self.devices.values():
+            device.outlets[node] = True
+
     def mend(self) -> None:
         """Let every device work, and bring every gateway power again."""
         for device in self.devices.values():

@@ -1,0 +1,45 @@
+"""Incidents (tests/scenarios/*.txt): each gives exactly the trace that was recorded, and breaks nothing.
+
+`aoeha simulate --rewrite tests/scenarios/*.txt` records them anew; then read what changed.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from aoeha.sim.scenario import ScenarioError, parse, perform, read, rewritten
+
+FOLDER = Path(__file__).parents[1] / "scenarios"
+FILES = sorted(FOLDER.glob("*.txt"))
+ENOUGH = 60
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_an_incident_goes_as_it_was_recorded(path: Path) -> None:
+    scenario = read(path)
+    trace = perform(scenario)
+    assert not [line for line in trace if " BROKEN " in line], scenario.never
+    assert trace == list(scenario.expected), f"it goes otherwise now; read it: aoeha simulate --rewrite {path}"
+
+
+def test_no_two_incidents_are_alike() -> None:
+    scenarios = [read(path) for path in FILES]
+    stories = {tuple(line for _, line in scenario.commands) + (scenario.settings.line(),) for scenario in scenarios}
+    assert len(stories) == len(scenarios) >= ENOUGH
+    assert len({scenario.never for scenario in scenarios}) == len(scenarios)
+
+
+def test_a_scenario_without_its_sentence_is_refused() -> None:
+    with pytest.raises(ScenarioError, match="never SENTENCE"):
+        parse("nameless", "boot alpha\n----\n")
+
+
+@pytest.mark.parametrize("line", ["explode alpha", "cut serial9", "boot gamma", "wait soon", "pair wheels=4"])
+def test_a_line_that_means_nothing_is_named(line: str) -> None:
+    with pytest.raises(ScenarioError, match="odd:"):
+        perform(parse("odd", f"never Anything happens.\n{line}\n----\n"))
+
+
+def test_rewriting_twice_changes_nothing() -> None:
+    once = rewritten(read(FILES[0]))
+    assert rewritten(parse(FILES[0].stem, once)) == once
