@@ -69,6 +69,7 @@ class Guest:
     def __init__(self, plan: GuestPlan, folder: Path, preload: Path | None, board: Switchboard) -> None:
         self.plan = plan
         self.boots = 0
+        self.was_killed = False
         self._umid = f"{folder.name}-{plan.name}"
         self._folder = folder
         self._preload = preload
@@ -97,6 +98,7 @@ class Guest:
             if self.is_on:
                 return
             self.boots += 1
+            self.was_killed = False
             description = self._folder / f"{self.name}.json"
             description.write_text(json.dumps(self._describe()))
             self._arrival = self._board.expect(self.name)
@@ -131,6 +133,7 @@ class Guest:
         async with self._lock:
             process = self._process
             if process is not None and process.returncode is None:
+                self.was_killed = True
                 for pid in self._first_processes(process.pid):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)

@@ -166,6 +166,14 @@ class Rack:
         guest = self.guests[name]
         if name in GATEWAYS:
             self.cable.flush(GATEWAYS.index(name))
+        try:
+            await self._bring_up(name, guest)
+        except RackError:
+            # A plug that is pulled while the guest boots is no failure of the rack.
+            if not guest.was_killed:
+                raise
+
+    async def _bring_up(self, name: str, guest: Guest) -> None:
         began = now_ms()
         link = await guest.boot()
         self.evidence.note(name, "booted", took_ms=now_ms() - began)
