@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUNS ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench drills setup clean clean-host
+.PHONY: help demo test check bench exhaust drills setup clean clean-host
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ check: $(VENV)/ready ## the fast part: format, lint, types, import contracts
 
 bench: setup ## figures: start-up of the command line, kill to first beat, takeover with deadtime 1 s
 	@$(BIN)/python tests/bench
+
+exhaust: $(VENV)/ready ## every interleaving of two gateways under a purse of faults, for ten minutes
+	@$(BIN)/python -m aoeha.sim.exhaust $(EXHAUST_ARGUMENTS)
 
 drills: setup ## every drill, RUNS times each (default 10)
 	@$(BIN)/aoeha rehearse all --runs $(RUNS)

@@ -1,0 +1,180 @@
+"""`make exhaust`: every interleaving that a purse of faults allows, breadth first, until all or enough were seen.
+
+    python -m aoeha.sim.exhaust [--states N] [--minutes M] [--crashes N] ...
+
+Prints how many different states of the pair were seen, from cold start and from running, and how deep. A violation is
+printed as the shortest story that leads to it.
+"""
+
+import argparse
+import sys
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from aoeha.sim.exhaust_pair import Pair, Purse, Search, Violation, Watcher
+
+__all__ = ["Result", "explore", "main"]
+
+PROGRESS_EVERY = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a search saw. `by_faults` counts the states by how many faults led to them, for as far as all were seen.
+
+    `complete`: there is nothing else. `story` leads to the violation, if there is one.
+    """
+
+    states: int
+    transitions: int
+    by_faults: tuple[int, ...]
+    gateways: int
+    core_steps: int
+    complete: bool
+    seconds: float
+    violation: str = ""
+    story: tuple[str, ...] = ()
+
+
+class _Exploration:
+    """The states seen so far, each with the one before it; those with fewer faults are looked at first."""
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self.states: list[Pair] = []
+        self.parents = array("l")
+        self.seen: set[Pair] = set()
+        self.waiting: list[deque[int]] = [deque() for _ in range(search.purse.left + 1)]
+        self.by_faults = [0] * len(self.waiting)
+        self.level = 0
+        self.transitions = 0
+        self.current = -1
+
+    def add(self, pair: Pair, parent: int) -> None:
+        if pair in self.seen:
+            return
+        self.seen.add(pair)
+        faults = self.search.faults(pair)
+        self.by_faults[faults] += 1
+        self.waiting[faults].append(len(self.states))
+        self.states.append(pair)
+        self.parents.append(parent)
+
+    def look(self) -> bool:
+        """Look at the next state; false when all were looked at."""
+        while self.level < len(self.waiting) and not self.waiting[self.level]:
+            self.level += 1
+        if self.level == len(self.waiting):
+            return False
+        self.current = self.waiting[self.level].popleft()
+        for _, pair in self.search.next(self.states[self.current]):
+            self.transitions += 1
+            self.add(pair, self.current)
+        return True
+
+    def story(self, index: int) -> list[str]:
+        """Return what happened on the way to a state."""
+        path = [index]
+        while self.parents[path[-1]] >= 0:
+            path.append(self.parents[path[-1]])
+        path.reverse()
+        told = ["from running"] if path[0] else ["from cold start"]
+        for before, after in pairwise(path):
+            wanted = self.states[after]
+            told.append(next(label for label, pair in self.search.next(self.states[before]) if pair == wanted))
+        return told
+
+
+def explore(
+    purse: Purse,
+    *,
+    states_max: int,
+    seconds_max: float,
+    progress: Callable[[str], None] | None = None,
+    watchers: tuple[Watcher, ...] = (),
+) -> Result:
+    """Search from cold start and from running, breadth first, until all, enough or a violation was seen."""
+    begun = time.monotonic()
+    search = Search(purse, watchers)
+    exploration = _Exploration(search)
+    complete, violation, looked = False, "", 0
+    try:
+        exploration.add(search.cold(), -1)
+        exploration.add(search.running(), -1)
+        while len(exploration.states) < states_max and not complete:
+            complete = not exploration.look()
+            looked += 1
+            if looked % PROGRESS_EVERY == 0:
+                if progress:
+                    progress(_progress(exploration, begun))
+                if time.monotonic() - begun > seconds_max:
+                    break
+    except Violation as found:
+        violation = str(found)
+    story: tuple[str, ...] = ()
+    if violation and exploration.current >= 0:
+        last = search.happening
+        story = (*exploration.story(exploration.current), last)
+    return Result(
+        len(exploration.states),
+        exploration.transitions,
+        tuple(exploration.by_faults[: exploration.level]),
+        search.gateways,
+        search.core_steps,
+        complete,
+        time.monotonic() - begun,
+        violation,
+        story,
+    )
+
+
+def _progress(exploration: _Exploration, begun: float) -> str:
+    seconds = max(time.monotonic() - begun, 0.001)
+    states, waiting = len(exploration.states), sum(len(one) for one in exploration.waiting)
+    return (
+        f"{states:>10,} states seen, {waiting:>10,} to look at, those after {exploration.level} faults now, "
+        f"{states / seconds:,.0f} a second"
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Search with progress; return 0 if nothing was violated."""
+    parser = argparse.ArgumentParser(prog="python -m aoeha.sim.exhaust", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--states", type=int, default=5_000_000, help="stop after so many")
+    parser.add_argument("--minutes", type=float, default=10.0, help="stop after so long")
+    for name, amount in Purse()._asdict().items():
+        parser.add_argument(f"--{name}", type=int, default=amount, help=f"how many {name} ({amount})")
+    arguments = parser.parse_args(argv)
+    purse = Purse(**{name: getattr(arguments, name) for name in Purse._fields})
+    is_terminal = sys.stderr.isatty()
+
+    def show(line: str) -> None:
+        print(f"\r{line}" if is_terminal else line, end="" if is_terminal else "\n", file=sys.stderr, flush=True)
+
+    faults = ", ".join(f"{amount} {name}" for name, amount in purse._asdict().items())
+    print(f"aoeha: every interleaving of messages, timers and tasks with {faults}", flush=True)
+    result = explore(purse, states_max=arguments.states, seconds_max=arguments.minutes * 60, progress=show)
+    if is_terminal:
+        print(file=sys.stderr)
+    for number, states in enumerate(result.by_faults):
+        print(f"{states:>12,} states after {number} faults: all there are")
+    extent = "all there are" if result.complete else "not all there are"
+    print(
+        f"{result.states:>12,} states in all ({extent}), {result.transitions:,} transitions, {result.gateways:,} "
+        f"different gateways, {result.core_steps:,} steps of the core, {result.seconds:.0f} s"
+    )
+    if result.violation:
+        print(f"VIOLATION: {result.violation}, after {len(result.story)} events:")
+        for number, label in enumerate(result.story, start=1):
+            print(f"{number:>4}  {label}")
+        return 1
+    print("no violation")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

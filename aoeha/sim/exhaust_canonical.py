@@ -1,0 +1,210 @@
+"""States of the core made canonical, so that two that can never behave differently are one and the same.
+
+What the abstraction keeps: everything that a decision reads, with the ages of beats in whole ticks (a tick is a
+keepalive), up to the age from which nothing changes any more; epochs, floors, claims, boot ids and incarnations as they
+are, for each change of them costs a fault from a bounded purse.
+
+What it changes:
+- Time is rebased: now is always NOW_MS. An age is capped where it stops to matter (deadtime, initdead, the restart
+  window). A patience longer than LONG_MS (hold-back, leave, back-off, power-on, blocked, retry) is shortened to it: it
+  still outlasts some events and not others.
+- The numbers of beats are dropped but for one bit: sent since the sender's last oath (R10), or not. A beat in flight is
+  newer than all that were accepted, or marked as overtaken. Nothing else in the core compares sequences.
+- The numbers of tasks are renumbered from 1 in their order.
+
+What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats (shown, never judged),
+the routine looks after the first (monitor, validation, reading of a device), and that an operator's word expires.
+"""
+
+from dataclasses import replace
+
+from aoeha.core.state import (
+    DeviceState,
+    FencePhase,
+    FenceState,
+    GroupState,
+    LinkState,
+    NodeState,
+    PeerState,
+    ResourceState,
+)
+from aoeha.core.types import Beat, FenceConfig, GroupConfig, Identity, Memory, PairConfig, Proof, ResourceConfig, Task
+
+__all__ = ["FRESH", "NOW_MS", "TICK_MS", "beat_as_heard", "canonical", "canonical_beat", "canonical_memory", "config"]
+
+NOW_MS = 10_000_000
+TICK_MS = 1_000
+LONG_MS = 2 * TICK_MS
+NEVER_MS = 1 << 40
+FRESH = 2
+"""Added to the bit that is left of a sequence when a beat is heard: above all that a canonical state accepted."""
+
+
+def config(node: str, peer: str) -> PairConfig:
+    """Return the small pair: one link, one group of one resource, one fence device, timers in ticks."""
+    return PairConfig(
+        cluster="gw",
+        node=node,
+        peer=peer,
+        links=("link",),
+        groups=(
+            GroupConfig(
+                "storage",
+                preferred="alpha",
+                resources=(ResourceConfig("disk", monitor_every_ms=NEVER_MS),),
+                restart_max=1,
+                restart_window_ms=LONG_MS,
+            ),
+        ),
+        fences=(FenceConfig("switch", monitor_every_ms=NEVER_MS),),
+        keepalive_ms=TICK_MS,
+        warntime_ms=2 * TICK_MS,
+        deadtime_ms=3 * TICK_MS,
+        initdead_ms=4 * TICK_MS,
+        restart_window_ms=6 * TICK_MS,
+    )
+
+
+def canonical(state: NodeState) -> NodeState:
+    """Return the one state that stands for all that behave like this one."""
+    now_ms = state.now_ms
+    known = {task.id: number for number, task in enumerate(state.tasks, start=1)}
+    heard = [link.heard_ms for link in state.links if link.heard_ms is not None]
+    listening_age_ms = now_ms - state.listening_since_ms
+    if heard and state.listening_since_ms <= max(heard):
+        listening_age_ms = state.config.deadtime_ms
+    patience_ms = max(state.config.initdead_ms, state.config.deadtime_ms)
+    started_cap_ms = max(patience_ms, state.config.restart_window_ms if state.fell and not state.peer.heard else 0)
+    return replace(
+        state,
+        now_ms=NOW_MS,
+        started_ms=NOW_MS - min(now_ms - state.started_ms, started_cap_ms),
+        listening_since_ms=NOW_MS - min(listening_age_ms, patience_ms),
+        links=tuple(_link(link, now_ms, state.config.deadtime_ms) for link in state.links),
+        peer=_peer(state.peer),
+        groups=tuple(_group(group, now_ms, known) for group in state.groups),
+        devices=tuple(_device(device, now_ms, known) for device in state.devices),
+        fence=_fence(state.fence, now_ms, known),
+        tasks=tuple(replace(task, id=known[task.id], reason="", deadline_ms=0) for task in state.tasks),
+        next_task_id=len(known) + 1,
+        sequence=int(state.oath_pending and state.sequence > state.oath_sequence),
+        next_beat_ms=NOW_MS + max(0, min(state.next_beat_ms - now_ms, TICK_MS)),
+        remembered=None if state.remembered is None else canonical_memory(state.remembered),
+        leaving_beats=min(state.leaving_beats, 3),
+        leave_by_ms=_due(state.leave_by_ms, now_ms),
+        oath_sequence=0,
+        oath_until_ms=_due(state.oath_until_ms, now_ms, state.config.deadtime_ms),
+        revived_ms=_since(state.revived_ms, now_ms, state.config.restart_window_ms),
+        waiting=(),
+        alarms=(),
+    )
+
+
+def canonical_beat(beat: Beat, oath_sequence: int, *, oath_pending: bool) -> Beat:
+    """Return a beat as it travels: its sequence and its echo are one bit each. The echo's bit is the peer's matter."""
+    return replace(
+        beat,
+        sequence=int(oath_pending and beat.sequence > oath_sequence),
+        echo_sequence=beat.echo_sequence % FRESH,
+        link_ages_ms=(),
+    )
+
+
+def beat_as_heard(beat: Beat, *, overtaken: bool) -> Beat:
+    """Return a beat in flight as its receiver hears it: newer than all it knows, or older than the newest."""
+    return replace(beat, sequence=-1 if overtaken else FRESH + beat.sequence)
+
+
+def canonical_memory(memory: Memory) -> Memory:
+    """Return what lies on disk without its sentences."""
+    return replace(memory, groups=tuple(replace(group, proof=_proof(group.proof)) for group in memory.groups))
+
+
+def _link(link: LinkState, now_ms: int, deadtime_ms: int) -> LinkState:
+    heard_ms = None if link.heard_ms is None else NOW_MS - min(now_ms - link.heard_ms, deadtime_ms)
+    return replace(link, heard_ms=heard_ms)
+
+
+def _peer(peer: PeerState) -> PeerState:
+    beat = None if peer.beat is None else replace(peer.beat, sequence=0, link_ages_ms=())
+    return replace(peer, sequence=peer.sequence % FRESH, beat=beat)
+
+
+def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
+    return replace(
+        group,
+        resources=tuple(_resource(resource, known) for resource in group.resources),
+        proof=_proof(group.proof),
+        yielding="yes" if group.yielding else "",
+        hold_back_until_ms=_due(group.hold_back_until_ms, now_ms),
+        failures_ms=(NOW_MS,) * len(group.failures_ms),
+        retry_at_ms=_due(group.retry_at_ms, now_ms),
+        given_up="yes" if group.given_up else "",
+        given_up_until_ms=_due(group.given_up_until_ms, now_ms) if group.given_up else 0,
+        blocked_since_ms=_blocked_since(group.blocked_since_ms, now_ms),
+        refusal="",
+    )
+
+
+def _resource(resource: ResourceState, known: dict[int, int]) -> ResourceState:
+    return replace(
+        resource,
+        reason="",
+        task_id=known.get(resource.task_id, 0),
+        checked_ms=NOW_MS,
+        invalid_reason="",
+        validated_ms=None if resource.validated_ms is None else NOW_MS,
+    )
+
+
+def _device(device: DeviceState, now_ms: int, known: dict[int, int]) -> DeviceState:
+    return replace(
+        device,
+        detail="",
+        checked_ms=None if device.checked_ms is None else NOW_MS - min(now_ms - device.checked_ms, TICK_MS),
+        task_id=known.get(device.task_id, 0),
+        distrusted="yes" if device.distrusted else "",
+        contradicted="yes" if device.contradicted else "",
+    )
+
+
+def _fence(fence: FenceState, now_ms: int, known: dict[int, int]) -> FenceState:
+    timed = fence.phase in (FencePhase.WAITING, FencePhase.BACKING_OFF, FencePhase.SETTLING)
+    return replace(
+        fence,
+        attempts=min(fence.attempts, 1),
+        until_ms=_due(fence.until_ms, now_ms) if timed or fence.off_boot_id is not None else 0,
+        tasks=tuple((known[task_id], device) for task_id, device in fence.tasks),
+        failed="yes" if fence.failed else "",
+        power_on_task_id=known.get(fence.power_on_task_id, 0),
+        word_until_ms=0 if fence.word_boot_id is None else NEVER_MS,
+    )
+
+
+def _proof(proof: Proof | None) -> Proof | None:
+    return None if proof is None else replace(proof, detail="")
+
+
+def _due(at_ms: int, now_ms: int, longest_ms: int = LONG_MS) -> int:
+    """Rebase the end of a patience; 0 when it is over."""
+    return NOW_MS + min(at_ms - now_ms, longest_ms) if at_ms > now_ms else 0
+
+
+def _since(at_ms: int, now_ms: int, longest_ms: int) -> int:
+    """Rebase the beginning of something that lasts, 0 for not begun."""
+    return NOW_MS - min(now_ms - at_ms, longest_ms) if at_ms else 0
+
+
+def _blocked_since(at_ms: int, now_ms: int) -> int:
+    """Rebase the beginning of a blockade; after LONG_MS its patience is over, however long it is."""
+    if not at_ms:
+        return 0
+    age_ms = now_ms - at_ms
+    return NOW_MS - (NOW_MS // 2 if age_ms >= LONG_MS else age_ms)
+
+
+JUDGED = (
+    NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
+    Beat, Memory, Proof, Task, Identity,
+)  # fmt: skip
+"""The types whose fields this file has judged; a test compares them with the list that was judged."""

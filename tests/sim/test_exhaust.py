@@ -1,0 +1,114 @@
+"""The exhaustive search: small enough for every day, and it finds what is planted. `make exhaust` runs the long one."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from aoeha.core import fencing, membership, ownership, recovery
+from aoeha.core.events import TaskDone
+from aoeha.core.state import GroupState, NodeState, ResourceState, Turn
+from aoeha.core.types import Proof, ProofKind, TaskResult
+from aoeha.sim import exhaust_canonical
+from aoeha.sim.exhaust import explore, main
+from aoeha.sim.exhaust_canonical import canonical
+from aoeha.sim.exhaust_pair import Pair, Purse, Search
+
+CALM = Purse(crashes=0, losses=0, commands=0, failures=0, pauses=0)
+JUDGED = {
+    "NodeState": "config identity now_ms started_ms listening_since_ms cold links peer groups devices fence tasks "
+    "next_task_id sequence next_beat_ms last_groups last_flags remembered standby leaving leaving_beats leave_by_ms "
+    "left oath_sequence oath_until_ms panicked_before fell revived_ms kept_off panicking waiting alarms",
+    "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held",
+    "LinkState": "name heard_ms fault condition",
+    "GroupState": "config resources epoch held_epoch floor proof claims claim claim_epoch grant yielding "
+    "hold_back_until_ms failures_ms retry_at_ms given_up given_up_until_ms blocked_since_ms refusal",
+    "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms",
+    "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted",
+    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
+    "power_on_tried word_boot_id word_until_ms word_user",
+    "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups back_within_ms",
+    "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left",
+    "Proof": "kind group epoch peer_boot_id detail",
+    "Task": "id kind group subject node deadline_ms reason",
+    "Identity": "boot_id incarnation",
+}
+
+
+def test_two_nodes_that_nothing_befalls_are_seen_in_all_their_states() -> None:
+    result = explore(Purse(0, 0, 0, 0, 0, boots=1), states_max=100_000, seconds_max=100)
+    assert result.complete
+    assert not result.violation, result.story
+    assert result.states > 3_000
+
+
+def test_the_beginning_of_every_misfortune_violates_nothing() -> None:
+    result = explore(Purse(), states_max=20_000, seconds_max=100)
+    assert not result.violation, result.story
+    assert result.states >= 20_000
+
+
+def test_the_count_is_printed_and_the_same_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = []
+    for _ in range(2):
+        assert main(["--states", "2000", "--minutes", "1"]) == 0
+        counts.append(next(line for line in capsys.readouterr().out.splitlines() if "states in all" in line).split()[0])
+    assert counts[0] == counts[1]
+
+
+def test_the_abstraction_has_judged_every_field_of_the_core() -> None:
+    known = {kind.__name__: " ".join(field.name for field in fields(kind)) for kind in exhaust_canonical.JUDGED}
+    assert known == {name: " ".join(text.split()) for name, text in JUDGED.items()}
+
+
+def test_a_canonical_state_is_its_own_canonical_state() -> None:
+    search = Search(CALM)
+    pair = search.running()
+    for _ in range(40):
+        pair = next(after for _, after in search.next(pair))
+        for index in (0, 1):
+            state = search.gateway(pair, index).state
+            assert state is None or canonical(state) == state
+
+
+def violation_of(purse: Purse) -> str:
+    """Search; return the violation, having seen that the story leads to it."""
+    result = explore(purse, states_max=200_000, seconds_max=60)
+    assert result.story, result
+    search = Search(purse)
+    pair: Pair = search.running() if result.story[0] == "from running" else search.cold()
+    for label in result.story[1:-1]:
+        pair = next(after for one, after in search.next(pair) if one == label)
+    return result.violation
+
+
+def test_silence_taken_for_death_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = ownership.proof_against_peer
+
+    def silence_is_death(state: NodeState, group: GroupState) -> Proof | None:
+        if membership.is_silent(state):
+            return Proof(ProofKind.POWERED_OFF, group.name, ownership._next_epoch(state, group), state.peer.boot_id)
+        return honest(state, group)
+
+    monkeypatch.setattr(ownership, "proof_against_peer", silence_is_death)
+    assert "I1" in violation_of(CALM._replace(losses=1, boots=1))
+
+
+def test_a_stop_that_timed_out_and_counts_as_done_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = recovery._stopped
+
+    def hopeful(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+        honest(turn, group, resource, replace(done, result=TaskResult.OK))
+
+    monkeypatch.setattr(recovery, "_stopped", hopeful)
+    assert "I4" in violation_of(CALM._replace(commands=1, failures=1, boots=1))
+
+
+def test_an_order_to_switch_off_that_counts_as_done_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = fencing._attempt
+
+    def hasty(turn: Turn) -> None:
+        honest(turn)
+        turn.change_fence(off_boot_id=turn.state.fence.victim_boot_id)
+
+    monkeypatch.setattr(fencing, "_attempt", hasty)
+    assert "I1" in violation_of(CALM._replace(losses=1, boots=1))
