@@ -20,6 +20,7 @@ from aoeha.sim.exhaust_pair import Pair, Purse, Search, Violation, Watcher
 __all__ = ["Result", "explore", "main"]
 
 PROGRESS_EVERY = 20_000
+STARTS = ("running", "cold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class _Exploration:
         while self.parents[path[-1]] >= 0:
             path.append(self.parents[path[-1]])
         path.reverse()
-        told = ["from running"] if path[0] else ["from cold start"]
+        told = []
         for before, after in pairwise(path):
             wanted = self.states[after]
             told.append(next(label for label, pair in self.search.next(self.states[before]) if pair == wanted))
@@ -94,17 +95,17 @@ def explore(
     *,
     states_max: int,
     seconds_max: float,
+    start: str = "running",
     progress: Callable[[str], None] | None = None,
     watchers: tuple[Watcher, ...] = (),
 ) -> Result:
-    """Search from cold start and from running, breadth first, until all, enough or a violation was seen."""
+    """Search from a start of STARTS, fewest faults first, until all, enough or a violation was seen."""
     begun = time.monotonic()
     search = Search(purse, watchers)
     exploration = _Exploration(search)
     complete, violation, looked = False, "", 0
     try:
-        exploration.add(search.cold(), -1)
-        exploration.add(search.running(), -1)
+        exploration.add(search.cold() if start == "cold" else search.running(), -1)
         while len(exploration.states) < states_max and not complete:
             complete = not exploration.look()
             looked += 1
@@ -144,7 +145,7 @@ def _progress(exploration: _Exploration, begun: float) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Search with progress; return 0 if nothing was violated."""
     parser = argparse.ArgumentParser(prog="python -m aoeha.sim.exhaust", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--states", type=int, default=5_000_000, help="stop after so many")
+    parser.add_argument("--states", type=int, default=12_000_000, help="stop after so many")
     parser.add_argument("--minutes", type=float, default=10.0, help="stop after so long")
     for name, amount in Purse()._asdict().items():
         parser.add_argument(f"--{name}", type=int, default=amount, help=f"how many {name} ({amount})")
@@ -157,9 +158,24 @@ def main(argv: list[str] | None = None) -> int:
 
     faults = ", ".join(f"{amount} {name}" for name, amount in purse._asdict().items())
     print(f"aoeha: every interleaving of messages, timers and tasks with {faults}", flush=True)
-    result = explore(purse, states_max=arguments.states, seconds_max=arguments.minutes * 60, progress=show)
-    if is_terminal:
-        print(file=sys.stderr)
+    code = 0
+    for start in STARTS:
+        result = explore(
+            purse,
+            start=start,
+            states_max=arguments.states // len(STARTS),
+            seconds_max=arguments.minutes * 60 / len(STARTS),
+            progress=show,
+        )
+        if is_terminal:
+            print(file=sys.stderr)
+        _print_result(start, result)
+        code = code or bool(result.violation)
+    return int(code)
+
+
+def _print_result(start: str, result: Result) -> None:
+    print(f"from {start}:")
     for number, states in enumerate(result.by_faults):
         print(f"{states:>12,} states after {number} faults: all there are")
     extent = "all there are" if result.complete else "not all there are"
@@ -167,13 +183,12 @@ def main(argv: list[str] | None = None) -> int:
         f"{result.states:>12,} states in all ({extent}), {result.transitions:,} transitions, {result.gateways:,} "
         f"different gateways, {result.core_steps:,} steps of the core, {result.seconds:.0f} s"
     )
-    if result.violation:
-        print(f"VIOLATION: {result.violation}, after {len(result.story)} events:")
-        for number, label in enumerate(result.story, start=1):
-            print(f"{number:>4}  {label}")
-        return 1
-    print("no violation")
-    return 0
+    if not result.violation:
+        print("             no violation", flush=True)
+        return
+    print(f"VIOLATION: {result.violation}, after {len(result.story)} events:")
+    for number, label in enumerate(result.story, start=1):
+        print(f"{number:>4}  {label}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from aoeha.core.events import TaskDone
 from aoeha.core.state import GroupState, NodeState, ResourceState, Turn
 from aoeha.core.types import Proof, ProofKind, TaskResult
 from aoeha.sim import exhaust_canonical
-from aoeha.sim.exhaust import explore, main
+from aoeha.sim.exhaust import STARTS, explore, main
 from aoeha.sim.exhaust_canonical import canonical
 from aoeha.sim.exhaust_pair import Pair, Purse, Search
 
@@ -35,14 +35,15 @@ JUDGED = {
 
 
 def test_two_nodes_that_nothing_befalls_are_seen_in_all_their_states() -> None:
-    result = explore(Purse(0, 0, 0, 0, 0, boots=1), states_max=100_000, seconds_max=100)
+    result = explore(Purse(0, 0, 0, 0, 0, boots=1), states_max=100_000, seconds_max=100, start="cold")
     assert result.complete
     assert not result.violation, result.story
     assert result.states > 3_000
 
 
-def test_the_beginning_of_every_misfortune_violates_nothing() -> None:
-    result = explore(Purse(), states_max=20_000, seconds_max=100)
+@pytest.mark.parametrize("start", STARTS)
+def test_the_beginning_of_every_misfortune_violates_nothing(start: str) -> None:
+    result = explore(Purse(), states_max=20_000, seconds_max=100, start=start)
     assert not result.violation, result.story
     assert result.states >= 20_000
 
@@ -75,8 +76,8 @@ def violation_of(purse: Purse) -> str:
     result = explore(purse, states_max=200_000, seconds_max=60)
     assert result.story, result
     search = Search(purse)
-    pair: Pair = search.running() if result.story[0] == "from running" else search.cold()
-    for label in result.story[1:-1]:
+    pair: Pair = search.running()
+    for label in result.story[:-1]:
         pair = next(after for one, after in search.next(pair) if one == label)
     return result.violation
 
