@@ -166,6 +166,8 @@ def _learn(turn: Turn, name: str) -> None:
         turn.alarm(name, f"{turn.state.config.peer} owns {name} at epoch {theirs.epoch}, above our {group.held_epoch}")
     if theirs.epoch > group.epoch:
         turn.change_group(name, epoch=theirs.epoch)
+    if theirs.holding and group.hold_back_until_ms:
+        turn.change_group(name, hold_back_until_ms=0)
 
 
 def _release(turn: Turn, name: str) -> None:

@@ -138,6 +138,16 @@ def test_switchover_stops_here_before_it_starts_there() -> None:
     assert pair.fences == 0
 
 
+def test_a_switchover_may_be_taken_back_at_once() -> None:
+    pair = serving_pair()
+    pair.command("alpha", "switchover", wait_ms="20000")
+    pair.run(4_000)
+    assert pair.serves("beta")
+    pair.command("beta", "switchover", wait_ms="20000")
+    pair.run(4_000)
+    assert pair.serves("alpha")
+
+
 def test_switchover_without_a_healthy_peer_is_refused() -> None:
     pair = serving_pair()
     pair.command("beta", "standby")
