@@ -13,6 +13,7 @@ break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wea
 device NAME ok|dead|slow|late|vague | miswire NAME NODE | unpower NAME with NODE
 shelf NAME silent|ok
 ask NODE: VERB [KEY=VALUE...]
+move GROUP                   ask whoever serves a group to switch it over
 vouch NODE                   an operator looks; if NODE is off, they confirm it on the other one
 restore                      everything works again, and everything has power
 wait TIME                    in a scenario: let time pass
@@ -278,6 +279,12 @@ def _ask(world: World, words: Sequence[str]) -> None:
         machine.daemon.command(world.requests, words[1], arguments)
 
 
+def _move(world: World, words: Sequence[str]) -> None:
+    for machine in world.machines.values():
+        if machine.serves(words[0]):
+            _ask(world, [machine.name, "switchover", f"group={words[0]}"])
+
+
 def _vouch(world: World, words: Sequence[str]) -> None:
     machine = _machine(world, words[0])
     if not machine.alive:
@@ -346,6 +353,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "unpower": _unpower,
     "shelf": _shelf,
     "ask": _ask,
+    "move": _move,
     "vouch": _vouch,
     "restore": _restore,
 }

@@ -205,6 +205,42 @@ def _operator(chance: Chance) -> Lines:
     return [(0, f"ask {node}: switchover group={group}{wait}")]
 
 
+def _move(chance: Chance) -> Lines:
+    """Switchovers, and what may come between."""
+    lines = [(0, f"move {chance.group()}")]
+    for _ in range(chance.random.randint(0, 2)):
+        between = (
+            f"move {chance.group()}",
+            f"kill {chance.node()}",
+            f"pause {chance.node()} {chance.around_deadtime()}",
+        )
+        lines.append((chance.ms(30, 4_000), chance.random.choice(between)))
+    return lines
+
+
+def _move_with_a_stuck_stop(chance: Chance) -> Lines:
+    node, how = chance.node(), chance.random.choice(("fail", "hang", "late"))
+    group = chance.group()
+    resource = chance.random.choice(chance.settings.resource_names(group))
+    return [(0, f"break {node} stop {resource} {how}"), (10, f"move {group}"), (chance.while_ms(), f"mend {node}")]
+
+
+def _move_over_slow_links(chance: Chance) -> Lines:
+    delay_ms = chance.ms(50, chance.settings.deadtime_ms)
+    slow = [(0, f"delay {name} {delay_ms}ms") for name in chance.settings.link_names()]
+    moves = [(chance.ms(100, 30_000), line) for _, line in (*_move(chance), *_move(chance))]
+    return [*slow, *moves, (40_000, "heal")]
+
+
+def _split_with_a_bad_device(chance: Chance) -> Lines:
+    modes = [
+        f"device {name} {chance.random.choice(('dead', 'vague', 'late'))}" for name in chance.settings.device_names()
+    ]
+    length_ms = chance.while_ms()
+    mended = [(length_ms + 1_000, f"device {name} ok") for name in chance.settings.device_names()]
+    return [*((0, mode) for mode in modes), *_cut_all(chance), (length_ms, "heal"), *mended]
+
+
 KINDS: dict[str, Callable[[Chance], Lines]] = {
     "cut one": _cut_one,
     "cut all": _cut_all,
@@ -223,10 +259,14 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
     "lost with its device": _lost_with_its_device,
     "shelf": _shelf,
     "operator": _operator,
+    "move": _move,
+    "move with a stuck stop": _move_with_a_stuck_stop,
+    "move over slow links": _move_over_slow_links,
+    "split with a bad device": _split_with_a_bad_device,
 }
 """Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise."""
 
-NEED_A_DEVICE = (_device, _lost_with_its_device)
+NEED_A_DEVICE = (_device, _lost_with_its_device, _split_with_a_bad_device)
 MISWIRED_PERCENT = 3
 
 

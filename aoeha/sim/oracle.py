@@ -98,6 +98,13 @@ class Oracle:
             case _:
                 pass
 
+    def acts_alone(self, machine: "Machine", task: Task, acting: bool) -> None:
+        """A start or stop begins; what it would undo must have ended, or its end would be taken for another's."""
+        if acting:
+            self._broken(
+                "I4", f"{machine.name} begins to {task.kind.value} {task.subject} before the last act on it ended"
+            )
+
     def beat_sent(self, machine: "Machine", beat: Beat) -> None:
         """A node tells the world how it stands: that must be true, and remembered."""
         remembered = self._remembered.get(machine.name)

@@ -20,6 +20,8 @@ __all__ = ["Device", "Power"]
 
 SWITCH_MS = (60, 350)
 LATE_MS = (1_000, 25_000)
+HASTY_SHARE = 0.5
+"""So often a vague device answers before it has switched."""
 SLOW_PERCENT = (30, 95)
 """A slow device takes so much of its time-out."""
 
@@ -87,7 +89,8 @@ class Power:
             timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
             timeline.after(deadline_ms + random.randint(*LATE_MS), self._act, device, job)
             return
-        timeline.after(duration_ms, self._act, device, job)
+        lag_ms = random.randint(*LATE_MS) if device.mode == "vague" and random.random() < HASTY_SHARE else 0
+        timeline.after(duration_ms + lag_ms, self._act, device, job)
         timeline.after(duration_ms, self._answer, work, job, device)
 
     def _act(self, device: Device, job: "Job") -> None:

@@ -11,7 +11,21 @@ __all__ = ["EXPECTED_FAULTS", "Tally"]
 
 EXPECTED_FAULTS = (
     *("ask", "boot", "crash", "cut", "delay", "drop", "flap", "freeze", "garble", "halt-clock", "heal", "jump", "kill"),
-    *("lose", "mend", "miswire", "noise", "pause", "power", "repeat", "replay", "reset", "shuffle", "start", "unplug"),
+    *(
+        "lose",
+        "mend",
+        "miswire",
+        "move",
+        "noise",
+        "pause",
+        "power",
+        "repeat",
+        "replay",
+        "reset",
+        "shuffle",
+        "start",
+        "unplug",
+    ),
     *("unpower", "vouch", "wear", "break fail", "break hang", "break late", "disk full", "disk hangs", "device dead"),
     *("device late", "device slow", "device vague", "shelf silent"),
 )
@@ -54,11 +68,11 @@ class Tally:
         """Return the figures, one line each."""
         if not self.runs:
             return ["no runs"]
-        hours = sum(self.simulated_ms) / 3_600_000
+        simulated_s = [ms / 1_000 for ms in self.simulated_ms]
         said = [
-            f"runs {self.runs}, violations {len(self.failures)}, simulated {hours:.1f} h",
-            f"median a run: events {median(self.events):.0f}, faults {median(self.faults):.0f}, "
-            f"takeovers {median(self.takeovers):.0f}, simulated {median(self.simulated_ms) / 1_000:.0f} s",
+            f"runs {self.runs}, violations {len(self.failures)}, simulated {sum(simulated_s) / 3_600:.1f} h",
+            f"median a run: events {median(self.events):.0f}, faults {median(self.faults):.0f}",
+            f"median a run: takeovers {median(self.takeovers):.0f}, simulated seconds {median(simulated_s):.0f}",
             f"worst outage {self.worst_outage_ms / 1_000:.1f} s",
         ]
         for kind in ("fault", "proof", "refusal", "fence", "late", "panic", "rejected", "excused"):

@@ -6,8 +6,8 @@ PROOFS = ("handed over", "rebooted", "powered off", "operator's word")
 
 REFUSALS = {
     "no proof: fence failed": "there is no proof that it is off",
-    "could not start": "not taking over",
     "fell and waits to be heard": "went down without leaving",
+    "could not start": "not taking over",
     "resource not started": "not starting",
     "gave up here": "no healthy peer, trying again",
     "blocked": "cannot stop",

@@ -25,9 +25,14 @@ DURATIONS_MS = {
     TaskKind.START: (80, 900),
     TaskKind.STOP: (50, 600),
 }
+LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
+SLOW_LOOK_MS = (300, 4_000)
+SLOW_LOOK_PERCENT = 15
 LATE_MS = (500, 6_000)
 CANCEL_MS = 4
 HALF_DONE_PERCENT = 40
+JUST_ENDED_PERCENT = 30
+"""A look that is cancelled may have ended just before; then its own end is reported."""
 POWER = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
 
 
@@ -55,6 +60,8 @@ class Work:
         """Begin a task."""
         machine = daemon.machine
         job = Job(machine, daemon, task, machine.boots)
+        if task.kind in (TaskKind.START, TaskKind.STOP):
+            self.world.oracle.acts_alone(machine, task, self._acting(daemon, task.subject))
         self._jobs[machine.name, daemon.incarnation, task.id] = job
         self.world.count("task", task.kind.value)
         if task.kind in POWER:
@@ -67,7 +74,7 @@ class Work:
         if trouble in ("hang", "late"):
             self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, trouble == "late")
             return
-        duration_ms = self.world.random.randint(*DURATIONS_MS[task.kind])
+        duration_ms = self._duration_ms(task)
         leftover = self._late.get((machine.name, task.subject))
         if leftover is not None and not leftover.over:
             duration_ms += max(0, leftover.lands_ms - self.world.timeline.now_ms)
@@ -76,15 +83,31 @@ class Work:
         else:
             self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, trouble == "fail")
 
+    def _duration_ms(self, task: Task) -> int:
+        random = self.world.random
+        if task.kind in LOOKS and random.randrange(100) < SLOW_LOOK_PERCENT:
+            return random.randint(*SLOW_LOOK_MS)
+        return random.randint(*DURATIONS_MS[task.kind])
+
+    def _acting(self, daemon: "Daemon", resource: str) -> bool:
+        """Whether this daemon has a start or stop of the resource under way."""
+        return any(
+            job.daemon is daemon and job.task.subject == resource and job.task.kind in (TaskKind.START, TaskKind.STOP)
+            for job in self._jobs.values()
+        )
+
     def cancel(self, daemon: "Daemon", task_id: int) -> None:
         """Kill a task of this daemon. A fence device that was told already does it all the same."""
         job = self._jobs.get((daemon.machine.name, daemon.incarnation, task_id))
         if job is None or job.daemon is None:
             return
-        job.over = job.task.kind not in POWER
-        self.world.timeline.after(
-            CANCEL_MS, daemon.machine.by_kernel, self.report, job, TaskDone(0, task_id, TaskResult.CANCELLED)
-        )
+        done = TaskDone(0, task_id, TaskResult.CANCELLED)
+        if job.task.kind not in POWER:
+            job.over = True
+            if self.world.random.randrange(100) < JUST_ENDED_PERCENT:
+                status, detail = self._look(daemon.machine, job.task.subject)
+                done = TaskDone(0, task_id, TaskResult.OK, status, None, detail)
+        self.world.timeline.after(CANCEL_MS, daemon.machine.by_kernel, self.report, job, done)
 
     def orphan(self, machine: "Machine") -> None:
         """The daemon is gone; what it began goes on."""

@@ -14,8 +14,8 @@ from aoeha.sim.power import Power
 from aoeha.sim.storage import Storage
 from aoeha.sim.timeline import Timeline
 from aoeha.sim.trace import Trace
-from aoeha.sim.work import Work
 from aoeha.sim.wording import classify
+from aoeha.sim.work import Work
 
 __all__ = ["World"]
 

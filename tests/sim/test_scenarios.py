@@ -24,7 +24,7 @@ def test_an_incident_goes_as_it_was_recorded(path: Path) -> None:
 
 def test_no_two_incidents_are_alike() -> None:
     scenarios = [read(path) for path in FILES]
-    stories = {tuple(line for _, line in scenario.commands) + (scenario.settings.line(),) for scenario in scenarios}
+    stories = {(scenario.settings.line(), *(line for _, line in scenario.commands)) for scenario in scenarios}
     assert len(stories) == len(scenarios) >= ENOUGH
     assert len({scenario.never for scenario in scenarios}) == len(scenarios)
 

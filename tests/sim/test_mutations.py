@@ -1,0 +1,195 @@
+"""The oracle notices: each test breaks one rule of the core and sees the right invariant named, within 2,000 seeds.
+
+The same seeds without the mutation are clean, or the finding would say nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from aoeha.core import absence, beats, fencing, membership, ownership, recovery
+from aoeha.core.actions import Persist
+from aoeha.core.performer import Performer
+from aoeha.core.state import Turn
+from aoeha.core.types import GroupPhase, PlugState, Proof, ProofKind, TaskResult
+from aoeha.sim import daemon
+from aoeha.sim.swarm import Outcome, play, story_of
+from aoeha.wire.receiver import Receiver, Rejected, Rejection
+
+SEEDS_MAX = 2_000
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A rule broken on purpose: `target.name` becomes `make(original)`; `expected` are the invariants it may break."""
+
+    name: str
+    target: Any
+    function: str
+    make: Callable[[Any], Any]
+    expected: tuple[str, ...]
+
+
+def silence_is_proof(original: Any) -> Any:
+    def proof(state: Any, group: Any) -> Any:
+        known = original(state, group)
+        if known is None and membership.is_silent(state):
+            return Proof(ProofKind.POWERED_OFF, group.name, ownership._next_epoch(state, group), state.peer.boot_id)
+        return known
+
+    return proof
+
+
+def failed_off_is_off(original: Any) -> Any:
+    """Exit code 2 of a fence agent, taken as off."""
+
+    def switched_off(turn: Any, task: Any, done: Any) -> None:
+        if done.result is TaskResult.OK:
+            original(turn, task, done)
+        else:
+            turn.change_fence(read=((task.subject, PlugState.OFF),))
+            fencing._succeed(turn)
+
+    return switched_off
+
+
+def unknown_is_off(original: Any) -> Any:
+    def read_back(turn: Any, task: Any, done: Any) -> None:
+        original(turn, task, replace(done, plug=PlugState.OFF) if done.plug is PlugState.UNKNOWN else done)
+
+    return read_back
+
+
+def epoch_forgotten(_original: Any) -> Any:
+    return lambda _state, group: group.held_epoch + 1
+
+
+def any_end_counts(original: Any) -> Any:
+    """A late TaskDone of an earlier try ends the present one."""
+
+    def task_done(turn: Any, task: Any, done: Any) -> None:
+        turn.change_resource(task.group, task.subject, task_id=task.id)
+        original(turn, task, done)
+
+    return task_done
+
+
+def earlier_boots_count(original: Any) -> Any:
+    def freshen(self: Receiver, link: str, message: Any) -> Any:
+        if (message.beat.boot_id, message.beat.incarnation) != self._accepted:
+            self._accepted = (message.beat.boot_id, message.beat.incarnation)
+            self._newest = -1
+            self._last_by_link.clear()
+        return original(self, link, message)
+
+    return freshen
+
+
+def replays_count(original: Any) -> Any:
+    def freshen(self: Receiver, link: str, message: Any) -> Any:
+        outcome = original(self, link, message)
+        repeated = isinstance(outcome, Rejected) and outcome.reason in (Rejection.REPLAY, Rejection.STALE)
+        return self._complete(message) if repeated else outcome
+
+    return freshen
+
+
+def any_grant_is_ours(_original: Any) -> Any:
+    """A grant is taken without looking at its epoch, boot and claim."""
+
+    def accept(turn: Turn, name: str) -> None:
+        group, theirs = turn.state.group(name), turn.state.peer_group(name)
+        if theirs is None or theirs.grant is None or group.holding or theirs.grant.epoch == group.epoch:
+            return
+        epoch, boot_id = theirs.grant.epoch, turn.state.peer.boot_id
+        ownership._take(turn, Proof(ProofKind.HANDED_OVER, name, epoch, boot_id))
+
+    return accept
+
+
+def stopping_is_stopped(original: Any) -> Any:
+    def phase(group: Any) -> GroupPhase:
+        known = original(group)
+        return GroupPhase.STOPPED if known is GroupPhase.STOPPING else known
+
+    return phase
+
+
+def pause_ignored(_original: Any) -> Any:
+    return lambda _turn, _before_ms: None
+
+
+def nothing_waits_for_the_disk(_original: Any) -> Any:
+    def take(self: Performer) -> Any:
+        ready, self._waiting = tuple(self._waiting), []
+        return tuple(sorted(ready, key=lambda action: isinstance(action, Persist)))
+
+    return take
+
+
+def nothing_adopted(original: Any) -> Any:
+    return lambda config, identity, _memory, now_ms: original(config, identity, None, now_ms)
+
+
+def everybody_ranks_first(_original: Any) -> Any:
+    return lambda _state: True
+
+
+def silence_after_a_moment(_original: Any) -> Any:
+    return lambda state: (membership.heard_ms(state) or state.started_ms) + state.config.warntime_ms
+
+
+def fence_on_suspicion(original: Any) -> Any:
+    def reason(state: Any) -> str:
+        late = any(link.heard_ms is None or state.now_ms - link.heard_ms > 2_000 for link in state.links)
+        return original(state) or ("one link is quiet" if late and not any(g.holding for g in state.groups) else "")
+
+    return reason
+
+
+def failed_stop_is_stopped(original: Any) -> Any:
+    def stopped(turn: Any, group: Any, resource: Any, done: Any) -> None:
+        original(turn, group, resource, replace(done, result=TaskResult.OK))
+
+    return stopped
+
+
+MUTATIONS = (
+    Mutation("skip the proof check", ownership, "proof_against_peer", silence_is_proof, ("I1",)),
+    Mutation("accept exit code 2 as off", fencing, "_switched_off", failed_off_is_off, ("I1",)),
+    Mutation("take unknown as off", fencing, "_read_back", unknown_is_off, ("I1",)),
+    Mutation("forget the epoch", ownership, "_next_epoch", epoch_forgotten, ("I1",)),
+    Mutation("count a late end of an earlier try", recovery, "task_done", any_end_counts, ("I1", "I4", "I5")),
+    Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",)),
+    Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
+    Mutation("start on a grant without its epoch", ownership, "_accept_grant", any_grant_is_ours, ("I1", "I4")),
+    Mutation("hand over before the stop", beats, "phase_of", stopping_is_stopped, ("I4", "I1")),
+    Mutation("ignore own pause", absence, "notice", pause_ignored, ("I5",)),
+    Mutation("announce before persisted", Performer, "take", nothing_waits_for_the_disk, ("I1",)),
+    Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5")),
+    Mutation("both rank first in a duel", fencing, "_ranks_first", everybody_ranks_first, ("I5",)),
+    Mutation("fence for one quiet link", fencing, "_reason", fence_on_suspicion, ("I5",)),
+    Mutation("call a failed stop stopped", recovery, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
+)
+
+
+def first_broken(names: tuple[str, ...]) -> tuple[int, Outcome]:
+    for seed in range(SEEDS_MAX):
+        outcome = play(story_of(seed))
+        if outcome.broken:
+            return seed, outcome
+    pytest.fail(f"nobody noticed in {SEEDS_MAX} seeds; expected {names}")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=[mutation.name for mutation in MUTATIONS])
+def test_a_broken_rule_is_named(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = getattr(mutation.target, mutation.function)
+    with monkeypatch.context() as broken:
+        broken.setattr(mutation.target, mutation.function, mutation.make(original))
+        seed, outcome = first_broken(mutation.expected)
+    assert outcome.broken in mutation.expected, f"seed {seed}: {outcome.sentence}"
+    whole = [play(story_of(number)) for number in range(seed + 1)]
+    assert not [one.sentence for one in whole if one.broken]
