@@ -3,9 +3,10 @@ PYTHON ?= /usr/bin/python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUNS ?= 10
+DURATION ?= 45m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench exhaust drills setup clean clean-host
+.PHONY: help demo test check bench torture exhaust drills setup clean clean-host
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +26,9 @@ check: $(VENV)/ready ## the fast part: format, lint, types, import contracts
 
 bench: setup ## figures: start-up of the command line, kill to first beat, takeover with deadtime 1 s
 	@$(BIN)/python tests/bench
+
+torture: $(VENV)/ready ## seeds on all processors for DURATION (default 45m), or SEEDS=N of them
+	@$(BIN)/aoeha simulate --jobs $$(nproc) --seed $$(date +%s) --figures --bench $(if $(SEEDS),--runs $(SEEDS),--duration $(DURATION))
 
 exhaust: $(VENV)/ready ## every interleaving of two gateways under a purse of faults, for ten minutes
 	@$(BIN)/python -m aoeha.sim.exhaust $(EXHAUST_ARGUMENTS)

@@ -22,6 +22,7 @@ __all__ = ["explain_seed", "play_scenarios", "play_seeds"]
 
 BATCH = 64
 REPORT_EVERY_S = 2.0
+LOG_EVERY_S = 60.0
 SHOWN_MAX = 20
 Make = Callable[[int], Story]
 
@@ -69,13 +70,14 @@ def play_seeds(arguments: argparse.Namespace) -> Exit:
     except CommandError as error:
         print_error(str(error))
         return Exit.USAGE
-    tally, begun_s, said_s = Tally(), time.monotonic(), 0.0
+    tally, begun_s = Tally(), time.monotonic()
+    said_s = begun_s
     for seed, outcome in _outcomes(arguments, make, begun_s + limit_s if limit_s else None):
         tally.add(seed, outcome)
         if outcome.broken and len(tally.failures) <= SHOWN_MAX:
             _print_failure(seed, outcome, arguments.config)
         now_s = time.monotonic()
-        if now_s - said_s > REPORT_EVERY_S and sys.stderr.isatty():
+        if now_s - said_s > (REPORT_EVERY_S if sys.stderr.isatty() else LOG_EVERY_S):
             said_s = now_s
             _print_progress(tally, now_s - begun_s, limit_s, arguments.runs)
     _print_end(tally, time.monotonic() - begun_s, arguments)
@@ -121,7 +123,7 @@ def _print_progress(tally: Tally, spent_s: float, limit_s: float, runs: int) -> 
     share = min(spent_s / limit_s if limit_s else tally.runs / runs, 1.0)
     bar = "#" * int(share * 30)
     text = f"[{bar:<30}] {tally.runs} runs, {len(tally.failures)} violations, {spent_s:.0f} s"
-    print(f"\r{text}", end="\r", file=sys.stderr, flush=True)
+    print(f"\r{text}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
 
 def _print_end(tally: Tally, spent_s: float, arguments: argparse.Namespace) -> None:
