@@ -66,6 +66,7 @@ class Machine:
     performer: Performer = field(default_factory=Performer)
     memory: Memory | None = None
     running: set[str] = field(default_factory=set)
+    degraded: set[str] = field(default_factory=set)
     live_tasks: dict[int, Task] = field(default_factory=dict)
     broken: dict[tuple[TaskKind, str], TaskResult] = field(default_factory=dict)
     asleep: bool = False
@@ -262,6 +263,8 @@ class Pair:
             machine.stopped.append(task.subject)
         elif task.kind in (TaskKind.PROBE, TaskKind.MONITOR):
             seen = ResourceStatus.RUNNING if task.subject in machine.running else ResourceStatus.STOPPED
+            if task.subject in machine.running & machine.degraded:
+                seen = ResourceStatus.DEGRADED
         elif task.kind in (TaskKind.POWER_OFF, TaskKind.POWER_ON, TaskKind.POWER_STATUS):
             result, plug = self._switch(task)
         self._feed(machine, TaskDone(self.now_ms, task.id, result, seen, plug))

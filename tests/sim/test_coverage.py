@@ -1,0 +1,39 @@
+"""The gate: the tests take every transition that the tables name, and none that they don't; the diagrams show them."""
+
+from pathlib import Path
+
+import pytest
+from taking import take_by_chance, take_by_rare_stories, take_by_search, take_by_stories
+
+from aoeha.sim.coverage import DOCS, Taken, diagrams, differences, main
+from aoeha.sim.transitions import MACHINES, Machine
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(300)
+def test_every_transition_is_taken_by_a_test_and_none_that_is_not_known() -> None:
+    taken = Taken()
+    for take in (take_by_stories, take_by_rare_stories, take_by_search, take_by_chance):
+        take(taken)
+    assert differences(taken.transitions) == []
+
+
+def test_the_gate_names_what_is_missing_and_what_is_new() -> None:
+    machines = {"lamp": Machine("A lamp", "", {"off": ("on",), "on": ("off", "broken")})}
+    assert differences({("lamp", "off", "on"), ("lamp", "on", "off"), ("lamp", "broken", "on")}, machines) == [
+        "lamp: on -> broken is never taken by a test",
+        "lamp: broken -> on was taken and is in no table",
+    ]
+
+
+def test_the_document_is_up_to_date() -> None:
+    written = (ROOT / DOCS).read_text()
+    assert written == diagrams(), "run: python -m aoeha.sim.coverage --write-docs"
+
+
+def test_every_machine_has_its_diagram(tmp_path: Path) -> None:
+    assert main(["--write-docs", str(tmp_path / "states.md")]) == 0
+    written = (tmp_path / "states.md").read_text()
+    assert written.count("```mermaid\nstateDiagram-v2\n") == len(MACHINES)
+    assert '    state "silent" as' in written
