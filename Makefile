@@ -19,6 +19,7 @@ demo: setup ## boot two gateways, two shelves and a client, pull the plug, see t
 test: setup check ## everything: lint, types, unit, contract, command line, simulator, and the rack on real kernels
 	@echo "aoeha: the simulator's tests begin beside the others; their report comes last"
 	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim > $(VENV)/sim.log 2>&1 & simulator=$$!; \
+	trap 'kill $$simulator 2>/dev/null || true' EXIT INT TERM; \
 	others=0; $(BIN)/pytest $(PYTEST_ARGUMENTS) tests --ignore tests/sim || others=$$?; \
 	echo "aoeha: waiting for the simulator's tests"; \
 	simulated=0; wait $$simulator || simulated=$$?; cat $(VENV)/sim.log; exit $$((others + simulated))
