@@ -4,7 +4,7 @@ Nothing here decides. `NodeState` is what `step` turns into the next one; `Turn`
 collects the state and the actions so far, so that the rules read as sentences. A Turn never outlives its step.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -302,6 +302,14 @@ def phase_of(group: GroupState) -> GroupPhase:
     return GroupPhase.STOPPING
 
 
+def _replaced(value: Any, **fields: Any) -> Any:
+    """`dataclasses.replace` for slotted values at two thirds of its price: a step makes a dozen."""
+    for name in value.__slots__:
+        if name not in fields:
+            fields[name] = getattr(value, name)
+    return type(value)(**fields)
+
+
 @dataclass(slots=True)
 class Turn:
     """One step in the making. Mutable on purpose and private to that step."""
@@ -316,31 +324,31 @@ class Turn:
 
     def change(self, **fields: Any) -> None:
         """Replace fields of the node."""
-        self.state = replace(self.state, **fields)
+        self.state = _replaced(self.state, **fields)
 
     def change_peer(self, **fields: Any) -> None:
         """Replace fields of the peer."""
-        self.change(peer=replace(self.state.peer, **fields))
+        self.change(peer=_replaced(self.state.peer, **fields))
 
     def change_fence(self, **fields: Any) -> None:
         """Replace fields of the fence."""
-        self.change(fence=replace(self.state.fence, **fields))
+        self.change(fence=_replaced(self.state.fence, **fields))
 
     def change_group(self, name: str, **fields: Any) -> None:
         """Replace fields of one group."""
-        self.change(groups=tuple([replace(g, **fields) if g.config.name == name else g for g in self.state.groups]))
+        self.change(groups=tuple([_replaced(g, **fields) if g.config.name == name else g for g in self.state.groups]))
 
     def change_resource(self, group: str, name: str, **fields: Any) -> None:
         """Replace fields of one resource."""
         resources = tuple(
-            replace(resource, **fields) if resource.config.name == name else resource
+            _replaced(resource, **fields) if resource.config.name == name else resource
             for resource in self.state.group(group).resources
         )
         self.change_group(group, resources=resources)
 
     def change_device(self, name: str, **fields: Any) -> None:
         """Replace fields of one fence device."""
-        self.change(devices=tuple(replace(d, **fields) if d.name == name else d for d in self.state.devices))
+        self.change(devices=tuple(_replaced(d, **fields) if d.name == name else d for d in self.state.devices))
 
     def do(self, action: Action) -> None:
         """Ask for an action, after those already asked for."""

@@ -8,7 +8,6 @@ The interpreter (daemon or simulator) owes three things: a Tick when `next_wake`
 StartTask, and one PersistDone for each Persist.
 """
 
-from dataclasses import replace
 from typing import assert_never
 
 from aoeha.core import absence, beats, commands, fencing, membership, ownership, recovery, revival
@@ -56,7 +55,8 @@ def initial(
 
 def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
     """Advance by one event. Pure: no clock, no I/O, no logging, no randomness."""
-    turn = Turn(replace(state, now_ms=max(event.now_ms, state.now_ms)))
+    turn = Turn(state)
+    turn.change(now_ms=max(event.now_ms, state.now_ms))
     absence.notice(turn, state.now_ms)
     match event:
         case BeatHeard():
