@@ -229,7 +229,8 @@ class Pair:
                     self._at(1, lambda: self._feed(machine, TaskDone(self.now_ms, task_id, TaskResult.CANCELLED)))
             case Persist(memory=memory):
                 machine.memory = memory
-                self._at(1, lambda: self._persisted(machine))
+                performer = machine.performer
+                self._at(1, lambda: self._persisted(machine, performer))
             case Panic():
                 self.power_loss(machine.name)
                 self._at(2_000, lambda: self.boot(machine.name))
@@ -240,15 +241,15 @@ class Pair:
             case Answer():
                 machine.answers.append(action)
 
-    def _persisted(self, machine: Machine) -> None:
-        if machine.state is None:
+    def _persisted(self, machine: Machine, performer: Performer) -> None:
+        if machine.state is None or machine.performer is not performer:
             return
         machine.performer.persist_done()
         self._drain(machine)
         self._feed(machine, PersistDone(self.now_ms))
 
     def _finish(self, machine: Machine, task: Task, incarnation: tuple[int, int]) -> None:
-        if machine.live_tasks.pop(task.id, None) is None or incarnation != (machine.boot, machine.incarnation):
+        if incarnation != (machine.boot, machine.incarnation) or machine.live_tasks.pop(task.id, None) is None:
             return
         if not machine.powered or machine.state is None:
             return
