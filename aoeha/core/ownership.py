@@ -201,14 +201,19 @@ def _drop_stale_claim(turn: Turn, name: str) -> None:
         and group.claim_epoch <= max(theirs.epoch, theirs.floor)
         and not _grants_us(turn.state, group, theirs)
     )
-    crossed = (
-        theirs is not None
-        and theirs.claim > 0
-        and not ranks_first(turn.state, group)
-        and _claimable(turn.state, theirs)
-    )
-    if outdated or crossed or not willing(turn.state, group).yes or not membership.is_alive(turn.state):
+    if (
+        outdated
+        or _gives_way(turn.state, group)
+        or not willing(turn.state, group).yes
+        or not membership.is_alive(turn.state)
+    ):
         _withdraw(turn, group)
+
+
+def _gives_way(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer claims as well, and goes first by rank."""
+    theirs = state.peer_group(group.name)
+    return theirs is not None and theirs.claim > 0 and _claimable(state, theirs) and not ranks_first(state, group)
 
 
 def _withdraw(turn: Turn, group: GroupState) -> None:
@@ -299,6 +304,8 @@ def _grant(turn: Turn, name: str) -> None:
 def _claim(turn: Turn, name: str) -> None:
     group = turn.state.group(name)
     if group.holding or group.claim or group.grant is not None or not _should_claim(turn.state, group):
+        return
+    if _gives_way(turn.state, group):
         return
     number = group.claims + 1
     turn.change_group(name, claims=number, claim=number, claim_epoch=_next_epoch(turn.state, group))

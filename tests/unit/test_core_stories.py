@@ -1,14 +1,16 @@
 """The pair's life as short stories: two real cores, one virtual clock (see pair.py)."""
 
+from dataclasses import replace
+
 import pytest
 from pair import Pair
 
 from aoeha.core.actions import StartTask
-from aoeha.core.events import Tick
+from aoeha.core.events import BeatHeard, Tick
 from aoeha.core.explain import status
 from aoeha.core.state import PeerCondition
 from aoeha.core.step import initial, step
-from aoeha.core.types import TaskKind, TaskResult
+from aoeha.core.types import GroupPhase, TaskKind, TaskResult
 
 
 def serving_pair(**options: object) -> Pair:
@@ -398,6 +400,26 @@ def test_a_plug_that_reads_off_while_its_node_beats_is_no_protection() -> None:
     pair.run(20_000)
     assert pair["beta"].started == []
     assert pair.serves("alpha")
+
+
+def test_a_late_beat_with_a_claim_starts_no_storm_of_claims() -> None:
+    """The proof falls while the storage starts: the lower rank gives way once, it does not claim anew each step."""
+    pair = serving_pair()
+    pair.power_loss("alpha")
+    beta = pair["beta"]
+    while not (beta.state and beta.state.groups[0].holding):
+        pair.run(10)
+    last = beta.state.peer.beat
+    assert last is not None
+    claiming = replace(
+        last.groups[0], phase=GroupPhase.STOPPED, holding=False, claim=7, claim_epoch=last.groups[0].epoch + 9
+    )
+    late = replace(last, sequence=last.sequence + 1, groups=(claiming,))
+    for _ in range(20):
+        beta.state, _ = step(beta.state, BeatHeard(pair.now_ms, "link0", late))
+        late = replace(late, sequence=late.sequence + 1)
+    assert not beta.state.groups[0].holding
+    assert beta.state.groups[0].claims <= 1
 
 
 def test_every_event_sequence_is_answered_the_same_twice() -> None:
