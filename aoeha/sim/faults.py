@@ -241,6 +241,22 @@ def _split_with_a_bad_device(chance: Chance) -> Lines:
     return [*((0, mode) for mode in modes), *_cut_all(chance), (length_ms, "heal"), *mended]
 
 
+def _start_fails_everywhere(chance: Chance) -> Lines:
+    resource, length_ms = chance.resource(), chance.ms(90_000, 200_000)
+    nodes = chance.settings.nodes()
+    broken = [(0, f"break {node} start {resource} fail") for node in nodes]
+    return [*broken, *((10, f"drop {node} {resource}") for node in nodes), (length_ms, "mend")]
+
+
+def _reboot_with_dead_devices(chance: Chance) -> Lines:
+    names, length_ms = chance.settings.device_names(), chance.ms(60_000, 150_000)
+    return [
+        *((0, f"device {name} dead") for name in names),
+        (10, f"reset {chance.node()}"),
+        *((length_ms, f"device {name} ok") for name in names),
+    ]
+
+
 KINDS: dict[str, Callable[[Chance], Lines]] = {
     "cut one": _cut_one,
     "cut all": _cut_all,
@@ -263,10 +279,12 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
     "move with a stuck stop": _move_with_a_stuck_stop,
     "move over slow links": _move_over_slow_links,
     "split with a bad device": _split_with_a_bad_device,
+    "start fails everywhere": _start_fails_everywhere,
+    "reboot with dead devices": _reboot_with_dead_devices,
 }
 """Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise."""
 
-NEED_A_DEVICE = (_device, _lost_with_its_device, _split_with_a_bad_device)
+NEED_A_DEVICE = (_device, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
 MISWIRED_PERCENT = 3
 
 
@@ -274,7 +292,7 @@ def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
     """Choose a mix of kinds, then what happens in the first ten minutes."""
     chance = Chance(random, settings)
     possible = [kind for kind in KINDS.values() if settings.device_names() or kind not in NEED_A_DEVICE]
-    kinds = [kind for kind in possible if random.random() < 0.45] or [_cut_one]
+    kinds = [kind for kind in possible if random.random() < 0.4] or [_cut_one]
     if random.random() < 0.5:
         lines = [Planned(0, f"boot {' '.join(settings.nodes())}")]
     else:

@@ -13,7 +13,6 @@ import pytest
 from aoeha.core import absence, beats, fencing, membership, ownership, recovery
 from aoeha.core.actions import Persist
 from aoeha.core.performer import Performer
-from aoeha.core.state import Turn
 from aoeha.core.types import GroupPhase, PlugState, Proof, ProofKind, TaskResult
 from aoeha.sim import daemon
 from aoeha.sim.swarm import Outcome, play, story_of
@@ -97,19 +96,6 @@ def replays_count(original: Any) -> Any:
     return freshen
 
 
-def any_grant_is_ours(_original: Any) -> Any:
-    """A grant is taken without looking at its epoch, boot and claim."""
-
-    def accept(turn: Turn, name: str) -> None:
-        group, theirs = turn.state.group(name), turn.state.peer_group(name)
-        if theirs is None or theirs.grant is None or group.holding or theirs.grant.epoch == group.epoch:
-            return
-        epoch, boot_id = theirs.grant.epoch, turn.state.peer.boot_id
-        ownership._take(turn, Proof(ProofKind.HANDED_OVER, name, epoch, boot_id))
-
-    return accept
-
-
 def stopping_is_stopped(original: Any) -> Any:
     def phase(group: Any) -> GroupPhase:
         known = original(group)
@@ -165,7 +151,6 @@ MUTATIONS = (
     Mutation("count a late end of an earlier try", recovery, "task_done", any_end_counts, ("I1", "I4", "I5")),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",)),
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
-    Mutation("start on a grant without its epoch", ownership, "_accept_grant", any_grant_is_ours, ("I1", "I4")),
     Mutation("hand over before the stop", beats, "phase_of", stopping_is_stopped, ("I4", "I1")),
     Mutation("ignore own pause", absence, "notice", pause_ignored, ("I5",)),
     Mutation("announce before persisted", Performer, "take", nothing_waits_for_the_disk, ("I1",)),
