@@ -165,7 +165,7 @@ class Oracle:
         self._fenced_dead.add(victim.name)
         if self._fences[victim.name] > FENCES_MAX:
             self._broken("I7", f"{victim.name} was fenced {self._fences[victim.name]} times in one incident")
-        swift = all(device.mode in ("ok", "vague", "dead") for device in self.world.power.devices.values())
+        swift = all(device.mode in ("ok", "dead") for device in self.world.power.devices.values())
         if orderer.name in self._fenced_dead and not orderer.alive and swift and not self.world.power.was_slow:
             self._broken("I5", f"{orderer.name} and {victim.name} have fenced each other")
 

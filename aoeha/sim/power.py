@@ -60,7 +60,7 @@ class Power:
     def set_mode(self, name: str, mode: str) -> None:
         """Let a device work so from now on. What was ordered before comes in its old time."""
         self.devices[name].mode = mode
-        self.was_slow = self.was_slow or mode in ("slow", "late")
+        self.was_slow = self.was_slow or mode in ("slow", "late", "vague")
 
     def switch_on(self, node: str) -> None:
         """Every outlet of a gateway, by hand."""
