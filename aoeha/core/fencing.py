@@ -12,7 +12,7 @@ What this file does not know: what the proof is used for.
 from aoeha.core import devices, membership, ownership, revival
 from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
-from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Turn, phase_of
+from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Off, Turn, phase_of
 from aoeha.core.types import GroupPhase, PlugState, ProofKind, Task, TaskKind, TaskResult
 
 DUEL_DELAY_MS = 2_000
@@ -79,6 +79,14 @@ def confirm(turn: Turn, user: str) -> None:
 def peer_spoke(turn: Turn) -> None:
     """A new beat was heard. If it is of the boot that was read off, or that a human called off, the proof was wrong."""
     state, fence, peer = turn.state, turn.state.fence, turn.state.peer
+    if _was_under_way(state):
+        name = state.config.peer
+        turn.alarm(
+            "power-off",
+            f"{name} was heard after its power-off was confirmed: a slow link brought an old beat, or the plug is not "
+            f"{name}'s: check the wiring",
+        )
+        return
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         devices.distrust(turn)
     devices.contradict(turn)
@@ -88,6 +96,17 @@ def peer_spoke(turn: Turn) -> None:
             _proof_was_wrong(turn, group)
     if fence.off_boot_id is not None or fence.word_boot_id is not None:
         turn.change_fence(off_boot_id=None, word_boot_id=None, word_user="")
+
+
+def _was_under_way(state: NodeState) -> bool:
+    """Whether the newest beat may have been sent before its sender lost power: it is early, and answers nothing since.
+
+    A slow link delivers the beats of the dead. A living node answers, or, where it does not hear us, goes on beating.
+    """
+    off, beat = state.last_off, state.peer.beat
+    if off is None or beat is None or beat.boot_id != off.boot_id:
+        return False
+    return beat.echo_sequence <= off.sequence and state.now_ms - off.at_ms < state.config.deadtime_ms
 
 
 def _reason(state: NodeState) -> str:
@@ -117,7 +136,7 @@ def _consider(turn: Turn) -> None:
     if not reason:
         _explain_idleness(turn)
         return
-    delay_ms = DUEL_DELAY_MS + state.config.keepalive_ms if _may_duel(state) and not _ranks_first(state) else 0
+    delay_ms = _duel_turn(state) * (DUEL_DELAY_MS + state.config.keepalive_ms)
     turn.change_fence(
         phase=FencePhase.WAITING, victim_boot_id=state.peer.boot_id, until_ms=turn.now_ms + delay_ms, attempts=0
     )
@@ -228,10 +247,12 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
 def _succeed(turn: Turn) -> None:
     state, fence = turn.state, turn.state.fence
     read = ", ".join(f"{device} reads {plug.value}" for device, plug in fence.read)
+    turn.change(last_off=Off(fence.victim_boot_id, turn.now_ms, state.sequence))
     turn.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=turn.now_ms + revival.POWER_ON_PATIENCE_MS))
     for device, _ in fence.read:
         turn.change_device(device, reachable=True, detail="", checked_ms=turn.now_ms)
     turn.clear_alarm("fence", "fencing works again")
+    turn.clear_alarm("power-off", "a later power-off was confirmed")
     turn.say(Level.WARNING, state.config.peer, f"{state.config.peer} is powered off: {read}")
     revival.fenced_again(turn)
 
@@ -306,6 +327,21 @@ def _cancel_for_new_boot(turn: Turn) -> None:
     turn.change_fence(phase=FencePhase.CANCELLING, off_boot_id=None)
     for task_id, _ in fence.tasks:
         turn.do(CancelTask(task_id))
+
+
+def _duel_turn(state: NodeState) -> int:
+    """Whose turn it is to shoot where both might: 0 at once, 1 or 2 later, never both in the same turn.
+
+    A peer that has not heard of our release believes that we own the group and have no reason to shoot: it shoots at
+    once, whatever its rank.
+    """
+    if not _may_duel(state):
+        return 0
+    if not _ranks_first(state):
+        return 2
+    beat = state.peer.beat
+    heard_of_it = beat is not None and beat.echo_sequence > state.released_sequence
+    return 0 if not state.released_sequence or heard_of_it else 1
 
 
 def _may_duel(state: NodeState) -> bool:

@@ -89,6 +89,7 @@ def decide(turn: Turn) -> None:
 def drop(turn: Turn, name: str, sentence: str) -> None:
     """Give up ownership without a release: what was started by it must be stopped."""
     turn.change_group(name, held_epoch=0, proof=None)
+    turn.change(released_sequence=turn.state.sequence)
     turn.alarm(name, sentence)
 
 
@@ -175,6 +176,7 @@ def _release(turn: Turn, name: str) -> None:
     group = turn.state.group(name)
     if group.holding and group.yielding and phase_of(group) is GroupPhase.STOPPED:
         turn.change_group(name, held_epoch=0, proof=None, yielding="")
+        turn.change(released_sequence=turn.state.sequence)
         turn.say(Level.INFO, name, f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}")
 
 

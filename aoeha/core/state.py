@@ -186,10 +186,18 @@ class FenceState:
     read: tuple[tuple[str, PlugState], ...] = ()
     off_boot_id: str | None = None
     power_on_task_id: int = 0
-    power_on_tried: bool = False
     word_boot_id: str | None = None
     word_until_ms: int = 0
     word_user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """The last power-off that was confirmed: of which boot, when, and our newest sequence then."""
+
+    boot_id: str
+    at_ms: int
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +224,7 @@ class NodeState:
 
     `fell`: its last boot ended without leaving, so the peer may have fenced it. `revived_ms`: when we switched the
     fenced peer on again, 0 for never; `kept_off`: it was not heard afterwards and has been switched off for good.
+    `released_sequence`: our newest sequence when we last gave a group up.
     """
 
     config: PairConfig
@@ -247,6 +256,8 @@ class NodeState:
     fell: bool = False
     revived_ms: int = 0
     kept_off: bool = False
+    last_off: Off | None = None
+    released_sequence: int = 0
     panicking: bool = False
     waiting: tuple[Waiting, ...] = ()
     alarms: tuple[Alarm, ...] = ()

@@ -9,7 +9,9 @@ What it changes:
   window). A patience longer than LONG_MS (hold-back, leave, back-off, power-on, blocked, retry) is shortened to it: it
   still outlasts some events and not others.
 - The numbers of beats are dropped but for one bit: sent since the sender's last oath (R10), or not. A beat in flight is
-  newer than all that were accepted, or marked as overtaken. Nothing else in the core compares sequences.
+  newer than all that were accepted, or marked as overtaken. Two more comparisons are given up: whether a beat left
+  before a confirmed power-off (here a power-off takes the beats in flight with it), and whether the peer has heard of
+  a release (that only orders a duel).
 - The numbers of tasks are renumbered from 1 in their order.
 
 What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats (shown, never judged),
@@ -95,6 +97,8 @@ def canonical(state: NodeState) -> NodeState:
         oath_sequence=0,
         oath_until_ms=_due(state.oath_until_ms, now_ms, state.config.deadtime_ms),
         revived_ms=_since(state.revived_ms, now_ms, state.config.restart_window_ms),
+        last_off=None,
+        released_sequence=0,
         waiting=(),
         alarms=(),
     )

@@ -17,7 +17,8 @@ CALM = Purse(crashes=0, losses=0, commands=0, failures=0, pauses=0)
 JUDGED = {
     "NodeState": "config identity now_ms started_ms listening_since_ms cold links peer groups devices fence tasks "
     "next_task_id sequence next_beat_ms last_groups last_flags remembered standby leaving leaving_beats leave_by_ms "
-    "left oath_sequence oath_until_ms panicked_before fell revived_ms kept_off panicking waiting alarms",
+    "left oath_sequence oath_until_ms panicked_before fell revived_ms kept_off last_off released_sequence panicking "
+    "waiting alarms",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch held_epoch floor proof claims claim claim_epoch grant yielding "
@@ -25,7 +26,7 @@ JUDGED = {
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
-    "power_on_tried word_boot_id word_until_ms word_user",
+    "word_boot_id word_until_ms word_user",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups back_within_ms",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left",
     "Proof": "kind group epoch peer_boot_id detail",

@@ -384,7 +384,7 @@ def test_a_switch_that_lies_is_found_out_and_marked_not_protected() -> None:
     pair.heal()
     pair.cut_link("link0", "beta")
     pair.cut_link("link1", "beta")
-    pair.run(1_000)
+    pair.run(3_000)
     assert any("NOT PROTECTED" in sentence for sentence in pair["beta"].said)
 
 
@@ -402,6 +402,32 @@ def test_a_plug_that_reads_off_while_its_node_beats_is_no_protection() -> None:
     assert pair.serves("alpha")
 
 
+def test_a_beat_of_before_the_power_cut_that_comes_late_contradicts_nothing() -> None:
+    pair = serving_pair()
+    beta = pair["beta"]
+    assert beta.state is not None
+    pair.power_loss("alpha")
+    last = beta.state.peer.beat
+    assert last is not None
+    while not (beta.state and beta.state.groups[0].holding):
+        pair.run(10)
+    late = replace(last, sequence=last.sequence + 1)
+    pair._feed(beta, BeatHeard(pair.now_ms, "link0", late))
+    pair.run(3_000)
+    assert pair.serves("beta")
+    assert not any("NOT PROTECTED" in sentence for sentence in beta.said)
+
+
+def test_a_release_that_the_peer_has_not_heard_of_gives_it_the_first_shot() -> None:
+    pair = serving_pair()
+    pair.cut_link("link0")
+    pair.cut_link("link1")
+    pair.command("alpha", "switchover")
+    pair.run(20_000)
+    assert pair.fences == 1
+    assert pair.serves("beta") != pair.serves("alpha")
+
+
 def test_a_late_beat_with_a_claim_starts_no_storm_of_claims() -> None:
     """The proof falls while the storage starts: the lower rank gives way once, it does not claim anew each step."""
     pair = serving_pair()
@@ -414,7 +440,7 @@ def test_a_late_beat_with_a_claim_starts_no_storm_of_claims() -> None:
     claiming = replace(
         last.groups[0], phase=GroupPhase.STOPPED, holding=False, claim=7, claim_epoch=last.groups[0].epoch + 9
     )
-    late = replace(last, sequence=last.sequence + 1, groups=(claiming,))
+    late = replace(last, sequence=last.sequence + 1, echo_sequence=beta.state.sequence + 1, groups=(claiming,))
     for _ in range(20):
         beta.state, _ = step(beta.state, BeatHeard(pair.now_ms, "link0", late))
         late = replace(late, sequence=late.sequence + 1)
