@@ -14,15 +14,15 @@ help: ## what can be made
 demo: setup ## boot two gateways, two shelves and a client, pull the plug, see that nothing is lost
 	@$(BIN)/aoeha rehearse demo
 
-# The simulator wants processors, the rack wants punctuality and mostly waits: so they share the time, the first at idle
-# priority.
+# The simulator wants processors, so it runs beside tests that mostly wait; the rack wants the machine for itself.
 test: setup check ## everything: lint, types, unit, contract, command line, simulator, and the rack on real kernels
-	@echo "aoeha: the simulator's tests begin beside the others; their report comes last"
+	@echo "aoeha: the simulator's tests begin beside the others; their report comes when those are done"
 	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim > $(VENV)/sim.log 2>&1 & simulator=$$!; \
-	trap 'kill $$simulator 2>/dev/null || true' EXIT INT TERM; \
-	others=0; $(BIN)/pytest $(PYTEST_ARGUMENTS) tests --ignore tests/sim || others=$$?; \
-	echo "aoeha: waiting for the simulator's tests"; \
-	simulated=0; wait $$simulator || simulated=$$?; cat $(VENV)/sim.log; exit $$((others + simulated))
+	trap 'kill $$simulator 2>/dev/null || true' EXIT INT TERM; failed=0; \
+	$(BIN)/pytest $(PYTEST_ARGUMENTS) tests --ignore tests/sim --ignore tests/rack || failed=1; \
+	echo "aoeha: waiting for the simulator's tests"; wait $$simulator || failed=1; cat $(VENV)/sim.log; \
+	echo "aoeha: the tests on real kernels, about ten minutes"; \
+	$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/rack || failed=1; exit $$failed
 
 check: $(VENV)/ready ## the fast part: format, lint, types, import contracts
 	@echo "aoeha: checking format, lint, types and import contracts"
