@@ -17,6 +17,8 @@ from aoeha.core.state import LinkCondition, LinkState, NodeState, PeerCondition,
 from aoeha.core.types import Beat, BeatFlag, GroupBeat
 
 RETIRED_BOOT_IDS_MAX = 8
+BACK_WITHIN_MAX_MS = 30_000
+"""No announced restart is waited for longer than this."""
 
 
 def hear(turn: Turn, event: BeatHeard) -> None:
@@ -81,11 +83,13 @@ def heard_ms(state: NodeState) -> int | None:
 
 
 def silence_due_ms(state: NodeState) -> int:
-    """When the peer will count as silent if nothing more is heard."""
-    heard = heard_ms(state)
+    """When the peer will count as silent if nothing more is heard. Who restarts says how long it takes (R15)."""
+    heard, beat = heard_ms(state), state.peer.beat
     if heard is None:
         return _patience_ends_ms(state)
-    return max(heard, state.listening_since_ms) + state.config.deadtime_ms
+    restarting = beat is not None and BeatFlag.RESTARTING in beat.flags
+    back_within_ms = min(beat.back_within_ms, BACK_WITHIN_MAX_MS) if beat is not None and restarting else 0
+    return max(heard, state.listening_since_ms) + back_within_ms + state.config.deadtime_ms
 
 
 def is_alive(state: NodeState) -> bool:

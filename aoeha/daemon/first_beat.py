@@ -47,6 +47,10 @@ FIRST_SEQUENCE = 0
 _FILE_SIZE_MAX = 64 * 1_024
 _BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 
+BACK_WITHIN_MS = 3_000
+"""What the imports and the start behind the first beat may take: in a loaded lab guest, where Python is slowest, more
+than 2 s was seen. A node that dies meanwhile is missed that much later."""
+
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
@@ -104,7 +108,7 @@ def remembered(
         flags=BeatFlag.RESTARTING | (beat.flags & BeatFlag.STANDBY),
         link_ages_ms=(NEVER_MS,) * len(beat.link_ages_ms),
         groups=groups,
-        back_within_ms=0,
+        back_within_ms=BACK_WITHIN_MS,
     )
     return Remembered(cluster, peer, key_file, peer_nonce, links, first)
 

@@ -185,7 +185,8 @@ class Oracle:
             serving = [machine.name for machine in self.world.machines.values() if machine.serves(group)]
             if len(serving) != 1:
                 return f"{group} is served by {' and '.join(serving) or 'nobody'}"
-        absent = [m.name for m in self.world.machines.values() if m.daemon is None and m.name not in self._fenced_dead]
+        excused = {*self._fenced_dead, *self._left_ms}
+        absent = [m.name for m in self.world.machines.values() if m.daemon is None and m.name not in excused]
         return f"{' and '.join(absent)} has no daemon" if absent else ""
 
     def never_settled(self, bound_ms: int, sentence: str) -> None:

@@ -15,7 +15,15 @@ from pathlib import Path
 import pytest
 
 from aoeha.core.types import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase
-from aoeha.daemon.first_beat import FIRST_SEQUENCE, Remembered, forget, remembered, save, send_first_beat
+from aoeha.daemon.first_beat import (
+    BACK_WITHIN_MS,
+    FIRST_SEQUENCE,
+    Remembered,
+    forget,
+    remembered,
+    save,
+    send_first_beat,
+)
 from aoeha.io.clock import boot_id
 from aoeha.io.link import SerialSettings, UdpSettings
 from aoeha.wire.codec import UDP_LIMIT
@@ -108,6 +116,7 @@ def test_the_peer_accepts_it_at_once_on_every_link(pair: Pair) -> None:
         echo_sequence=0,
         flags=BeatFlag.RESTARTING,
         link_ages_ms=(NEVER_MS, NEVER_MS),
+        back_within_ms=BACK_WITHIN_MS,
         groups=(replace(GROUP, claim=0, claim_epoch=0, grant=None),),
     )
     assert pair.beta.accept("serial", by_serial) == expected

@@ -1,6 +1,7 @@
 """The null-modem of the rack: carries, can be cut, and never waits for an end that does not read."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,8 @@ async def read(path: str, count: int) -> bytes:
 def write(path: str, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     try:
-        os.write(descriptor, data)
+        with contextlib.suppress(BlockingIOError):
+            os.write(descriptor, data)
     finally:
         os.close(descriptor)
 

@@ -14,7 +14,7 @@ import test_core_stories
 from pair import Machine, Pair
 
 from aoeha.core.actions import Action
-from aoeha.core.events import Event
+from aoeha.core.events import BeatHeard, Event
 from aoeha.core.state import NodeState
 from aoeha.core.types import FenceConfig, TaskKind, TaskResult
 from aoeha.sim.coverage import Taken
@@ -140,6 +140,19 @@ def a_peer_leaves_restarts_and_is_called_off() -> None:
     assert pair.serves("alpha")
 
 
+def a_power_off_was_a_lie() -> None:
+    pair = serving()
+    pair.power_loss("alpha")
+    beta = pair["beta"]
+    while not (beta.state and beta.state.groups[0].holding):
+        pair.run(10)
+    last = beta.state.peer.beat
+    assert last is not None
+    alive = replace(last, sequence=last.sequence + 1, echo_sequence=beta.state.sequence + 1)
+    pair._feed(beta, BeatHeard(pair.now_ms, pair["beta"].config.links[0], alive))
+    assert not beta.state.groups[0].holding
+
+
 def take_by_rare_stories(taken: Taken) -> None:
     with watching(taken):
         a_mirror_degrades_fails_and_is_whole_again()
@@ -149,6 +162,7 @@ def take_by_rare_stories(taken: Taken) -> None:
         for mended in (False, True):
             a_stop_fails_and_nobody_can_fence(mended)
         a_probe_fails()
+        a_power_off_was_a_lie()
         a_peer_leaves_restarts_and_is_called_off()
 
 

@@ -147,7 +147,7 @@ MUTATIONS = (
     Mutation("skip the proof check", ownership, "proof_against_peer", silence_is_proof, ("I1",)),
     Mutation("accept exit code 2 as off", fencing, "_switched_off", failed_off_is_off, ("I1",)),
     Mutation("take unknown as off", fencing, "_read_back", unknown_is_off, ("I1",)),
-    Mutation("forget the epoch", ownership, "_next_epoch", epoch_forgotten, ("I1",)),
+    Mutation("forget the epoch", ownership, "_next_epoch", epoch_forgotten, ("I1", "I6")),
     Mutation("count a late end of an earlier try", recovery, "task_done", any_end_counts, ("I1", "I4", "I5")),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",)),
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),

@@ -13,8 +13,8 @@ from aoeha.sim.swarm import play, story_of
 from aoeha.sim.tally import Tally
 
 PINNED = Path(__file__).with_name("seeds.txt")
-SEEDS = int(os.environ.get("AOEHA_SEEDS", "2000"))
-FIRST = int(os.environ.get("AOEHA_SEED", time.time_ns() // 1_000_000 % 1_000_000_000))
+SEEDS = int(os.environ.get("AOEHA_SEEDS", "600"))
+FIRST = int(os.environ.get("AOEHA_SEED", "0"))
 JOBS = int(os.environ.get("AOEHA_JOBS", "2"))
 ENOUGH_FOR_EVERYTHING = 1_500
 SAFETY_MS = 600_000

@@ -10,7 +10,7 @@ from aoeha.core.events import BeatHeard, Tick
 from aoeha.core.explain import status
 from aoeha.core.state import PeerCondition
 from aoeha.core.step import initial, step
-from aoeha.core.types import GroupPhase, TaskKind, TaskResult
+from aoeha.core.types import BeatFlag, GroupPhase, TaskKind, TaskResult
 
 
 def serving_pair(**options: object) -> Pair:
@@ -426,6 +426,22 @@ def test_a_release_that_the_peer_has_not_heard_of_gives_it_the_first_shot() -> N
     pair.run(20_000)
     assert pair.fences == 1
     assert pair.serves("beta") != pair.serves("alpha")
+
+
+def test_a_restart_that_was_announced_is_waited_for() -> None:
+    """The first beat of a restarting daemon says how long the rest takes: silence counts from then (R15)."""
+    pair = serving_pair()
+    pair.kill_daemon("alpha")
+    beta = pair["beta"]
+    assert beta.state is not None
+    last = beta.state.peer.beat
+    assert last is not None
+    first = replace(last, incarnation=2, sequence=0, flags=BeatFlag.RESTARTING, back_within_ms=3_000)
+    pair._feed(beta, BeatHeard(pair.now_ms, "link0", first))
+    pair.run(4_800)
+    assert pair.fences == 0
+    pair.run(3_000)
+    assert pair.fences == 1
 
 
 def test_a_late_beat_with_a_claim_starts_no_storm_of_claims() -> None:
