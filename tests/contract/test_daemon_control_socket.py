@@ -127,6 +127,7 @@ def test_a_client_that_goes_away_ends_its_request(tmp_path: Path, half_close: bo
                 await answering.asked.wait()
                 writer.close()
                 await answering.cancelled.wait()
+            assert [request.verb for request in answering.requests] == ["hang"]
 
     asyncio.run(run())
 

@@ -103,8 +103,9 @@ def test_wrong_parameters_are_all_named_at_once() -> None:
 def test_the_example_configuration_suits_the_agents() -> None:
     example = Path(__file__).parents[2] / "etc" / "aoeha.toml"
     document = tomllib.loads(example.read_text())
-    for resource in document["group"][0]["resource"]:
-        build_resource_agent(resource["type"], resource["name"], resource["parameters"], HOST)
+    resources = document["group"][0]["resource"]
+    built = [build_resource_agent(one["type"], one["name"], one["parameters"], HOST) for one in resources]
+    assert [agent.name for agent in built] == [resource["name"] for resource in resources]
 
 
 def test_a_checkout_is_served_from_its_own_files_and_not_from_installed_copies() -> None:

@@ -186,7 +186,8 @@ def test_random_bytes_never_raise(tmp_path: Path) -> None:
     content = EXAMPLE.read_bytes()
     for seed in range(300):
         place = seed * 7_919 % len(content)
-        findings_of(tmp_path, content[:place] + bytes([seed * 31 % 256]) + content[place + 1 :])
+        findings = findings_of(tmp_path, content[:place] + bytes([seed * 31 % 256]) + content[place + 1 :])
+        assert all(": " in finding for finding in findings), "a finding names its place"
 
 
 def test_no_password_is_printed(tmp_path: Path) -> None:
