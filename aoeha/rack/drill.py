@@ -292,19 +292,24 @@ class Drill:
         return picture
 
     async def _expect_writes(self, rack: Rack, statement: Statement) -> None:
-        """Wait for a record that was begun after now."""
-        acknowledged = asyncio.Event()
+        """Wait for a record that was begun after now, and for an answer of the address: either may come first."""
+        acknowledged, answered = asyncio.Event(), asyncio.Event()
         began = now_ms()
 
         def watch(event: GuestEvent) -> None:
             if event.kind == "acknowledged" and event.at_ms - event.facts["took_ms"] >= began:
                 acknowledged.set()
+            if event.kind == "answered" and event.at_ms >= began:
+                answered.set()
 
         rack.listen(watch)
         try:
-            await asyncio.wait_for(acknowledged.wait(), statement.time_ms / 1000)
+            async with asyncio.timeout(statement.time_ms / 1000):
+                await acknowledged.wait()
+                await answered.wait()
         except TimeoutError:
-            raise UnmetError(f"{statement.source}: no record was acknowledged") from None
+            missing = "the address did not answer" if acknowledged.is_set() else "no record was acknowledged"
+            raise UnmetError(f"{statement.source}: {missing}") from None
         rack.tell("writes", processes=await self._processes(rack))
 
     async def _collect(self, rack: Rack, facts: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ wait TIME                         let time pass
 expect NODE runs within TIME      the group runs there
 expect NODE ready within TIME     it says: all links are up, and the other could take over
 expect NODE says "TEXT" within TIME    somewhere in its status
-expect writes within TIME         a record begun from now on is acknowledged
+expect writes within TIME         a record begun from now on is acknowledged, and the address answers
 expect mirror whole within TIME   both legs in sync
 expect quiet for TIME             nothing is started or stopped on either gateway
 """
