@@ -3,7 +3,7 @@
 What a pair with power fences alone cannot promise is said here, not hidden:
 - Every link cut at once looks like a dead peer. A healthy owner is then fenced. So I5 is judged only while some link
   is whole, and "never both" only while the devices switch at once: a device that takes longer than the duel delay
-  (2 s) may carry out the orders of both nodes.
+  (2 s) may carry out the orders of both nodes. Then both are dark, and a human switches them on.
 - A plug that is not the victim's reads off while the victim runs on. Proofs by a miswired device are excused from I1
   and I3, and counted as `excused`.
 - A false operator's word is not excused: the world's operators only vouch for machines that are off.

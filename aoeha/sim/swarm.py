@@ -117,6 +117,7 @@ def _expect_well(world: World, bound_ms: int) -> None:
     end_ms, well_since_ms = world.timeline.now_ms + bound_ms, None
     while well_since_ms is None or world.timeline.now_ms - well_since_ms < STAYS_WELL_MS:
         world.run(LOOK_EVERY_MS)
+        _end_a_duel(world)
         trouble = world.oracle.settled()
         if trouble:
             well_since_ms = None
@@ -126,3 +127,14 @@ def _expect_well(world: World, bound_ms: int) -> None:
             reasons = "; ".join(f"{name}: {world.why(name)}" for name in world.machines)
             world.oracle.never_settled(bound_ms, f"{trouble} ({reasons})")
     world.oracle.judge_records()
+
+
+def _end_a_duel(world: World) -> None:
+    """Let a human switch on what a duel left dark: orders that a slow device carried out late, the heal included.
+
+    No gateway has power then to bring back the other; the oracle's first lines say why such a duel can't be excluded.
+    """
+    if world.power.was_slow and not any(machine.alive for machine in world.machines.values()):
+        world.count("excused", "duel through a slow device")
+        for name in world.machines:
+            do(world, f"power on {name}")

@@ -1,4 +1,7 @@
-"""Thousands of pairs in which anything may break (aoeha.sim.swarm). AOEHA_SEEDS shortens it, AOEHA_SEED repeats it."""
+"""Thousands of pairs in which anything may break (aoeha.sim.swarm). Fresh ones each time.
+
+AOEHA_SEEDS shortens a run, AOEHA_SEED repeats it.
+"""
 
 import os
 import sys
@@ -13,8 +16,8 @@ from aoeha.sim.swarm import play, story_of
 from aoeha.sim.tally import Tally
 
 PINNED = Path(__file__).with_name("seeds.txt")
-SEEDS = int(os.environ.get("AOEHA_SEEDS", "600"))
-FIRST = int(os.environ.get("AOEHA_SEED", "0"))
+SEEDS = int(os.environ.get("AOEHA_SEEDS", "2000"))
+FIRST = int(os.environ.get("AOEHA_SEED", time.time()))
 JOBS = int(os.environ.get("AOEHA_JOBS", "2"))
 ENOUGH_FOR_EVERYTHING = 1_500
 SAFETY_MS = 600_000
