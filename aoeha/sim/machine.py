@@ -181,7 +181,8 @@ class Machine:
             ring, self._ring = self._ring, {}
             self._daemon_backlog.extend((link, data) for link, kept in ring.items() for data in kept)
         self.paused = False
-        self.present()
+        if self.daemon is not None:
+            self.present()
         waiting, self._daemon_backlog = self._daemon_backlog, []
         if self.daemon is not None:
             self.daemon.wake()
@@ -192,9 +193,10 @@ class Machine:
     def jump(self, ms: int) -> None:
         """The clock leaps ahead."""
         self.clock_offset_ms += ms
-        self.absent()
-        self.absent_since_ms -= ms
-        self.present()
+        if self.daemon is not None:
+            self.absent()
+            self.absent_since_ms -= ms
+            self.present()
 
     def by_kernel(self, act: Callable[..., None], *arguments: Any) -> None:
         """Do something on this machine, now or when it thaws; never, if it dies before."""
