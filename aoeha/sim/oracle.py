@@ -2,8 +2,10 @@
 
 What a pair with power fences alone cannot promise is said here, not hidden:
 - Every link cut at once looks like a dead peer. A healthy owner is then fenced. So I5 is judged only while some link
-  is whole, and "never both" only while the devices switch at once: a device that takes longer than the duel delay
-  (2 s) may carry out the orders of both nodes. Then both are dark, and a human switches them on.
+  is whole, and "never both" only while the devices switch at once and the nodes have met since they booted. A device
+  that takes longer than the duel delay (2 s) may carry out the orders of both nodes; two that booted apart without
+  ever meeting have no common time from which to take turns. Then both may be dark, and a human switches them on.
+- Nobody remembers what no disk took: an epoch of an owner that died with a full disk may come again, after its death.
 - A plug that is not the victim's reads off while the victim runs on. Proofs by a miswired device are excused from I1
   and I3, and counted as `excused`.
 - A false operator's word is not excused: the world's operators only vouch for machines that are off.
@@ -56,6 +58,7 @@ class Oracle:
         self.commanded = False
         self.troubled: set[str] = set()
         self.excused = False
+        self.duel = ""
         self.jumped: set[str] = set()
         self._epochs: dict[tuple[str, int], str] = {}
         self._heard: dict[tuple[str, str, int, str], int] = {}
@@ -156,6 +159,7 @@ class Oracle:
         self._fenced_dead.discard(machine.name)
         self._left_ms.pop(machine.name, None)
         self._remembered[machine.name] = machine.memory_disk
+        self._forget_epochs(machine)
         if not machine.broken:
             self.troubled.discard(machine.name)
 
@@ -165,9 +169,11 @@ class Oracle:
         self._fenced_dead.add(victim.name)
         if self._fences[victim.name] > FENCES_MAX:
             self._broken("I7", f"{victim.name} was fenced {self._fences[victim.name]} times in one incident")
-        swift = all(device.mode in ("ok", "dead") for device in self.world.power.devices.values())
-        if orderer.name in self._fenced_dead and not orderer.alive and swift and not self.world.power.was_slow:
-            self._broken("I5", f"{orderer.name} and {victim.name} have fenced each other")
+        if orderer.name in self._fenced_dead and not orderer.alive:
+            self.duel = self._duel_excuse(orderer, victim)
+            if not self.duel:
+                self._broken("I5", f"{orderer.name} and {victim.name} have fenced each other")
+            self.world.count("excused", self.duel)
 
     def answered(self, machine: "Machine", answer: "Answer") -> None:
         """A request was answered."""
@@ -201,6 +207,22 @@ class Oracle:
                 lost = numbers - leg.records
                 if lost:
                     self._broken("I2", f"record {min(lost)} of {group} was acknowledged and is not on {leg.shelf}")
+
+    def _forget_epochs(self, machine: "Machine") -> None:
+        """What this node owned and its disk did not take is forgotten: the number may be used again."""
+        memory = machine.memory_disk
+        kept = {group.name: group.epoch for group in memory.groups} if memory is not None else {}
+        for (group, epoch), owner in list(self._epochs.items()):
+            if owner == machine.name and epoch > kept.get(group, 0):
+                del self._epochs[group, epoch]
+
+    def _duel_excuse(self, orderer: "Machine", victim: "Machine") -> str:
+        """Why both nodes may have been fenced, empty for no reason."""
+        if self.world.power.was_slow:
+            return "duel through a slow device"
+        one, other = self._boots_heard.get(orderer.name, []), self._boots_heard.get(victim.name, [])
+        unmet = victim.boot_id not in one and orderer.boot_id not in other
+        return "duel of two that never met" if unmet else ""
 
     def _peer(self, machine: "Machine") -> "Machine":
         return self.world.machines[machine.config.peer]

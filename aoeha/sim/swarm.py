@@ -130,11 +130,8 @@ def _expect_well(world: World, bound_ms: int) -> None:
 
 
 def _end_a_duel(world: World) -> None:
-    """Let a human switch on what a duel left dark: orders that a slow device carried out late, the heal included.
-
-    No gateway has power then to bring back the other; the oracle's first lines say why such a duel can't be excluded.
-    """
-    if world.power.was_slow and not any(machine.alive for machine in world.machines.values()):
-        world.count("excused", "duel through a slow device")
+    """Let a human switch on what a duel left dark, if it is one that the oracle's first lines do not exclude."""
+    if world.oracle.duel and not any(machine.alive for machine in world.machines.values()):
+        world.oracle.duel = ""
         for name in world.machines:
             do(world, f"power on {name}")
