@@ -50,16 +50,15 @@ class Daemon:
         self.ended = False
         self.state: NodeState | None = None
         self.performer = Performer()
-        config, random = machine.config, machine.world.random
-        inherited = machine.inheritance
+        config, inherited = machine.config, machine.inheritance
         self.receiver = Receiver(
             cluster=config.cluster,
             keys=(KEY,),
             own_node=config.node,
             peer_node=config.peer,
             group_names=[group.name for group in config.groups],
-            nonce=random.randbytes(NONCE_SIZE),
-            new_nonce=lambda: random.randbytes(NONCE_SIZE),
+            nonce=self.new_nonce(),
+            new_nonce=self.new_nonce,
             memory=ReceiverMemory(inherited.peer_nonce) if inherited else None,
         )
         self.sender = Sender(config.cluster, KEY, self.receiver.nonces)
@@ -69,6 +68,10 @@ class Daemon:
         self.incarnation = max(used, inherited.incarnation if inherited else 0) + 1
         self._tick_ms = LATER_MS
         self._asleep: list[Event] = []
+
+    def new_nonce(self) -> bytes:
+        """Return what nobody can have guessed."""
+        return self.world.random.randbytes(NONCE_SIZE)
 
     def _recall(self) -> Memory | None:
         """Read /run, else the disk, of which a copy of this boot is believed no more than one of an earlier boot."""

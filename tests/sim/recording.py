@@ -1,0 +1,115 @@
+"""What a daemon of the simulator was given, and what it did: one recording for each start of a daemon."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from aoeha.core.actions import Action
+from aoeha.core.events import Event
+from aoeha.core.state import NodeState
+from aoeha.core.types import Beat, Identity, Memory, PairConfig
+from aoeha.sim import machine
+from aoeha.sim.daemon import KEY, Daemon
+from aoeha.sim.machine import Machine
+from aoeha.wire.sender import Sender
+
+__all__ = ["Message", "Recording", "recordings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Bytes that came in on a link."""
+
+    now_ms: int
+    link: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class Recording:
+    """One start of a daemon: what it began with, what it was given, what it did.
+
+    `nonces` are those that it drew, `sent` the bytes of each beat in the order of the links; `limits` tells how much
+    a link carries. `state` is the last one.
+    """
+
+    config: PairConfig
+    limits: dict[str, int]
+    inherited_nonce: bytes | None
+    nonces: list[bytes] = field(default_factory=list)
+    memory: Memory | None = None
+    identity: Identity | None = None
+    begun_ms: int = 0
+    given: list[Message | Event] = field(default_factory=list)
+    done: list[tuple[int, Action]] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+    state: NodeState | None = None
+
+
+class RecordingSender(Sender):
+    """Notes every message that it packs once the daemon has begun; the first beat goes ahead of that."""
+
+    recording: Recording
+
+    def pack(self, beat: Beat, limit: int) -> bytes:
+        data = super().pack(beat, limit)
+        if self.recording.identity is not None:
+            self.recording.sent.append(data)
+        return data
+
+
+class RecordingDaemon(Daemon):
+    """The simulator's daemon, with a note of all that goes in and comes out."""
+
+    found: list[Recording]
+
+    def __init__(self, machine: Machine) -> None:
+        inherited = machine.inheritance
+        limits = {link.name: link.limit for link in machine.world.links.values()}
+        self.recording = Recording(machine.config, limits, inherited.peer_nonce if inherited else None)
+        self.reading = False
+        super().__init__(machine)
+        self.recording.memory = self.memory
+        self.sender = RecordingSender(machine.config.cluster, KEY, self.receiver.nonces)
+        self.sender.recording = self.recording
+
+    def new_nonce(self) -> bytes:
+        self.recording.nonces.append(super().new_nonce())
+        return self.recording.nonces[-1]
+
+    def begin(self) -> None:
+        if not self.ended:
+            self.recording.identity = Identity(self.machine.boot_id, self.incarnation)
+            self.recording.begun_ms = self.machine.clock_ms()
+            self.found.append(self.recording)
+        super().begin()
+        self.recording.state = self.state
+
+    def hear(self, link: str, data: bytes) -> None:
+        if self.state is not None:
+            self.recording.given.append(Message(self.machine.clock_ms(), link, data))
+        self.reading = True
+        super().hear(link, data)
+        self.reading = False
+
+    def feed(self, event: Event) -> None:
+        if not self.ended and self.state is not None and not self.reading:
+            self.recording.given.append(event)
+        super().feed(event)
+        self.recording.state = self.state
+
+    def _do(self, action: Action) -> None:
+        self.recording.done.append((self.machine.clock_ms(), action))
+        super()._do(action)
+
+
+@contextmanager
+def recordings() -> Iterator[list[Recording]]:
+    """Record every daemon that starts within."""
+    found: list[Recording] = []
+    kind = type("RecordingDaemon", (RecordingDaemon,), {"found": found})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "Daemon", kind)
+        yield found
