@@ -16,7 +16,7 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aoeha.core.types import Beat, BeatFlag, GroupPhase, Memory, Task, TaskKind
+from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Memory, ProofKind, Task, TaskKind
 
 if TYPE_CHECKING:
     from aoeha.core.actions import Answer
@@ -61,6 +61,7 @@ class Oracle:
         self.duel = ""
         self.jumped: set[str] = set()
         self._epochs: dict[tuple[str, int], str] = {}
+        self._granted: set[tuple[str, str, Grant]] = set()
         self._heard: dict[tuple[str, str, int, str], int] = {}
         self._boots_heard: dict[str, list[str]] = {}
         self._remembered: dict[str, Memory | None] = {}
@@ -117,7 +118,11 @@ class Oracle:
                 self._broken("I4", f"{machine.name} announces {group.name} as stopped while {running} runs there")
             if group.grant is not None and running:
                 self._broken("I4", f"{machine.name} grants {group.name} while {running} runs there")
+            if group.grant is not None:
+                self._granted.add((machine.name, group.name, group.grant))
             if group.holding:
+                if (group.name, group.epoch) not in self._epochs:
+                    self._judge_hand_over(machine, group)
                 owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
                 if owner != machine.name and not self.excused:
                     self._broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")
@@ -239,6 +244,21 @@ class Oracle:
         )
         both_answer = address in first.active and address in second.active
         self._broken("I3" if only_address and both_answer else "I1", sentence)
+
+    def _judge_hand_over(self, machine: "Machine", group: GroupBeat) -> None:
+        """Who says that a group was handed over must have been granted exactly this epoch, or the peer has left."""
+        state = machine.daemon.state if machine.daemon is not None else None
+        proof = state.group(group.name).proof if state is not None else None
+        if state is None or proof is None or proof.kind is not ProofKind.HANDED_OVER:
+            return
+        giver, taker = machine.config.peer, state.identity
+        granted = any(
+            (grant.epoch, grant.boot_id) == (group.epoch, taker.boot_id) and grant.incarnation <= taker.incarnation
+            for granter, name, grant in self._granted
+            if (granter, name) == (giver, group.name)
+        )
+        if not granted and giver not in self._left_ms:
+            self._broken("I1", f"{machine.name} owns {group.name} at epoch {group.epoch}, which {giver} never granted")
 
     def _judge_stop(self, machine: "Machine", task: Task) -> None:
         """Without a request, a broken resource or a doubt of its own, a node never stops what runs well (I5)."""

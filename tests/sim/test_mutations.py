@@ -66,6 +66,11 @@ def epoch_forgotten(_original: Any) -> Any:
     return lambda _state, group: group.held_epoch + 1
 
 
+def any_grant_counts(_original: Any) -> Any:
+    """A grant of an earlier claim is taken for an answer to the present one."""
+    return lambda _state, group, theirs: group.claim > 0 and theirs.grant is not None
+
+
 def any_end_counts(original: Any) -> Any:
     """A late TaskDone of an earlier try ends the present one."""
 
@@ -148,6 +153,7 @@ MUTATIONS = (
     Mutation("accept exit code 2 as off", fencing, "_switched_off", failed_off_is_off, ("I1",)),
     Mutation("take unknown as off", fencing, "_read_back", unknown_is_off, ("I1",)),
     Mutation("forget the epoch", ownership, "_next_epoch", epoch_forgotten, ("I1", "I6")),
+    Mutation("start on a grant without its epoch", ownership, "_grants_us", any_grant_counts, ("I1",)),
     Mutation("count a late end of an earlier try", recovery, "task_done", any_end_counts, ("I1", "I4", "I5")),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",)),
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
