@@ -11,7 +11,8 @@ pause NODE [TIME] | freeze NODE [TIME] | halt-clock NODE TIME | resume NODE | ju
 disk NODE ok|full|hangs
 break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wear NODE RESOURCE
 device NAME ok|dead|slow|late|vague | miswire NAME NODE | unpower NAME with NODE
-shelf NAME silent|ok
+shelf NAME silent|ok|restarts
+recover [SHELF]               an operator takes the leg in again where its mirror runs
 ask NODE: VERB [KEY=VALUE...]
 move GROUP                   ask whoever serves a group to switch it over
 vouch NODE                   an operator looks; if NODE is off, they confirm it on the other one
@@ -241,8 +242,7 @@ def _drop(world: World, words: Sequence[str]) -> None:
     machine = _machine(world, words[0])
     world.oracle.troubled.add(machine.name)
     if machine.active.get(_resource(world, words[1])) == "running":
-        del machine.active[words[1]]
-        world.changed()
+        machine.resource_ends(words[1])
 
 
 def _wear(world: World, words: Sequence[str]) -> None:
@@ -267,7 +267,16 @@ def _unpower(world: World, words: Sequence[str]) -> None:
 def _shelf(world: World, words: Sequence[str]) -> None:
     if words[0] not in world.storage.shelves:
         raise CommandError(f"the shelves are {' and '.join(world.storage.shelves)}")
-    world.storage.shelves[words[0]] = words[1] == "ok"
+    shelf = world.storage.shelves[words[0]]
+    acts = {"silent": shelf.fall_silent, "ok": shelf.answer_again, "restarts": shelf.restart}
+    if words[1] not in acts:
+        raise CommandError("a shelf is silent, ok or restarts")
+    acts[words[1]]()
+
+
+def _recover(world: World, words: Sequence[str]) -> None:
+    for name in words or world.storage.shelves:
+        world.storage.recover(name)
 
 
 def _ask(world: World, words: Sequence[str]) -> None:
@@ -298,7 +307,9 @@ def _restore(world: World, _: Sequence[str]) -> None:
     for link in world.links.values():
         link.heal()
         _report(world, link.name, "")
-    world.storage.shelves = dict.fromkeys(world.storage.shelves, True)
+    for shelf in world.storage.shelves.values():
+        shelf.answer_again()
+    _recover(world, ())
     for machine in world.machines.values():
         machine.disk = "ok"
         machine.mains = machine.chassis_on = True
@@ -352,6 +363,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "miswire": _miswire,
     "unpower": _unpower,
     "shelf": _shelf,
+    "recover": _recover,
     "ask": _ask,
     "move": _move,
     "vouch": _vouch,

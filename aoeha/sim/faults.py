@@ -184,8 +184,22 @@ def _miswire(chance: Chance) -> Lines:
 
 
 def _shelf(chance: Chance) -> Lines:
-    name = chance.random.choice(("shelf1", "shelf2"))
-    return _for_a_while(chance, f"shelf {name} silent", f"shelf {name} ok")
+    name, length_ms = chance.random.choice(("shelf1", "shelf2")), chance.while_ms()
+    if chance.random.random() < 0.2:
+        return [(0, f"shelf {name} restarts")]
+    recovered = [(length_ms + chance.while_ms(), f"recover {name}")] if chance.random.random() < 0.5 else []
+    return [(0, f"shelf {name} silent"), (length_ms, f"shelf {name} ok"), *recovered]
+
+
+def _half_rack(chance: Chance) -> Lines:
+    """A gateway and a shelf lose power in one instant; the shelf is back first, or last."""
+    node, name = chance.node(), chance.random.choice(("shelf1", "shelf2"))
+    return [
+        (chance.random.choice((0, 0, 20_000)), f"power off {node}"),
+        (0, f"shelf {name} silent"),
+        (chance.while_ms(), f"shelf {name} restarts"),
+        (chance.while_ms(), f"power on {node}"),
+    ]
 
 
 def _operator(chance: Chance) -> Lines:
@@ -274,6 +288,7 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
     "device": _device,
     "lost with its device": _lost_with_its_device,
     "shelf": _shelf,
+    "half rack": _half_rack,
     "operator": _operator,
     "move": _move,
     "move with a stuck stop": _move_with_a_stuck_stop,

@@ -85,6 +85,7 @@ class Machine:
         self._kernel_backlog.clear()
         self._ring.clear()
         self.active.clear()
+        self.world.storage.forget(self)
         self.inheritance = None
         self.memory_run = None
         self.world.work.forget(self)
@@ -229,6 +230,28 @@ class Machine:
         if self.present_since_ms is not None:
             self.absent_since_ms = self.world.timeline.now_ms
         self.present_since_ms = None
+
+    def resource_runs(self, name: str) -> str:
+        """A resource is up from now on. Return why it cannot be, empty when it is; a mirror may lack a leg."""
+        group = self.world.group_of(name)
+        if name == self.world.resources[group][0]:
+            fault = self.world.storage.assemble(self, group)
+            if fault:
+                self.resource_ends(name)
+                return fault
+        self.active[name] = "running"
+        if name == self.world.resources[group][-1]:
+            self.world.storage.announced(self, group)
+        self.world.changed()
+        return ""
+
+    def resource_ends(self, name: str) -> None:
+        """A resource is not up any more."""
+        group = self.world.group_of(name)
+        if name == self.world.resources[group][0]:
+            self.world.storage.stop(self, group)
+        self.active.pop(name, None)
+        self.world.changed()
 
     def serves(self, group: str) -> bool:
         """Whether clients are answered: everything of the group runs, and the machine does."""

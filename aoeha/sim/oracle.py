@@ -9,7 +9,8 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 - A plug that is not the victim's reads off while the victim runs on. Proofs by a miswired device are excused from I1
   and I3, and counted as `excused`.
 - A false operator's word is not excused: the world's operators only vouch for machines that are off.
-- No leg ever leaves the mirror: a silent shelf lets writes hang. I2 is: every acknowledged record is on every leg.
+- I2 is: every acknowledged record is on every leg that nobody calls missing, and on every leg that a mirror is
+  started from. Legs come back by an operator's hand; nobody here does it for them yet.
 - Fences are bounded for each incident, not for each hour: a fault or a command begins another incident.
 """
 
@@ -21,6 +22,7 @@ from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Memor
 if TYPE_CHECKING:
     from aoeha.core.actions import Answer
     from aoeha.sim.machine import Machine
+    from aoeha.sim.mirror import Assembly, Leg
     from aoeha.sim.world import World
 
 __all__ = ["Oracle", "Violation"]
@@ -204,14 +206,24 @@ class Oracle:
         """The healed pair is not well in time."""
         self._broken("I6", f"{sentence} {bound_ms // 1_000} s after all faults ended")
 
+    def assembled(self, machine: "Machine", group: str, assembly: "Assembly") -> None:
+        """A mirror is started: each of its legs must hold whatever was acknowledged."""
+        for leg in assembly.active:
+            self._holds_all(group, leg, f"{machine.name} started {group} from")
+
     def judge_records(self) -> None:
-        """Every acknowledged record must be on every leg."""
-        storage = self.world.storage
-        for group, numbers in storage.acknowledged.items():
-            for leg in storage.legs[group]:
-                lost = numbers - leg.records
-                if lost:
-                    self._broken("I2", f"record {min(lost)} of {group} was acknowledged and is not on {leg.shelf}")
+        """Every acknowledged record must be on every leg that is in sync."""
+        for group, mirror in self.world.storage.mirrors.items():
+            whole = mirror.whole()
+            if not whole:
+                self._broken("I2", f"no leg of {group} is known to be whole")
+            for leg in whole:
+                self._holds_all(group, leg, "nobody calls it missing:")
+
+    def _holds_all(self, group: str, leg: "Leg", how: str) -> None:
+        lost = self.world.storage.acknowledged[group] - leg.records
+        if lost:
+            self._broken("I2", f"{how} the leg on {leg.shelf}, which lacks acknowledged record {min(lost)} of {group}")
 
     def _forget_epochs(self, machine: "Machine") -> None:
         """What this node owned and its disk did not take is forgotten: the number may be used again."""

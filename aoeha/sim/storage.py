@@ -1,30 +1,27 @@
-"""Shelves, legs, and clients that write numbered records.
+"""Shelves, mirrors and clients of every group, and what kernels write.
 
-A group's storage is a mirror of two legs, one on each shelf. A record that a gateway took is written to both and
-acknowledged when both have it. A shelf that does not answer lets writes hang; the gateway's kernel goes on trying for
-as long as it lives. So a gateway that was frozen writes when it thaws, whatever its daemon thinks of that.
+A record that a gateway took goes to every leg that its kernel uses and is acknowledged when all of them have it. A
+shelf that does not answer lets writes hang; the kernel goes on trying for as long as it lives, and after
+`SILENCE_MAX_MS` goes on without that leg. A gateway that was frozen writes when it thaws, whatever its daemon thinks
+of that: only a reservation at the shelf keeps it out.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from aoeha.sim.client import Client, Peer
+from aoeha.sim.mirror import Assembly, Leg, Mirror
+from aoeha.sim.shelf import Shelf
 
 if TYPE_CHECKING:
     from aoeha.sim.machine import Machine
     from aoeha.sim.world import World
 
-__all__ = ["Leg", "Storage"]
+__all__ = ["SHELVES", "Storage"]
 
+SHELVES = ("shelf1", "shelf2")
 WRITE_MS = (1, 12)
 RETRY_MS = 200
-
-
-@dataclass(slots=True)
-class Leg:
-    """Half of a mirror: what is on it, and its event count as md would show it."""
-
-    shelf: str
-    records: set[int] = field(default_factory=set)
-    events: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -35,44 +32,103 @@ class Write:
     number: int
     machine: "Machine"
     boots: int
-    missing: list[Leg]
+    assembly: Assembly
+    landed: list[Leg]
 
 
 class Storage:
-    """The legs of every group, and one client each."""
+    """The shelves, a mirror on them for every group, and one client each."""
 
     def __init__(self, world: "World", groups: tuple[str, ...], client_ms: int) -> None:
         self.world = world
-        self.shelves = {"shelf1": True, "shelf2": True}
-        self.legs = {group: [Leg(shelf) for shelf in self.shelves] for group in groups}
+        self.shelves = {name: Shelf(name, groups) for name in SHELVES}
+        self.mirrors = {group: Mirror(SHELVES) for group in groups}
+        self.clients = {group: Client(client_ms) for group in groups}
         self.acknowledged: dict[str, set[int]] = {group: set() for group in groups}
         self.served_ms: dict[str, int | None] = dict.fromkeys(groups)
         self.worst_outage_ms = 0
-        self._client_ms = client_ms
+        self._assemblies: dict[tuple[str, str], Assembly] = {}
         self._number = 0
         for group in groups:
             world.timeline.after(client_ms, self._client_writes, group)
 
+    def assemble(self, machine: "Machine", group: str) -> str:
+        """Start a group's mirror on a machine; return why it could not be, empty when it runs."""
+        if (machine.name, group) in self._assemblies:
+            return ""
+        present = {name for name, shelf in self.shelves.items() if shelf.answers}
+        assembly = self.mirrors[group].assemble(present)
+        if isinstance(assembly, str):
+            self.world.count("mirror", "start refused")
+            return assembly
+        if len(assembly.active) < len(self.shelves):
+            self.world.count("mirror", "started with a leg missing")
+        self._assemblies[machine.name, group] = assembly
+        self.world.oracle.assembled(machine, group, assembly)
+        return ""
+
+    def stop(self, machine: "Machine", group: str) -> None:
+        """Stop a mirror; what it had under way is written or given up before."""
+        self._assemblies.pop((machine.name, group), None)
+
+    def forget(self, machine: "Machine") -> None:
+        """A kernel is gone."""
+        for group in self.mirrors:
+            self.stop(machine, group)
+
+    def missing(self, machine: "Machine", group: str) -> list[str]:
+        """The shelves whose legs this machine's mirror goes without."""
+        assembly = self._assemblies.get((machine.name, group))
+        active = [leg.shelf for leg in assembly.active] if assembly else []
+        return [name for name in self.shelves if name not in active] if active else []
+
+    def recover(self, shelf: str) -> None:
+        """An operator takes a leg in again, wherever its mirror runs."""
+        for (_, group), assembly in self._assemblies.items():
+            if self.shelves[shelf].answers and self.mirrors[group].recover(shelf, assembly):
+                self.world.count("mirror", "leg recovered")
+
+    def announced(self, machine: "Machine", group: str) -> None:
+        """A machine has taken the service address: it tells the network and the clients."""
+        self.clients[group].announced(machine.name, self.world.timeline.now_ms)
+
     def _client_writes(self, group: str) -> None:
-        self.world.timeline.after(self._client_ms, self._client_writes, group)
-        for machine in self.world.machines.values():
-            if machine.serves(group):
-                self._number += 1
-                delay_ms = self.world.random.randint(*WRITE_MS)
-                write = Write(group, self._number, machine, machine.boots, list(self.legs[group]))
-                self.world.timeline.after(delay_ms, machine.by_kernel, self._write_lands, write)
+        client, now_ms = self.clients[group], self.world.timeline.now_ms
+        self.world.timeline.after(client.period_ms, self._client_writes, group)
+        if client.waits(now_ms):
+            return
+        answering = [machine.name for machine in self.world.machines.values() if machine.serves(group)]
+        machine = self.world.machines.get(client.address_of(answering, now_ms))
+        if machine is None or machine.name not in answering:
+            client.unanswered(now_ms)
+            self.world.count("client", "no answer")
+            return
+        if client.answered(Peer(machine.name, machine.boots), now_ms):
+            self.world.count("client", "session reset")
+        self._number += 1
+        delay_ms = self.world.random.randint(*WRITE_MS)
+        assembly = self._assemblies[machine.name, group]
+        write = Write(group, self._number, machine, machine.boots, assembly, [])
+        self.world.timeline.after(delay_ms, machine.by_kernel, self._write_lands, write)
 
     def _write_lands(self, write: Write) -> None:
         """What a kernel sends lands, unless that kernel is gone or its storage was taken from it."""
-        machine = write.machine
-        if not machine.alive or machine.boots != write.boots or not machine.runs_any(write.group):
+        machine, now_ms = write.machine, self.world.timeline.now_ms
+        if not machine.alive or machine.boots != write.boots:
             return
-        for leg in [leg for leg in write.missing if self.shelves[leg.shelf]]:
-            leg.records.add(write.number)
-            leg.events += 1
-            write.missing.remove(leg)
-            self.world.oracle.write_landed(machine, write.group)
-        if write.missing:
+        if self._assemblies.get((machine.name, write.group)) is not write.assembly:
+            return
+        for leg in list(write.assembly.active):
+            if leg in write.landed:
+                continue
+            if self.shelves[leg.shelf].takes_writes_of(machine.name, write.group):
+                leg.records.add(write.number)
+                write.landed.append(leg)
+                write.assembly.answered(leg)
+                self.world.oracle.write_landed(machine, write.group)
+            elif write.assembly.did_not_answer(leg, now_ms):
+                self.world.count("mirror", "leg kicked by the kernel")
+        if any(leg not in write.landed for leg in write.assembly.active):
             self.world.timeline.after(RETRY_MS, machine.by_kernel, self._write_lands, write)
             return
         self.acknowledged[write.group].add(write.number)
@@ -82,5 +138,5 @@ class Storage:
         now_ms = self.world.timeline.now_ms
         before_ms = self.served_ms[group]
         if before_ms is not None:
-            self.worst_outage_ms = max(self.worst_outage_ms, now_ms - before_ms - self._client_ms)
+            self.worst_outage_ms = max(self.worst_outage_ms, now_ms - before_ms - self.clients[group].period_ms)
         self.served_ms[group] = now_ms

@@ -27,9 +27,12 @@ EXPECTED_FAULTS = (
         "unplug",
     ),
     *("unpower", "vouch", "wear", "break fail", "break hang", "break late", "disk full", "disk hangs", "device dead"),
-    *("device late", "device slow", "device vague", "shelf silent"),
+    *("device late", "device slow", "device vague", "shelf silent", "shelf restarts", "recover"),
 )
 """Every kind of fault of aoeha.sim.faults, as it is counted."""
+
+EXPECTED_MIRROR = ("leg kicked by the kernel", "leg recovered", "started with a leg missing", "start refused")
+EXPECTED_CLIENT = ("no answer", "session reset")
 
 
 @dataclass(slots=True)
@@ -62,6 +65,8 @@ class Tally:
         expected = [("fault", name) for name in EXPECTED_FAULTS]
         expected += [("proof", name) for name in PROOFS]
         expected += [("refusal", name) for name in REFUSALS]
+        expected += [("mirror", name) for name in EXPECTED_MIRROR]
+        expected += [("client", name) for name in EXPECTED_CLIENT]
         return [f"{kind} {name}" for kind, name in expected if not self.counts[kind, name]]
 
     def lines(self) -> list[str]:
@@ -75,7 +80,7 @@ class Tally:
             f"median a run: takeovers {median(self.takeovers):.0f}, simulated seconds {median(simulated_s):.0f}",
             f"worst outage {self.worst_outage_ms / 1_000:.1f} s",
         ]
-        for kind in ("fault", "proof", "refusal", "fence", "late", "panic", "rejected", "excused"):
+        for kind in ("fault", "proof", "refusal", "fence", "late", "panic", "rejected", "mirror", "client", "excused"):
             found = sorted((name, count) for (known, name), count in self.counts.items() if known == kind)
             said.append(f"{kind}: " + ", ".join(f"{name} {count}" for name, count in found))
         return said

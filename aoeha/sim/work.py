@@ -148,19 +148,20 @@ class Work:
             return
         job.over = True
         task, machine = job.task, job.machine
-        result = TaskResult.FAILED if failed else TaskResult.OK
         status: ResourceStatus | None = None
-        detail = f"cannot {task.kind.value} {task.subject}: no luck" if failed else ""
+        detail = "no luck" if failed else ""
         match task.kind:
             case TaskKind.START:
-                self._settle_start(job, worked=not failed or self._half_done())
+                detail = self._settle_start(job, worked=not failed or self._half_done()) or detail
             case TaskKind.STOP if not failed:
-                machine.active.pop(task.subject, None)
-                self.world.changed()
+                machine.resource_ends(task.subject)
             case TaskKind.PROBE | TaskKind.MONITOR if not failed:
                 status, detail = self._look(machine, task.subject)
             case _:
                 pass
+        result = TaskResult.FAILED if failed or (detail and status is None) else TaskResult.OK
+        if result is TaskResult.FAILED:
+            detail = f"cannot {task.kind.value} {task.subject}: {detail}"
         self.report(job, TaskDone(0, task.id, result, status, None, detail))
 
     def _time_out(self, job: Job, late: bool) -> None:
@@ -186,21 +187,25 @@ class Work:
         if job.task.kind is TaskKind.START:
             self._settle_start(job, worked=True)
         else:
-            job.machine.active.pop(job.task.subject, None)
-            self.world.changed()
+            job.machine.resource_ends(job.task.subject)
 
-    def _settle_start(self, job: Job, *, worked: bool) -> None:
-        if job.machine.active.get(job.task.subject) != "starting":
-            return
+    def _settle_start(self, job: Job, *, worked: bool) -> str:
+        """End a start. Return why it did not work although it could have, empty otherwise."""
+        machine, resource = job.machine, job.task.subject
+        if machine.active.get(resource) != "starting":
+            return ""
         if worked:
-            job.machine.active[job.task.subject] = "running"
-        else:
-            del job.machine.active[job.task.subject]
-        self.world.changed()
+            return machine.resource_runs(resource)
+        machine.resource_ends(resource)
+        return ""
 
     def _look(self, machine: "Machine", resource: str) -> tuple[ResourceStatus, str]:
         if resource not in machine.active:
             return ResourceStatus.STOPPED, ""
+        group = self.world.group_of(resource)
+        missing = self.world.storage.missing(machine, group) if resource == self.world.resources[group][0] else []
+        if missing:
+            return ResourceStatus.DEGRADED, f"the leg on {' and '.join(missing)} is missing"
         if resource in machine.worn:
             return ResourceStatus.DEGRADED, "one leg is missing"
         return ResourceStatus.RUNNING, ""

@@ -69,6 +69,10 @@ class World:
         """Let time pass."""
         self.timeline.run_until(self.timeline.now_ms + ms, self.oracle.check)
 
+    def group_of(self, resource: str) -> str:
+        """Return the group that a resource belongs to."""
+        return next(group for group, names in self.resources.items() if resource in names)
+
     def count(self, kind: str, name: str) -> None:
         """Note that something occurred."""
         self.counts[kind, name] += 1

@@ -1,0 +1,101 @@
+"""A RAID1 of two legs as md keeps it: event counts, who calls whom missing, a bitmap, recovery.
+
+Each leg carries a superblock. A kernel that cannot reach a leg for `SILENCE_MAX_MS` kicks it out: it writes into the
+other's superblock that the leg is missing, and acknowledges without it from then on. The last leg is never kicked. A
+leg that was called missing holds old data until it has been recovered. Two legs that call each other missing were
+written apart, and nobody can tell which one is right.
+"""
+
+from dataclasses import dataclass, field
+
+__all__ = ["SILENCE_MAX_MS", "Assembly", "Leg", "Mirror"]
+
+SILENCE_MAX_MS = 16_000
+"""aoe_deadsecs of 15 plus the second that the driver takes longer (measured)."""
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """Half of a mirror. `missing` names the shelves that its superblock calls missing, `recovering` that it lags."""
+
+    shelf: str
+    records: set[int] = field(default_factory=set)
+    events: int = 0
+    missing: set[str] = field(default_factory=set)
+    recovering: bool = False
+
+    def calls_missing(self, other: "Leg") -> bool:
+        """Whether its superblock says so."""
+        return other.shelf in self.missing
+
+
+@dataclass(slots=True, eq=False)
+class Assembly:
+    """The mirror as one kernel has it started: the legs in use, and since when one of them does not answer."""
+
+    active: list[Leg]
+    silent_since_ms: dict[str, int] = field(default_factory=dict)
+
+    def answered(self, leg: Leg) -> None:
+        """A leg took a write."""
+        self.silent_since_ms.pop(leg.shelf, None)
+
+    def did_not_answer(self, leg: Leg, now_ms: int) -> bool:
+        """Note that a leg took no write; kick it once that has lasted too long. Tells whether it was kicked."""
+        since_ms = self.silent_since_ms.setdefault(leg.shelf, now_ms)
+        if now_ms - since_ms < SILENCE_MAX_MS or len(self.active) == 1:
+            return False
+        self.active.remove(leg)
+        for survivor in self.active:
+            survivor.missing.add(leg.shelf)
+            survivor.events += 1
+        return True
+
+
+class Mirror:
+    """The legs of one group."""
+
+    def __init__(self, shelves: tuple[str, ...]) -> None:
+        self.legs = [Leg(shelf) for shelf in shelves]
+
+    def assemble(self, present: set[str]) -> Assembly | str:
+        """Start from the legs on shelves that answer, or say why not (aoeha.agents.leg_choice has the same rules)."""
+        there = [leg for leg in self.legs if leg.shelf in present]
+        if not there:
+            return "no shelf answers"
+        if any(one.calls_missing(other) and other.calls_missing(one) for one in there for other in there):
+            return "both legs record each other as failed"
+        fresh = [leg for leg in there if not leg.recovering and not any(other.calls_missing(leg) for other in there)]
+        absent = [leg for leg in self.legs if leg not in there]
+        doubtful = [leg.shelf for leg in absent if not all(known.calls_missing(leg) for known in fresh)]
+        if not fresh or doubtful:
+            return f"what is here may lack acknowledged writes: the leg on {' and '.join(doubtful)} is needed"
+        for leg in fresh:
+            leg.events += 1
+            leg.missing.update(old.shelf for old in self.legs if old not in fresh)
+        return Assembly(fresh)
+
+    def recover(self, shelf: str, assembly: Assembly) -> bool:
+        """Copy what a leg lacks from the legs in use, and take it in (an operator's `mdadm --re-add`).
+
+        Return whether it was missing.
+        """
+        leg = next(leg for leg in self.legs if leg.shelf == shelf)
+        if leg in assembly.active:
+            return False
+        source = assembly.active[0]
+        leg.records = set(source.records)
+        leg.recovering = False
+        leg.missing = source.missing - {shelf}
+        assembly.active.append(leg)
+        for known in assembly.active:
+            known.missing.discard(shelf)
+        newest = max(known.events for known in assembly.active) + 1
+        for known in assembly.active:
+            known.events = newest
+        return True
+
+    def whole(self) -> list[Leg]:
+        """The legs that must hold every acknowledged record: nobody calls them missing, and none of them lags."""
+        called = {shelf for leg in self.legs for shelf in leg.missing}
+        return [leg for leg in self.legs if leg.shelf not in called and not leg.recovering]

@@ -1,0 +1,204 @@
+"""The simulator's hardware does what the real one was measured to do: md, watchdog, ARP and TCP."""
+
+from aoeha.sim.client import ARP_MS, BACK_OFF_MAX_MS, Client, Peer
+from aoeha.sim.mirror import SILENCE_MAX_MS, Assembly, Mirror
+from aoeha.sim.shelf import CONFIG_MAX, RESERVED, STRING_PRESENT, Address, Shelf
+from aoeha.sim.timeline import Timeline
+from aoeha.sim.watchdog import Watchdog
+
+BOTH = {"shelf1", "shelf2"}
+
+
+def assembled(mirror: Mirror, present: set[str] = BOTH) -> Assembly:
+    assembly = mirror.assemble(present)
+    assert isinstance(assembly, Assembly), assembly
+    return assembly
+
+
+def without_the_second(mirror: Mirror) -> Assembly:
+    """A mirror whose second leg was kicked."""
+    assembly = assembled(mirror)
+    second = assembly.active[1]
+    assert not assembly.did_not_answer(second, 0)
+    assert not assembly.did_not_answer(second, SILENCE_MAX_MS - 1)
+    assert assembly.did_not_answer(second, SILENCE_MAX_MS)
+    return assembly
+
+
+def test_a_leg_is_kicked_after_deadsecs_and_the_other_says_so() -> None:
+    mirror = Mirror(("shelf1", "shelf2"))
+    without_the_second(mirror)
+    first, second = mirror.legs
+    assert first.calls_missing(second)
+    assert not second.calls_missing(first)
+    assert first.events > second.events
+    assert mirror.whole() == [first]
+
+
+def test_a_leg_that_answers_in_between_is_not_kicked() -> None:
+    assembly = assembled(Mirror(("shelf1", "shelf2")))
+    second = assembly.active[1]
+    assembly.did_not_answer(second, 0)
+    assembly.answered(second)
+    assert not assembly.did_not_answer(second, SILENCE_MAX_MS)
+
+
+def test_the_last_leg_is_never_kicked() -> None:
+    assembly = without_the_second(Mirror(("shelf1", "shelf2")))
+    last = assembly.active[0]
+    assembly.did_not_answer(last, 0)
+    assert not assembly.did_not_answer(last, 100 * SILENCE_MAX_MS)
+    assert assembly.active == [last]
+
+
+def test_with_both_legs_there_the_one_that_was_kicked_is_left_out() -> None:
+    mirror = Mirror(("shelf1", "shelf2"))
+    without_the_second(mirror)
+    assert [leg.shelf for leg in assembled(mirror).active] == ["shelf1"]
+
+
+def test_the_fresh_leg_alone_may_start_and_the_stale_one_may_not() -> None:
+    mirror = Mirror(("shelf1", "shelf2"))
+    without_the_second(mirror)
+    assert [leg.shelf for leg in assembled(mirror, {"shelf1"}).active] == ["shelf1"]
+    assert "may lack acknowledged writes" in str(mirror.assemble({"shelf2"}))
+    assert mirror.assemble(set()) == "no shelf answers"
+
+
+def test_one_leg_of_a_whole_mirror_does_not_start_alone() -> None:
+    assert "the leg on shelf2 is needed" in str(Mirror(("shelf1", "shelf2")).assemble({"shelf1"}))
+
+
+def test_halves_that_call_each_other_missing_are_refused() -> None:
+    mirror = Mirror(("shelf1", "shelf2"))
+    first, second = mirror.legs
+    first.missing.add("shelf2")
+    second.missing.add("shelf1")
+    assert mirror.assemble(BOTH) == "both legs record each other as failed"
+    assert mirror.whole() == []
+
+
+def test_a_recovered_leg_holds_what_the_other_holds() -> None:
+    mirror = Mirror(("shelf1", "shelf2"))
+    assembly = without_the_second(mirror)
+    mirror.legs[0].records.update((1, 2, 3))
+    assert mirror.recover("shelf2", assembly)
+    assert not mirror.recover("shelf2", assembly)
+    first, second = mirror.legs
+    assert (first.records, first.events, first.missing) == (second.records, second.events, second.missing)
+    assert mirror.whole() == [first, second]
+
+
+def test_a_reservation_keeps_out_everybody_else_and_can_be_forced() -> None:
+    address = Address("e1.0")
+    assert address.admits("alpha")
+    assert address.set_reservation("alpha", ("alpha",))
+    assert not address.admits("beta")
+    refused = address.set_reservation("beta", ("beta",))
+    assert refused is not None
+    assert (refused.error, refused.holders) == (RESERVED, ("alpha",))
+    assert address.force_reservation("beta", ("beta",))
+    assert (address.admits("alpha"), address.admits("beta")) == (False, True)
+    assert address.set_reservation("beta", ("alpha",))
+    assert address.admits("alpha")
+
+
+def test_a_restart_forgets_and_is_advertised() -> None:
+    heard: list[str] = []
+    address = Address("e1.0", started=heard.append)
+    address.set_reservation("alpha", ("alpha",))
+    address.set_config(b"text")
+    address.restart()
+    assert (address.holders, address.string, heard) == ((), b"", ["e1.0"])
+
+
+def test_two_addresses_of_one_disk_know_nothing_of_each_other() -> None:
+    shelf = Shelf("shelf1", ("storage",), paths=2)
+    first, second = shelf.addresses["storage"]
+    first.set_reservation("alpha", ("alpha",))
+    assert shelf.takes_writes_of("beta", "storage")
+    second.set_reservation("alpha", ("alpha",))
+    assert not shelf.takes_writes_of("beta", "storage")
+
+
+def test_a_silent_shelf_says_nothing_and_forgets_nothing() -> None:
+    shelf = Shelf("shelf1", ("storage",))
+    (address,) = shelf.addresses["storage"]
+    address.set_reservation("alpha", ("alpha",))
+    shelf.fall_silent()
+    assert (address.read_reservation(), address.set_reservation("beta", ("beta",)), address.read_config()) == (
+        None,
+    ) * 3
+    assert not shelf.takes_writes_of("alpha", "storage")
+    shelf.answer_again()
+    assert address.holders == ("alpha",)
+
+
+def test_a_config_string_is_set_where_there_is_none_and_by_force_anywhere() -> None:
+    address = Address("e1.0")
+    first, again = address.set_config(b"one"), address.set_config(b"one")
+    assert first is not None
+    assert first == again
+    refused = address.set_config(b"two")
+    assert refused is not None
+    assert (refused.error, refused.string) == (STRING_PRESENT, b"one")
+    assert address.set_config(b"two", force=True)
+    assert address.test_config(b"two")
+    assert address.test_config(b"t", prefix=True)
+    assert address.test_config(b"t") is None
+    assert address.set_config(b"x" * (CONFIG_MAX + 1), force=True) is None
+
+
+def test_a_watchdog_bites_who_does_not_feed_it() -> None:
+    timeline, bitten = Timeline(), [0]
+    watchdog = Watchdog(timeline, 1_000, lambda: bitten.append(timeline.now_ms))
+    watchdog.feed()
+    timeline.run_until(900, lambda: None)
+    watchdog.feed()
+    timeline.run_until(1_800, lambda: None)
+    assert bitten == [0]
+    timeline.run_until(3_000, lambda: None)
+    assert bitten == [0, 1_900]
+
+
+def test_only_the_magic_character_disarms_a_watchdog() -> None:
+    timeline, bitten = Timeline(), [0]
+    for magic in (True, False):
+        watchdog = Watchdog(timeline, 1_000, lambda: bitten.append(timeline.now_ms))
+        watchdog.feed()
+        watchdog.close(magic=magic)
+        timeline.run_until(timeline.now_ms + 2_000, lambda: None)
+        assert bool(bitten[1:]) is not magic
+
+
+def test_a_stale_neighbour_is_asked_until_it_expires_or_another_announces_itself() -> None:
+    client = Client(2_000)
+    assert client.address_of(["alpha"], 0) == "alpha"
+    assert client.address_of(["beta"], ARP_MS - 1) == "alpha"
+    assert client.address_of(["beta"], ARP_MS) == "beta"
+    client.announced("alpha", ARP_MS + 1)
+    assert client.address_of(["beta"], ARP_MS + 2) == "alpha"
+
+
+def test_a_session_ends_with_the_kernel_that_knew_it() -> None:
+    client = Client(2_000)
+    assert not client.answered(Peer("alpha", 1), 0)
+    assert not client.answered(Peer("alpha", 1), 10)
+    assert client.answered(Peer("alpha", 2), 20)
+    assert client.answered(Peer("beta", 1), 30)
+
+
+def test_a_client_tries_ever_later_until_it_is_tickled() -> None:
+    client, now_ms, pauses = Client(2_000), 0, []
+    for _ in range(12):
+        client.unanswered(now_ms)
+        begun_ms = now_ms
+        while client.waits(now_ms):
+            now_ms += 100
+        pauses.append(now_ms - begun_ms)
+    assert pauses[:3] == [200, 400, 800]
+    assert pauses[-1] == BACK_OFF_MAX_MS
+    client.unanswered(now_ms)
+    assert client.waits(now_ms)
+    client.announced("beta", now_ms)
+    assert not client.waits(now_ms)
