@@ -63,9 +63,10 @@ class Mirror:
         there = [leg for leg in self.legs if leg.shelf in present]
         if not there:
             return "no shelf answers"
-        if any(one.calls_missing(other) and other.calls_missing(one) for one in there for other in there):
+        complete = [leg for leg in there if not leg.recovering]
+        if any(one.calls_missing(other) and other.calls_missing(one) for one in complete for other in complete):
             return "both legs record each other as failed"
-        fresh = [leg for leg in there if not leg.recovering and not any(other.calls_missing(leg) for other in there)]
+        fresh = [leg for leg in complete if not any(other.calls_missing(leg) for other in complete)]
         absent = [leg for leg in self.legs if leg not in there]
         doubtful = [leg.shelf for leg in absent if not all(known.calls_missing(leg) for known in fresh)]
         if not fresh or doubtful:

@@ -15,6 +15,7 @@ from aoeha.core.actions import Persist
 from aoeha.core.performer import Performer
 from aoeha.core.types import GroupPhase, PlugState, Proof, ProofKind, TaskResult
 from aoeha.sim import daemon
+from aoeha.sim.mirror import Assembly, Mirror
 from aoeha.sim.swarm import Outcome, play, story_of
 from aoeha.wire.receiver import Receiver, Rejected, Rejection
 
@@ -148,6 +149,14 @@ def failed_stop_is_stopped(original: Any) -> Any:
     return stopped
 
 
+def any_leg_will_do(original: Any) -> Any:
+    def assemble(self: Mirror, present: set[str]) -> Any:
+        known = original(self, present)
+        return Assembly([leg for leg in self.legs if leg.shelf in present]) if present else known
+
+    return assemble
+
+
 MUTATIONS = (
     Mutation("skip the proof check", ownership, "proof_against_peer", silence_is_proof, ("I1",)),
     Mutation("accept exit code 2 as off", fencing, "_switched_off", failed_off_is_off, ("I1",)),
@@ -163,6 +172,7 @@ MUTATIONS = (
     Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5")),
     Mutation("both rank first in a duel", fencing, "_ranks_first", everybody_ranks_first, ("I5",)),
     Mutation("fence for one quiet link", fencing, "_reason", fence_on_suspicion, ("I5",)),
+    Mutation("start from any leg", Mirror, "assemble", any_leg_will_do, ("I2",)),
     Mutation("call a failed stop stopped", recovery, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
 )
 

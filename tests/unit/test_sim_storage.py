@@ -1,7 +1,11 @@
 """The simulator's hardware does what the real one was measured to do: md, watchdog, ARP and TCP."""
 
+import itertools
+
+from aoeha.agents.leg_choice import Selection, choose_legs
+from aoeha.agents.superblock import LegRecord
 from aoeha.sim.client import ARP_MS, BACK_OFF_MAX_MS, Client, Peer
-from aoeha.sim.mirror import SILENCE_MAX_MS, Assembly, Mirror
+from aoeha.sim.mirror import SILENCE_MAX_MS, Assembly, Leg, Mirror
 from aoeha.sim.shelf import CONFIG_MAX, RESERVED, STRING_PRESENT, Address, Shelf
 from aoeha.sim.timeline import Timeline
 from aoeha.sim.watchdog import Watchdog
@@ -76,6 +80,33 @@ def test_halves_that_call_each_other_missing_are_refused() -> None:
     second.missing.add("shelf1")
     assert mirror.assemble(BOTH) == "both legs record each other as failed"
     assert mirror.whole() == []
+
+
+def record_of(leg: Leg, mirror: Mirror) -> LegRecord:
+    states = "".join("." if leg.calls_missing(other) else "A" for other in mirror.legs)
+    return LegRecord(leg.shelf, "uuid", leg.events, mirror.legs.index(leg), states, leg.recovering)
+
+
+def test_the_world_chooses_legs_as_the_raid_agent_does() -> None:
+    """Over every pair of superblocks and every set of shelves that answer."""
+    names = ("shelf1", "shelf2")
+    chosen = 0
+    for first_calls, second_calls, first_lags, second_lags in itertools.product((False, True), repeat=4):
+        for present in (set(), {"shelf1"}, {"shelf2"}, BOTH):
+            mirror = Mirror(names)
+            first, second = mirror.legs
+            first.missing, second.missing = {"shelf2"} if first_calls else set(), {"shelf1"} if second_calls else set()
+            first.recovering, second.recovering = first_lags, second_lags
+            records = {leg.shelf: record_of(leg, mirror) for leg in mirror.legs if leg.shelf in present}
+            by_agent = choose_legs("/dev/md/x", "uuid", names, tuple(sorted(present)), records)
+            by_world = mirror.assemble(present)
+            told = (first_calls, second_calls, first_lags, second_lags, present)
+            assert isinstance(by_agent, Selection) == isinstance(by_world, Assembly), (told, by_agent, by_world)
+            if isinstance(by_agent, Selection) and isinstance(by_world, Assembly):
+                fresh = {leg for leg in by_agent.legs if not records[leg].recovering}
+                assert fresh == {leg.shelf for leg in by_world.active}, (told, by_agent)
+                chosen += 1
+    assert chosen > 10
 
 
 def test_a_recovered_leg_holds_what_the_other_holds() -> None:
