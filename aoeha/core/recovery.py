@@ -26,8 +26,11 @@ BUSY = (ResourcePhase.STARTING, ResourcePhase.STOPPING)
 
 
 def decide(turn: Turn) -> None:
-    """Start the next thing that every group wants."""
-    for name in [group.name for group in turn.state.groups]:
+    """Start the next thing that every group wants; a node that must go down because of one starts nothing of others."""
+    names = [group.name for group in turn.state.groups]
+    for name in names:
+        _escalate(turn, name)
+    for name in names:
         _forgive(turn, name)
         _probe(turn, name)
         _validate(turn, name)
@@ -36,7 +39,6 @@ def decide(turn: Turn) -> None:
             _monitor(turn, name)
         else:
             _lower(turn, name)
-        _escalate(turn, name)
 
 
 def task_done(turn: Turn, task: Task, done: TaskDone) -> None:

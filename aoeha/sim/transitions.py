@@ -170,7 +170,7 @@ MACHINES: dict[str, Machine] = {
                 "running",
                 "stopping",
             ),
-            "stop failed": ("failed",),
+            "stop failed": ("stopping",),
             "stopped": ("starting",),
             "stopping": (
                 "starting",
