@@ -50,7 +50,9 @@ class Wire:
                 assert libc.setns(home.fileno(), CLONE_NEWNET) == 0
 
     def address(self, name: str, *words: str) -> None:
-        ip("-n", name, "address", *words, "dev", "veth", *(["nodad"] if words[0] == "add" and ":" in words[1] else []))
+        # Without "nodad" an address is tentative until a kernel worker has come to it, even where accept_dad is 0.
+        at_once = ["nodad"] if words[0] in {"add", "replace"} and ":" in words[1] else []
+        ip("-n", name, "address", *words, "dev", "veth", *at_once)
 
     def addresses(self) -> None:
         for number, name in enumerate((self.near, self.far), start=1):
