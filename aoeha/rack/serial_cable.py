@@ -1,6 +1,7 @@
 """The null-modem cable between the gateways: two ptys, and a relay that can be cut or can babble."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import struct
@@ -15,7 +16,11 @@ TIOCSPTLCK, TIOCGPTN = 0x40045431, 0x80045430
 
 
 class SerialCable:
-    """Carries bytes between two ptys. What the far end does not take at once is lost, as on a wire."""
+    """Carries bytes between two ptys. What the far end does not take in time is lost, as on a wire: the oldest first.
+
+    A guest's kernel may miss the moment at which its terminal became readable. Were a full terminal to refuse what
+    comes later, there would never be another such moment, and the line would stay dead.
+    """
 
     def __init__(self) -> None:
         self._masters: list[int] = []
@@ -58,7 +63,9 @@ class SerialCable:
         try:
             os.write(self._masters[end], data)
         except BlockingIOError:
-            return
+            termios.tcflush(self._slaves[end], termios.TCIFLUSH)
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._masters[end], data)
 
     def babble(self, data: bytes) -> None:
         """Put noise into both ends."""

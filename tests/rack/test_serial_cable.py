@@ -95,3 +95,19 @@ def test_an_end_that_does_not_read_holds_nobody_up(terminals: Path) -> None:
         cable.close()
 
     asyncio.run(play())
+
+
+def test_an_end_that_did_not_read_for_long_gets_what_is_sent_now(terminals: Path) -> None:
+    async def play() -> None:
+        cable = SerialCable()
+        cable.open(terminals)
+        for _ in range(100):
+            write(cable.ends[0], bytes(1000))
+            await asyncio.sleep(0.002)
+        write(cable.ends[0], b"now")
+        heard = b""
+        while not heard.endswith(b"now"):
+            heard += await read(cable.ends[1], 1)
+        cable.close()
+
+    asyncio.run(play())
