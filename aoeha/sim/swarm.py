@@ -120,6 +120,7 @@ def _expect_well(world: World, bound_ms: int) -> None:
         _end_a_duel(world)
         trouble = world.oracle.settled()
         if trouble:
+            _look_at_a_wrong_plug(world)
             well_since_ms = None
         elif well_since_ms is None:
             well_since_ms = world.timeline.now_ms
@@ -135,3 +136,10 @@ def _end_a_duel(world: World) -> None:
         world.oracle.duel = ""
         for name in world.machines:
             do(world, f"power on {name}")
+
+
+def _look_at_a_wrong_plug(world: World) -> None:
+    """Let a human vouch for what is off where a plug was wired wrongly: its device is not believed, and rightly so."""
+    if world.oracle.excused:
+        for name in world.machines:
+            do(world, f"vouch {name}")
