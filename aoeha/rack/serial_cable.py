@@ -12,14 +12,16 @@ from pathlib import Path
 __all__ = ["SerialCable"]
 
 READ_BYTES = 4096
+UNREAD_MAX = 2_000
+"""A terminal holds 4,095 bytes (N_TTY_BUF_SIZE); this is half of it, and more than a second of beats."""
 TIOCSPTLCK, TIOCGPTN = 0x40045431, 0x80045430
 
 
 class SerialCable:
-    """Carries bytes between two ptys. What the far end does not take in time is lost, as on a wire: the oldest first.
+    """Carries bytes between two ptys. What the far end does not take in time is lost, as on a wire.
 
-    A guest's kernel may miss the moment at which its terminal became readable. Were a full terminal to refuse what
-    comes later, there would never be another such moment, and the line would stay dead.
+    A guest's kernel may miss the moment at which its terminal became readable, while it boots for one. Once the
+    terminal is full there is no other such moment, and the line stays dead: so it is emptied before it fills.
     """
 
     def __init__(self) -> None:
@@ -60,12 +62,14 @@ class SerialCable:
             self.carried_bytes[end] += len(data)
 
     def _put(self, end: int, data: bytes) -> None:
-        try:
-            os.write(self._masters[end], data)
-        except BlockingIOError:
+        if self._unread_bytes(end) > UNREAD_MAX:
             termios.tcflush(self._slaves[end], termios.TCIFLUSH)
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._masters[end], data)
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._masters[end], data)
+
+    def _unread_bytes(self, end: int) -> int:
+        (count,) = struct.unpack("i", fcntl.ioctl(self._slaves[end], termios.FIONREAD, bytes(4)))
+        return int(count)
 
     def babble(self, data: bytes) -> None:
         """Put noise into both ends."""
