@@ -6,7 +6,7 @@ vrrp_garp_master_delay 5).
 """
 
 import asyncio
-from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,6 +16,7 @@ from aoeha.agents.ocf_face import ocf_main
 from aoeha.core.types import ResourceStatus
 from aoeha.io import netlink
 from aoeha.io.announce import announce
+from aoeha.io.arp_probe import somebody_answers
 from aoeha.io.host import Host
 
 ANNOUNCEMENTS = 5
@@ -42,6 +43,7 @@ class AddressAgent(ResourceAgent[AddressParameters]):
 
     parameters_type = AddressParameters
     summary = "a service address, IPv4 or IPv6, announced by gratuitous ARP or neighbour advertisements"
+    exclusive = True
 
     def __init__(self, name: str, parameters: AddressParameters, host: Host) -> None:
         super().__init__(name, parameters, host)
@@ -84,6 +86,16 @@ class AddressAgent(ResourceAgent[AddressParameters]):
     async def validate(self) -> None:
         """Require the interface, up."""
         await self._require_link()
+
+    async def rival(self) -> bool:
+        """Ask by ARP who has the address."""
+        address, interface = self._address.ip, self.parameters.interface
+        if not isinstance(address, IPv4Address):
+            raise AgentError(f"cannot ask the network who has {address}: only IPv4 addresses are asked for by ARP")
+        try:
+            return await somebody_answers(interface, address)
+        except OSError as error:
+            raise AgentError(f"cannot ask on {interface} who has {address}: {error.strerror}") from None
 
     async def _require_link(self) -> None:
         interface = self.parameters.interface

@@ -43,6 +43,8 @@ class ResourceAgent(ABC, Generic[P]):
 
     parameters_type: ClassVar[type[Parameters]]
     summary: ClassVar[str]
+    exclusive: ClassVar[bool] = False
+    """Whether it is an address: two nodes must never answer for it at once, and `rival` tells whether one does."""
 
     def __init__(self, name: str, parameters: P, host: Host) -> None:
         self.name = name
@@ -53,6 +55,10 @@ class ResourceAgent(ABC, Generic[P]):
     def typed(cls, table: Mapping[str, Any]) -> Parameters:
         """Build this agent's parameters from its table in aoeha.toml. Raises ParameterError naming each bad key."""
         return typed_parameters(cls.parameters_type, table)
+
+    async def rival(self) -> bool:
+        """Tell whether another machine has the address now. AgentError when the network cannot be asked."""
+        raise AgentError(f"cannot ask the network about {self.name}: its agent has no address")
 
     @abstractmethod
     async def start(self) -> None:

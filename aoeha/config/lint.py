@@ -41,6 +41,7 @@ def _unique_names(configuration: Configuration) -> Iterator[Complaint]:
     yield from _repeated("group", (group.name for group in configuration.groups))
     for number, group in enumerate(configuration.groups):
         yield from _repeated("resource", (resource.name for resource in group.resources), ("group", number))
+        yield from _repeated("leg", (leg.name for leg in group.legs), ("group", number))
 
 
 def _repeated(table: str, names: Iterable[str], above: KeyPath = ()) -> Iterator[Complaint]:
@@ -251,6 +252,25 @@ def _write_behind(configuration: Configuration) -> Iterator[Complaint]:
                     )
 
 
+def _legs(configuration: Configuration) -> Iterator[Complaint]:
+    """Shelves know hosts by their hardware addresses: both gateways' must be known where reservations are used."""
+    groups = [number for number, group in enumerate(configuration.groups) if group.legs]
+    if not groups:
+        return
+    for number, node in enumerate(configuration.nodes):
+        if not node.storage:
+            yield Complaint(
+                ("node", number),
+                'expected the key "storage" with the interfaces that carry AoE on this gateway, got none; '
+                "the groups' legs are reserved for these addresses (`ip link` shows them)",
+            )
+    for number in groups:
+        if len(configuration.groups[number].legs) < 2:
+            yield Complaint(
+                ("group", number, "leg"), "expected both legs of the mirror, got one; the other one stays unguarded"
+            )
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complaint]]], ...] = (
     (("nodes",), _two_nodes),
     ((), _unique_names),
@@ -264,4 +284,5 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complain
     (("fences",), _protected),
     (("nodes", "groups"), _groups),
     (("groups",), _write_behind),
+    (("nodes", "groups"), _legs),
 )

@@ -9,7 +9,19 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
-__all__ = ["Configuration", "Fence", "Group", "Link", "Node", "PerNode", "Resource", "SerialLink", "Timing", "UdpLink"]
+__all__ = [
+    "Configuration",
+    "Fence",
+    "Group",
+    "Leg",
+    "Link",
+    "Node",
+    "PerNode",
+    "Resource",
+    "SerialLink",
+    "Timing",
+    "UdpLink",
+]
 
 Duration = Annotated[int, Meta(description='a duration like "200ms", "2s" or "10m"', extra={"duration": True})]
 Name = Annotated[
@@ -32,6 +44,15 @@ EachNode = Annotated[
 Free = Annotated[dict[str, Any], Meta(description="a table of the agent's parameters")]
 
 
+Hardware = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$",
+        description='a hardware address like "02:00:00:00:00:0a", in small letters',
+    ),
+]
+
+
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every table: an unknown key is an error, never ignored."""
 
@@ -46,9 +67,16 @@ class Timing(Table, frozen=True):
 
 
 class Node(Table, frozen=True):
-    """One of the two gateways, by the name that `hostname -s` prints there."""
+    """One of the two gateways, by the name that `hostname -s` prints there.
+
+    `storage` names the interfaces that carry AoE there, each with its hardware address: shelves know hosts by nothing
+    else. Needed where groups name their legs.
+    """
 
     name: Name
+    storage: Annotated[
+        dict[str, Hardware], Meta(description='interfaces with their hardware addresses, like { eth1 = "02:..." }')
+    ] = field(default_factory=dict)
 
 
 class SerialLink(Table, frozen=True, tag_field="type", tag="serial"):
@@ -96,6 +124,16 @@ class Resource(Table, frozen=True):
     parameters: Free = field(default_factory=dict)
 
 
+class Leg(Table, frozen=True):
+    """One half of a group's mirror: a target like "e1.0", and the hardware addresses at which its shelf answers.
+
+    All of them: the shelves keep the other gateway out only where every address of every leg is reserved.
+    """
+
+    name: Annotated[str, Meta(pattern=r"^e[0-9]{1,5}\.[0-9]{1,3}$", description='a target like "e1.0"')]
+    address: Annotated[tuple[Hardware, ...], Meta(min_length=1, description="the shelf's hardware addresses")]
+
+
 class Group(Table, frozen=True):
     """Resources that live together on one gateway, in start order.
 
@@ -107,13 +145,16 @@ class Group(Table, frozen=True):
     resources: tuple[Resource, ...] = field(name="resource")
     restart_max: Annotated[int, Meta(ge=0, le=100, description="a count from 0 to 100")] = 2
     restart_window_ms: Duration = field(name="restart_window", default=600_000)
+    legs: tuple[Leg, ...] = field(name="leg", default=())
 
 
 class Configuration(Table, frozen=True):
-    """The whole file. `after_fence` says whether a fenced gateway is switched on again.
+    """The whole file.
 
-    An operator's word (`aoeha confirm`) is good for `confirm_valid`; a gateway reboots itself at most once within
-    `restart_window`.
+    `fence_policy` says whether a takeover may go on when the shelves keep the other gateway out, or waits until it has
+    no power; it matters only to groups that name their legs. `after_fence` says whether a fenced gateway is switched on
+    again. An operator's word (`aoeha confirm`) is good for `confirm_valid`; a gateway reboots itself at most once
+    within `restart_window`.
     """
 
     cluster: Name
@@ -123,6 +164,7 @@ class Configuration(Table, frozen=True):
     fences: tuple[Fence, ...] = field(name="fence", default=())
     timing: Timing = field(default_factory=Timing)
     key_file: Words = "/etc/aoeha/keys"
+    fence_policy: Annotated[Literal["storage", "power"], Meta(description='"storage" or "power"')] = "power"
     after_fence: Annotated[Literal["on", "off"], Meta(description='"on" or "off"')] = "on"
     confirm_valid_ms: Duration = field(name="confirm_valid", default=600_000)
     restart_window_ms: Duration = field(name="restart_window", default=600_000)

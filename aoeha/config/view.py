@@ -4,8 +4,9 @@ import zlib
 
 import msgspec
 
+from aoeha.agents.finding import AgentNotFoundError, load_resource_agent
 from aoeha.config.schema import Configuration, Group
-from aoeha.core.types import FenceConfig, GroupConfig, PairConfig, ResourceConfig
+from aoeha.core.types import FenceConfig, GroupConfig, LegConfig, PairConfig, ResourceConfig
 
 __all__ = ["config_tag", "for_node", "pair_config", "peer_of"]
 
@@ -58,6 +59,7 @@ def pair_config(configuration: Configuration, node: str) -> PairConfig:
         power_on_after_fence=configuration.after_fence == "on",
         restart_window_ms=configuration.restart_window_ms,
         config_tag=config_tag(configuration),
+        storage_suffices=configuration.fence_policy == "storage",
     )
 
 
@@ -72,9 +74,18 @@ def _group(group: Group) -> GroupConfig:
                 stop_ms=resource.stop_timeout_ms,
                 monitor_ms=resource.monitor_timeout_ms,
                 monitor_every_ms=resource.monitor_interval_ms,
+                exclusive=_is_exclusive(resource.type),
             )
             for resource in group.resources
         ),
         restart_max=group.restart_max,
         restart_window_ms=group.restart_window_ms,
+        legs=tuple(LegConfig(leg.name, leg.address) for leg in group.legs),
     )
+
+
+def _is_exclusive(agent: str) -> bool:
+    try:
+        return load_resource_agent(agent).exclusive
+    except AgentNotFoundError:
+        return False

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from aoeha.core.types import Beat, PlugState, ResourceStatus, TaskResult
+from aoeha.core.types import Beat, Hold, PlugState, ResourceStatus, TaskResult
 
 __all__ = ["BeatHeard", "CommandGiven", "Event", "LinkReported", "PersistDone", "TaskDone", "Tick"]
 
@@ -34,7 +34,10 @@ class LinkReported:
 
 @dataclass(frozen=True, slots=True)
 class TaskDone:
-    """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks; `detail` is a sentence."""
+    """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks, `holds` by those on the shelves.
+
+    `detail` is a sentence.
+    """
 
     now_ms: int
     task_id: int
@@ -42,6 +45,7 @@ class TaskDone:
     status: ResourceStatus | None = None
     plug: PlugState | None = None
     detail: str = ""
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

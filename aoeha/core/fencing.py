@@ -9,7 +9,7 @@ peer ends the whole affair: the tasks are cancelled and waited for, and a late a
 What this file does not know: what the proof is used for.
 """
 
-from aoeha.core import devices, membership, ownership, revival
+from aoeha.core import devices, membership, ownership, revival, rivals, storage_fence
 from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
 from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Off, Turn, phase_of
@@ -30,7 +30,7 @@ def decide(turn: Turn) -> None:
     match fence.phase:
         case FencePhase.IDLE:
             _consider(turn)
-        case FencePhase.WAITING | FencePhase.BACKING_OFF if turn.now_ms >= fence.until_ms:
+        case FencePhase.WAITING | FencePhase.BACKING_OFF if _is_our_turn(turn.state):
             _attempt(turn)
         case FencePhase.WAITING | FencePhase.BACKING_OFF if not _reason(turn.state):
             _stand_down(turn)
@@ -116,18 +116,45 @@ def _reason(state: NodeState) -> str:
         return ""
     if revival.overdue(state):
         return f"{peer} was switched on again and is not heard; it would fence {state.config.node} in turn"
-    wanted = [group for group in state.groups if not group.holding and ownership.willing(state, group).yes]
-    if not wanted:
-        return ""
+    if any(rivals.may_have_rival(state, group) for group in state.groups):
+        return f"{peer} lost its legs and may still answer for the address"
     if state.fence.off_boot_id is not None or state.fence.word_boot_id is not None:
         return ""
-    if membership.is_silent(state) and not revival.fell_lately(state):
-        return f"{peer} is silent and {wanted[0].name} needs an owner"
-    for group in wanted:
-        theirs = state.peer_group(group.name)
-        if membership.has_reported(state) and theirs is not None and theirs.phase is GroupPhase.BLOCKED:
-            return f"{peer} cannot stop {group.name} and asks to be fenced"
-    return ""
+    names = wanted(state)
+    if not names:
+        return ""
+    if membership.is_silent(state):
+        return f"{peer} is silent and {names[0]} needs an owner"
+    return f"{peer} cannot stop {names[0]} and asks to be fenced"
+
+
+def wanted(state: NodeState) -> tuple[str, ...]:
+    """The groups that this node could serve and the peer must lose: it is silent, or cannot stop them and says so."""
+    if state.peer.alternates:
+        return ()
+    silent = membership.is_silent(state) and not revival.fell_lately(state)
+    return tuple(
+        group.name
+        for group in state.groups
+        if not group.holding
+        and (silent or _asks_to_be_fenced(state, group))
+        and not storage_fence.peer_yielded_to(state, group)
+        and ownership.willing(state, group).yes
+    )
+
+
+def _asks_to_be_fenced(state: NodeState, group: GroupState) -> bool:
+    theirs = state.peer_group(group.name)
+    return membership.has_reported(state) and theirs is not None and theirs.phase is GroupPhase.BLOCKED
+
+
+def _is_our_turn(state: NodeState) -> bool:
+    """Whether to shoot now: it is time by rank, and the first leg, where it answers, has stayed ours (R7)."""
+    fence = state.fence
+    if state.now_ms < fence.until_ms:
+        return False
+    arbitrated = fence.phase is FencePhase.WAITING and storage_fence.arbitrates(state, wanted(state))
+    return storage_fence.first_leg_stands(state) or not arbitrated
 
 
 def _consider(turn: Turn) -> None:
@@ -136,7 +163,7 @@ def _consider(turn: Turn) -> None:
     if not reason:
         _explain_idleness(turn)
         return
-    delay_ms = _duel_turn(state) * (DUEL_DELAY_MS + state.config.keepalive_ms)
+    delay_ms = duel_delay_ms(state)
     turn.change_fence(
         phase=FencePhase.WAITING, victim_boot_id=state.peer.boot_id, until_ms=turn.now_ms + delay_ms, attempts=0
     )
@@ -145,7 +172,7 @@ def _consider(turn: Turn) -> None:
         state.config.peer,
         f"fencing {state.config.peer}: {reason}" + (f"; waiting {delay_ms} ms" if delay_ms else ""),
     )
-    if not delay_ms:
+    if not delay_ms and not storage_fence.arbitrates(state, wanted(state)):
         _attempt(turn)
 
 
@@ -327,6 +354,11 @@ def _cancel_for_new_boot(turn: Turn) -> None:
     turn.change_fence(phase=FencePhase.CANCELLING, off_boot_id=None)
     for task_id, _ in fence.tasks:
         turn.do(CancelTask(task_id))
+
+
+def duel_delay_ms(state: NodeState) -> int:
+    """How long to wait before the peer is fenced, for the case that it is about to fence us."""
+    return _duel_turn(state) * (DUEL_DELAY_MS + state.config.keepalive_ms)
 
 
 def _duel_turn(state: NodeState) -> int:

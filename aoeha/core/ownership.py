@@ -11,11 +11,20 @@ it, and remembers that before it says so. Crossing claims are settled by a fixed
 What this file does not know: how a fence is done, and how resources are started.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from aoeha.core import membership
+from aoeha.core import membership, shelves, storage_fence
 from aoeha.core.actions import Level
-from aoeha.core.state import FencePhase, GroupState, NodeState, PeerCondition, ResourcePhase, Turn, phase_of
+from aoeha.core.legs import SeizureState
+from aoeha.core.state import (
+    FencePhase,
+    GroupState,
+    NodeState,
+    PeerCondition,
+    ResourcePhase,
+    Turn,
+    phase_of,
+)
 from aoeha.core.types import BeatFlag, Grant, GroupBeat, GroupPhase, Proof, ProofKind
 
 BLIND_EPOCH_JUMP = 1_000
@@ -41,7 +50,8 @@ def may_start(state: NodeState, group: GroupState) -> Verdict:
         return Verdict(yes=False, sentence=f"{state.config.node} was away and waits to hear that nobody took over")
     if state.panicking or state.left:
         return Verdict(yes=False, sentence=f"{state.config.node} is on its way out")
-    return Verdict(yes=True)
+    unreserved = shelves.reserved(group)
+    return Verdict(yes=not unreserved, sentence=unreserved)
 
 
 def willing(state: NodeState, group: GroupState) -> Verdict:
@@ -55,6 +65,9 @@ def willing(state: NodeState, group: GroupState) -> Verdict:
         return Verdict(yes=False, sentence=f"{node} was away and waits to hear that nobody took over")
     if group.given_up:
         return Verdict(yes=False, sentence=group.given_up)
+    unusable = shelves.unusable(state, group)
+    if unusable and not group.holding:
+        return Verdict(yes=False, sentence=unusable)
     for resource in group.resources:
         if resource.phase is ResourcePhase.UNKNOWN:
             return Verdict(yes=False, sentence=f"{node} has not looked at {resource.config.name} yet")
@@ -88,7 +101,7 @@ def decide(turn: Turn) -> None:
 
 def drop(turn: Turn, name: str, sentence: str) -> None:
     """Give up ownership without a release: what was started by it must be stopped."""
-    turn.change_group(name, held_epoch=0, proof=None)
+    turn.change_group(name, held_epoch=0, proof=None, seizure=SeizureState())
     turn.change(released_sequence=turn.state.sequence)
     turn.alarm(name, sentence)
 
@@ -106,11 +119,15 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     if peer.alternates:
         return None
     epoch = _next_epoch(state, group)
-    blind = 0 if peer.heard else _blind_jump(state, epoch)
+    blind = _own_parity(state, epoch) if group.legs else 0
+    blind = blind if peer.heard else _blind_jump(state, epoch)
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         return Proof(ProofKind.POWERED_OFF, name, epoch + blind, peer.boot_id, "read back as off")
     if fence.word_boot_id is not None and fence.word_boot_id == peer.boot_id:
         return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.word_user}")
+    if state.config.storage_suffices and storage_fence.complete(state, group):
+        legs = ", ".join(leg.name for leg in group.legs)
+        return Proof(ProofKind.STORAGE_FENCED, name, epoch + blind, peer.boot_id, f"{legs} reserved for us")
     if membership.is_silent(state):
         return None
     beat, theirs = peer.beat, state.peer_group(name)
@@ -146,9 +163,16 @@ def owner(state: NodeState, group: GroupState) -> str | None:
 
 
 def _blind_jump(state: NodeState, epoch: int) -> int:
-    """How far to jump ahead: two nodes that never met must not both arrive at one epoch, so each has its parity."""
-    parity = int(state.config.node < state.config.peer)
-    return BLIND_EPOCH_JUMP + ((epoch + BLIND_EPOCH_JUMP) % 2 != parity)
+    """How far to jump ahead: two nodes that never met must not both arrive at one epoch."""
+    return BLIND_EPOCH_JUMP + _own_parity(state, epoch + BLIND_EPOCH_JUMP)
+
+
+def _own_parity(state: NodeState, epoch: int) -> int:
+    """What to add so that the peer never takes this epoch by itself: each node has its parity.
+
+    Legs can be taken from a node that has taken them itself a moment ago, unheard.
+    """
+    return int(epoch % 2 != int(state.config.node < state.config.peer))
 
 
 def _next_epoch(state: NodeState, group: GroupState) -> int:
@@ -174,8 +198,9 @@ def _learn(turn: Turn, name: str) -> None:
 def _release(turn: Turn, name: str) -> None:
     """End ownership once everything is stopped: only then may the peer be told (I4)."""
     group = turn.state.group(name)
-    if group.holding and group.yielding and phase_of(group) is GroupPhase.STOPPED:
-        turn.change_group(name, held_epoch=0, proof=None, yielding="")
+    stopped = phase_of(group) is GroupPhase.STOPPED and shelves.left_to_the_peer(group)
+    if group.holding and group.yielding and stopped:
+        turn.change_group(name, held_epoch=0, proof=None, yielding="", seizure=SeizureState())
         turn.change(released_sequence=turn.state.sequence)
         turn.say(Level.INFO, name, f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}")
 
@@ -267,7 +292,11 @@ def _take(turn: Turn, proof: Proof) -> None:
         claim_epoch=0,
         grant=None,
         retry_at_ms=0,
+        shelf_retry_ms=0,
+        given=(),
         yielding="",
+        taken_sequence=turn.state.sequence,
+        resources=tuple(replace(resource, rival=None) for resource in turn.state.group(name).resources),
     )
     turn.change_peer(held=tuple(entry for entry in turn.state.peer.held if entry[0] != name))
     turn.refuse(name, "")

@@ -9,7 +9,7 @@ reboots itself, by its ration. A monitor that sees trouble decides nothing by it
 What this file does not know: whether the group may be held at all. It asks `ownership.may_start` before each start.
 """
 
-from aoeha.core import membership, ownership
+from aoeha.core import membership, ownership, rivals, shelves
 from aoeha.core.actions import CancelTask, Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState, Turn, phase_of
@@ -97,10 +97,17 @@ def _raise(turn: Turn, name: str) -> None:
     group = turn.state.group(name)
     if turn.now_ms < group.retry_at_ms:
         return
+    if shelves.reserved(group) and group.shelf_task_id:
+        return
     verdict = ownership.may_start(turn.state, group)
     for resource in group.resources:
         if resource.phase in UP:
             continue
+        not_yet = rivals.why_not_yet(turn.state, group, resource)
+        if not_yet:
+            if resource.rival:
+                turn.refuse(name, not_yet)
+            return
         if resource.phase is ResourcePhase.STOPPED and verdict.yes:
             assert group.proof is not None
             _interrupt(turn, resource)

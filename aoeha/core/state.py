@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from aoeha.core.actions import Action, Level, Say
+from aoeha.core.legs import LegState, SeizureState
 from aoeha.core.types import (
     Beat,
     Grant,
@@ -98,7 +99,10 @@ class PeerState:
 
 @dataclass(frozen=True, slots=True)
 class ResourceState:
-    """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet."""
+    """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet.
+
+    `rival`: whether somebody else answered for its address when the network was last asked, None for not asked yet.
+    """
 
     config: ResourceConfig
     phase: ResourcePhase = ResourcePhase.UNKNOWN
@@ -109,6 +113,9 @@ class ResourceState:
     valid: bool | None = None
     invalid_reason: str = ""
     validated_ms: int | None = None
+    rival: bool | None = None
+    rival_task_id: int = 0
+    rival_asked_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,9 @@ class GroupState:
     """One group: who owns it, by what right, and how its resources stand here.
 
     `epoch` is the highest ownership known to have begun, `held_epoch` our own (0: we do not hold it), `floor` the
-    highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none.
+    highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none. `shelf_read_ms`
+    is when the last complete answer of the shelves was asked for; `given` names the legs left to the peer;
+    `taken_sequence` is our newest sequence when we came to own the group.
     """
 
     config: GroupConfig
@@ -137,6 +146,14 @@ class GroupState:
     given_up_until_ms: int = 0
     blocked_since_ms: int = 0
     refusal: str = ""
+    legs: tuple[LegState, ...] = ()
+    shelf_task_id: int = 0
+    shelf_asked_ms: int = 0
+    shelf_read_ms: int | None = None
+    shelf_retry_ms: int = 0
+    given: tuple[str, ...] = ()
+    taken_sequence: int = 0
+    seizure: SeizureState = field(default_factory=SeizureState)
 
     @property
     def name(self) -> str:
@@ -356,6 +373,10 @@ class Turn:
             for resource in self.state.group(group).resources
         )
         self.change_group(group, resources=resources)
+
+    def change_seizure(self, group: str, **fields: Any) -> None:
+        """Replace fields of one group's storage fence."""
+        self.change_group(group, seizure=_replaced(self.state.group(group).seizure, **fields))
 
     def change_device(self, name: str, **fields: Any) -> None:
         """Replace fields of one fence device."""

@@ -10,14 +10,37 @@ StartTask, and one PersistDone for each Persist.
 
 from typing import assert_never
 
-from aoeha.core import absence, beats, commands, fencing, membership, ownership, recovery, revival
+from aoeha.core import (
+    absence,
+    beats,
+    commands,
+    fencing,
+    membership,
+    ownership,
+    recovery,
+    revival,
+    rivals,
+    shelves,
+    storage_fence,
+)
 from aoeha.core.actions import Action, StartTask
 from aoeha.core.events import BeatHeard, CommandGiven, Event, LinkReported, PersistDone, TaskDone, Tick
-from aoeha.core.state import DeviceState, FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState, Turn
+from aoeha.core.legs import AddressState, LegState
+from aoeha.core.state import (
+    DeviceState,
+    FenceState,
+    GroupState,
+    LinkState,
+    NodeState,
+    PeerState,
+    ResourceState,
+    Turn,
+)
 from aoeha.core.types import GroupConfig, GroupMemory, Identity, Memory, PairConfig, TaskKind
 
 ACTIONS_MAX = 256
 POWER_KINDS = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
+SHELF_KINDS = (TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD)
 
 
 def initial(
@@ -97,6 +120,7 @@ def next_wake(state: NodeState) -> int:
         wakes.append(state.fence.until_ms)
     if state.oath_until_ms > state.now_ms:
         wakes.append(state.oath_until_ms)
+    wakes.extend(due_ms for due_ms in storage_fence.next_wakes_ms(state) if due_ms > state.now_ms)
     return max(min(wakes), state.now_ms)
 
 
@@ -120,9 +144,12 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     """Let every rule look at the state, once, in order; then remember, and tell the peer."""
     membership.judge(turn)
     absence.decide(turn)
+    storage_fence.decide(turn, fencing.wanted(turn.state), fencing.duel_delay_ms(turn.state))
     fencing.decide(turn)
     before = turn.state
     ownership.decide(turn)
+    shelves.decide(turn)
+    rivals.decide(turn)
     recovery.decide(turn)
     if turn.state is not before:
         ownership.decide(turn)
@@ -144,16 +171,22 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
     turn.change(tasks=tuple(t for t in turn.state.tasks if t.id != task.id))
     if task.kind in POWER_KINDS:
         fencing.task_done(turn, task, done)
+    elif task.kind in SHELF_KINDS:
+        shelves.task_done(turn, task, done)
+        storage_fence.note_first(turn, task.group)
+    elif task.kind is TaskKind.FIND_RIVAL:
+        rivals.task_done(turn, task, done)
     else:
         recovery.task_done(turn, task, done)
 
 
 def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) -> GroupState:
     resources = tuple(ResourceState(resource) for resource in config.resources)
+    legs = tuple(LegState(leg.name, tuple(AddressState(name) for name in leg.addresses)) for leg in config.legs)
     if memory is None:
-        return GroupState(config, resources)
+        return GroupState(config, resources, legs=legs)
     if not same_boot:
-        return GroupState(config, resources, epoch=memory.epoch, floor=memory.floor)
+        return GroupState(config, resources, epoch=memory.epoch, floor=memory.floor, legs=legs)
     holding = memory.holding and memory.proof is not None
     return GroupState(
         config,
@@ -164,4 +197,5 @@ def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) 
         proof=memory.proof if holding else None,
         claims=memory.claims,
         grant=memory.grant,
+        legs=legs,
     )

@@ -35,17 +35,43 @@ class TaskResult(Enum):
     LOST = "lost"
 
 
+class Holder(Enum):
+    """Whose reservation a target address shows to the node that asked. `SILENT`: it did not answer.
+
+    `US` and `PEER` mean that node alone, with all its storage addresses; every other list is a stranger's.
+    """
+
+    UNKNOWN = "unknown"
+    SILENT = "silent"
+    NOBODY = "nobody"
+    US = "us"
+    PEER = "peer"
+    STRANGER = "stranger"
+
+
 class TaskKind(Enum):
-    """What a task does. The first five address a resource, the last three a fence device."""
+    """What a task does. The first six address a resource, then three a fence device, the last four the shelves.
+
+    `FIND_RIVAL` asks the network whether anybody else answers for a resource's address: RUNNING for yes.
+
+    `READ_HOLDS` asks every target address of a group's legs whose reservation it shows. `SET_HOLD` reserves one leg
+    for us where nobody or we hold it; `FORCE_HOLD` takes it from whom it is expected to show, and from nobody else;
+    `GIVE_HOLD` leaves a leg of ours to the peer. Each of them reads back and reports what it read.
+    """
 
     PROBE = "probe"
     START = "start"
     STOP = "stop"
     MONITOR = "monitor"
     VALIDATE = "validate"
+    FIND_RIVAL = "find_rival"
     POWER_OFF = "power_off"
     POWER_STATUS = "power_status"
     POWER_ON = "power_on"
+    READ_HOLDS = "read_holds"
+    SET_HOLD = "set_hold"
+    FORCE_HOLD = "force_hold"
+    GIVE_HOLD = "give_hold"
 
 
 class GroupPhase(Enum):
@@ -146,11 +172,21 @@ NEVER_MS = 0xFFFF * 10
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """What one target address of a leg said when it was asked whose it is."""
+
+    leg: str
+    address: str
+    holder: Holder
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Long work. Ends in exactly one TaskDone; killed `deadline_ms` after its start.
 
-    `subject` is a resource's or a fence device's name; `group` is empty for devices; `node` is the node whose plug
-    is meant, empty for resources. `reason` is a sentence for people.
+    `subject` is a resource's, a fence device's or a leg's name; `group` is empty for devices; `node` is the node whose
+    plug is meant, empty for resources and legs. `reason` is a sentence for people. `expected` tells a FORCE_HOLD from
+    whom it may take the leg.
     """
 
     id: int
@@ -160,28 +196,45 @@ class Task:
     node: str
     deadline_ms: int
     reason: str
+    expected: Holder = Holder.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class LegConfig:
+    """One half of a group's mirror: the target's name ("e1.0") and every address at which it may be written to."""
+
+    name: str
+    addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceConfig:
-    """One resource of a group: the deadlines of its agent and how often it is looked at."""
+    """One resource of a group: the deadlines of its agent and how often it is looked at.
+
+    `exclusive`: an address, for which two nodes must never answer at once.
+    """
 
     name: str
     start_ms: int = 20_000
     stop_ms: int = 20_000
     monitor_ms: int = 10_000
     monitor_every_ms: int = 10_000
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GroupConfig:
-    """Resources that live together, in start order. `failback_ms` 0: never by itself."""
+    """Resources that live together, in start order, and the legs on which they write.
+
+    Without legs, or where something else than legs is written to, the shelves prove nothing (R2): `legs` is empty.
+    """
 
     name: str
     preferred: str
     resources: tuple[ResourceConfig, ...]
     restart_max: int = 2
     restart_window_ms: int = 600_000
+    legs: tuple[LegConfig, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +266,9 @@ class PairConfig:
     power_on_after_fence: bool = True
     restart_window_ms: int = 600_000
     config_tag: int = 0
+    storage_suffices: bool = False
+    hold_every_ms: int = 1_000
+    shelf_timeout_ms: int = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from aoeha.agents.finding import AgentNotFoundError, build_fence_agent, build_resource_agent
 from aoeha.agents.parameters import ParameterError
+from aoeha.aoe.holds import Hosts, LegHolds
 from aoeha.config.findings import ConfigurationError
 from aoeha.config.keys import load_keys
 from aoeha.config.load import load
 from aoeha.config.schema import Configuration, SerialLink
-from aoeha.config.view import for_node, pair_config
+from aoeha.config.view import for_node, pair_config, peer_of
 from aoeha.core.types import PairConfig
 from aoeha.daemon.tasks import Agents, Device
 from aoeha.io.host import Host
@@ -91,7 +92,7 @@ def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) 
         raise StartError(BAD_CONFIGURATION, str(error)) from error
 
 
-def agents(configuration: Configuration, host: Host) -> Agents:
+def agents(configuration: Configuration, node: str, host: Host) -> Agents:
     """Return every resource's and every fence device's agent. Raises StartError."""
     resources, devices = {}, {}
     for group in configuration.groups:
@@ -107,4 +108,23 @@ def agents(configuration: Configuration, host: Host) -> Agents:
             devices[fence.name] = Device(build_fence_agent(fence.type, fence.name, fence.parameters, host), fence.plug)
         except (AgentNotFoundError, ParameterError) as error:
             raise StartError(BAD_CONFIGURATION, f"cannot use fence {fence.name}: {error}") from error
-    return Agents(resources, devices)
+    return Agents(resources, devices, _holds(configuration, node))
+
+
+def _holds(configuration: Configuration, node: str) -> LegHolds | None:
+    """Return what asks the shelves about reservations, None where no group names its legs."""
+    targets = {
+        group.name: {leg.name: tuple(map(_hardware, leg.address)) for leg in group.legs}
+        for group in configuration.groups
+        if group.legs
+    }
+    if not targets:
+        return None
+    storage = {known.name: known.storage for known in configuration.nodes}
+    hosts = {name: frozenset(map(_hardware, interfaces.values())) for name, interfaces in storage.items()}
+    peer = peer_of(configuration, node)
+    return LegHolds(tuple(storage[node]), Hosts(hosts[node], hosts[peer]), targets)
+
+
+def _hardware(address: str) -> bytes:
+    return bytes.fromhex(address.replace(":", ""))

@@ -84,7 +84,9 @@ class _Service:
         self.inheritance = Inheritance(blueprint, receiver, settings.run_directory)
         sender = Sender(self.pair.cluster, blueprint.keys[0], receiver.nonces)
         self.road = BeatRoad(assembly.links(blueprint), sender, receiver, self.inbox, self.inheritance.keep)
-        self.tasks = TaskRunner(assembly.agents(blueprint.configuration, ProcessHost(place)), self.inbox.insist)
+        self.tasks = TaskRunner(
+            assembly.agents(blueprint.configuration, self.pair.node, ProcessHost(place)), self.inbox.insist
+        )
         self.commands = Commands(self._document, self.inbox.offer, sentences)
         self.performing = Performing(
             Hands(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, ResourceAgent
+from aoeha.aoe.holds import LegHolds
+from aoeha.aoe.port import AoeError
 from aoeha.core.events import TaskDone
-from aoeha.core.types import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.types import Hold, PlugState, ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.io import clock
 
 __all__ = ["Agents", "Device", "TaskRunner"]
@@ -33,10 +35,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """Everything that tasks are about: resources by (group, name), fence devices by name."""
+    """Everything that tasks are about: resources by (group, name), fence devices by name, the legs' reservations."""
 
     resources: Mapping[tuple[str, str], ResourceAgent[Any]]
     devices: Mapping[str, Device]
+    holds: LegHolds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class _Outcome:
     observation: Observation | None = None
     plug: PlugState | None = None
     detail: str = ""
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(slots=True)
@@ -92,7 +96,9 @@ class TaskRunner:
             outcome = _Outcome(TaskResult.FAILED, detail=f"cannot {_what(task)}: {error!r}; see the log")
         del self._running[task.id]
         status = outcome.observation.status if outcome.observation else None
-        self._post(TaskDone(clock.now_ms(), task.id, outcome.result, status, outcome.plug, outcome.detail))
+        self._post(
+            TaskDone(clock.now_ms(), task.id, outcome.result, status, outcome.plug, outcome.detail, outcome.holds)
+        )
 
     async def _bounded(self, task: Task, cancelled: asyncio.Event) -> _Outcome:
         """Return what came of the task: its own outcome, or ours when it was cancelled or its time was up."""
@@ -152,6 +158,19 @@ class TaskRunner:
                 return await _done(self._agent(task).stop())
             case TaskKind.VALIDATE:
                 return await _done(self._agent(task).validate())
+            case TaskKind.FIND_RIVAL:
+                rival = await self._agent(task).rival()
+                return _Outcome(TaskResult.OK, Observation(ResourceStatus.RUNNING if rival else ResourceStatus.STOPPED))
+            case TaskKind.READ_HOLDS | TaskKind.SET_HOLD | TaskKind.FORCE_HOLD | TaskKind.GIVE_HOLD:
+                return await self._hold(task)
+
+    async def _hold(self, task: Task) -> _Outcome:
+        if self._agents.holds is None:
+            raise AgentError(f"cannot {_what(task)}: the configuration names no legs")
+        try:
+            return _Outcome(TaskResult.OK, holds=await self._agents.holds.perform(task))
+        except AoeError as error:
+            raise AgentError(f"cannot {_what(task)}: {error}") from error
 
     async def _switch(self, task: Task) -> _Outcome:
         device = self._agents.devices.get(task.subject)

@@ -21,7 +21,7 @@ from aoeha.rack.guest_link import GuestEvent, GuestLink, now_ms
 from aoeha.rack.host import RackError
 from aoeha.rack.network import isolate
 from aoeha.rack.plants import Plant
-from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, Rack, RackOptions
+from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, Rack, RackOptions, guest_of
 from aoeha.rack.scenario import Scenario, Statement, milliseconds
 
 __all__ = ["Drill", "UnmetError"]
@@ -35,6 +35,7 @@ RESTART_MS = 100
 BEFORE_JUDGING_MS = 90_000
 UNMET_PATIENCE_MS = 20_000
 GROUP = "storage"
+STORAGE_INTERFACE = "eth1"
 
 
 class UnmetError(Exception):
@@ -130,6 +131,8 @@ class Drill:
                 await self._garble(rack, time_ms)
             case "break":
                 rack.power.die()
+            case "slow":
+                rack.power.delay_ms = time_ms
             case "lie":
                 rack.power.lies = True
             case "end":
@@ -207,6 +210,7 @@ class Drill:
             case "expect runs":
                 await self._until(statement, lambda: self._runs(rack, node))
                 rack.tell("runs", node=node, processes=await self._processes(rack))
+                rack.tell("reserved", legs=await self._reserved(rack, node))
             case "expect ready":
                 await self._until(statement, lambda: self._ready(rack, node))
             case "expect says":
@@ -257,6 +261,13 @@ class Drill:
         if group["phase"] == "running" and group["owner"] == node:
             return ""
         return f"{group['phase']}, owner {group['owner']}; {document['why']}"
+
+    @staticmethod
+    async def _reserved(rack: Rack, node: str) -> dict[str, list[str]]:
+        """For whom the shelves say that each leg is reserved, asked from a gateway but not through its daemon."""
+        argv = (str(Path(sys.prefix) / "bin" / "aoeha"), "aoe", "stat", "-i", STORAGE_INTERFACE, "-o", "json")
+        targets = json.loads(await rack.link(node).must(*argv, deadline_ms=20_000))["targets"]
+        return {target["device"]: [guest_of(owner) for owner in target["reserved_for"] or ()] for target in targets}
 
     async def _ready(self, rack: Rack, node: str) -> str:
         document = await self.status(rack, node)

@@ -88,6 +88,10 @@ def is_proved(record: Record, turn: Turn, before: Turn) -> bool:
             return all(span.until_ms <= turn.at_ms + LOG_LAG_MS for span in earlier)
         case "operator's word":
             return any(e["kind"] == "play" and f": confirm {peer}" in e["text"] for e in window)
+        case "storage-fenced":
+            later = [e for e in record.of("reserved") if e["at_ms"] >= turn.at_ms]
+            legs = later[0]["legs"] if later else {}
+            return len(legs) > 1 and all(holders == [turn.node] for holders in legs.values())
         case "rebooted":
             return any(e["kind"] == "hello" and e["who"] == peer for e in window)
         case _:

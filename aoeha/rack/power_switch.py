@@ -28,7 +28,7 @@ class Switched:
 class PowerSwitch:
     """Serves the plugs of some guests. `dead` drops every connection, as a switch without power would.
 
-    `lies` is a planted failure: it answers as asked and does nothing.
+    `delay_ms` is how long it takes for everything. `lies` is a planted failure: it answers as asked and does nothing.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class PowerSwitch:
     ) -> None:
         self.dead = False
         self.lies = False
+        self.delay_ms = 0
         self._claimed: dict[str, str] = {}
         self._plugs = plugs
         self._log = log
@@ -64,6 +65,7 @@ class PowerSwitch:
         try:
             while not self.dead and (line := await reader.readline()):
                 request = line.decode(errors="replace").strip()
+                await asyncio.sleep(self.delay_ms / 1_000)
                 answer = await self._obey(request)
                 self._log(Switched(client, request, answer))
                 writer.write(answer.encode() + b"\n")

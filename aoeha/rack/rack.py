@@ -19,7 +19,7 @@ from aoeha.rack.network import DRIVER_ADDRESS, LAN_ADDRESS, connect, make_networ
 from aoeha.rack.power_switch import PowerSwitch, Switched
 from aoeha.rack.serial_cable import SerialCable
 
-__all__ = ["GATEWAYS", "LEG_BYTES", "SERVICE_ADDRESS", "SHELVES", "Rack", "RackOptions"]
+__all__ = ["GATEWAYS", "LEG_BYTES", "SERVICE_ADDRESS", "SHELVES", "Rack", "RackOptions", "guest_of"]
 
 GATEWAYS = ("alpha", "beta")
 SHELVES = ("shelf1", "shelf2")
@@ -55,6 +55,13 @@ def _make_folders() -> tuple[Path, Path]:
 
 def _card(number: int, switch: str, guest: str, address: str = "") -> Interface:
     return Interface(number, switch, f"02:77:0{number}:00:00:{NUMBERS[guest]:02d}", address)
+
+
+def guest_of(hardware_address: str) -> str:
+    """Return the guest that has an interface with this hardware address, or the address when none has."""
+    numbers = {f"{number:02d}": guest for guest, number in NUMBERS.items()}
+    known = hardware_address.startswith("02:77:") and hardware_address[8:15] == ":00:00:"
+    return numbers.get(hardware_address[-2:], hardware_address) if known else hardware_address
 
 
 def _hosts() -> str:

@@ -2,6 +2,7 @@
 
 about SENTENCE                    what the drill shows
 timing KEY VALUE                  overrides [timing] of aoeha.toml, e.g. `timing deadtime 2s`
+policy storage|power              overrides fence_policy of aoeha.toml
 owners NODE, NODE by PROOF, ...   who must have owned the group, in order, and why each took over
 untouched                         after the first mark no resource may be started or stopped
 boot GUEST...                     switch guests on and wait for them
@@ -13,6 +14,7 @@ power off NODE | power on NODE    the plug itself, not the gateways' power switc
 cut serial|ether, heal serial|ether
 garble serial for TIME            random bytes into both ends of the cable
 break power-switch
+slow power-switch by TIME         everything it does takes so long
 kill NODE                         kill -9 the daemon; it is started again 100 ms later
 command NODE: WORDS               aoeha WORDS on that gateway; must end with exit code 0
 wait TIME                         let time pass
@@ -44,6 +46,7 @@ STATEMENTS = {
     "heal": "heal (?P<text>serial|ether)",
     "garble": f"garble serial for {TIME}",
     "break": "break power-switch",
+    "slow": f"slow power-switch by {TIME}",
     "kill": f"kill {NODE}",
     "command": f"command {NODE}: (?P<text>.+)",
     "wait": f"wait {TIME}",
@@ -127,6 +130,8 @@ def parse(name: str, text: str) -> Scenario:
             case "timing":
                 key, _, value = rest.partition(" ")
                 timings[key] = value
+            case "policy":
+                timings["fence_policy"] = rest
             case "owners":
                 owners = tuple(_ownership(part.strip()) for part in rest.split(","))
             case "untouched":

@@ -12,6 +12,8 @@ disk NODE ok|full|hangs
 break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wear NODE RESOURCE
 device NAME ok|dead|slow|late|vague | miswire NAME NODE | unpower NAME with NODE
 shelf NAME silent|ok|restarts
+reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
+cut-san NODE [SHELF] | heal-san [NODE]    between a gateway and the shelves
 recover [SHELF]               an operator takes the leg in again where its mirror runs
 ask NODE: VERB [KEY=VALUE...]
 move GROUP                   ask whoever serves a group to switch it over
@@ -274,6 +276,22 @@ def _shelf(world: World, words: Sequence[str]) -> None:
     acts[words[1]]()
 
 
+def _reserve(world: World, words: Sequence[str]) -> None:
+    shelf, group, host = words
+    for address in world.storage.shelves[shelf].addresses[group]:
+        address.force_reservation(host, (host,))
+
+
+def _cut_san(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    world.storage.cut.update((machine.name, shelf) for shelf in words[1:] or world.storage.shelves)
+
+
+def _heal_san(world: World, words: Sequence[str]) -> None:
+    names = words or list(world.machines)
+    world.storage.cut -= {(node, shelf) for node, shelf in world.storage.cut if node in names}
+
+
 def _recover(world: World, words: Sequence[str]) -> None:
     for name in words or world.storage.shelves:
         world.storage.recover(name)
@@ -309,6 +327,7 @@ def _restore(world: World, _: Sequence[str]) -> None:
         _report(world, link.name, "")
     for shelf in world.storage.shelves.values():
         shelf.answer_again()
+    world.storage.cut.clear()
     _recover(world, ())
     for machine in world.machines.values():
         machine.disk = "ok"
@@ -364,6 +383,9 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "unpower": _unpower,
     "shelf": _shelf,
     "recover": _recover,
+    "cut-san": _cut_san,
+    "reserve": _reserve,
+    "heal-san": _heal_san,
     "ask": _ask,
     "move": _move,
     "vouch": _vouch,

@@ -147,6 +147,7 @@ def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
         given_up_until_ms=_due(group.given_up_until_ms, now_ms) if group.given_up else 0,
         blocked_since_ms=_blocked_since(group.blocked_since_ms, now_ms),
         refusal="",
+        taken_sequence=0,
     )
 
 

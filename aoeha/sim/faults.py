@@ -271,6 +271,16 @@ def _reboot_with_dead_devices(chance: Chance) -> Lines:
     ]
 
 
+def _cut_san(chance: Chance) -> Lines:
+    node, shelf = chance.node(), chance.random.choice(("", "", " shelf1", " shelf2"))
+    return _for_a_while(chance, f"cut-san {node}{shelf}", f"heal-san {node}")
+
+
+def _cut_san_and_links(chance: Chance) -> Lines:
+    """A gateway loses its links, and with them its way to one shelf or to both."""
+    return [*_cut_all(chance), *_cut_san(chance)]
+
+
 KINDS: dict[str, Callable[[Chance], Lines]] = {
     "cut one": _cut_one,
     "cut all": _cut_all,
@@ -296,6 +306,8 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
     "split with a bad device": _split_with_a_bad_device,
     "start fails everywhere": _start_fails_everywhere,
     "reboot with dead devices": _reboot_with_dead_devices,
+    "cut san": _cut_san,
+    "cut san and links": _cut_san_and_links,
 }
 """Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise."""
 

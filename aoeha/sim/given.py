@@ -1,12 +1,13 @@
 """A pair that somebody configured, in place of one that a seed has chosen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
-from aoeha.core.types import PairConfig
+from aoeha.core.types import LegConfig, PairConfig
 from aoeha.sim.faults import plan
 from aoeha.sim.settings import Settings
+from aoeha.sim.storage import SHELVES
 from aoeha.sim.swarm import Story
 from aoeha.sim.world import World
 
@@ -62,7 +63,13 @@ def given_story(configs: Mapping[str, PairConfig], serial_links: tuple[str, ...]
         window_ms=max(config.restart_window_ms, *(group.restart_window_ms for group in config.groups)),
         deadline_ms=max(resource.start_ms + resource.stop_ms for resource in resources),
         seed=seed,
-        configs=configs,
+        configs={node: _on_our_shelves(known) for node, known in configs.items()},
         serial_links=serial_links,
     )
     return Story(settings, plan(Random(seed), settings))
+
+
+def _on_our_shelves(config: PairConfig) -> PairConfig:
+    """Put every group's legs, if it names any, on the world's two shelves."""
+    legs = tuple(LegConfig(shelf, (f"{shelf}/1",)) for shelf in SHELVES)
+    return replace(config, groups=tuple(replace(group, legs=legs if group.legs else ()) for group in config.groups))

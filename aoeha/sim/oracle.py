@@ -80,7 +80,7 @@ class Oracle:
         first, second = self.world.machines.values()
         for group in self.world.resources:
             one, other = first.runs_any(group), second.runs_any(group)
-            if one and other:
+            if one and other and (not self._is_reserved(group) or self._both_answer(group)):
                 self._two_run(group, f"{one} runs on {first.name} and {other} on {second.name}")
 
     def new_incident(self) -> None:
@@ -92,7 +92,7 @@ class Oracle:
         match task.kind:
             case TaskKind.START:
                 running = self._peer(machine).runs_any(task.group)
-                if running:
+                if running and not self._is_reserved(task.group):
                     sentence = (
                         f"{machine.name} starts {task.subject} while {running} runs on {self._peer(machine).name}"
                     )
@@ -151,8 +151,12 @@ class Oracle:
         if beat.boot_id not in boots:
             boots.append(beat.boot_id)
 
-    def write_landed(self, machine: "Machine", group: str) -> None:
-        """A record reached a leg."""
+    def write_landed(self, machine: "Machine", group: str, *, newest: bool) -> None:
+        """A record reached a leg. Nobody may write any more once another one has started the mirror."""
+        if self._is_reserved(group):
+            if not newest:
+                self._broken("I1", f"a write of {machine.name} to {group} landed after it was started elsewhere")
+            return
         running = self._peer(machine).runs_any(group)
         if running:
             self._two_run(group, f"a write of {machine.name} landed while {running} runs on {self._peer(machine).name}")
@@ -243,6 +247,19 @@ class Oracle:
 
     def _peer(self, machine: "Machine") -> "Machine":
         return self.world.machines[machine.config.peer]
+
+    def _is_reserved(self, group: str) -> bool:
+        """Whether the shelves keep out who does not own the group: then two may have it started, and one writes."""
+        config = next(iter(self.world.configs.values()))
+        return any(known.legs for known in config.groups if known.name == group)
+
+    def _both_answer(self, group: str) -> bool:
+        """Whether two living kernels have the address of a group."""
+        first, address = self.world.resources[group][0], self.world.resources[group][-1]
+        return address != first and all(
+            machine.alive and not machine.frozen and machine.active.get(address) == "running"
+            for machine in self.world.machines.values()
+        )
 
     def _two_run(self, group: str, sentence: str) -> None:
         if self.excused:

@@ -8,8 +8,9 @@ Everything has a default; a scenario names what matters to it.
 from dataclasses import dataclass, fields
 from typing import Any
 
-from aoeha.core.types import FenceConfig, GroupConfig, PairConfig, ResourceConfig
+from aoeha.core.types import FenceConfig, GroupConfig, LegConfig, PairConfig, ResourceConfig
 from aoeha.sim.commands import CommandError, milliseconds
+from aoeha.sim.storage import SHELVES
 from aoeha.sim.world import World
 
 __all__ = ["NODES", "Settings"]
@@ -22,7 +23,8 @@ RESOURCES = ("mirror", "volume", "address")
 class Settings:
     """One pair. Names ending in _ms are written without that ending and with a unit.
 
-    `groups` are `name` or `name:preferred-node`, `devices` are `name:level`, several separated by commas.
+    `groups` are `name` or `name:preferred-node`, `devices` are `name:level`, several separated by commas. With
+    `reserve` the shelves' reservations are used, and with `suffices` they are proof enough to start.
     """
 
     links: int = 2
@@ -42,6 +44,8 @@ class Settings:
     monitor_ms: int = 20_000
     deadline_ms: int = 10_000
     revive: int = 1
+    reserve: int = 0
+    suffices: int = 1
     seed: int = 0
 
     def line(self) -> str:
@@ -117,15 +121,20 @@ class Settings:
             confirm_valid_ms=self.confirm_ms,
             power_on_after_fence=bool(self.revive),
             restart_window_ms=self.window_ms,
+            storage_suffices=bool(self.suffices),
         )
 
     def _group(self, name: str, preferred: str) -> GroupConfig:
         deadline_ms = self.deadline_ms
+        names = self.resource_names(name)
         resources = tuple(
-            ResourceConfig(resource, deadline_ms, deadline_ms, deadline_ms, self.monitor_ms)
-            for resource in self.resource_names(name)
+            ResourceConfig(
+                resource, deadline_ms, deadline_ms, deadline_ms, self.monitor_ms, resource == names[-1] != names[0]
+            )
+            for resource in names
         )
-        return GroupConfig(name, preferred or NODES[0], resources, restart_window_ms=self.window_ms)
+        legs = tuple(LegConfig(shelf, (f"{shelf}/1",)) for shelf in SHELVES) if self.reserve else ()
+        return GroupConfig(name, preferred or NODES[0], resources, restart_window_ms=self.window_ms, legs=legs)
 
 
 def _count(value: str, line: str) -> int:

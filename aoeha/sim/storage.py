@@ -47,23 +47,29 @@ class Storage:
         self.acknowledged: dict[str, set[int]] = {group: set() for group in groups}
         self.served_ms: dict[str, int | None] = dict.fromkeys(groups)
         self.worst_outage_ms = 0
+        self.cut: set[tuple[str, str]] = set()
         self._assemblies: dict[tuple[str, str], Assembly] = {}
+        self._newest: dict[str, Assembly] = {}
         self._number = 0
         for group in groups:
             world.timeline.after(client_ms, self._client_writes, group)
+
+    def reaches(self, machine: "Machine", shelf: str) -> bool:
+        """Whether frames of a machine come to a shelf, and its answers back."""
+        return (machine.name, shelf) not in self.cut
 
     def assemble(self, machine: "Machine", group: str) -> str:
         """Start a group's mirror on a machine; return why it could not be, empty when it runs."""
         if (machine.name, group) in self._assemblies:
             return ""
-        present = {name for name, shelf in self.shelves.items() if shelf.answers}
+        present = {name for name, shelf in self.shelves.items() if shelf.answers and self.reaches(machine, name)}
         assembly = self.mirrors[group].assemble(present)
         if isinstance(assembly, str):
             self.world.count("mirror", "start refused")
             return assembly
         if len(assembly.active) < len(self.shelves):
             self.world.count("mirror", "started with a leg missing")
-        self._assemblies[machine.name, group] = assembly
+        self._assemblies[machine.name, group] = self._newest[group] = assembly
         self.world.oracle.assembled(machine, group, assembly)
         return ""
 
@@ -121,11 +127,12 @@ class Storage:
         for leg in list(write.assembly.active):
             if leg in write.landed:
                 continue
-            if self.shelves[leg.shelf].takes_writes_of(machine.name, write.group):
+            shelf = self.shelves[leg.shelf]
+            if self.reaches(machine, leg.shelf) and shelf.takes_writes_of(machine.name, write.group):
                 leg.records.add(write.number)
                 write.landed.append(leg)
                 write.assembly.answered(leg)
-                self.world.oracle.write_landed(machine, write.group)
+                self.world.oracle.write_landed(machine, write.group, newest=write.assembly is self._newest[write.group])
             elif write.assembly.did_not_answer(leg, now_ms):
                 self.world.count("mirror", "leg kicked by the kernel")
         if any(leg not in write.landed for leg in write.assembly.active):

@@ -67,6 +67,8 @@ def settings_of(random: Random, seed: int) -> Settings:
         settle_ms=random.choice((0, 0, 1_000)),
         monitor_ms=random.choice((20_000, 40_000)),
         revive=random.choices((0, 1), (15, 85))[0],
+        reserve=random.choices((0, 1), (50, 50))[0],
+        suffices=random.choices((0, 1), (20, 80))[0],
         seed=seed,
     )
 

@@ -28,6 +28,7 @@ EXPECTED_FAULTS = (
     ),
     *("unpower", "vouch", "wear", "break fail", "break hang", "break late", "disk full", "disk hangs", "device dead"),
     *("device late", "device slow", "device vague", "shelf silent", "shelf restarts", "recover"),
+    *("cut-san", "heal-san"),
 )
 """Every kind of fault of aoeha.sim.faults, as it is counted."""
 

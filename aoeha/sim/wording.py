@@ -2,7 +2,7 @@
 
 __all__ = ["PROOFS", "REFUSALS", "classify"]
 
-PROOFS = ("handed over", "rebooted", "powered off", "operator's word")
+PROOFS = ("handed over", "rebooted", "powered off", "operator's word", "storage-fenced")
 
 REFUSALS = {
     "no proof: fence failed": "there is no proof that it is off",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aoeha.core.events import TaskDone
 from aoeha.core.types import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.sim.holds import SHELF_KINDS, Holds
 
 if TYPE_CHECKING:
     from aoeha.sim.daemon import Daemon
@@ -26,6 +27,8 @@ DURATIONS_MS = {
     TaskKind.STOP: (50, 600),
 }
 LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
+ARP_PROBE_MS = 200
+"""Three questions on the network take so long."""
 SLOW_LOOK_MS = (300, 4_000)
 SLOW_LOOK_PERCENT = 15
 LATE_MS = (500, 6_000)
@@ -55,6 +58,7 @@ class Work:
         self.world = world
         self._jobs: dict[tuple[str, int, int], Job] = {}
         self._late: dict[tuple[str, str], Job] = {}
+        self._holds = Holds(world)
 
     def start(self, daemon: "Daemon", task: Task) -> None:
         """Begin a task."""
@@ -66,6 +70,12 @@ class Work:
         self.world.count("task", task.kind.value)
         if task.kind in POWER:
             self.world.power.perform(self, job)
+            return
+        if task.kind in SHELF_KINDS:
+            self._holds.perform(self, job)
+            return
+        if task.kind is TaskKind.FIND_RIVAL:
+            self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
             return
         if task.kind is TaskKind.START:
             machine.active[task.subject] = "starting"
@@ -82,6 +92,14 @@ class Work:
             self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, False)
         else:
             self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, trouble == "fail")
+
+    def _find_rival(self, job: Job) -> None:
+        """Hear whether the other machine's kernel answers for the address; a frozen one does not."""
+        other = self.world.machines[job.machine.config.peer]
+        answers = other.alive and not other.frozen and other.active.get(job.task.subject) == "running"
+        status = ResourceStatus.RUNNING if answers else ResourceStatus.STOPPED
+        job.over = True
+        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, status))
 
     def _duration_ms(self, task: Task) -> int:
         random = self.world.random
@@ -102,7 +120,7 @@ class Work:
         if job is None or job.daemon is None:
             return
         done = TaskDone(0, task_id, TaskResult.CANCELLED)
-        if job.task.kind not in POWER:
+        if job.task.kind not in (*POWER, *SHELF_KINDS):
             job.over = True
             if self.world.random.randrange(100) < JUST_ENDED_PERCENT:
                 status, detail = self._look(daemon.machine, job.task.subject)

@@ -233,3 +233,32 @@ def test_a_client_of_the_old_owner_is_woken_by_a_tickle(server: str, client: str
     dialled.settimeout(2)
     with dialled, pytest.raises(ConnectionResetError):
         dialled.recv(1)
+
+
+def rival(address: str = "10.9.8.7/24") -> bool:
+    return inside(HERE, lambda: asyncio.run(agent(address).rival()))
+
+
+@pytest.mark.usefixtures("wire")
+def test_the_network_tells_whether_another_machine_has_the_address() -> None:
+    assert rival() is False
+    ip("-n", THERE, "addr", "add", "10.9.8.7/24", "dev", "far0")
+    assert rival() is True
+    assert rival("10.9.8.6/24") is False
+    ip("-n", THERE, "addr", "del", "10.9.8.7/24", "dev", "far0")
+    assert rival() is False
+
+
+@pytest.mark.usefixtures("wire")
+def test_our_own_address_is_no_rival_and_the_question_changes_no_cache() -> None:
+    inside(HERE, lambda: perform("start"))
+    assert rival() is False
+    assert "10.9.8.7" not in ip("-n", THERE, "neigh", "show", "dev", "far0", "nud", "reachable")
+
+
+@pytest.mark.usefixtures("wire")
+def test_what_cannot_be_asked_is_a_sentence() -> None:
+    with pytest.raises(AgentError, match="only IPv4"):
+        rival("fd00:9::7/64")
+    with pytest.raises(AgentError, match="near9"):
+        inside(HERE, lambda: asyncio.run(agent(interface="near9").rival()))

@@ -22,15 +22,17 @@ JUDGED = {
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch held_epoch floor proof claims claim claim_epoch grant yielding "
-    "hold_back_until_ms failures_ms retry_at_ms given_up given_up_until_ms blocked_since_ms refusal",
-    "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms",
+    "hold_back_until_ms failures_ms retry_at_ms given_up given_up_until_ms blocked_since_ms refusal "
+    "legs shelf_task_id shelf_asked_ms shelf_read_ms shelf_retry_ms given taken_sequence seizure",
+    "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms rival "
+    "rival_task_id rival_asked_ms",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
     "word_boot_id word_until_ms word_user",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups back_within_ms",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left",
     "Proof": "kind group epoch peer_boot_id detail",
-    "Task": "id kind group subject node deadline_ms reason",
+    "Task": "id kind group subject node deadline_ms reason expected",
     "Identity": "boot_id incarnation",
 }
 

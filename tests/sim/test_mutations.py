@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from aoeha.core import absence, beats, fencing, membership, ownership, recovery
+from aoeha.core import absence, beats, fencing, membership, ownership, recovery, rivals, shelves
 from aoeha.core.actions import Persist
 from aoeha.core.performer import Performer
-from aoeha.core.types import GroupPhase, PlugState, Proof, ProofKind, TaskResult
+from aoeha.core.types import GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
 from aoeha.sim import daemon
 from aoeha.sim.mirror import Assembly, Mirror
 from aoeha.sim.swarm import Outcome, play, story_of
@@ -149,6 +149,20 @@ def failed_stop_is_stopped(original: Any) -> Any:
     return stopped
 
 
+def forced_back(original: Any) -> Any:
+    """A hold that was lost is taken again by force."""
+
+    def judged(turn: Any, group: Any, leg: Any, address: Any) -> Any:
+        lost = address.holder is Holder.PEER and address.held_epoch == group.held_epoch
+        return replace(address, held_epoch=0) if lost else original(turn, group, leg, address)
+
+    return judged
+
+
+def nobody_else_answers(_original: Any) -> Any:
+    return lambda _state, _group, _resource: ""
+
+
 def any_leg_will_do(original: Any) -> Any:
     def assemble(self: Mirror, present: set[str]) -> Any:
         known = original(self, present)
@@ -172,6 +186,8 @@ MUTATIONS = (
     Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5")),
     Mutation("both rank first in a duel", fencing, "_ranks_first", everybody_ranks_first, ("I5",)),
     Mutation("fence for one quiet link", fencing, "_reason", fence_on_suspicion, ("I5",)),
+    Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
+    Mutation("take the address by the storage fence alone", rivals, "why_not_yet", nobody_else_answers, ("I1", "I3")),
     Mutation("start from any leg", Mirror, "assemble", any_leg_will_do, ("I2",)),
     Mutation("call a failed stop stopped", recovery, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
 )

@@ -25,7 +25,7 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('[[node]]\nname = "beta"', "", "node: expected two [[node]] tables, got 1"),
+        ('[[node]]\nname = "beta"\nstorage = { eth1 = "02:77:01:00:00:12" }', "", "two [[node]] tables, got 1"),
         ('[[node]]\nname = "beta"', '[[node]]\nname = "beta"\n[[node]]\nname = "c"', "got 3"),
         ('[[node]]\nname = "beta"', '[[node]]\nname = "alpha"', "node[alpha].name: expected a name of its own"),
         ('name = "lan"', 'name = "serial"', "link[serial].name: expected a name of its own"),
@@ -47,6 +47,9 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ("baud = 115200", "baud = 9600", "link[serial].baud: expected a speed that carries a beat"),
         ('device = "/dev/ttyS0"', 'device = { alpha = "/dev/ttyS0" }', "link[serial].device: expected a value"),
         ("deadsecs = 15", "write_behind = 256", "expected no write-behind"),
+        ('storage = { eth1 = "02:77:01:00:00:12" }', "", 'node[beta]: expected the key "storage"'),
+        ('[[group.leg]]\nname = "e2.0"\naddress = ["02:77:01:00:00:32"]', "", "both legs of the mirror, got one"),
+        ('name = "e2.0"', 'name = "e1.0"', "group[storage].leg[e1.0].name: expected a name of its own"),
     ],
 )  # fmt: skip
 def test_a_broken_rule_is_an_error_at_its_key(tmp_path: Path, old: str, new: str, expected: str) -> None:

@@ -1,0 +1,144 @@
+"""Reservations of a group's legs, asked for and changed as the core wants it (DESIGN.md R3).
+
+A leg has several addresses where its shelf is dual-homed; each keeps a reservation of its own, and is asked on every
+storage interface at once: the first answer counts. What does not answer in time is left out of the report. Nothing is
+decided here: a forced change is made only where the address shows whom the task expects.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aoeha.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
+from aoeha.aoe.frames import Target
+from aoeha.aoe.port import AoeError
+from aoeha.core.types import Hold, Holder, Task, TaskKind
+
+__all__ = ["Hosts", "LegHolds"]
+
+ANSWER_SHARE = 0.4
+"""Of a task's time for each question: a change is followed by a reading, and a report must come before the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The MAC addresses of both gateways' storage interfaces."""
+
+    ours: frozenset[bytes]
+    peers: frozenset[bytes]
+
+    def holder(self, owners: Iterable[bytes]) -> Holder:
+        """Return whose a reservation is: only the whole of a gateway's own list is that gateway's."""
+        listed = frozenset(owners)
+        if not listed:
+            return Holder.NOBODY
+        if listed == self.ours:
+            return Holder.US
+        return Holder.PEER if listed == self.peers else Holder.STRANGER
+
+
+class LegHolds:
+    """Answers the core's tasks about reservations. `targets` maps group and leg to the shelf's MAC addresses."""
+
+    def __init__(
+        self, interfaces: tuple[str, ...], hosts: Hosts, targets: Mapping[str, Mapping[str, tuple[bytes, ...]]]
+    ) -> None:
+        self._interfaces = interfaces
+        self._hosts = hosts
+        self._targets = targets
+
+    async def perform(self, task: Task) -> tuple[Hold, ...]:
+        """Do what a task asks for and report every address that answered. AoeError when no interface can be used."""
+        legs = self._targets[task.group]
+        names = legs if task.kind is TaskKind.READ_HOLDS else [task.subject]
+        usable = _usable(self._interfaces)
+        async with AoeClient(usable) as client:
+            asked = [self._ask(client, task, Places(name, mac, usable)) for name in names for mac in legs[name]]
+            answers = await asyncio.gather(*asked)
+        return tuple(hold for hold in answers if hold is not None)
+
+    async def _ask(self, client: AoeClient, task: Task, places: "Places") -> Hold | None:
+        patience_ms = int(task.deadline_ms * ANSWER_SHARE)
+        found = await _first_answer(client, places, patience_ms)
+        if found is None:
+            return None
+        place, owners = found
+        wanted = self._wanted(task, self._hosts.holder(owners))
+        if wanted is not None:
+            force = task.kind is TaskKind.FORCE_HOLD and self._hosts.holder(owners) is task.expected
+            try:
+                owners = await _change(client, place, wanted, force=force, patience_ms=patience_ms)
+            except NoAnswerError:
+                return None
+        return Hold(places.leg, places.mac.hex(":"), self._hosts.holder(owners))
+
+    def _wanted(self, task: Task, shown: Holder) -> tuple[bytes, ...] | None:
+        """Return the list that an address should get, None for leaving it alone."""
+        ours, peers = tuple(sorted(self._hosts.ours)), tuple(sorted(self._hosts.peers))
+        match task.kind:
+            case TaskKind.SET_HOLD if shown in (Holder.NOBODY, Holder.US):
+                return ours
+            case TaskKind.FORCE_HOLD if shown in (Holder.NOBODY, Holder.US, task.expected):
+                return ours
+            case TaskKind.GIVE_HOLD if shown in (Holder.NOBODY, Holder.US):
+                return peers
+            case _:
+                return None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """One address of a leg, on every interface through which it may be reached."""
+
+    leg: str
+    mac: bytes
+    interfaces: tuple[str, ...]
+
+    def all(self) -> tuple[TargetAddress, ...]:
+        """Return the address as seen through each interface."""
+        return tuple(TargetAddress(Target.parse(self.leg), self.mac, name) for name in self.interfaces)
+
+
+def _usable(interfaces: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the interfaces that can be opened; all of them, for the error's sake, when none can."""
+    usable = []
+    for interface in interfaces:
+        with contextlib.suppress(AoeError):
+            AoeClient([interface]).close()
+            usable.append(interface)
+    return tuple(usable) or interfaces
+
+
+async def _first_answer(
+    client: AoeClient, places: Places, patience_ms: int
+) -> tuple[TargetAddress, tuple[bytes, ...]] | None:
+    """Read one address through all interfaces at once; return the first answer and the way that it came."""
+    questions = [asyncio.create_task(_read(client, place, patience_ms)) for place in places.all()]
+    try:
+        for answer in asyncio.as_completed(questions):
+            found = await answer
+            if found is not None:
+                return found
+    finally:
+        for question in questions:
+            question.cancel()
+    return None
+
+
+async def _read(
+    client: AoeClient, place: TargetAddress, patience_ms: int
+) -> tuple[TargetAddress, tuple[bytes, ...]] | None:
+    try:
+        return place, await client.read_reservation(place, patience_ms)
+    except AoeError:
+        return None
+
+
+async def _change(
+    client: AoeClient, place: TargetAddress, wanted: tuple[bytes, ...], *, force: bool, patience_ms: int
+) -> tuple[bytes, ...]:
+    """Change a list and return it as it is read back; a refused change is no error, the list tells."""
+    with contextlib.suppress(RefusedError, NoAnswerError):
+        await client.reserve(place, wanted, force=force, deadline_ms=patience_ms)
+    return await client.read_reservation(place, patience_ms)

@@ -1,0 +1,56 @@
+"""What a node knows of the legs of a group: whose they are, and how far it is in taking them from the peer."""
+
+from dataclasses import dataclass
+
+from aoeha.core.types import Holder
+
+
+@dataclass(frozen=True, slots=True)
+class AddressState:
+    """One target address of a leg as it last answered, and since when it has answered so.
+
+    `held_epoch`: in which ownership of ours we last held it, 0 for never.
+    """
+
+    name: str
+    holder: Holder = Holder.UNKNOWN
+    since_ms: int = 0
+    held_epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LegState:
+    """One leg. A dual-homed shelf has several addresses, each with a reservation of its own."""
+
+    name: str
+    addresses: tuple[AddressState, ...]
+
+    def shows(self, holder: Holder) -> bool:
+        """Whether every address answered so."""
+        return all(address.holder is holder for address in self.addresses)
+
+    def shows_anywhere(self, holder: Holder) -> bool:
+        """Whether any address answered so."""
+        return any(address.holder is holder for address in self.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class SeizureState:
+    """A storage fence: the peer's legs are taken, one after the other (R7).
+
+    `victim_boot_id` is the boot that it is about, None while there is none. What the shelves were asked before
+    `since_ms` does not count. `forced`: a leg was taken by force; from then on it is finished whatever is heard.
+    `first_ms`: when the first leg was ours; `first_stands`: it still was a while later. `done`: every address is ours.
+    `wanted_ms`: since when the group is wanted; `retry_ms`: not again before.
+    `yielded_until_ms`: the peer took a leg back, so it lives and is left alone.
+    """
+
+    victim_boot_id: str | None = None
+    since_ms: int = 0
+    forced: bool = False
+    first_ms: int | None = None
+    first_stands: bool = False
+    done: bool = False
+    wanted_ms: int | None = None
+    retry_ms: int = 0
+    yielded_until_ms: int = 0

@@ -1,0 +1,187 @@
+"""Reservations: whose the legs of a group are, as their targets say (R3).
+
+Rules. The owner of a group holds every address of its legs, for itself alone, before it starts anything; it reads the
+holds each second. Only a proof forces: who owns the group by one may take an address that still shows the peer, once
+in each ownership. One that was held in this ownership and shows the peer means that this node was fenced: it never
+forces back, it reboots. One that shows nobody has restarted, and is reserved again. A stranger's is a lost leg and an
+alarm. Who gives a group up leaves its legs to the peer, and tells it afterwards.
+
+What this file does not know: why the group is owned.
+"""
+
+from dataclasses import replace
+
+from aoeha.core.actions import Level, StartTask
+from aoeha.core.events import TaskDone
+from aoeha.core.legs import AddressState, LegState
+from aoeha.core.state import GroupState, NodeState, Turn, phase_of
+from aoeha.core.types import GroupPhase, Holder, Task, TaskKind
+
+Request = tuple[TaskKind, str, Holder]
+"""What is asked of the shelves, about which leg, and whom it is expected to show."""
+
+ANSWERS = (Holder.NOBODY, Holder.US, Holder.PEER, Holder.STRANGER)
+
+
+def decide(turn: Turn) -> None:
+    """Reserve what is owned, leave what is given up, and read what is due; one thing at a time for each group."""
+    for name in [group.name for group in turn.state.groups if group.legs]:
+        group = turn.state.group(name)
+        if group.shelf_task_id:
+            continue
+        if group.holding and not turn.state.panicking:
+            if _stopped_for_the_peer(group):
+                _leave(turn, group)
+            else:
+                _reserve(turn, group)
+        if not turn.state.group(name).shelf_task_id and _read_due(turn.state, group):
+            read(turn, group, "whose are the legs?")
+
+
+def read(turn: Turn, group: GroupState, reason: str) -> None:
+    """Ask every address of every leg whose reservation it shows."""
+    _ask(turn, group, (TaskKind.READ_HOLDS, group.name, Holder.UNKNOWN), reason)
+
+
+def take(turn: Turn, group: GroupState, leg: LegState, reason: str) -> None:
+    """Reserve one leg for us: by force from the peer if it shows there, else where nobody holds it."""
+    if leg.shows_anywhere(Holder.PEER):
+        _ask(turn, group, (TaskKind.FORCE_HOLD, leg.name, Holder.PEER), reason)
+    else:
+        _ask(turn, group, (TaskKind.SET_HOLD, leg.name, Holder.NOBODY), reason)
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in what the shelves said; what did not answer is silent."""
+    group = turn.state.group(task.group)
+    if group.shelf_task_id != task.id:
+        return
+    turn.change_group(group.name, shelf_task_id=0)
+    if task.kind is TaskKind.READ_HOLDS:
+        turn.change_group(group.name, shelf_read_ms=group.shelf_asked_ms)
+    if task.kind is TaskKind.GIVE_HOLD:
+        turn.change_group(group.name, given=(*group.given, task.subject))
+    answers = {(hold.leg, hold.address): hold.holder for hold in done.holds}
+    for leg in group.legs:
+        if task.kind is TaskKind.READ_HOLDS or leg.name == task.subject:
+            _note(turn, group.name, leg, answers)
+    group = turn.state.group(group.name)
+    if group.holding:
+        _judge(turn, group.name)
+    if task.kind in (TaskKind.SET_HOLD, TaskKind.FORCE_HOLD) and not _leg(group, task.subject).shows(Holder.US):
+        turn.change_group(group.name, shelf_retry_ms=turn.now_ms + turn.state.config.hold_every_ms)
+
+
+def reserved(group: GroupState) -> str:
+    """Why the group's storage may not be touched yet, empty when every address that answers is held by us (R2)."""
+    addresses = [address for leg in group.legs for address in leg.addresses]
+    if not addresses:
+        return ""
+    for leg in group.legs:
+        for address in leg.addresses:
+            held = address.holder is Holder.US and address.held_epoch == group.held_epoch
+            if not held and address.holder is not Holder.SILENT:
+                return f"{leg.name} at {address.name} is not reserved for us yet: it shows {address.holder.value}"
+    return "" if any(address.holder is Holder.US for address in addresses) else "no shelf answers"
+
+
+def unusable(state: NodeState, group: GroupState) -> str:
+    """Why this node could not serve from the group's legs, empty for no reason: who sees no shelf fences nobody."""
+    if not group.legs:
+        return ""
+    if group.shelf_read_ms is None:
+        return f"{state.config.node} has not asked the shelves of {group.name} yet"
+    if not any(address.holder in ANSWERS for leg in group.legs for address in leg.addresses):
+        return f"no shelf of {group.name} answers {state.config.node}"
+    return ""
+
+
+def left_to_the_peer(group: GroupState) -> bool:
+    """Whether every leg was left to the peer, as far as its shelf answered."""
+    return all(leg.name in group.given for leg in group.legs)
+
+
+def _stopped_for_the_peer(group: GroupState) -> bool:
+    return bool(group.yielding) and phase_of(group) is GroupPhase.STOPPED
+
+
+def _leave(turn: Turn, group: GroupState) -> None:
+    for leg in group.legs:
+        if leg.name not in group.given:
+            _ask(turn, group, (TaskKind.GIVE_HOLD, leg.name, Holder.US), group.yielding)
+            return
+
+
+def _reserve(turn: Turn, group: GroupState) -> None:
+    """Take the first leg that is not held in this ownership; an owner that was away holds what it held, or nothing."""
+    if turn.state.oath_pending or turn.now_ms < group.shelf_retry_ms:
+        return
+    for leg in group.legs:
+        if leg.shows_anywhere(Holder.UNKNOWN):
+            read(turn, group, "whose are the legs before we take them?")
+            return
+        if any(_takeable(group, address) for address in leg.addresses):
+            take(turn, group, leg, f"owned at epoch {group.held_epoch}")
+            return
+
+
+def _leg(group: GroupState, name: str) -> LegState:
+    return next(leg for leg in group.legs if leg.name == name)
+
+
+def _takeable(group: GroupState, address: AddressState) -> bool:
+    return address.holder in (Holder.NOBODY, Holder.US, Holder.PEER) and address.held_epoch != group.held_epoch
+
+
+def _read_due(state: NodeState, group: GroupState) -> bool:
+    return group.shelf_read_ms is None or state.now_ms - group.shelf_asked_ms >= state.config.hold_every_ms
+
+
+def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], Holder]) -> None:
+    asked_ms = turn.state.group(name).shelf_asked_ms
+    addresses = []
+    for address in leg.addresses:
+        holder = answers.get((leg.name, address.name), Holder.SILENT)
+        since_ms = address.since_ms if holder is address.holder else asked_ms
+        addresses.append(replace(address, holder=holder, since_ms=since_ms))
+    changed = replace(leg, addresses=tuple(addresses))
+    legs = tuple(changed if known.name == leg.name else known for known in turn.state.group(name).legs)
+    turn.change_group(name, legs=legs)
+
+
+def _judge(turn: Turn, name: str) -> None:
+    """What the answers mean for an owner."""
+    group = turn.state.group(name)
+    legs = tuple(
+        replace(leg, addresses=tuple(_judged(turn, group, leg, address) for address in leg.addresses))
+        for leg in group.legs
+    )
+    turn.change_group(name, legs=legs)
+
+
+def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
+    was_ours = address.held_epoch == group.held_epoch
+    where, peer = f"{leg.name} at {address.name}", turn.state.config.peer
+    match address.holder:
+        case Holder.US:
+            turn.clear_alarm(where, f"{where} is ours again")
+            return replace(address, held_epoch=group.held_epoch) if not turn.state.oath_pending else address
+        case Holder.PEER if was_ours and leg.name not in group.given:
+            turn.change(panicking=True)
+            turn.alarm(group.name, f"{turn.state.config.node} was fenced: {where} is reserved for {peer} now")
+        case Holder.STRANGER:
+            turn.alarm(where, f"{where} is reserved for a stranger: neither gateway can write there")
+        case Holder.NOBODY if was_ours:
+            turn.say(Level.WARNING, where, f"{where} has forgotten our reservation: the target was started anew")
+            return replace(address, held_epoch=0)
+        case _:
+            pass
+    return address
+
+
+def _ask(turn: Turn, group: GroupState, request: Request, reason: str) -> None:
+    state, (kind, subject, expected) = turn.state, request
+    task = Task(state.next_task_id, kind, group.name, subject, "", state.config.shelf_timeout_ms, reason, expected)
+    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
+    turn.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=turn.now_ms)
+    turn.do(StartTask(task))

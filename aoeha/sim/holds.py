@@ -1,0 +1,71 @@
+"""What gateways ask of the shelves' reservations, and what they are told (R3).
+
+An address that the gateway does not reach, or that is silent, is asked for as long as the task may last.
+"""
+
+from typing import TYPE_CHECKING
+
+from aoeha.core.events import TaskDone
+from aoeha.core.types import Hold, Holder, Task, TaskKind, TaskResult
+
+if TYPE_CHECKING:
+    from aoeha.sim.machine import Machine
+    from aoeha.sim.shelf import Address
+    from aoeha.sim.work import Job, Work
+    from aoeha.sim.world import World
+
+__all__ = ["SHELF_KINDS", "Holds"]
+
+SHELF_KINDS = (TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD)
+ROUND_TRIP_MS = (1, 4)
+
+
+class Holds:
+    """Answers the shelf tasks of both gateways."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+
+    def perform(self, work: "Work", job: "Job") -> None:
+        """Ask now; the answer comes a moment later, or at the deadline where an address is silent."""
+        self.world.timeline.after(
+            self.world.random.randint(*ROUND_TRIP_MS), job.machine.by_kernel, self._ask, work, job
+        )
+
+    def _ask(self, work: "Work", job: "Job") -> None:
+        if job.over or job.boots != job.machine.boots:
+            return
+        task, machine = job.task, job.machine
+        storage = self.world.storage
+        names = list(storage.shelves) if task.kind is TaskKind.READ_HOLDS else [task.subject]
+        holds, asked = [], 0
+        for name in names:
+            for address in storage.shelves[name].addresses[task.group]:
+                asked += 1
+                if address.answers and storage.reaches(machine, name):
+                    holds.append(Hold(name, address.name, self._act(machine, task, address)))
+        job.over = True
+        done = TaskDone(0, task.id, TaskResult.OK, holds=tuple(holds))
+        wait_ms = 0 if len(holds) == asked else task.deadline_ms
+        self.world.timeline.after(wait_ms, machine.by_kernel, work.report, job, done)
+
+    def _act(self, machine: "Machine", task: Task, address: "Address") -> Holder:
+        me, peer, shown = machine.name, machine.config.peer, _holder(machine, address)
+        match task.kind:
+            case TaskKind.SET_HOLD:
+                address.set_reservation(me, (me,))
+            case TaskKind.GIVE_HOLD:
+                address.set_reservation(me, (peer,))
+            case TaskKind.FORCE_HOLD if shown is task.expected:
+                self.world.count("reservation", "forced")
+                address.force_reservation(me, (me,))
+            case TaskKind.FORCE_HOLD:
+                address.set_reservation(me, (me,))
+            case _:
+                pass
+        return _holder(machine, address)
+
+
+def _holder(machine: "Machine", address: "Address") -> Holder:
+    known = {(): Holder.NOBODY, (machine.name,): Holder.US, (machine.config.peer,): Holder.PEER}
+    return known.get(address.holders, Holder.STRANGER)

@@ -1,0 +1,110 @@
+"""What the core asks of reservations, asked of Debian's vblade by two hosts on one wire."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_aoe_vblade import San, inside, ip
+
+from aoeha.aoe.client import AoeClient
+from aoeha.aoe.holds import Hosts, LegHolds
+from aoeha.aoe.port import AoeError
+from aoeha.core.types import Hold, Holder, Task, TaskKind
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces and raw sockets"),
+    pytest.mark.skipif(shutil.which("vblade") is None, reason="needs Debian's package vblade"),
+]
+
+ALPHA, BETA = "eth1", "beta1"
+
+
+class Pair:
+    """Two gateways, each with one storage interface, and two shelves with one leg each."""
+
+    def __init__(self, san: San) -> None:
+        self.san = san
+        ip("-n", san.gateway, "link", "add", BETA, "link", ALPHA, "type", "macvlan", "mode", "bridge")
+        ip("-n", san.gateway, "link", "set", BETA, "up")
+        for number in (1, 2):
+            san.export(f"shelf{number}", f"e{number}.0", "s1", san.disk(f"disk{number}", 1024 * 1024))
+        mac = san.address("e1.0", "eth1").mac
+        targets = {"storage": {"e1.0": (mac,), "e2.0": (mac,)}}
+        macs = {}
+        for name in (ALPHA, BETA):
+            with inside(san.gateway):
+                client = AoeClient([name])
+            macs[name] = client.port(name).address
+            client.close()
+        self.alpha = LegHolds((ALPHA,), Hosts(frozenset({macs[ALPHA]}), frozenset({macs[BETA]})), targets)
+        self.beta = LegHolds((BETA,), Hosts(frozenset({macs[BETA]}), frozenset({macs[ALPHA]})), targets)
+
+    def ask(self, who: LegHolds, kind: TaskKind, leg: str = "", expected: Holder = Holder.UNKNOWN) -> dict[str, Holder]:
+        task = Task(1, kind, "storage", leg or "storage", "", 500, "test", expected)
+
+        async def asked() -> tuple[Hold, ...]:
+            with inside(self.san.gateway):
+                work = asyncio.create_task(who.perform(task))
+                await asyncio.sleep(0)
+            return await work
+
+        return {hold.leg: hold.holder for hold in asyncio.run(asked())}
+
+    def read(self, who: LegHolds) -> dict[str, Holder]:
+        return self.ask(who, TaskKind.READ_HOLDS)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    built = San(tmp_path)
+    try:
+        built.build()
+        yield Pair(built)
+    finally:
+        built.remove()
+
+
+def test_both_gateways_see_the_same_holder_from_their_own_side(pair: Pair) -> None:
+    assert pair.read(pair.alpha) == {"e1.0": Holder.NOBODY, "e2.0": Holder.NOBODY}
+    assert pair.ask(pair.alpha, TaskKind.SET_HOLD, "e1.0") == {"e1.0": Holder.US}
+    assert pair.read(pair.alpha) == {"e1.0": Holder.US, "e2.0": Holder.NOBODY}
+    assert pair.read(pair.beta) == {"e1.0": Holder.PEER, "e2.0": Holder.NOBODY}
+
+
+def test_a_hold_is_not_set_over_the_peers_nor_forced_from_anybody_but_whom_is_expected(pair: Pair) -> None:
+    pair.ask(pair.alpha, TaskKind.SET_HOLD, "e1.0")
+    assert pair.ask(pair.beta, TaskKind.SET_HOLD, "e1.0") == {"e1.0": Holder.PEER}
+    assert pair.ask(pair.beta, TaskKind.FORCE_HOLD, "e1.0", Holder.STRANGER) == {"e1.0": Holder.PEER}
+    assert pair.read(pair.alpha)["e1.0"] is Holder.US
+
+
+def test_a_forced_leg_is_the_takers(pair: Pair) -> None:
+    pair.ask(pair.alpha, TaskKind.SET_HOLD, "e1.0")
+    assert pair.ask(pair.beta, TaskKind.FORCE_HOLD, "e1.0", Holder.PEER) == {"e1.0": Holder.US}
+    assert pair.read(pair.alpha)["e1.0"] is Holder.PEER
+
+
+def test_a_leg_is_left_to_the_peer(pair: Pair) -> None:
+    pair.ask(pair.alpha, TaskKind.SET_HOLD, "e2.0")
+    assert pair.ask(pair.alpha, TaskKind.GIVE_HOLD, "e2.0") == {"e2.0": Holder.PEER}
+    assert pair.read(pair.beta)["e2.0"] is Holder.US
+    assert pair.ask(pair.alpha, TaskKind.GIVE_HOLD, "e2.0") == {"e2.0": Holder.PEER}
+
+
+def test_what_does_not_answer_is_left_out_within_the_tasks_time(pair: Pair) -> None:
+    pair.san.blades["shelf2"].kill()
+    pair.san.blades["shelf2"].wait(timeout=10)
+    begun_s = time.monotonic()
+    assert pair.read(pair.alpha) == {"e1.0": Holder.NOBODY}
+    assert time.monotonic() - begun_s < 5
+
+
+def test_without_an_interface_the_error_names_it(pair: Pair) -> None:
+    ip("-n", pair.san.gateway, "link", "set", ALPHA, "down")
+    with pytest.raises(AoeError, match=ALPHA):
+        pair.read(pair.alpha)
