@@ -2,15 +2,21 @@
 
 Rules. Whoever finds that time has passed without it says so and judges nobody by that silence. If it owned a group and
 the peer was alive before, it serves on only after a beat that answers one sent since, and in which the peer owns
-nothing of it; if none comes within deadtime it reboots, for the peer may have taken over. A node reboots itself at most
-once in `restart_window` for want of an answer. Hearing a higher owner has no such ration: it always reboots.
+nothing of it, or after its legs were read and show that they are ours; if neither comes within deadtime it reboots, for
+the peer may have taken over. A node reboots itself at most once in `restart_window` for want of an answer. Hearing a
+higher owner has no such ration: it always reboots.
+
+Of its legs it knows nothing any more. One that shows the peer was taken meanwhile, for all it knows, and is not forced
+back; where none shows us and one the peer, it was fenced. Empty ones are not held either: without a leg that still
+names us it takes the peer's answer to reserve them again (R3).
 
 What this file does not know: how long a kernel takes to boot.
 """
 
-from aoeha.core import membership, ownership, recovery
+from aoeha.core import membership, ownership, recovery, storage_fence
 from aoeha.core.actions import Level, Panic
-from aoeha.core.state import NodeState, Turn
+from aoeha.core.state import GroupState, NodeState, Turn, phase_of
+from aoeha.core.types import GroupPhase, Holder
 
 
 def notice(turn: Turn, before_ms: int) -> None:
@@ -21,30 +27,44 @@ def notice(turn: Turn, before_ms: int) -> None:
         return
     turn.say(Level.WARNING, config.node, f"{config.node} was away for {gap_ms} ms; the peer is judged anew from now on")
     ownership.withdraw_claims(turn)
+    storage_fence.drop_rounds(turn)
     swear(turn, membership.is_alive(turn.state))
     turn.change(listening_since_ms=turn.now_ms)
 
 
 def swear(turn: Turn, peer_was_alive: bool) -> None:
-    """Owning something, wait for an answer before going on; only a peer that was alive can have taken over."""
-    state = turn.state
-    if not peer_was_alive or not any(group.holding for group in state.groups):
-        return
-    turn.change(oath_sequence=state.sequence, oath_until_ms=turn.now_ms + state.config.deadtime_ms)
+    """Owning something, doubt it, and wait for an answer where the peer was alive: only then can it have taken over."""
+    for group in turn.state.groups:
+        if group.holding and group.legs:
+            turn.change_group(group.name, unsure=True)
+    turn.change(oath_sequence=turn.state.sequence)
+    if peer_was_alive and any(group.holding for group in turn.state.groups):
+        _wait_for_an_answer(turn)
 
 
 def decide(turn: Turn) -> None:
     """Fulfil or break the oath, and go down when it must be."""
     state, config = turn.state, turn.state.config
-    if state.oath_pending and _answered(state):
+    for group in state.groups:
+        if group.unsure:
+            _settle(turn, group)
+    if not turn.state.oath_pending or turn.state.panicking:
+        return
+    if _answered(state):
         turn.change(oath_until_ms=0)
         turn.say(Level.INFO, config.node, f"{config.peer} answered and owns nothing of ours: {config.node} serves on")
-    elif state.oath_pending and turn.now_ms >= state.oath_until_ms:
+    elif _legs_are_ours(turn.state):
+        turn.change(oath_until_ms=0)
+        turn.say(Level.INFO, config.node, f"the legs are still reserved for us: {config.node} serves on")
+    elif state.now_ms >= state.oath_until_ms:
         turn.change(oath_until_ms=0)
         if recovery.rationed(state):
             turn.alarm(
                 config.node, f"{config.node} was away, nobody answers, and it has rebooted already: it serves on"
             )
+            for group in turn.state.groups:
+                if group.unsure and not _shown(group, Holder.PEER):
+                    turn.change_group(group.name, unsure=False)
         else:
             turn.change(panicking=True)
             turn.alarm(config.node, f"{config.node} was away and nobody answers: {config.peer} may have taken over")
@@ -62,9 +82,61 @@ def panic(turn: Turn) -> None:
     turn.do(Panic(reasons[-1] if reasons else "ownership was lost"))
 
 
+def _wait_for_an_answer(turn: Turn) -> None:
+    turn.change(oath_until_ms=turn.now_ms + turn.state.config.deadtime_ms)
+
+
+def _settle(turn: Turn, group: GroupState) -> None:
+    """Find out by the peer's word, or by what its legs show since we are back, whether a group is still ours."""
+    state, name = turn.state, group.name
+    if not group.holding or _owns_nothing_of(state, (name,)):
+        turn.change_group(name, unsure=False)
+    elif group.shelf_read_ms is None or group.shelf_read_ms < state.listening_since_ms:
+        return
+    elif _shown(group, Holder.US):
+        turn.change_group(name, unsure=_shown(group, Holder.PEER))
+    elif _shown(group, Holder.PEER):
+        _fenced_meanwhile(turn, group)
+    elif _shown(group, Holder.NOBODY) and not state.oath_pending:
+        turn.say(Level.WARNING, name, f"no leg of {name} names us any more: waiting for {state.config.peer}'s answer")
+        _wait_for_an_answer(turn)
+
+
+def _fenced_meanwhile(turn: Turn, group: GroupState) -> None:
+    """Go down if something of the group runs; what was owned by name alone is given up."""
+    node, peer = turn.state.config.node, turn.state.config.peer
+    sentence = f"{node} was fenced while it was away: the legs of {group.name} are reserved for {peer}"
+    if phase_of(group) is GroupPhase.STOPPED:
+        ownership.drop(turn, group.name, sentence)
+    elif turn.state.probed:
+        turn.change(panicking=True)
+        turn.alarm(group.name, sentence)
+
+
+def _shown(group: GroupState, holder: Holder) -> bool:
+    return any(leg.shows_anywhere(holder) for leg in group.legs)
+
+
+def _legs_are_ours(state: NodeState) -> bool:
+    """Whether every group that we own has legs, and they said so since we are back."""
+    return all(
+        group.legs
+        and not group.unsure
+        and group.shelf_read_ms is not None
+        and group.shelf_read_ms >= state.listening_since_ms
+        and _shown(group, Holder.US)
+        for group in state.groups
+        if group.holding
+    )
+
+
 def _answered(state: NodeState) -> bool:
+    return _owns_nothing_of(state, tuple(group.name for group in state.groups if group.holding))
+
+
+def _owns_nothing_of(state: NodeState, names: tuple[str, ...]) -> bool:
+    """Whether the peer said, in answer to what we sent since we are back, that it owns none of these groups."""
     beat = state.peer.beat
     if beat is None or not membership.has_reported(state) or beat.echo_sequence <= state.oath_sequence:
         return False
-    ours = {group.name for group in state.groups if group.holding}
-    return not any(group.holding for group in beat.groups if group.name in ours)
+    return not any(group.holding for group in beat.groups if group.name in names)

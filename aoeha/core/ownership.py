@@ -101,7 +101,7 @@ def decide(turn: Turn) -> None:
 
 def drop(turn: Turn, name: str, sentence: str) -> None:
     """Give up ownership without a release: what was started by it must be stopped."""
-    turn.change_group(name, held_epoch=0, proof=None, seizure=SeizureState())
+    turn.change_group(name, held_epoch=0, proof=None, unsure=False, seizure=SeizureState())
     turn.change(released_sequence=turn.state.sequence)
     turn.alarm(name, sentence)
 
@@ -296,6 +296,7 @@ def _take(turn: Turn, proof: Proof) -> None:
         given=(),
         yielding="",
         taken_sequence=turn.state.sequence,
+        unsure=False,
         resources=tuple(replace(resource, rival=None) for resource in turn.state.group(name).resources),
     )
     turn.change_peer(held=tuple(entry for entry in turn.state.peer.held if entry[0] != name))

@@ -130,7 +130,9 @@ def _leg(group: GroupState, name: str) -> LegState:
 
 
 def _takeable(group: GroupState, address: AddressState) -> bool:
-    return address.holder in (Holder.NOBODY, Holder.US, Holder.PEER) and address.held_epoch != group.held_epoch
+    """Who was away, and does not know yet what happened meanwhile, only confirms what still names it."""
+    ours = (Holder.US,) if group.unsure else (Holder.NOBODY, Holder.US, Holder.PEER)
+    return address.holder in ours and address.held_epoch != group.held_epoch
 
 
 def _read_due(state: NodeState, group: GroupState) -> bool:

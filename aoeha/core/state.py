@@ -125,7 +125,8 @@ class GroupState:
     `epoch` is the highest ownership known to have begun, `held_epoch` our own (0: we do not hold it), `floor` the
     highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none. `shelf_read_ms`
     is when the last complete answer of the shelves was asked for; `given` names the legs left to the peer;
-    `taken_sequence` is our newest sequence when we came to own the group.
+    `taken_sequence` is our newest sequence when we came to own the group. `unsure`: we were away while we owned it, and
+    its legs may have been taken meanwhile.
     """
 
     config: GroupConfig
@@ -153,6 +154,7 @@ class GroupState:
     shelf_retry_ms: int = 0
     given: tuple[str, ...] = ()
     taken_sequence: int = 0
+    unsure: bool = False
     seizure: SeizureState = field(default_factory=SeizureState)
 
     @property

@@ -6,7 +6,7 @@ leg must answer, or none is taken. It is complete only when every address of eve
 may still take the peer's writes. Legs are taken in their configured order, and each act is followed by another look.
 Who finds that a leg which it took shows the peer again yields: the peer lives. Legs that nobody holds are taken only
 when nobody has held them for a while, without force, and then nobody is powered off. Once a leg was taken by force it
-is finished, whatever is heard.
+is finished, whatever is heard; but who was away in the middle of it begins anew.
 
 The first leg is the arbiter of a duel: power is asked for when it still shows us a moment after it was taken.
 
@@ -42,6 +42,13 @@ def decide(turn: Turn, wanted: tuple[str, ...], delay_ms: int) -> None:
             _begin(turn, group)
     for name in [group.name for group in turn.state.groups if group.seizure.first_ms is not None]:
         _watch_the_first(turn, name)
+
+
+def drop_rounds(turn: Turn) -> None:
+    """Begin anew after an absence: what was read before it may not be so any more (R7)."""
+    for group in turn.state.groups:
+        if group.seizure.victim_boot_id is not None:
+            turn.change_group(group.name, seizure=SeizureState())
 
 
 def arbitrates(state: NodeState, wanted: tuple[str, ...]) -> bool:

@@ -29,6 +29,8 @@ __all__ = ["Oracle", "Violation"]
 
 FENCES_MAX = 3
 """So often may one node be switched off in one incident."""
+ADDRESS_LIFETIME_MS = 3_000
+"""So long two gateways may answer for one address: one that was frozen needs a hold check to see that it was fenced."""
 HANDSHAKE_BEATS = 4
 SLACK_MS = 1_500
 
@@ -71,6 +73,7 @@ class Oracle:
         self._fenced_dead: set[str] = set()
         self._left_ms: dict[str, int] = {}
         self._blackouts: dict[str, Blackout] = {}
+        self._both_since_ms: dict[str, int] = {}
 
     def check(self) -> None:
         """Judge what runs where, if that has changed."""
@@ -80,8 +83,9 @@ class Oracle:
         first, second = self.world.machines.values()
         for group in self.world.resources:
             one, other = first.runs_any(group), second.runs_any(group)
-            if one and other and (not self._is_reserved(group) or self._both_answer(group)):
+            if one and other and not self._is_reserved(group):
                 self._two_run(group, f"{one} runs on {first.name} and {other} on {second.name}")
+            self._watch_address(group)
 
     def new_incident(self) -> None:
         """A fault or a command: what follows has a cause of its own."""
@@ -260,6 +264,20 @@ class Oracle:
             machine.alive and not machine.frozen and machine.active.get(address) == "running"
             for machine in self.world.machines.values()
         )
+
+    def _watch_address(self, group: str) -> None:
+        """Note since when two kernels have had an address; they may for as long as an address lives (R12)."""
+        if not self._both_answer(group):
+            self._both_since_ms.pop(group, None)
+            return
+        now_ms = self.world.timeline.now_ms
+        since_ms = self._both_since_ms.get(group)
+        if since_ms is None:
+            self._both_since_ms[group] = now_ms
+            self.world.timeline.after(ADDRESS_LIFETIME_MS + 1, self.world.changed)
+        elif now_ms - since_ms > ADDRESS_LIFETIME_MS:
+            first, second = self.world.machines
+            self._two_run(group, f"{first} and {second} have answered for {group} for {now_ms - since_ms} ms")
 
     def _two_run(self, group: str, sentence: str) -> None:
         if self.excused:

@@ -16,7 +16,7 @@ def test_every_drill_can_be_read_and_says_what_it_shows(path: Path) -> None:
     scenario = read(path)
     assert scenario.about
     assert scenario.owners
-    assert scenario.timings == {"deadtime": "2s"}
+    assert scenario.timings["deadtime"] == "2s"
     assert any(statement.kind == "mark" for statement in scenario.statements)
 
 
