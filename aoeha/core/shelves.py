@@ -144,8 +144,10 @@ def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], H
     addresses = []
     for address in leg.addresses:
         holder = answers.get((leg.name, address.name), Holder.SILENT)
-        since_ms = address.since_ms if holder is address.holder else asked_ms
-        addresses.append(replace(address, holder=holder, since_ms=since_ms))
+        same = holder is address.holder
+        addresses.append(address if same else replace(address, holder=holder, since_ms=asked_ms))
+    if tuple(addresses) == leg.addresses:
+        return
     changed = replace(leg, addresses=tuple(addresses))
     legs = tuple(changed if known.name == leg.name else known for known in turn.state.group(name).legs)
     turn.change_group(name, legs=legs)
@@ -158,7 +160,8 @@ def _judge(turn: Turn, name: str) -> None:
         replace(leg, addresses=tuple(_judged(turn, group, leg, address) for address in leg.addresses))
         for leg in group.legs
     )
-    turn.change_group(name, legs=legs)
+    if legs != group.legs:
+        turn.change_group(name, legs=legs)
 
 
 def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
@@ -167,7 +170,7 @@ def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState)
     match address.holder:
         case Holder.US:
             turn.clear_alarm(where, f"{where} is ours again")
-            return replace(address, held_epoch=group.held_epoch) if not turn.state.oath_pending else address
+            return address if was_ours or turn.state.oath_pending else replace(address, held_epoch=group.held_epoch)
         case Holder.PEER if was_ours and leg.name not in group.given:
             turn.change(panicking=True)
             turn.alarm(group.name, f"{turn.state.config.node} was fenced: {where} is reserved for {peer} now")

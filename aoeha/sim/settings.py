@@ -46,6 +46,7 @@ class Settings:
     revive: int = 1
     reserve: int = 0
     suffices: int = 1
+    hold_ms: int = 1_000
     seed: int = 0
 
     def line(self) -> str:
@@ -122,6 +123,7 @@ class Settings:
             power_on_after_fence=bool(self.revive),
             restart_window_ms=self.window_ms,
             storage_suffices=bool(self.suffices),
+            hold_every_ms=self.hold_ms,
         )
 
     def _group(self, name: str, preferred: str) -> GroupConfig:

@@ -44,8 +44,8 @@ class Outcome:
 
 def settings_of(random: Random, seed: int) -> Settings:
     """Choose a topology and timers. Long timers make a run cheap, and change no rule."""
-    links = random.choices((1, 2, 3, 4, 8), (25, 40, 20, 10, 5))[0]
-    keepalive_ms = random.choices((200, 500, 1_000, 2_000), (1, 4, 20, 75))[0]
+    links = random.choices((1, 2, 3, 4, 8), (30, 43, 17, 7, 3))[0]
+    keepalive_ms = random.choices((200, 500, 1_000, 2_000), (1, 2, 10, 87))[0]
     keepalive_ms = max(keepalive_ms, {8: 2_000, 4: 1_000}.get(links, 200))
     groups = random.choices((1, 2, 3), (60, 30, 10))[0]
     names = ("storage", "archive", "backup")[:groups]
@@ -69,6 +69,7 @@ def settings_of(random: Random, seed: int) -> Settings:
         revive=random.choices((0, 1), (15, 85))[0],
         reserve=random.choices((0, 1), (50, 50))[0],
         suffices=random.choices((0, 1), (20, 80))[0],
+        hold_ms=max(1_000, keepalive_ms),
         seed=seed,
     )
 

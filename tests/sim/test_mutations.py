@@ -6,6 +6,7 @@ The same seeds without the mutation are clean, or the finding would say nothing.
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ from aoeha.core.performer import Performer
 from aoeha.core.types import GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
 from aoeha.sim import daemon
 from aoeha.sim.mirror import Assembly, Mirror
+from aoeha.sim.scenario import perform, read
 from aoeha.sim.swarm import Outcome, play, story_of
 from aoeha.wire.receiver import Receiver, Rejected, Rejection
 
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
 SEEDS_MAX = 2_000
 
 
@@ -159,6 +162,17 @@ def forced_back(original: Any) -> Any:
     return judged
 
 
+def back_without_a_doubt(original: Any) -> Any:
+    """A daemon that comes back takes what its legs show for leftovers of the time before its ownership."""
+
+    def swear(turn: Any, peer_was_alive: bool) -> None:
+        original(turn, peer_was_alive)
+        for group in turn.state.groups:
+            turn.change_group(group.name, unsure=False)
+
+    return swear
+
+
 def nobody_else_answers(_original: Any) -> Any:
     return lambda _state, _group, _resource: ""
 
@@ -192,6 +206,14 @@ MUTATIONS = (
     Mutation("call a failed stop stopped", recovery, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
 )
 
+IN_STORIES = (
+    (
+        Mutation("force legs back after a restart", absence, "swear", back_without_a_doubt, ("I1",)),
+        "adopted-after-a-storage-fence",
+    ),
+)
+"""Rules for incidents so rare that seeds alone would take too long to meet them."""
+
 
 @functools.cache
 def unbroken(seed: int) -> str:
@@ -216,3 +238,16 @@ def test_a_broken_rule_is_named(mutation: Mutation, monkeypatch: pytest.MonkeyPa
         seed, outcome = first_broken(mutation.expected)
     assert outcome.broken in mutation.expected, f"seed {seed}: {outcome.sentence}"
     assert not [sentence for sentence in map(unbroken, range(seed + 1)) if sentence]
+
+
+@pytest.mark.parametrize(("mutation", "story"), IN_STORIES, ids=[mutation.name for mutation, _ in IN_STORIES])
+def test_a_broken_rule_is_named_in_its_story(mutation: Mutation, story: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = read(SCENARIOS / f"{story}.txt")
+    assert not broken_in(perform(scenario))
+    monkeypatch.setattr(mutation.target, mutation.function, mutation.make(getattr(mutation.target, mutation.function)))
+    assert broken_in(perform(scenario)) in mutation.expected
+
+
+def broken_in(trace: list[str]) -> str:
+    """The invariant that a story's trace names, empty for none."""
+    return next((line.split()[3] for line in trace if line.split()[1:3] == ["!", "BROKEN"]), "")
