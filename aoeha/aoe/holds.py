@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aoeha.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
-from aoeha.aoe.frames import Target
-from aoeha.aoe.port import AoeError
+from aoeha.aoe.places import Places, first_answer, usable
 from aoeha.core.types import Hold, Holder, Task, TaskKind
 
 __all__ = ["Hosts", "LegHolds"]
@@ -52,15 +51,15 @@ class LegHolds:
         """Do what a task asks for and report every address that answered. AoeError when no interface can be used."""
         legs = self._targets[task.group]
         names = legs if task.kind is TaskKind.READ_HOLDS else [task.subject]
-        usable = _usable(self._interfaces)
-        async with AoeClient(usable) as client:
-            asked = [self._ask(client, task, Places(name, mac, usable)) for name in names for mac in legs[name]]
+        interfaces = usable(self._interfaces)
+        async with AoeClient(interfaces) as client:
+            asked = [self._ask(client, task, Places(name, mac, interfaces)) for name in names for mac in legs[name]]
             answers = await asyncio.gather(*asked)
         return tuple(hold for hold in answers if hold is not None)
 
-    async def _ask(self, client: AoeClient, task: Task, places: "Places") -> Hold | None:
+    async def _ask(self, client: AoeClient, task: Task, places: Places) -> Hold | None:
         patience_ms = int(task.deadline_ms * ANSWER_SHARE)
-        found = await _first_answer(client, places, patience_ms)
+        found = await first_answer(places, lambda place: client.read_reservation(place, patience_ms))
         if found is None:
             return None
         place, owners = found
@@ -85,54 +84,6 @@ class LegHolds:
                 return peers
             case _:
                 return None
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """One address of a leg, on every interface through which it may be reached."""
-
-    leg: str
-    mac: bytes
-    interfaces: tuple[str, ...]
-
-    def all(self) -> tuple[TargetAddress, ...]:
-        """Return the address as seen through each interface."""
-        return tuple(TargetAddress(Target.parse(self.leg), self.mac, name) for name in self.interfaces)
-
-
-def _usable(interfaces: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the interfaces that can be opened; all of them, for the error's sake, when none can."""
-    usable = []
-    for interface in interfaces:
-        with contextlib.suppress(AoeError):
-            AoeClient([interface]).close()
-            usable.append(interface)
-    return tuple(usable) or interfaces
-
-
-async def _first_answer(
-    client: AoeClient, places: Places, patience_ms: int
-) -> tuple[TargetAddress, tuple[bytes, ...]] | None:
-    """Read one address through all interfaces at once; return the first answer and the way that it came."""
-    questions = [asyncio.create_task(_read(client, place, patience_ms)) for place in places.all()]
-    try:
-        for answer in asyncio.as_completed(questions):
-            found = await answer
-            if found is not None:
-                return found
-    finally:
-        for question in questions:
-            question.cancel()
-    return None
-
-
-async def _read(
-    client: AoeClient, place: TargetAddress, patience_ms: int
-) -> tuple[TargetAddress, tuple[bytes, ...]] | None:
-    try:
-        return place, await client.read_reservation(place, patience_ms)
-    except AoeError:
-        return None
 
 
 async def _change(

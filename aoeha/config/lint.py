@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from aoeha.config.duration import render_duration
 from aoeha.config.findings import Complaint, KeyPath
 from aoeha.config.schema import Configuration, PerNode, SerialLink, UdpLink
+from aoeha.core.shelf_link import EVERY_MIN_MS, STAMPS
 
 __all__ = ["lint"]
 
@@ -271,6 +272,19 @@ def _legs(configuration: Configuration) -> Iterator[Complaint]:
             )
 
 
+def _stamps(configuration: Configuration) -> Iterator[Complaint]:
+    """A gateway whose links fell silent stamps its legs; the peer must see that happen before it judges (R6)."""
+    timing = configuration.timing
+    needed_ms = 2 * timing.warntime_ms + STAMPS * EVERY_MIN_MS
+    stamped = any(group.legs for group in configuration.groups)
+    if stamped and timing.warntime_ms < timing.deadtime_ms < needed_ms:
+        yield Complaint(
+            ("timing", "deadtime"),
+            f'expected at least "{render_duration(needed_ms)}", twice warntime and time for {STAMPS} stamps on the '
+            f'shelves, got "{render_duration(timing.deadtime_ms)}"; with all links cut a healthy gateway would be fenced',
+        )
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complaint]]], ...] = (
     (("nodes",), _two_nodes),
     ((), _unique_names),
@@ -285,4 +299,5 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complain
     (("nodes", "groups"), _groups),
     (("groups",), _write_behind),
     (("nodes", "groups"), _legs),
+    (("timing", "groups"), _stamps),
 )

@@ -13,7 +13,7 @@ names us it takes the peer's answer to reserve them again (R3).
 What this file does not know: how long a kernel takes to boot.
 """
 
-from aoeha.core import membership, ownership, recovery, storage_fence
+from aoeha.core import membership, ownership, recovery, shelf_link, storage_fence
 from aoeha.core.actions import Level, Panic
 from aoeha.core.state import GroupState, NodeState, Turn, phase_of
 from aoeha.core.types import GroupPhase, Holder
@@ -28,7 +28,8 @@ def notice(turn: Turn, before_ms: int) -> None:
     turn.say(Level.WARNING, config.node, f"{config.node} was away for {gap_ms} ms; the peer is judged anew from now on")
     ownership.withdraw_claims(turn)
     storage_fence.drop_rounds(turn)
-    swear(turn, membership.is_alive(turn.state))
+    shelf_link.forget(turn)
+    swear(turn, membership.lives(turn.state))
     turn.change(listening_since_ms=turn.now_ms)
 
 

@@ -6,7 +6,7 @@ was remembered before: `Persist` stands before it in the same step.
 
 from aoeha.core import commands, ownership
 from aoeha.core.actions import Persist, SendBeat
-from aoeha.core.membership import is_alive
+from aoeha.core.membership import lives
 from aoeha.core.state import GroupState, LinkState, NodeState, Turn, phase_of
 from aoeha.core.types import NEVER_MS, Beat, BeatFlag, GroupBeat, GroupMemory, Memory
 
@@ -53,7 +53,7 @@ def memory_of(state: NodeState) -> Memory:
         boot_id=state.identity.boot_id,
         incarnation=state.identity.incarnation,
         peer_boot_id=state.peer.boot_id,
-        peer_was_alive=is_alive(state),
+        peer_was_alive=lives(state),
         standby=state.standby,
         panicked=state.panicking,
         left=state.left,

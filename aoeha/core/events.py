@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from aoeha.core.types import Beat, Hold, PlugState, ResourceStatus, TaskResult
+from aoeha.core.types import Beat, Hold, PlugState, ResourceStatus, SeenRecord, TaskResult
 
 __all__ = ["BeatHeard", "CommandGiven", "Event", "LinkReported", "PersistDone", "TaskDone", "Tick"]
 
@@ -34,7 +34,7 @@ class LinkReported:
 
 @dataclass(frozen=True, slots=True)
 class TaskDone:
-    """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks, `holds` by those on the shelves.
+    """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks, the last two by shelf tasks.
 
     `detail` is a sentence.
     """
@@ -46,6 +46,7 @@ class TaskDone:
     plug: PlugState | None = None
     detail: str = ""
     holds: tuple[Hold, ...] = ()
+    records: tuple[SeenRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""What a node knows of the legs of a group: whose they are, and how far it is in taking them from the peer."""
+"""What a node knows of the legs of a group: whose they are, how far it is in taking them, what is stamped there."""
 
 from dataclasses import dataclass
 
-from aoeha.core.types import Holder
+from aoeha.core.types import Holder, SeenRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +54,20 @@ class SeizureState:
     wanted_ms: int | None = None
     retry_ms: int = 0
     yielded_until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfLinkState:
+    """The legs as a link (R6). `seen`: the record of each address as last read. `heard_ms`: when one had moved.
+
+    `quiet_since_ms` is when the first of `quiet_reads` answered readings without a moved record was asked for, and
+    `read_ms` when the last of them was.
+    """
+
+    task_id: int = 0
+    asked_ms: int = 0
+    seen: tuple[SeenRecord, ...] = ()
+    heard_ms: int | None = None
+    quiet_since_ms: int | None = None
+    quiet_reads: int = 0
+    read_ms: int = 0

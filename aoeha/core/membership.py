@@ -1,8 +1,9 @@
 """Beats and links in, the peer's condition out (R1, R10, R15).
 
 Rules. A link is as good as its youngest accepted beat is young. The peer is alive while any link is up; it is silent
-when every link has been quiet for deadtime, counted only over time in which this node was there to listen. One
-sequence runs across all links: a beat older than the newest one counts for its link's age and for nothing else.
+when every link has been quiet for deadtime, counted only over time in which this node was there to listen, and when
+the shelves, where they show the peer, do not say otherwise: who is seen there alone is left alone, and told nothing.
+One sequence runs across all links: a beat older than the newest one counts for its link's age and for nothing else.
 A new kernel boot id proves that the earlier boot is gone, unless two boot ids alternate: then two machines use one
 name, and nothing that either says is a proof.
 
@@ -11,6 +12,7 @@ What this file does not know: what may be done about a silent peer. Silence is n
 
 from dataclasses import replace
 
+from aoeha.core import shelf_link
 from aoeha.core.actions import Level
 from aoeha.core.events import BeatHeard, LinkReported
 from aoeha.core.state import LinkCondition, LinkState, NodeState, PeerCondition, Turn
@@ -97,6 +99,11 @@ def is_alive(state: NodeState) -> bool:
     return state.peer.condition in (PeerCondition.ONLINE, PeerCondition.LATE, PeerCondition.RESTARTING)
 
 
+def lives(state: NodeState) -> bool:
+    """Whether anything at all tells that the peer lives, be it only its stamp on the shelves."""
+    return is_alive(state) or state.peer.condition is PeerCondition.BY_SHELVES
+
+
 def is_silent(state: NodeState) -> bool:
     """Whether the peer ought to be heard and is not."""
     return state.peer.condition in (PeerCondition.SILENT, PeerCondition.UNHEARD)
@@ -115,12 +122,16 @@ def _patience_ends_ms(state: NodeState) -> int:
 
 def _peer_condition(state: NodeState) -> PeerCondition:
     beat = state.peer.beat
-    if beat is None or heard_ms(state) is None:
-        return PeerCondition.BOOTING if state.now_ms < silence_due_ms(state) else PeerCondition.UNHEARD
-    if BeatFlag.LEAVING in beat.flags:
+    unheard = beat is None or heard_ms(state) is None
+    if beat is not None and not unheard and BeatFlag.LEAVING in beat.flags:
         return PeerCondition.LEFT
     if state.now_ms >= silence_due_ms(state):
-        return PeerCondition.SILENT
+        if shelf_link.confirms_silence(state):
+            return PeerCondition.UNHEARD if unheard else PeerCondition.SILENT
+        if shelf_link.heard_ms(state) is not None:
+            return PeerCondition.BY_SHELVES
+    if unheard or beat is None:
+        return PeerCondition.BOOTING
     if BeatFlag.RESTARTING in beat.flags:
         return PeerCondition.RESTARTING
     up = any(link.condition is LinkCondition.UP for link in state.links)
@@ -195,6 +206,11 @@ def _tell_peer(turn: Turn, condition: PeerCondition) -> None:
         case PeerCondition.SILENT:
             links = ", ".join(link.name for link in turn.state.links)
             turn.alarm(config.peer, f"{config.peer} is silent on all links ({links}) for {config.deadtime_ms} ms")
+        case PeerCondition.BY_SHELVES:
+            turn.alarm(
+                config.peer,
+                f"{config.peer} is heard by the shelves only: every link to it is down. It serves on; mend the links",
+            )
         case PeerCondition.UNHEARD:
             turn.alarm(config.peer, f"{config.peer} was not heard on any link since this daemon started")
         case PeerCondition.BOOTING:

@@ -116,7 +116,7 @@ def withdraw_claims(turn: Turn) -> None:
 def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     """The proof about the peer that this node has in hand for the group's next epoch, None if it has none."""
     peer, fence, name = state.peer, state.fence, group.name
-    if peer.alternates:
+    if peer.alternates or peer.condition is PeerCondition.BY_SHELVES:
         return None
     epoch = _next_epoch(state, group)
     blind = _own_parity(state, epoch) if group.legs else 0

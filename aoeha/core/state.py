@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from aoeha.core.actions import Action, Level, Say
-from aoeha.core.legs import LegState, SeizureState
+from aoeha.core.legs import LegState, SeizureState, ShelfLinkState
 from aoeha.core.types import (
     Beat,
     Grant,
@@ -43,6 +43,7 @@ class PeerCondition(Enum):
     LATE = "late"
     RESTARTING = "restarting"
     LEFT = "left"
+    BY_SHELVES = "heard by the shelves only"
     SILENT = "silent"
     UNHEARD = "unheard"
 
@@ -156,6 +157,7 @@ class GroupState:
     taken_sequence: int = 0
     unsure: bool = False
     seizure: SeizureState = field(default_factory=SeizureState)
+    shelf_link: ShelfLinkState = field(default_factory=ShelfLinkState)
 
     @property
     def name(self) -> str:
@@ -379,6 +381,10 @@ class Turn:
     def change_seizure(self, group: str, **fields: Any) -> None:
         """Replace fields of one group's storage fence."""
         self.change_group(group, seizure=_replaced(self.state.group(group).seizure, **fields))
+
+    def change_shelf_link(self, group: str, **fields: Any) -> None:
+        """Replace fields of one group's legs as a link."""
+        self.change_group(group, shelf_link=_replaced(self.state.group(group).shelf_link, **fields))
 
     def change_device(self, name: str, **fields: Any) -> None:
         """Replace fields of one fence device."""

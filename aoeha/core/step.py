@@ -20,6 +20,7 @@ from aoeha.core import (
     recovery,
     revival,
     rivals,
+    shelf_link,
     shelves,
     storage_fence,
 )
@@ -40,6 +41,7 @@ from aoeha.core.types import GroupConfig, GroupMemory, Identity, Memory, PairCon
 
 ACTIONS_MAX = 256
 POWER_KINDS = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
+RECORD_KINDS = (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD)
 SHELF_KINDS = (TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD)
 
 
@@ -120,7 +122,8 @@ def next_wake(state: NodeState) -> int:
         wakes.append(state.fence.until_ms)
     if state.oath_until_ms > state.now_ms:
         wakes.append(state.oath_until_ms)
-    wakes.extend(due_ms for due_ms in storage_fence.next_wakes_ms(state) if due_ms > state.now_ms)
+    shelf_wakes = (*storage_fence.next_wakes_ms(state), *shelf_link.next_wakes_ms(state))
+    wakes.extend(due_ms for due_ms in shelf_wakes if due_ms > state.now_ms)
     return max(min(wakes), state.now_ms)
 
 
@@ -149,6 +152,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     before = turn.state
     ownership.decide(turn)
     shelves.decide(turn)
+    shelf_link.decide(turn)
     rivals.decide(turn)
     recovery.decide(turn)
     if turn.state is not before:
@@ -174,6 +178,8 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
     elif task.kind in SHELF_KINDS:
         shelves.task_done(turn, task, done)
         storage_fence.note_first(turn, task.group)
+    elif task.kind in RECORD_KINDS:
+        shelf_link.task_done(turn, task, done)
     elif task.kind is TaskKind.FIND_RIVAL:
         rivals.task_done(turn, task, done)
     else:

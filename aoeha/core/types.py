@@ -50,13 +50,14 @@ class Holder(Enum):
 
 
 class TaskKind(Enum):
-    """What a task does. The first six address a resource, then three a fence device, the last four the shelves.
+    """What a task does. The first six address a resource, then three a fence device, the last six the shelves.
 
     `FIND_RIVAL` asks the network whether anybody else answers for a resource's address: RUNNING for yes.
 
     `READ_HOLDS` asks every target address of a group's legs whose reservation it shows. `SET_HOLD` reserves one leg
     for us where nobody or we hold it; `FORCE_HOLD` takes it from whom it is expected to show, and from nobody else;
-    `GIVE_HOLD` leaves a leg of ours to the peer. Each of them reads back and reports what it read.
+    `GIVE_HOLD` leaves a leg of ours to the peer. Each of them reads back and reports what it read. `READ_RECORDS` reads
+    the lock record of every address of a group's legs, `WRITE_RECORD` puts one into all of them.
     """
 
     PROBE = "probe"
@@ -72,6 +73,8 @@ class TaskKind(Enum):
     SET_HOLD = "set_hold"
     FORCE_HOLD = "force_hold"
     GIVE_HOLD = "give_hold"
+    READ_RECORDS = "read_records"
+    WRITE_RECORD = "write_record"
 
 
 class GroupPhase(Enum):
@@ -181,12 +184,32 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class LockRecord:
+    """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME."""
+
+    owner: str
+    boot_id: str
+    incarnation: int
+    epoch: int
+    stamped_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRecord:
+    """What one target address of a leg showed as lock record of the peer, None for none that is its."""
+
+    leg: str
+    address: str
+    record: LockRecord | None
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Long work. Ends in exactly one TaskDone; killed `deadline_ms` after its start.
 
     `subject` is a resource's, a fence device's or a leg's name; `group` is empty for devices; `node` is the node whose
     plug is meant, empty for resources and legs. `reason` is a sentence for people. `expected` tells a FORCE_HOLD from
-    whom it may take the leg.
+    whom it may take the leg, `record` a WRITE_RECORD what to write.
     """
 
     id: int
@@ -197,6 +220,7 @@ class Task:
     deadline_ms: int
     reason: str
     expected: Holder = Holder.UNKNOWN
+    record: LockRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

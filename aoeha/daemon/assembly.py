@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aoeha.agents.finding import AgentNotFoundError, build_fence_agent, build_resource_agent
 from aoeha.agents.parameters import ParameterError
 from aoeha.aoe.holds import Hosts, LegHolds
+from aoeha.aoe.records import LegRecords, Signature
 from aoeha.config.findings import ConfigurationError
 from aoeha.config.keys import load_keys
 from aoeha.config.load import load
@@ -92,8 +93,8 @@ def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) 
         raise StartError(BAD_CONFIGURATION, str(error)) from error
 
 
-def agents(configuration: Configuration, node: str, host: Host) -> Agents:
-    """Return every resource's and every fence device's agent. Raises StartError."""
+def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key, ...]) -> Agents:
+    """Return every resource's and every fence device's agent, and what asks the shelves. Raises StartError."""
     resources, devices = {}, {}
     for group in configuration.groups:
         for resource in group.resources:
@@ -108,22 +109,24 @@ def agents(configuration: Configuration, node: str, host: Host) -> Agents:
             devices[fence.name] = Device(build_fence_agent(fence.type, fence.name, fence.parameters, host), fence.plug)
         except (AgentNotFoundError, ParameterError) as error:
             raise StartError(BAD_CONFIGURATION, f"cannot use fence {fence.name}: {error}") from error
-    return Agents(resources, devices, _holds(configuration, node))
+    targets = _targets(configuration)
+    if not targets:
+        return Agents(resources, devices)
+    storage = {known.name: known.storage for known in configuration.nodes}
+    hosts = {name: frozenset(map(_hardware, interfaces.values())) for name, interfaces in storage.items()}
+    peer, interfaces = peer_of(configuration, node), tuple(storage[node])
+    signature = Signature(configuration.cluster, peer, keys)
+    holds = LegHolds(interfaces, Hosts(hosts[node], hosts[peer]), targets)
+    return Agents(resources, devices, holds, LegRecords(interfaces, signature, targets))
 
 
-def _holds(configuration: Configuration, node: str) -> LegHolds | None:
-    """Return what asks the shelves about reservations, None where no group names its legs."""
-    targets = {
+def _targets(configuration: Configuration) -> dict[str, dict[str, tuple[bytes, ...]]]:
+    """Return the MAC addresses of every leg of every group that names its legs."""
+    return {
         group.name: {leg.name: tuple(map(_hardware, leg.address)) for leg in group.legs}
         for group in configuration.groups
         if group.legs
     }
-    if not targets:
-        return None
-    storage = {known.name: known.storage for known in configuration.nodes}
-    hosts = {name: frozenset(map(_hardware, interfaces.values())) for name, interfaces in storage.items()}
-    peer = peer_of(configuration, node)
-    return LegHolds(tuple(storage[node]), Hosts(hosts[node], hosts[peer]), targets)
 
 
 def _hardware(address: str) -> bytes:

@@ -85,7 +85,8 @@ class _Service:
         sender = Sender(self.pair.cluster, blueprint.keys[0], receiver.nonces)
         self.road = BeatRoad(assembly.links(blueprint), sender, receiver, self.inbox, self.inheritance.keep)
         self.tasks = TaskRunner(
-            assembly.agents(blueprint.configuration, self.pair.node, ProcessHost(place)), self.inbox.insist
+            assembly.agents(blueprint.configuration, self.pair.node, ProcessHost(place), blueprint.keys),
+            self.inbox.insist,
         )
         self.commands = Commands(self._document, self.inbox.offer, sentences)
         self.performing = Performing(

@@ -14,8 +14,9 @@ from typing import Any
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, ResourceAgent
 from aoeha.aoe.holds import LegHolds
 from aoeha.aoe.port import AoeError
+from aoeha.aoe.records import LegRecords
 from aoeha.core.events import TaskDone
-from aoeha.core.types import Hold, PlugState, ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.types import Hold, PlugState, ResourceStatus, SeenRecord, Task, TaskKind, TaskResult
 from aoeha.io import clock
 
 __all__ = ["Agents", "Device", "TaskRunner"]
@@ -35,11 +36,12 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """Everything that tasks are about: resources by (group, name), fence devices by name, the legs' reservations."""
+    """Everything that tasks are about: resources by (group, name), fence devices by name, legs' holds and records."""
 
     resources: Mapping[tuple[str, str], ResourceAgent[Any]]
     devices: Mapping[str, Device]
     holds: LegHolds | None = None
+    records: LegRecords | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class _Outcome:
     plug: PlugState | None = None
     detail: str = ""
     holds: tuple[Hold, ...] = ()
+    records: tuple[SeenRecord, ...] = ()
 
 
 @dataclass(slots=True)
@@ -96,9 +99,8 @@ class TaskRunner:
             outcome = _Outcome(TaskResult.FAILED, detail=f"cannot {_what(task)}: {error!r}; see the log")
         del self._running[task.id]
         status = outcome.observation.status if outcome.observation else None
-        self._post(
-            TaskDone(clock.now_ms(), task.id, outcome.result, status, outcome.plug, outcome.detail, outcome.holds)
-        )
+        found = outcome.holds, outcome.records
+        self._post(TaskDone(clock.now_ms(), task.id, outcome.result, status, outcome.plug, outcome.detail, *found))
 
     async def _bounded(self, task: Task, cancelled: asyncio.Event) -> _Outcome:
         """Return what came of the task: its own outcome, or ours when it was cancelled or its time was up."""
@@ -163,12 +165,22 @@ class TaskRunner:
                 return _Outcome(TaskResult.OK, Observation(ResourceStatus.RUNNING if rival else ResourceStatus.STOPPED))
             case TaskKind.READ_HOLDS | TaskKind.SET_HOLD | TaskKind.FORCE_HOLD | TaskKind.GIVE_HOLD:
                 return await self._hold(task)
+            case TaskKind.READ_RECORDS | TaskKind.WRITE_RECORD:
+                return await self._record(task)
 
     async def _hold(self, task: Task) -> _Outcome:
         if self._agents.holds is None:
             raise AgentError(f"cannot {_what(task)}: the configuration names no legs")
         try:
             return _Outcome(TaskResult.OK, holds=await self._agents.holds.perform(task))
+        except AoeError as error:
+            raise AgentError(f"cannot {_what(task)}: {error}") from error
+
+    async def _record(self, task: Task) -> _Outcome:
+        if self._agents.records is None:
+            raise AgentError(f"cannot {_what(task)}: the configuration names no legs")
+        try:
+            return _Outcome(TaskResult.OK, records=await self._agents.records.perform(task))
         except AoeError as error:
             raise AgentError(f"cannot {_what(task)}: {error}") from error
 

@@ -75,9 +75,10 @@ def _say(kind: str, text: str = "", node: str = "") -> Statement:
 CUT_BOTH = (_say("cut", "serial"), _say("cut", "ether"))
 
 
-def _cut_both(statements: Statements) -> Statements:
-    """Where one cable is cut, cut the other one too."""
-    return _swap("cut serial", *CUT_BOTH)(_swap("cut ether", *CUT_BOTH)(statements))
+def _kill_the_owner(statements: Statements) -> Statements:
+    """Where the first cable is cut, pull the plug of the gateway that serves as well."""
+    first = next((each for each in statements if each.kind == "cut"), None)
+    return _swap(first.source, first, _say("power", "off", "alpha"))(statements) if first else statements
 
 
 ALL_PLANTS = (
@@ -93,7 +94,7 @@ ALL_PLANTS = (
         "the daemon is ended instead of killed, and takes its resources with it",
         change=_swap("kill alpha", _say("end", "", "alpha")),
     ),
-    Plant("all-cut", "both cables between the gateways are cut, and they fence", change=_cut_both),
+    Plant("owner-dies", "the gateway that serves loses its power with the cable", change=_kill_the_owner),
     Plant("switch-works", "the power switch is not broken", change=_swap("break power-switch")),
 )
 PLANTS = {plant.name: plant for plant in ALL_PLANTS}

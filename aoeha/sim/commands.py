@@ -274,22 +274,26 @@ def _shelf(world: World, words: Sequence[str]) -> None:
     if words[1] not in acts:
         raise CommandError("a shelf is silent, ok or restarts")
     acts[words[1]]()
+    world.storage.disturbed([words[0]])
 
 
 def _reserve(world: World, words: Sequence[str]) -> None:
     shelf, group, host = words
     for address in world.storage.shelves[shelf].addresses[group]:
         address.force_reservation(host, (host,))
+    world.storage.disturbed([shelf])
 
 
 def _cut_san(world: World, words: Sequence[str]) -> None:
     machine = _machine(world, words[0])
     world.storage.cut.update((machine.name, shelf) for shelf in words[1:] or world.storage.shelves)
+    world.storage.disturbed()
 
 
 def _heal_san(world: World, words: Sequence[str]) -> None:
     names = words or list(world.machines)
     world.storage.cut -= {(node, shelf) for node, shelf in world.storage.cut if node in names}
+    world.storage.disturbed()
 
 
 def _recover(world: World, words: Sequence[str]) -> None:

@@ -13,8 +13,8 @@ from aoeha.core.performer import Performer
 from aoeha.core.state import NodeState
 from aoeha.core.step import initial, next_wake, step
 from aoeha.core.types import NEVER_MS, Beat, BeatFlag, Identity, Memory
+from aoeha.sim.secret import KEY
 from aoeha.wire.codec import NONCE_SIZE
-from aoeha.wire.keys import Key
 from aoeha.wire.receiver import Receiver, ReceiverMemory, Rejected
 from aoeha.wire.sender import Sender
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Daemon", "Inheritance"]
 
-KEY = Key(1, bytes(range(32)))
 TICK_PAUSE_MS = 2
 DISK_MS = 3
 SLOW_DISK_MS = 200

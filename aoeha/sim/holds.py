@@ -6,7 +6,9 @@ An address that the gateway does not reach, or that is silent, is asked for as l
 from typing import TYPE_CHECKING
 
 from aoeha.core.events import TaskDone
-from aoeha.core.types import Hold, Holder, Task, TaskKind, TaskResult
+from aoeha.core.types import Hold, Holder, LockRecord, SeenRecord, Task, TaskKind, TaskResult
+from aoeha.sim.secret import KEY
+from aoeha.wire.lock_record import pack, unpack
 
 if TYPE_CHECKING:
     from aoeha.sim.machine import Machine
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SHELF_KINDS", "Holds"]
 
-SHELF_KINDS = (TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD)
+RECORD_KINDS = (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD)
+SHELF_KINDS = (TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD, *RECORD_KINDS)
 ROUND_TRIP_MS = (1, 4)
 
 
@@ -37,16 +40,17 @@ class Holds:
             return
         task, machine = job.task, job.machine
         storage = self.world.storage
-        names = list(storage.shelves) if task.kind is TaskKind.READ_HOLDS else [task.subject]
-        holds, asked = [], 0
-        for name in names:
-            for address in storage.shelves[name].addresses[task.group]:
-                asked += 1
-                if address.answers and storage.reaches(machine, name):
-                    holds.append(Hold(name, address.name, self._act(machine, task, address)))
+        names = [task.subject] if task.subject in storage.shelves else list(storage.shelves)
+        places = [(name, address) for name in names for address in storage.shelves[name].addresses[task.group]]
+        answering = [(n, address) for n, address in places if address.answers and storage.reaches(machine, n)]
         job.over = True
-        done = TaskDone(0, task.id, TaskResult.OK, holds=tuple(holds))
-        wait_ms = 0 if len(holds) == asked else task.deadline_ms
+        if task.kind in RECORD_KINDS:
+            seen = tuple(SeenRecord(n, a.name, self._record(machine, task, a)) for n, a in answering)
+            done = TaskDone(0, task.id, TaskResult.OK, records=seen)
+        else:
+            holds = tuple(Hold(n, a.name, self._act(machine, task, a)) for n, a in answering)
+            done = TaskDone(0, task.id, TaskResult.OK, holds=holds)
+        wait_ms = 0 if len(answering) == len(places) else task.deadline_ms
         self.world.timeline.after(wait_ms, machine.by_kernel, work.report, job, done)
 
     def _act(self, machine: "Machine", task: Task, address: "Address") -> Holder:
@@ -58,12 +62,21 @@ class Holds:
                 address.set_reservation(me, (peer,))
             case TaskKind.FORCE_HOLD if shown is task.expected:
                 self.world.count("reservation", "forced")
+                self.world.oracle.leg_forced(machine, task.group)
                 address.force_reservation(me, (me,))
             case TaskKind.FORCE_HOLD:
                 address.set_reservation(me, (me,))
             case _:
                 pass
         return _holder(machine, address)
+
+    def _record(self, machine: "Machine", task: Task, address: "Address") -> LockRecord | None:
+        cluster = machine.config.cluster
+        if task.record is not None:
+            address.set_config(pack(task.record, cluster, task.group, KEY), force=True)
+        answer = address.read_config()
+        record = unpack(answer.string, cluster, task.group, (KEY,)) if answer is not None else None
+        return record if record is not None and record.owner == machine.config.peer else None
 
 
 def _holder(machine: "Machine", address: "Address") -> Holder:

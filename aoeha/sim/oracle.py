@@ -1,8 +1,9 @@
 """What must never happen, judged from the world's own facts after every event. Shares no code with the core.
 
 What a pair with power fences alone cannot promise is said here, not hidden:
-- Every link cut at once looks like a dead peer. A healthy owner is then fenced. So I5 is judged only while some link
-  is whole, and "never both" only while the devices switch at once and the nodes have met since they booted. A device
+- Every link cut at once looks like a dead peer where no shelf carries the owner's stamp. A healthy owner is then
+  fenced. So I5 is judged only while some link is whole, or a shelf that both reach; and "never both" only while the
+  devices switch at once and the nodes have met since they booted. A device
   that takes longer than the duel delay (2 s) may carry out the orders of both nodes; two that booted apart without
   ever meeting have no common time from which to take turns. Then both may be dark, and a human switches them on.
 - Nobody remembers what no disk took: an epoch of an owner that died with a full disk may come again, after its death.
@@ -74,6 +75,7 @@ class Oracle:
         self._left_ms: dict[str, int] = {}
         self._blackouts: dict[str, Blackout] = {}
         self._both_since_ms: dict[str, int] = {}
+        self._whole_since_ms: dict[tuple[str, str], int] = {}
 
     def check(self) -> None:
         """Judge what runs where, if that has changed."""
@@ -81,6 +83,7 @@ class Oracle:
             return
         self.dirty = False
         first, second = self.world.machines.values()
+        self._note_service()
         for group in self.world.resources:
             one, other = first.runs_any(group), second.runs_any(group)
             if one and other and not self._is_reserved(group):
@@ -107,6 +110,12 @@ class Oracle:
                 self._judge_fence(machine, self.world.machines[task.node])
             case _:
                 pass
+
+    def leg_forced(self, machine: "Machine", group: str) -> None:
+        """A node is about to take a leg that shows its peer: that is a fence where the peer serves from it."""
+        victim = self._peer(machine)
+        if victim.alive and victim.runs_whole(group) and victim.name not in self.troubled and not self.excused:
+            self._judge_cause(machine, victim)
 
     def acts_alone(self, machine: "Machine", task: Task, acting: bool) -> None:
         """A start or stop begins; what it would undo must have ended, or its end would be taken for another's."""
@@ -315,23 +324,60 @@ class Oracle:
 
     def _judge_fence(self, machine: "Machine", victim: "Machine") -> None:
         """A fence needs a cause: no whole link for long enough, or a victim that cannot stop what it should."""
-        now_ms, config = self.world.timeline.now_ms, machine.config
         self.world.count("order", "fence")
         if victim.name in self.troubled or self.excused:
             return
-        patience_ms = config.deadtime_ms + HANDSHAKE_BEATS * config.keepalive_ms + SLACK_MS
-        clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
-        since = victim.present_since_ms
-        if clean and since is not None and machine.present_since_ms is not None:
-            whole_ms = now_ms - max(min(clean), since, machine.present_since_ms)
-            if whole_ms > patience_ms:
-                sentence = f"{machine.name} fences {victim.name}, to which a whole link has led for {whole_ms} ms"
-                self._broken("I5", sentence)
+        clean, patience_ms = self._judge_cause(machine, victim), self._patience_ms(machine)
         left_ms = self._left_ms.get(victim.name) if victim.left else None
         listened = clean and left_ms is not None and machine.present_since_ms is not None
         if listened and max(min(clean), machine.present_since_ms or 0) < (left_ms or 0) - patience_ms:
             self._broken("I5", f"{machine.name} fences {victim.name}, which left the pair in order")
+
+    def _judge_cause(self, machine: "Machine", victim: "Machine") -> list[int]:
+        """Nothing is taken from a node that can be heard or seen. Return since when links have been whole."""
+        patience_ms, since = self._patience_ms(machine), victim.present_since_ms
+        clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
+        if clean and since is not None and machine.present_since_ms is not None:
+            whole_ms = self.world.timeline.now_ms - max(min(clean), since, machine.present_since_ms)
+            if whole_ms > patience_ms:
+                sentence = f"{machine.name} fences {victim.name}, to which a whole link has led for {whole_ms} ms"
+                self._broken("I5", sentence)
+        stamped_ms = self._stamped_for_ms(machine, victim)
+        if stamped_ms > patience_ms:
+            sentence = (
+                f"{machine.name} fences {victim.name}, which has stamped a shelf that both reach for {stamped_ms} ms"
+            )
+            self._broken("I5", sentence)
         self._judge_hasty_fence(machine, victim, clean)
+        return clean
+
+    def _patience_ms(self, machine: "Machine") -> int:
+        return machine.config.deadtime_ms + HANDSHAKE_BEATS * machine.config.keepalive_ms + SLACK_MS
+
+    def _stamped_for_ms(self, machine: "Machine", victim: "Machine") -> int:
+        """For how long the victim, present, has served a group from a shelf that holds for it and that both reach."""
+        storage, since = self.world.storage, victim.present_since_ms
+        if since is None or machine.present_since_ms is None:
+            return 0
+        stamped = [0]
+        for (name, group), whole_ms in self._whole_since_ms.items():
+            if name != victim.name or not self._is_reserved(group):
+                continue
+            for shelf_name, shelf in storage.shelves.items():
+                held = all(address.answers and address.holders == (name,) for address in shelf.addresses[group])
+                if held and storage.reaches(machine, shelf_name) and storage.reaches(victim, shelf_name):
+                    begun_ms = max(since, machine.present_since_ms, whole_ms, storage.undisturbed_since_ms[shelf_name])
+                    stamped.append(self.world.timeline.now_ms - begun_ms)
+        return max(stamped)
+
+    def _note_service(self) -> None:
+        """Note since when every machine has had every group whole."""
+        for name, machine in self.world.machines.items():
+            for group in self.world.resources:
+                if not machine.alive or not machine.runs_whole(group):
+                    self._whole_since_ms.pop((name, group), None)
+                else:
+                    self._whole_since_ms.setdefault((name, group), self.world.timeline.now_ms)
 
     def _judge_hasty_fence(self, machine: "Machine", victim: "Machine", clean: list[int]) -> None:
         """Nobody may be judged by a silence that the judge was not there to hear (R10)."""

@@ -6,6 +6,7 @@ shelf that does not answer lets writes hang; the kernel goes on trying for as lo
 of that: only a reservation at the shelf keeps it out.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ class Storage:
         self.served_ms: dict[str, int | None] = dict.fromkeys(groups)
         self.worst_outage_ms = 0
         self.cut: set[tuple[str, str]] = set()
+        self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
         self._assemblies: dict[tuple[str, str], Assembly] = {}
         self._newest: dict[str, Assembly] = {}
         self._number = 0
@@ -57,6 +59,10 @@ class Storage:
     def reaches(self, machine: "Machine", shelf: str) -> bool:
         """Whether frames of a machine come to a shelf, and its answers back."""
         return (machine.name, shelf) not in self.cut
+
+    def disturbed(self, shelves: Iterable[str] = SHELVES) -> None:
+        """Note that something befell shelves, or the way to them."""
+        self.undisturbed_since_ms.update(dict.fromkeys(shelves, self.world.timeline.now_ms))
 
     def assemble(self, machine: "Machine", group: str) -> str:
         """Start a group's mirror on a machine; return why it could not be, empty when it runs."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from random import Random
 
+from aoeha.core.shelf_link import EVERY_MIN_MS, STAMPS
 from aoeha.sim.commands import do
 from aoeha.sim.faults import SAFETY_MS, Planned, plan
 from aoeha.sim.oracle import Violation
@@ -49,7 +50,7 @@ def settings_of(random: Random, seed: int) -> Settings:
     keepalive_ms = max(keepalive_ms, {8: 2_000, 4: 1_000}.get(links, 200))
     groups = random.choices((1, 2, 3), (60, 30, 10))[0]
     names = ("storage", "archive", "backup")[:groups]
-    deadtime_ms = keepalive_ms * random.randint(4, 7)
+    deadtime_ms = keepalive_ms * random.randint(5, 8) + STAMPS * EVERY_MIN_MS
     return Settings(
         links=links,
         serial=random.randint(0, min(links, 2)),
@@ -57,7 +58,7 @@ def settings_of(random: Random, seed: int) -> Settings:
         resources=random.choices((1, 2, 3), (20, 60, 20))[0],
         devices=random.choice(("switch:1", "switch:1", "left:1,right:1", "switch:1,bmc:2", "bmc:2")),
         keepalive_ms=keepalive_ms,
-        warntime_ms=keepalive_ms * 5 // 2,
+        warntime_ms=2 * keepalive_ms,
         deadtime_ms=deadtime_ms,
         initdead_ms=deadtime_ms * random.randint(2, 3),
         boot_ms=random.randint(8_000, 30_000),

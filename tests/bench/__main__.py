@@ -16,7 +16,7 @@ def main() -> int:
     needs_root = [
         [sys.executable, str(HERE / "restart.py")],
         [str(BIN / "aoeha"), "rehearse", "power-loss", "--quiet", "--runs", TAKEOVER_RUNS, "--timing", "deadtime=1s",
-         "--timing", "warntime=400ms", "--timing", "keepalive=100ms"],
+         "--timing", "warntime=300ms", "--timing", "keepalive=100ms"],
     ]  # fmt: skip
     if os.geteuid() == 0:
         benches += needs_root

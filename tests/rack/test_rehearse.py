@@ -24,8 +24,9 @@ PLANTED = {
     "fence-dead": "second-writer",
     "fence-slow": "lost-record",
     "daemon-kill": "daemon-stops",
-    "serial-cut": "all-cut",
-    "ether-cut": "all-cut",
+    "serial-cut": "owner-dies",
+    "ether-cut": "owner-dies",
+    "all-cut": "owner-dies",
     "fence-broken": "switch-works",
     "garbage": "lost-record",
 }

@@ -25,7 +25,7 @@ from aoeha.daemon.sentences import Sentences
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock
 from aoeha.io.link import Link
-from aoeha.sim.daemon import KEY
+from aoeha.sim.secret import KEY
 from aoeha.wire.receiver import Receiver, ReceiverMemory
 from aoeha.wire.sender import Sender
 

@@ -11,8 +11,9 @@ from aoeha.core.events import Event
 from aoeha.core.state import NodeState
 from aoeha.core.types import Beat, Identity, Memory, PairConfig
 from aoeha.sim import machine
-from aoeha.sim.daemon import KEY, Daemon
+from aoeha.sim.daemon import Daemon
 from aoeha.sim.machine import Machine
+from aoeha.sim.secret import KEY
 from aoeha.wire.sender import Sender
 
 __all__ = ["Message", "Recording", "recordings"]

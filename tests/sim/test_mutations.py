@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aoeha.core import absence, beats, fencing, membership, ownership, recovery, rivals, shelves
+from aoeha.core import absence, beats, fencing, membership, ownership, recovery, rivals, shelf_link, shelves
 from aoeha.core.actions import Persist
 from aoeha.core.performer import Performer
 from aoeha.core.types import GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
@@ -206,7 +206,19 @@ MUTATIONS = (
     Mutation("call a failed stop stopped", recovery, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
 )
 
+def shelves_say_nothing(_original: Any) -> Any:
+    return lambda state: True
+
+
 IN_STORIES = (
+    (
+        Mutation("fence an owner that stamps its legs", shelf_link, "confirms_silence", shelves_say_nothing, ("I5",)),
+        "all-links-cut",
+    ),
+    (
+        Mutation("fence one from a cold start", shelf_link, "confirms_silence", shelves_say_nothing, ("I5",)),
+        "returned-while-all-links-are-cut",
+    ),
     (
         Mutation("force legs back after a restart", absence, "swear", back_without_a_doubt, ("I1",)),
         "adopted-after-a-storage-fence",

@@ -1,0 +1,63 @@
+"""Where a leg can be asked: each of its addresses, through every storage interface at once; the first answer counts."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aoeha.aoe.client import AoeClient, TargetAddress
+from aoeha.aoe.frames import Target
+from aoeha.aoe.port import AoeError
+
+__all__ = ["Places", "first_answer", "usable"]
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """One address of a leg, on every interface through which it may be reached."""
+
+    leg: str
+    mac: bytes
+    interfaces: tuple[str, ...]
+
+    def all(self) -> tuple[TargetAddress, ...]:
+        """Return the address as seen through each interface."""
+        return tuple(TargetAddress(Target.parse(self.leg), self.mac, name) for name in self.interfaces)
+
+
+def usable(interfaces: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the interfaces that can be opened; all of them, for the error's sake, when none can."""
+    found = []
+    for interface in interfaces:
+        with contextlib.suppress(AoeError):
+            AoeClient([interface]).close()
+            found.append(interface)
+    return tuple(found) or interfaces
+
+
+async def first_answer(
+    places: Places, ask: Callable[[TargetAddress], Awaitable[Answer]]
+) -> tuple[TargetAddress, Answer] | None:
+    """Ask one address through all interfaces at once; return the first answer and the way that it came."""
+    questions = [asyncio.create_task(_ask(place, ask)) for place in places.all()]
+    try:
+        for answer in asyncio.as_completed(questions):
+            found = await answer
+            if found is not None:
+                return found
+    finally:
+        for question in questions:
+            question.cancel()
+    return None
+
+
+async def _ask(
+    place: TargetAddress, ask: Callable[[TargetAddress], Awaitable[Answer]]
+) -> tuple[TargetAddress, Answer] | None:
+    try:
+        return place, await ask(place)
+    except AoeError:
+        return None

@@ -1,0 +1,163 @@
+"""The shelves as the link of last resort (R6).
+
+Rules. Who holds a group's legs and is not heard on any other link stamps a record into every one of them, again and
+again, for as long as that lasts. Who finds the peer's name on legs and hears nothing from it reads those records. A
+stamp that moves is a sign of life. The peer is silent there only after at least two answered readings without one, over
+the time from warntime to deadtime, or a whole deadtime after the last sign; what cannot be read says nothing, and what
+was read before an absence of our own says nothing either. Records of legs that do not show the peer are not asked for:
+the reservation goes first.
+
+What this file does not know: what may be done about a silent peer.
+"""
+
+from aoeha.core.actions import StartTask
+from aoeha.core.events import TaskDone
+from aoeha.core.legs import ShelfLinkState
+from aoeha.core.state import GroupState, LinkCondition, NodeState, Turn
+from aoeha.core.types import Holder, LockRecord, PairConfig, SeenRecord, Task, TaskKind
+
+EVERY_MIN_MS = 100
+STAMPS = 3
+READS_MIN = 2
+
+
+def every_ms(config: PairConfig) -> int:
+    """Return how often a record is stamped and read: two stamps must fall between twice warntime and deadtime."""
+    return max((config.deadtime_ms - 2 * config.warntime_ms) // STAMPS, EVERY_MIN_MS)
+
+
+def decide(turn: Turn) -> None:
+    """Stamp what we hold, read what the peer holds, while no other link tells; one task at a time for each group."""
+    for name in [group.name for group in turn.state.groups if group.legs]:
+        group = turn.state.group(name)
+        link = group.shelf_link
+        if link.task_id or turn.state.panicking:
+            continue
+        if _stamping(turn.state, group):
+            if turn.now_ms >= link.asked_ms + every_ms(turn.state.config):
+                _ask(turn, group, TaskKind.WRITE_RECORD, _stamp(turn.state, group))
+        elif _watching(turn.state, group):
+            if turn.now_ms >= _read_due_ms(turn.state.config, link):
+                _ask(turn, group, TaskKind.READ_RECORDS, None)
+        elif link != ShelfLinkState():
+            turn.change_group(name, shelf_link=ShelfLinkState())
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in what the records say, or that ours were stamped."""
+    group = turn.state.group(task.group)
+    link = group.shelf_link
+    if link.task_id != task.id:
+        return
+    turn.change_shelf_link(group.name, task_id=0)
+    if task.kind is TaskKind.WRITE_RECORD or not done.records:
+        return
+    turn.change_shelf_link(group.name, read_ms=link.asked_ms)
+    known = {(seen.leg, seen.address): seen.record for seen in link.seen}
+    read = {(seen.leg, seen.address): seen.record for seen in done.records}
+    both = [place for place in read if place in known]
+    turn.change_shelf_link(
+        group.name, seen=tuple(SeenRecord(*place, record) for place, record in (known | read).items())
+    )
+    if any(_moved(known[place], read[place]) for place in both):
+        turn.change_shelf_link(group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
+    elif link.quiet_since_ms is None or any(known[place] and not read[place] for place in both):
+        turn.change_shelf_link(group.name, quiet_since_ms=link.asked_ms, quiet_reads=1)
+    else:
+        turn.change_shelf_link(group.name, quiet_reads=link.quiet_reads + 1)
+
+
+def forget(turn: Turn) -> None:
+    """Begin anew: whoever was away cannot say for how long a record has stood still."""
+    for group in turn.state.groups:
+        if group.shelf_link != ShelfLinkState():
+            turn.change_group(group.name, shelf_link=ShelfLinkState())
+
+
+def heard_ms(state: NodeState) -> int | None:
+    """Return when the peer's record was last seen to move, None for not since the other links fell quiet."""
+    known = [group.shelf_link.heard_ms for group in state.groups if group.shelf_link.heard_ms is not None]
+    return max(known, default=None)
+
+
+def confirms_silence(state: NodeState) -> bool:
+    """Whether no leg that shows the peer leaves open that it lives."""
+    return all(_is_silent(state.config, group.shelf_link) for group in state.groups if _shows_peer(group))
+
+
+def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
+    """When something has to be stamped or read again."""
+    wakes = []
+    for group in state.groups:
+        if not group.legs or group.shelf_link.task_id:
+            continue
+        if _stamping(state, group):
+            wakes.append(group.shelf_link.asked_ms + every_ms(state.config))
+        elif _watching(state, group):
+            wakes.append(_read_due_ms(state.config, group.shelf_link))
+    return tuple(wakes)
+
+
+def _moved(before: LockRecord | None, after: LockRecord | None) -> bool:
+    """Whether somebody has stamped a record between two readings of one address."""
+    if after is None or after == before:
+        return False
+    return before is None or after.boot_id != before.boot_id or after.stamped_ms > before.stamped_ms
+
+
+def _is_silent(config: PairConfig, link: ShelfLinkState) -> bool:
+    if link.quiet_since_ms is None or link.quiet_reads < READS_MIN:
+        return False
+    return link.read_ms - link.quiet_since_ms >= _patience_ms(config, link)
+
+
+def _patience_ms(config: PairConfig, link: ShelfLinkState) -> int:
+    """How long a record must stand still. Until it was seen to move, the time since the last beat counts as well."""
+    return config.deadtime_ms - (config.warntime_ms if link.heard_ms is None else 0)
+
+
+def _read_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
+    """When to read again; one reading falls on the moment at which silence may be judged."""
+    regular_ms = link.asked_ms + every_ms(config)
+    if link.quiet_since_ms is None:
+        return link.asked_ms and regular_ms
+    verdict_ms = link.quiet_since_ms + _patience_ms(config, link)
+    return min(regular_ms, verdict_ms) if link.asked_ms < verdict_ms else regular_ms
+
+
+def _stamping(state: NodeState, group: GroupState) -> bool:
+    if not group.holding or group.unsure or not any(leg.shows_anywhere(Holder.US) for leg in group.legs):
+        return False
+    return _is_quiet(state) or _not_heard_by_the_peer(state)
+
+
+def _watching(state: NodeState, group: GroupState) -> bool:
+    return _shows_peer(group) and _is_quiet(state)
+
+
+def _shows_peer(group: GroupState) -> bool:
+    return not group.holding and any(leg.shows_anywhere(Holder.PEER) for leg in group.legs)
+
+
+def _is_quiet(state: NodeState) -> bool:
+    return all(link.condition is not LinkCondition.UP for link in state.links)
+
+
+def _not_heard_by_the_peer(state: NodeState) -> bool:
+    beat = state.peer.beat
+    ages_ms = beat.link_ages_ms if beat is not None else ()
+    return bool(ages_ms) and all(age_ms >= state.config.warntime_ms for age_ms in ages_ms)
+
+
+def _stamp(state: NodeState, group: GroupState) -> LockRecord:
+    identity = state.identity
+    return LockRecord(state.config.node, identity.boot_id, identity.incarnation, group.held_epoch, state.now_ms)
+
+
+def _ask(turn: Turn, group: GroupState, kind: TaskKind, record: LockRecord | None) -> None:
+    state = turn.state
+    reason, patience_ms = f"{state.config.peer} is not heard on any other link", every_ms(state.config)
+    task = Task(state.next_task_id, kind, group.name, group.name, "", patience_ms, reason, record=record)
+    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
+    turn.change_shelf_link(group.name, task_id=task.id, asked_ms=turn.now_ms)
+    turn.do(StartTask(task))

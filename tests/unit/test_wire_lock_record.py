@@ -1,0 +1,39 @@
+"""What the holder of a leg writes into its target is read back whole, or not at all."""
+
+import pytest
+
+from aoeha.core.types import LockRecord
+from aoeha.wire.keys import Key
+from aoeha.wire.lock_record import RECORD_MAX, pack, unpack
+
+OLD, NEW = Key(1, bytes(32)), Key(2, bytes(range(32)))
+RECORD = LockRecord("alpha", "0123456789abcdef" * 2, 3, 7, 1_234_567)
+
+
+def test_a_record_comes_back_as_it_was_written() -> None:
+    line = pack(RECORD, "gw", "storage", NEW)
+    assert unpack(line, "gw", "storage", (OLD, NEW)) == RECORD
+    assert len(line) < RECORD_MAX // 4
+
+
+def test_people_can_read_it() -> None:
+    assert pack(RECORD, "gw", "storage", NEW).startswith(b"aoeha 1 gw storage alpha 0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "group", "keys"), [("other", "storage", (NEW,)), ("gw", "archive", (NEW,)), ("gw", "storage", (OLD,))]
+)
+def test_a_record_of_another_cluster_group_or_key_is_none(cluster: str, group: str, keys: tuple[Key, ...]) -> None:
+    assert unpack(pack(RECORD, "gw", "storage", NEW), cluster, group, keys) is None
+
+
+def test_no_byte_of_it_can_be_changed() -> None:
+    line = pack(RECORD, "gw", "storage", NEW)
+    for place in range(len(line)):
+        changed = line[:place] + bytes([line[place] ^ 1]) + line[place + 1 :]
+        assert unpack(changed, "gw", "storage", (NEW,)) is None
+
+
+@pytest.mark.parametrize("string", [b"", b"the library's disk", b"aoeha 1 gw storage", b"\xff" * 300, b" " * 10])
+def test_what_others_wrote_into_a_config_string_is_no_record(string: bytes) -> None:
+    assert unpack(string, "gw", "storage", (OLD, NEW)) is None
