@@ -201,16 +201,22 @@ MUTATIONS = (
     Mutation("both rank first in a duel", fencing, "_ranks_first", everybody_ranks_first, ("I5",)),
     Mutation("fence for one quiet link", fencing, "_reason", fence_on_suspicion, ("I5",)),
     Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
-    Mutation("take the address by the storage fence alone", rivals, "why_not_yet", nobody_else_answers, ("I1", "I3")),
     Mutation("start from any leg", Mirror, "assemble", any_leg_will_do, ("I2",)),
     Mutation("call a failed stop stopped", recovery, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
 )
+
 
 def shelves_say_nothing(_original: Any) -> Any:
     return lambda state: True
 
 
 IN_STORIES = (
+    (
+        Mutation(
+            "take the address by the storage fence alone", rivals, "why_not_yet", nobody_else_answers, ("I1", "I3")
+        ),
+        "zombie-address",
+    ),
     (
         Mutation("fence an owner that stamps its legs", shelf_link, "confirms_silence", shelves_say_nothing, ("I5",)),
         "all-links-cut",
