@@ -207,7 +207,7 @@ MUTATIONS = (
 
 
 def shelves_say_nothing(_original: Any) -> Any:
-    return lambda state: True
+    return lambda _state: True
 
 
 IN_STORIES = (

@@ -33,7 +33,7 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ('keepalive = "200ms"', 'keepalive = "10ms"', 'timing.keepalive: expected at least "20ms"'),
         ('warntime = "600ms"', 'warntime = "399ms"', 'timing.warntime: expected at least twice keepalive ("400ms")'),
         ('deadtime = "2s"', 'deadtime = "600ms"', 'timing.deadtime: expected more than warntime ("600ms")'),
-        ('deadtime = "2s"', 'deadtime = "1400ms"', 'deadtime: expected at least "1500ms", twice warntime and time for 3'),
+        ('deadtime = "2s"', 'deadtime = "1400ms"', 'deadtime: expected at least "1500ms", twice warntime and time'),
         ('initdead = "10s"', 'initdead = "1999ms"', 'timing.initdead: expected at least deadtime ("2s")'),
         ('initdead = "10s"', 'initdead = "11m"', 'timing.initdead: expected at most "10m"'),
         ('preferred = "alpha"', 'preferred = "gamma"', "group[storage].preferred: expected a node (alpha, beta)"),
