@@ -150,12 +150,18 @@ def why(state: NodeState) -> str:
         return f"{node} was away and waits for {state.config.peer} to answer before it goes on"
     for group in state.groups:
         if phase_of(group) is GroupPhase.BLOCKED:
-            stuck = next(r for r in group.resources if r.phase is ResourcePhase.STOP_FAILED)
-            return f"{group.name} is blocked: {stuck.config.name} could not be stopped: {stuck.reason}"
+            return f"{group.name} is blocked: {_what_blocks(group)}"
     for group in state.groups:
         if group.refusal and not group.holding:
             return group.refusal
     return "; ".join(_why_group(state, group) for group in state.groups)
+
+
+def _what_blocks(group: GroupState) -> str:
+    stuck = [resource for resource in group.resources if resource.phase is ResourcePhase.STOP_FAILED]
+    if stuck:
+        return f"{stuck[0].config.name} could not be stopped: {stuck[0].reason}"
+    return "none of its shelves answers here"
 
 
 def _why_group(state: NodeState, group: GroupState) -> str:

@@ -125,7 +125,7 @@ def _reason(state: NodeState) -> str:
         return ""
     if membership.is_silent(state):
         return f"{peer} is silent and {names[0]} needs an owner"
-    return f"{peer} cannot stop {names[0]} and asks to be fenced"
+    return f"{peer} can neither serve nor stop {names[0]} and asks to be fenced"
 
 
 def wanted(state: NodeState) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def decide(turn: Turn) -> None:
 
 def drop(turn: Turn, name: str, sentence: str) -> None:
     """Give up ownership without a release: what was started by it must be stopped."""
-    turn.change_group(name, held_epoch=0, proof=None, unsure=False, seizure=SeizureState())
+    turn.change_group(name, held_epoch=0, proof=None, unsure=False, blind=False, seizure=SeizureState())
     turn.change(released_sequence=turn.state.sequence)
     turn.alarm(name, sentence)
 
@@ -200,7 +200,7 @@ def _release(turn: Turn, name: str) -> None:
     group = turn.state.group(name)
     stopped = phase_of(group) is GroupPhase.STOPPED and shelves.left_to_the_peer(group)
     if group.holding and group.yielding and stopped:
-        turn.change_group(name, held_epoch=0, proof=None, yielding="", seizure=SeizureState())
+        turn.change_group(name, held_epoch=0, proof=None, yielding="", blind=False, seizure=SeizureState())
         turn.change(released_sequence=turn.state.sequence)
         turn.say(Level.INFO, name, f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}")
 
@@ -297,6 +297,7 @@ def _take(turn: Turn, proof: Proof) -> None:
         yielding="",
         taken_sequence=turn.state.sequence,
         unsure=False,
+        blind=False,
         resources=tuple(replace(resource, rival=None) for resource in turn.state.group(name).resources),
     )
     turn.change_peer(held=tuple(entry for entry in turn.state.peer.held if entry[0] != name))

@@ -281,7 +281,7 @@ def _escalate(turn: Turn, name: str) -> None:
         return
     if peer_takes(turn.state, group) and not rationed(turn.state):
         turn.change(panicking=True)
-        turn.alarm(name, f"{name} could not be stopped and nobody fenced {turn.state.config.node}")
+        turn.alarm(name, f"{name} could neither be served nor stopped, and nobody fenced {turn.state.config.node}")
         return
     for resource in group.resources:
         if resource.phase is ResourcePhase.STOP_FAILED:

@@ -127,7 +127,7 @@ class GroupState:
     highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none. `shelf_read_ms`
     is when the last complete answer of the shelves was asked for; `given` names the legs left to the peer;
     `taken_sequence` is our newest sequence when we came to own the group. `unsure`: we were away while we owned it, and
-    its legs may have been taken meanwhile.
+    its legs may have been taken meanwhile. `blind`: we own it, see none of its shelves, and the peer does.
     """
 
     config: GroupConfig
@@ -156,6 +156,7 @@ class GroupState:
     given: tuple[str, ...] = ()
     taken_sequence: int = 0
     unsure: bool = False
+    blind: bool = False
     seizure: SeizureState = field(default_factory=SeizureState)
     shelf_link: ShelfLinkState = field(default_factory=ShelfLinkState)
 
@@ -327,6 +328,8 @@ def phase_of(group: GroupState) -> GroupPhase:
         return GroupPhase.UNKNOWN
     if all(phase is ResourcePhase.STOPPED for phase in phases):
         return GroupPhase.STOPPED
+    if group.blind:
+        return GroupPhase.BLOCKED
     if all(phase in (ResourcePhase.RUNNING, ResourcePhase.DEGRADED) for phase in phases):
         return GroupPhase.STOPPING if group.yielding else GroupPhase.RUNNING
     if group.holding and not group.yielding:

@@ -13,6 +13,7 @@ from typing import assert_never
 from aoeha.core import (
     absence,
     beats,
+    blindness,
     commands,
     fencing,
     membership,
@@ -154,6 +155,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     shelves.decide(turn)
     shelf_link.decide(turn)
     rivals.decide(turn)
+    blindness.decide(turn)
     recovery.decide(turn)
     if turn.state is not before:
         ownership.decide(turn)

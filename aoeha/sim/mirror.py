@@ -40,10 +40,13 @@ class Assembly:
         """A leg took a write."""
         self.silent_since_ms.pop(leg.shelf, None)
 
-    def did_not_answer(self, leg: Leg, now_ms: int) -> bool:
-        """Note that a leg took no write; kick it once that has lasted too long. Tells whether it was kicked."""
+    def did_not_answer(self, leg: Leg, now_ms: int, *, alone: bool) -> bool:
+        """Note that a leg took no write; kick it once that has lasted too long. Tells whether it was kicked.
+
+        With `alone` no other leg can be written to either: nobody can be told that this one is missing.
+        """
         since_ms = self.silent_since_ms.setdefault(leg.shelf, now_ms)
-        if now_ms - since_ms < SILENCE_MAX_MS or len(self.active) == 1:
+        if now_ms - since_ms < SILENCE_MAX_MS or len(self.active) == 1 or alone:
             return False
         self.active.remove(leg)
         for survivor in self.active:

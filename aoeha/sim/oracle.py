@@ -32,6 +32,7 @@ FENCES_MAX = 3
 """So often may one node be switched off in one incident."""
 ADDRESS_LIFETIME_MS = 3_000
 """So long two gateways may answer for one address: one that was frozen needs a hold check to see that it was fenced."""
+BLIND_FENCE_MS = 60_000
 HANDSHAKE_BEATS = 4
 SLACK_MS = 1_500
 
@@ -114,7 +115,11 @@ class Oracle:
     def leg_forced(self, machine: "Machine", group: str) -> None:
         """A node is about to take a leg that shows its peer: that is a fence where the peer serves from it."""
         victim = self._peer(machine)
-        if victim.alive and victim.runs_whole(group) and victim.name not in self.troubled and not self.excused:
+        if (
+            victim.alive
+            and victim.runs_whole(group)
+            and not (victim.name in self.troubled or self.excused or self._was_blind(victim))
+        ):
             self._judge_cause(machine, victim)
 
     def acts_alone(self, machine: "Machine", task: Task, acting: bool) -> None:
@@ -325,7 +330,7 @@ class Oracle:
     def _judge_fence(self, machine: "Machine", victim: "Machine") -> None:
         """A fence needs a cause: no whole link for long enough, or a victim that cannot stop what it should."""
         self.world.count("order", "fence")
-        if victim.name in self.troubled or self.excused:
+        if victim.name in self.troubled or self.excused or self._was_blind(victim):
             return
         clean, patience_ms = self._judge_cause(machine, victim), self._patience_ms(machine)
         left_ms = self._left_ms.get(victim.name) if victim.left else None
@@ -350,6 +355,11 @@ class Oracle:
             self._broken("I5", sentence)
         self._judge_hasty_fence(machine, victim, clean)
         return clean
+
+    def _was_blind(self, victim: "Machine") -> bool:
+        """Whether a node saw no shelf a while ago: it may have asked to be fenced, and a begun fence is finished."""
+        until_ms = self.world.storage.blind_until_ms.get(victim.name)
+        return until_ms is not None and self.world.timeline.now_ms - until_ms < BLIND_FENCE_MS
 
     def _patience_ms(self, machine: "Machine") -> int:
         return machine.config.deadtime_ms + HANDSHAKE_BEATS * machine.config.keepalive_ms + SLACK_MS

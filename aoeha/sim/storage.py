@@ -23,6 +23,7 @@ __all__ = ["SHELVES", "Storage"]
 SHELVES = ("shelf1", "shelf2")
 WRITE_MS = (1, 12)
 RETRY_MS = 200
+FOREVER_MS = 1 << 60
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +50,7 @@ class Storage:
         self.served_ms: dict[str, int | None] = dict.fromkeys(groups)
         self.worst_outage_ms = 0
         self.cut: set[tuple[str, str]] = set()
+        self.blind_until_ms: dict[str, int] = {}
         self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
         self._assemblies: dict[tuple[str, str], Assembly] = {}
         self._newest: dict[str, Assembly] = {}
@@ -62,6 +64,11 @@ class Storage:
 
     def disturbed(self, shelves: Iterable[str] = SHELVES) -> None:
         """Note that something befell shelves, or the way to them."""
+        for machine in self.world.machines.values():
+            if not any(shelf.answers and self.reaches(machine, name) for name, shelf in self.shelves.items()):
+                self.blind_until_ms[machine.name] = FOREVER_MS
+            elif self.blind_until_ms.get(machine.name) == FOREVER_MS:
+                self.blind_until_ms[machine.name] = self.world.timeline.now_ms
         self.undisturbed_since_ms.update(dict.fromkeys(shelves, self.world.timeline.now_ms))
 
     def assemble(self, machine: "Machine", group: str) -> str:
@@ -130,22 +137,26 @@ class Storage:
             return
         if self._assemblies.get((machine.name, write.group)) is not write.assembly:
             return
+        writable = [leg for leg in write.assembly.active if self._takes(leg, write)]
         for leg in list(write.assembly.active):
             if leg in write.landed:
                 continue
-            shelf = self.shelves[leg.shelf]
-            if self.reaches(machine, leg.shelf) and shelf.takes_writes_of(machine.name, write.group):
+            if leg in writable:
                 leg.records.add(write.number)
                 write.landed.append(leg)
                 write.assembly.answered(leg)
                 self.world.oracle.write_landed(machine, write.group, newest=write.assembly is self._newest[write.group])
-            elif write.assembly.did_not_answer(leg, now_ms):
+            elif write.assembly.did_not_answer(leg, now_ms, alone=not writable):
                 self.world.count("mirror", "leg kicked by the kernel")
         if any(leg not in write.landed for leg in write.assembly.active):
             self.world.timeline.after(RETRY_MS, machine.by_kernel, self._write_lands, write)
             return
         self.acknowledged[write.group].add(write.number)
         self._note_service(write.group)
+
+    def _takes(self, leg: Leg, write: Write) -> bool:
+        shelf = self.shelves[leg.shelf]
+        return self.reaches(write.machine, leg.shelf) and shelf.takes_writes_of(write.machine.name, write.group)
 
     def _note_service(self, group: str) -> None:
         now_ms = self.world.timeline.now_ms

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aoeha.core import absence, beats, fencing, membership, ownership, recovery, rivals, shelf_link, shelves
+from aoeha.core import absence, beats, blindness, fencing, membership, ownership, recovery, rivals, shelf_link, shelves
 from aoeha.core.actions import Persist
 from aoeha.core.performer import Performer
 from aoeha.core.types import GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
@@ -210,7 +210,15 @@ def shelves_say_nothing(_original: Any) -> Any:
     return lambda _state: True
 
 
+def fenced_for_one_silent_leg(_original: Any) -> Any:
+    return lambda _state, group: any(leg.shows(Holder.SILENT) for leg in group.legs)
+
+
 IN_STORIES = (
+    (
+        Mutation("call for a fence for one silent shelf", blindness, "_is_blind", fenced_for_one_silent_leg, ("I5",)),
+        "all-links-cut-one-shelf-silent",
+    ),
     (
         Mutation(
             "take the address by the storage fence alone", rivals, "why_not_yet", nobody_else_answers, ("I1", "I3")
