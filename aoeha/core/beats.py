@@ -38,6 +38,7 @@ def send(turn: Turn) -> None:
         flags=flags,
         link_ages_ms=tuple(_age_ms(state, link) for link in state.links),
         groups=groups,
+        pause_number=state.pause_number,
     )
     leaving_beats = state.leaving_beats + (1 if BeatFlag.LEAVING in flags else 0)
     next_ms = turn.now_ms + state.config.keepalive_ms
@@ -56,7 +57,9 @@ def memory_of(state: NodeState) -> Memory:
         peer_was_alive=lives(state),
         standby=state.standby,
         panicked=state.panicking,
-        left=state.left,
+        left=state.left and not any(group.holding for group in state.groups),
+        paused=state.paused,
+        pause_number=state.pause_number,
         groups=tuple(
             GroupMemory(g.name, g.epoch, max(g.floor, g.claim_epoch), g.holding, g.proof, g.grant, g.claims)
             for g in state.groups
@@ -86,6 +89,8 @@ def _flags(state: NodeState) -> BeatFlag:
         flags |= BeatFlag.RESTARTING
     if state.standby:
         flags |= BeatFlag.STANDBY
+    if state.paused:
+        flags |= BeatFlag.PAUSED
     if commands.may_announce_leave(state):
         flags |= BeatFlag.LEAVING
     return flags

@@ -2,10 +2,11 @@
 
 Rules. A request is answered with an exit code and a sentence, at once or, with `wait_ms`, when it has come true. A
 request that would stop the service without a healthy peer to take it is refused, with the reason. `confirm` is
-refused while the peer is heard. No request ever skips a proof.
+refused while the peer is heard. A pause refuses whatever would move something, and a daemon that is ended during one
+leaves its resources running. No request ever skips a proof.
 """
 
-from aoeha.core import fencing, membership, ownership, recovery
+from aoeha.core import fencing, membership, ownership, pause, recovery
 from aoeha.core.actions import Answer, Leave, Level
 from aoeha.core.events import CommandGiven
 from aoeha.core.state import GroupState, NodeState, Turn, Waiting, phase_of
@@ -17,13 +18,19 @@ HOLD_BACK_MS = 15_000
 LEAVE_PATIENCE_MS = 20_000
 """How long a leaving node waits for the peer to take its groups, once they are stopped."""
 LEAVING_BEATS = 3
+MOVES = ("standby", "unstandby", "switchover")
 WAITING_MAX = 16
 """More who wait are answered at once: what they asked for is under way."""
 
 
 def give(turn: Turn, event: CommandGiven) -> None:
     """Take in one request."""
+    if turn.state.paused and event.verb in MOVES:
+        _answer(turn, event, UNSAFE, f"cannot {event.verb}: {ownership.PAUSED}")
+        return
     match event.verb:
+        case "pause" | "resume":
+            _pause(turn, event, paused=event.verb == "pause")
         case "standby":
             _standby(turn, event)
         case "unstandby":
@@ -59,6 +66,18 @@ def decide(turn: Turn) -> None:
             still.append(waiting)
     if len(still) != len(turn.state.waiting):
         turn.change(waiting=tuple(still))
+
+
+def _pause(turn: Turn, event: CommandGiven, *, paused: bool) -> None:
+    state = turn.state
+    if state.paused == paused:
+        _answer(turn, event, DONE, f"the pair {'is paused' if paused else 'is not paused'} already")
+        return
+    pause.order(turn, event.user, paused=paused)
+    hint = ". To undo: aoeha resume" if paused else ""
+    heard = membership.is_alive(state)
+    alone = "" if heard else f"; {state.config.peer} is {state.peer.condition.value} and does not know it yet"
+    _answer(turn, event, DONE, f"the pair {'is paused' if paused else 'acts again'}{alone}{hint}")
 
 
 def _standby(turn: Turn, event: CommandGiven) -> None:
@@ -133,6 +152,12 @@ def _confirm(turn: Turn, event: CommandGiven) -> None:
 
 def _leave(turn: Turn, event: CommandGiven) -> None:
     state, node = turn.state, turn.state.config.node
+    if state.paused:
+        turn.say(Level.WARNING, node, f"{node} ends during the pause: what runs here runs on without it")
+        turn.change(left=True)
+        turn.do(Leave())
+        _answer(turn, event, DONE, f"{node} ends; the pair is paused, and what runs on {node} runs on")
+        return
     turn.change(leaving=True, leave_by_ms=turn.now_ms + LEAVE_PATIENCE_MS)
     for group in state.groups:
         if group.holding:

@@ -146,6 +146,8 @@ def verdict(state: NodeState) -> str:
 def why(state: NodeState) -> str:
     """One sentence for the state of affairs, the most pressing first."""
     node = state.config.node
+    if state.paused:
+        return ownership.PAUSED
     if state.oath_pending:
         return f"{node} was away and waits for {state.config.peer} to answer before it goes on"
     for group in state.groups:
@@ -182,7 +184,7 @@ def _why_group(state: NodeState, group: GroupState) -> str:
 
 
 def _not_ready(state: NodeState, survivor: str) -> list[str]:
-    reasons = []
+    reasons = [ownership.PAUSED] if state.paused else []
     if not membership.is_alive(state):
         reasons.append(f"{state.config.peer} is {state.peer.condition.value}")
     if not devices.protected(state):

@@ -29,6 +29,7 @@ from aoeha.core.types import BeatFlag, Grant, GroupBeat, GroupPhase, Proof, Proo
 
 BLIND_EPOCH_JUMP = 1_000
 """Added to an epoch taken without the peer's word by a node that never heard it: it may have counted on (H23)."""
+PAUSED = "the pair is paused; to end that: aoeha resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ def may_start(state: NodeState, group: GroupState) -> Verdict:
         return Verdict(yes=False, sentence=f"{state.config.node} was away and waits to hear that nobody took over")
     if state.panicking or state.left:
         return Verdict(yes=False, sentence=f"{state.config.node} is on its way out")
+    if state.paused:
+        return Verdict(yes=False, sentence=PAUSED)
     unreserved = shelves.reserved(group)
     return Verdict(yes=not unreserved, sentence=unreserved)
 
@@ -61,6 +64,8 @@ def willing(state: NodeState, group: GroupState) -> Verdict:
         return Verdict(yes=False, sentence=f"{node} is in standby; to end that: aoeha unstandby {node}")
     if state.leaving or state.panicking:
         return Verdict(yes=False, sentence=f"{node} is leaving")
+    if state.paused:
+        return Verdict(yes=False, sentence=PAUSED)
     if state.oath_pending:
         return Verdict(yes=False, sentence=f"{node} was away and waits to hear that nobody took over")
     if group.given_up:
@@ -265,7 +270,7 @@ def _accept_grant(turn: Turn, name: str) -> None:
         or not _grants_us(turn.state, group, theirs)
     ):
         return
-    if turn.state.peer.alternates:
+    if turn.state.peer.alternates or turn.state.paused:
         return
     peer = turn.state.config.peer
     _take(turn, Proof(ProofKind.HANDED_OVER, name, group.claim_epoch, turn.state.peer.boot_id, f"granted by {peer}"))
@@ -328,7 +333,7 @@ def _grant(turn: Turn, name: str) -> None:
         return
     if phase_of(group) is not GroupPhase.STOPPED or theirs.claim_epoch <= max(group.epoch, group.floor):
         return
-    if state.fence.tasks or state.oath_pending or state.fence.phase is FencePhase.CANCELLING:
+    if state.paused or state.fence.tasks or state.oath_pending or state.fence.phase is FencePhase.CANCELLING:
         return
     turn.change_group(name, grant=grant, floor=max(group.floor, grant.epoch))
     turn.say(Level.INFO, name, f"{name} is granted to {state.config.peer} at epoch {grant.epoch}")

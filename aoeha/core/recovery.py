@@ -34,7 +34,9 @@ def decide(turn: Turn) -> None:
         _forgive(turn, name)
         _probe(turn, name)
         _validate(turn, name)
-        if _wanted_up(turn.state, turn.state.group(name)):
+        if turn.state.paused:
+            _monitor(turn, name)
+        elif _wanted_up(turn.state, turn.state.group(name)):
             _raise(turn, name)
             _monitor(turn, name)
         else:
@@ -277,7 +279,7 @@ def _escalate(turn: Turn, name: str) -> None:
             turn.change_group(name, blocked_since_ms=0)
         return
     overdue = group.blocked_since_ms and turn.now_ms - group.blocked_since_ms >= BLOCKED_PATIENCE_MS
-    if not overdue or turn.state.panicking:
+    if not overdue or turn.state.panicking or turn.state.paused:
         return
     if peer_takes(turn.state, group) and not rationed(turn.state):
         turn.change(panicking=True)

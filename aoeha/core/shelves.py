@@ -30,7 +30,7 @@ def decide(turn: Turn) -> None:
         if group.shelf_task_id:
             continue
         if group.holding and not turn.state.panicking:
-            if _stopped_for_the_peer(group):
+            if _stopped_for_the_peer(group) and not turn.state.paused:
                 _leave(turn, group)
             else:
                 _reserve(turn, group)
@@ -120,6 +120,8 @@ def _reserve(turn: Turn, group: GroupState) -> None:
         if leg.shows_anywhere(Holder.UNKNOWN):
             read(turn, group, "whose are the legs before we take them?")
             return
+        if turn.state.paused and leg.shows_anywhere(Holder.PEER):
+            continue
         if any(_takeable(group, address) for address in leg.addresses):
             take(turn, group, leg, f"owned at epoch {group.held_epoch}")
             return

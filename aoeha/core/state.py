@@ -246,7 +246,8 @@ class NodeState:
 
     `fell`: its last boot ended without leaving, so the peer may have fenced it. `revived_ms`: when we switched the
     fenced peer on again, 0 for never; `kept_off`: it was not heard afterwards and has been switched off for good.
-    `released_sequence`: our newest sequence when we last gave a group up.
+    `released_sequence`: our newest sequence when we last gave a group up. `pause_number` counts the words by which the
+    pair was paused and set going again.
     """
 
     config: PairConfig
@@ -268,6 +269,8 @@ class NodeState:
     last_flags: int = 0
     remembered: Memory | None = None
     standby: bool = False
+    paused: bool = False
+    pause_number: int = 0
     leaving: bool = False
     leaving_beats: int = 0
     leave_by_ms: int = 0

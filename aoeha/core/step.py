@@ -18,6 +18,7 @@ from aoeha.core import (
     fencing,
     membership,
     ownership,
+    pause,
     recovery,
     revival,
     rivals,
@@ -70,10 +71,13 @@ def initial(
         fence=FenceState(),
         sequence=now_ms,
         standby=memory is not None and memory.standby,
+        paused=memory is not None and memory.paused,
+        pause_number=memory.pause_number if memory is not None else 0,
         panicked_before=memory is not None and memory.panicked and not same_boot,
         fell=memory is not None and not memory.left and not same_boot,
     )
     turn = Turn(state)
+    pause.remind(turn)
     if memory is not None and same_boot:
         absence.swear(turn, memory.peer_was_alive)
     return _settle(turn)
@@ -147,6 +151,7 @@ def check_invariants(state: NodeState, actions: tuple[Action, ...]) -> None:
 def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     """Let every rule look at the state, once, in order; then remember, and tell the peer."""
     membership.judge(turn)
+    pause.learn(turn)
     absence.decide(turn)
     storage_fence.decide(turn, fencing.wanted(turn.state), fencing.duel_delay_ms(turn.state))
     fencing.decide(turn)

@@ -32,7 +32,7 @@ def decide(turn: Turn, wanted: tuple[str, ...], delay_ms: int) -> None:
     """
     for name in [group.name for group in turn.state.groups if group.legs]:
         group = turn.state.group(name)
-        if group.holding or group.shelf_task_id:
+        if group.holding or group.shelf_task_id or turn.state.paused:
             continue
         if group.seizure.victim_boot_id is not None:
             _go_on(turn, group, still_wanted=name in wanted)
@@ -45,7 +45,7 @@ def decide(turn: Turn, wanted: tuple[str, ...], delay_ms: int) -> None:
 
 
 def drop_rounds(turn: Turn) -> None:
-    """Begin anew after an absence: what was read before it may not be so any more (R7)."""
+    """Begin anew after an absence or a pause: what was read before it may not be so any more (R7)."""
     for group in turn.state.groups:
         if group.seizure.victim_boot_id is not None:
             turn.change_group(group.name, seizure=SeizureState())

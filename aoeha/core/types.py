@@ -95,6 +95,7 @@ class BeatFlag(IntFlag):
     PROBED = 2
     STANDBY = 4
     LEAVING = 8
+    PAUSED = 16
 
 
 class ProofKind(Enum):
@@ -155,7 +156,8 @@ class Beat:
     `boot_id` is 32 hex digits. `incarnation` grows with each daemon start within a boot, `sequence` with each beat
     within an incarnation, across all links. `echo_sequence` is the newest sequence of the receiver's present
     incarnation that the sender had accepted, 0 for none. `link_ages_ms` tells per link, in the order of the
-    configuration, how long ago the sender heard the receiver there (`NEVER_MS` for never).
+    configuration, how long ago the sender heard the receiver there (`NEVER_MS` for never). `pause_number` counts the
+    words by which the pair was paused and set going again.
     """
 
     sender: str
@@ -168,6 +170,7 @@ class Beat:
     link_ages_ms: tuple[int, ...]
     groups: tuple[GroupBeat, ...]
     back_within_ms: int = 0
+    pause_number: int = 0
 
 
 NEVER_MS = 0xFFFF * 10
@@ -328,3 +331,5 @@ class Memory:
     panicked: bool
     groups: tuple[GroupMemory, ...]
     left: bool = False
+    paused: bool = False
+    pause_number: int = 0

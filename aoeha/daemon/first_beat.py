@@ -105,7 +105,7 @@ def remembered(
         beat,
         sequence=FIRST_SEQUENCE,
         echo_sequence=0,
-        flags=BeatFlag.RESTARTING | (beat.flags & BeatFlag.STANDBY),
+        flags=BeatFlag.RESTARTING | (beat.flags & (BeatFlag.STANDBY | BeatFlag.PAUSED)),
         link_ages_ms=(NEVER_MS,) * len(beat.link_ages_ms),
         groups=groups,
         back_within_ms=BACK_WITHIN_MS,

@@ -350,6 +350,8 @@ def _bring_back(world: World, machine: Machine) -> None:
         machine.start_daemon()
     elif daemon.state is not None and any(device.distrusted for device in daemon.state.devices):
         machine.kill_daemon()
+    elif daemon.state is not None and daemon.state.paused:
+        _ask(world, [machine.name, "resume"])
     elif daemon.state is not None and daemon.state.standby:
         _ask(world, [machine.name, "unstandby"])
 

@@ -222,6 +222,6 @@ class Daemon:
 def _first_of(beat: Beat) -> Beat:
     """What a successor's first beat says: the last one without claims, grants or a look around."""
     groups = tuple(replace(group, claim=0, claim_epoch=0, grant=None) for group in beat.groups)
-    flags = BeatFlag.RESTARTING | (beat.flags & BeatFlag.STANDBY)
+    flags = BeatFlag.RESTARTING | (beat.flags & (BeatFlag.STANDBY | BeatFlag.PAUSED))
     ages = (NEVER_MS,) * len(beat.link_ages_ms)
     return replace(beat, sequence=FIRST_SEQUENCE, echo_sequence=0, flags=flags, link_ages_ms=ages, groups=groups)

@@ -219,6 +219,14 @@ def _operator(chance: Chance) -> Lines:
     return [(0, f"ask {node}: switchover group={group}{wait}")]
 
 
+def _pause_the_pair(chance: Chance) -> Lines:
+    """A human pauses the pair on one node and ends that on either; something may befall it meanwhile."""
+    node = chance.node()
+    between = (f"kill {node}", f"crash {node}", f"power off {node}", f"move {chance.group()}")
+    lines = _for_a_while(chance, f"ask {chance.node()}: pause", f"ask {chance.node()}: resume")
+    return [*lines, (chance.ms(30, 40_000), chance.random.choice(between))]
+
+
 def _move(chance: Chance) -> Lines:
     """Switchovers, and what may come between."""
     lines = [(0, f"move {chance.group()}")]
@@ -300,6 +308,7 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
     "shelf": _shelf,
     "half rack": _half_rack,
     "operator": _operator,
+    "pause of the pair": _pause_the_pair,
     "move": _move,
     "move with a stuck stop": _move_with_a_stuck_stop,
     "move over slow links": _move_over_slow_links,

@@ -122,6 +122,7 @@ def _expect_well(world: World, bound_ms: int) -> None:
     while well_since_ms is None or world.timeline.now_ms - well_since_ms < STAYS_WELL_MS:
         world.run(LOOK_EVERY_MS)
         _end_a_duel(world)
+        _end_a_pause(world)
         trouble = world.oracle.settled()
         if trouble:
             _look_at_a_wrong_plug(world)
@@ -140,6 +141,14 @@ def _end_a_duel(world: World) -> None:
         world.oracle.duel = ""
         for name in world.machines:
             do(world, f"power on {name}")
+
+
+def _end_a_pause(world: World) -> None:
+    """Let a human end a pause that only a node remembers which slept through its end."""
+    for name, machine in world.machines.items():
+        state = machine.daemon.state if machine.daemon is not None else None
+        if state is not None and state.paused:
+            do(world, f"ask {name}: resume")
 
 
 def _look_at_a_wrong_plug(world: World) -> None:

@@ -7,7 +7,7 @@ A message, all numbers big-endian:
 | 1, 1, 4 | version, key id, cluster tag |
 | 4, 16, 8, 8 | sender's tag, boot id, incarnation, sequence |
 | 8, 8, 8 | sender's nonce, the receiver's nonce echoed, echoed sequence |
-| 4, 2, 2 | config tag, flags, back within (ms) |
+| 4, 2, 2, 4 | config tag, flags, back within (ms), pause number |
 | 8, 1, 1, 1 | state digest, groups that the sender has, groups in this message, links |
 | 2 each | link ages in units of 10 ms, 0xFFFF for never |
 | 13 to 49 each | groups: tag, bits, epoch, floor, claim if any, grant if any |
@@ -54,7 +54,7 @@ NO_NONCE = bytes(NONCE_SIZE)
 _ENVELOPE = struct.Struct(">BB4s")
 _SENDER = struct.Struct(">4s16sQQ")
 _ECHO = struct.Struct(">8s8sQ")
-_FACTS = struct.Struct(">IHH")
+_FACTS = struct.Struct(">IHHI")
 _COUNTS = struct.Struct(">8sBBB")
 _GROUP = struct.Struct(">4sBII")
 _CLAIM = struct.Struct(">II")
@@ -167,7 +167,7 @@ def _encode_body(message: Message) -> bytes:
     parts = [
         _SENDER.pack(name_tag(beat.sender), _boot_bytes(beat.boot_id), beat.incarnation, beat.sequence),
         _ECHO.pack(message.nonce, message.echo_nonce, beat.echo_sequence),
-        _FACTS.pack(beat.config_tag, beat.flags, back_within_ms),
+        _FACTS.pack(beat.config_tag, beat.flags, back_within_ms, beat.pause_number),
         _COUNTS.pack(message.state_digest, message.group_total, len(beat.groups), len(beat.link_ages_ms)),
         struct.pack(f">{len(beat.link_ages_ms)}H", *map(_age_units, beat.link_ages_ms)),
     ]
@@ -212,7 +212,7 @@ def _decode_body(body: bytes, names: Mapping[bytes, str]) -> Message:
     position += _SENDER.size
     nonce, echo_nonce, echo_sequence = _ECHO.unpack_from(body, position)
     position += _ECHO.size
-    config_tag, flags, back_within_ms = _FACTS.unpack_from(body, position)
+    config_tag, flags, back_within_ms, pause_number = _FACTS.unpack_from(body, position)
     position += _FACTS.size
     digest, group_total, group_count, link_count = _COUNTS.unpack_from(body, position)
     position += _COUNTS.size
@@ -237,6 +237,7 @@ def _decode_body(body: bytes, names: Mapping[bytes, str]) -> Message:
         link_ages_ms=tuple(age * _AGE_UNIT_MS for age in ages),
         groups=tuple(groups),
         back_within_ms=back_within_ms,
+        pause_number=pause_number,
     )
     return Message(nonce, echo_nonce, beat, group_total, digest)
 

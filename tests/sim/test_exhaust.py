@@ -15,8 +15,9 @@ from aoeha.sim.exhaust_pair import Pair, Purse, Search
 
 CALM = Purse(crashes=0, losses=0, commands=0, failures=0, pauses=0)
 JUDGED = {
-    "NodeState": "config identity now_ms started_ms listening_since_ms cold links peer groups devices fence tasks "
-    "next_task_id sequence next_beat_ms last_groups last_flags remembered standby leaving leaving_beats leave_by_ms "
+    "NodeState": "config identity now_ms started_ms listening_since_ms cold links peer groups devices fence "
+    "tasks next_task_id sequence next_beat_ms last_groups last_flags remembered standby paused pause_number "
+    "leaving leaving_beats leave_by_ms "
     "left oath_sequence oath_until_ms panicked_before fell revived_ms kept_off last_off released_sequence panicking "
     "waiting alarms",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held",
@@ -30,8 +31,9 @@ JUDGED = {
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
     "word_boot_id word_until_ms word_user",
-    "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups back_within_ms",
-    "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left",
+    "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
+    "back_within_ms pause_number",
+    "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number",
     "Proof": "kind group epoch peer_boot_id detail",
     "Task": "id kind group subject node deadline_ms reason expected record",
     "Identity": "boot_id incarnation",

@@ -1,0 +1,50 @@
+"""A pause of the pair: nobody starts, stops, takes, forces or switches off anything until a human ends it (R15).
+
+Rules. Who is asked for a pause, or for its end, gives that word a number above all it knows; both nodes follow the word
+with the highest number, and of two words with one number the pause. It outlasts restarts and reboots. Beats, looks at
+resources, holds and stamps go on. What a pause does not hold up: a node that finds itself fenced still reboots.
+
+What this file does not know: what each rule leaves undone meanwhile; the rules ask for `paused` themselves.
+"""
+
+from aoeha.core import storage_fence
+from aoeha.core.state import Turn
+from aoeha.core.types import BeatFlag
+
+ABOUT = "pair"
+
+
+def order(turn: Turn, user: str, *, paused: bool) -> None:
+    """Give the word."""
+    _follow(turn, turn.state.pause_number + 1, f"by {user}", paused=paused)
+
+
+def learn(turn: Turn) -> None:
+    """Follow the peer's word where it is newer."""
+    beat = turn.state.peer.beat
+    if beat is None:
+        return
+    paused = BeatFlag.PAUSED in beat.flags
+    mine = (turn.state.pause_number, turn.state.paused)
+    if (beat.pause_number, paused) > mine:
+        _follow(turn, beat.pause_number, f"on {turn.state.config.peer}", paused=paused)
+
+
+def remind(turn: Turn) -> None:
+    """A daemon that starts into a pause says so."""
+    if turn.state.paused:
+        turn.alarm(ABOUT, _sentence("since before this daemon started"))
+
+
+def _follow(turn: Turn, number: int, origin: str, *, paused: bool) -> None:
+    before = turn.state.paused
+    turn.change(pause_number=number, paused=paused)
+    if paused and not before:
+        storage_fence.drop_rounds(turn)
+        turn.alarm(ABOUT, _sentence(origin))
+    elif before and not paused:
+        turn.clear_alarm(ABOUT, f"the pause was ended {origin}: the pair acts again")
+
+
+def _sentence(origin: str) -> str:
+    return f"the pair is paused {origin}: nothing is started, stopped or fenced. To end that: aoeha resume"
