@@ -2,7 +2,8 @@
 
 Rules. A link is as good as its youngest accepted beat is young. The peer is alive while any link is up; it is silent
 when every link has been quiet for deadtime, counted only over time in which this node was there to listen, and when
-the shelves, where they show the peer, do not say otherwise: who is seen there alone is left alone, and told nothing.
+the shelves, where they show the peer, do not say otherwise: until they have answered it is neither alive nor silent,
+and who is seen there alone is left alone, and told nothing.
 One sequence runs across all links: a beat older than the newest one counts for its link's age and for nothing else.
 A new kernel boot id proves that the earlier boot is gone, unless two boot ids alternate: then two machines use one
 name, and nothing that either says is a proof.
@@ -101,7 +102,7 @@ def is_alive(state: NodeState) -> bool:
 
 def lives(state: NodeState) -> bool:
     """Whether anything at all tells that the peer lives, be it only its stamp on the shelves."""
-    return is_alive(state) or state.peer.condition is PeerCondition.BY_SHELVES
+    return is_alive(state) or state.peer.condition in (PeerCondition.BY_SHELVES, PeerCondition.ASKED_FOR)
 
 
 def is_silent(state: NodeState) -> bool:
@@ -130,6 +131,8 @@ def _peer_condition(state: NodeState) -> PeerCondition:
             return PeerCondition.UNHEARD if unheard else PeerCondition.SILENT
         if shelf_link.heard_ms(state) is not None:
             return PeerCondition.BY_SHELVES
+        if not unheard:
+            return PeerCondition.ASKED_FOR
     if unheard or beat is None:
         return PeerCondition.BOOTING
     if BeatFlag.RESTARTING in beat.flags:
@@ -206,6 +209,8 @@ def _tell_peer(turn: Turn, condition: PeerCondition) -> None:
         case PeerCondition.SILENT:
             links = ", ".join(link.name for link in turn.state.links)
             turn.alarm(config.peer, f"{config.peer} is silent on all links ({links}) for {config.deadtime_ms} ms")
+        case PeerCondition.ASKED_FOR:
+            turn.say(Level.WARNING, config.peer, f"no link to {config.peer} is left: the shelves are asked about it")
         case PeerCondition.BY_SHELVES:
             turn.alarm(
                 config.peer,

@@ -43,6 +43,7 @@ class PeerCondition(Enum):
     LATE = "late"
     RESTARTING = "restarting"
     LEFT = "left"
+    ASKED_FOR = "not heard; the shelves are asked"
     BY_SHELVES = "heard by the shelves only"
     SILENT = "silent"
     UNHEARD = "unheard"

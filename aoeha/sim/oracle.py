@@ -76,7 +76,6 @@ class Oracle:
         self._fences: dict[str, int] = {}
         self._fenced_dead: set[str] = set()
         self._left_ms: dict[str, int] = {}
-        self._says_paused: set[str] = set()
         self._blackouts: dict[str, Blackout] = {}
         self._both_since_ms: dict[str, int] = {}
         self._whole_since_ms: dict[tuple[str, str], int] = {}
@@ -100,7 +99,8 @@ class Oracle:
 
     def task_started(self, machine: "Machine", task: Task) -> None:
         """A node acts on a resource, on its peer's power or on its legs."""
-        if machine.name in self._says_paused and task.kind in MOVES:
+        state = machine.daemon.state if machine.daemon is not None else None
+        if state is not None and state.paused and task.kind in MOVES:
             self._broken("I5", f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")
         match task.kind:
             case TaskKind.START:
@@ -155,10 +155,6 @@ class Oracle:
             floor = known.floor if known is not None else 0
             if group.floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
                 self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
-        if BeatFlag.PAUSED in beat.flags:
-            self._says_paused.add(machine.name)
-        else:
-            self._says_paused.discard(machine.name)
         if BeatFlag.LEAVING in beat.flags:
             self._left_ms[machine.name] = self.world.timeline.now_ms
 
@@ -194,7 +190,6 @@ class Oracle:
 
     def came_up(self, machine: "Machine") -> None:
         """A kernel boots."""
-        self._says_paused.discard(machine.name)
         self._fenced_dead.discard(machine.name)
         self._left_ms.pop(machine.name, None)
         self._remembered[machine.name] = machine.memory_disk
