@@ -12,7 +12,9 @@ _GOOD = frozenset({"online", "up", "running", "reachable"})
 _CARE = frozenset(
     {"late", "left", "restarting", "unheard", "booting", "degraded", "starting", "stopping", "unknown", "nobody"}
 )
-_BAD = frozenset({"silent", "down", "failed", "blocked", "UNREACHABLE", "DISTRUSTED"})
+_BAD = frozenset(
+    {"silent", "a stranger", "heard by the shelves only", "down", "failed", "blocked", "UNREACHABLE", "DISTRUSTED"}
+)
 _HARMLESS_COUNTERS = frozenset({"accepted", "sent", "received"})
 
 Paint = Callable[[str, str], str]
@@ -126,8 +128,26 @@ def _group(group: dict[str, Any], paint: Paint) -> Iterator[str]:
             yield from lines[1:]
         else:
             yield start + _toned(paint, status)
+    yield from _legs(group, paint)
     if group.get("refusal"):
         yield from _wrapped("  not started here: ", str(group["refusal"]))
+
+
+def _legs(group: dict[str, Any], paint: Paint) -> Iterator[str]:
+    """Show whose each leg is; the one line that tells before a takeover whether it could be by the shelves."""
+    rows = []
+    for leg in group.get("legs", ()):
+        stamped = leg.get("stamped_ms_ago")
+        rows.append(
+            (
+                f"  {leg.get('leg', '?')}",
+                str(leg.get("address", "?")),
+                str(leg.get("holder", "unknown")),
+                _ago(leg.get("since_ms_ago")),
+                "-" if stamped is None else _ago(stamped),
+            )
+        )
+    yield from _table(("  LEG", "ADDRESS", "RESERVED FOR", "SINCE", "PEER'S STAMP"), rows, paint)
 
 
 def _warnings(document: dict[str, Any], paint: Paint) -> Iterator[str]:

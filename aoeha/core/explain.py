@@ -16,7 +16,7 @@ from aoeha.core.state import (
     ResourcePhase,
     phase_of,
 )
-from aoeha.core.types import NEVER_MS, BeatFlag, GroupPhase
+from aoeha.core.types import NEVER_MS, BeatFlag, GroupPhase, Holder
 
 SCHEMA = 1
 
@@ -54,6 +54,21 @@ class ResourceStatusView:
 
 
 @dataclass(frozen=True, slots=True)
+class LegStatus:
+    """One target address of a leg: whose reservation it showed to this node, and how long it has done so.
+
+    `holder` is a node's name, "nobody", "a stranger", "silent" or "unknown". `stamped_ms_ago` tells how long ago the
+    peer's stamp was seen to move there (R6), None where it was not looked for.
+    """
+
+    leg: str
+    address: str
+    holder: str
+    since_ms_ago: int
+    stamped_ms_ago: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class GroupStatus:
     """One group: its owner, by what proof, its resources here. `refusal` tells why this node does not start it."""
 
@@ -64,6 +79,7 @@ class GroupStatus:
     proof: str
     resources: tuple[ResourceStatusView, ...]
     refusal: str
+    legs: tuple[LegStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +251,23 @@ def _group(state: NodeState, group: GroupState) -> GroupStatus:
         proof="" if group.proof is None else group.proof.kind.value,
         resources=tuple(ResourceStatusView(r.config.name, r.phase.value, r.reason) for r in group.resources),
         refusal="" if group.holding else group.refusal,
+        legs=_legs(state, group),
+    )
+
+
+def _legs(state: NodeState, group: GroupState) -> tuple[LegStatus, ...]:
+    names = {Holder.US: state.config.node, Holder.PEER: state.config.peer, Holder.STRANGER: "a stranger"}
+    heard_ms = group.shelf_link.heard_ms
+    return tuple(
+        LegStatus(
+            leg=leg.name,
+            address=address.name,
+            holder=names.get(address.holder, address.holder.value),
+            since_ms_ago=state.now_ms - address.since_ms,
+            stamped_ms_ago=None if heard_ms is None else state.now_ms - heard_ms,
+        )
+        for leg in group.legs
+        for address in leg.addresses
     )
 
 
