@@ -2,7 +2,8 @@
 
 Rules. Who is asked for a pause, or for its end, gives that word a number above all it knows; both nodes follow the word
 with the highest number, and of two words with one number the pause. It outlasts restarts and reboots. Beats, looks at
-resources, holds and stamps go on. What a pause does not hold up: a node that finds itself fenced still reboots.
+resources, holds and stamps go on. What a pause does not hold up: a node that finds itself fenced still reboots. The
+shelves are asked anew at once, because addresses are told with that to live on without their daemon.
 
 What this file does not know: what each rule leaves undone meanwhile; the rules ask for `paused` themselves.
 """
@@ -41,6 +42,8 @@ def _follow(turn: Turn, number: int, origin: str, *, paused: bool) -> None:
     turn.change(pause_number=number, paused=paused)
     if paused and not before:
         storage_fence.drop_rounds(turn)
+        for group in turn.state.groups:
+            turn.change_group(group.name, shelf_read_ms=None)
         turn.alarm(ABOUT, _sentence(origin))
     elif before and not paused:
         turn.clear_alarm(ABOUT, f"the pause was ended {origin}: the pair acts again")

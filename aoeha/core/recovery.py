@@ -177,6 +177,9 @@ def _observed(turn: Turn, group: GroupState, resource: ResourceState, done: Task
     elif probing:
         phase = ResourcePhase.STOPPED if seen is ResourceStatus.STOPPED else ResourcePhase.FAILED
         turn.change_resource(group.name, name, phase=phase, reason=reason)
+    elif seen is ResourceStatus.STOPPED and name in rivals.bounded(turn.state, group):
+        turn.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="it was not renewed in time")
+        turn.say(Level.WARNING, name, f"{name} has expired: neither a leg nor {turn.state.config.peer} vouched for us")
     else:
         _failed(turn, group, resource, reason or f"it is {seen.value}", stop_first=True)
 

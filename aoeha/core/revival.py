@@ -4,11 +4,12 @@ Rules. A fenced peer is switched on when the groups run here, or after a while. 
 known. One that is still not heard after three quarters of `restart_window` may have booted without reaching us; it
 would wait out `restart_window` and then fence us in turn, for ever. So it is switched off again and kept off, and a
 human is told. A node whose own last boot ended without leaving grants that time: it fences nobody it has not heard.
+None of this is needed where every group has legs that answer: there each sees whether the other one serves (R6, R11).
 
 What this file does not know: how a fence is carried out.
 """
 
-from aoeha.core import devices, membership
+from aoeha.core import devices, membership, shelves
 from aoeha.core.actions import Level
 from aoeha.core.events import TaskDone
 from aoeha.core.state import NodeState, Turn, phase_of
@@ -68,9 +69,12 @@ def overdue(state: NodeState) -> bool:
     serving = any(group.holding for group in state.groups)
     waited_ms = state.now_ms - state.revived_ms if state.revived_ms else 0
     patient = waited_ms < state.config.restart_window_ms * 3 // 4
-    return serving and not patient and not state.kept_off and membership.is_silent(state)
+    unseen = membership.is_silent(state) and not shelves.tell(state)
+    return serving and not patient and not state.kept_off and unseen
 
 
 def fell_lately(state: NodeState) -> bool:
-    """Whether this boot followed a fall: then the peer may well serve, and is given time to be heard."""
-    return state.fell and not state.peer.heard and state.now_ms - state.started_ms < state.config.restart_window_ms
+    """Whether this boot followed a fall: then the peer may well serve, and is given time to be heard, or to be seen."""
+    waited_ms = state.now_ms - state.started_ms
+    unknown = not state.peer.heard and not shelves.tell(state)
+    return state.fell and unknown and waited_ms < state.config.restart_window_ms

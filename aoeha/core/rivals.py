@@ -4,13 +4,17 @@ Rules. A storage fence keeps the peer from writing, not from answering: its kern
 is dead. So who owns a group by that proof alone asks the network, beside the assembly, and takes the address when
 nobody answers, or when the peer has been off or has rebooted since. It goes on asking until one of these is so.
 
+The other way round, where the peer may take the legs from us and not our power, our own address lives on for a while
+only after a leg was seen to be ours, or while the peer says that it owns nothing: the kernel of a gateway whose daemon
+is dead, or that sees neither shelves nor peer, drops it by itself. In a pause nobody takes anything, and it lives on.
+
 What this file does not know: how the network is asked.
 """
 
 from aoeha.core import membership
 from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
-from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState, Turn
+from aoeha.core.state import GroupState, LinkCondition, NodeState, ResourcePhase, ResourceState, Turn
 from aoeha.core.types import GroupPhase, ProofKind, ResourceStatus, Task, TaskKind, TaskResult
 
 ASK_EVERY_MS = 1_000
@@ -49,6 +53,20 @@ def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) ->
         return ""
     who = f"{state.config.peer} answers for it" if resource.rival else "the network is asked who answers for it"
     return f"not taking {resource.config.name} yet: {who}"
+
+
+def bounded(state: NodeState, group: GroupState) -> tuple[str, ...]:
+    """The addresses of a group of ours that the kernel has to drop by itself when they are not renewed."""
+    if not group.holding or group.unsure or not group.legs or not state.config.storage_suffices:
+        return ()
+    return tuple(r.config.name for r in group.resources if r.config.exclusive and r.phase in UP)
+
+
+def peer_owns_nothing(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer, heard on a link just now, says that it does not own the group."""
+    theirs = state.peer_group(group.name)
+    heard_now = any(link.condition is LinkCondition.UP for link in state.links)
+    return heard_now and membership.has_reported(state) and theirs is not None and not theirs.holding
 
 
 def may_have_rival(state: NodeState, group: GroupState) -> bool:

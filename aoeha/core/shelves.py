@@ -11,6 +11,7 @@ What this file does not know: why the group is owned.
 
 from dataclasses import replace
 
+from aoeha.core import rivals
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import AddressState, LegState
@@ -39,8 +40,10 @@ def decide(turn: Turn) -> None:
 
 
 def read(turn: Turn, group: GroupState, reason: str) -> None:
-    """Ask every address of every leg whose reservation it shows."""
-    _ask(turn, group, (TaskKind.READ_HOLDS, group.name, Holder.UNKNOWN), reason)
+    """Ask every address of every leg whose reservation it shows, and prolong what depends on the answer (R12)."""
+    alone = turn.state.paused or rivals.peer_owns_nothing(turn.state, group)
+    request = (TaskKind.READ_HOLDS, group.name, Holder.UNKNOWN if alone else Holder.US)
+    _ask(turn, group, request, reason, rivals.bounded(turn.state, group))
 
 
 def take(turn: Turn, group: GroupState, leg: LegState, reason: str) -> None:
@@ -94,6 +97,11 @@ def unusable(state: NodeState, group: GroupState) -> str:
     if not any(address.holder in ANSWERS for leg in group.legs for address in leg.addresses):
         return f"no shelf of {group.name} answers {state.config.node}"
     return ""
+
+
+def tell(state: NodeState) -> bool:
+    """Whether the shelves can tell about every group whose it is: a leg of each has answered since we started."""
+    return all(group.legs and not unusable(state, group) for group in state.groups)
 
 
 def left_to_the_peer(group: GroupState) -> bool:
@@ -186,9 +194,22 @@ def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState)
     return address
 
 
-def _ask(turn: Turn, group: GroupState, request: Request, reason: str) -> None:
+def _ask(turn: Turn, group: GroupState, request: Request, reason: str, renews: tuple[str, ...] = ()) -> None:
     state, (kind, subject, expected) = turn.state, request
-    task = Task(state.next_task_id, kind, group.name, subject, "", state.config.shelf_timeout_ms, reason, expected)
+    patience_ms = state.config.shelf_timeout_ms
+    lifetime_ms = state.config.address_lifetime_ms if renews and not state.paused else 0
+    task = Task(
+        state.next_task_id,
+        kind,
+        group.name,
+        subject,
+        "",
+        patience_ms,
+        reason,
+        expected,
+        renews=renews,
+        lifetime_ms=lifetime_ms,
+    )
     turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
     turn.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=turn.now_ms)
     turn.do(StartTask(task))

@@ -212,7 +212,8 @@ class Task:
 
     `subject` is a resource's, a fence device's or a leg's name; `group` is empty for devices; `node` is the node whose
     plug is meant, empty for resources and legs. `reason` is a sentence for people. `expected` tells a FORCE_HOLD from
-    whom it may take the leg, `record` a WRITE_RECORD what to write.
+    whom it may take the leg, `record` a WRITE_RECORD what to write. `renews` names addresses whose life a READ_HOLDS
+    prolongs by `lifetime_ms`, 0 for ever: when it finds a leg of whom it expects, or at once when it expects UNKNOWN.
     """
 
     id: int
@@ -224,6 +225,8 @@ class Task:
     reason: str
     expected: Holder = Holder.UNKNOWN
     record: LockRecord | None = None
+    renews: tuple[str, ...] = ()
+    lifetime_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +299,7 @@ class PairConfig:
     storage_suffices: bool = False
     hold_every_ms: int = 1_000
     shelf_timeout_ms: int = 500
+    address_lifetime_ms: int = 3_000
 
 
 @dataclass(frozen=True, slots=True)

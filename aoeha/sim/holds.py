@@ -49,6 +49,9 @@ class Holds:
             done = TaskDone(0, task.id, TaskResult.OK, records=seen)
         else:
             holds = tuple(Hold(n, a.name, self._act(machine, task, a)) for n, a in answering)
+            if task.expected is Holder.UNKNOWN or any(hold.holder is task.expected for hold in holds):
+                for name in task.renews:
+                    machine.renew(name, task.lifetime_ms)
             done = TaskDone(0, task.id, TaskResult.OK, holds=holds)
         wait_ms = 0 if len(answering) == len(places) else task.deadline_ms
         self.world.timeline.after(wait_ms, machine.by_kernel, work.report, job, done)

@@ -48,6 +48,7 @@ class Machine:
         self.inheritance: Inheritance | None = None
         self.disk = "ok"
         self.active: dict[str, str] = {}
+        self.lives_until_ms: dict[str, int] = {}
         self.worn: set[str] = set()
         self.broken: dict[tuple[str, str], str] = {}
         self.left = False
@@ -85,6 +86,7 @@ class Machine:
         self._kernel_backlog.clear()
         self._ring.clear()
         self.active.clear()
+        self.lives_until_ms.clear()
         self.world.storage.forget(self)
         self.inheritance = None
         self.memory_run = None
@@ -245,8 +247,23 @@ class Machine:
         self.world.changed()
         return ""
 
+    def renew(self, name: str, lifetime_ms: int) -> None:
+        """Prolong the life of an address, 0 for ever; the kernel drops it at its end, whatever runs here then (R12)."""
+        self.lives_until_ms.pop(name, None)
+        if name in self.active and lifetime_ms:
+            self.lives_until_ms[name] = self.world.timeline.now_ms + lifetime_ms
+            self.world.timeline.after(lifetime_ms, self.by_kernel, self._expire, name, self.boots)
+
+    def _expire(self, name: str, boots: int) -> None:
+        due = self.lives_until_ms.get(name, self.world.timeline.now_ms + 1) <= self.world.timeline.now_ms
+        if due and self.boots == boots and self.active.get(name) == "running":
+            self.world.count("address", "expired")
+            self.world.trace.line(self.name, "expired", name, "nobody renewed it")
+            self.resource_ends(name)
+
     def resource_ends(self, name: str) -> None:
         """A resource is not up any more."""
+        self.lives_until_ms.pop(name, None)
         group = self.world.group_of(name)
         if name == self.world.resources[group][0]:
             self.world.storage.stop(self, group)

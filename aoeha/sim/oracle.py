@@ -32,8 +32,6 @@ FENCES_MAX = 3
 """So often may one node be switched off in one incident."""
 MOVES = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD)
 """What nobody begins in a pause."""
-ADDRESS_LIFETIME_MS = 3_000
-"""So long two gateways may answer for one address: one that was frozen needs a hold check to see that it was fenced."""
 BLIND_FENCE_MS = 60_000
 HANDSHAKE_BEATS = 4
 SLACK_MS = 1_500
@@ -290,13 +288,14 @@ class Oracle:
             self._both_since_ms.pop(group, None)
             return
         now_ms = self.world.timeline.now_ms
-        since_ms = self._both_since_ms.get(group)
+        first, second = self.world.machines.values()
+        lifetime_ms, since_ms = first.config.address_lifetime_ms, self._both_since_ms.get(group)
         if since_ms is None:
             self._both_since_ms[group] = now_ms
-            self.world.timeline.after(ADDRESS_LIFETIME_MS + 1, self.world.changed)
-        elif now_ms - since_ms > ADDRESS_LIFETIME_MS:
-            first, second = self.world.machines
-            self._two_run(group, f"{first} and {second} have answered for {group} for {now_ms - since_ms} ms")
+            self.world.timeline.after(lifetime_ms + 1, self.world.changed)
+        elif now_ms - since_ms > lifetime_ms:
+            sentence = f"{first.name} and {second.name} have answered for {group} for {now_ms - since_ms} ms"
+            self._two_run(group, sentence)
 
     def _two_run(self, group: str, sentence: str) -> None:
         if self.excused:

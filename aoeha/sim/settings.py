@@ -124,6 +124,7 @@ class Settings:
             restart_window_ms=self.window_ms,
             storage_suffices=bool(self.suffices),
             hold_every_ms=self.hold_ms,
+            address_lifetime_ms=3 * self.hold_ms,
         )
 
     def _group(self, name: str, preferred: str) -> GroupConfig:
