@@ -107,6 +107,8 @@ def _fences(document: dict[str, Any], paint: Paint) -> Iterator[str]:
     for fence in fences:
         if fence.get("detail"):
             yield from _wrapped(f"  {fence.get('name', '?')}: ", str(fence["detail"]))
+    if document.get("watchdog"):
+        yield from _wrapped(f"{paint('head', 'WATCHDOG')}  ", str(document["watchdog"]))
 
 
 def _group(group: dict[str, Any], paint: Paint) -> Iterator[str]:

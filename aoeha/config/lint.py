@@ -13,6 +13,12 @@ __all__ = ["lint"]
 LONGEST_SILENCE_MS = 600_000
 """Beats carry ages up to about 655 s (aoeha.core.types.NEVER_MS): a longer deadtime could never be seen to pass."""
 
+WATCHDOG_MIN_MS, WATCHDOG_MAX_MS = 6_000, 60_000
+"""A restarted daemon may take 3 s until it is back (BACK_WITHIN_MS of its first beat), and feeds first after a quarter
+of the time-out; after a minute nobody waits for a hanging gateway any more."""
+
+SHORT_DEADSECS = 15
+
 LARGEST_SERIAL_BEAT_BITS = 250 * 10
 """250 bytes (DESIGN.md §5), ten bits each with start and stop bit."""
 
@@ -25,6 +31,8 @@ def lint(configuration: Configuration, broken: frozenset[str], restart_gap_ms: i
             complaints.extend(rule(configuration))
     if "timing" not in broken and restart_gap_ms is not None:
         complaints.extend(_restart_gap(configuration, restart_gap_ms))
+    if "watchdog" not in broken and restart_gap_ms is not None:
+        complaints.extend(_watchdog_gap(configuration, restart_gap_ms))
     return complaints
 
 
@@ -285,6 +293,44 @@ def _stamps(configuration: Configuration) -> Iterator[Complaint]:
         )
 
 
+def _watchdog(configuration: Configuration) -> Iterator[Complaint]:
+    watchdog = configuration.watchdog
+    if not WATCHDOG_MIN_MS <= watchdog.timeout_ms <= WATCHDOG_MAX_MS or watchdog.timeout_ms % 1_000:
+        yield Complaint(
+            ("watchdog", "timeout"),
+            f'expected whole seconds from "{render_duration(WATCHDOG_MIN_MS)}" to "60s", got '
+            f'"{render_duration(watchdog.timeout_ms)}"; below that a restart of the daemon alone resets its gateway',
+        )
+    if isinstance(watchdog.device, dict):
+        yield from _one_each(("watchdog", "device"), watchdog.device, [node.name for node in configuration.nodes])
+
+
+def _watchdog_gap(configuration: Configuration, restart_gap_ms: int) -> Iterator[Complaint]:
+    timeout_ms = configuration.watchdog.timeout_ms
+    if configuration.watchdog.mode != "off" and timeout_ms < 3 * restart_gap_ms:
+        yield Complaint(
+            ("watchdog", "timeout"),
+            f"expected at least three times the {restart_gap_ms} ms that a daemon restart takes on this machine, got "
+            f'"{render_duration(timeout_ms)}"; a crash of the daemon alone would reset its gateway; raise it',
+        )
+
+
+def _watchdog_of_long_writes(configuration: Configuration) -> Iterator[Complaint]:
+    """With a long deadsecs nothing but the daemon ends writes to a silent shelf (R5)."""
+    if configuration.watchdog.mode == "required":
+        return
+    for number, group in enumerate(configuration.groups):
+        for inner, resource in enumerate(group.resources):
+            deadsecs = resource.parameters.get("deadsecs", 0)
+            if resource.type == "aoe" and isinstance(deadsecs, int) and deadsecs > SHORT_DEADSECS:
+                yield Complaint(
+                    ("group", number, "resource", inner, "parameters", "deadsecs"),
+                    f"a daemon that hangs leaves writes to a silent shelf hanging for {deadsecs} s; "
+                    'set mode = "required" below [watchdog]',
+                    warning=True,
+                )
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complaint]]], ...] = (
     (("nodes",), _two_nodes),
     ((), _unique_names),
@@ -300,4 +346,6 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complain
     (("groups",), _write_behind),
     (("nodes", "groups"), _legs),
     (("timing", "groups"), _stamps),
+    (("nodes", "watchdog"), _watchdog),
+    (("groups", "watchdog"), _watchdog_of_long_writes),
 )

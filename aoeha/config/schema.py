@@ -21,6 +21,7 @@ __all__ = [
     "SerialLink",
     "Timing",
     "UdpLink",
+    "Watchdog",
 ]
 
 Duration = Annotated[int, Meta(description='a duration like "200ms", "2s" or "10m"', extra={"duration": True})]
@@ -148,6 +149,20 @@ class Group(Table, frozen=True):
     legs: tuple[Leg, ...] = field(name="leg", default=())
 
 
+class Watchdog(Table, frozen=True):
+    """The kernel's watchdog, which resets a gateway whose daemon no longer turns.
+
+    "automatic" uses the device if there is one that nobody else has; with "required" the daemon does not start without.
+    Never a proof: the other gateway goes by what it sees itself.
+    """
+
+    mode: Annotated[Literal["required", "automatic", "off"], Meta(description='"required", "automatic" or "off"')] = (
+        "automatic"
+    )
+    device: PerNode = "/dev/watchdog"
+    timeout_ms: Duration = field(name="timeout", default=15_000)
+
+
 class Configuration(Table, frozen=True):
     """The whole file.
 
@@ -163,6 +178,7 @@ class Configuration(Table, frozen=True):
     groups: tuple[Group, ...] = field(name="group")
     fences: tuple[Fence, ...] = field(name="fence", default=())
     timing: Timing = field(default_factory=Timing)
+    watchdog: Watchdog = field(default_factory=Watchdog)
     key_file: Words = "/etc/aoeha/keys"
     fence_policy: Annotated[Literal["storage", "power"], Meta(description='"storage" or "power"')] = "power"
     after_fence: Annotated[Literal["on", "off"], Meta(description='"on" or "off"')] = "on"

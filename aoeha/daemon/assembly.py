@@ -1,7 +1,9 @@
 """From aoeha.toml to the parts of a daemon: links, keys, agents. What a configuration can get wrong ends here."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from aoeha.agents.finding import AgentNotFoundError, build_fence_agent, build_resource_agent
 from aoeha.agents.parameters import ParameterError
@@ -12,17 +14,30 @@ from aoeha.config.keys import load_keys
 from aoeha.config.load import load
 from aoeha.config.schema import Configuration, SerialLink
 from aoeha.config.view import for_node, pair_config, peer_of
+from aoeha.core.actions import Level
 from aoeha.core.types import PairConfig
+from aoeha.daemon.feeding import Feeding
 from aoeha.daemon.tasks import Agents, Device
 from aoeha.io.host import Host
 from aoeha.io.link import Link, SerialSettings, UdpSettings
 from aoeha.io.serial_link import SerialLink as SerialPort
 from aoeha.io.udp_link import UdpLink as UdpPath
+from aoeha.io.watchdog import open_watchdog
 from aoeha.wire.codec import NONCE_SIZE, CodecError
 from aoeha.wire.keys import Key
 from aoeha.wire.receiver import Receiver, ReceiverMemory
 
-__all__ = ["Blueprint", "StartError", "agents", "link_settings", "links", "read_blueprint", "receiver"]
+__all__ = [
+    "UNSAFE",
+    "Blueprint",
+    "StartError",
+    "agents",
+    "feeding",
+    "link_settings",
+    "links",
+    "read_blueprint",
+    "receiver",
+]
 
 
 class StartError(Exception):
@@ -34,6 +49,7 @@ class StartError(Exception):
 
 
 BAD_CONFIGURATION = 78
+UNSAFE = 107
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,14 @@ def links(blueprint: Blueprint) -> list[Link]:
         SerialPort(name, settings) if isinstance(settings, SerialSettings) else UdpPath(name, settings)
         for name, settings in link_settings(blueprint).items()
     ]
+
+
+def feeding(blueprint: Blueprint, say: Callable[[Level, str, str], None]) -> Feeding:
+    """Return what feeds this node's watchdog, with nothing opened yet."""
+    watchdog = blueprint.configuration.watchdog
+    device = for_node(watchdog.device, blueprint.pair.node)
+    opening = partial(open_watchdog, device, watchdog.timeout_ms)
+    return Feeding(watchdog.mode, watchdog.timeout_ms, opening, lambda level, what: say(level, "watchdog", what))
 
 
 def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) -> Receiver:

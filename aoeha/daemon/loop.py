@@ -17,10 +17,13 @@ from aoeha.daemon.performing import Performing
 from aoeha.daemon.punctuality import LoopLag
 from aoeha.io import clock
 
-__all__ = ["Loop", "Recorder"]
+__all__ = ["Loop", "Recorder", "Turned"]
 
 TICK_PAUSE_MS = 2
 """The least time to the next tick: a core that asks for one again and again must not take the whole processor."""
+
+Turned = Callable[[int], None]
+"""Is told the time after each turn that ended without a fault: the core's invariants held."""
 
 Recorder = Callable[[NodeState, Event, tuple[Action, ...]], None]
 """Writes down one step: the state before it, the event, the actions."""
@@ -29,13 +32,16 @@ Recorder = Callable[[NodeState, Event, tuple[Action, ...]], None]
 class Loop:
     """Runs the core until it says Leave."""
 
-    def __init__(self, state: NodeState, inbox: Inbox, performing: Performing, record: Recorder) -> None:
+    def __init__(
+        self, state: NodeState, inbox: Inbox, performing: Performing, record: Recorder, turned: Turned
+    ) -> None:
         self.state = state
         self.lag = LoopLag()
         self.turns = 0
         self._inbox = inbox
         self._performing = performing
         self._record = record
+        self._turned = turned
         self._timer: asyncio.TimerHandle | None = None
         self._tick_waits = False
 
@@ -66,6 +72,7 @@ class Loop:
         if isinstance(event, Tick):
             self._tick_waits = False
         self._ask_for_tick()
+        self._turned(clock.now_ms())
 
     def _ask_for_tick(self) -> None:
         """Let a Tick come when the core wants one; one that waits in the inbox already is enough."""

@@ -33,6 +33,7 @@ from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost, kill_leftovers, task_marker
 from aoeha.io.scheduling import become_punctual, freeze_garbage
 from aoeha.io.systemd import ServiceManager
+from aoeha.io.watchdog import WatchdogError
 from aoeha.journal.records import Header
 from aoeha.wire.codec import NONCE_SIZE
 from aoeha.wire.receiver import ReceiverMemory
@@ -55,10 +56,10 @@ def serve(settings: Settings, first: FirstBeat | None) -> int:
     try:
         blueprint = assembly.read_blueprint(settings.config, settings.node)
         service = _Service(settings, first, blueprint, sentences)
+        return asyncio.run(service.run())
     except StartError as error:
         sys.stderr.write(f"aoeha: cannot start: {error}\n")
         return error.code
-    return asyncio.run(service.run())
 
 
 class _Service:
@@ -92,6 +93,7 @@ class _Service:
         self.performing = Performing(
             Hands(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist
         )
+        self.feeding = assembly.feeding(blueprint, sentences.say)
         self.loop, self.first_actions, self.journal = self._begin(clock.boot_id())
         self.control = ControlSocket(self.run_directory / "control.sock", self.commands.handle)
         self.leave_limit: asyncio.TimerHandle | None = None
@@ -116,10 +118,12 @@ class _Service:
             actions=actions,
         )
         journal = JournalFile(self.state_directory / "journal", header)
-        return Loop(state, self.inbox, self.performing, journal.record), actions, journal
+        loop = Loop(state, self.inbox, self.performing, journal.record, self.feeding.turned)
+        return loop, actions, journal
 
     async def run(self) -> int:
-        """Serve until Leave was performed, or until leaving took too long."""
+        """Serve until Leave was performed, or until leaving took too long. Raises StartError before anything serves."""
+        await self._open_watchdog()
         self._listen_to_signals()
         self.road.open()
         if self.first:
@@ -133,6 +137,8 @@ class _Service:
         self.sentences.say(Level.INFO, self.pair.node, f"aoeha {_version()} runs as {self.pair.node}")
         try:
             await self.loop.run(self.first_actions)
+            if self.exit_code == 0:
+                await self.feeding.leave()
         finally:
             housekeeping.cancel()
             await self._take_apart()
@@ -140,6 +146,12 @@ class _Service:
             # It has left: whoever starts next is no successor that the peer is waiting for.
             forget(self.settings.run_directory)
         return self.exit_code
+
+    async def _open_watchdog(self) -> None:
+        try:
+            await self.feeding.begin(clock.now_ms(), is_restart=self.first is not None)
+        except WatchdogError as error:
+            raise StartError(assembly.UNSAFE, f"a watchdog is required: {error}") from error
 
     async def _open_control(self) -> str:
         """Open the control socket; a daemon that nobody can ask still serves."""
@@ -225,8 +237,10 @@ class _Service:
         }
         lost = f"{self.journal.lost} records are missing" if self.journal.lost else ""
         faults = {"journal": lost, "beats": self.road.unpackable, "first beat": self.inheritance.fault}
+        faults["watchdog"] = self.feeding.fault
         alarms = {about: sentence for about, sentence in faults.items() if sentence}
-        return status_document(self.loop.state, {**self.road.counters(), "daemon": own}, alarms)
+        counters = {**self.road.counters(), "daemon": own}
+        return status_document(self.loop.state, counters, alarms, self.feeding.sentence(now_ms))
 
 
 def _panic() -> None:

@@ -48,7 +48,11 @@ async def bounded_call(key: str, function: Callable[[], T], *, deadline_ms: int)
 
     _outstanding.add(key)
     # A daemon thread: an executor's threads are joined at exit, which would hang with them.
-    threading.Thread(target=work, name=key, daemon=True).start()
+    try:
+        threading.Thread(target=work, name=key, daemon=True).start()
+    except RuntimeError:  # no more threads just now: the next call may have one
+        _outstanding.discard(key)
+        raise
     try:
         async with asyncio.timeout(deadline_ms / 1000):
             return await outcome

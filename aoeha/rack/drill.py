@@ -49,8 +49,9 @@ class Drill:
         self.scenario = scenario
         self.evidence = Evidence(folder)
         self.plant = plant
-        self._files = gateway_files(configuration, scenario.timings)
+        self._files = gateway_files(configuration, scenario.timings, scenario.watchdog)
         self._daemons: set[str] = set()
+        self._rebooted: set[str] = set()
         self._listeners: list[Callable[[GuestEvent], None]] = []
         self.progress: Callable[[str], None] = lambda _: None
 
@@ -120,6 +121,7 @@ class Drill:
             case "client":
                 await self._start_client(rack.link(CLIENT))
             case "mark":
+                self._rebooted.clear()
                 rack.tell("mark", name=text, processes=await self._processes(rack))
             case "power" if text == "off":
                 await self._pull_plug(rack, node)
@@ -139,6 +141,8 @@ class Drill:
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGTERM))
             case "kill":
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGKILL))
+            case "freeze":
+                await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGSTOP))
             case "command":
                 await self._command(rack.link(node), text)
             case "wait":
@@ -146,11 +150,15 @@ class Drill:
             case _:
                 await self._expect(rack, statement)
 
-    async def _booted(self, name: str, link: GuestLink) -> None:
+    async def _booted(self, name: str, link: GuestLink, *, by_itself: bool) -> None:
+        if by_itself:
+            self._rebooted.add(name)
         if name in self._daemons:
             await self._start_daemon(link)
 
     async def _start_daemon(self, link: GuestLink) -> None:
+        if self.scenario.watchdog:
+            await link.must("modprobe", "softdog", "nowayout=0")
         program = str(Path(sys.prefix) / "bin" / "aoeha")
         argv = [program, "daemon", "-c", "/etc/aoeha/aoeha.toml"]
         environment = {"NOTIFY_SOCKET": "/run/notify"}
@@ -215,6 +223,8 @@ class Drill:
                 await self._until(statement, lambda: self._ready(rack, node))
             case "expect says":
                 await self._until(statement, lambda: self._says(rack, node, statement.text))
+            case "expect reboots":
+                await self._until(statement, lambda: self._reboots(node))
             case "expect writes":
                 await self._expect_writes(rack, statement)
             case "expect mirror":
@@ -254,6 +264,9 @@ class Drill:
         if not isinstance(document, dict):
             raise RackError(f"{node} gave no status")
         return document
+
+    async def _reboots(self, node: str) -> str:
+        return "" if node in self._rebooted else f"{node}'s kernel goes on"
 
     async def _runs(self, rack: Rack, node: str) -> str:
         document = await self.status(rack, node)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from aoeha.rack.host import RackError
 
-__all__ = ["configured_timing", "gateway_files", "with_timings"]
+__all__ = ["configured_timing", "gateway_files", "with_timings", "with_watchdog"]
+
+SOFTDOG = "/dev/watchdog1"
+"""The first one is user-mode-linux's own, which asks a program of the host."""
 
 
 def with_timings(text: str, timings: dict[str, str]) -> str:
@@ -18,6 +21,13 @@ def with_timings(text: str, timings: dict[str, str]) -> str:
     return text
 
 
+def with_watchdog(text: str, timeout: str) -> str:
+    """Return the configuration with the rack's own watchdog, required, or with none when `timeout` is empty."""
+    lines = ['mode = "required"', f'device = "{SOFTDOG}"', f'timeout = "{timeout}"'] if timeout else ['mode = "off"']
+    others = re.sub(r"(?ms)^\[watchdog\].*?(?=^\[|\Z)", "", text)
+    return "\n".join([others.rstrip(), "", "[watchdog]", *lines, ""])
+
+
 def configured_timing(text: str, key: str) -> str:
     """Return a timing as the configuration writes it."""
     found = re.search(rf'(?m)^{re.escape(key)}\s*=\s*"([^"]*)"', text)
@@ -26,7 +36,7 @@ def configured_timing(text: str, key: str) -> str:
     return found[1]
 
 
-def gateway_files(configuration: Path, timings: dict[str, str]) -> dict[str, tuple[str, str]]:
+def gateway_files(configuration: Path, timings: dict[str, str], watchdog: str) -> dict[str, tuple[str, str]]:
     """Return the files, path to (text, octal mode)."""
     try:
         text = configuration.read_text()
@@ -35,6 +45,6 @@ def gateway_files(configuration: Path, timings: dict[str, str]) -> dict[str, tup
     groups = Path("/etc/group").read_text()
     return {
         "/etc/group": (groups if "\naoeha:" in groups else f"{groups}aoeha:x:694:\n", "644"),
-        "/etc/aoeha/aoeha.toml": (with_timings(text, timings), "644"),
+        "/etc/aoeha/aoeha.toml": (with_watchdog(with_timings(text, timings), watchdog), "644"),
         "/etc/aoeha/keys": (f"1 {secrets.token_hex(32)}\n", "600"),
     }

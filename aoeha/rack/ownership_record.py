@@ -58,7 +58,8 @@ def spans(record: Record) -> list[Span]:
         node = event["who"]
         if node not in GATEWAYS:
             continue
-        if event["kind"] == "power" and event["state"] == "off":
+        # A new kernel's first word: whatever the one before it had is gone.
+        if event["kind"] == "hello" or (event["kind"] == "power" and event["state"] == "off"):
             lost = [key for key in open_spans if key[0] == node]
             closed.extend(Span(node, open_spans.pop(key), event["at_ms"]) for key in lost)
         if event["kind"] != "line" or event["source"] != "kernel":

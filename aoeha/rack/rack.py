@@ -28,6 +28,7 @@ CHECKER = "checker"
 SERVICE_ADDRESS = "10.77.1.10"
 POWER_PORT = 7700
 LEG_BYTES = 64 << 20
+BootAction = Callable[..., Coroutine[None, None, None]]
 TICK_MS = 20
 STALL_MS = 200
 SHARED_MEMORY = Path("/dev/shm")
@@ -91,7 +92,8 @@ class Rack:
         self._board = Switchboard(self._take)
         self._listeners: list[Callable[[GuestEvent], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._on_boot: Callable[[str, GuestLink], object] | None = None
+        self._greeted: dict[str, int] = {}
+        self._on_boot: BootAction | None = None
 
     async def __aenter__(self) -> Self:
         check_host()
@@ -180,6 +182,12 @@ class Rack:
             if not guest.was_killed:
                 raise
 
+    async def _rebooted(self, name: str) -> None:
+        """A guest's kernel began anew without anybody touching its plug: a panic's or a watchdog's reset."""
+        self.evidence.note(name, "rebooted")
+        if self._on_boot is not None:
+            await self._on_boot(name, self.link(name), by_itself=True)
+
     async def _bring_up(self, name: str, guest: Guest) -> None:
         began = now_ms()
         link = await guest.boot()
@@ -189,12 +197,13 @@ class Rack:
             argv = ["vblade", "-s", str(number), "0", "eth1", "/dev/ubda"]
             await link.ask("serve", name="vblade", argv=argv)
         if self._on_boot is not None:
-            result = self._on_boot(name, link)
-            if asyncio.iscoroutine(result):
-                await result
+            await self._on_boot(name, link, by_itself=False)
 
-    def on_boot(self, action: Callable[[str, GuestLink], object]) -> None:
-        """Have something done, by function or coroutine, in each guest that comes up from now on."""
+    def on_boot(self, action: BootAction) -> None:
+        """Have something done in each guest that comes up from now on: `action(name, link, by_itself=...)`.
+
+        `by_itself` where its kernel began anew with nobody touching its plug.
+        """
         self._on_boot = action
 
     def link(self, name: str) -> GuestLink:
@@ -235,6 +244,11 @@ class Rack:
             self.evidence.note("rack", "failed", sentence=f"{type(error).__name__}: {error}")
 
     def _take(self, event: GuestEvent) -> None:
+        if event.kind == "hello":
+            boots = self.guests[event.guest].boots
+            if self._greeted.get(event.guest) == boots:
+                self.spawn(self._rebooted(event.guest))
+            self._greeted[event.guest] = boots
         if event.kind in {"tick", "hello"}:
             late_ms = event.at_ms - self._ticks.get(event.guest, event.at_ms) - GUEST_TICK_MS
             if event.kind == "tick" and late_ms >= STALL_MS:

@@ -3,6 +3,7 @@
 about SENTENCE                    what the drill shows
 timing KEY VALUE                  overrides [timing] of aoeha.toml, e.g. `timing deadtime 2s`
 policy storage|power              overrides fence_policy of aoeha.toml
+watchdog TIME                     each gateway needs its softdog, with this time-out; without this line none is used
 owners NODE, NODE by PROOF, ...   who must have owned the group, in order, and why each took over
 untouched                         after the first mark no resource may be started or stopped
 boot GUEST...                     switch guests on and wait for them
@@ -16,11 +17,13 @@ garble serial for TIME            random bytes into both ends of the cable
 break power-switch
 slow power-switch by TIME         everything it does takes so long
 kill NODE                         kill -9 the daemon; it is started again 100 ms later
+freeze NODE                       SIGSTOP to the daemon; its kernel and its resources go on
 command NODE: WORDS               aoeha WORDS on that gateway; must end with exit code 0
 wait TIME                         let time pass
 expect NODE runs within TIME      the group runs there
 expect NODE ready within TIME     it says: all links are up, and the other could take over
 expect NODE says "TEXT" within TIME    somewhere in its status
+expect NODE reboots within TIME   its kernel has begun anew by itself since the last mark
 expect writes within TIME         a record begun from now on is acknowledged, and the address answers
 expect mirror whole within TIME   both legs in sync
 expect quiet for TIME             nothing is started or stopped on either gateway
@@ -48,11 +51,13 @@ STATEMENTS = {
     "break": "break power-switch",
     "slow": f"slow power-switch by {TIME}",
     "kill": f"kill {NODE}",
+    "freeze": f"freeze {NODE}",
     "command": f"command {NODE}: (?P<text>.+)",
     "wait": f"wait {TIME}",
     "expect runs": f"expect {NODE} runs within {TIME}",
     "expect ready": f"expect {NODE} ready within {TIME}",
     "expect says": f'expect {NODE} says "(?P<text>[^"]+)" within {TIME}',
+    "expect reboots": f"expect {NODE} reboots within {TIME}",
     "expect writes": f"expect writes within {TIME}",
     "expect mirror": f"expect mirror whole within {TIME}",
     "expect quiet": f"expect quiet for {TIME}",
@@ -92,6 +97,7 @@ class Scenario:
     name: str
     about: str
     timings: dict[str, str] = field(default_factory=dict)
+    watchdog: str = ""
     owners: tuple[Ownership, ...] = ()
     untouched: bool = False
     statements: tuple[Statement, ...] = ()
@@ -115,7 +121,7 @@ def read(path: Path) -> Scenario:
 
 def parse(name: str, text: str) -> Scenario:
     """Read a scenario's text; raises ScenarioError for the first line that is none."""
-    about, untouched = "", False
+    about, watchdog, untouched = "", "", False
     timings: dict[str, str] = {}
     owners: tuple[Ownership, ...] = ()
     statements: list[Statement] = []
@@ -132,13 +138,15 @@ def parse(name: str, text: str) -> Scenario:
                 timings[key] = value
             case "policy":
                 timings["fence_policy"] = rest
+            case "watchdog":
+                watchdog = rest
             case "owners":
                 owners = tuple(_ownership(part.strip()) for part in rest.split(","))
             case "untouched":
                 untouched = True
             case _:
                 statements.append(_statement(name, number, line))
-    return Scenario(name, about, timings, owners, untouched, tuple(statements))
+    return Scenario(name, about, timings, watchdog, owners, untouched, tuple(statements))
 
 
 def _ownership(text: str) -> Ownership:

@@ -38,6 +38,10 @@ warntime = "300ms"
 deadtime = "1s"
 initdead = "2s"
 
+# The machine that tests has perhaps one, and these daemons are killed.
+[watchdog]
+mode = "off"
+
 [[node]]
 name = "alpha"
 

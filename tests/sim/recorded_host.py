@@ -125,7 +125,7 @@ async def _live(recording: Recording, loop: RecordedLoop) -> Played:
     performing = Performing(hands, inbox.insist)
     assert recording.identity is not None
     state, actions = initial(recording.config, recording.identity, recording.memory, recording.begun_ms)
-    daemon = Loop(state, inbox, performing, played.record)
+    daemon = Loop(state, inbox, performing, played.record, turned=lambda _: None)
     road.open()
     running = asyncio.create_task(daemon.run(actions))
     await _rest()
