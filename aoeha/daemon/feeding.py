@@ -93,7 +93,7 @@ class Feeding:
                 self._introduce()
 
     def _open_or_feed(self) -> None:
-        """Do it, in a thread. A call that was given up and ends late leaves an open watchdog, to be fed all the same."""
+        """Do it, in a thread. A call that was given up and ends late leaves an open watchdog to be fed later on."""
         if self._watchdog is None:
             self._watchdog = self._opening()
         else:

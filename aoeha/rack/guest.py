@@ -24,6 +24,8 @@ __all__ = ["Guest", "GuestPlan", "Interface", "die_with_parent"]
 
 PR_SET_PDEATHSIG = 1
 BOOT_S = 60
+RESETS = (b"sysrq: Resetting", b"softdog: Initiating system reboot")
+"""A kernel's last words before a reset."""
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -70,6 +72,7 @@ class Guest:
         self.plan = plan
         self.boots = 0
         self.was_killed = False
+        self._console_begin = 0
         self._umid = f"{folder.name}-{plan.name}"
         self._folder = folder
         self._preload = preload
@@ -92,17 +95,18 @@ class Guest:
         """The link to the running guest's agent; RackError when it has none."""
         return self._board.link(self.name)
 
-    async def power_on(self) -> None:
-        """Start the kernel; returns at once. A guest that is on stays as it is."""
+    async def power_on(self, *, after_reset: bool = False) -> None:
+        """Start the kernel; returns at once. One that is on stays on, one that was reset and then killed stays off."""
         async with self._lock:
-            if self.is_on:
+            if self.is_on or (after_reset and self.was_killed):
                 return
             self.boots += 1
             self.was_killed = False
             description = self._folder / f"{self.name}.json"
             description.write_text(json.dumps(self._describe()))
             self._arrival = self._board.expect(self.name)
-            with (self._folder / f"console-{self.name}.txt").open("ab") as console:
+            with self._console().open("ab") as console:
+                self._console_begin = console.tell()
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command(description),
                     stdin=asyncio.subprocess.DEVNULL, stdout=console, stderr=console, preexec_fn=_begin_guest,
@@ -123,17 +127,36 @@ class Guest:
             raise RackError(f"guest {self.name} did not boot: {what}; see {self._folder}/console-{self.name}.txt")
         return self._arrival.result()
 
-    async def boot(self) -> GuestLink:
+    async def boot(self, *, after_reset: bool = False) -> GuestLink:
         """Switch on and wait until the agent is there."""
-        await self.power_on()
+        await self.power_on(after_reset=after_reset)
         return await self.wait_up()
+
+    async def was_reset(self) -> bool:
+        """Wait for the end of all its processes; tell whether its kernel was reset, by itself or by its watchdog.
+
+        Meant to begin anew in the same process, user-mode-linux ends there: softdog's reset aborts it, and after
+        sysrq b it finds its own network interfaces busy and halts (6.1, measured).
+        """
+        assert self._process is not None
+        await self._process.wait()
+        self._board.forget(self.name)
+        if self.was_killed:
+            return False
+        with self._console().open("rb") as console:
+            console.seek(self._console_begin)
+            said = console.read()
+        return any(words in said for words in RESETS)
+
+    def _console(self) -> Path:
+        return self._folder / f"console-{self.name}.txt"
 
     async def power_off(self) -> None:
         """Kill it; returns when no process of it is left."""
         async with self._lock:
             process = self._process
+            self.was_killed = True
             if process is not None and process.returncode is None:
-                self.was_killed = True
                 for pid in self._first_processes(process.pid):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)

@@ -92,7 +92,6 @@ class Rack:
         self._board = Switchboard(self._take)
         self._listeners: list[Callable[[GuestEvent], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._greeted: dict[str, int] = {}
         self._on_boot: BootAction | None = None
 
     async def __aenter__(self) -> Self:
@@ -170,39 +169,40 @@ class Rack:
         """Boot guests side by side and prepare them: shelves start to export."""
         await asyncio.gather(*(self._boot(name) for name in names))
 
-    async def _boot(self, name: str) -> None:
+    async def _boot(self, name: str, *, by_itself: bool = False) -> None:
         self.evidence.note(name, "power", state="on")
         guest = self.guests[name]
         if name in GATEWAYS:
             self.cable.flush(GATEWAYS.index(name))
         try:
-            await self._bring_up(name, guest)
+            await self._bring_up(name, guest, by_itself=by_itself)
         except RackError:
             # A plug that is pulled while the guest boots is no failure of the rack.
             if not guest.was_killed:
                 raise
 
-    async def _rebooted(self, name: str) -> None:
-        """A guest's kernel began anew without anybody touching its plug: a panic's or a watchdog's reset."""
-        self.evidence.note(name, "rebooted")
-        if self._on_boot is not None:
-            await self._on_boot(name, self.link(name), by_itself=True)
+    async def _mind(self, name: str, guest: Guest) -> None:
+        """Boot a guest again whose kernel was reset, as a machine does."""
+        if await guest.was_reset():
+            self.evidence.note(name, "reset")
+            await self._boot(name, by_itself=True)
 
-    async def _bring_up(self, name: str, guest: Guest) -> None:
+    async def _bring_up(self, name: str, guest: Guest, *, by_itself: bool) -> None:
         began = now_ms()
-        link = await guest.boot()
+        link = await guest.boot(after_reset=by_itself)
+        self.spawn(self._mind(name, guest))
         self.evidence.note(name, "booted", took_ms=now_ms() - began)
         if name in SHELVES:
             number = SHELVES.index(name) + 1
             argv = ["vblade", "-s", str(number), "0", "eth1", "/dev/ubda"]
             await link.ask("serve", name="vblade", argv=argv)
         if self._on_boot is not None:
-            await self._on_boot(name, link, by_itself=False)
+            await self._on_boot(name, link, by_itself=by_itself)
 
     def on_boot(self, action: BootAction) -> None:
         """Have something done in each guest that comes up from now on: `action(name, link, by_itself=...)`.
 
-        `by_itself` where its kernel began anew with nobody touching its plug.
+        `by_itself` where its kernel was reset with nobody touching its plug.
         """
         self._on_boot = action
 
@@ -244,11 +244,6 @@ class Rack:
             self.evidence.note("rack", "failed", sentence=f"{type(error).__name__}: {error}")
 
     def _take(self, event: GuestEvent) -> None:
-        if event.kind == "hello":
-            boots = self.guests[event.guest].boots
-            if self._greeted.get(event.guest) == boots:
-                self.spawn(self._rebooted(event.guest))
-            self._greeted[event.guest] = boots
         if event.kind in {"tick", "hello"}:
             late_ms = event.at_ms - self._ticks.get(event.guest, event.at_ms) - GUEST_TICK_MS
             if event.kind == "tick" and late_ms >= STALL_MS:

@@ -1,10 +1,12 @@
 """Drills as text are read whole or refused with their line."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from aoeha.rack.gateway_files import with_watchdog
 from aoeha.rack.scenario import Ownership, ScenarioError, Statement, parse, read
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios" / "rack"
@@ -25,6 +27,17 @@ def test_a_statement_is_read_with_its_words() -> None:
     assert scenario.owners == (Ownership("alpha"), Ownership("beta", "powered off"))
     expected = Statement(2, "expect runs", node="beta", time_ms=1500, source="expect beta runs within 1500ms")
     assert scenario.statements == (expected,)
+
+
+def test_a_configuration_gets_the_racks_watchdog_or_none_whatever_it_had() -> None:
+    own = (
+        'cluster = "x"\n# [watchdog]\n[watchdog]\nmode = "automatic"\ndevice = "/dev/wd"\n\n[timing]\ndeadtime = "1s"\n'
+    )
+    without = tomllib.loads(with_watchdog(own, ""))
+    assert without == {"cluster": "x", "timing": {"deadtime": "1s"}, "watchdog": {"mode": "off"}}
+    table = {"mode": "required", "device": "/dev/watchdog1", "timeout": "6s"}
+    assert tomllib.loads(with_watchdog(own, "6s"))["watchdog"] == table
+    assert tomllib.loads(with_watchdog((ROOT / "etc/aoeha.toml").read_text(), "6s"))["watchdog"] == table
 
 
 @pytest.mark.parametrize("line", ["powr off alpha", "power off gamma", "wait 3", "boot shelf9", "expect alpha runs"])

@@ -50,6 +50,11 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ("deadsecs = 15", "write_behind = 256", "expected no write-behind"),
         ('storage = { eth1 = "02:77:01:00:00:12" }', "", 'node[beta]: expected the key "storage"'),
         ('[[group.leg]]\nname = "e2.0"\naddress = ["02:77:01:00:00:32"]', "", "both legs of the mirror, got one"),
+        ("[watchdog]", '[watchdog]\ntimeout = "5s"', 'watchdog.timeout: expected whole seconds from "6s"'),
+        ("[watchdog]", '[watchdog]\ntimeout = "61s"', 'to "60s", got "61s"'),
+        ("[watchdog]", '[watchdog]\ntimeout = "7500ms"', 'whole seconds from "6s" to "60s"'),
+        ("[watchdog]", '[watchdog]\nmode = "on"', 'watchdog.mode: expected "required", "automatic" or "off"'),
+        ("[watchdog]", '[watchdog]\ndevice = { alpha = "/dev/a" }', "watchdog.device: expected a value"),
         ('name = "e2.0"', 'name = "e1.0"', "group[storage].leg[e1.0].name: expected a name of its own"),
     ],
 )  # fmt: skip
@@ -93,3 +98,22 @@ def test_a_deadtime_near_the_restart_gap_is_a_warning() -> None:
     (finding,) = inspect(EXAMPLE, restart_gap_ms=667).findings
     assert finding.warning
     assert finding.key == "timing.deadtime"
+
+
+def test_a_watchdog_near_the_restart_gap_is_an_error_that_names_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "aoeha.toml"
+    file.write_text(EXAMPLE.read_text().replace("[watchdog]", '[watchdog]\ntimeout = "6s"'))
+    assert [finding.key for finding in inspect(file, restart_gap_ms=2_000).findings] == ["timing.deadtime"]
+    finding = inspect(file, restart_gap_ms=2_001).findings[-1]
+    assert not finding.warning
+    assert (finding.key, finding.line) == ("watchdog.timeout", 20)
+    assert "three times the 2001 ms that a daemon restart takes" in finding.sentence
+    file.write_text(file.read_text().replace("[watchdog]", '[watchdog]\nmode = "off"'))
+    assert [finding.key for finding in inspect(file, restart_gap_ms=2_001).findings] == ["timing.deadtime"]
+
+
+def test_a_long_deadsecs_without_a_required_watchdog_is_a_warning(tmp_path: Path) -> None:
+    long = ("deadsecs = 15", "deadsecs = 16")
+    (finding,) = findings_of(tmp_path, long)
+    assert finding.startswith("warning: group[storage].resource[shelves].parameters.deadsecs: a daemon that hangs")
+    assert findings_of(tmp_path, long, ("[watchdog]", '[watchdog]\nmode = "required"')) == []
