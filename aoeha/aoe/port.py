@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aoeha.aoe.filters import FrameFilter, attach
 from aoeha.aoe.frames import ETHER_TYPE, Frame, FrameError, decode, encode
 
 __all__ = ["AoeError", "NoPrivilegeError", "Port", "PortCounters", "ethernet_interfaces"]
@@ -41,16 +42,19 @@ class PortCounters:
 class Port:
     """A raw socket bound to one interface. Frames for other hosts and our own are not handed out.
 
-    `receive` gets each well-formed frame and says whether anybody waited for it. It is called from the event loop.
+    `receive` gets each well-formed frame of the kind to `keep` and says whether anybody waited for it. It is called
+    from the event loop.
     """
 
-    def __init__(self, interface: str, receive: Callable[["Port", Frame], bool]) -> None:
+    def __init__(
+        self, interface: str, receive: Callable[["Port", Frame], bool], keep: FrameFilter = FrameFilter.ANSWERS
+    ) -> None:
         """Open the interface. AoeError when it is missing, down or no Ethernet, NoPrivilegeError without the right."""
         self.interface = interface
         self.counters = PortCounters()
         self._receive = receive
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._socket = _open(interface)
+        self._socket = _open(interface, keep)
         try:
             _refuse_unusable(self._socket, interface)
             self.mtu = _ask_kernel(self._socket, interface, _SIOCGIFMTU, "i")
@@ -128,13 +132,14 @@ def _is_ethernet(interface: str) -> bool:
         return bool(probe.getsockname()[3] == _ARPHRD_ETHER)
 
 
-def _open(interface: str) -> socket.socket:
+def _open(interface: str, keep: FrameFilter = FrameFilter.ANSWERS) -> socket.socket:
     try:
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
     except PermissionError as fault:
         raise NoPrivilegeError(f"cannot open a raw socket on {interface}: only root may; try sudo") from fault
     try:
         # The socket was opened for no protocol, so that it can't hear other interfaces before it is bound to this one.
+        attach(raw, keep)
         raw.bind((interface, ETHER_TYPE))
     except OSError as fault:
         raw.close()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from aoeha.core.types import Beat, Hold, PlugState, ResourceStatus, SeenRecord, TaskResult
 
-__all__ = ["BeatHeard", "CommandGiven", "Event", "LinkReported", "PersistDone", "TaskDone", "Tick"]
+__all__ = ["BeatHeard", "CommandGiven", "Event", "LinkReported", "PersistDone", "TargetStarted", "TaskDone", "Tick"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,15 @@ class LinkReported:
     now_ms: int
     link: str
     fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStarted:
+    """A target announced itself on the storage network, as targets do when they start. It may have forgotten all."""
+
+    now_ms: int
+    leg: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +77,4 @@ class CommandGiven:
     arguments: dict[str, str] = field(default_factory=dict)
 
 
-Event = Tick | BeatHeard | LinkReported | TaskDone | PersistDone | CommandGiven
+Event = Tick | BeatHeard | LinkReported | TargetStarted | TaskDone | PersistDone | CommandGiven

@@ -1,10 +1,10 @@
 """Reservations: whose the legs of a group are, as their targets say (R3).
 
 Rules. The owner of a group holds every address of its legs, for itself alone, before it starts anything; it reads the
-holds each second. Only a proof forces: who owns the group by one may take an address that still shows the peer, once
-in each ownership. One that was held in this ownership and shows the peer means that this node was fenced: it never
-forces back, it reboots. One that shows nobody has restarted, and is reserved again. A stranger's is a lost leg and an
-alarm. Who gives a group up leaves its legs to the peer, and tells it afterwards.
+holds each second, and whenever a target announces itself. Only a proof forces: who owns the group by one may take an
+address that still shows the peer, once in each ownership. One that was held in this ownership and shows the peer means
+that this node was fenced: it never forces back, it reboots. One that shows nobody has restarted, and is reserved again.
+A stranger's is a lost leg and an alarm. Who gives a group up leaves its legs to the peer, and tells it afterwards.
 
 What this file does not know: why the group is owned.
 """
@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from aoeha.core import rivals
 from aoeha.core.actions import Level, StartTask
-from aoeha.core.events import TaskDone
+from aoeha.core.events import TargetStarted, TaskDone
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.state import GroupState, NodeState, Turn, phase_of
 from aoeha.core.types import GroupPhase, Holder, Task, TaskKind
@@ -21,6 +21,8 @@ from aoeha.core.types import GroupPhase, Holder, Task, TaskKind
 Request = tuple[TaskKind, str, Holder]
 """What is asked of the shelves, about which leg, and whom it is expected to show."""
 
+ADVERT_PAUSE_MS = 20
+"""Between two readings that adverts ask for: whoever floods the storage network with them keeps nobody busy."""
 ANSWERS = (Holder.NOBODY, Holder.US, Holder.PEER, Holder.STRANGER)
 
 
@@ -52,6 +54,13 @@ def take(turn: Turn, group: GroupState, leg: LegState, reason: str) -> None:
         _ask(turn, group, (TaskKind.FORCE_HOLD, leg.name, Holder.PEER), reason)
     else:
         _ask(turn, group, (TaskKind.SET_HOLD, leg.name, Holder.NOBODY), reason)
+
+
+def target_started(turn: Turn, event: TargetStarted) -> None:
+    """Look at once whether it has forgotten a reservation: until it is back, anybody may write there."""
+    for group in turn.state.groups:
+        if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
+            turn.change_group(group.name, shelf_due=True, shelf_retry_ms=0)
 
 
 def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
@@ -135,6 +144,10 @@ def _reserve(turn: Turn, group: GroupState) -> None:
             return
 
 
+def _has_address(leg: LegState, name: str) -> bool:
+    return any(address.name == name for address in leg.addresses)
+
+
 def _leg(group: GroupState, name: str) -> LegState:
     return next(leg for leg in group.legs if leg.name == name)
 
@@ -146,7 +159,9 @@ def _takeable(group: GroupState, address: AddressState) -> bool:
 
 
 def _read_due(state: NodeState, group: GroupState) -> bool:
-    return group.shelf_read_ms is None or state.now_ms - group.shelf_asked_ms >= state.config.hold_every_ms
+    age_ms = state.now_ms - group.shelf_asked_ms
+    asked_for = group.shelf_due and age_ms >= ADVERT_PAUSE_MS
+    return asked_for or group.shelf_read_ms is None or age_ms >= state.config.hold_every_ms
 
 
 def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], Holder]) -> None:
@@ -211,5 +226,6 @@ def _ask(turn: Turn, group: GroupState, request: Request, reason: str, renews: t
         lifetime_ms=lifetime_ms,
     )
     turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
-    turn.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=turn.now_ms)
+    due = group.shelf_due and kind is not TaskKind.READ_HOLDS
+    turn.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=turn.now_ms, shelf_due=due)
     turn.do(StartTask(task))

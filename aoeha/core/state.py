@@ -126,7 +126,8 @@ class GroupState:
 
     `epoch` is the highest ownership known to have begun, `held_epoch` our own (0: we do not hold it), `floor` the
     highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none. `shelf_read_ms`
-    is when the last complete answer of the shelves was asked for; `given` names the legs left to the peer;
+    is when the last complete answer of the shelves was asked for, and `shelf_due` tells that something happened since
+    which makes another one due; `given` names the legs left to the peer;
     `taken_sequence` is our newest sequence when we came to own the group. `unsure`: we were away while we owned it, and
     its legs may have been taken meanwhile. `blind`: we own it, see none of its shelves, and the peer does.
     """
@@ -154,6 +155,7 @@ class GroupState:
     shelf_asked_ms: int = 0
     shelf_read_ms: int | None = None
     shelf_retry_ms: int = 0
+    shelf_due: bool = False
     given: tuple[str, ...] = ()
     taken_sequence: int = 0
     unsure: bool = False

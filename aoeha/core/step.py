@@ -27,7 +27,7 @@ from aoeha.core import (
     storage_fence,
 )
 from aoeha.core.actions import Action, StartTask
-from aoeha.core.events import BeatHeard, CommandGiven, Event, LinkReported, PersistDone, TaskDone, Tick
+from aoeha.core.events import BeatHeard, CommandGiven, Event, LinkReported, PersistDone, TargetStarted, TaskDone, Tick
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.state import (
     DeviceState,
@@ -96,6 +96,8 @@ def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]
                 fencing.peer_spoke(turn)
         case LinkReported():
             membership.report_link(turn, event)
+        case TargetStarted():
+            shelves.target_started(turn, event)
         case TaskDone():
             _task_done(turn, event)
         case CommandGiven():

@@ -7,6 +7,7 @@ from functools import partial
 
 from aoeha.agents.finding import AgentNotFoundError, build_fence_agent, build_resource_agent
 from aoeha.agents.parameters import ParameterError
+from aoeha.aoe.adverts import Adverts
 from aoeha.aoe.holds import Hosts, LegHolds
 from aoeha.aoe.records import LegRecords, Signature
 from aoeha.config.findings import ConfigurationError
@@ -31,6 +32,7 @@ __all__ = [
     "UNSAFE",
     "Blueprint",
     "StartError",
+    "adverts",
     "agents",
     "feeding",
     "link_settings",
@@ -142,6 +144,13 @@ def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key,
     signature = Signature(configuration.cluster, peer, keys)
     holds = LegHolds(interfaces, Hosts(hosts[node], hosts[peer]), targets)
     return Agents(resources, devices, holds, LegRecords(interfaces, signature, targets))
+
+
+def adverts(blueprint: Blueprint, heard: Callable[[str, str], None]) -> Adverts:
+    """Return what hears the legs' targets start, with nothing opened yet; it listens nowhere where no leg is named."""
+    legs = {leg: macs for known in _targets(blueprint.configuration).values() for leg, macs in known.items()}
+    storage = {known.name: known.storage for known in blueprint.configuration.nodes}
+    return Adverts(tuple(storage[blueprint.pair.node]) if legs else (), legs, heard)
 
 
 def _targets(configuration: Configuration) -> dict[str, dict[str, tuple[bytes, ...]]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aoeha.core.actions import Action, Level
-from aoeha.core.events import CommandGiven
+from aoeha.core.events import CommandGiven, TargetStarted
 from aoeha.core.step import initial
 from aoeha.core.types import Identity, Memory
 from aoeha.daemon import assembly
@@ -93,10 +93,12 @@ class _Service:
         self.performing = Performing(
             Hands(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist
         )
+        self.adverts = assembly.adverts(blueprint, self._target_started)
         self.feeding = assembly.feeding(blueprint, sentences.say)
         self.loop, self.first_actions, self.journal = self._begin(clock.boot_id())
         self.control = ControlSocket(self.run_directory / "control.sock", self.commands.handle)
         self.leave_limit: asyncio.TimerHandle | None = None
+        self.deaf = ""
         self.exit_code = 0
 
     def _begin(self, boot_id: str) -> tuple[Loop, tuple[Action, ...], JournalFile]:
@@ -126,6 +128,7 @@ class _Service:
         await self._open_watchdog()
         self._listen_to_signals()
         self.road.open()
+        self.adverts.listen()
         if self.first:
             self.first.close()
         warning = await self._open_control()
@@ -164,10 +167,14 @@ class _Service:
         await self.control.close()
         await self.tasks.close()
         self.road.close()
+        self.adverts.close()
         self.store.close()
         self._tell_news()
         self.journal.close()
         self.manager.close()
+
+    def _target_started(self, leg: str, address: str) -> None:
+        self.inbox.offer(TargetStarted(clock.now_ms(), leg, address))
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -214,6 +221,7 @@ class _Service:
                 self.manager.status(why)
                 shown = why
             self._tell_news()
+            self.deaf = self.adverts.listen()
             await asyncio.sleep(HOUSEKEEPING_MS / 1_000)
 
     def _tell_news(self) -> None:
@@ -237,7 +245,7 @@ class _Service:
         }
         lost = f"{self.journal.lost} records are missing" if self.journal.lost else ""
         faults = {"journal": lost, "beats": self.road.unpackable, "first beat": self.inheritance.fault}
-        faults["watchdog"] = self.feeding.fault
+        faults |= {"watchdog": self.feeding.fault, "storage network": self.deaf}
         alarms = {about: sentence for about, sentence in faults.items() if sentence}
         counters = {**self.road.counters(), "daemon": own}
         return status_document(self.loop.state, counters, alarms, self.feeding.sentence(now_ms))

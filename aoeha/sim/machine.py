@@ -7,6 +7,7 @@ does nothing at all, and what it had under way goes on when it thaws: its kernel
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from aoeha.core.events import TargetStarted
 from aoeha.core.types import Memory, PairConfig
 from aoeha.sim.daemon import Daemon, Inheritance
 
@@ -220,6 +221,11 @@ class Machine:
             self._daemon_backlog.append((link, data))
         else:
             self.daemon.hear(link, data)
+
+    def hear_target(self, shelf: str, address: str) -> None:
+        """A target announces itself; a daemon that does not listen now never hears of it."""
+        if self.alive and self.daemon is not None and not self.frozen:
+            self.daemon.feed(TargetStarted(self.clock_ms(), shelf, address))
 
     def present(self) -> None:
         """From now on this node's daemon hears and is heard without a gap."""

@@ -8,6 +8,7 @@ of that: only a reservation at the shelf keeps it out.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aoeha.sim.client import Client, Peer
@@ -23,6 +24,7 @@ __all__ = ["SHELVES", "Storage"]
 SHELVES = ("shelf1", "shelf2")
 WRITE_MS = (1, 12)
 RETRY_MS = 200
+ADVERT_MS = 1
 FOREVER_MS = 1 << 60
 
 
@@ -52,6 +54,10 @@ class Storage:
         self.cut: set[tuple[str, str]] = set()
         self.blind_until_ms: dict[str, int] = {}
         self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
+        for name, shelf in self.shelves.items():
+            for group, addresses in shelf.addresses.items():
+                for address in addresses:
+                    address.started = partial(self._announce, name, group)
         self._assemblies: dict[tuple[str, str], Assembly] = {}
         self._newest: dict[str, Assembly] = {}
         self._number = 0
@@ -110,6 +116,12 @@ class Storage:
     def announced(self, machine: "Machine", group: str) -> None:
         """A machine has taken the service address: it tells the network and the clients."""
         self.clients[group].announced(machine.name, self.world.timeline.now_ms)
+
+    def _announce(self, shelf: str, _group: str, address: str) -> None:
+        """Whoever listens on the storage network hears that a target has started."""
+        for machine in self.world.machines.values():
+            if self.reaches(machine, shelf):
+                self.world.timeline.after(ADVERT_MS, machine.hear_target, shelf, address)
 
     def _client_writes(self, group: str) -> None:
         client, now_ms = self.clients[group], self.world.timeline.now_ms

@@ -1,0 +1,58 @@
+"""A target that starts is heard by whoever listens for it, and data frames never reach the listener."""
+
+import asyncio
+
+from test_aoe_vblade import San, inside, pytestmark, san
+
+from aoeha.aoe.adverts import Adverts
+
+__all__ = ["pytestmark", "san"]
+
+Heard = list[tuple[str, str]]
+
+
+async def heard_while(san: San, target: str, act: str, heard: Heard) -> None:
+    """Listen for a target, let something happen, and wait until it is heard or a second is over."""
+    mac = san.address(target, "eth1").mac
+    news = asyncio.Event()
+
+    def note(leg: str, address: str) -> None:
+        heard.append((leg, address))
+        news.set()
+
+    with inside(san.gateway):
+        adverts = Adverts(("eth1",), {target: (mac,)}, note)
+        assert adverts.listen() == ""
+    try:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, san.export, act, act, "s1", san.disk(f"disk-{act}", 1024 * 1024))
+        try:
+            await asyncio.wait_for(news.wait(), 1)
+        except TimeoutError:
+            return
+    finally:
+        adverts.close()
+
+
+def test_a_target_that_starts_is_heard(san: San) -> None:
+    heard: Heard = []
+    asyncio.run(heard_while(san, "e1.0", "e1.0", heard))
+    assert heard[0] == ("e1.0", san.address("e1.0", "eth1").mac.hex(":"))
+
+
+def test_others_and_answers_to_questions_are_not(san: San) -> None:
+    heard: Heard = []
+    asyncio.run(heard_while(san, "e1.0", "e7.7", heard))
+    assert heard == [], "starting e7.7 includes a discovery, whose answers look alike"
+
+
+def test_an_interface_that_is_missing_is_told_and_tried_again(san: San) -> None:
+    async def listened() -> tuple[str, str]:
+        with inside(san.gateway):
+            adverts = Adverts(("eth9",), {}, lambda _leg, _address: None)
+            first = adverts.listen()
+            return first, adverts.listen()
+
+    first, second = asyncio.run(listened())
+    assert first == second
+    assert "there is no such interface" in first
