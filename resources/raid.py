@@ -35,7 +35,6 @@ STOP_TRIES = 40
 STOP_PAUSE_S = 0.25
 SYSFS_DEADLINE_MS = 2_000
 PREFLIGHT_DEADLINE_MS = 2_000
-HOST_ROOT = Path("/")
 
 
 class RaidParameters(Parameters, frozen=True):
@@ -61,6 +60,7 @@ class RaidAgent(ResourceAgent[RaidParameters]):
 
     def __init__(self, name: str, parameters: RaidParameters, host: Host) -> None:
         super().__init__(name, parameters, host)
+        self.root = Path("/")
         self._release: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -138,7 +138,7 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         try:
             return await bounded_call(
                 f"look at what this host does by itself ({purpose} of {self.name})",
-                partial(array_findings, HOST_ROOT, (array,)),
+                partial(array_findings, self.root, (array,)),
                 deadline_ms=PREFLIGHT_DEADLINE_MS,
             )
         except TimeoutError as error:

@@ -26,7 +26,7 @@ class HostCheck:
 def check_host(host: HostCheck, arrays: tuple[SharedArray, ...]) -> Exit:
     """Print the findings and what was or would be changed: DONE when nothing is left, else FAILED or NO_PRIVILEGE."""
     root = Path(host.root)
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112  pathlib's raises where a folder above may not be entered
         print_error(f"cannot look at {root}: it is no folder; name the place where the root file system is mounted")
         return Exit.FAILED
     found = findings(root, arrays)
