@@ -121,6 +121,14 @@ def test_mounts_at_boot_are_found_and_mended(tmp_path: Path) -> None:
     assert text_of(tmp_path, "etc/fstab").endswith("\n/dev/mdx none\n")
 
 
+@pytest.mark.parametrize("target", ["/a|b", "/a[b]*.c", "/a&\\040b$", "/it's"])
+def test_a_line_is_mended_whatever_its_characters_mean_to_a_shell_or_to_sed(tmp_path: Path, target: str) -> None:
+    line = f"/dev/etherd/e1.0 {target} ext4\t^rw 0 0"
+    put(prepared(tmp_path), "etc/fstab", f"{line}\n")
+    must_be_mended(tmp_path)
+    assert text_of(tmp_path, "etc/fstab") == f"# aoeha mounts this: {line}\n"
+
+
 def test_mounts_of_the_machine_s_own_arrays_stay(tmp_path: Path) -> None:
     put(tmp_path, MDADM, f"AUTO -all\nARRAY /dev/md/home UUID={LOCAL} name=here:home\nARRAY /dev/md/1 UUID=1:1:1:1\n")
     mounts = ("/dev/md127 / ext4", "/dev/md/home /home xfs", "/dev/md1p2 /opt xfs")

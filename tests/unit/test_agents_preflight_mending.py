@@ -52,6 +52,13 @@ def test_a_kept_text_is_never_overwritten_and_the_mode_stays(tmp_path: Path) -> 
     assert file.stat().st_mode & 0o777 == 0o640
 
 
+def test_a_line_that_changed_since_it_was_read_is_left(tmp_path: Path) -> None:
+    file = put(tmp_path, "etc/modules", "aoe\nloop\n")
+    found = [finding for finding in findings(tmp_path) if "/etc/modules" in finding.sentence]
+    file.write_text("loop\naoe\n")
+    assert changes(tmp_path, found) == ()
+
+
 def test_text_that_is_no_text_survives(tmp_path: Path) -> None:
     file = put(tmp_path, MDADM)
     file.write_bytes(b"# \xff\r\n")
