@@ -19,7 +19,7 @@ from aoeha.agents.leg_choice import Refusal, Selection, choose_legs
 from aoeha.agents.md_sysfs import ArrayState, array_of, array_state, block_name, set_resync_action
 from aoeha.agents.ocf_face import ocf_main
 from aoeha.agents.parameters import Duration
-from aoeha.agents.preflight import automatic_assembly
+from aoeha.agents.preflight import Finding, SharedArray, array_findings
 from aoeha.agents.running import must_run, said, try_run
 from aoeha.agents.superblock import LegRecord, parse_examine
 from aoeha.core.types import ResourceStatus
@@ -34,6 +34,7 @@ STOP_DEADLINE_MS = 5_000
 STOP_TRIES = 40
 STOP_PAUSE_S = 0.25
 SYSFS_DEADLINE_MS = 2_000
+PREFLIGHT_DEADLINE_MS = 2_000
 
 
 class RaidParameters(Parameters, frozen=True):
@@ -59,13 +60,14 @@ class RaidAgent(ResourceAgent[RaidParameters]):
 
     def __init__(self, name: str, parameters: RaidParameters, host: Host) -> None:
         super().__init__(name, parameters, host)
+        self.root = Path("/")
         self._release: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Assemble from legs that hold every acknowledged write, or say why there are none."""
         if self._running() is not None:
             return
-        await self.validate()
+        await self._get_ready("start")
         selection = await self._select()
         await self._assemble(selection)
         array = self._running()
@@ -115,15 +117,32 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         return Observation(ResourceStatus.RUNNING)
 
     async def validate(self) -> None:
-        """Refuse on a host that would assemble the array by itself; load md's module ahead of the takeover."""
-        findings = automatic_assembly(Path("/"), self.parameters.uuid)
-        if findings:
+        """Refuse on a host that would touch the legs by itself; load md's module ahead of the takeover."""
+        await self._get_ready("check")
+
+    async def _get_ready(self, purpose: str) -> None:
+        found = await self._findings(purpose)
+        if found:
+            first, *others = found
+            rest = f" and {len(others)} more" if others else ""
             raise AgentError(
-                f"cannot start {self.parameters.device}: this host would assemble it by itself, whoever owns it: "
-                f"{findings[0].sentence}; run `{findings[0].mend}` (`aoeha check --host` finds the rest)"
+                f"cannot start {self.parameters.device}: this host would touch its legs by itself, whoever owns them: "
+                f"{first.sentence}; run `{first.mend}` (`aoeha check --host` lists it{rest}, `--fix` mends what it can)"
             )
         if not _module_is_loaded():
             await must_run(self.host, "modprobe", "raid1", deadline_ms=LOAD_DEADLINE_MS, to="load md's raid1")
+
+    async def _findings(self, purpose: str) -> tuple[Finding, ...]:
+        """Look at this host's files, beside the loop: a disk that hangs must not hang the beats."""
+        array = SharedArray(self.parameters.device, self.parameters.uuid, self.parameters.legs)
+        try:
+            return await bounded_call(
+                f"look at what this host does by itself ({purpose} of {self.name})",
+                partial(array_findings, self.root, (array,)),
+                deadline_ms=PREFLIGHT_DEADLINE_MS,
+            )
+        except TimeoutError as error:
+            raise AgentError(f"cannot start {self.parameters.device}: {error}") from error
 
     async def _select(self) -> Selection:
         """Read the superblocks, and choose. A leg whose read hangs counts as absent."""

@@ -1,10 +1,14 @@
 """What `aoeha check` finds, line by line."""
 
 import dataclasses
+import os
 import sys
 
+from aoeha.agents.preflight import SharedArray
+from aoeha.cli.check_host import HostCheck, check_host
 from aoeha.cli.exits import Exit
 from aoeha.cli.restart_gap import measured_restart_gap_ms
+from aoeha.cli.screen import counted
 from aoeha.config.agent_parameters import agent_complaints
 from aoeha.config.findings import ConfigurationError, Finding
 from aoeha.config.keys import load_keys
@@ -12,12 +16,19 @@ from aoeha.config.load import inspect
 from aoeha.config.schema import Configuration
 from aoeha.config.view import config_tag
 
-__all__ = ["check"]
+__all__ = ["HostCheck", "check"]
 
 
-def check(file: str, *, look_at_host: bool) -> Exit:
-    """Print all findings about the file, and about this machine if asked; return the exit code."""
-    inspection = inspect(file, measured_restart_gap_ms() if look_at_host else None)
+def check(file: str | None, default_file: str, host: HostCheck | None) -> Exit:
+    """Print all findings about the file, and about this machine if asked; return the exit code.
+
+    Without a file of its own name, a machine that has none yet is judged alone: that is how a pair is set up.
+    """
+    if host and file is None and not os.path.lexists(default_file):
+        print(f"{default_file}: not written yet; only this machine is judged")
+        return check_host(host, ())
+    file = file or default_file
+    inspection = inspect(file, measured_restart_gap_ms() if host else None)
     findings = list(inspection.findings)
     configuration = inspection.configuration
     if inspection.source is not None and inspection.draft is not None:
@@ -29,12 +40,12 @@ def check(file: str, *, look_at_host: bool) -> Exit:
     errors = sum(not finding.warning for finding in findings)
     warnings = len(findings) - errors
     if errors or configuration is None:
-        print(f"{file}: {_counted(errors, 'error')}, {_counted(warnings, 'warning')}", file=sys.stderr)
+        print(f"{file}: {counted(errors, 'error')}, {counted(warnings, 'warning')}", file=sys.stderr)
     else:
         nodes = " and ".join(node.name for node in configuration.nodes)
         tag = config_tag(configuration)
-        print(f"{file}: good for {nodes}, {_counted(warnings, 'warning')}; fingerprint {tag:08x}")
-    host_code = _check_host() if look_at_host else Exit.DONE
+        print(f"{file}: good for {nodes}, {counted(warnings, 'warning')}; fingerprint {tag:08x}")
+    host_code = check_host(host, _shared_arrays(inspection.draft)) if host else Exit.DONE
     return Exit.BAD_CONFIGURATION if errors else host_code
 
 
@@ -48,18 +59,13 @@ def _key_findings(configuration: Configuration) -> list[Finding]:
     return []
 
 
-def _check_host() -> Exit:
-    from aoeha.agents.preflight import findings  # noqa: PLC0415  looks at the machine only when asked to
-
-    found = findings()
-    for finding in found:
-        print(f"host: {finding.sentence}\n  {finding.mend}", file=sys.stderr)
-    if not found:
-        print("host: nothing stands in the way")
-        return Exit.DONE
-    print(f"host: {_counted(len(found), 'finding')}; the commands above mend them", file=sys.stderr)
-    return Exit.FAILED
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _shared_arrays(configuration: Configuration | None) -> tuple[SharedArray, ...]:
+    """Return the arrays that the groups assemble: the resources that name a device, its UUID and its legs."""
+    if configuration is None:
+        return ()
+    tables = (resource.parameters for group in configuration.groups for resource in group.resources)
+    return tuple(
+        SharedArray(str(table["device"]), str(table["uuid"]), tuple(map(str, table["legs"])))
+        for table in tables
+        if table.keys() >= {"device", "uuid", "legs"} and isinstance(table["legs"], list | tuple)
+    )

@@ -5,12 +5,17 @@ import sys
 import time
 from typing import Any, TextIO
 
-__all__ = ["print_error", "print_saying", "wants_colour"]
+__all__ = ["counted", "print_error", "print_saying", "wants_colour"]
 
 
 def wants_colour(stream: TextIO) -> bool:
     """Tell whether this is a terminal whose user did not ask for plain text (no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: "1 finding", "2 findings"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def print_error(sentence: str) -> None:

@@ -53,6 +53,8 @@ def make_root(modules: Path, shares: list[dict[str, str]]) -> None:
     mount("proc", ROOT / "proc", "proc")
     mount("sysfs", ROOT / "sys", "sysfs")
     mount("devtmpfs", ROOT / "dev", "devtmpfs", "mode=755")
+    # The guest boots its kernel alone: images below the host's /boot say nothing about it.
+    mount("tmpfs", ROOT / "boot", "tmpfs", "mode=755")
     mount("devpts", ROOT / "dev/pts", "devpts", "mode=620,ptmxmode=666")
     for name in ("dev/shm", "run", "tmp"):
         mount("tmpfs", ROOT / name, "tmpfs", "mode=1777" if name != "run" else "mode=755")
@@ -86,6 +88,8 @@ def furnish(description: dict[str, object], modules: Path) -> None:
     for path, file in files.items():
         written = Path(path)
         written.parent.mkdir(parents=True, exist_ok=True)
+        if written.is_symlink():  # a masked file of the host's: the mode of /dev/null is no guest's to change
+            written.unlink()
         written.write_text(file["text"])
         written.chmod(int(file["mode"], 8))
 

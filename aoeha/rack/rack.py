@@ -75,6 +75,10 @@ BASE_FILES = {
     "/etc/fstab": ("", "644"),
     "/etc/resolv.conf": ("", "644"),
     "/etc/mdadm/mdadm.conf": ("AUTO -all\n", "644"),
+    "/etc/modules": ("", "644"),
+    "/etc/modules-load.d/aoetools.conf": ("", "644"),
+    "/etc/lvm/lvmlocal.conf": ("activation/auto_activation_volume_list = []\n", "644"),
+    "/etc/systemd/system/nfs-server.service": ("", "644"),
     "/etc/exports": ("", "644"),
 }
 
