@@ -188,7 +188,8 @@ def _undo(arguments: argparse.Namespace, sight: Sight, plan: Plan, changed: tupl
     (owners,) = before
     words = ["aoeha", "aoe", "reserve" if owners else "release", str(sight.target)]
     words += ["--hosts", hardware_list(owners)] if owners else []
-    words += ["--force"] if plan.may_be_in_use or not set(plan.wanted) <= sight.own else []
+    needs_force = (arguments.force and plan.may_be_in_use) or not set(plan.wanted) <= sight.own
+    words += ["--force"] if needs_force else []
     words += ["--config", arguments.config] if arguments.config else []
     words += ["--node", arguments.node] if arguments.node else []
     words += ["--interface", ",".join(arguments.interface)] if arguments.interface else []

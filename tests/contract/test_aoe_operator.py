@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_aoe_probe import Script, ScriptedTarget
 from test_aoe_vblade import San, ip
 
 from aoeha.aoe.frames import Target, format_mac
@@ -155,6 +156,7 @@ def test_a_free_target_is_reserved_for_a_gateway_read_back_and_undone(
     undo = next(line for line in said.splitlines() if line.startswith("To undo: "))
     words = undo.removeprefix("To undo: aoeha aoe ").split()
     assert words[:2] == ["release", "e1.0"]
+    assert "--force" not in words
     assert site.san.command(*words, "--yes", "--socket", str(site.socket)) == 0
     assert site.holders("e1.0") == []
 
@@ -287,3 +289,31 @@ def test_a_silent_target_is_not_changed(site: Site, capsys: pytest.CaptureFixtur
     site.kill("e1.0")
     assert site.change("release", "e1.0", "--yes") == 1
     assert "cannot see e1.0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("reserve", "code", "words"),
+    [
+        ("silent", 1, "it can be used with power fencing only"),
+        ("told", 1, "it still shows nobody as its holder"),
+        ("dies when set", 112, "cannot tell who holds e9.0"),
+    ],
+)
+def test_a_target_that_does_not_do_it_is_a_failure_or_unknown(
+    site: Site, capsys: pytest.CaptureFixture[str], reserve: str, code: int, words: str
+) -> None:
+    with ScriptedTarget(site.san, Script("ggaoed", 1, reserve)):
+        assert site.change("reserve", "e9.0", "--hosts", STRANGER, "--yes", "-i", "eth1") == code
+    said = capsys.readouterr()
+    assert words in said.err
+    assert "To undo" not in said.out
+
+
+def test_different_lists_before_have_no_single_undo(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.san.export("again", "e1.0", "s2", site.san.folder / "disk1")
+    site.hold("e1.0", BETA)
+    assert site.change("reserve", "e1.0", "--for", "alpha", "--force", "--yes", "-i", "eth1,eth2") == 0
+    undo = capsys.readouterr().out.splitlines()[-1]
+    assert undo.startswith("To undo: no single command does; before, the holders were ")
+    assert f"on eth1: {BETA}" in undo
+    assert "on eth2: nobody" in undo

@@ -47,7 +47,7 @@ def identify_data(model: str) -> bytes:
 
 
 class Script(NamedTuple):
-    """What a target says; `reserve` is told, unknown, unavailable, silent, or dies for one that ends there."""
+    """What a target says. `reserve`: told, unknown, unavailable, silent; dies, or dies when set, for one that ends there."""
 
     model: str
     firmware: int
@@ -96,13 +96,15 @@ class ScriptedTarget:
                 yield None, Config(0, b"", 16, self._script.firmware, 2, 1)
             case Ata():
                 yield None, Ata(0, 0, 1, 0x40, 0, identify_data(self._script.model))
-            case Reserve() if self._script.reserve == "told":
+            case Reserve() if (
+                self._script.reserve == "told" or asked.body.command == 0 and "set" in self._script.reserve
+            ):
                 yield None, Reserve(0, ())
             case Reserve() if self._script.reserve == "unknown":
                 yield 1, Opaque(3, bytes(2))
             case Reserve() if self._script.reserve == "unavailable":
                 yield 3, Opaque(3, bytes(2))
-            case Reserve() if self._script.reserve == "dies":
+            case Reserve() if "dies" in self._script.reserve:
                 self._ended.set()
 
 
