@@ -47,7 +47,7 @@ def identify_data(model: str) -> bytes:
 
 
 class Script(NamedTuple):
-    """What a target says. `reserve`: told, unknown, unavailable, silent; dies, or dies when set, for one that ends there."""
+    """What a target says. `reserve`: told, unknown, unavailable, silent; dies, or dies when set: it ends there."""
 
     model: str
     firmware: int
@@ -96,8 +96,8 @@ class ScriptedTarget:
                 yield None, Config(0, b"", 16, self._script.firmware, 2, 1)
             case Ata():
                 yield None, Ata(0, 0, 1, 0x40, 0, identify_data(self._script.model))
-            case Reserve() if (
-                self._script.reserve == "told" or asked.body.command == 0 and "set" in self._script.reserve
+            case Reserve() if self._script.reserve == "told" or (
+                asked.body.command == 0 and "set" in self._script.reserve
             ):
                 yield None, Reserve(0, ())
             case Reserve() if self._script.reserve == "unknown":
