@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
+
+from daemon_double import DaemonDouble, done
 from test_aoe_probe import Script, ScriptedTarget
 from test_aoe_vblade import San, ip
 
@@ -254,6 +258,48 @@ def test_what_changes_while_the_name_is_typed_is_not_overrun(
     assert site.change("reserve", "e1.0", "--for", "alpha", "--force") == 107
     assert f"it has become reserved for {BETA}" in capsys.readouterr().err
     assert site.holders("e1.0") == [BETA]
+
+
+def test_a_group_that_is_started_while_the_name_is_typed_is_left_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def owned_by(owner: str) -> dict[str, object]:
+        return done(0, "", {"groups": [{"name": "storage", "owner": owner}]})
+
+    with DaemonDouble(site.socket, owned_by("nobody")) as daemon:
+
+        class Slow:
+            def isatty(self) -> bool:
+                return True
+
+            def readline(self) -> str:
+                daemon._lines = [json.dumps(owned_by("alpha")).encode() + b"\n"]
+                return "e1.0\n"
+
+        monkeypatch.setattr(sys, "stdin", Slow())
+        assert site.change("reserve", "e1.0", "--for", "alpha") == 107
+    assert "it is a leg of storage, which alpha owns" in capsys.readouterr().err
+    assert len(daemon.requests) == 2
+    assert site.holders("e1.0") == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "words", "meaning"),
+    [
+        ("alpha", ("reserve", "e1.0", "--for", "beta"), "alpha owns storage and will reboot itself when it finds"),
+        ("beta", ("reserve", "e1.0", "--hosts", STRANGER), "beta owns storage and loses this leg to a stranger"),
+        ("beta", ("reserve", "e1.0", "--for", "beta"), "beta owns storage: this gives it its leg back"),
+        ("nobody", ("reserve", "e1.0", "--for", "beta"), "which nobody owns"),
+    ],
+)
+def test_what_it_means_to_the_pair_is_said_before(
+    site: Site, capsys: pytest.CaptureFixture[str], owner: str, words: tuple[str, ...], meaning: str
+) -> None:
+    document = {"groups": [{"name": "storage", "owner": owner}]}
+    with DaemonDouble(site.socket, done(0, "", document)):
+        assert site.change(*words, "--force", "--dry-run") == 0
+    assert meaning in capsys.readouterr().out
+    assert site.holders("e1.0") == []
 
 
 def test_every_address_is_changed_and_the_silent_one_makes_it_fail(
