@@ -19,6 +19,9 @@ from test_aoe_probe import Script, ScriptedTarget
 from test_aoe_vblade import San, ip
 
 from aoeha.aoe.frames import Target, format_mac
+from aoeha.core.types import LockRecord
+from aoeha.wire.keys import Key
+from aoeha.wire.lock_record import pack
 
 pytestmark = [
     pytest.mark.root,
@@ -28,7 +31,7 @@ pytestmark = [
 
 EXAMPLE = Path(__file__).parents[2] / "etc" / "aoeha.toml"
 ALPHA, BETA, STRANGER = "02:77:01:00:00:11", "02:77:01:00:00:12", "02:00:00:00:00:99"
-RECORD = b"aoeha 1 gw storage alpha 0123456789abcdef0123456789abcdef 3 7 1234567 1 89ab"
+RECORD = pack(LockRecord("alpha", "0123456789abcdef" * 2, 3, 7, 1_234_567), "gw", "storage", Key(1, bytes(32)))
 
 
 class Site:
