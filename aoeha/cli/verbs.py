@@ -37,7 +37,11 @@ VERBS = {
     "check": Verb("judge a configuration, and this machine", "aoeha.cli.check", speaks_to_daemon=False),
     "agents": Verb("list the types of resources and fence devices", "aoeha.cli.agents", speaks_to_daemon=False),
     "keygen": Verb("make the key that both gateways share", "aoeha.cli.keygen", speaks_to_daemon=False),
-    "aoe": Verb("look at AoE targets without a kernel driver", "aoeha.cli.aoe", speaks_to_daemon=False),
+    "aoe": Verb(
+        "look at AoE targets, and reserve them by hand, without a kernel driver",
+        "aoeha.cli.aoe",
+        speaks_to_daemon=False,
+    ),
     "replay": Verb("repeat what a gateway decided, from its journal", "aoeha.cli.replay", speaks_to_daemon=False),
     "simulate": Verb("try a pair on virtual time, and break it", "aoeha.cli.simulate", speaks_to_daemon=False),
     "rehearse": Verb("boot the pair in a virtual rack and break it", "aoeha.rack.command", speaks_to_daemon=False),
