@@ -13,18 +13,24 @@ __all__ = ["add_address", "has_address", "link_is_up", "remove_address"]
 REPLY_DEADLINE_S = 2
 IFA_F_NODAD = 0x02
 IFF_UP = 0x1
+FOR_EVER_S = 0xFFFFFFFF
+"""INFINITY_LIFE_TIME of the kernel's addrconf: an address with this lifetime never expires."""
 MISSING = (errno.EADDRNOTAVAIL, errno.ENODEV)
 
 
-async def add_address(interface: str, address: IPv4Interface | IPv6Interface) -> None:
+async def add_address(interface: str, address: IPv4Interface | IPv6Interface, lifetime_s: int | None = None) -> None:
     """Add an address, or take over the one that is there. Raises OSError (ENODEV without such an interface).
+
+    With a lifetime the kernel itself removes the address when it was not added again in time; adding it again begins
+    its lifetime anew and never takes it away meanwhile. Without one it stays for ever, also one that had a lifetime.
 
     IPv6 goes without duplicate detection: the peer is known to be off, and a tentative address answers nobody.
     """
     extra: dict[str, object] = {"flags": IFA_F_NODAD}
     if isinstance(address, IPv4Interface):
         extra = {} if address.network.prefixlen >= 31 else {"broadcast": str(address.network.broadcast_address)}
-    await _change("replace", interface, address, extra)
+    lifetime = FOR_EVER_S if lifetime_s is None else lifetime_s
+    await _change("replace", interface, address, {**extra, "valid_lft": lifetime, "preferred_lft": lifetime})
 
 
 async def remove_address(interface: str, address: IPv4Interface | IPv6Interface) -> None:
