@@ -360,8 +360,10 @@ def test_an_address_for_ever_stays_and_renewing_it_is_nothing(address: str) -> N
 @pytest.mark.usefixtures("wire")
 @BOTH_FAMILIES
 def test_an_address_that_is_gone_is_not_brought_back_by_renewing_it(address: str) -> None:
-    with pytest.raises(AgentError, match="it is not there any more; start it again"):
-        inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").renew()))
+    with address_events() as said:
+        with pytest.raises(AgentError, match="it is not there any more; start it again"):
+            inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").renew()))
+        assert said(0.3) == [], "not even for a moment"
     assert lifetime_s(address) is None
     with pytest.raises(AgentError, match="no interface near9"):
         inside(HERE, lambda: asyncio.run(agent(address, "near9", lifetime="2s").renew()))
