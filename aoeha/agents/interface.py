@@ -60,6 +60,14 @@ class ResourceAgent(ABC, Generic[P]):
         """Tell whether another machine has the address now. AgentError when the network cannot be asked."""
         raise AgentError(f"cannot ask the network about {self.name}: its agent has no address")
 
+    async def renew(self) -> None:
+        """Let what runs here go on for another lifetime; nothing where it has none.
+
+        A resource with a lifetime ends by itself when nobody renews it, also when the daemon is dead: so the pair
+        bounds how long two gateways may answer for one address. Renewing neither interrupts nor starts anything:
+        AgentError where the resource is gone already, or cannot be renewed.
+        """
+
     @abstractmethod
     async def start(self) -> None:
         """Return when the resource works."""

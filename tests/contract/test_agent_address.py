@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,7 +21,9 @@ import pytest
 
 from aoeha.agents.finding import build_resource_agent
 from aoeha.agents.interface import AgentError, ResourceAgent
+from aoeha.agents.parameters import ParameterError
 from aoeha.core.types import ResourceStatus
+from aoeha.io import netlink
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 from aoeha.io.tickle import established, tickle
@@ -99,9 +102,10 @@ def captured(packets: socket.socket, wanted: Callable[[bytes], bool], count: int
     return frames
 
 
-def agent(address: str = "10.9.8.7/24", interface: str = "near0") -> ResourceAgent[Any]:
+def agent(address: str = "10.9.8.7/24", interface: str = "near0", lifetime: str = "0s") -> ResourceAgent[Any]:
     host = ProcessHost(Place("test", "alpha"))
-    return build_resource_agent("address", "service", {"address": address, "interface": interface}, host)
+    parameters = {"address": address, "interface": interface, "lifetime": lifetime}
+    return build_resource_agent("address", "service", parameters, host)
 
 
 def perform(action: str) -> None:
@@ -262,3 +266,143 @@ def test_what_cannot_be_asked_is_a_sentence() -> None:
         rival("fd00:9::7/64")
     with pytest.raises(AgentError, match="near9"):
         inside(HERE, lambda: asyncio.run(agent(interface="near9").rival()))
+
+
+BOTH_FAMILIES = pytest.mark.parametrize("address", ["10.9.8.7/24", "fd00:9::7/64"])
+
+
+@contextmanager
+def address_events() -> Iterator[Callable[[float], list[str]]]:
+    """Give a function that returns the words "added" and "removed", as the kernel has said them about our address."""
+    argv = ["ip", "-n", HERE, "-o", "monitor", "address"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, bufsize=1) as monitor:
+        assert monitor.stdout is not None
+        os.set_blocking(monitor.stdout.fileno(), False)
+        # It listens once it tells of an address that is of no interest here.
+        while not select.select([monitor.stdout], [], [], 0.05)[0]:
+            ip(
+                "-n",
+                HERE,
+                "addr",
+                "replace",
+                "10.255.0.1/32",
+                "dev",
+                "near0",
+                "valid_lft",
+                "600",
+                "preferred_lft",
+                "600",
+            )
+        gathered: list[str] = []
+
+        def said(patience_s: float) -> list[str]:
+            end = time.monotonic() + patience_s
+            while select.select([monitor.stdout], [], [], max(0, end - time.monotonic()))[0]:
+                lines = [
+                    line for line in (monitor.stdout.read() or "").splitlines() if "8.7/" in line or "::7/" in line
+                ]
+                gathered.extend("removed" if line.startswith("Deleted") else "added" for line in lines)
+                if "removed" in gathered:
+                    break
+            return gathered
+
+        try:
+            yield said
+        finally:
+            monitor.kill()
+
+
+def lifetime_s(address: str) -> int | None:
+    """Return how long the kernel says that the address stays, None when it is not there."""
+    (interface,) = json.loads(ip("-n", HERE, "-json", "addr", "show", "dev", "near0"))
+    found = [info for info in interface["addr_info"] if info["local"] == address.partition("/")[0]]
+    return int(found[0]["valid_life_time"]) if found else None
+
+
+@pytest.mark.usefixtures("wire")
+@BOTH_FAMILIES
+def test_an_address_that_nobody_renews_expires_by_itself(address: str) -> None:
+    with address_events() as said:
+        begun = time.monotonic()
+        inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").start()))
+        assert lifetime_s(address) in (1, 2)
+        assert said(5)[-1] == "removed"
+        assert 1.9 <= time.monotonic() - begun <= 3.5
+    observation = inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").monitor()))
+    assert observation.status is ResourceStatus.STOPPED
+
+
+@pytest.mark.usefixtures("wire")
+@BOTH_FAMILIES
+def test_an_address_renewed_in_time_never_vanishes(address: str) -> None:
+    with address_events() as said:
+        inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").start()))
+        for _ in range(4):
+            assert "removed" not in said(0.8)
+            inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").renew()))
+            assert lifetime_s(address) in (1, 2)
+        assert said(5)[-1] == "removed"
+
+
+@pytest.mark.usefixtures("wire")
+@BOTH_FAMILIES
+def test_an_address_for_ever_stays_and_renewing_it_is_nothing(address: str) -> None:
+    inside(HERE, lambda: asyncio.run(agent(address).start()))
+    assert lifetime_s(address) == netlink.FOR_EVER_S
+    inside(HERE, lambda: asyncio.run(agent(address).renew()))
+    assert lifetime_s(address) == netlink.FOR_EVER_S
+    inside(HERE, lambda: asyncio.run(agent(address, lifetime="60s").start()))
+    assert lifetime_s(address) in (59, 60)
+    inside(HERE, lambda: asyncio.run(agent(address).start()))
+    assert lifetime_s(address) == netlink.FOR_EVER_S
+
+
+@pytest.mark.usefixtures("wire")
+@BOTH_FAMILIES
+def test_an_address_that_is_gone_is_not_brought_back_by_renewing_it(address: str) -> None:
+    with address_events() as said:
+        with pytest.raises(AgentError, match="it is not there any more; start it again"):
+            inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").renew()))
+        assert said(0.3) == [], "not even for a moment"
+    assert lifetime_s(address) is None
+    with pytest.raises(AgentError, match="no interface near9"):
+        inside(HERE, lambda: asyncio.run(agent(address, "near9", lifetime="2s").renew()))
+
+
+@pytest.mark.usefixtures("wire")
+@BOTH_FAMILIES
+def test_an_address_that_expires_between_the_look_and_the_renewal_is_taken_away_again(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moment is made long: what renews it is held there until the address is gone."""
+    replace = netlink._replace
+
+    async def late(session: Any, index: int, own: Any, lifetime: int | None) -> None:
+        # The kernel's stamps count hundredths of a second.
+        await asyncio.sleep(0.03)
+        ip("-n", HERE, "addr", "del", address, "dev", "near0")
+        await replace(session, index, own, lifetime)
+
+    inside(HERE, lambda: asyncio.run(agent(address, lifetime="60s").start()))
+    monkeypatch.setattr(netlink, "_replace", late)
+    with pytest.raises(AgentError, match="it is not there any more"):
+        inside(HERE, lambda: asyncio.run(agent(address, lifetime="60s").renew()))
+    assert lifetime_s(address) is None
+
+
+@pytest.mark.usefixtures("wire")
+def test_an_address_that_has_expired_is_not_announced_again() -> None:
+    async def live() -> None:
+        subject = agent(lifetime="2s")
+        await subject.start()
+        await subject._second_round  # type: ignore[attr-defined]
+
+    with listener(ARP) as packets:
+        inside(HERE, lambda: asyncio.run(live()))
+        assert len(captured(packets, lambda frame: frame[28:32] == bytes([10, 9, 8, 7]), 20, 0.5)) == 10
+
+
+@pytest.mark.parametrize("lifetime", ["1500ms", "11m", "soon"])
+def test_a_lifetime_that_the_kernel_cannot_count_is_refused(lifetime: str) -> None:
+    with pytest.raises(ParameterError, match="lifetime"):
+        agent(lifetime=lifetime)
