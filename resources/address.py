@@ -4,7 +4,7 @@ It is added over netlink and announced five times at once and five times again f
 is for switches and hosts that were still busy with the failure (keepalived's defaults, vrrp_garp_master_repeat 5 and
 vrrp_garp_master_delay 5).
 
-With a `lifetime` the kernel removes the address by itself when nobody renews it: a dead daemon's address expires.
+Once it was renewed for a while, the kernel removes it by itself when that is over: a dead daemon's address expires.
 """
 
 import asyncio
@@ -12,11 +12,10 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
 from typing import Annotated
 
-from msgspec import Meta, field
+from msgspec import Meta
 
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_face import ocf_main
-from aoeha.agents.parameters import Duration
 from aoeha.core.types import ResourceStatus
 from aoeha.io import netlink
 from aoeha.io.announce import announce
@@ -25,18 +24,13 @@ from aoeha.io.host import Host
 
 ANNOUNCEMENTS = 5
 SECOND_ROUND_AFTER_S = 5
-LIFETIME_MAX_MS = 600_000
 
 
 class AddressParameters(Parameters, frozen=True):
-    """`address` with its prefix length, and the interface that carries it.
-
-    `lifetime` in whole seconds is how long the address stays without being renewed, "0s" for ever.
-    """
+    """`address` with its prefix length, and the interface that carries it."""
 
     address: Annotated[str, Meta(description='an address with its prefix length, like "192.0.2.10/24"')]
     interface: Annotated[str, Meta(description="the name of the network interface", min_length=1)]
-    lifetime_ms: Duration = field(name="lifetime", default=0)
 
     def __post_init__(self) -> None:
         if "/" not in self.address:
@@ -45,8 +39,6 @@ class AddressParameters(Parameters, frozen=True):
             ip_interface(self.address)
         except ValueError as error:
             raise ValueError(f"address: {error}") from None
-        if self.lifetime_ms % 1_000 or self.lifetime_ms > LIFETIME_MAX_MS:
-            raise ValueError(f'lifetime: expected whole seconds up to "{LIFETIME_MAX_MS // 60_000}m", or "0s" for ever')
 
 
 class AddressAgent(ResourceAgent[AddressParameters]):
@@ -59,27 +51,24 @@ class AddressAgent(ResourceAgent[AddressParameters]):
     def __init__(self, name: str, parameters: AddressParameters, host: Host) -> None:
         super().__init__(name, parameters, host)
         self._address: IPv4Interface | IPv6Interface = ip_interface(parameters.address)
-        self._lifetime_s = parameters.lifetime_ms // 1_000 or None
         self._second_round: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Add the address and announce it; the second round follows by itself."""
         await self._require_link()
         try:
-            await netlink.add_address(self.parameters.interface, self._address, self._lifetime_s)
+            await netlink.add_address(self.parameters.interface, self._address)
         except (OSError, TimeoutError) as error:
             raise AgentError(f"cannot add {self._address} to {self.parameters.interface}: {error}") from None
         self._announce()
         self._cancel_second_round()
         self._second_round = asyncio.create_task(self._announce_again(), name=f"announce {self._address.ip}")
 
-    async def renew(self) -> None:
-        """Begin the address's lifetime anew. One that is gone stays gone: the peer may have it by now."""
-        if self._lifetime_s is None:
-            return
-        interface = self.parameters.interface
+    async def renew(self, lifetime_ms: int) -> None:
+        """Let the address stay for so long, in whole seconds; 0 for ever. One that is gone stays gone."""
+        interface, lifetime_s = self.parameters.interface, -(-lifetime_ms // 1_000) or None
         try:
-            if await netlink.renew_address(interface, self._address, self._lifetime_s):
+            if await netlink.renew_address(interface, self._address, lifetime_s):
                 return
         except (OSError, TimeoutError) as error:
             raise AgentError(f"cannot renew {self._address} on {interface}: {error}") from None

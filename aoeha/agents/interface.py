@@ -60,13 +60,14 @@ class ResourceAgent(ABC, Generic[P]):
         """Tell whether another machine has the address now. AgentError when the network cannot be asked."""
         raise AgentError(f"cannot ask the network about {self.name}: its agent has no address")
 
-    async def renew(self) -> None:
-        """Let what runs here go on for another lifetime; nothing where it has none.
+    async def renew(self, lifetime_ms: int) -> None:
+        """Let an address live for so long from now, 0 for ever; only exclusive resources are asked.
 
-        A resource with a lifetime ends by itself when nobody renews it, also when the daemon is dead: so the pair
-        bounds how long two gateways may answer for one address. Renewing neither interrupts nor starts anything:
-        AgentError where the resource is gone already, or cannot be renewed.
+        It ends by itself when nobody renews it, also when the daemon is dead: so the pair bounds how long two gateways
+        may answer for one address. Renewing neither interrupts nor starts anything: AgentError where the address is
+        gone already, or cannot be renewed.
         """
+        raise AgentError(f"cannot renew {self.name} for {lifetime_ms} ms: its agent has no address")
 
     @abstractmethod
     async def start(self) -> None:

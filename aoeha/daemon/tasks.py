@@ -5,6 +5,7 @@ answer in time all the same, and the loop never waits for it.
 """
 
 import asyncio
+import contextlib
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +17,7 @@ from aoeha.aoe.holds import LegHolds
 from aoeha.aoe.port import AoeError
 from aoeha.aoe.records import LegRecords
 from aoeha.core.events import TaskDone
-from aoeha.core.types import Hold, PlugState, ResourceStatus, SeenRecord, Task, TaskKind, TaskResult
+from aoeha.core.types import Hold, Holder, PlugState, ResourceStatus, SeenRecord, Task, TaskKind, TaskResult
 from aoeha.io import clock
 
 __all__ = ["Agents", "Device", "TaskRunner"]
@@ -171,10 +172,23 @@ class TaskRunner:
     async def _hold(self, task: Task) -> _Outcome:
         if self._agents.holds is None:
             raise AgentError(f"cannot {_what(task)}: the configuration names no legs")
+        if task.expected is Holder.UNKNOWN:
+            await self._renew(task)
         try:
-            return _Outcome(TaskResult.OK, holds=await self._agents.holds.perform(task))
+            holds = await self._agents.holds.perform(task)
         except AoeError as error:
             raise AgentError(f"cannot {_what(task)}: {error}") from error
+        if any(hold.holder is task.expected for hold in holds):
+            await self._renew(task)
+        return _Outcome(TaskResult.OK, holds=holds)
+
+    async def _renew(self, task: Task) -> None:
+        """Prolong the lives of the addresses that depend on the answer; one that is gone shows in its monitor."""
+        for name in task.renews:
+            agent = self._agents.resources.get((task.group, name))
+            if agent is not None:
+                with contextlib.suppress(AgentError):
+                    await agent.renew(task.lifetime_ms)
 
     async def _record(self, task: Task) -> _Outcome:
         if self._agents.records is None:

@@ -33,8 +33,8 @@ async def add_address(interface: str, address: Address, lifetime_s: int | None =
         await _replace(netlink, _index(interface), address, lifetime_s)
 
 
-async def renew_address(interface: str, address: Address, lifetime_s: int) -> bool:
-    """Begin the lifetime of an address anew, without taking it away meanwhile. False when it is gone already.
+async def renew_address(interface: str, address: Address, lifetime_s: int | None) -> bool:
+    """Begin the lifetime of an address anew, without taking it away meanwhile; None for ever. False when it is gone.
 
     The kernel would add a missing one (its RTM_NEWADDR asks for no NLM_F_CREATE), and one that expired in just this
     moment may be another machine's by now: such an address has a new time of creation, and is removed again.

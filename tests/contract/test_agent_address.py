@@ -21,7 +21,6 @@ import pytest
 
 from aoeha.agents.finding import build_resource_agent
 from aoeha.agents.interface import AgentError, ResourceAgent
-from aoeha.agents.parameters import ParameterError
 from aoeha.core.types import ResourceStatus
 from aoeha.io import netlink
 from aoeha.io.host import Place
@@ -102,9 +101,9 @@ def captured(packets: socket.socket, wanted: Callable[[bytes], bool], count: int
     return frames
 
 
-def agent(address: str = "10.9.8.7/24", interface: str = "near0", lifetime: str = "0s") -> ResourceAgent[Any]:
+def agent(address: str = "10.9.8.7/24", interface: str = "near0") -> ResourceAgent[Any]:
     host = ProcessHost(Place("test", "alpha"))
-    parameters = {"address": address, "interface": interface, "lifetime": lifetime}
+    parameters = {"address": address, "interface": interface}
     return build_resource_agent("address", "service", parameters, host)
 
 
@@ -319,16 +318,23 @@ def lifetime_s(address: str) -> int | None:
     return int(found[0]["valid_life_time"]) if found else None
 
 
+async def started_and_renewed(address: str, lifetime_ms: int = 2_000) -> ResourceAgent[Any]:
+    subject = agent(address)
+    await subject.start()
+    await subject.renew(lifetime_ms)
+    return subject
+
+
 @pytest.mark.usefixtures("wire")
 @BOTH_FAMILIES
-def test_an_address_that_nobody_renews_expires_by_itself(address: str) -> None:
+def test_an_address_that_nobody_renews_again_expires_by_itself(address: str) -> None:
     with address_events() as said:
         begun = time.monotonic()
-        inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").start()))
+        inside(HERE, lambda: asyncio.run(started_and_renewed(address)))
         assert lifetime_s(address) in (1, 2)
         assert said(5)[-1] == "removed"
         assert 1.9 <= time.monotonic() - begun <= 3.5
-    observation = inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").monitor()))
+    observation = inside(HERE, lambda: asyncio.run(agent(address).monitor()))
     assert observation.status is ResourceStatus.STOPPED
 
 
@@ -336,24 +342,22 @@ def test_an_address_that_nobody_renews_expires_by_itself(address: str) -> None:
 @BOTH_FAMILIES
 def test_an_address_renewed_in_time_never_vanishes(address: str) -> None:
     with address_events() as said:
-        inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").start()))
+        inside(HERE, lambda: asyncio.run(started_and_renewed(address)))
         for _ in range(4):
             assert "removed" not in said(0.8)
-            inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").renew()))
+            inside(HERE, lambda: asyncio.run(agent(address).renew(2_000)))
             assert lifetime_s(address) in (1, 2)
         assert said(5)[-1] == "removed"
 
 
 @pytest.mark.usefixtures("wire")
 @BOTH_FAMILIES
-def test_an_address_for_ever_stays_and_renewing_it_is_nothing(address: str) -> None:
+def test_an_address_stays_for_ever_when_it_is_started_and_when_it_is_told_so(address: str) -> None:
     inside(HERE, lambda: asyncio.run(agent(address).start()))
     assert lifetime_s(address) == netlink.FOR_EVER_S
-    inside(HERE, lambda: asyncio.run(agent(address).renew()))
-    assert lifetime_s(address) == netlink.FOR_EVER_S
-    inside(HERE, lambda: asyncio.run(agent(address, lifetime="60s").start()))
+    inside(HERE, lambda: asyncio.run(agent(address).renew(60_000)))
     assert lifetime_s(address) in (59, 60)
-    inside(HERE, lambda: asyncio.run(agent(address).start()))
+    inside(HERE, lambda: asyncio.run(agent(address).renew(0)))
     assert lifetime_s(address) == netlink.FOR_EVER_S
 
 
@@ -362,11 +366,11 @@ def test_an_address_for_ever_stays_and_renewing_it_is_nothing(address: str) -> N
 def test_an_address_that_is_gone_is_not_brought_back_by_renewing_it(address: str) -> None:
     with address_events() as said:
         with pytest.raises(AgentError, match="it is not there any more; start it again"):
-            inside(HERE, lambda: asyncio.run(agent(address, lifetime="2s").renew()))
+            inside(HERE, lambda: asyncio.run(agent(address).renew(2_000)))
         assert said(0.3) == [], "not even for a moment"
     assert lifetime_s(address) is None
     with pytest.raises(AgentError, match="no interface near9"):
-        inside(HERE, lambda: asyncio.run(agent(address, "near9", lifetime="2s").renew()))
+        inside(HERE, lambda: asyncio.run(agent(address, "near9").renew(2_000)))
 
 
 @pytest.mark.usefixtures("wire")
@@ -383,26 +387,19 @@ def test_an_address_that_expires_between_the_look_and_the_renewal_is_taken_away_
         ip("-n", HERE, "addr", "del", address, "dev", "near0")
         await replace(session, index, own, lifetime)
 
-    inside(HERE, lambda: asyncio.run(agent(address, lifetime="60s").start()))
+    inside(HERE, lambda: asyncio.run(started_and_renewed(address, 60_000)))
     monkeypatch.setattr(netlink, "_replace", late)
     with pytest.raises(AgentError, match="it is not there any more"):
-        inside(HERE, lambda: asyncio.run(agent(address, lifetime="60s").renew()))
+        inside(HERE, lambda: asyncio.run(agent(address).renew(60_000)))
     assert lifetime_s(address) is None
 
 
 @pytest.mark.usefixtures("wire")
 def test_an_address_that_has_expired_is_not_announced_again() -> None:
     async def live() -> None:
-        subject = agent(lifetime="2s")
-        await subject.start()
+        subject = await started_and_renewed("10.9.8.7/24")
         await subject._second_round  # type: ignore[attr-defined]
 
     with listener(ARP) as packets:
         inside(HERE, lambda: asyncio.run(live()))
         assert len(captured(packets, lambda frame: frame[28:32] == bytes([10, 9, 8, 7]), 20, 0.5)) == 10
-
-
-@pytest.mark.parametrize("lifetime", ["1500ms", "11m", "soon"])
-def test_a_lifetime_that_the_kernel_cannot_count_is_refused(lifetime: str) -> None:
-    with pytest.raises(ParameterError, match="lifetime"):
-        agent(lifetime=lifetime)
