@@ -20,7 +20,7 @@ from aoeha.sim.exhaust_gateway import NODES, Gateway, Happening, Outcome, Power,
 
 __all__ = ["Pair", "Purse", "Search", "Violation"]
 
-VERBS = ("switchover", "standby", "unstandby", "leave", "confirm")
+VERBS = ("switchover", "standby", "unstandby", "leave", "confirm", "pause")
 
 T = TypeVar("T", bound=Hashable)
 
