@@ -24,10 +24,14 @@ class AgentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a monitor saw, and why it is not plainly running or stopped."""
+    """What a monitor saw, and why it is not plainly running or stopped.
+
+    `missing`: the legs (`e1.0`) that a mirror goes without and does not rebuild.
+    """
 
     status: ResourceStatus
     reason: str = ""
+    missing: tuple[str, ...] = ()
 
 
 P = TypeVar("P", bound=Parameters)
@@ -44,6 +48,7 @@ class ResourceAgent(ABC, Generic[P]):
     parameters_type: ClassVar[type[Parameters]]
     summary: ClassVar[str]
     exclusive: ClassVar[bool] = False
+    mirror: ClassVar[bool] = False
     """Whether it is an address: two nodes must never answer for it at once, and `rival` tells whether one does."""
 
     def __init__(self, name: str, parameters: P, host: Host) -> None:
@@ -59,6 +64,20 @@ class ResourceAgent(ABC, Generic[P]):
     async def rival(self) -> bool:
         """Tell whether another machine has the address now. AgentError when the network cannot be asked."""
         raise AgentError(f"cannot ask the network about {self.name}: its agent has no address")
+
+    async def evict(self, leg: str) -> None:
+        """Let a mirror go on without a leg ("e1.0") whose shelf is silent, and end what waits for it. Mirrors only.
+
+        AgentError when it could not be done; done already is done.
+        """
+        raise AgentError(f"cannot let {self.name} go on without {leg}: it is no mirror")
+
+    async def take_back(self, leg: str, *, whole: bool) -> None:
+        """Take a leg in again whose shelf answers: by the bitmap, or `whole` by a full copy. Mirrors only.
+
+        Returns when the copy has begun; `monitor` tells how it goes. AgentError when it could not be begun.
+        """
+        raise AgentError(f"cannot take {leg} back into {self.name} (whole: {whole}): it is no mirror")
 
     async def renew(self, lifetime_ms: int) -> None:
         """Let an address live for so long from now, 0 for ever; only exclusive resources are asked.

@@ -128,11 +128,13 @@ class Resource(Table, frozen=True):
 class Leg(Table, frozen=True):
     """One half of a group's mirror: a target like "e1.0", and the hardware addresses at which its shelf answers.
 
-    All of them: the shelves keep the other gateway out only where every address of every leg is reserved.
+    All of them: the shelves keep the other gateway out only where every address of every leg is reserved. `durable`:
+    what its target has acknowledged outlives a restart of the target; else it comes back by a full copy.
     """
 
     name: Annotated[str, Meta(pattern=r"^e[0-9]{1,5}\.[0-9]{1,3}$", description='a target like "e1.0"')]
     address: Annotated[tuple[Hardware, ...], Meta(min_length=1, description="the shelf's hardware addresses")]
+    durable: bool = False
 
 
 class Group(Table, frozen=True):

@@ -74,18 +74,19 @@ def _group(group: Group) -> GroupConfig:
                 stop_ms=resource.stop_timeout_ms,
                 monitor_ms=resource.monitor_timeout_ms,
                 monitor_every_ms=resource.monitor_interval_ms,
-                exclusive=_is_exclusive(resource.type),
+                exclusive=_is(resource.type, "exclusive"),
+                mirror=_is(resource.type, "mirror"),
             )
             for resource in group.resources
         ),
         restart_max=group.restart_max,
         restart_window_ms=group.restart_window_ms,
-        legs=tuple(LegConfig(leg.name, leg.address) for leg in group.legs),
+        legs=tuple(LegConfig(leg.name, leg.address, leg.durable) for leg in group.legs),
     )
 
 
-def _is_exclusive(agent: str) -> bool:
+def _is(agent: str, trait: str) -> bool:
     try:
-        return load_resource_agent(agent).exclusive
+        return bool(getattr(load_resource_agent(agent), trait))
     except AgentNotFoundError:
         return False

@@ -43,9 +43,9 @@ class TargetStarted:
 
 @dataclass(frozen=True, slots=True)
 class TaskDone:
-    """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks, the last two by shelf tasks.
+    """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks, holds and records by shelf tasks.
 
-    `detail` is a sentence.
+    `detail` is a sentence. `missing` names the legs that a mirror under observation goes without, and does not rebuild.
     """
 
     now_ms: int
@@ -56,6 +56,7 @@ class TaskDone:
     detail: str = ""
     holds: tuple[Hold, ...] = ()
     records: tuple[SeenRecord, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ class TaskKind(Enum):
     `READ_HOLDS` asks every target address of a group's legs whose reservation it shows. `SET_HOLD` reserves one leg
     for us where nobody or we hold it; `FORCE_HOLD` takes it from whom it is expected to show, and from nobody else;
     `GIVE_HOLD` leaves a leg of ours to the peer. Each of them reads back and reports what it read. `READ_RECORDS` reads
-    the lock record of every address of a group's legs, `WRITE_RECORD` puts one into all of them.
+    the lock record of every address of a group's legs, `WRITE_RECORD` puts one into all of them. `EVICT_LEG` lets the
+    group's mirror, its subject, go on without a leg; `RETURN_LEG` takes the leg in again, by its bitmap or `whole`.
     """
 
     PROBE = "probe"
@@ -75,6 +76,8 @@ class TaskKind(Enum):
     GIVE_HOLD = "give_hold"
     READ_RECORDS = "read_records"
     WRITE_RECORD = "write_record"
+    EVICT_LEG = "evict_leg"
+    RETURN_LEG = "return_leg"
 
 
 class GroupPhase(Enum):
@@ -227,21 +230,27 @@ class Task:
     record: LockRecord | None = None
     renews: tuple[str, ...] = ()
     lifetime_ms: int = 0
+    leg: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LegConfig:
-    """One half of a group's mirror: the target's name ("e1.0") and every address at which it may be written to."""
+    """One half of a group's mirror: the target's name ("e1.0") and every address at which it may be written to.
+
+    `durable`: what its target acknowledged outlives a restart of the target (vblade -s and the like).
+    """
 
     name: str
     addresses: tuple[str, ...]
+    durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceConfig:
     """One resource of a group: the deadlines of its agent and how often it is looked at.
 
-    `exclusive`: an address, for which two nodes must never answer at once.
+    `exclusive`: an address, for which two nodes must never answer at once. `mirror`: what the legs are halves of.
     """
 
     name: str
@@ -250,6 +259,7 @@ class ResourceConfig:
     monitor_ms: int = 10_000
     monitor_every_ms: int = 10_000
     exclusive: bool = False
+    mirror: bool = False
 
 
 @dataclass(frozen=True, slots=True)

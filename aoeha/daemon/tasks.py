@@ -100,7 +100,8 @@ class TaskRunner:
             outcome = _Outcome(TaskResult.FAILED, detail=f"cannot {_what(task)}: {error!r}; see the log")
         del self._running[task.id]
         status = outcome.observation.status if outcome.observation else None
-        found = outcome.holds, outcome.records
+        missing = outcome.observation.missing if outcome.observation else ()
+        found = outcome.holds, outcome.records, missing
         self._post(TaskDone(clock.now_ms(), task.id, outcome.result, status, outcome.plug, outcome.detail, *found))
 
     async def _bounded(self, task: Task, cancelled: asyncio.Event) -> _Outcome:
@@ -166,6 +167,10 @@ class TaskRunner:
                 return _Outcome(TaskResult.OK, Observation(ResourceStatus.RUNNING if rival else ResourceStatus.STOPPED))
             case TaskKind.READ_HOLDS | TaskKind.SET_HOLD | TaskKind.FORCE_HOLD | TaskKind.GIVE_HOLD:
                 return await self._hold(task)
+            case TaskKind.EVICT_LEG:
+                return await _done(self._agent(task).evict(task.leg))
+            case TaskKind.RETURN_LEG:
+                return await _done(self._agent(task).take_back(task.leg, whole=task.whole))
             case TaskKind.READ_RECORDS | TaskKind.WRITE_RECORD:
                 return await self._record(task)
 

@@ -35,7 +35,7 @@ JUDGED = {
     "back_within_ms pause_number",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number",
     "Proof": "kind group epoch peer_boot_id detail",
-    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms",
+    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole",
     "Identity": "boot_id incarnation",
 }
 
