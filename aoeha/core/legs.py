@@ -20,10 +20,15 @@ class AddressState:
 
 @dataclass(frozen=True, slots=True)
 class LegState:
-    """One leg. A dual-homed shelf has several addresses, each with a reservation of its own."""
+    """One leg. A dual-homed shelf has several addresses, each with a reservation of its own.
+
+    `forgot`: a target of it has restarted since it was last a whole half of the mirror in our ownership; None for not
+    known yet.
+    """
 
     name: str
     addresses: tuple[AddressState, ...]
+    forgot: bool | None = None
 
     def shows(self, holder: Holder) -> bool:
         """Whether every address answered so."""

@@ -168,6 +168,7 @@ def _observed(turn: Turn, group: GroupState, resource: ResourceState, done: Task
     turn.change_resource(group.name, name, checked_ms=turn.now_ms)
     if done.result in (TaskResult.CANCELLED, TaskResult.LOST):
         return
+    turn.change_resource(group.name, name, missing=done.missing)
     probing = resource.phase is ResourcePhase.UNKNOWN
     seen = done.status if done.result is TaskResult.OK and done.status is not None else ResourceStatus.FAILED
     reason = done.detail or ("its monitor did not answer in time" if done.result is TaskResult.TIMED_OUT else "")
@@ -199,6 +200,9 @@ def _started(turn: Turn, group: GroupState, resource: ResourceState, done: TaskD
         turn.change_resource(
             group.name, name, phase=ResourcePhase.RUNNING, reason=done.detail, checked_ms=turn.now_ms, stop_failures=0
         )
+        if resource.config.mirror:
+            due_ms = turn.now_ms - resource.config.monitor_every_ms
+            turn.change_resource(group.name, name, checked_ms=due_ms, missing=None)
         turn.say(Level.INFO, name, f"{name} is running")
         if phase_of(turn.state.group(group.name)) is GroupPhase.RUNNING:
             turn.clear_alarm(group.name, f"{group.name} recovered")

@@ -181,12 +181,17 @@ def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], H
 def _judge(turn: Turn, name: str) -> None:
     """What the answers mean for an owner."""
     group = turn.state.group(name)
-    legs = tuple(
-        replace(leg, addresses=tuple(_judged(turn, group, leg, address) for address in leg.addresses))
-        for leg in group.legs
-    )
+    legs = tuple(_judged_leg(turn, group, leg) for leg in group.legs)
     if legs != group.legs:
         turn.change_group(name, legs=legs)
+
+
+def _judged_leg(turn: Turn, group: GroupState, leg: LegState) -> LegState:
+    """A leg of ours that shows nobody has forgotten us; what it had acknowledged may be gone with that (R5)."""
+    was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
+    forgot = (was_ours or group.unsure) and leg.shows_anywhere(Holder.NOBODY)
+    addresses = tuple(_judged(turn, group, leg, address) for address in leg.addresses)
+    return replace(leg, addresses=addresses, forgot=True if forgot else leg.forgot)
 
 
 def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState) -> AddressState:

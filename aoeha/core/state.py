@@ -118,6 +118,7 @@ class ResourceState:
     rival: bool | None = None
     rival_task_id: int = 0
     rival_asked_ms: int = 0
+    missing: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,8 @@ class GroupState:
     shelf_read_ms: int | None = None
     shelf_retry_ms: int = 0
     shelf_due: bool = False
+    leg_task_id: int = 0
+    leg_retry_ms: int = 0
     given: tuple[str, ...] = ()
     taken_sequence: int = 0
     unsure: bool = False

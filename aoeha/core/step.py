@@ -15,6 +15,7 @@ from aoeha.core import (
     beats,
     blindness,
     commands,
+    eviction,
     fencing,
     membership,
     ownership,
@@ -43,6 +44,7 @@ from aoeha.core.types import GroupConfig, GroupMemory, Identity, Memory, PairCon
 
 ACTIONS_MAX = 256
 POWER_KINDS = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
+LEG_KINDS = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
 RECORD_KINDS = (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD)
 SHELF_KINDS = (TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD)
 
@@ -163,6 +165,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     shelf_link.decide(turn)
     rivals.decide(turn)
     blindness.decide(turn)
+    eviction.decide(turn)
     recovery.decide(turn)
     if turn.state is not before:
         ownership.decide(turn)
@@ -187,6 +190,8 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
     elif task.kind in SHELF_KINDS:
         shelves.task_done(turn, task, done)
         storage_fence.note_first(turn, task.group)
+    elif task.kind in LEG_KINDS:
+        eviction.task_done(turn, task, done)
     elif task.kind in RECORD_KINDS:
         shelf_link.task_done(turn, task, done)
     elif task.kind is TaskKind.FIND_RIVAL:

@@ -48,11 +48,16 @@ class Assembly:
         since_ms = self.silent_since_ms.setdefault(leg.shelf, now_ms)
         if now_ms - since_ms < SILENCE_MAX_MS or len(self.active) == 1 or alone:
             return False
+        self.evict(leg)
+        return True
+
+    def evict(self, leg: Leg) -> None:
+        """Go on without a leg: the others' superblocks call it missing."""
         self.active.remove(leg)
+        self.silent_since_ms.pop(leg.shelf, None)
         for survivor in self.active:
             survivor.missing.add(leg.shelf)
             survivor.events += 1
-        return True
 
 
 class Mirror:

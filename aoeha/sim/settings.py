@@ -47,6 +47,7 @@ class Settings:
     reserve: int = 0
     suffices: int = 1
     hold_ms: int = 1_000
+    durable: int = 1
     seed: int = 0
 
     def line(self) -> str:
@@ -132,11 +133,17 @@ class Settings:
         names = self.resource_names(name)
         resources = tuple(
             ResourceConfig(
-                resource, deadline_ms, deadline_ms, deadline_ms, self.monitor_ms, resource == names[-1] != names[0]
+                resource,
+                deadline_ms,
+                deadline_ms,
+                deadline_ms,
+                self.monitor_ms,
+                resource == names[-1] != names[0],
+                bool(self.reserve) and resource == names[0],
             )
             for resource in names
         )
-        legs = tuple(LegConfig(shelf, (f"{shelf}/1",)) for shelf in SHELVES) if self.reserve else ()
+        legs = tuple(LegConfig(shelf, (f"{shelf}/1",), bool(self.durable)) for shelf in SHELVES) if self.reserve else ()
         return GroupConfig(name, preferred or NODES[0], resources, restart_window_ms=self.window_ms, legs=legs)
 
 

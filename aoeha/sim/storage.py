@@ -107,6 +107,31 @@ class Storage:
         active = [leg.shelf for leg in assembly.active] if assembly else []
         return [name for name in self.shelves if name not in active] if active else []
 
+    def evict(self, machine: "Machine", group: str, shelf: str) -> str:
+        """Let a machine's mirror go on without a leg; return why it cannot, empty when it does."""
+        assembly = self._assemblies.get((machine.name, group))
+        leg = next((leg for leg in assembly.active if leg.shelf == shelf), None) if assembly is not None else None
+        if assembly is None or leg is None:
+            return "" if assembly is not None else "it is not started"
+        survivors = [other for other in assembly.active if other is not leg]
+        if not any(self._admits(machine, group, other.shelf) for other in survivors):
+            return "no other leg can be told"
+        assembly.evict(leg)
+        self.world.count("mirror", "leg evicted")
+        return ""
+
+    def take_back(self, machine: "Machine", group: str, shelf: str) -> str:
+        """Copy a leg and take it in; return why it cannot be, empty when it is in."""
+        assembly = self._assemblies.get((machine.name, group))
+        if assembly is None or not self._admits(machine, group, shelf):
+            return "it is not started" if assembly is None else "the leg does not take our writes"
+        if self.mirrors[group].recover(shelf, assembly):
+            self.world.count("mirror", "leg taken back")
+        return ""
+
+    def _admits(self, machine: "Machine", group: str, shelf: str) -> bool:
+        return self.reaches(machine, shelf) and self.shelves[shelf].takes_writes_of(machine.name, group)
+
     def recover(self, shelf: str) -> None:
         """An operator takes a leg in again, wherever its mirror runs."""
         for (_, group), assembly in self._assemblies.items():
@@ -167,8 +192,7 @@ class Storage:
         self._note_service(write.group)
 
     def _takes(self, leg: Leg, write: Write) -> bool:
-        shelf = self.shelves[leg.shelf]
-        return self.reaches(write.machine, leg.shelf) and shelf.takes_writes_of(write.machine.name, write.group)
+        return self._admits(write.machine, write.group, leg.shelf)
 
     def _note_service(self, group: str) -> None:
         now_ms = self.world.timeline.now_ms

@@ -71,6 +71,7 @@ def settings_of(random: Random, seed: int) -> Settings:
         reserve=random.choices((0, 1), (50, 50))[0],
         suffices=random.choices((0, 1), (20, 80))[0],
         hold_ms=max(1_000, keepalive_ms),
+        durable=random.choice((0, 1)),
         seed=seed,
     )
 

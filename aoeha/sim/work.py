@@ -27,6 +27,8 @@ DURATIONS_MS = {
     TaskKind.STOP: (50, 600),
 }
 LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
+LEG_KINDS = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
+LEG_MS = (50, 500)
 ARP_PROBE_MS = 200
 """Three questions on the network take so long."""
 SLOW_LOOK_MS = (300, 4_000)
@@ -74,6 +76,9 @@ class Work:
         if task.kind in SHELF_KINDS:
             self._holds.perform(self, job)
             return
+        if task.kind in LEG_KINDS:
+            self.world.timeline.after(self.world.random.randint(*LEG_MS), machine.by_kernel, self._change_mirror, job)
+            return
         if task.kind is TaskKind.FIND_RIVAL:
             self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
             return
@@ -92,6 +97,16 @@ class Work:
             self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, False)
         else:
             self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, trouble == "fail")
+
+    def _change_mirror(self, job: Job) -> None:
+        """Let a leg leave its mirror, or come back."""
+        if job.over or job.boots != job.machine.boots:
+            return
+        job.over = True
+        task, storage = job.task, self.world.storage
+        act = storage.evict if task.kind is TaskKind.EVICT_LEG else storage.take_back
+        fault = act(job.machine, task.group, task.leg)
+        self.report(job, TaskDone(0, task.id, TaskResult.FAILED if fault else TaskResult.OK, detail=fault))
 
     def _find_rival(self, job: Job) -> None:
         """Hear whether the other machine's kernel answers for the address; a frozen one does not."""
@@ -167,6 +182,7 @@ class Work:
         job.over = True
         task, machine = job.task, job.machine
         status: ResourceStatus | None = None
+        missing: tuple[str, ...] = ()
         detail = "no luck" if failed else ""
         match task.kind:
             case TaskKind.START:
@@ -175,12 +191,13 @@ class Work:
                 machine.resource_ends(task.subject)
             case TaskKind.PROBE | TaskKind.MONITOR if not failed:
                 status, detail = self._look(machine, task.subject)
+                missing = self._missing(machine, task.subject)
             case _:
                 pass
         result = TaskResult.FAILED if failed or (detail and status is None) else TaskResult.OK
         if result is TaskResult.FAILED:
             detail = f"cannot {task.kind.value} {task.subject}: {detail}"
-        self.report(job, TaskDone(0, task.id, result, status, None, detail))
+        self.report(job, TaskDone(0, task.id, result, status, None, detail, missing=missing))
 
     def _time_out(self, job: Job, late: bool) -> None:
         if job.over or job.boots != job.machine.boots:
@@ -220,13 +237,17 @@ class Work:
     def _look(self, machine: "Machine", resource: str) -> tuple[ResourceStatus, str]:
         if resource not in machine.active:
             return ResourceStatus.STOPPED, ""
-        group = self.world.group_of(resource)
-        missing = self.world.storage.missing(machine, group) if resource == self.world.resources[group][0] else []
+        missing = self._missing(machine, resource)
         if missing:
             return ResourceStatus.DEGRADED, f"the leg on {' and '.join(missing)} is missing"
         if resource in machine.worn:
             return ResourceStatus.DEGRADED, "one leg is missing"
         return ResourceStatus.RUNNING, ""
+
+    def _missing(self, machine: "Machine", resource: str) -> tuple[str, ...]:
+        group = self.world.group_of(resource)
+        is_mirror = resource == self.world.resources[group][0]
+        return tuple(self.world.storage.missing(machine, group)) if is_mirror else ()
 
     def _half_done(self) -> bool:
         return self.world.random.randrange(100) < HALF_DONE_PERCENT

@@ -223,7 +223,7 @@ IN_STORIES = (
         Mutation(
             "take the address by the storage fence alone", rivals, "why_not_yet", nobody_else_answers, ("I1", "I3")
         ),
-        "zombie-address",
+        "zombie-of-a-pause",
     ),
     (
         Mutation("fence an owner that stamps its legs", shelf_link, "confirms_silence", shelves_say_nothing, ("I5",)),

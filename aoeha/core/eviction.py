@@ -1,0 +1,158 @@
+"""Legs of a running mirror that leave it and come back (R5, R6 of the shelf monitor).
+
+Rules. The owner lets its mirror go on without a leg that no address answered for in two hold checks, while another leg
+is held and answers; never without the last one. A leg that the mirror's monitor names as missing is taken in again once
+it has been ours, on every address, for a while: by the mirror's bitmap, or by a full copy where its target restarted
+meanwhile, or may have, and does not keep what it acknowledged. One that restarts so within a running mirror leaves it
+and comes back in the same way, if the other one did not; with both gone through that, there is only an alarm. Nobody
+starts from a leg that was left out: the other's own records call it missing.
+
+What this file does not know: how md is told.
+"""
+
+from dataclasses import replace
+
+from aoeha.core.actions import Level, StartTask
+from aoeha.core.events import TaskDone
+from aoeha.core.legs import LegState
+from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState, Turn
+from aoeha.core.types import Holder, LegConfig, Task, TaskKind, TaskResult
+
+EVICT_DEADLINE_MS, RETURN_DEADLINE_MS = 5_000, 30_000
+STEADY_MS = 5_000
+"""A leg that answers again must have done so for this long."""
+EVICT_AGAIN_MS, RETURN_AGAIN_MS = 2_000, 30_000
+UP = (ResourcePhase.RUNNING, ResourcePhase.DEGRADED)
+
+
+def decide(turn: Turn) -> None:
+    """Begin the next eviction or return for every mirror that runs here; one at a time."""
+    for name in [group.name for group in turn.state.groups if group.legs]:
+        group = turn.state.group(name)
+        mirror = _mirror(group)
+        if mirror is None or mirror.missing is None or not group.holding or mirror.phase not in UP:
+            continue
+        _trust(turn, group, mirror)
+        _warn_of_loss(turn, name)
+        if group.leg_task_id or turn.now_ms < group.leg_retry_ms or _may_not_act(turn.state, group):
+            continue
+        group = turn.state.group(name)
+        for leg in group.legs:
+            reason = _why_evict(turn.state, group, mirror, leg)
+            if reason:
+                _evict(turn, group, mirror, leg, reason)
+                break
+            if leg.name in (mirror.missing or ()) and _is_steady(turn.state, leg):
+                _return(turn, group, mirror, leg)
+                break
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in what became of it; the mirror is looked at anew."""
+    group = turn.state.group(task.group)
+    if group.leg_task_id != task.id:
+        return
+    evicted, worked = task.kind is TaskKind.EVICT_LEG, done.result is TaskResult.OK
+    again_ms = EVICT_AGAIN_MS if evicted else RETURN_AGAIN_MS
+    turn.change_group(group.name, leg_task_id=0, leg_retry_ms=turn.now_ms + (0 if worked else again_ms))
+    mirror = _mirror(group)
+    if mirror is None or mirror.missing is None:
+        return
+    turn.change_resource(group.name, mirror.config.name, checked_ms=turn.now_ms - mirror.config.monitor_every_ms)
+    if not worked:
+        what = f"leave {task.leg} out of" if evicted else f"take {task.leg} back into"
+        turn.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
+        return
+    if evicted:
+        turn.change_resource(group.name, mirror.config.name, missing=(*mirror.missing, task.leg))
+        turn.alarm(task.leg, f"{task.subject} goes on without {task.leg}; it comes back by itself when its shelf does")
+    else:
+        missing = tuple(name for name in mirror.missing if name != task.leg)
+        turn.change_resource(group.name, mirror.config.name, missing=missing)
+        _change_leg(turn, group.name, task.leg, forgot=False)
+        turn.clear_alarm(task.leg, f"{task.leg} is back in {task.subject}")
+
+
+def _may_not_act(state: NodeState, group: GroupState) -> bool:
+    away = group.unsure or state.oath_pending or group.blind
+    return away or state.paused or state.panicking or state.leaving or bool(group.yielding)
+
+
+def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: LegState) -> str:
+    """Why a leg must leave the mirror now, empty for no reason."""
+    missing = mirror.missing or ()
+    others = [other for other in group.legs if other is not leg and other.name not in missing]
+    if leg.name in missing or not any(other.shows_anywhere(Holder.US) for other in others):
+        return ""
+    if _silent_twice(state, group, leg):
+        return "its shelf does not answer"
+    restarted = leg.forgot and leg.shows(Holder.US) and not _config(group, leg.name).durable
+    if restarted and not any(other.forgot for other in others):
+        return "its target restarted and may have lost what it had acknowledged"
+    return ""
+
+
+def _silent_twice(state: NodeState, group: GroupState, leg: LegState) -> bool:
+    if not leg.shows(Holder.SILENT) or group.shelf_read_ms is None:
+        return False
+    since_ms = max(address.since_ms for address in leg.addresses)
+    return group.shelf_read_ms - since_ms >= state.config.hold_every_ms
+
+
+def _is_steady(state: NodeState, leg: LegState) -> bool:
+    since_ms = max(address.since_ms for address in leg.addresses)
+    return leg.shows(Holder.US) and state.now_ms - since_ms >= STEADY_MS
+
+
+def _trust(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+    """A leg that is ours and in the mirror, as far as this daemon has seen, has forgotten nothing."""
+    for leg in group.legs:
+        seen = mirror.phase is ResourcePhase.RUNNING and leg.shows(Holder.US) and not group.unsure
+        if leg.forgot is None and seen:
+            _change_leg(turn, group.name, leg.name, forgot=False)
+
+
+def _warn_of_loss(turn: Turn, name: str) -> None:
+    """With nothing left to copy from, only a human can tell what is missing."""
+    group = turn.state.group(name)
+    if all(leg.forgot and not _config(group, leg.name).durable for leg in group.legs):
+        legs = ", ".join(leg.name for leg in group.legs)
+        turn.alarm(
+            f"{name} data", f"every target of {name} restarted ({legs}): check what was written last, and compare"
+        )
+
+
+def _evict(turn: Turn, group: GroupState, mirror: ResourceState, leg: LegState, reason: str) -> None:
+    turn.say(Level.WARNING, leg.name, f"leaving {leg.name} out of {mirror.config.name}: {reason}")
+    _start(turn, group, TaskKind.EVICT_LEG, mirror, leg, reason=reason, whole=False)
+
+
+def _return(turn: Turn, group: GroupState, mirror: ResourceState, leg: LegState) -> None:
+    whole = leg.forgot is not False and not _config(group, leg.name).durable
+    how = "by a full copy" if whole else "by what has changed meanwhile"
+    turn.say(Level.INFO, leg.name, f"taking {leg.name} back into {mirror.config.name} {how}")
+    _start(turn, group, TaskKind.RETURN_LEG, mirror, leg, reason="its shelf answers again", whole=whole)
+
+
+def _start(
+    turn: Turn, group: GroupState, kind: TaskKind, mirror: ResourceState, leg: LegState, *, reason: str, whole: bool
+) -> None:
+    deadline_ms = EVICT_DEADLINE_MS if kind is TaskKind.EVICT_LEG else RETURN_DEADLINE_MS
+    number = turn.state.next_task_id
+    task = Task(number, kind, group.name, mirror.config.name, "", deadline_ms, reason, leg=leg.name, whole=whole)
+    turn.change(tasks=(*turn.state.tasks, task), next_task_id=number + 1)
+    turn.change_group(group.name, leg_task_id=number)
+    turn.do(StartTask(task))
+
+
+def _mirror(group: GroupState) -> ResourceState | None:
+    return next((resource for resource in group.resources if resource.config.mirror), None)
+
+
+def _config(group: GroupState, leg: str) -> LegConfig:
+    return next(config for config in group.config.legs if config.name == leg)
+
+
+def _change_leg(turn: Turn, name: str, leg: str, *, forgot: bool) -> None:
+    legs = tuple(replace(known, forgot=forgot) if known.name == leg else known for known in turn.state.group(name).legs)
+    turn.change_group(name, legs=legs)
