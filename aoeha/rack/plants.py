@@ -69,16 +69,23 @@ def _swap(old: str, *new: Statement) -> Callable[[Statements], Statements]:
 
 
 def _say(kind: str, text: str = "", node: str = "") -> Statement:
-    return Statement(0, kind, text, node, source=f"planted: {kind} {text} {node}".strip())
+    guests = (node,) if kind == "power" else ()
+    return Statement(0, kind, text, node, guests, source=f"planted: {kind} {text} {node}".strip())
 
 
 CUT_BOTH = (_say("cut", "serial"), _say("cut", "ether"))
 
 
 def _kill_the_owner(statements: Statements) -> Statements:
-    """Where the first cable is cut, pull the plug of the gateway that serves as well."""
-    first = next((each for each in statements if each.kind == "cut"), None)
+    """Where the first cable is cut, or a shelf forgets, pull the plug of the gateway that serves as well."""
+    first = next((each for each in statements if each.kind in {"cut", "split", "restart"}), None)
     return _swap(first.source, first, _say("power", "off", "alpha"))(statements) if first else statements
+
+
+def _break_nothing(statements: Statements) -> Statements:
+    """Leave out all that breaks something."""
+    breaks = {"pause", "crash", "cut", "cut san", "split", "restart"}
+    return tuple(each for each in statements if each.kind not in breaks and (each.kind, each.text) != ("power", "off"))
 
 
 ALL_PLANTS = (
@@ -95,6 +102,7 @@ ALL_PLANTS = (
         change=_swap("kill alpha", _say("end", "", "alpha")),
     ),
     Plant("owner-dies", "the gateway that serves loses its power with the cable", change=_kill_the_owner),
+    Plant("nothing-breaks", "nothing is broken at all", change=_break_nothing),
     Plant("switch-works", "the power switch is not broken", change=_swap("break power-switch")),
 )
 PLANTS = {plant.name: plant for plant in ALL_PLANTS}

@@ -23,12 +23,14 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that a drill left. `torn` counts journal lines that a power loss cut short."""
+    """All that a drill left. `wires` are stretches as in wires.py; `torn` counts lines that a power loss cut short."""
 
     drill: dict[str, Any]
     facts: dict[str, Any]
     events: tuple[dict[str, Any], ...]
     journal: tuple[JournalEntry, ...]
+    wires: tuple[dict[str, Any], ...] = ()
+    unseen: int = 0
     torn: int = 0
 
     def of(self, kind: str) -> list[dict[str, Any]]:
@@ -47,11 +49,14 @@ def load(folder: Path) -> Record:
         found, lost = _entries(node, path.read_text(errors="replace").splitlines(), offsets)
         entries.extend(found)
         torn += lost
+    wires = json.loads((folder / "wires.json").read_text())
     return Record(
         json.loads((folder / "drill.json").read_text()),
         json.loads((folder / "facts.json").read_text()),
         events,
         tuple(sorted(entries, key=lambda entry: entry.at_ms)),
+        tuple(wires["stretches"]),
+        wires["unseen"],
         torn,
     )
 
