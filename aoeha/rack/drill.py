@@ -176,6 +176,7 @@ class Drill:
         if by_itself:
             self._rebooted.add(name)
         if name in self._daemons:
+            self.evidence.keep_journals(name)
             await self._start_daemon(link)
 
     async def _start_daemon(self, link: GuestLink) -> None:

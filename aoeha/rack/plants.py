@@ -1,19 +1,25 @@
 """Failures planted into a drill: each must turn its verdict red, or the verdict is worth nothing."""
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from aoeha.rack.checking import MOUNTED, RECORDS, mirror_name
+from aoeha.aoe.client import AoeClient
+from aoeha.aoe.frames import Ata, Frame
+from aoeha.rack.checking import MOUNTED, RECORDS
 from aoeha.rack.guest_client import RECORD_BYTES
 from aoeha.rack.host import RackError
-from aoeha.rack.rack import CLIENT, GATEWAYS, Rack
+from aoeha.rack.rack import CLIENT, Rack
 from aoeha.rack.scenario import Statement
 
 __all__ = ["NO_PLANT", "PLANTS", "Plant"]
 
 Statements = tuple[Statement, ...]
-LEG = "/dev/etherd/e2.0"
-GARBAGE_BLOCK = 640
+LEG, STORAGE_SWITCH = "e2.0", "san"
+GARBAGE_SECTOR, GARBAGE_SECTORS = 640 * 128, 2
+LBA48, WRITE, WRITE_EXT = 0x40, 1, 0x34
+SETTLE_S = 0.5
 
 
 async def _nothing(_: Rack) -> None:
@@ -43,17 +49,16 @@ async def _lose_record(rack: Rack) -> None:
 
 
 async def _second_writer(rack: Rack) -> None:
-    """Let the gateway that does not own the group write to one leg."""
-    for gateway in GATEWAYS:
-        if rack.guests[gateway].is_on and not await mirror_name(rack.link(gateway)):
-            link = rack.link(gateway)
-            await link.must("modprobe", "aoe", "aoe_iflist=eth1")
-            await link.must("sh", "-c", f"until test -b {LEG}; do sleep 0.1; done")
-            await link.must(
-                "dd", "if=/dev/urandom", f"of={LEG}", "bs=64k", "count=1", f"seek={GARBAGE_BLOCK}", "conv=fsync"
-            )
-            return
-    raise RackError("cannot plant a second writer: no gateway is standby")
+    """Let a stranger on the storage network write to one leg, after it has made the shelf forget who holds that."""
+    async with AoeClient([STORAGE_SWITCH]) as client:
+        found = [each.address for each in await client.discover(500) if str(each.address.target) == LEG]
+        if not found:
+            raise RackError(f"cannot plant a second writer: nobody exports {LEG}")
+        await client.reserve(found[0], (), force=True)
+        port = client.port(STORAGE_SWITCH)
+        write = Ata(LBA48 | WRITE, 0, GARBAGE_SECTORS, WRITE_EXT, GARBAGE_SECTOR, os.urandom(512 * GARBAGE_SECTORS))
+        port.send(Frame(found[0].mac, port.address, found[0].target, 0, write))
+        await asyncio.sleep(SETTLE_S)
 
 
 def _swap(old: str, *new: Statement) -> Callable[[Statements], Statements]:

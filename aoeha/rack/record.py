@@ -44,8 +44,7 @@ def load(folder: Path) -> Record:
     offsets = {event["boot_id"]: event["at_ms"] - event["clock_ms"] for event in events if event["kind"] == "hello"}
     entries: list[JournalEntry] = []
     torn = 0
-    for path in sorted(folder.glob("state-*/journal/*.jsonl")):
-        node = path.parent.parent.name.removeprefix("state-")
+    for node, path in _journals(folder):
         found, lost = _entries(node, path.read_text(errors="replace").splitlines(), offsets)
         entries.extend(found)
         torn += lost
@@ -59,6 +58,13 @@ def load(folder: Path) -> Record:
         wires["unseen"],
         torn,
     )
+
+
+def _journals(folder: Path) -> list[tuple[str, Path]]:
+    """Each part of each daemon's journal once: those in its state, and those kept before it threw them away."""
+    paths = [*folder.glob("kept-*/*.jsonl"), *folder.glob("state-*/journal/*.jsonl")]
+    named = {(path.relative_to(folder).parts[0].partition("-")[2], path.name): path for path in paths}
+    return [(node, path) for (node, _), path in sorted(named.items())]
 
 
 def _entries(node: str, lines: list[str], offsets: dict[str, int]) -> tuple[list[JournalEntry], int]:
