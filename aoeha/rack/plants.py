@@ -48,7 +48,7 @@ async def _lose_record(rack: Rack) -> None:
     )
 
 
-async def _second_writer(rack: Rack) -> None:
+async def _second_writer(_: Rack) -> None:
     """Let a stranger on the storage network write to one leg, after it has made the shelf forget who holds that."""
     async with AoeClient([STORAGE_SWITCH]) as client:
         found = [each.address for each in await client.discover(500) if str(each.address.target) == LEG]

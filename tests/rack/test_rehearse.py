@@ -30,7 +30,7 @@ PLANTED = {
     "fence-broken": "switch-works",
     "garbage": "lost-record",
     "target-restart": "owner-dies",
-    "pause-2s": "lost-record",
+    "pause-2s": "second-writer",
     "pause-5s": "nothing-breaks",
     "pause-30s": "nothing-breaks",
     "zombie-address": "nothing-breaks",
