@@ -23,7 +23,7 @@ def writers(record: Record) -> tuple[bool, str]:
             and each["until_ms"] <= span.until_ms + LOG_LAG_MS
             for span in owned
         )
-        if each["until_ms"] > since_ms and not may_write:
+        if each["until_ms"] >= since_ms and not may_write:
             return False, f"{each['place']} took a write of {each['who']}, which did not own the group"
     return bool(landed), f"{len(landed)} stretches of writes, each by the owner"
 

@@ -100,7 +100,7 @@ def with_wires(*extra: dict[str, Any], **changes: Any) -> Verdict:
     return judge_record(good_record(wires=(*good_record().wires, *extra), **changes))
 
 
-@pytest.mark.parametrize(("since_ms", "until_ms"), [(12_500, 12_600), (9_995, 12_600)])
+@pytest.mark.parametrize(("since_ms", "until_ms"), [(12_500, 12_500), (12_500, 12_600), (9_995, 12_600)])
 def test_a_write_of_a_gateway_that_does_not_own_the_group_is_red(since_ms: int, until_ms: int) -> None:
     for shelf in ("shelf1", "shelf2"):
         assert complaint_about(with_wires(stretch("landed", shelf, "alpha", since_ms, until_ms)), "one writer")
