@@ -10,6 +10,7 @@ import random
 import shlex
 import signal
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ from aoeha.rack.evidence import Evidence
 from aoeha.rack.gateway_files import configured_timing, gateway_files
 from aoeha.rack.guest_link import GuestEvent, GuestLink, now_ms
 from aoeha.rack.host import RackError
-from aoeha.rack.network import isolate
+from aoeha.rack.network import isolate, set_port, split
 from aoeha.rack.plants import Plant
-from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, Rack, RackOptions, guest_of
+from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, SHELVES, Rack, RackOptions, guest_of
 from aoeha.rack.scenario import Scenario, Statement, milliseconds
 
 __all__ = ["Drill", "UnmetError"]
@@ -36,6 +37,7 @@ BEFORE_JUDGING_MS = 90_000
 UNMET_PATIENCE_MS = 20_000
 GROUP = "storage"
 STORAGE_INTERFACE = "eth1"
+BETAS_SIDE = ("beta", "shelf2")
 
 
 class UnmetError(Exception):
@@ -52,6 +54,7 @@ class Drill:
         self._files = gateway_files(configuration, scenario.timings, scenario.watchdog)
         self._daemons: set[str] = set()
         self._rebooted: set[str] = set()
+        self._boots: Counter[str] = Counter()
         self._listeners: list[Callable[[GuestEvent], None]] = []
         self.progress: Callable[[str], None] = lambda _: None
 
@@ -94,7 +97,10 @@ class Drill:
         return {
             "name": self.scenario.name,
             "about": self.scenario.about,
-            "owners": [{"node": turn.node, "proof": turn.proof} for turn in self.scenario.owners],
+            "owners": [[{"node": turn.node, "proof": turn.proof} for turn in turns] for turns in self.scenario.owners],
+            "policy": configured_timing(self._files["/etc/aoeha/aoeha.toml"][0], "fence_policy"),
+            "power_offs": self.scenario.power_offs,
+            "outage_max_ms": self.scenario.outage_max_ms,
             "untouched": self.scenario.untouched,
             "deadtime_ms": deadtime_ms,
             "plant": self.plant.name,
@@ -122,13 +128,23 @@ class Drill:
                 await self._start_client(rack.link(CLIENT))
             case "mark":
                 self._rebooted.clear()
+                self._boots = Counter(rack.boots)
                 rack.tell("mark", name=text, processes=await self._processes(rack))
             case "power" if text == "off":
-                await self._pull_plug(rack, node)
+                await asyncio.gather(*(self._pull_plug(rack, guest) for guest in statement.guests))
             case "power":
-                await rack.power_on(node)
+                await asyncio.gather(*(rack.power_on(guest) for guest in statement.guests))
+            case "pause":
+                rack.spawn(rack.pause(node, time_ms))
+                await asyncio.sleep(0)
             case "cut" | "heal":
                 self._set_medium(rack, text, works=statement.kind == "heal")
+            case "cut san" | "heal san":
+                set_port("san", node, up=statement.kind == "heal san")
+                rack.tell("medium", medium=f"san of {node}", works=statement.kind == "heal san")
+            case "split" | "join":
+                split("san", BETAS_SIDE, apart=statement.kind == "split")
+                rack.tell("medium", medium="san", works=statement.kind == "join")
             case "garble":
                 await self._garble(rack, time_ms)
             case "break":
@@ -143,8 +159,14 @@ class Drill:
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGKILL))
             case "freeze":
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGSTOP))
+            case "crash":
+                await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGKILL), stop=True)
+            case "restart":
+                await rack.link(statement.guests[0]).ask("signal", name="vblade", signal=int(signal.SIGKILL))
             case "command":
-                await self._command(rack.link(node), text)
+                await self._command(rack.link(node), str(Path(sys.prefix) / "bin" / "aoeha"), *shlex.split(text))
+            case "operator":
+                await self._command(rack.link(node), *shlex.split(text))
             case "wait":
                 await asyncio.sleep(time_ms / 1000)
             case _:
@@ -154,6 +176,7 @@ class Drill:
         if by_itself:
             self._rebooted.add(name)
         if name in self._daemons:
+            self.evidence.keep_journals(name)
             await self._start_daemon(link)
 
     async def _start_daemon(self, link: GuestLink) -> None:
@@ -194,11 +217,11 @@ class Drill:
             await asyncio.sleep(POLL_S)
 
     @staticmethod
-    async def _command(link: GuestLink, words: str) -> None:
-        argv = [str(Path(sys.prefix) / "bin" / "aoeha"), *shlex.split(words)]
+    async def _command(link: GuestLink, *argv: str) -> None:
         done = await link.run(*argv, deadline_ms=60_000)
         if done.code != 0:
-            raise UnmetError(f"aoeha {words} on {link.guest} ended with {done.code}: {(done.err or done.out).strip()}")
+            told = (done.err or done.out).strip()
+            raise UnmetError(f"{shlex.join(argv)} on {link.guest} ended with {done.code}: {told}")
 
     @staticmethod
     async def _processes(rack: Rack) -> dict[str, int]:
@@ -217,10 +240,15 @@ class Drill:
         match statement.kind:
             case "expect runs":
                 await self._until(statement, lambda: self._runs(rack, node))
-                rack.tell("runs", node=node, processes=await self._processes(rack))
-                rack.tell("reserved", legs=await self._reserved(rack, node))
+                await self._tell_who_runs(rack, node)
+            case "expect somebody":
+                await self._until(statement, lambda: self._somebody_runs(rack))
             case "expect ready":
                 await self._until(statement, lambda: self._ready(rack, node))
+            case "expect holds":
+                await self._until(statement, lambda: self._holds(rack, node))
+            case "expect boots":
+                await self._until(statement, lambda: self._has_booted(rack, node))
             case "expect says":
                 await self._until(statement, lambda: self._says(rack, node, statement.text))
             case "expect reboots":
@@ -268,6 +296,23 @@ class Drill:
     async def _reboots(self, node: str) -> str:
         return "" if node in self._rebooted else f"{node}'s kernel goes on"
 
+    async def _tell_who_runs(self, rack: Rack, node: str) -> None:
+        rack.tell("runs", node=node, processes=await self._processes(rack))
+        rack.tell("reserved", legs=await self._reserved(rack, node))
+
+    async def _somebody_runs(self, rack: Rack) -> str:
+        complaints = []
+        for gateway in GATEWAYS:
+            try:
+                complaint = await self._runs(rack, gateway)
+            except RackError as error:
+                complaint = str(error)
+            if not complaint:
+                await self._tell_who_runs(rack, gateway)
+                return ""
+            complaints.append(f"{gateway}: {complaint}")
+        return "; ".join(complaints)
+
     async def _runs(self, rack: Rack, node: str) -> str:
         document = await self.status(rack, node)
         group = next(group for group in document["groups"] if group["name"] == GROUP)
@@ -281,6 +326,14 @@ class Drill:
         argv = (str(Path(sys.prefix) / "bin" / "aoeha"), "aoe", "stat", "-i", STORAGE_INTERFACE, "-o", "json")
         targets = json.loads(await rack.link(node).must(*argv, deadline_ms=20_000))["targets"]
         return {target["device"]: [guest_of(owner) for owner in target["reserved_for"] or ()] for target in targets}
+
+    async def _holds(self, rack: Rack, node: str) -> str:
+        legs = await self._reserved(rack, node)
+        ours = len(legs) == len(SHELVES) and all(holders == [node] for holders in legs.values())
+        return "" if ours else f"the shelves say {legs}"
+
+    async def _has_booted(self, rack: Rack, node: str) -> str:
+        return "" if rack.boots[node] > self._boots[node] else f"no kernel of {node} has come up"
 
     async def _ready(self, rack: Rack, node: str) -> str:
         document = await self.status(rack, node)

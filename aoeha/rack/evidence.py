@@ -41,6 +41,14 @@ class Evidence:
         """Put a whole document into the folder."""
         (self.folder / name).write_text(content if isinstance(content, str) else json.dumps(content, indent=1))
 
+    def keep_journals(self, node: str) -> None:
+        """Keep a gateway's journals so far: a daemon throws old parts away, however short they are."""
+        kept = self.folder / f"kept-{node}"
+        kept.mkdir(exist_ok=True)
+        for path in (self.folder / f"state-{node}" / "journal").glob("*.jsonl"):
+            if not (kept / path.name).exists():
+                (kept / path.name).hardlink_to(path)
+
     def _write(self, name: str, content: dict[str, Any]) -> None:
         self._append(name, json.dumps(content))
 

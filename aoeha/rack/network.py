@@ -13,6 +13,7 @@ __all__ = [
     "make_network",
     "run_ip",
     "set_port",
+    "split",
     "tap_name",
 ]
 
@@ -64,3 +65,16 @@ def set_port(switch: str, guest: str, *, up: bool) -> None:
 def isolate(switch: str, guest: str, *, on: bool) -> None:
     """Keep a guest's port from all other isolated ports, and from nobody else."""
     run_ip(f"link set {tap_name(switch, guest)} type bridge_slave isolated {'on' if on else 'off'}")
+
+
+def split(switch: str, guests: tuple[str, ...], *, apart: bool) -> None:
+    """Move these guests' ports to a second switch that nothing joins to the first, or back."""
+    other = f"{switch}-apart"
+    if apart:
+        run_ip(
+            f"link add {other} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+            f"link set {other} mtu {SWITCHES[switch][1]} up",
+        )
+    run_ip(*(f"link set {tap_name(switch, guest)} master {other if apart else switch}" for guest in guests))
+    if not apart:
+        run_ip(f"link del {other}")

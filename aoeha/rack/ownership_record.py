@@ -1,11 +1,11 @@
-"""Who owned and who wrote, read from three witnesses: the daemons' journals, the kernels' logs, the plugs."""
+"""Who owned and who had the mirror, read from three witnesses: the daemons' journals, the kernels' logs, the plugs."""
 
 import re
 from dataclasses import dataclass
 
 from aoeha.rack.record import Record
 
-__all__ = ["LOG_LAG_MS", "Span", "Turn", "is_proved", "spans", "turns"]
+__all__ = ["FOREVER_MS", "LOG_LAG_MS", "Span", "Turn", "is_proved", "periods", "spans", "turns"]
 
 FOREVER_MS = 1 << 62
 LOG_LAG_MS = 100
@@ -27,7 +27,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A gateway had the mirror assembled, by its kernel's own log, until it was stopped or lost power."""
+    """A gateway had the mirror assembled, by its kernel's own log, until it was stopped, lost power or rebooted."""
 
     node: str
     from_ms: int
@@ -42,12 +42,21 @@ def turns(record: Record) -> list[Turn]:
         if entry.type != "Persist":
             continue
         for group in entry.fields["memory"]["groups"]:
-            key = (entry.node, group["epoch"])
+            # An owner that hears of a higher epoch remembers that one, and owns by the proof for its own.
+            proof = group["proof"] or {"kind": "", "epoch": group["epoch"]}
+            key = (entry.node, proof["epoch"])
             if group["name"] == record.drill["group"] and group["holding"] and key not in seen:
                 seen.add(key)
-                proof = group["proof"]["kind"] if group["proof"] else ""
-                found.append(Turn(entry.at_ms, entry.node, group["epoch"], proof))
+                found.append(Turn(entry.at_ms, entry.node, proof["epoch"], proof["kind"]))
     return found
+
+
+def periods(record: Record) -> list[Span]:
+    """Who owned the group from when to when, by the daemons' journals: turns, those of one node in a row joined."""
+    history = turns(record)
+    first = [turn for number, turn in enumerate(history) if not number or history[number - 1].node != turn.node]
+    ends = [*(turn.at_ms for turn in first[1:]), FOREVER_MS][: len(first)]
+    return [Span(turn.node, turn.at_ms, end) for turn, end in zip(first, ends, strict=True)]
 
 
 def spans(record: Record) -> list[Span]:

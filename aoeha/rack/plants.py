@@ -1,19 +1,25 @@
 """Failures planted into a drill: each must turn its verdict red, or the verdict is worth nothing."""
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from aoeha.rack.checking import MOUNTED, RECORDS, mirror_name
+from aoeha.aoe.client import AoeClient
+from aoeha.aoe.frames import Ata, Frame
+from aoeha.rack.checking import MOUNTED, RECORDS
 from aoeha.rack.guest_client import RECORD_BYTES
 from aoeha.rack.host import RackError
-from aoeha.rack.rack import CLIENT, GATEWAYS, Rack
+from aoeha.rack.rack import CLIENT, Rack
 from aoeha.rack.scenario import Statement
 
 __all__ = ["NO_PLANT", "PLANTS", "Plant"]
 
 Statements = tuple[Statement, ...]
-LEG = "/dev/etherd/e2.0"
-GARBAGE_BLOCK = 640
+LEG, STORAGE_SWITCH = "e2.0", "san"
+GARBAGE_SECTOR, GARBAGE_SECTORS = 640 * 128, 2
+LBA48, WRITE, WRITE_EXT = 0x40, 1, 0x34
+SETTLE_S = 0.5
 
 
 async def _nothing(_: Rack) -> None:
@@ -42,18 +48,17 @@ async def _lose_record(rack: Rack) -> None:
     )
 
 
-async def _second_writer(rack: Rack) -> None:
-    """Let the gateway that does not own the group write to one leg."""
-    for gateway in GATEWAYS:
-        if rack.guests[gateway].is_on and not await mirror_name(rack.link(gateway)):
-            link = rack.link(gateway)
-            await link.must("modprobe", "aoe", "aoe_iflist=eth1")
-            await link.must("sh", "-c", f"until test -b {LEG}; do sleep 0.1; done")
-            await link.must(
-                "dd", "if=/dev/urandom", f"of={LEG}", "bs=64k", "count=1", f"seek={GARBAGE_BLOCK}", "conv=fsync"
-            )
-            return
-    raise RackError("cannot plant a second writer: no gateway is standby")
+async def _second_writer(_: Rack) -> None:
+    """Let a stranger on the storage network write to one leg, after it has made the shelf forget who holds that."""
+    async with AoeClient([STORAGE_SWITCH]) as client:
+        found = [each.address for each in await client.discover(500) if str(each.address.target) == LEG]
+        if not found:
+            raise RackError(f"cannot plant a second writer: nobody exports {LEG}")
+        await client.reserve(found[0], (), force=True)
+        port = client.port(STORAGE_SWITCH)
+        write = Ata(LBA48 | WRITE, 0, GARBAGE_SECTORS, WRITE_EXT, GARBAGE_SECTOR, os.urandom(512 * GARBAGE_SECTORS))
+        port.send(Frame(found[0].mac, port.address, found[0].target, 0, write))
+        await asyncio.sleep(SETTLE_S)
 
 
 def _swap(old: str, *new: Statement) -> Callable[[Statements], Statements]:
@@ -69,16 +74,23 @@ def _swap(old: str, *new: Statement) -> Callable[[Statements], Statements]:
 
 
 def _say(kind: str, text: str = "", node: str = "") -> Statement:
-    return Statement(0, kind, text, node, source=f"planted: {kind} {text} {node}".strip())
+    guests = (node,) if kind == "power" else ()
+    return Statement(0, kind, text, node, guests, source=f"planted: {kind} {text} {node}".strip())
 
 
 CUT_BOTH = (_say("cut", "serial"), _say("cut", "ether"))
 
 
 def _kill_the_owner(statements: Statements) -> Statements:
-    """Where the first cable is cut, pull the plug of the gateway that serves as well."""
-    first = next((each for each in statements if each.kind == "cut"), None)
+    """Where the first cable is cut, or a shelf forgets, pull the plug of the gateway that serves as well."""
+    first = next((each for each in statements if each.kind in {"cut", "split", "restart"}), None)
     return _swap(first.source, first, _say("power", "off", "alpha"))(statements) if first else statements
+
+
+def _break_nothing(statements: Statements) -> Statements:
+    """Leave out all that breaks something."""
+    breaks = {"pause", "crash", "cut", "cut san", "split", "restart"}
+    return tuple(each for each in statements if each.kind not in breaks and (each.kind, each.text) != ("power", "off"))
 
 
 ALL_PLANTS = (
@@ -95,6 +107,7 @@ ALL_PLANTS = (
         change=_swap("kill alpha", _say("end", "", "alpha")),
     ),
     Plant("owner-dies", "the gateway that serves loses its power with the cable", change=_kill_the_owner),
+    Plant("nothing-breaks", "nothing is broken at all", change=_break_nothing),
     Plant("switch-works", "the power switch is not broken", change=_swap("break power-switch")),
 )
 PLANTS = {plant.name: plant for plant in ALL_PLANTS}

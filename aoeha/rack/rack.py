@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from aoeha.rack.namespaces import enter_namespaces, mount_terminals, rank_before
 from aoeha.rack.network import DRIVER_ADDRESS, LAN_ADDRESS, connect, make_network
 from aoeha.rack.power_switch import PowerSwitch, Switched
 from aoeha.rack.serial_cable import SerialCable
+from aoeha.rack.wires import Wires
 
 __all__ = ["GATEWAYS", "LEG_BYTES", "SERVICE_ADDRESS", "SHELVES", "Rack", "RackOptions", "guest_of"]
 
@@ -92,6 +94,7 @@ class Rack:
         self.guests: dict[str, Guest] = {}
         self.cable = SerialCable()
         self._ticks: dict[str, int] = {}
+        self.boots: Counter[str] = Counter()
         self.folder = self.disks = Path()
         self._board = Switchboard(self._take)
         self._listeners: list[Callable[[GuestEvent], None]] = []
@@ -119,6 +122,7 @@ class Rack:
 
     async def _build(self) -> None:
         library = preload(self.folder)
+        self.wires = Wires(SERVICE_ADDRESS, guest_of)
         await self._board.open(DRIVER_ADDRESS)
         mount_terminals(self.folder / "pts")
         self.cable.open(self.folder / "pts")
@@ -129,6 +133,7 @@ class Rack:
         self.power = PowerSwitch(plugs, self._log_power, self.power_on, self.power_off)
         await self.power.open(LAN_ADDRESS, POWER_PORT)
         self.spawn(self._watch_stalls())
+        self.spawn(self.wires.watch())
 
     def leg(self, number: int) -> Path:
         """The file that is leg 1 or 2. It outlives its shelf."""
@@ -227,6 +232,18 @@ class Rack:
         if was_on:
             self.evidence.note(name, "power", state="off")
 
+    async def pause(self, name: str, time_ms: int) -> None:
+        """Have a guest stand still and go on."""
+        guest = self.guests[name]
+        self.tell("paused", node=name)
+        guest.pause()
+        try:
+            await asyncio.sleep(time_ms / 1000)
+        finally:
+            self._ticks.pop(name, None)
+            guest.resume()
+        self.tell("resumed", node=name, was_killed=guest.was_killed)
+
     async def make_storage(self) -> None:
         """Run etc/make-storage.sh, as an operator would, on the first gateway."""
         script = CHECKOUT / "etc" / "make-storage.sh"
@@ -248,6 +265,8 @@ class Rack:
             self.evidence.note("rack", "failed", sentence=f"{type(error).__name__}: {error}")
 
     def _take(self, event: GuestEvent) -> None:
+        if event.kind == "hello":
+            self.boots[event.guest] += 1
         if event.kind in {"tick", "hello"}:
             late_ms = event.at_ms - self._ticks.get(event.guest, event.at_ms) - GUEST_TICK_MS
             if event.kind == "tick" and late_ms >= STALL_MS:
@@ -290,6 +309,8 @@ class Rack:
         results = await asyncio.gather(*(guest.power_off() for guest in self.guests.values()), return_exceptions=True)
         if hasattr(self, "power"):
             await self.power.close()
+        if hasattr(self, "wires"):
+            self.evidence.save("wires.json", self.wires.close())
         await self._board.close()
         if self.cable.ends[0]:
             self.cable.close()

@@ -23,12 +23,14 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that a drill left. `torn` counts journal lines that a power loss cut short."""
+    """All that a drill left. `wires` are stretches as in wires.py; `torn` counts lines that a power loss cut short."""
 
     drill: dict[str, Any]
     facts: dict[str, Any]
     events: tuple[dict[str, Any], ...]
     journal: tuple[JournalEntry, ...]
+    wires: tuple[dict[str, Any], ...] = ()
+    unseen: int = 0
     torn: int = 0
 
     def of(self, kind: str) -> list[dict[str, Any]]:
@@ -42,18 +44,27 @@ def load(folder: Path) -> Record:
     offsets = {event["boot_id"]: event["at_ms"] - event["clock_ms"] for event in events if event["kind"] == "hello"}
     entries: list[JournalEntry] = []
     torn = 0
-    for path in sorted(folder.glob("state-*/journal/*.jsonl")):
-        node = path.parent.parent.name.removeprefix("state-")
+    for node, path in _journals(folder):
         found, lost = _entries(node, path.read_text(errors="replace").splitlines(), offsets)
         entries.extend(found)
         torn += lost
+    wires = json.loads((folder / "wires.json").read_text())
     return Record(
         json.loads((folder / "drill.json").read_text()),
         json.loads((folder / "facts.json").read_text()),
         events,
         tuple(sorted(entries, key=lambda entry: entry.at_ms)),
+        tuple(wires["stretches"]),
+        wires["unseen"],
         torn,
     )
+
+
+def _journals(folder: Path) -> list[tuple[str, Path]]:
+    """Each part of each daemon's journal once: those in its state, and those kept before it threw them away."""
+    paths = [*folder.glob("kept-*/*.jsonl"), *folder.glob("state-*/journal/*.jsonl")]
+    named = {(path.relative_to(folder).parts[0].partition("-")[2], path.name): path for path in paths}
+    return [(node, path) for (node, _), path in sorted(named.items())]
 
 
 def _entries(node: str, lines: list[str], offsets: dict[str, int]) -> tuple[list[JournalEntry], int]:

@@ -4,24 +4,34 @@ about SENTENCE                    what the drill shows
 timing KEY VALUE                  overrides [timing] of aoeha.toml, e.g. `timing deadtime 2s`
 policy storage|power              overrides fence_policy of aoeha.toml
 watchdog TIME                     each gateway needs its softdog, with this time-out; without this line none is used
-owners NODE, NODE by PROOF, ...   who must have owned the group, in order, and why each took over
+owners NODE, NODE by PROOF, ...   who must have owned the group, in order, and why each took over; of several lines, one
 untouched                         after the first mark no resource may be started or stopped
+power-offs NUMBER                 how often the gateways' power switch must have switched something off
+outage at most TIME               the longest pause that the client may see after any mark
 boot GUEST...                     switch guests on and wait for them
 storage                           make the storage, once, as an operator would
 daemon NODE...                    start aoeha there; it also starts after each later boot
 client                            mount the service, write records, ping the address
 mark NAME                         outages are measured from here to the next mark
-power off NODE | power on NODE    the plug itself, not the gateways' power switch
+power off|on GUEST...             the plugs themselves, not the gateways' power switch, all in one instant
+pause NODE for TIME               its whole machine stands still from now on, as a paused virtual machine
 cut serial|ether, heal serial|ether
+cut san NODE, heal san NODE       the storage network's cable of one gateway; its links stay
+split san, join san               the storage network falls apart: alpha with shelf1, beta with shelf2
 garble serial for TIME            random bytes into both ends of the cable
 break power-switch
 slow power-switch by TIME         everything it does takes so long
 kill NODE                         kill -9 the daemon; it is started again 100 ms later
 freeze NODE                       SIGSTOP to the daemon; its kernel and its resources go on
+crash NODE                        kill -9 the daemon; it is not started again before the next boot
+restart targets of SHELF          kill -9 what exports its disk; 100 ms later it is back, and no reservation with it
 command NODE: WORDS               aoeha WORDS on that gateway; must end with exit code 0
+operator NODE: WORDS              a program that somebody runs there; must end with exit code 0
 wait TIME                         let time pass
-expect NODE runs within TIME      the group runs there
+repeat NUMBER ... end             play the lines between so often
+expect NODE runs within TIME      the group runs there; `expect somebody runs`: on either gateway
 expect NODE ready within TIME     it says: all links are up, and the other could take over
+expect NODE holds within TIME     every shelf says that its leg is reserved for this gateway alone
 expect NODE says "TEXT" within TIME    somewhere in its status
 expect NODE reboots within TIME   its kernel has begun anew by itself since the last mark
 expect writes within TIME         a record begun from now on is acknowledged, and the address answers
@@ -44,18 +54,29 @@ STATEMENTS = {
     "daemon": r"daemon (?P<guests>[a-z ]+)",
     "client": "client",
     "mark": r"mark (?P<text>[a-z0-9-]+)",
-    "power": rf"power (?P<text>off|on) {NODE}",
+    "power": r"power (?P<text>off|on) (?P<guests>[a-z0-9 ]+)",
+    "pause": f"pause {NODE} for {TIME}",
     "cut": "cut (?P<text>serial|ether)",
     "heal": "heal (?P<text>serial|ether)",
+    "cut san": f"cut san {NODE}",
+    "heal san": f"heal san {NODE}",
+    "split": "split san",
+    "join": "join san",
     "garble": f"garble serial for {TIME}",
     "break": "break power-switch",
     "slow": f"slow power-switch by {TIME}",
     "kill": f"kill {NODE}",
     "freeze": f"freeze {NODE}",
+    "crash": f"crash {NODE}",
+    "restart": "restart targets of (?P<guests>shelf1|shelf2)",
     "command": f"command {NODE}: (?P<text>.+)",
+    "operator": f"operator {NODE}: (?P<text>.+)",
     "wait": f"wait {TIME}",
     "expect runs": f"expect {NODE} runs within {TIME}",
+    "expect somebody": f"expect somebody runs within {TIME}",
     "expect ready": f"expect {NODE} ready within {TIME}",
+    "expect holds": f"expect {NODE} holds within {TIME}",
+    "expect boots": f"expect {NODE} boots within {TIME}",
     "expect says": f'expect {NODE} says "(?P<text>[^"]+)" within {TIME}',
     "expect reboots": f"expect {NODE} reboots within {TIME}",
     "expect writes": f"expect writes within {TIME}",
@@ -92,14 +113,16 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A whole drill."""
+    """A whole drill. `owners` are the histories that it may have; None where a number or a time does not matter."""
 
     name: str
     about: str
     timings: dict[str, str] = field(default_factory=dict)
     watchdog: str = ""
-    owners: tuple[Ownership, ...] = ()
+    owners: tuple[tuple[Ownership, ...], ...] = ()
     untouched: bool = False
+    power_offs: int | None = None
+    outage_max_ms: int | None = None
     statements: tuple[Statement, ...] = ()
 
 
@@ -122,9 +145,12 @@ def read(path: Path) -> Scenario:
 def parse(name: str, text: str) -> Scenario:
     """Read a scenario's text; raises ScenarioError for the first line that is none."""
     about, watchdog, untouched = "", "", False
+    power_offs: int | None = None
+    outage_max_ms: int | None = None
     timings: dict[str, str] = {}
-    owners: tuple[Ownership, ...] = ()
+    owners: list[tuple[Ownership, ...]] = []
     statements: list[Statement] = []
+    loop: tuple[int, int] | None = None
     for number, raw in enumerate(text.splitlines(), 1):
         line = " ".join(raw.partition("#")[0].split())
         keyword, _, rest = line.partition(" ")
@@ -141,17 +167,44 @@ def parse(name: str, text: str) -> Scenario:
             case "watchdog":
                 watchdog = rest
             case "owners":
-                owners = tuple(_ownership(part.strip()) for part in rest.split(","))
+                owners.append(tuple(_ownership(part.strip()) for part in rest.split(",")))
             case "untouched":
                 untouched = True
+            case "power-offs":
+                power_offs = int(_rest(name, number, line, r"power-offs (\d+)"))
+            case "outage":
+                outage_max_ms = milliseconds(_rest(name, number, line, r"outage at most (\d+(?:ms|s|m))"))
+            case "repeat":
+                loop = (len(statements), int(_rest(name, number, line, r"repeat (\d+)")))
+            case "end" if loop is not None:
+                begin, times = loop
+                statements[begin:] = statements[begin:] * times
+                loop = None
             case _:
                 statements.append(_statement(name, number, line))
-    return Scenario(name, about, timings, watchdog, owners, untouched, tuple(statements))
+    if loop is not None:
+        raise ScenarioError(f'{name}: "repeat" has no "end"')
+    return Scenario(
+        name, about, timings, watchdog, tuple(owners), untouched, power_offs, outage_max_ms, tuple(statements)
+    )
 
 
 def _ownership(text: str) -> Ownership:
     node, _, proof = text.partition(" by ")
     return Ownership(node, proof)
+
+
+def _rest(name: str, number: int, line: str, pattern: str) -> str:
+    found = re.fullmatch(pattern, line)
+    if found is None:
+        raise _not_understood(name, number, line)
+    return found[1]
+
+
+def _not_understood(name: str, number: int, line: str) -> ScenarioError:
+    return ScenarioError(
+        f'{name}, line {number}: cannot understand "{line}"; see aoeha/rack/scenario.py for what can be said'
+    )
 
 
 def _statement(name: str, number: int, line: str) -> Statement:
@@ -165,6 +218,4 @@ def _statement(name: str, number: int, line: str) -> Statement:
             raise ScenarioError(f"{name}, line {number}: there is no guest {', '.join(sorted(strangers))}")
         time_ms = milliseconds(words["time"]) if words.get("time") else 0
         return Statement(number, kind, words.get("text") or "", words.get("node") or "", guests, time_ms, line)
-    raise ScenarioError(
-        f'{name}, line {number}: cannot understand "{line}"; see aoeha/rack/scenario.py for what can be said'
-    )
+    raise _not_understood(name, number, line)

@@ -11,6 +11,7 @@ from typing import Any
 from aoeha.rack.outages import Outage, outages
 from aoeha.rack.ownership_record import LOG_LAG_MS, is_proved, spans, turns
 from aoeha.rack.record import Record, load
+from aoeha.rack.wires_record import answerers, writers
 
 __all__ = ["Finding", "Verdict", "judge", "judge_record"]
 
@@ -57,10 +58,13 @@ def judge_record(record: Record) -> Verdict:
     stalled_ms = _stalled_ms(record)
     records, lost = _records(record, acknowledged)
     findings = (
-        _play(record), *records, *_disks(record), _owners(record), _writers(record), _proofs(record), _untouched(record)
+        _play(record), *records, *_disks(record), _owners(record), _mirrors(record), _proofs(record),
+        _untouched(record),
+        _seen(record), Finding("one writer", *writers(record)), Finding("one answerer", *answerers(record)),
+        _power_offs(record),
     )  # fmt: skip
     pauses = tuple(outages(record))
-    findings = (*findings, *_came_back(pauses))
+    findings = (*findings, *_came_back(pauses, record.drill["outage_max_ms"]))
     result = "pass" if all(finding.good for finding in findings) else "fail"
     if stalled_ms > record.drill["deadtime_ms"] // 2:
         result = "void"
@@ -114,24 +118,42 @@ def _disks(record: Record) -> list[Finding]:
 
 
 def _owners(record: Record) -> Finding:
-    wanted = [(turn["node"], turn["proof"]) for turn in record.drill["owners"]]
     seen = [(turn.node, turn.proof) for turn in turns(record)]
-    same = len(wanted) == len(seen) and all(
-        node == saw and proof in {"", by} for (node, proof), (saw, by) in zip(wanted, seen, strict=True)
-    )
     told = ", ".join(f"{node} ({proof})" for node, proof in seen) or "nobody"
-    return Finding("owners", same, told if same else f"{told}; expected {', '.join(node for node, _ in wanted)}")
+    for history in record.drill["owners"]:
+        wanted = [(turn["node"], turn["proof"]) for turn in history]
+        if len(wanted) == len(seen) and all(
+            node == saw and proof in {"", by} for (node, proof), (saw, by) in zip(wanted, seen, strict=True)
+        ):
+            return Finding("owners", good=True, sentence=told)
+    expected = " or ".join(", ".join(turn["node"] for turn in history) for history in record.drill["owners"])
+    return Finding("owners", good=False, sentence=f"{told}; expected {expected}")
 
 
-def _writers(record: Record) -> Finding:
-    """By the kernels' own logs and the plugs, never two gateways had the mirror at once."""
+def _mirrors(record: Record) -> Finding:
+    """Where only power is proof: by the kernels' own logs and the plugs, never two gateways had the mirror at once."""
     held = spans(record)
+    if record.drill["policy"] == "storage":
+        return Finding("one mirror", good=bool(held), sentence="a fenced gateway may still have it assembled")
     for number, first in enumerate(held):
         for second in held[number + 1 :]:
             if second.node != first.node and second.from_ms < first.until_ms - LOG_LAG_MS:
                 overlap = f"{second.node} assembled the mirror while {first.node} still had it"
-                return Finding("one writer", good=False, sentence=overlap)
-    return Finding("one writer", bool(held), f"{len(held)} spans, never two at once")
+                return Finding("one mirror", good=False, sentence=overlap)
+    return Finding("one mirror", bool(held), f"{len(held)} spans, never two at once")
+
+
+def _seen(record: Record) -> Finding:
+    sentence = f"{record.unseen} frames went by unseen" if record.unseen else f"{len(record.wires)} stretches were seen"
+    return Finding("wires", bool(record.wires) and not record.unseen, sentence)
+
+
+def _power_offs(record: Record) -> Finding:
+    """How often the power switch was told to switch something off, and did."""
+    wanted = record.drill["power_offs"]
+    count = sum(e["request"].startswith("off ") and e["answer"] == "ok" for e in record.of("request"))
+    expected = "" if wanted in {None, count} else f", expected {wanted}"
+    return Finding("power-offs", not expected, f"the power switch switched off {count} times{expected}")
 
 
 def _proofs(record: Record) -> Finding:
@@ -165,9 +187,16 @@ def _untouched(record: Record) -> Finding:
     return Finding("resources", not touched, "; ".join(touched[:3]) or "nothing was started or stopped")
 
 
-def _came_back(pauses: tuple[Outage, ...]) -> list[Finding]:
+def _came_back(pauses: tuple[Outage, ...], limit_ms: int | None) -> list[Finding]:
     if not pauses:
         return [Finding("outage", good=False, sentence="nothing was measured")]
     # An earlier mark may have no end: what it broke is mended after the next one, as where an operator is needed.
     gone = [pause.mark for pause in pauses[-1:] if pause.address_ms is None or pause.write_ms is None]
-    return [Finding("outage", not gone, f"no answer after {', '.join(gone)}" if gone else "the client went on")]
+    if gone:
+        return [Finding("outage", good=False, sentence=f"no answer after {', '.join(gone)}")]
+    longest_ms = max(gap for pause in pauses for gap in (pause.address_ms or 0, pause.write_ms or 0))
+    if limit_ms is not None and longest_ms > limit_ms:
+        return [
+            Finding("outage", good=False, sentence=f"the client waited {longest_ms} ms, expected {limit_ms} at most")
+        ]
+    return [Finding("outage", good=True, sentence="the client went on")]

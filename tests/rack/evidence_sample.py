@@ -16,8 +16,12 @@ def kernel(at_ms: int, who: str, text: str) -> dict[str, Any]:
     return event(at_ms, who, "line", source="kernel", text=f"6,1,1,-;{text}")
 
 
+def stretch(kind: str, place: str, who: str, since_ms: int, until_ms: int) -> dict[str, Any]:
+    return {"kind": kind, "place": place, "who": who, "since_ms": since_ms, "until_ms": until_ms, "frames": 9}
+
+
 def persist(at_ms: int, node: str, epoch: int, proof: str) -> JournalEntry:
-    group = {"name": "storage", "epoch": epoch, "holding": True, "proof": {"kind": proof}}
+    group = {"name": "storage", "epoch": epoch, "holding": True, "proof": {"kind": proof, "epoch": epoch}}
     return JournalEntry(at_ms, node, "Persist", {"memory": {"groups": [group]}})
 
 
@@ -68,7 +72,10 @@ def good_record(**changes: Any) -> Record:
             "group": "storage",
             "deadtime_ms": 2_000,
             "untouched": False,
-            "owners": [{"node": "alpha", "proof": ""}, {"node": "beta", "proof": "powered off"}],
+            "policy": "power",
+            "power_offs": 1,
+            "outage_max_ms": 5_500,
+            "owners": [[{"node": "alpha", "proof": ""}, {"node": "beta", "proof": "powered off"}]],
         },
         "facts": {"client": read, "mismatches": 0, "disks": {"legs": {"leg1": leg, "leg2": leg}}},
         "events": tuple(good_events()),
@@ -77,6 +84,14 @@ def good_record(**changes: Any) -> Record:
             *task(12_005, "beta", 1, "power_off", "power-switch"),
             persist(TAKEN_MS, "beta", 2, "powered off"),
             *task(12_100, "beta", 2, "start", "mirror"),
+        ),
+        "wires": (
+            stretch("landed", "shelf1", "alpha", 2_000, 9_990),
+            stretch("landed", "shelf2", "alpha", 2_000, 9_990),
+            stretch("answered", "address", "alpha", 4_500, 9_980),
+            stretch("landed", "shelf1", "beta", 12_310, END_MS),
+            stretch("landed", "shelf2", "beta", 12_310, END_MS),
+            stretch("answered", "address", "beta", SERVED_MS, END_MS),
         ),
     }
     return Record(**{**fields, **changes})

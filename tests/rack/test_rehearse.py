@@ -29,6 +29,16 @@ PLANTED = {
     "all-cut": "owner-dies",
     "fence-broken": "switch-works",
     "garbage": "lost-record",
+    "target-restart": "owner-dies",
+    "pause-2s": "second-writer",
+    "pause-5s": "nothing-breaks",
+    "pause-30s": "nothing-breaks",
+    "zombie-address": "nothing-breaks",
+    "both-boot": "nothing-breaks",
+    "san-split": "owner-dies",
+    "reboot-loop": "nothing-breaks",
+    "half-rack": "nothing-breaks",
+    "san-cut-active": "nothing-breaks",
 }
 PLANTED_IN_EVERY_RUN = ("demo", "serial-cut", "fence-broken")
 """The others take too long for every run: `aoeha rehearse DRILL --plant FAILURE`."""

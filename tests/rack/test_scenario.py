@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_every_drill_can_be_read_and_says_what_it_shows(path: Path) -> None:
 
 def test_a_statement_is_read_with_its_words() -> None:
     scenario = parse("x", "owners alpha, beta by powered off\nexpect beta runs  within 1500ms # at last\n")
-    assert scenario.owners == (Ownership("alpha"), Ownership("beta", "powered off"))
+    assert scenario.owners == ((Ownership("alpha"), Ownership("beta", "powered off")),)
     expected = Statement(2, "expect runs", node="beta", time_ms=1500, source="expect beta runs within 1500ms")
     assert scenario.statements == (expected,)
 
@@ -40,10 +41,64 @@ def test_a_configuration_gets_the_racks_watchdog_or_none_whatever_it_had() -> No
     assert tomllib.loads(with_watchdog((ROOT / "etc/aoeha.toml").read_text(), "6s"))["watchdog"] == table
 
 
-@pytest.mark.parametrize("line", ["powr off alpha", "power off gamma", "wait 3", "boot shelf9", "expect alpha runs"])
+def test_of_several_histories_one_must_be_seen() -> None:
+    scenario = parse("x", "owners alpha\nowners alpha, beta by storage-fenced\n")
+    assert scenario.owners == ((Ownership("alpha"),), (Ownership("alpha"), Ownership("beta", "storage-fenced")))
+
+
+def test_numbers_and_times_that_are_judged_are_read() -> None:
+    scenario = parse("x", "power-offs 1\noutage at most 1500ms\n")
+    assert (scenario.power_offs, scenario.outage_max_ms) == (1, 1_500)
+    assert (parse("x", "").power_offs, parse("x", "").outage_max_ms) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("power off alpha shelf1", Statement(1, "power", "off", guests=("alpha", "shelf1"))),
+        ("pause alpha for 5s", Statement(1, "pause", node="alpha", time_ms=5_000)),
+        ("cut san beta", Statement(1, "cut san", node="beta")),
+        ("heal san beta", Statement(1, "heal san", node="beta")),
+        ("split san", Statement(1, "split")),
+        ("join san", Statement(1, "join")),
+        ("crash alpha", Statement(1, "crash", node="alpha")),
+        ("restart targets of shelf2", Statement(1, "restart", guests=("shelf2",))),
+        ("operator alpha: mdadm --detail", Statement(1, "operator", "mdadm --detail", "alpha")),
+        ("expect alpha holds within 1s", Statement(1, "expect holds", node="alpha", time_ms=1_000)),
+        ("expect alpha boots within 1s", Statement(1, "expect boots", node="alpha", time_ms=1_000)),
+    ],
+)
+def test_what_breaks_and_what_is_awaited_is_read(line: str, expected: Statement) -> None:
+    assert parse("x", line).statements == (replace(expected, source=line),)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "powr off alpha",
+        "power off gamma",
+        "wait 3",
+        "boot shelf9",
+        "expect alpha runs",
+        "power-offs many",
+        "outage 3",
+        "end",
+        "repeat often",
+    ],
+)
 def test_what_cannot_be_understood_is_refused_with_its_line(line: str) -> None:
     with pytest.raises(ScenarioError, match="x, line 2"):
         parse("x", f"wait 1s\n{line}\n")
+
+
+def test_what_is_repeated_is_played_so_often() -> None:
+    scenario = parse("x", "wait 1s\nrepeat 2\nwait 2s\nwait 3s\nend\nwait 4s\n")
+    assert [each.time_ms // 1000 for each in scenario.statements] == [1, 2, 3, 2, 3, 4]
+
+
+def test_a_repetition_without_an_end_is_refused() -> None:
+    with pytest.raises(ScenarioError, match='no "end"'):
+        parse("x", "repeat 2\nwait 1s\n")
 
 
 def test_the_storage_recipe_and_the_example_configuration_name_the_same_things() -> None:

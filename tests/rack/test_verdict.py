@@ -8,15 +8,18 @@ import pytest
 
 from aoeha.rack.report import one_line, table
 from aoeha.rack.verdict import Verdict, judge, judge_record
+from aoeha.rack.wires_record import ADDRESS_LIFETIME_MS
 from tests.rack.evidence_sample import (
     ACKNOWLEDGED,
     END_MS,
     MARK_MS,
+    SERVED_MS,
     event,
     good_events,
     good_record,
     kernel,
     persist,
+    stretch,
     task,
 )
 
@@ -82,15 +85,66 @@ def test_a_failure_of_the_rack_is_red() -> None:
     assert complaint_about(with_events(event(11_000, "rack", "failed", sentence="boom")), "play")
 
 
-def test_a_second_writer_is_red_by_the_kernels_own_logs() -> None:
+def test_a_second_mirror_is_red_by_the_kernels_own_logs() -> None:
     early = kernel(9_000, "beta", "md/raid1:md127: active with 2 out of 2 mirrors")
-    assert complaint_about(with_events(early), "one writer")
+    assert complaint_about(with_events(early), "one mirror")
 
 
-def test_a_gateway_that_the_switch_only_claims_to_have_killed_is_a_second_writer() -> None:
+def test_a_gateway_that_the_switch_only_claims_to_have_killed_has_a_second_mirror() -> None:
     verdict = with_events(without='"state": "off"')
-    assert complaint_about(verdict, "one writer")
+    assert complaint_about(verdict, "one mirror")
     assert complaint_about(verdict, "proof")
+
+
+def with_wires(*extra: dict[str, Any], **changes: Any) -> Verdict:
+    return judge_record(good_record(wires=(*good_record().wires, *extra), **changes))
+
+
+@pytest.mark.parametrize(("since_ms", "until_ms"), [(12_500, 12_500), (12_500, 12_600), (9_995, 12_600)])
+def test_a_write_of_a_gateway_that_does_not_own_the_group_is_red(since_ms: int, until_ms: int) -> None:
+    for shelf in ("shelf1", "shelf2"):
+        assert complaint_about(with_wires(stretch("landed", shelf, "alpha", since_ms, until_ms)), "one writer")
+        refused = with_wires(stretch("refused", shelf, "alpha", since_ms, until_ms))
+        assert refused.result == "pass"
+
+
+def test_a_stranger_who_writes_is_red() -> None:
+    assert complaint_about(with_wires(stretch("landed", "shelf1", "02:00:00:00:00:99", 12_500, 12_501)), "one writer")
+
+
+def test_a_former_owner_that_goes_on_to_answer_for_the_address_is_red() -> None:
+    late_ms = SERVED_MS + ADDRESS_LIFETIME_MS
+    assert with_wires(stretch("answered", "address", "alpha", 13_500, late_ms)).result == "pass"
+    assert complaint_about(with_wires(stretch("answered", "address", "alpha", 13_500, late_ms + 1)), "one answerer")
+
+
+@pytest.mark.parametrize("changes", [{"wires": ()}, {"unseen": 1}])
+def test_wires_that_nobody_watched_are_red(changes: dict[str, Any]) -> None:
+    assert complaint_about(judge_record(good_record(**changes)), "wires")
+
+
+@pytest.mark.parametrize("wanted", [0, 2])
+def test_another_number_of_power_offs_is_red(wanted: int) -> None:
+    drill = {**good_record().drill, "power_offs": wanted}
+    assert complaint_about(judge_record(good_record(drill=drill)), "power-offs")
+
+
+def test_a_longer_outage_than_allowed_is_red() -> None:
+    drill = {**good_record().drill, "outage_max_ms": 5_499}
+    assert complaint_about(judge_record(good_record(drill=drill)), "outage")
+
+
+def test_one_of_several_histories_is_enough() -> None:
+    drill = {**good_record().drill, "owners": [[{"node": "alpha", "proof": ""}], *good_record().drill["owners"]]}
+    assert judge_record(good_record(drill=drill)).result == "pass"
+
+
+def test_a_gateway_that_rebooted_has_its_mirror_no_more() -> None:
+    reboot = event(11_000, "alpha", "hello", boot_id="second")
+    events = tuple(
+        sorted([e for e in (*good_events(), reboot) if e.get("state") != "off"], key=lambda each: each["at_ms"])
+    )
+    assert not complaint_about(judge_record(good_record(events=events)), "one mirror")
 
 
 @pytest.mark.parametrize("missing", ["status alpha", "off alpha"])
@@ -106,7 +160,7 @@ def test_a_takeover_without_any_proof_is_red() -> None:
 
 
 def test_a_takeover_that_nobody_expected_is_red() -> None:
-    drill = {**good_record().drill, "owners": [{"node": "alpha", "proof": ""}]}
+    drill = {**good_record().drill, "owners": [[{"node": "alpha", "proof": ""}]]}
     assert complaint_about(judge_record(good_record(drill=drill)), "owners")
 
 
@@ -116,14 +170,16 @@ def test_a_missing_takeover_is_red() -> None:
 
 @pytest.mark.parametrize("kind", ["start", "stop", "power_off"])
 def test_a_resource_that_is_touched_where_nothing_may_move_is_red(kind: str) -> None:
-    drill = {**good_record().drill, "untouched": True, "owners": [{"node": "alpha", "proof": ""}]}
+    drill = {**good_record().drill, "untouched": True, "power_offs": 0, "owners": [[{"node": "alpha", "proof": ""}]]}
     quiet = (persist(3_900, "alpha", 1, "handed over"),)
     moves = ("alpha", '"state": "off"', "raid1", "off alpha", "status alpha")
     events = tuple(each for each in good_events() if not any(word in json.dumps(each) for word in moves[1:]))
     events = (kernel(4_000, "alpha", "md/raid1:md126: active with 2 out of 2 mirrors"), *events)
-    assert judge_record(good_record(drill=drill, journal=quiet, events=events)).result == "pass"
+    wires = good_record().wires[:3]
+    assert judge_record(good_record(drill=drill, journal=quiet, events=events, wires=wires)).result == "pass"
     touched = (*quiet, *task(MARK_MS + 500, "alpha", 9, kind, "exports"))
-    assert complaint_about(judge_record(good_record(drill=drill, journal=touched, events=events)), "resources")
+    verdict = judge_record(good_record(drill=drill, journal=touched, events=events, wires=wires))
+    assert complaint_about(verdict, "resources")
 
 
 def test_a_client_that_never_comes_back_is_red() -> None:
