@@ -30,6 +30,7 @@ PLANTED = {
     "fence-broken": "switch-works",
     "garbage": "lost-record",
     "target-restart": "owner-dies",
+    "watchdog": "lost-record",
     "pause-2s": "second-writer",
     "pause-5s": "nothing-breaks",
     "pause-30s": "nothing-breaks",
@@ -40,6 +41,11 @@ PLANTED = {
     "half-rack": "nothing-breaks",
     "san-cut-active": "nothing-breaks",
 }
+IN_EVERY_RUN = (
+    "demo", "power-loss", "fence-dead", "fence-broken", "daemon-kill", "switchover", "serial-cut", "all-cut",
+    "san-cut-active", "zombie-address", "target-restart",
+)  # fmt: skip
+"""The others take too long for every run: `make drills`."""
 PLANTED_IN_EVERY_RUN = ("demo", "serial-cut", "fence-broken")
 """The others take too long for every run: `aoeha rehearse DRILL --plant FAILURE`."""
 BOOT_S, DEATH_S = 60, 10
@@ -116,7 +122,12 @@ def rehearsal(tmp_path: Path) -> Iterator[Rehearsal]:
         played.process.wait()
 
 
-@pytest.mark.parametrize("drill", DRILLS)
+def test_every_drill_has_its_planted_failure_and_the_chosen_ones_exist() -> None:
+    assert sorted(PLANTED) == DRILLS
+    assert set(IN_EVERY_RUN) <= set(DRILLS)
+
+
+@pytest.mark.parametrize("drill", IN_EVERY_RUN)
 def test_the_drill_is_green_and_leaves_nothing_behind(rehearsal: Rehearsal, drill: str) -> None:
     code, output = rehearsal.play(drill)
     assert (code, "GREEN: 0 acknowledged writes lost" in output) == (0, True), output
