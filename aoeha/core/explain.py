@@ -190,6 +190,8 @@ def _why_group(state: NodeState, group: GroupState) -> str:
             return f"{node} serves {group.name} since epoch {group.held_epoch}: {peer} {group.proof.kind.value}"
         case owner if owner == peer and membership.is_alive(state):
             return f"{node} leaves {group.name} to {peer}, which is heard on {up} of {len(state.links)} links"
+        case owner if owner == peer and membership.lives(state):
+            return f"{node} leaves {group.name} to {peer}, which is {state.peer.condition.value}"
         case owner if owner == peer and state.fence.phase is not FencePhase.IDLE:
             return f"{node} is fencing {peer} ({state.fence.phase.value}) to take {group.name} over"
         case None if state.peer.condition is PeerCondition.BOOTING:
@@ -201,7 +203,8 @@ def _why_group(state: NodeState, group: GroupState) -> str:
 
 def _not_ready(state: NodeState, survivor: str) -> list[str]:
     reasons = [ownership.PAUSED] if state.paused else []
-    if not membership.is_alive(state):
+    unheard = survivor == state.config.peer and not membership.is_alive(state)
+    if unheard or not membership.lives(state):
         reasons.append(f"{state.config.peer} is {state.peer.condition.value}")
     if not devices.protected(state):
         reasons.append("NOT PROTECTED: no fence path works")
