@@ -101,14 +101,20 @@ class AddressAgent(ResourceAgent[AddressParameters]):
         await self._require_link()
 
     async def rival(self) -> bool:
-        """Ask by ARP who has the address."""
+        """Ask by ARP who has the address; where we have it ourselves, tell everybody so again.
+
+        One who had it before us may have answered for a moment (a gateway that woke), and clients believed it.
+        """
         address, interface = self._address.ip, self.parameters.interface
         if not isinstance(address, IPv4Address):
             raise AgentError(f"cannot ask the network who has {address}: only IPv4 addresses are asked for by ARP")
         try:
-            return await somebody_answers(interface, address)
-        except OSError as error:
-            raise AgentError(f"cannot ask on {interface} who has {address}: {error.strerror}") from None
+            answered = await somebody_answers(interface, address)
+            if await netlink.has_address(interface, self._address):
+                announce(interface, address, 1)
+        except (OSError, TimeoutError) as error:
+            raise AgentError(f"cannot ask on {interface} who has {address}: {error}") from None
+        return answered
 
     async def _require_link(self) -> None:
         interface = self.parameters.interface

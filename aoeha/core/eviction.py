@@ -4,8 +4,9 @@ Rules. The owner lets its mirror go on without a leg that no address answered fo
 is held and answers; never without the last one. A leg that the mirror's monitor names as missing is taken in again once
 it has been ours, on every address, for a while: by the mirror's bitmap, or by a full copy where its target restarted
 meanwhile, or may have, and does not keep what it acknowledged. One that restarts so within a running mirror leaves it
-and comes back in the same way, if the other one did not; with both gone through that, there is only an alarm. Nobody
-starts from a leg that was left out: the other's own records call it missing.
+and comes back in the same way, if the other one did not; with both gone through that, there is only an alarm. A leg
+that is being copied is no other leg, and is believed again when the mirror is whole. Nobody starts from a leg that was
+left out: the other's own records call it missing.
 
 What this file does not know: how md is told.
 """
@@ -64,13 +65,15 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
         turn.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
         return
     if evicted:
-        turn.change_resource(group.name, mirror.config.name, missing=(*mirror.missing, task.leg))
+        missing = (*mirror.missing, task.leg)
+        turn.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
+        _change_leg(turn, group.name, task.leg, copying=False)
         turn.alarm(task.leg, f"{task.subject} goes on without {task.leg}; it comes back by itself when its shelf does")
     else:
         missing = tuple(name for name in mirror.missing if name != task.leg)
-        turn.change_resource(group.name, mirror.config.name, missing=missing)
-        _change_leg(turn, group.name, task.leg, forgot=False)
-        turn.clear_alarm(task.leg, f"{task.leg} is back in {task.subject}")
+        turn.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
+        _change_leg(turn, group.name, task.leg, copying=True)
+        turn.say(Level.INFO, task.leg, f"{task.leg} is being copied")
 
 
 def _may_not_act(state: NodeState, group: GroupState) -> bool:
@@ -81,12 +84,12 @@ def _may_not_act(state: NodeState, group: GroupState) -> bool:
 def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: LegState) -> str:
     """Why a leg must leave the mirror now, empty for no reason."""
     missing = mirror.missing or ()
-    others = [other for other in group.legs if other is not leg and other.name not in missing]
+    others = [other for other in group.legs if other is not leg and other.name not in missing and not other.copying]
     if leg.name in missing or not any(other.shows_anywhere(Holder.US) for other in others):
         return ""
     if _silent_twice(state, group, leg):
         return "its shelf does not answer"
-    restarted = leg.forgot and leg.shows(Holder.US) and not _config(group, leg.name).durable
+    restarted = leg.forgot and not leg.copying and leg.shows(Holder.US) and not _config(group, leg.name).durable
     if restarted and not any(other.forgot for other in others):
         return "its target restarted and may have lost what it had acknowledged"
     return ""
@@ -105,10 +108,14 @@ def _is_steady(state: NodeState, leg: LegState) -> bool:
 
 
 def _trust(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
-    """A leg that is ours and in the mirror, as far as this daemon has seen, has forgotten nothing."""
+    """A leg that is ours and in a mirror that is whole has forgotten nothing, or has been copied since."""
+    if mirror.phase is not ResourcePhase.RUNNING or group.unsure:
+        return
     for leg in group.legs:
-        seen = mirror.phase is ResourcePhase.RUNNING and leg.shows(Holder.US) and not group.unsure
-        if leg.forgot is None and seen:
+        if leg.copying:
+            _change_leg(turn, group.name, leg.name, forgot=False, copying=False)
+            turn.clear_alarm(leg.name, f"{leg.name} is a whole half of {mirror.config.name} again")
+        elif leg.forgot is None and leg.shows(Holder.US):
             _change_leg(turn, group.name, leg.name, forgot=False)
 
 
@@ -153,6 +160,7 @@ def _config(group: GroupState, leg: str) -> LegConfig:
     return next(config for config in group.config.legs if config.name == leg)
 
 
-def _change_leg(turn: Turn, name: str, leg: str, *, forgot: bool) -> None:
-    legs = tuple(replace(known, forgot=forgot) if known.name == leg else known for known in turn.state.group(name).legs)
+def _change_leg(turn: Turn, name: str, leg: str, **fields: bool) -> None:
+    known_legs = turn.state.group(name).legs
+    legs = tuple(replace(known, **fields) if known.name == leg else known for known in known_legs)
     turn.change_group(name, legs=legs)

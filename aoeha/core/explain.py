@@ -186,6 +186,8 @@ def _why_group(state: NodeState, group: GroupState) -> str:
     node, peer = state.config.node, state.config.peer
     up = sum(1 for link in state.links if link.condition is LinkCondition.UP)
     match ownership.owner(state, group):
+        case owner if owner == node and group.refusal and phase_of(group) is not GroupPhase.RUNNING:
+            return group.refusal
         case owner if owner == node and group.proof is not None:
             return f"{node} serves {group.name} since epoch {group.held_epoch}: {peer} {group.proof.kind.value}"
         case owner if owner == peer and membership.is_alive(state):

@@ -23,12 +23,13 @@ class LegState:
     """One leg. A dual-homed shelf has several addresses, each with a reservation of its own.
 
     `forgot`: a target of it has restarted since it was last a whole half of the mirror in our ownership; None for not
-    known yet.
+    known yet. `copying`: it was taken back, and the mirror was not seen whole since.
     """
 
     name: str
     addresses: tuple[AddressState, ...]
     forgot: bool | None = None
+    copying: bool = False
 
     def shows(self, holder: Holder) -> bool:
         """Whether every address answered so."""

@@ -301,7 +301,7 @@ def _take(turn: Turn, proof: Proof) -> None:
         given=(),
         yielding="",
         taken_sequence=turn.state.sequence,
-        legs=tuple(replace(leg, forgot=None) for leg in turn.state.group(name).legs),
+        legs=tuple(replace(leg, forgot=None, copying=False) for leg in turn.state.group(name).legs),
         unsure=False,
         blind=False,
         resources=tuple(replace(resource, rival=None) for resource in turn.state.group(name).resources),
