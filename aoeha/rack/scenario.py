@@ -32,6 +32,7 @@ repeat NUMBER ... end             play the lines between so often
 expect NODE runs within TIME      the group runs there; `expect somebody runs`: on either gateway
 expect NODE ready within TIME     it says: all links are up, and the other could take over
 expect NODE holds within TIME     every shelf says that its leg is reserved for this gateway alone
+expect NODE boots within TIME     a kernel of it has come up since the last mark, switched on or by itself
 expect NODE says "TEXT" within TIME    somewhere in its status
 expect NODE reboots within TIME   its kernel has begun anew by itself since the last mark
 expect writes within TIME         a record begun from now on is acknowledged, and the address answers
