@@ -114,7 +114,7 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             return Observation(ResourceStatus.FAILED, f"{array.name} has no working leg")
         if len(array.working) < array.wanted:
             lost = [leg for leg in self.parameters.legs if block_name(leg) not in array.working]
-            rebuilding = "; it is being rebuilt" if array.action == "recover" else ""
+            rebuilding = "; it is being rebuilt" if any(array.is_rebuilding(block_name(leg)) for leg in lost) else ""
             counted = f"{len(array.working)} of {array.wanted} legs work"
             reason = f"{counted}, without {', '.join(lost)}{rebuilding}"
             return Observation(ResourceStatus.DEGRADED, reason, self._missing(array))
