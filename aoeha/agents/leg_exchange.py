@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from aoeha.agents.aoe_driver import CONTROL, is_up, make_node, state_of, write_control
 from aoeha.agents.interface import AgentError
+from aoeha.agents.leg_choice import why_not_take_back
 from aoeha.agents.md_sysfs import ArrayState, array_state, block_name, fail_member, remove_member
 from aoeha.agents.running import must_run, said, try_run
-from aoeha.agents.superblock import LegRecord, parse_examine
+from aoeha.agents.superblock import parse_examine
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
 
@@ -82,7 +83,7 @@ async def return_leg(host: Host, leg: Leg, array: ArrayState, *, whole: bool) ->
     if member in array.members:
         await _let_go(leg, array.name, member)
     await _wait_until_up(leg)
-    await _refuse_foreign(host, leg, array)
+    await _judge(host, leg, array)
     if whole or not await _re_add(host, leg):
         await _add_whole(host, leg)
     await _wait_until_joined(leg, array.name, member)
@@ -124,41 +125,15 @@ async def _wait_until_up(leg: Leg) -> None:
     )
 
 
-async def _refuse_foreign(host: Host, leg: Leg, array: ArrayState) -> None:
+async def _judge(host: Host, leg: Leg, array: ArrayState) -> None:
     """Refuse a disk that is no half of this mirror, and one that was written apart from it."""
-    working = [f"/dev/{member.replace('!', '/')}" for member in array.working]
-    completed = await must_run(
+    working = tuple(f"/dev/{member.replace('!', '/')}" for member in array.working)
+    completed = await try_run(
         host, "mdadm", "--examine", leg.device, *working, deadline_ms=EXAMINE_DEADLINE_MS, to="read superblocks"
     )
     records = parse_examine(completed.stdout)
-    ours = records.get(leg.device)
-    if ours is None:
-        raise AgentError(
-            f"cannot take {leg.target} back into {leg.array}: it has no md superblock. If this disk shall become the "
-            f"mirror's other half, run `mdadm {leg.array} --add {leg.device}`; it is overwritten"
-        )
-    if ours.array_uuid != leg.uuid:
-        raise AgentError(
-            f"cannot take {leg.target} back into {leg.array}: it belongs to array {ours.array_uuid}; correct its shelf"
-        )
-    others = [record for record in records.values() if record.leg != leg.device]
-    if len(others) != len(working):
-        raise AgentError(f"cannot take {leg.target} back into {leg.array}: the other leg's superblock is unreadable")
-    if apart := next((other for other in others if _written_apart(ours, other)), None):
-        raise AgentError(
-            f"cannot take {leg.target} back into {leg.array}: it and {apart.leg} each record the other as failed, so "
-            f"both were written apart. If what {leg.target} alone holds may be lost, run `mdadm --zero-superblock "
-            f"{leg.device}` and `mdadm {leg.array} --add {leg.device}`"
-        )
-
-
-def _written_apart(one: LegRecord, other: LegRecord) -> bool:
-    return (
-        one.role is not None
-        and other.role is not None
-        and one.calls_missing(other.role)
-        and other.calls_missing(one.role)
-    )
+    if refusal := why_not_take_back(leg.array, leg.uuid, leg.device, working, records):
+        raise AgentError(refusal.sentence)
 
 
 async def _re_add(host: Host, leg: Leg) -> bool:

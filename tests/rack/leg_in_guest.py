@@ -111,6 +111,21 @@ async def evicted(mirror: ResourceAgent[Any], writer: Writer) -> None:
     say(f"longest wait of a write, of which 1.5 s are the test's own: {writer.longest_s:.3f} s")
 
 
+async def failed_by_itself(mirror: ResourceAgent[Any], writer: Writer) -> None:
+    """Nobody evicts the leg: the driver gives it up, and it stays open."""
+    deadsecs = Path("/sys/module/aoe/parameters/aoe_deadsecs")
+    deadsecs.write_text("2")
+    await reserve(STRANGER)
+
+    async def is_missing() -> bool:
+        return (await mirror.monitor()).missing == ("e2.0",)
+
+    await until("the driver gives the leg up", is_missing, 10)
+    deadsecs.write_text("3600")
+    say(f"the driver calls it {Path('/sys/class/block/etherd!e2.0/state').read_text().strip()}")
+    await until("writes go on", lambda: went_on(writer, writer.written), 5)
+
+
 async def went_on(writer: Writer, stuck: int) -> bool:
     return writer.written > stuck + 1
 
@@ -163,7 +178,7 @@ async def written_apart(mirror: ResourceAgent[Any]) -> None:
         say(f"{alone} ran without {other}")
     subprocess.run(["mdadm", "--assemble", "--run", DEVICE, LEGS[0]], check=True)
     sentence = await refused(mirror.take_back("e2.0", whole=False))
-    assert "each record the other as failed" in sentence, sentence
+    assert "both were written apart" in sentence, sentence
 
 
 async def main() -> None:
@@ -184,6 +199,11 @@ async def main() -> None:
         writer.end()
         say(f"{writer.written} blocks written")
         same_legs()
+    writer = Writer()
+    await failed_by_itself(mirror, writer)
+    await returned(mirror, whole=False)
+    writer.end()
+    same_legs()
     await written_apart(mirror)
     say("legs passed")
 
