@@ -1,4 +1,6 @@
-"""Which legs a mirror may be started from, and which one it may take in again while it runs, judged by their own records (DESIGN.md R5, without a ledger).
+"""Which legs a mirror may be started from, and which one it may take in again while it runs.
+
+Both are judged by the legs' own records (DESIGN.md R5, without a ledger).
 
 With every leg readable the mirror starts from all that agree; with a leg missing only from one that had already
 recorded the missing one as failed: any other may lack writes that were acknowledged. Event counts are left to mdadm:

@@ -123,7 +123,8 @@ async def failed_by_itself(mirror: ResourceAgent[Any], writer: Writer) -> None:
     await until("the driver gives the leg up", is_missing, 10)
     deadsecs.write_text("3600")
     say(f"the driver calls it {Path('/sys/class/block/etherd!e2.0/state').read_text().strip()}")
-    await until("writes go on", lambda: went_on(writer, writer.written), 5)
+    seen = writer.written
+    await until("writes go on", lambda: went_on(writer, seen), 5)
 
 
 async def went_on(writer: Writer, stuck: int) -> bool:
