@@ -5,14 +5,13 @@ On the standby the driver stays unloaded; stop unloads it. `deadsecs` bounds how
 """
 
 import asyncio
-import os
-import stat
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, field
 
+from aoeha.agents.aoe_driver import CONTROL, is_up, make_node, state_of, write_control
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_face import ocf_main
 from aoeha.agents.parameters import Duration
@@ -22,7 +21,6 @@ from aoeha.io.blocking import bounded_call
 
 MODULE = Path("/sys/module/aoe")
 SETTINGS = MODULE / "parameters"
-NODES = Path("/dev/etherd")
 LOAD_DEADLINE_MS = 10_000
 UNLOAD_DEADLINE_MS = 10_000
 SYSFS_DEADLINE_MS = 2_000
@@ -97,7 +95,7 @@ class AoeAgent(ResourceAgent[AoeParameters]):
         if not _loaded():
             return Observation(ResourceStatus.STOPPED)
         missing = [
-            f"{target} is {_state(target) or 'absent'}" for target in self.parameters.targets if not _is_up(target)
+            f"{target} is {state_of(target) or 'absent'}" for target in self.parameters.targets if not is_up(target)
         ]
         if not missing:
             return Observation(ResourceStatus.RUNNING)
@@ -142,7 +140,7 @@ class AoeAgent(ResourceAgent[AoeParameters]):
         begun = loop.time()
         discovered = begun
         while True:
-            up = tuple(target for target in self.parameters.targets if _is_up(target))
+            up = tuple(target for target in self.parameters.targets if is_up(target))
             now = loop.time()
             if len(up) == len(self.parameters.targets) or now - begun > self.parameters.patience_ms / 1000:
                 return up
@@ -153,23 +151,23 @@ class AoeAgent(ResourceAgent[AoeParameters]):
 
     async def _ask(self, up: tuple[str, ...]) -> None:
         """Look for missing targets; one that was given up while open comes back only by revalidate."""
-        await self._write(NODES / "discover", "1")
+        await self._write(CONTROL / "discover", "1")
         for target in self.parameters.targets:
-            if target not in up and _state(target):
-                await self._write(NODES / "revalidate", target)
+            if target not in up and state_of(target):
+                await self._write(CONTROL / "revalidate", target)
 
     async def _write(self, path: Path, text: str) -> None:
         """Write to the driver; what it refuses shows in what it does afterwards."""
         try:
-            await bounded_call(f"write to {path}", partial(_write_existing, path, text), deadline_ms=SYSFS_DEADLINE_MS)
+            await bounded_call(f"write to {path}", partial(write_control, path, text), deadline_ms=SYSFS_DEADLINE_MS)
         except (OSError, TimeoutError):
             return
 
     async def _make_node(self, target: str) -> None:
         """Make the device node where neither udev nor devtmpfs does."""
-        node = NODES / target
+        node = CONTROL / target
         try:
-            _make_block_node(node, _read(_block(target) / "dev"))
+            make_node(str(node))
         except OSError as error:
             raise AgentError(f"cannot make the device node {node}: {error.strerror}") from None
 
@@ -181,24 +179,8 @@ def _block(target: str) -> Path:
     return Path("/sys/block", f"etherd!{target}")
 
 
-def _state(target: str) -> str:
-    return _read(_block(target) / "state")
-
-
-def _is_up(target: str) -> bool:
-    """Tell whether the driver can use the target: up, and with its size known."""
-    return _state(target).split(",")[0] == "up" and _read(_block(target) / "size") not in ("", "0")
-
-
 def _loaded() -> bool:
     return MODULE.exists()
-
-
-def _make_block_node(node: Path, number: str) -> None:
-    if number and not node.exists():
-        major, _, minor = number.partition(":")
-        node.parent.mkdir(exist_ok=True)
-        os.mknod(node, stat.S_IFBLK | 0o660, os.makedev(int(major), int(minor)))
 
 
 def _holders(target: str) -> bool:
@@ -213,15 +195,6 @@ def _read(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
-
-
-def _write_existing(path: Path, text: str) -> None:
-    """Write without creating: a missing driver node must not become a regular file in /dev."""
-    descriptor = os.open(path, os.O_WRONLY)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
 
 
 if __name__ == "__main__":

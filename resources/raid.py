@@ -14,8 +14,10 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from aoeha.agents.aoe_driver import target_of
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.leg_choice import Refusal, Selection, choose_legs
+from aoeha.agents.leg_exchange import Leg, evict_leg, return_leg
 from aoeha.agents.md_sysfs import ArrayState, array_of, array_state, block_name, set_resync_action
 from aoeha.agents.ocf_face import ocf_main
 from aoeha.agents.parameters import Duration
@@ -57,6 +59,7 @@ class RaidAgent(ResourceAgent[RaidParameters]):
 
     parameters_type = RaidParameters
     summary = "a RAID1 of named legs, assembled by UUID and never by scan"
+    mirror = True
 
     def __init__(self, name: str, parameters: RaidParameters, host: Host) -> None:
         super().__init__(name, parameters, host)
@@ -111,10 +114,46 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             return Observation(ResourceStatus.FAILED, f"{array.name} has no working leg")
         if len(array.working) < array.wanted:
             lost = [leg for leg in self.parameters.legs if block_name(leg) not in array.working]
-            rebuilding = "; it is being rebuilt" if array.action == "recover" else ""
+            rebuilding = "; it is being rebuilt" if any(array.is_rebuilding(block_name(leg)) for leg in lost) else ""
             counted = f"{len(array.working)} of {array.wanted} legs work"
-            return Observation(ResourceStatus.DEGRADED, f"{counted}, without {', '.join(lost)}{rebuilding}")
+            reason = f"{counted}, without {', '.join(lost)}{rebuilding}"
+            return Observation(ResourceStatus.DEGRADED, reason, self._missing(array))
         return Observation(ResourceStatus.RUNNING)
+
+    async def evict(self, leg: str) -> None:
+        """Go on without a leg whose shelf is silent; what waits for it ends. Never without the last working leg."""
+        to = f"let {self.parameters.device} go on without {leg}"
+        await evict_leg(self._leg(leg, to), self._running_for(to))
+
+    async def take_back(self, leg: str, *, whole: bool) -> None:
+        """Take a leg in again, by the bitmap where it may be trusted. The copy is never held back."""
+        to = f"take {leg} back into {self.parameters.device}"
+        subject, array = self._leg(leg, to), self._running_for(to)
+        self._let_go_later(None)
+        if array.action == "frozen":
+            await self._set_action(array.name, "idle")
+        await return_leg(self.host, subject, array, whole=whole)
+
+    def _missing(self, array: ArrayState) -> tuple[str, ...]:
+        """Name the targets of the legs that neither work nor are being rebuilt."""
+        gone = [
+            leg
+            for leg in self.parameters.legs
+            if block_name(leg) not in array.working and not array.is_rebuilding(block_name(leg))
+        ]
+        return tuple(target for leg in gone if (target := target_of(leg)))
+
+    def _leg(self, target: str, to: str) -> Leg:
+        device = next((leg for leg in self.parameters.legs if target_of(leg) == target), None)
+        if device is None:
+            raise AgentError(f"cannot {to}: {self.name} has no leg on {target}; correct `legs` in aoeha.toml")
+        return Leg(self.parameters.device, self.parameters.uuid, device, target)
+
+    def _running_for(self, to: str) -> ArrayState:
+        array = self._array()
+        if array is None or array.state == "inactive" or not self._is_ours(array):
+            raise AgentError(f"cannot {to}: the mirror does not run here")
+        return array
 
     async def validate(self) -> None:
         """Refuse on a host that would touch the legs by itself; load md's module ahead of the takeover."""

@@ -1,4 +1,6 @@
-"""Which legs a mirror may be started from, judged by their own records (DESIGN.md R5, without a ledger).
+"""Which legs a mirror may be started from, and which one it may take in again while it runs.
+
+Both are judged by the legs' own records (DESIGN.md R5, without a ledger).
 
 With every leg readable the mirror starts from all that agree; with a leg missing only from one that had already
 recorded the missing one as failed: any other may lack writes that were acknowledged. Event counts are left to mdadm:
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 
 from aoeha.agents.superblock import LegRecord
 
-__all__ = ["Refusal", "Selection", "choose_legs"]
+__all__ = ["Refusal", "Selection", "choose_legs", "why_not_take_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,35 @@ def choose_legs(
     usable = [record.leg for record in chosen] + [leg for leg in _rebuilding(records) if leg not in left_out]
     sentences = tuple(f"{leg} is left out: {why}" for leg, why in left_out.items())
     return Selection(tuple(leg for leg in legs if leg in usable), sentences)
+
+
+def why_not_take_back(
+    device: str, uuid: str, leg: str, working: tuple[str, ...], records: dict[str, LegRecord]
+) -> Refusal | None:
+    """Judge a leg that shall be copied onto from `working` ones. None when it lacks writes at most.
+
+    md re-adds a half that was written apart without complaint, and then both differ silently (measured).
+    """
+    to = f"take {leg} back into {device}"
+    ours, others = records.get(leg), [records[name] for name in working if name in records]
+    if ours is None:
+        return Refusal(
+            f"cannot {to}: it has no md superblock. If this disk shall become the mirror's other half, run "
+            f"`mdadm {device} --add {leg}`; it is overwritten"
+        )
+    if ours.array_uuid != uuid:
+        return Refusal(
+            f"cannot {to}: it belongs to array {ours.array_uuid}, not to {uuid}; look at what its shelf exports"
+        )
+    if not others or len(others) < len(working):
+        return Refusal(f"cannot {to}: the superblock of the leg that works cannot be read; see `dmesg`")
+    apart = next((other.leg for other in others if _calls(ours, other)), None)
+    if apart is None:
+        return None
+    return Refusal(
+        f"cannot {to}: it recorded {apart} as failed, which works, so both were written apart. If what {leg} alone "
+        f"holds may be lost, run `mdadm --zero-superblock {leg}` and `mdadm {device} --add {leg}`"
+    )
 
 
 def _calls(caller: LegRecord, named: LegRecord) -> bool:

@@ -1,12 +1,23 @@
 """md arrays as sysfs shows them: which array uses a leg, what state it is in. Reading starts no process."""
 
+import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ArrayState", "array_of", "array_state", "block_name", "set_resync_action"]
+__all__ = [
+    "ArrayState",
+    "array_of",
+    "array_state",
+    "block_name",
+    "fail_member",
+    "remove_member",
+    "set_resync_action",
+]
 
-_BLOCK = Path("/sys/block")
+_BLOCK = Path("/sys/class/block")
+_SET_DISK_FAULTY = 0x0929
+"""_IO(MD_MAJOR, 0x29) of linux/raid/md_u.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +26,7 @@ class ArrayState:
 
     `state` is md/array_state, `action` md/sync_action, `wanted` the number of legs of a whole mirror. `members` and
     `working` are block names; a working one is in sync and its disk still has a size: md keeps the last leg of a
-    mirror in sync even when its disk is gone.
+    mirror in sync even when its disk is gone. `failed` ones are marked faulty, or their disk is gone.
     """
 
     name: str
@@ -24,6 +35,11 @@ class ArrayState:
     wanted: int
     members: tuple[str, ...]
     working: tuple[str, ...]
+    failed: tuple[str, ...] = ()
+
+    def is_rebuilding(self, member: str) -> bool:
+        """Tell whether md copies onto this member, or will by itself."""
+        return member in self.members and member not in self.working and member not in self.failed
 
 
 def block_name(device: str) -> str:
@@ -48,10 +64,11 @@ def array_state(name: str) -> ArrayState | None:
         wanted = int(_read(folder / "raid_disks") or 0)
         members = tuple(sorted(entry.name.removeprefix("dev-") for entry in folder.glob("dev-*")))
         working = tuple(member for member in members if _is_working(folder, member))
+        failed = tuple(member for member in members if _is_failed(folder, member))
         action = _read(folder / "sync_action") if wanted else ""
     except (OSError, ValueError):
         return None
-    return None if state == "clear" else ArrayState(name, state, action, wanted, members, working)
+    return None if state == "clear" else ArrayState(name, state, action, wanted, members, working, failed)
 
 
 def set_resync_action(name: str, action: str) -> None:
@@ -59,9 +76,45 @@ def set_resync_action(name: str, action: str) -> None:
     (_BLOCK / name / "md" / "sync_action").write_text(action)
 
 
+def fail_member(name: str, member: str) -> None:
+    """Mark a member faulty. By ioctl: sysfs would wait for md's lock, which is held while md writes to a dead leg.
+
+    md refuses by EBUSY for the last leg. May hang: to be called through bounded_call. Raises OSError.
+    """
+    major, _, minor = _read(_BLOCK / name / "md" / f"dev-{member}" / "block" / "dev").partition(":")
+    array = os.open(f"/dev/{name}", os.O_RDONLY)
+    try:
+        fcntl.ioctl(array, _SET_DISK_FAULTY, os.makedev(int(major), int(minor)))
+    finally:
+        os.close(array)
+
+
+def remove_member(name: str, member: str) -> None:
+    """Let go of a member that failed, even if md has not noticed yet; EBUSY as long as I/O to it is out.
+
+    May hang: to be called through bounded_call. Raises OSError.
+    """
+    state = _BLOCK / name / "md" / f"dev-{member}" / "state"
+    state.write_text("faulty")
+    state.write_text("remove")
+
+
 def _is_working(folder: Path, member: str) -> bool:
     member_folder = folder / f"dev-{member}"
-    return "in_sync" in _read(member_folder / "state").split(",") and _read(member_folder / "block" / "size") != "0"
+    return "in_sync" in _read(member_folder / "state").split(",") and _has_size(member_folder)
+
+
+def _is_failed(folder: Path, member: str) -> bool:
+    member_folder = folder / f"dev-{member}"
+    return "faulty" in _read(member_folder / "state").split(",") or not _has_size(member_folder)
+
+
+def _has_size(member_folder: Path) -> bool:
+    """Tell whether the member's disk has a size; the driver may have taken the disk away."""
+    try:
+        return _read(member_folder / "block" / "size") != "0"
+    except OSError:
+        return False
 
 
 def _read(path: Path) -> str:

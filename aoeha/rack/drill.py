@@ -51,7 +51,7 @@ class Drill:
         self.scenario = scenario
         self.evidence = Evidence(folder)
         self.plant = plant
-        self._files = gateway_files(configuration, scenario.timings, scenario.watchdog)
+        self._files = gateway_files(configuration, scenario.timings, scenario.watchdog, durable=scenario.durable)
         self._daemons: set[str] = set()
         self._rebooted: set[str] = set()
         self._boots: Counter[str] = Counter()
@@ -256,7 +256,7 @@ class Drill:
             case "expect writes":
                 await self._expect_writes(rack, statement)
             case "expect mirror":
-                await self._until(statement, lambda: self._whole(rack))
+                await self._until(statement, lambda: self._mirror(rack, whole=statement.text == "whole"))
             case "expect quiet":
                 before = await self._picture(rack)
                 end = now_ms() + time_ms
@@ -349,12 +349,12 @@ class Drill:
         said = json.dumps(document, ensure_ascii=False)
         return "" if text in said else f"status says {document['alarms']}; {document['why']}"
 
-    async def _whole(self, rack: Rack) -> str:
+    async def _mirror(self, rack: Rack, *, whole: bool) -> str:
         for gateway in GATEWAYS:
             with contextlib.suppress(RackError):
                 if await mirror_name(rack.link(gateway)):
-                    whole, text = await mirror_state(rack.link(gateway))
-                    return "" if whole else text
+                    is_whole, text = await mirror_state(rack.link(gateway))
+                    return "" if is_whole is whole else text
         return "no gateway has the mirror"
 
     async def _picture(self, rack: Rack) -> dict[str, str]:

@@ -13,9 +13,11 @@ SOFTDOG = "/dev/watchdog1"
 
 
 def with_timings(text: str, timings: dict[str, str]) -> str:
-    """Return the configuration with values of its [timing] table replaced."""
+    """Return the configuration with values replaced: those of [timing], and others that stand on lines of their own."""
     for key, value in timings.items():
-        text, count = re.subn(rf'(?m)^{re.escape(key)}(\s*=\s*)"[^"]*"', rf'{key}\g<1>"{value}"', text, count=1)
+        text, count = re.subn(
+            rf'(?m)^{re.escape(key)}(\s*=\s*)("?)\w+\2', rf"{key}\g<1>\g<2>{value}\g<2>", text, count=1
+        )
         if not count:
             raise RackError(f"cannot set {key}: the configuration has no line `{key} = ...`; add it below [timing]")
     return text
@@ -28,6 +30,11 @@ def with_watchdog(text: str, timeout: str) -> str:
     return "\n".join([others.rstrip(), "", "[watchdog]", *lines, ""])
 
 
+def with_durable_legs(text: str) -> str:
+    """Return the configuration with every leg declared durable."""
+    return re.sub(r"(?m)^\[\[group\.leg\]\]$", "[[group.leg]]\ndurable = true", text)
+
+
 def configured_timing(text: str, key: str) -> str:
     """Return a timing as the configuration writes it."""
     found = re.search(rf'(?m)^{re.escape(key)}\s*=\s*"([^"]*)"', text)
@@ -36,12 +43,15 @@ def configured_timing(text: str, key: str) -> str:
     return found[1]
 
 
-def gateway_files(configuration: Path, timings: dict[str, str], watchdog: str) -> dict[str, tuple[str, str]]:
+def gateway_files(
+    configuration: Path, timings: dict[str, str], watchdog: str, *, durable: bool
+) -> dict[str, tuple[str, str]]:
     """Return the files, path to (text, octal mode)."""
     try:
         text = configuration.read_text()
     except OSError as error:
         raise RackError(f"cannot read {configuration}: {error.strerror}") from error
+    text = with_durable_legs(text) if durable else text
     groups = Path("/etc/group").read_text()
     return {
         "/etc/group": (groups if "\naoeha:" in groups else f"{groups}aoeha:x:694:\n", "644"),

@@ -2,6 +2,8 @@
 
 about SENTENCE                    what the drill shows
 timing KEY VALUE                  overrides [timing] of aoeha.toml, e.g. `timing deadtime 2s`
+deadsecs NUMBER                   overrides deadsecs of the aoe resource
+durable                           the targets are declared to keep what they acknowledged (they do: vblade -s)
 policy storage|power              overrides fence_policy of aoeha.toml
 watchdog TIME                     each gateway needs its softdog, with this time-out; without this line none is used
 owners NODE, NODE by PROOF, ...   who must have owned the group, in order, and why each took over; of several lines, one
@@ -37,6 +39,7 @@ expect NODE says "TEXT" within TIME    somewhere in its status
 expect NODE reboots within TIME   its kernel has begun anew by itself since the last mark
 expect writes within TIME         a record begun from now on is acknowledged, and the address answers
 expect mirror whole within TIME   both legs in sync
+expect mirror degraded within TIME     one leg has left it
 expect quiet for TIME             nothing is started or stopped on either gateway
 """
 
@@ -81,7 +84,7 @@ STATEMENTS = {
     "expect says": f'expect {NODE} says "(?P<text>[^"]+)" within {TIME}',
     "expect reboots": f"expect {NODE} reboots within {TIME}",
     "expect writes": f"expect writes within {TIME}",
-    "expect mirror": f"expect mirror whole within {TIME}",
+    "expect mirror": f"expect mirror (?P<text>whole|degraded) within {TIME}",
     "expect quiet": f"expect quiet for {TIME}",
 }
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000}
@@ -122,6 +125,7 @@ class Scenario:
     watchdog: str = ""
     owners: tuple[tuple[Ownership, ...], ...] = ()
     untouched: bool = False
+    durable: bool = False
     power_offs: int | None = None
     outage_max_ms: int | None = None
     statements: tuple[Statement, ...] = ()
@@ -145,7 +149,7 @@ def read(path: Path) -> Scenario:
 
 def parse(name: str, text: str) -> Scenario:
     """Read a scenario's text; raises ScenarioError for the first line that is none."""
-    about, watchdog, untouched = "", "", False
+    about, watchdog, untouched, durable = "", "", False, False
     power_offs: int | None = None
     outage_max_ms: int | None = None
     timings: dict[str, str] = {}
@@ -163,6 +167,10 @@ def parse(name: str, text: str) -> Scenario:
             case "timing":
                 key, _, value = rest.partition(" ")
                 timings[key] = value
+            case "deadsecs":
+                timings["deadsecs"] = _rest(name, number, line, r"deadsecs (\d+)")
+            case "durable":
+                durable = True
             case "policy":
                 timings["fence_policy"] = rest
             case "watchdog":
@@ -186,7 +194,7 @@ def parse(name: str, text: str) -> Scenario:
     if loop is not None:
         raise ScenarioError(f'{name}: "repeat" has no "end"')
     return Scenario(
-        name, about, timings, watchdog, tuple(owners), untouched, power_offs, outage_max_ms, tuple(statements)
+        name, about, timings, watchdog, tuple(owners), untouched, durable, power_offs, outage_max_ms, tuple(statements)
     )
 
 

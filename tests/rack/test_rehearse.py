@@ -40,6 +40,8 @@ PLANTED = {
     "reboot-loop": "nothing-breaks",
     "half-rack": "nothing-breaks",
     "san-cut-active": "nothing-breaks",
+    "shelf-loss": "nothing-breaks",
+    "shelf-return": "second-writer",
 }
 IN_EVERY_RUN = (
     "demo", "power-loss", "fence-dead", "fence-broken", "daemon-kill", "switchover", "serial-cut", "all-cut",

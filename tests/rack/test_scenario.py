@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.rack.gateway_files import with_watchdog
+from aoeha.rack.gateway_files import with_durable_legs, with_timings, with_watchdog
 from aoeha.rack.scenario import Ownership, ScenarioError, Statement, parse, read
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios" / "rack"
@@ -28,6 +28,15 @@ def test_a_statement_is_read_with_its_words() -> None:
     assert scenario.owners == ((Ownership("alpha"), Ownership("beta", "powered off")),)
     expected = Statement(2, "expect runs", node="beta", time_ms=1500, source="expect beta runs within 1500ms")
     assert scenario.statements == (expected,)
+
+
+def test_a_drill_may_declare_legs_durable_and_change_numbers() -> None:
+    text = (ROOT / "etc/aoeha.toml").read_text()
+    changed = tomllib.loads(with_durable_legs(with_timings(text, {"deadsecs": "3600", "deadtime": "5s"})))
+    (group,) = changed["group"]
+    assert [leg["durable"] for leg in group["leg"]] == [True, True]
+    assert group["resource"][0]["parameters"]["deadsecs"] == 3600
+    assert changed["timing"]["deadtime"] == "5s"
 
 
 def test_a_configuration_gets_the_racks_watchdog_or_none_whatever_it_had() -> None:

@@ -1,6 +1,6 @@
 """Which legs a mirror is started from: the cases in which acknowledged writes would be lost are refused."""
 
-from aoeha.agents.leg_choice import Refusal, Selection, choose_legs
+from aoeha.agents.leg_choice import Refusal, Selection, choose_legs, why_not_take_back
 from aoeha.agents.superblock import LegRecord, parse_examine
 
 UUID = "a0e4a000:00000000:00000000:00000001"
@@ -102,3 +102,27 @@ def test_superblocks_are_read_from_what_mdadm_prints() -> None:
     }
     assert parse_examine("") == {}
     assert parse_examine("/dev/etherd/e1.0:\n   MBR Magic : aa55\n") == {}
+
+
+def refusal_to_take_back(*records: LegRecord) -> str:
+    refusal = why_not_take_back("/dev/md/x", UUID, B, (A,), {one.leg: one for one in records})
+    return refusal.sentence if refusal else ""
+
+
+def test_a_leg_that_lacks_writes_may_be_taken_back() -> None:
+    assert refusal_to_take_back(record(A, "A.", 200), record(B, "AA", 100)) == ""
+
+
+def test_a_leg_that_was_written_apart_is_not_taken_back() -> None:
+    sentence = refusal_to_take_back(record(A, "A.", 200), record(B, ".A", 100))
+    assert "written apart" in sentence
+    assert f"mdadm --zero-superblock {B}" in sentence
+
+
+def test_a_disk_of_another_array_or_of_none_is_not_taken_back() -> None:
+    assert "belongs to array" in refusal_to_take_back(record(A, "A."), record(B, uuid="b" * 35))
+    assert "no md superblock" in refusal_to_take_back(record(A, "A."))
+
+
+def test_no_leg_is_taken_back_when_the_working_one_cannot_be_read() -> None:
+    assert "cannot be read" in refusal_to_take_back(record(B))

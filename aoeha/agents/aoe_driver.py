@@ -1,0 +1,67 @@
+"""The kernel's AoE driver as sysfs shows it and as its control files in /dev/etherd take orders.
+
+Reading starts no process. Writing may hang with the driver: to be called through bounded_call.
+"""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+__all__ = ["CONTROL", "is_up", "make_node", "state_of", "target_of", "write_control"]
+
+CONTROL = Path("/dev/etherd")
+_BLOCK = Path("/sys/class/block")
+_LEG = re.compile(r"/dev/etherd/(e\d+\.\d+)(?:p\d+)?")
+
+
+def target_of(leg: str) -> str | None:
+    """Return the target of a leg's device: "e1.0" for /dev/etherd/e1.0p1, None for a device of another kind."""
+    match = _LEG.fullmatch(leg)
+    return match[1] if match else None
+
+
+def state_of(target: str) -> str:
+    """Return what the driver says: "up", "down,closewait"; an empty string when it knows no such target."""
+    return _read(_BLOCK / f"etherd!{target}" / "state")
+
+
+def is_up(target: str) -> bool:
+    """Tell whether the driver can use the target: up, and with its size known. It need not be reachable."""
+    size = _read(_BLOCK / f"etherd!{target}" / "size")
+    return state_of(target).split(",")[0] == "up" and size not in ("", "0")
+
+
+def make_node(device: str) -> None:
+    """Make a target's device node where neither udev nor devtmpfs does, or left that of an earlier number."""
+    node = Path(device)
+    number = _read(_BLOCK / f"etherd!{node.name}" / "dev")
+    if not number:
+        return
+    major, _, minor = number.partition(":")
+    wanted = os.makedev(int(major), int(minor))
+    if node.exists():
+        if node.stat().st_rdev == wanted:
+            return
+        node.unlink()
+    node.parent.mkdir(exist_ok=True)
+    os.mknod(node, stat.S_IFBLK | 0o660, wanted)
+
+
+def write_control(path: Path, text: str) -> None:
+    """Write without creating, and without a newline: `flush` would match nothing with one (measured, aoe v85).
+
+    A missing driver's file must not become a regular one in /dev.
+    """
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

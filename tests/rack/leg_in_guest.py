@@ -1,0 +1,212 @@
+"""Runs in a gateway whose storage is made: a leg that goes silent is evicted under writes, and comes back.
+
+The leg is silenced by reserving its target for nobody here: to the driver that looks like a dead shelf, frames are
+answered by errors that it drops, and I/O hangs up to deadsecs, which is an hour here.
+"""
+
+# ruff: noqa: ASYNC221, ASYNC240  # nothing else runs in its loop while it looks
+import asyncio
+import mmap
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aoeha.agents.finding import load_resource_agent
+from aoeha.agents.interface import AgentError, ResourceAgent
+from aoeha.aoe.client import AoeClient, TargetAddress
+from aoeha.aoe.frames import Target
+from aoeha.io.host import Place
+from aoeha.io.processes import ProcessHost
+
+DEVICE, UUID = "/dev/md/aoeha", "a0e4a000:00000000:00000000:00000001"
+LEGS = ["/dev/etherd/e1.0", "/dev/etherd/e2.0"]
+SHELF = TargetAddress(Target(2, 0), bytes.fromhex("027701000032"), "eth1")
+STRANGER = bytes.fromhex("02aaaaaaaaaa")
+BLOCK = 4_096
+FIRST_BYTE = 32 << 20
+PLACES = 1_024
+
+
+class Writer:
+    """Writes blocks through to the mirror, one by one, and knows the longest wait."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.longest_s = 0.0
+        self.last = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def _write(self) -> None:
+        page = mmap.mmap(-1, BLOCK)
+        disk = os.open(DEVICE, os.O_WRONLY | os.O_DIRECT | os.O_DSYNC)
+        while not self._ended.is_set():
+            page[:8] = self.written.to_bytes(8, "big")
+            os.pwrite(disk, page, FIRST_BYTE + self.written % PLACES * BLOCK)
+            now = time.monotonic()
+            self.longest_s, self.last = max(self.longest_s, now - self.last), now
+            self.written += 1
+            time.sleep(0.005)
+        os.close(disk)
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "a write hangs"
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+async def timed(about: str, work: Awaitable[Any]) -> None:
+    began = time.monotonic()
+    await work
+    say(f"{about}: {time.monotonic() - began:.3f} s")
+
+
+async def refused(work: Awaitable[None]) -> str:
+    try:
+        await work
+    except AgentError as error:
+        return str(error)
+    raise AssertionError("it was not refused")
+
+
+async def until(about: str, look: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    began = time.monotonic()
+    while not await look():
+        assert time.monotonic() - began < seconds, (
+            f"{about}: not within {seconds} s: {Path('/proc/mdstat').read_text()}"
+        )
+        await asyncio.sleep(0.1)
+    say(f"{about}: {time.monotonic() - began:.3f} s")
+
+
+async def reserve(*owners: bytes) -> None:
+    async with AoeClient(["eth1"]) as client:
+        await client.reserve(SHELF, owners, force=True, deadline_ms=2_000)
+
+
+async def evicted(mirror: ResourceAgent[Any], writer: Writer) -> None:
+    await reserve(STRANGER)
+    await asyncio.sleep(1)
+    stuck = writer.written
+    await asyncio.sleep(0.5)
+    assert writer.written == stuck, "the leg is not silent"
+    await timed("evict", mirror.evict("e2.0"))
+    await until("writes go on after evict", lambda: went_on(writer, stuck), 5)
+    seen = await mirror.monitor()
+    assert (seen.status.value, seen.missing) == ("degraded", ("e2.0",)), seen
+    await timed("evict again", mirror.evict("e2.0"))
+    assert "no other leg works" in await refused(mirror.evict("e1.0"))
+    say(f"longest wait of a write, of which 1.5 s are the test's own: {writer.longest_s:.3f} s")
+
+
+async def failed_by_itself(mirror: ResourceAgent[Any], writer: Writer) -> None:
+    """Nobody evicts the leg: the driver gives it up, and it stays open."""
+    deadsecs = Path("/sys/module/aoe/parameters/aoe_deadsecs")
+    deadsecs.write_text("2")
+    await reserve(STRANGER)
+
+    async def is_missing() -> bool:
+        return (await mirror.monitor()).missing == ("e2.0",)
+
+    await until("the driver gives the leg up", is_missing, 10)
+    deadsecs.write_text("3600")
+    say(f"the driver calls it {Path('/sys/class/block/etherd!e2.0/state').read_text().strip()}")
+    seen = writer.written
+    await until("writes go on", lambda: went_on(writer, seen), 5)
+
+
+async def went_on(writer: Writer, stuck: int) -> bool:
+    return writer.written > stuck + 1
+
+
+async def returned(mirror: ResourceAgent[Any], *, whole: bool) -> None:
+    await reserve()
+    await timed(f"take back, whole: {whole}", mirror.take_back("e2.0", whole=whole))
+    seen = await mirror.monitor()
+    assert seen.missing == (), seen
+    await timed("take back again", mirror.take_back("e2.0", whole=whole))
+
+    async def is_whole() -> bool:
+        return (await mirror.monitor()).status.value == "running"
+
+    await until("copied", is_whole, 90)
+
+
+def same_legs() -> None:
+    """Compare the data of both legs, which begins behind their superblocks and bitmaps."""
+    # md writes past the page cache of its legs.
+    Path("/proc/sys/vm/drop_caches").write_text("3")
+    offsets = []
+    for leg in LEGS:
+        said = subprocess.run(["mdadm", "--examine", leg], check=True, capture_output=True, text=True).stdout
+        found = re.search(r"Data Offset : (\d+) sectors", said)
+        assert found, said
+        offsets.append(int(found[1]) * 512)
+    done = subprocess.run(
+        ["cmp", "-i", f"{offsets[0]}:{offsets[1]}", "-n", str(48 << 20), *LEGS], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def written_apart(mirror: ResourceAgent[Any]) -> None:
+    """Both halves run without the other, one after the other: taking one back must be refused."""
+    await mirror.stop()
+    for alone, other in (LEGS, reversed(LEGS)):
+        for words in (
+            ["--assemble", "--run", "/dev/md9", alone],
+            ["/dev/md9", "--fail", "detached"],
+            ["--stop", "/dev/md9"],
+        ):
+            if "--stop" in words:
+                subprocess.run(
+                    ["dd", "if=/dev/urandom", "of=/dev/md9", "bs=4k", "count=1", "seek=9000", "oflag=direct"],
+                    check=True,
+                )
+            subprocess.run(["mdadm", *words], check=True)
+        say(f"{alone} ran without {other}")
+    subprocess.run(["mdadm", "--assemble", "--run", DEVICE, LEGS[0]], check=True)
+    sentence = await refused(mirror.take_back("e2.0", whole=False))
+    assert "both were written apart" in sentence, sentence
+
+
+async def main() -> None:
+    Path("/run/aoeha").mkdir(exist_ok=True)
+    host = ProcessHost(Place("gw", "alpha"))
+    shelves = load_resource_agent("aoe")
+    settings = {"interfaces": ["eth1"], "targets": ["e1.0", "e2.0"], "deadsecs": 3_600}
+    await shelves("shelves", shelves.typed(settings), host).start()
+    kind = load_resource_agent("raid")
+    mirror = kind("mirror", kind.typed({"device": DEVICE, "uuid": UUID, "legs": LEGS, "hold_resync": "60s"}), host)
+    await mirror.start()
+    assert "has no leg on e3.0" in await refused(mirror.evict("e3.0"))
+    for whole in (False, True):
+        writer = Writer()
+        await asyncio.sleep(1)
+        await evicted(mirror, writer)
+        await returned(mirror, whole=whole)
+        writer.end()
+        say(f"{writer.written} blocks written")
+        same_legs()
+    writer = Writer()
+    await failed_by_itself(mirror, writer)
+    await returned(mirror, whole=False)
+    writer.end()
+    same_legs()
+    await written_apart(mirror)
+    say("legs passed")
+
+
+asyncio.run(main())
