@@ -12,6 +12,7 @@ What this file does not know: how md is told.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
@@ -160,7 +161,7 @@ def _config(group: GroupState, leg: str) -> LegConfig:
     return next(config for config in group.config.legs if config.name == leg)
 
 
-def _change_leg(turn: Turn, name: str, leg: str, **fields: bool) -> None:
+def _change_leg(turn: Turn, name: str, leg: str, **fields: Any) -> None:
     known_legs = turn.state.group(name).legs
     legs = tuple(replace(known, **fields) if known.name == leg else known for known in known_legs)
     turn.change_group(name, legs=legs)
