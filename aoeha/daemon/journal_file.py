@@ -23,10 +23,14 @@ RETRY_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class JournalLimits:
-    """How much of everything. 8 parts of 16 MiB hold some hours of beats five times a second on two links."""
+    """How much of everything. 8 parts of 16 MiB hold some hours of beats five times a second on two links.
+
+    The older parts have room for all but one whole part together, in at most `files` files.
+    """
 
     part_bytes: int = 16 << 20
     parts: int = 8
+    files: int = 256
     waiting_bytes: int = 4 << 20
 
 
@@ -35,7 +39,8 @@ class JournalFile:
 
     def __init__(self, directory: Path, header: Header, limits: JournalLimits | None = None) -> None:
         self._limits = limits or JournalLimits()
-        self._writer = PartWriter(directory, self._limits.parts, self._limits.waiting_bytes)
+        old_bytes = (self._limits.parts - 1) * self._limits.part_bytes
+        self._writer = PartWriter(directory, self._limits.files, old_bytes, self._limits.waiting_bytes)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(header.wall_ms / 1_000))
         self._stem = f"{stamp}-{os.getpid()}"
         self._header = header

@@ -19,11 +19,12 @@ class PartWriter:
     `failed_part` is the highest part that an error has ended, `dropped` the number of lines that are on no disk.
     """
 
-    def __init__(self, directory: Path, parts_max: int, waiting_bytes_max: int) -> None:
+    def __init__(self, directory: Path, files_max: int, old_bytes_max: int, waiting_bytes_max: int) -> None:
         self.failed_part = 0
         self.dropped = 0
         self._directory = directory
-        self._parts_max = parts_max
+        self._files_max = files_max
+        self._old_bytes_max = old_bytes_max
         self._waiting_bytes_max = waiting_bytes_max
         self._waiting: deque[tuple[int, str, bytes]] = deque()
         self._waiting_bytes = 0
@@ -92,11 +93,19 @@ class PartWriter:
     def _open(self, path: Path) -> None:
         self._close_file()
         make_private_directory(self._directory)
-        parts = sorted(self._directory.glob("*.jsonl"), key=lambda entry: entry.stat().st_mtime_ns)
-        for old in parts[: max(0, len(parts) + 1 - self._parts_max)]:
-            with contextlib.suppress(FileNotFoundError):
-                old.unlink()
+        self._forget_the_oldest()
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def _forget_the_oldest(self) -> None:
+        """Make room for a new part. Short parts, of a gateway that boots again and again, push out little."""
+        facts = [(entry, entry.stat()) for entry in self._directory.glob("*.jsonl")]
+        facts.sort(key=lambda fact: fact[1].st_mtime_ns, reverse=True)
+        total = 0
+        for place, (entry, about) in enumerate(facts, start=1):
+            total += about.st_size
+            if place >= self._files_max or total > self._old_bytes_max:
+                with contextlib.suppress(FileNotFoundError):
+                    entry.unlink()
 
     def _close_file(self) -> None:
         if self._file is not None:

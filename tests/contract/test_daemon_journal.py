@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_every_step_is_there_in_order_after_the_header(tmp_path: Path) -> None:
     assert lines == [FIRST, *(Step(Tick(now_ms), ()) for now_ms in range(500))]
     assert journal.lost == 0
     assert journal.news() == []
+
+
+def test_many_short_parts_push_out_nothing_but_the_oldest_beyond_their_number(tmp_path: Path) -> None:
+    limits = JournalLimits(part_bytes=1 << 20, parts=3, files=20)
+    for number in range(30):
+        journal = JournalFile(tmp_path, replace(FIRST, wall_ms=FIRST.wall_ms + 1_000 * number), limits)
+        journal.record(state(number), Tick(number), ())
+        journal.close()
+    kept = [part[1] for part in parts(tmp_path)]
+    assert kept == [Step(Tick(number), ()) for number in range(10, 30)]
 
 
 def test_parts_are_bounded_in_size_and_number_and_begin_with_the_state(tmp_path: Path) -> None:
