@@ -82,7 +82,7 @@ def heard_ms(state: NodeState) -> int | None:
 
 def confirms_silence(state: NodeState) -> bool:
     """Whether no leg that shows the peer leaves open that it lives."""
-    return all(_is_silent(state.config, group.shelf_link) for group in state.groups if _shows_peer(group))
+    return all(_confirms_silence(state, group) for group in state.groups if group.legs and not group.holding)
 
 
 def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
@@ -96,6 +96,17 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
         elif _watching(state, group):
             wakes.append(_read_due_ms(state.config, group.shelf_link))
     return tuple(wakes)
+
+
+def _confirms_silence(state: NodeState, group: GroupState) -> bool:
+    """A record stood still, or no leg has forgotten its owner just now, as a target does that restarts."""
+    if _shows_peer(group):
+        return _is_silent(state.config, group.shelf_link)
+    return not any(
+        address.holder is Holder.NOBODY and state.now_ms - address.since_ms < state.config.deadtime_ms
+        for leg in group.legs
+        for address in leg.addresses
+    )
 
 
 def _moved(before: LockRecord | None, after: LockRecord | None) -> bool:
