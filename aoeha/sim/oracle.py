@@ -7,6 +7,8 @@ What a pair with power fences alone cannot promise is said here, not hidden:
   that takes longer than the duel delay (2 s) may carry out the orders of both nodes; two that booted apart without
   ever meeting have no common time from which to take turns. Then both may be dark, and a human switches them on.
 - Nobody remembers what no disk took: an epoch of an owner that died with a full disk may come again, after its death.
+- A target that restarts forgets whom it keeps out. Until the owner has reserved it again, or for good when the owner is
+  gone, a fenced gateway that lives writes there: only power proves more. Such writes are counted as `excused`.
 - A plug that is not the victim's reads off while the victim runs on. Proofs by a miswired device are excused from I1
   and I3, and counted as `excused`.
 - A false operator's word is not excused: the world's operators only vouch for machines that are off.
@@ -172,10 +174,12 @@ class Oracle:
         if beat.boot_id not in boots:
             boots.append(beat.boot_id)
 
-    def write_landed(self, machine: "Machine", group: str, *, newest: bool) -> None:
+    def write_landed(self, machine: "Machine", group: str, *, foreign: bool, forgotten: bool) -> None:
         """A record reached a leg. Nobody may write any more once another one has started the mirror."""
         if self._is_reserved(group):
-            if not newest:
+            if foreign and forgotten:
+                self.world.count("excused", "target that forgot")
+            elif foreign:
                 self._broken("I1", f"a write of {machine.name} to {group} landed after it was started elsewhere")
             return
         running = self._peer(machine).runs_any(group)

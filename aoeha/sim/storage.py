@@ -25,6 +25,8 @@ SHELVES = ("shelf1", "shelf2")
 WRITE_MS = (1, 12)
 RETRY_MS = 200
 ADVERT_MS = 1
+RETAKE_SLACK_MS = 1_000
+"""An owner that did not hear the advert takes a leg back at its next look, and that takes a moment."""
 FOREVER_MS = 1 << 60
 
 
@@ -60,6 +62,8 @@ class Storage:
                     address.started = partial(self._announce, name, group)
         self._assemblies: dict[tuple[str, str], Assembly] = {}
         self._newest: dict[str, Assembly] = {}
+        self._started: dict[str, tuple[Machine, int]] = {}
+        self._restarted_ms: dict[str, int] = {}
         self._number = 0
         for group in groups:
             world.timeline.after(client_ms, self._client_writes, group)
@@ -89,6 +93,7 @@ class Storage:
         if len(assembly.active) < len(self.shelves):
             self.world.count("mirror", "started with a leg missing")
         self._assemblies[machine.name, group] = self._newest[group] = assembly
+        self._started[group] = (machine, self.world.timeline.now_ms)
         self.world.oracle.assembled(machine, group, assembly)
         return ""
 
@@ -144,6 +149,7 @@ class Storage:
 
     def _announce(self, shelf: str, _group: str, address: str) -> None:
         """Whoever listens on the storage network hears that a target has started."""
+        self._restarted_ms[shelf] = self.world.timeline.now_ms
         for machine in self.world.machines.values():
             if self.reaches(machine, shelf):
                 self.world.timeline.after(ADVERT_MS, machine.hear_target, shelf, address)
@@ -182,7 +188,10 @@ class Storage:
                 leg.records.add(write.number)
                 write.landed.append(leg)
                 write.assembly.answered(leg)
-                self.world.oracle.write_landed(machine, write.group, newest=write.assembly is self._newest[write.group])
+                foreign = write.assembly is not self._newest[write.group]
+                self.world.oracle.write_landed(
+                    machine, write.group, foreign=foreign, forgotten=self._has_forgotten(leg.shelf, write.group)
+                )
             elif write.assembly.did_not_answer(leg, now_ms, alone=not writable):
                 self.world.count("mirror", "leg kicked by the kernel")
         if any(leg not in write.landed for leg in write.assembly.active):
@@ -193,6 +202,13 @@ class Storage:
 
     def _takes(self, leg: Leg, write: Write) -> bool:
         return self._admits(write.machine, write.group, leg.shelf)
+
+    def _has_forgotten(self, shelf: str, group: str) -> bool:
+        """Whether a shelf restarted under the newest owner, which is not there or has had no time to take it back."""
+        restarted_ms, (owner, started_ms) = self._restarted_ms.get(shelf, 0), self._started[group]
+        here_since_ms = self.world.timeline.now_ms if owner.present_since_ms is None else owner.present_since_ms
+        had_ms = self.world.timeline.now_ms - max(restarted_ms, here_since_ms)
+        return restarted_ms > started_ms and had_ms <= owner.config.hold_every_ms + RETAKE_SLACK_MS
 
     def _note_service(self, group: str) -> None:
         now_ms = self.world.timeline.now_ms
