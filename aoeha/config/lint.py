@@ -280,6 +280,22 @@ def _legs(configuration: Configuration) -> Iterator[Complaint]:
             )
 
 
+def _storage_apart(configuration: Configuration) -> Iterator[Complaint]:
+    """Groups may live on different gateways: a driver that sees another group's shelves hangs on their legs."""
+    owners: dict[str, str] = {}
+    for number, group in enumerate(configuration.groups):
+        for inner, resource in enumerate(group.resources):
+            interfaces = resource.parameters.get("interfaces", ())
+            for interface in interfaces if resource.type == "aoe" and isinstance(interfaces, (list, tuple)) else ():
+                other = owners.setdefault(str(interface), group.name)
+                if other != group.name:
+                    yield Complaint(
+                        ("group", number, "resource", inner, "parameters", "interfaces"),
+                        f'expected interfaces that no other group uses, got "{interface}", which carries {other}; the '
+                        "AoE driver knows no other filter, and reads of legs that are reserved for the peer hang",
+                    )
+
+
 def _stamps(configuration: Configuration) -> Iterator[Complaint]:
     """A gateway whose links fell silent stamps its legs; the peer must see that happen before it judges (R6)."""
     timing = configuration.timing
@@ -346,6 +362,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complain
     (("groups",), _write_behind),
     (("nodes", "groups"), _legs),
     (("timing", "groups"), _stamps),
+    (("groups",), _storage_apart),
     (("nodes", "watchdog"), _watchdog),
     (("groups", "watchdog"), _watchdog_of_long_writes),
 )

@@ -117,3 +117,18 @@ def test_a_long_deadsecs_without_a_required_watchdog_is_a_warning(tmp_path: Path
     (finding,) = findings_of(tmp_path, long)
     assert finding.startswith("warning: group[storage].resource[shelves].parameters.deadsecs: a daemon that hangs")
     assert findings_of(tmp_path, long, ("[watchdog]", '[watchdog]\nmode = "required"')) == []
+
+
+def test_two_groups_never_share_a_storage_interface(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text()
+    second = (
+        '\n[[group]]\nname = "archive"\npreferred = "beta"\n'
+        '[[group.resource]]\nname = "archive-shelves"\ntype = "aoe"\n'
+        '[group.resource.parameters]\ninterfaces = ["eth1"]\ntargets = ["e3.0"]\n'
+    )
+    file = tmp_path / "aoeha.toml"
+    file.write_text(text + second)
+    found = [f"{finding.key}: {finding.sentence}" for finding in inspect(file).findings]
+    assert [one for one in found if "expected interfaces that no other group uses" in one], found
+    file.write_text(text + second.replace("eth1", "eth2"))
+    assert not [finding for finding in inspect(file).findings if "no other group uses" in finding.sentence]
