@@ -48,6 +48,7 @@ class Settings:
     suffices: int = 1
     hold_ms: int = 1_000
     durable: int = 1
+    paths: int = 1
     seed: int = 0
 
     def line(self) -> str:
@@ -102,7 +103,7 @@ class Settings:
         first, second = NODES
         configs = {first: self._config(first, second), second: self._config(second, first)}
         serial = self.link_names()[: self.serial]
-        return World(configs, serial=serial, seed=self.seed, boot_ms=self.boot_ms, traced=traced)
+        return World(configs, serial=serial, seed=self.seed, boot_ms=self.boot_ms, paths=self.paths, traced=traced)
 
     def _config(self, node: str, peer: str) -> PairConfig:
         fences = [word.partition(":") for word in self.devices.split(",") if word]
@@ -128,6 +129,9 @@ class Settings:
             address_lifetime_ms=3 * self.hold_ms,
         )
 
+    def _addresses(self, shelf: str) -> tuple[str, ...]:
+        return tuple(f"{shelf}/{path + 1}" for path in range(self.paths))
+
     def _group(self, name: str, preferred: str) -> GroupConfig:
         deadline_ms = self.deadline_ms
         names = self.resource_names(name)
@@ -143,7 +147,11 @@ class Settings:
             )
             for resource in names
         )
-        legs = tuple(LegConfig(shelf, (f"{shelf}/1",), bool(self.durable)) for shelf in SHELVES) if self.reserve else ()
+        legs = (
+            tuple(LegConfig(shelf, self._addresses(shelf), bool(self.durable)) for shelf in SHELVES)
+            if self.reserve
+            else ()
+        )
         return GroupConfig(name, preferred or NODES[0], resources, restart_window_ms=self.window_ms, legs=legs)
 
 

@@ -45,9 +45,9 @@ class Write:
 class Storage:
     """The shelves, a mirror on them for every group, and one client each."""
 
-    def __init__(self, world: "World", groups: tuple[str, ...], client_ms: int) -> None:
+    def __init__(self, world: "World", groups: tuple[str, ...], client_ms: int, paths: int) -> None:
         self.world = world
-        self.shelves = {name: Shelf(name, groups) for name in SHELVES}
+        self.shelves = {name: Shelf(name, groups, paths) for name in SHELVES}
         self.mirrors = {group: Mirror(SHELVES) for group in groups}
         self.clients = {group: Client(client_ms) for group in groups}
         self.acknowledged: dict[str, set[int]] = {group: set() for group in groups}

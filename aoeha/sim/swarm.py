@@ -72,6 +72,7 @@ def settings_of(random: Random, seed: int) -> Settings:
         suffices=random.choices((0, 1), (20, 80))[0],
         hold_ms=max(1_000, keepalive_ms),
         durable=random.choice((0, 1)),
+        paths=random.choices((1, 2), (75, 25))[0],
         seed=seed,
     )
 

@@ -37,6 +37,7 @@ class World:
         seed: int = 0,
         boot_ms: int = 15_000,
         client_ms: int = 2_000,
+        paths: int = 1,
         traced: bool = False,
     ) -> None:
         self.configs = dict(configs)
@@ -62,7 +63,7 @@ class World:
             machine.mains = False
             for link in self.links.values():
                 link.join(machine.name, machine.config.peer, machine.arrive)
-        self.storage = Storage(self, tuple(self.resources), client_ms)
+        self.storage = Storage(self, tuple(self.resources), client_ms, paths)
         self.timeline.after(EXPLAIN_EVERY_MS, self._ask_why)
 
     def run(self, ms: int) -> None:
