@@ -200,7 +200,6 @@ MUTATIONS = (
     Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5")),
     Mutation("both rank first in a duel", fencing, "_ranks_first", everybody_ranks_first, ("I5",)),
     Mutation("fence for one quiet link", fencing, "_reason", fence_on_suspicion, ("I5",)),
-    Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
     Mutation("start from any leg", Mirror, "assemble", any_leg_will_do, ("I2",)),
     Mutation("call a failed stop stopped", recovery, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
 )
@@ -215,6 +214,10 @@ def fenced_for_one_silent_leg(_original: Any) -> Any:
 
 
 IN_STORIES = (
+    (
+        Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
+        "frozen-owner-with-a-stopped-clock",
+    ),
     (
         Mutation("call for a fence for one silent shelf", blindness, "_is_blind", fenced_for_one_silent_leg, ("I5",)),
         "all-links-cut-one-shelf-silent",
