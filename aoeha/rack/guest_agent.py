@@ -85,6 +85,20 @@ class Service:
             self._agent.later(self.restart_ms, self.start)
 
 
+def where_it_hangs(session: int) -> list[str]:
+    """Say what each process of a session waits for in the kernel, and what the mirrors are doing."""
+    said = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.getsid(int(folder.name)) == session:
+                words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                said.append(f"process {folder.name}: {words}: {(folder / 'wchan').read_text()}")
+                said += (folder / "stack").read_text().splitlines()
+    with contextlib.suppress(OSError):
+        said.append(Path("/proc/mdstat").read_text())
+    return said
+
+
 class Agent:
     """One loop for sockets and time, a few threads for what may block."""
 
@@ -214,10 +228,12 @@ class Agent:
             out, err = process.communicate(
                 request.get("stdin", "").encode(), timeout=request.get("deadline_ms", 30_000) / 1000
             )
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as late:
+            out, err, where = late.output or b"", late.stderr or b"", "\n".join(where_it_hangs(process.pid))
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            return {"code": None, "out": "", "err": "killed at its deadline"}
+            said = (out + err)[-OUTPUT_MAX:].decode(errors="replace")
+            return {"code": None, "out": "", "err": f"killed at its deadline\n{said}\n{where}"}
         return {
             "code": process.returncode,
             "out": out[:OUTPUT_MAX].decode(errors="replace"),

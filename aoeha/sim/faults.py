@@ -180,7 +180,9 @@ def _lost_with_its_device(chance: Chance) -> Lines:
 
 
 def _miswire(chance: Chance) -> Lines:
-    return [(0, f"miswire {chance.device()} {chance.node()}")]
+    """A plug is wired wrongly, and soon the links are cut, so that it is used as a proof."""
+    used = _cut_all(chance) if chance.random.random() < 0.8 else []
+    return [(0, f"miswire {chance.device()} {chance.node()}"), *((delay_ms + 1_000, line) for delay_ms, line in used)]
 
 
 def _shelf(chance: Chance) -> Lines:
@@ -321,7 +323,7 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
 """Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise."""
 
 NEED_A_DEVICE = (_device, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
-MISWIRED_PERCENT = 3
+MISWIRED_PERCENT = 6
 
 
 def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
@@ -338,5 +340,6 @@ def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
         at_ms = random.randint(FIRST_MS, SAFETY_MS - 10_000)
         lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in random.choice(kinds)(chance))
     if settings.device_names() and random.randrange(100) < MISWIRED_PERCENT:
-        lines.append(Planned(random.randint(FIRST_MS, SAFETY_MS), _miswire(chance)[0][1]))
+        at_ms = random.randint(FIRST_MS, SAFETY_MS)
+        lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _miswire(chance))
     return tuple(line for line in sorted(lines, key=lambda planned: planned.at_ms) if line.at_ms < SAFETY_MS)
