@@ -16,7 +16,7 @@ from msgspec import Meta, field
 
 from aoeha.agents.aoe_driver import target_of
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
-from aoeha.agents.leg_choice import Refusal, Selection, choose_legs
+from aoeha.agents.leg_choice import Legs, Refusal, Selection, choose_legs
 from aoeha.agents.leg_exchange import Leg, evict_leg, return_leg
 from aoeha.agents.md_sysfs import ArrayState, array_of, array_state, block_name, set_resync_action
 from aoeha.agents.ocf_face import ocf_main
@@ -67,11 +67,15 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         self._release: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Assemble from legs that hold every acknowledged write, or say why there are none."""
+        """Assemble from legs that hold every acknowledged write by their own records, or say why there are none."""
+        await self.start_from(())
+
+    async def start_from(self, complete: tuple[str, ...]) -> None:
+        """Assemble; from one of the `complete` legs alone if need be."""
         if self._running() is not None:
             return
         await self._get_ready("start")
-        selection = await self._select()
+        selection = await self._select(complete)
         await self._assemble(selection)
         array = self._running()
         if array is None:
@@ -183,12 +187,13 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         except TimeoutError as error:
             raise AgentError(f"cannot start {self.parameters.device}: {error}") from error
 
-    async def _select(self) -> Selection:
+    async def _select(self, complete: tuple[str, ...]) -> Selection:
         """Read the superblocks, and choose. A leg whose read hangs counts as absent."""
         legs = self.parameters.legs
         present = await _present(legs)
         records = await self._examine(present)
-        choice = choose_legs(self.parameters.device, self.parameters.uuid, legs, present, records)
+        known = tuple(leg for leg in legs if target_of(leg) in complete)
+        choice = choose_legs(self.parameters.device, self.parameters.uuid, Legs(legs, present, known), records)
         if isinstance(choice, Refusal):
             raise AgentError(f"cannot start {self.parameters.device}: {choice.sentence}")
         return choice
@@ -209,10 +214,10 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         return parse_examine(completed.stdout)
 
     async def _assemble(self, selection: Selection) -> None:
-        """Assemble exactly the chosen legs. Never with --run: a leg that calls the others failed starts without it."""
-        device = self.parameters.device
+        """Assemble exactly the chosen legs. A leg that calls the others failed starts without --run."""
+        device, run = self.parameters.device, ("--run",) if selection.short else ()
         await must_run(
-            self.host, "mdadm", "--assemble", device, f"--uuid={self.parameters.uuid}", *selection.legs,
+            self.host, "mdadm", "--assemble", *run, device, f"--uuid={self.parameters.uuid}", *selection.legs,
             deadline_ms=ASSEMBLE_DEADLINE_MS, to=f"assemble {device} from {', '.join(selection.legs)}",
         )  # fmt: skip
 

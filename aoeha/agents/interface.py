@@ -65,6 +65,14 @@ class ResourceAgent(ABC, Generic[P]):
         """Tell whether another machine has the address now. AgentError when the network cannot be asked."""
         raise AgentError(f"cannot ask the network about {self.name}: its agent has no address")
 
+    async def start_from(self, complete: tuple[str, ...]) -> None:
+        """Start; a mirror may go without the others where it finds one of these legs ("e1.0").
+
+        Each of them is known to hold every acknowledged write. Other resources have no legs.
+        """
+        del complete
+        await self.start()
+
     async def evict(self, leg: str) -> None:
         """Let a mirror go on without a leg ("e1.0") whose shelf is silent, and end what waits for it. Mirrors only.
 

@@ -1,25 +1,38 @@
 """Which legs a mirror may be started from, and which one it may take in again while it runs.
 
-Both are judged by the legs' own records (DESIGN.md R5, without a ledger).
+Both are judged by the legs' own records, and by what the pair's ledger tells (DESIGN.md R5).
 
 With every leg readable the mirror starts from all that agree; with a leg missing only from one that had already
-recorded the missing one as failed: any other may lack writes that were acknowledged. Event counts are left to mdadm:
-they may differ by one either way and prove nothing.
+recorded the missing one as failed, or that the ledger calls complete: any other may lack writes that were acknowledged.
+Event counts are left to mdadm: they may differ by one either way and prove nothing.
 """
 
 from dataclasses import dataclass
 
 from aoeha.agents.superblock import LegRecord
 
-__all__ = ["Refusal", "Selection", "choose_legs", "why_not_take_back"]
+__all__ = ["Legs", "Refusal", "Selection", "choose_legs", "why_not_take_back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """A mirror's legs: all of them, those that have a device, and those known to hold every acknowledged write."""
+
+    all: tuple[str, ...]
+    present: tuple[str, ...]
+    complete: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The legs to assemble. `left_out` tells why each other one is not among them, one sentence each."""
+    """The legs to assemble. `left_out` tells why each other one is not among them, one sentence each.
+
+    `short`: fewer than their own records expect, so md has to be told that this is meant.
+    """
 
     legs: tuple[str, ...]
     left_out: tuple[str, ...]
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +42,16 @@ class Refusal:
     sentence: str
 
 
-def choose_legs(
-    device: str, uuid: str, legs: tuple[str, ...], present: tuple[str, ...], records: dict[str, LegRecord]
-) -> Selection | Refusal:
-    """Choose from `legs`, of which `present` have a device and `records` a readable superblock."""
+def choose_legs(device: str, uuid: str, legs: Legs, records: dict[str, LegRecord]) -> Selection | Refusal:
+    """Choose from `legs`, of which those in `records` have a readable superblock."""
     for record in records.values():
         if record.array_uuid != uuid:
             return Refusal(
                 f"{record.leg} belongs to array {record.array_uuid}, not to {uuid}; "
                 "correct `uuid` or `legs` in aoeha.toml (`mdadm --examine` shows what a disk belongs to)"
             )
-    left_out = {leg: "it is absent" for leg in legs if leg not in present}
-    left_out |= {leg: "no md superblock could be read from it" for leg in present if leg not in records}
+    left_out = {leg: "it is absent" for leg in legs.all if leg not in legs.present}
+    left_out |= {leg: "no md superblock could be read from it" for leg in legs.present if leg not in records}
     whole = [record for record in records.values() if record.role is not None and not record.recovering]
     if not whole:
         reasons = "; ".join(f"{leg}: {why}" for leg, why in left_out.items()) or "no leg holds complete data"
@@ -54,12 +65,18 @@ def choose_legs(
         if callers:
             left_out[record.leg] = f"{callers[0]} recorded it as failed"
     chosen = [record for record in whole if record.leg not in left_out]
-    unaccounted = _unaccounted(chosen, len(legs))
-    if unaccounted and len(chosen) + len(_rebuilding(records)) < len(legs):
-        return _may_lack_writes(device, chosen[0], left_out)
+    unaccounted = _unaccounted(chosen, len(legs.all))
+    short = bool(unaccounted) and len(chosen) + len(_rebuilding(records)) < len(legs.all)
+    if short:
+        complete = [record for record in chosen if record.leg in legs.complete]
+        if not complete:
+            return _may_lack_writes(device, chosen[0], left_out)
+        others = (record.leg for record in chosen if record not in complete)
+        left_out |= dict.fromkeys(others, "it may lack acknowledged writes")
+        chosen = complete
     usable = [record.leg for record in chosen] + [leg for leg in _rebuilding(records) if leg not in left_out]
     sentences = tuple(f"{leg} is left out: {why}" for leg, why in left_out.items())
-    return Selection(tuple(leg for leg in legs if leg in usable), sentences)
+    return Selection(tuple(leg for leg in legs.all if leg in usable), sentences, short)
 
 
 def why_not_take_back(

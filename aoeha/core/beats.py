@@ -45,6 +45,8 @@ def send(turn: Turn) -> None:
     turn.change(
         sequence=sequence, next_beat_ms=next_ms, last_groups=groups, last_flags=flags, leaving_beats=leaving_beats
     )
+    if not state.peer.mark_sequence:
+        turn.change_peer(mark_sequence=sequence, mark_ms=turn.now_ms)
     turn.do(SendBeat(beat))
 
 
@@ -80,7 +82,14 @@ def _group_beat(state: NodeState, group: GroupState) -> GroupBeat:
         claim=group.claim,
         claim_epoch=group.claim_epoch,
         grant=group.grant,
+        ledger=group.ledger if group.holding else None,
+        acknowledged=_acknowledged(state, group),
     )
+
+
+def _acknowledged(state: NodeState, group: GroupState) -> int:
+    heard = group.heard_ledger
+    return heard.ledger.version if heard is not None and heard.boot_id == state.peer.boot_id else 0
 
 
 def _flags(state: NodeState) -> BeatFlag:

@@ -1,12 +1,13 @@
-"""Legs of a running mirror that leave it and come back (R5, R6 of the shelf monitor).
+"""Legs of a running mirror that leave it and come back (R4, R5).
 
 Rules. The owner lets its mirror go on without a leg that no address answered for in two hold checks, while another leg
-is held and answers; never without the last one. A leg that the mirror's monitor names as missing is taken in again once
-it has been ours, on every address, for a while: by the mirror's bitmap, or by a full copy where its target restarted
-meanwhile, or may have, and does not keep what it acknowledged. One that restarts so within a running mirror leaves it
-and comes back in the same way, if the other one did not; with both gone through that, there is only an alarm. A leg
-that is being copied is no other leg, and is believed again when the mirror is whole. Nobody starts from a leg that was
-left out: the other's own records call it missing.
+is held and answers; never without the last one. It does nothing of all this before the ledger's gate is open: until
+then writes wait. A leg that the mirror's monitor names as missing is taken in again once it has been ours, on every
+address, for a while: by the mirror's bitmap, or by a full copy where its target restarted meanwhile, or may have, and
+does not keep what it acknowledged. One that restarts so within a running mirror leaves it and comes back in the same
+way, if the other one did not; with both gone through that, there is only an alarm. So does one that restarted, durable
+or not, while a fenced peer may have written there. A leg that is being copied is no other leg, and is believed again
+when the mirror is whole. Nobody starts from a leg that was left out: the other's own records call it missing.
 
 What this file does not know: how md is told.
 """
@@ -14,6 +15,7 @@ What this file does not know: how md is told.
 from dataclasses import replace
 from typing import Any
 
+from aoeha.core import ledger
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import LegState
@@ -33,20 +35,13 @@ def decide(turn: Turn) -> None:
         group = turn.state.group(name)
         mirror = _mirror(group)
         if mirror is None or mirror.missing is None or not group.holding or mirror.phase not in UP:
+            ledger.publish(turn, name, None)
             continue
         _trust(turn, group, mirror)
         _warn_of_loss(turn, name)
-        if group.leg_task_id or turn.now_ms < group.leg_retry_ms or _may_not_act(turn.state, group):
-            continue
-        group = turn.state.group(name)
-        for leg in group.legs:
-            reason = _why_evict(turn.state, group, mirror, leg)
-            if reason:
-                _evict(turn, group, mirror, leg, reason)
-                break
-            if leg.name in (mirror.missing or ()) and _is_steady(turn.state, leg):
-                _return(turn, group, mirror, leg)
-                break
+        _intend(turn, name, mirror)
+        ledger.publish(turn, name, mirror)
+        _act(turn, turn.state.group(name), mirror)
 
 
 def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
@@ -77,6 +72,43 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
         turn.say(Level.INFO, task.leg, f"{task.leg} is being copied")
 
 
+def _intend(turn: Turn, name: str, mirror: ResourceState) -> None:
+    """Mark the legs that shall leave, and those that shall return; what was begun and may yet happen stays marked."""
+    group = turn.state.group(name)
+    begun = group.leg_task_id or turn.now_ms < group.leg_retry_ms
+    for leg in group.legs:
+        missing = leg.name in (mirror.missing or ())
+        leaving = bool(_why_evict(turn.state, group, mirror, leg))
+        returning = missing and (_is_steady(turn.state, leg) or bool(begun and leg.returning))
+        if (leaving, returning) != (leg.leaving, leg.returning):
+            _change_leg(turn, name, leg.name, leaving=leaving, returning=returning)
+
+
+def _act(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+    """Evict or take back one leg, once the peer knows."""
+    moving = next((leg for leg in group.legs if leg.leaving or leg.returning), None)
+    if moving is None or group.leg_task_id or turn.now_ms < group.leg_retry_ms or _may_not_act(turn.state, group):
+        return
+    if not ledger.gate_is_open(turn.state, group):
+        _tell_of_the_wait(turn, group, moving)
+    elif moving.leaving:
+        _evict(turn, group, mirror, moving, _why_evict(turn.state, group, mirror, moving))
+    elif _is_steady(turn.state, moving):
+        _return(turn, group, mirror, moving)
+
+
+def _tell_of_the_wait(turn: Turn, group: GroupState, leg: LegState) -> None:
+    """Writes hang, or a leg stays out, longer than an answer of the peer takes: somebody may want to know why."""
+    state = turn.state
+    if turn.now_ms - group.ledger_since_ms >= state.config.warntime_ms:
+        what = "leave the mirror" if leg.leaving else "return"
+        turn.alarm(
+            leg.name,
+            f"{leg.name} waits to {what} until {state.config.peer} knows of it, or can no longer be wrong about it: "
+            f"{state.config.ledger_lease_ms // 1_000} s and a little",
+        )
+
+
 def _may_not_act(state: NodeState, group: GroupState) -> bool:
     away = group.unsure or state.oath_pending or group.blind
     return away or state.paused or state.panicking or state.leaving or bool(group.yielding)
@@ -90,8 +122,11 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
         return ""
     if _silent_twice(state, group, leg):
         return "its shelf does not answer"
-    restarted = leg.forgot and not leg.copying and leg.shows(Holder.US) and not _config(group, leg.name).durable
-    if restarted and not any(other.forgot for other in others):
+    if not leg.forgot or leg.copying or not leg.shows(Holder.US) or any(other.forgot for other in others):
+        return ""
+    if leg.tainted:
+        return f"its target restarted, and until then {state.config.peer}, which runs on, may have written there"
+    if not _config(group, leg.name).durable:
         return "its target restarted and may have lost what it had acknowledged"
     return ""
 
@@ -114,7 +149,7 @@ def _trust(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
         return
     for leg in group.legs:
         if leg.copying:
-            _change_leg(turn, group.name, leg.name, forgot=False, copying=False)
+            _change_leg(turn, group.name, leg.name, forgot=False, copying=False, tainted=False)
             turn.clear_alarm(leg.name, f"{leg.name} is a whole half of {mirror.config.name} again")
         elif leg.forgot is None and leg.shows(Holder.US):
             _change_leg(turn, group.name, leg.name, forgot=False)
@@ -136,7 +171,7 @@ def _evict(turn: Turn, group: GroupState, mirror: ResourceState, leg: LegState, 
 
 
 def _return(turn: Turn, group: GroupState, mirror: ResourceState, leg: LegState) -> None:
-    whole = leg.forgot is not False and not _config(group, leg.name).durable
+    whole = leg.tainted or (leg.forgot is not False and not _config(group, leg.name).durable)
     how = "by a full copy" if whole else "by what has changed meanwhile"
     turn.say(Level.INFO, leg.name, f"taking {leg.name} back into {mirror.config.name} {how}")
     _start(turn, group, TaskKind.RETURN_LEG, mirror, leg, reason="its shelf answers again", whole=whole)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aoeha.core.types import Holder, SeenRecord
+from aoeha.core.types import Holder, Ledger, SeenRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,18 @@ class LegState:
     """One leg. A dual-homed shelf has several addresses, each with a reservation of its own.
 
     `forgot`: a target of it has restarted since it was last a whole half of the mirror in our ownership; None for not
-    known yet. `copying`: it was taken back, and the mirror was not seen whole since.
+    known yet. `tainted`: that happened while a fenced peer, not known to be off, could write there. `copying`: it was
+    taken back, and the mirror was not seen whole since. `leaving` and `returning`: the mirror shall go on without it,
+    or take it in again, once the peer knows.
     """
 
     name: str
     addresses: tuple[AddressState, ...]
     forgot: bool | None = None
     copying: bool = False
+    tainted: bool = False
+    leaving: bool = False
+    returning: bool = False
 
     def shows(self, holder: Holder) -> bool:
         """Whether every address answered so."""
@@ -41,17 +46,28 @@ class LegState:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardLedger:
+    """The peer's ledger of an ownership at `epoch`, from a beat that it sent after `as_of_ms` on our clock."""
+
+    boot_id: str
+    epoch: int
+    ledger: Ledger
+    as_of_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SeizureState:
     """A storage fence: the peer's legs are taken, one after the other (R7).
 
-    `victim_boot_id` is the boot that it is about, None while there is none. What the shelves were asked before
-    `since_ms` does not count. `forced`: a leg was taken by force; from then on it is finished whatever is heard.
-    `first_ms`: when the first leg was ours; `first_stands`: it still was a while later. `done`: every address is ours.
-    `wanted_ms`: since when the group is wanted; `retry_ms`: not again before.
+    `victim_boot_id` is the boot that it is about, None while there is none; `arbiter` the leg that is taken first.
+    What the shelves were asked before `since_ms` does not count. `forced`: a leg was taken by force; from then on
+    it is finished whatever is heard. `first_ms`: when the first leg was ours; `first_stands`: it still was a while
+    later. `done`: every address is ours. `wanted_ms`: since when the group is wanted; `retry_ms`: not again before.
     `yielded_until_ms`: the peer took a leg back, so it lives and is left alone.
     """
 
     victim_boot_id: str | None = None
+    arbiter: str = ""
     since_ms: int = 0
     forced: bool = False
     first_ms: int | None = None

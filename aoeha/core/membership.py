@@ -39,7 +39,10 @@ def hear(turn: Turn, event: BeatHeard) -> None:
     held = dict(known.held)
     if BeatFlag.PROBED in beat.flags:
         held.update({group.name: beat.boot_id for group in beat.groups if group.holding})
+    answers_the_mark = 0 < known.mark_sequence <= beat.echo_sequence
     turn.change_peer(
+        answered_ms=known.mark_ms if answers_the_mark else known.answered_ms,
+        mark_sequence=0 if answers_the_mark else known.mark_sequence,
         incarnation=beat.incarnation,
         sequence=beat.sequence,
         beat=beat if groups is beat.groups else replace(beat, groups=groups),

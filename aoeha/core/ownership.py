@@ -13,9 +13,9 @@ What this file does not know: how a fence is done, and how resources are started
 
 from dataclasses import dataclass, replace
 
-from aoeha.core import membership, shelves, storage_fence
+from aoeha.core import ledger, membership, shelves, storage_fence
 from aoeha.core.actions import Level
-from aoeha.core.legs import SeizureState
+from aoeha.core.legs import LegState, SeizureState
 from aoeha.core.state import (
     FencePhase,
     GroupState,
@@ -131,7 +131,7 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     if fence.word_boot_id is not None and fence.word_boot_id == peer.boot_id:
         return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.word_user}")
     if state.config.storage_suffices and storage_fence.complete(state, group):
-        legs = ", ".join(leg.name for leg in group.legs)
+        legs = ", ".join(leg.name for leg in ledger.fence_legs(state, group))
         return Proof(ProofKind.STORAGE_FENCED, name, epoch + blind, peer.boot_id, f"{legs} reserved for us")
     if membership.is_silent(state):
         return None
@@ -301,7 +301,10 @@ def _take(turn: Turn, proof: Proof) -> None:
         given=(),
         yielding="",
         taken_sequence=turn.state.sequence,
-        legs=tuple(replace(leg, forgot=None, copying=False) for leg in turn.state.group(name).legs),
+        complete=ledger.complete_legs(turn.state, turn.state.group(name)),
+        ledger=None,
+        heard_ledger=None,
+        legs=tuple(_as_new(leg) for leg in turn.state.group(name).legs),
         unsure=False,
         blind=False,
         resources=tuple(replace(resource, rival=None) for resource in turn.state.group(name).resources),
@@ -315,6 +318,11 @@ def _take(turn: Turn, proof: Proof) -> None:
         name,
         f"{node} owns {name} at epoch {proof.epoch}: {turn.state.config.peer} {proof.kind.value}{detail}",
     )
+
+
+def _as_new(leg: LegState) -> LegState:
+    """A leg at the beginning of an ownership: what its target forgot before is the last owner's matter."""
+    return LegState(leg.name, leg.addresses)
 
 
 def _grant(turn: Turn, name: str) -> None:

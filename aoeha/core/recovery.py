@@ -203,6 +203,7 @@ def _started(turn: Turn, group: GroupState, resource: ResourceState, done: TaskD
         if resource.config.mirror:
             due_ms = turn.now_ms - resource.config.monitor_every_ms
             turn.change_resource(group.name, name, checked_ms=due_ms, missing=None)
+            turn.change_group(group.name, complete=())
         turn.say(Level.INFO, name, f"{name} is running")
         if phase_of(turn.state.group(group.name)) is GroupPhase.RUNNING:
             turn.clear_alarm(group.name, f"{group.name} recovered")
@@ -314,7 +315,8 @@ def _resource(group: GroupState, name: str) -> ResourceState:
 
 def _start(turn: Turn, kind: TaskKind, group: str, resource: ResourceState, reason: str) -> None:
     state, deadline_ms = turn.state, _deadline_ms(kind, resource.config)
-    task = Task(state.next_task_id, kind, group, resource.config.name, "", deadline_ms, reason)
+    legs = state.group(group).complete if kind is TaskKind.START and resource.config.mirror else ()
+    task = Task(state.next_task_id, kind, group, resource.config.name, "", deadline_ms, reason, legs=legs)
     turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
     turn.change_resource(group, resource.config.name, task_id=task.id)
     turn.do(StartTask(task))

@@ -11,12 +11,12 @@ What this file does not know: why the group is owned.
 
 from dataclasses import replace
 
-from aoeha.core import rivals
+from aoeha.core import ledger, rivals
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TargetStarted, TaskDone
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.state import GroupState, NodeState, Turn, phase_of
-from aoeha.core.types import GroupPhase, Holder, Task, TaskKind
+from aoeha.core.types import GroupPhase, Holder, ProofKind, Task, TaskKind
 
 Request = tuple[TaskKind, str, Holder]
 """What is asked of the shelves, about which leg, and whom it is expected to show."""
@@ -103,9 +103,14 @@ def unusable(state: NodeState, group: GroupState) -> str:
         return ""
     if group.shelf_read_ms is None:
         return f"{state.config.node} has not asked the shelves of {group.name} yet"
-    if not any(address.holder in ANSWERS for leg in group.legs for address in leg.addresses):
+    if not any(_answers(leg) for leg in group.legs):
         return f"no shelf of {group.name} answers {state.config.node}"
-    return ""
+    needed, all_of_them = ledger.needed_legs(state, group)
+    answering = [leg for leg in needed if _answers(leg)]
+    if not needed or len(answering) == len(needed) or (answering and not all_of_them):
+        return ""
+    missed = ", ".join(leg.name for leg in needed if leg not in answering)
+    return f"{missed} of {group.name} does not answer {state.config.node}: acknowledged writes may be there alone"
 
 
 def tell(state: NodeState) -> bool:
@@ -142,6 +147,10 @@ def _reserve(turn: Turn, group: GroupState) -> None:
         if any(_takeable(group, address) for address in leg.addresses):
             take(turn, group, leg, f"owned at epoch {group.held_epoch}")
             return
+
+
+def _answers(leg: LegState) -> bool:
+    return any(address.holder in ANSWERS for address in leg.addresses)
 
 
 def _has_address(leg: LegState, name: str) -> bool:
@@ -190,8 +199,18 @@ def _judged_leg(turn: Turn, group: GroupState, leg: LegState) -> LegState:
     """A leg of ours that shows nobody has forgotten us; what it had acknowledged may be gone with that (R5)."""
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
     forgot = (was_ours or group.unsure) and leg.shows_anywhere(Holder.NOBODY)
+    tainted = forgot and _zombie_may_write(turn.state, group)
     addresses = tuple(_judged(turn, group, leg, address) for address in leg.addresses)
-    return replace(leg, addresses=addresses, forgot=True if forgot else leg.forgot)
+    return replace(leg, addresses=addresses, forgot=True if forgot else leg.forgot, tainted=tainted or leg.tainted)
+
+
+def _zombie_may_write(state: NodeState, group: GroupState) -> bool:
+    """Whether a peer that was fenced at the shelves alone may run on: what forgets us takes its writes again (R5)."""
+    proof, peer = group.proof, state.peer
+    if proof is None or proof.kind is not ProofKind.STORAGE_FENCED:
+        return False
+    gone = proof.peer_boot_id in peer.retired_boot_ids or state.fence.off_boot_id == proof.peer_boot_id
+    return not gone and (state.last_off is None or state.last_off.boot_id != proof.peer_boot_id)
 
 
 def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
@@ -229,6 +248,7 @@ def _ask(turn: Turn, group: GroupState, request: Request, reason: str, renews: t
         expected,
         renews=renews,
         lifetime_ms=lifetime_ms,
+        legs=ledger.vouching_legs(group) if renews else (),
     )
     turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
     due = group.shelf_due and kind is not TaskKind.READ_HOLDS

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from aoeha.core.actions import Action, Level, Say
-from aoeha.core.legs import LegState, SeizureState, ShelfLinkState
+from aoeha.core.legs import HeardLedger, LegState, SeizureState, ShelfLinkState
 from aoeha.core.types import (
     Beat,
     Grant,
@@ -17,6 +17,7 @@ from aoeha.core.types import (
     GroupConfig,
     GroupPhase,
     Identity,
+    Ledger,
     Memory,
     PairConfig,
     PlugState,
@@ -86,7 +87,11 @@ class LinkState:
 
 @dataclass(frozen=True, slots=True)
 class PeerState:
-    """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding."""
+    """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
+
+    `answered_ms` is when we sent a beat that the newest one was sent in answer to; the next answer will tell it of the
+    beat `mark_sequence`, sent at `mark_ms`, 0 for none that waits.
+    """
 
     condition: PeerCondition = PeerCondition.BOOTING
     boot_id: str = ""
@@ -97,6 +102,9 @@ class PeerState:
     retired_boot_ids: tuple[str, ...] = ()
     alternates: bool = False
     held: tuple[tuple[str, str], ...] = ()
+    answered_ms: int | None = None
+    mark_sequence: int = 0
+    mark_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,9 @@ class GroupState:
     which makes another one due; `given` names the legs left to the peer;
     `taken_sequence` is our newest sequence when we came to own the group. `unsure`: we were away while we owned it, and
     its legs may have been taken meanwhile. `blind`: we own it, see none of its shelves, and the peer does.
+    `ledger` is ours while we own it and know how its mirror stands, told to the peer since `ledger_since_ms`, and
+    `ledger_version` the last that we gave one; `heard_ledger` the peer's. `complete` names legs from any of which its
+    mirror may be started, until it was.
     """
 
     config: GroupConfig
@@ -163,6 +174,11 @@ class GroupState:
     taken_sequence: int = 0
     unsure: bool = False
     blind: bool = False
+    ledger: Ledger | None = None
+    ledger_since_ms: int = 0
+    ledger_version: int = 0
+    heard_ledger: HeardLedger | None = None
+    complete: tuple[str, ...] = ()
     seizure: SeizureState = field(default_factory=SeizureState)
     shelf_link: ShelfLinkState = field(default_factory=ShelfLinkState)
 

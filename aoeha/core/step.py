@@ -17,6 +17,7 @@ from aoeha.core import (
     commands,
     eviction,
     fencing,
+    ledger,
     membership,
     ownership,
     pause,
@@ -157,6 +158,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     membership.judge(turn)
     pause.learn(turn)
     absence.decide(turn)
+    ledger.learn(turn)
     storage_fence.decide(turn, fencing.wanted(turn.state), fencing.duel_delay_ms(turn.state))
     fencing.decide(turn)
     before = turn.state

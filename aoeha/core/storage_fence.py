@@ -2,18 +2,18 @@
 
 Rules. A storage fence is begun for the same reasons as a power fence, where the configuration calls it enough, after a
 fresh look at every leg: who could not go on by it alone would only take the service from a peer that lives. The first
-leg must answer, or none is taken. It is complete only when every address of every leg is ours: one that does not answer
-may still take the peer's writes. Legs are taken in their configured order, and each act is followed by another look.
-Who finds that a leg which it took shows the peer again yields: the peer lives. Legs that nobody holds are taken only
-when nobody has held them for a while, without force, and then nobody is powered off. Once a leg was taken by force it
-is finished, whatever is heard; but who was away in the middle of it begins anew.
+leg must answer, or none is taken. It is complete only when every address of every leg that the peer may still write to
+(`ledger`) is ours: one that does not answer may still take its writes. Legs are taken in their configured order, and
+each act is followed by another look. Who finds that a leg which it took shows the peer again yields: the peer lives.
+Legs that nobody holds are taken only when nobody has held them for a while, without force, and then nobody is powered
+off. Once a leg was taken by force it is finished, whatever is heard; but who was away in the middle of it begins anew.
 
 The first leg is the arbiter of a duel: power is asked for when it still shows us a moment after it was taken.
 
 What this file does not know: how a reservation is made, and what the proof is used for.
 """
 
-from aoeha.core import shelves
+from aoeha.core import ledger, shelves
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState, SeizureState
 from aoeha.core.state import GroupState, NodeState, Turn
@@ -56,7 +56,7 @@ def arbitrates(state: NodeState, wanted: tuple[str, ...]) -> bool:
     return state.config.storage_suffices and any(
         group.legs
         and (group.name in wanted or group.seizure.victim_boot_id is not None)
-        and not _cannot_be_taken(group.legs[0])
+        and not _cannot_be_taken(_arbiter(state, group))
         for group in state.groups
     )
 
@@ -85,7 +85,8 @@ def _is_due(turn: Turn, group: GroupState, delay_ms: int) -> bool:
 
 
 def _begin(turn: Turn, group: GroupState) -> None:
-    turn.change_group(group.name, seizure=SeizureState(victim_boot_id=turn.state.peer.boot_id, since_ms=turn.now_ms))
+    arbiter, about = _arbiter(turn.state, group).name, turn.state.peer.boot_id
+    turn.change_group(group.name, seizure=SeizureState(about, arbiter, since_ms=turn.now_ms))
     shelves.read(turn, turn.state.group(group.name), "a look before the first leg is taken")
 
 
@@ -100,12 +101,12 @@ def _go_on(turn: Turn, group: GroupState, *, still_wanted: bool) -> None:
     if group.shelf_read_ms is None or group.shelf_read_ms < seizure.since_ms:
         shelves.read(turn, group, "whose are the legs now?")
         return
-    if _lost(group):
+    if _lost(turn.state, group):
         yielded_until_ms = turn.now_ms + turn.state.config.deadtime_ms
         _end(turn, group, f"{peer} has taken a leg of {name} back: it lives, and is left alone")
         turn.change_seizure(name, yielded_until_ms=yielded_until_ms)
         return
-    if _cannot_be_taken(group.legs[0]):
+    if _cannot_be_taken(_arbiter(turn.state, group)):
         turn.refuse(name, _incomplete(turn.state, group))
         _end(turn, group, "")
         return
@@ -115,15 +116,16 @@ def _go_on(turn: Turn, group: GroupState, *, still_wanted: bool) -> None:
 def _take_next(turn: Turn, group: GroupState) -> None:
     """Take the next leg that answers and is not ours. With all of them ours, the proof is complete."""
     name, peer = group.name, turn.state.config.peer
-    for leg in group.legs:
+    needed = ledger.fence_legs(turn.state, group)
+    for leg in needed:
         held = leg.shows_anywhere(Holder.PEER)
         if held or (leg.shows_anywhere(Holder.NOBODY) and _is_free(turn.state, leg)):
             turn.change_seizure(name, forced=group.seizure.forced or held, since_ms=turn.now_ms + 1, done=False)
             shelves.take(turn, turn.state.group(name), leg, f"{peer} is silent")
             return
-    done = all(leg.shows(Holder.US) for leg in group.legs)
+    done = all(leg.shows(Holder.US) for leg in needed)
     if done and not group.seizure.done:
-        legs = ", ".join(leg.name for leg in group.legs)
+        legs = ", ".join(leg.name for leg in needed)
         turn.say(Level.WARNING, name, f"{peer} cannot write to {name} any more: {legs} are reserved for us")
     elif not done:
         turn.refuse(name, _incomplete(turn.state, group))
@@ -138,14 +140,20 @@ def _watch_the_first(turn: Turn, name: str) -> None:
     if seizure.first_stands or turn.now_ms < due_ms:
         return
     if group.shelf_read_ms is not None and group.shelf_read_ms >= due_ms:
-        turn.change_seizure(name, first_stands=group.legs[0].shows(Holder.US))
+        turn.change_seizure(name, first_stands=_arbiter(turn.state, group).shows(Holder.US))
     elif not group.shelf_task_id:
         shelves.read(turn, group, "is the first leg still ours?")
 
 
-def _lost(group: GroupState) -> bool:
+def _arbiter(state: NodeState, group: GroupState) -> LegState:
+    """The leg that is taken first: of those that the peer may still write to, as known when the fence was begun."""
+    named = [leg for leg in group.legs if leg.name == group.seizure.arbiter]
+    return named[0] if named else ledger.fence_legs(state, group)[0]
+
+
+def _lost(state: NodeState, group: GroupState) -> bool:
     """Whether the first leg was ours in this fence and shows the peer now."""
-    return group.seizure.first_ms is not None and group.legs[0].shows_anywhere(Holder.PEER)
+    return group.seizure.first_ms is not None and _arbiter(state, group).shows_anywhere(Holder.PEER)
 
 
 def _is_free(state: NodeState, leg: LegState) -> bool:
@@ -165,7 +173,7 @@ def _cannot_be_taken(leg: LegState) -> bool:
 def _incomplete(state: NodeState, group: GroupState) -> str:
     where = [
         f"{leg.name} at {address.name} ({address.holder.value})"
-        for leg in group.legs
+        for leg in ledger.fence_legs(state, group)
         for address in leg.addresses
         if address.holder is not Holder.US
     ]
@@ -195,11 +203,12 @@ def note_first(turn: Turn, name: str) -> None:
     group = turn.state.group(name)
     if group.seizure.victim_boot_id is None and not group.seizure.done:
         return
-    if group.seizure.first_ms is None and group.legs[0].shows(Holder.US):
+    if group.seizure.first_ms is None and _arbiter(turn.state, group).shows(Holder.US):
         turn.change_seizure(name, first_ms=turn.now_ms)
 
 
 def complete(state: NodeState, group: GroupState) -> bool:
     """Whether the peer, at the boot that it is known by, cannot write to any leg of the group."""
     about = group.seizure.victim_boot_id
-    return group.seizure.done and about == state.peer.boot_id and all(leg.shows(Holder.US) for leg in group.legs)
+    ours = all(leg.shows(Holder.US) for leg in ledger.fence_legs(state, group))
+    return group.seizure.done and about == state.peer.boot_id and ours

@@ -133,11 +133,25 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Ledger:
+    """Which legs of a group its owner may still write to, and which of them hold every acknowledged write (R4).
+
+    Both are places in the configuration's list of legs, rising. `version` grows with each change.
+    """
+
+    version: int
+    fence: tuple[int, ...]
+    start: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GroupBeat:
     """One group as its sender sees it.
 
     `epoch` is the highest ownership that the sender knows to have begun; `floor` the highest epoch that it has
-    granted or withdrawn: it will only ever claim above it. `claim` is a claim number, 0 for none.
+    granted or withdrawn: it will only ever claim above it. `claim` is a claim number, 0 for none. `ledger` is the
+    owner's, None while it does not know; `acknowledged` the version that the sender last heard in the peer's, 0 for
+    none.
     """
 
     name: str
@@ -150,6 +164,8 @@ class GroupBeat:
     claim: int = 0
     claim_epoch: int = 0
     grant: Grant | None = None
+    ledger: Ledger | None = None
+    acknowledged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +232,9 @@ class Task:
     `subject` is a resource's, a fence device's or a leg's name; `group` is empty for devices; `node` is the node whose
     plug is meant, empty for resources and legs. `reason` is a sentence for people. `expected` tells a FORCE_HOLD from
     whom it may take the leg, `record` a WRITE_RECORD what to write. `renews` names addresses whose life a READ_HOLDS
-    prolongs by `lifetime_ms`, 0 for ever: when it finds a leg of whom it expects, or at once when it expects UNKNOWN.
+    prolongs by `lifetime_ms`, 0 for ever: when it finds one of `legs` to be of whom it expects, or at once when it
+    expects UNKNOWN. A START of a mirror may do without the others where it finds one of `legs`: each of them is known
+    to hold every acknowledged write.
     """
 
     id: int
@@ -232,6 +250,7 @@ class Task:
     lifetime_ms: int = 0
     leg: str = ""
     whole: bool = False
+    legs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +329,7 @@ class PairConfig:
     hold_every_ms: int = 1_000
     shelf_timeout_ms: int = 500
     address_lifetime_ms: int = 3_000
+    ledger_lease_ms: int = 30_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ class TaskRunner:
                 seen = await self._agent(task).monitor()
                 return _Outcome(TaskResult.OK, observation=seen, detail=seen.reason)
             case TaskKind.START:
-                return await _done(self._agent(task).start())
+                return await _done(self._agent(task).start_from(task.legs))
             case TaskKind.STOP:
                 return await _done(self._agent(task).stop())
             case TaskKind.VALIDATE:
@@ -183,7 +183,7 @@ class TaskRunner:
             holds = await self._agents.holds.perform(task)
         except AoeError as error:
             raise AgentError(f"cannot {_what(task)}: {error}") from error
-        if any(hold.holder is task.expected for hold in holds):
+        if any(hold.leg in task.legs and hold.holder is task.expected for hold in holds):
             await self._renew(task)
         return _Outcome(TaskResult.OK, holds=holds)
 

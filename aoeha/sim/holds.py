@@ -49,7 +49,9 @@ class Holds:
             done = TaskDone(0, task.id, TaskResult.OK, records=seen)
         else:
             holds = tuple(Hold(n, a.name, self._act(machine, task, a)) for n, a in answering)
-            if task.expected is Holder.UNKNOWN or any(hold.holder is task.expected for hold in holds):
+            if task.expected is Holder.UNKNOWN or any(
+                hold.leg in task.legs and hold.holder is task.expected for hold in holds
+            ):
                 for name in task.renews:
                     machine.renew(name, task.lifetime_ms)
             done = TaskDone(0, task.id, TaskResult.OK, holds=holds)

@@ -239,11 +239,14 @@ class Machine:
             self.absent_since_ms = self.world.timeline.now_ms
         self.present_since_ms = None
 
-    def resource_runs(self, name: str) -> str:
-        """A resource is up from now on. Return why it cannot be, empty when it is; a mirror may lack a leg."""
+    def resource_runs(self, name: str, complete: tuple[str, ...] = ()) -> str:
+        """A resource is up from now on. Return why it cannot be, empty when it is; a mirror may lack a leg.
+
+        `complete`: the legs from any of which a mirror may be started.
+        """
         group = self.world.group_of(name)
         if name == self.world.resources[group][0]:
-            fault = self.world.storage.assemble(self, group)
+            fault = self.world.storage.assemble(self, group, complete)
             if fault:
                 self.resource_ends(name)
                 return fault

@@ -1,9 +1,9 @@
 """A RAID1 of two legs as md keeps it: event counts, who calls whom missing, a bitmap, recovery.
 
-Each leg carries a superblock. A kernel that cannot reach a leg for `SILENCE_MAX_MS` kicks it out: it writes into the
-other's superblock that the leg is missing, and acknowledges without it from then on. The last leg is never kicked. A
-leg that was called missing holds old data until it has been recovered. Two legs that call each other missing were
-written apart, and nobody can tell which one is right.
+Each leg carries a superblock. A kernel that cannot reach a leg for `SILENCE_MAX_MS` kicks it out, unless it was told to
+wait for its daemon: it writes into the other's superblock that the leg is missing, and acknowledges without it from
+then on. The last leg is never kicked. A leg that was called missing holds old data until it has been recovered. Two
+legs that call each other missing were written apart, and nobody can tell which one is right.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 __all__ = ["SILENCE_MAX_MS", "Assembly", "Leg", "Mirror"]
 
 SILENCE_MAX_MS = 16_000
-"""aoe_deadsecs of 15 plus the second that the driver takes longer (measured)."""
+"""aoe_deadsecs of 15 plus the second that the driver takes longer (measured); with a ledger it is an hour."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +35,7 @@ class Assembly:
 
     active: list[Leg]
     silent_since_ms: dict[str, int] = field(default_factory=dict)
+    waits_for_the_daemon: bool = False
 
     def answered(self, leg: Leg) -> None:
         """A leg took a write."""
@@ -46,7 +47,7 @@ class Assembly:
         With `alone` no other leg can be written to either: nobody can be told that this one is missing.
         """
         since_ms = self.silent_since_ms.setdefault(leg.shelf, now_ms)
-        if now_ms - since_ms < SILENCE_MAX_MS or len(self.active) == 1 or alone:
+        if self.waits_for_the_daemon or now_ms - since_ms < SILENCE_MAX_MS or len(self.active) == 1 or alone:
             return False
         self.evict(leg)
         return True
@@ -66,17 +67,23 @@ class Mirror:
     def __init__(self, shelves: tuple[str, ...]) -> None:
         self.legs = [Leg(shelf) for shelf in shelves]
 
-    def assemble(self, present: set[str]) -> Assembly | str:
-        """Start from the legs on shelves that answer, or say why not (aoeha.agents.leg_choice has the same rules)."""
+    def assemble(self, present: set[str], complete: tuple[str, ...] = ()) -> Assembly | str:
+        """Start from the legs on shelves that answer, or say why not (aoeha.agents.leg_choice has the same rules).
+
+        `complete`: the shelves whose legs are known to hold every acknowledged write.
+        """
         there = [leg for leg in self.legs if leg.shelf in present]
         if not there:
             return "no shelf answers"
-        complete = [leg for leg in there if not leg.recovering]
-        if any(one.calls_missing(other) and other.calls_missing(one) for one in complete for other in complete):
+        settled = [leg for leg in there if not leg.recovering]
+        if any(one.calls_missing(other) and other.calls_missing(one) for one in settled for other in settled):
             return "both legs record each other as failed"
-        fresh = [leg for leg in complete if not any(other.calls_missing(leg) for other in complete)]
+        fresh = [leg for leg in settled if not any(other.calls_missing(leg) for other in settled)]
         absent = [leg for leg in self.legs if leg not in there]
         doubtful = [leg.shelf for leg in absent if not all(known.calls_missing(leg) for known in fresh)]
+        if doubtful and any(leg.shelf in complete for leg in fresh):
+            fresh = [leg for leg in fresh if leg.shelf in complete]
+            doubtful = []
         if not fresh or doubtful:
             return f"what is here may lack acknowledged writes: the leg on {' and '.join(doubtful)} is needed"
         for leg in fresh:

@@ -47,6 +47,7 @@ class Settings:
     reserve: int = 0
     suffices: int = 1
     hold_ms: int = 1_000
+    lease_ms: int = 30_000
     durable: int = 1
     paths: int = 1
     seed: int = 0
@@ -127,6 +128,7 @@ class Settings:
             storage_suffices=bool(self.suffices),
             hold_every_ms=self.hold_ms,
             address_lifetime_ms=3 * self.hold_ms,
+            ledger_lease_ms=self.lease_ms,
         )
 
     def _addresses(self, shelf: str) -> tuple[str, ...]:

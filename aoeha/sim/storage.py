@@ -65,6 +65,8 @@ class Storage:
         self._started: dict[str, tuple[Machine, int]] = {}
         self._restarted_ms: dict[str, int] = {}
         self._number = 0
+        any_config = next(iter(world.configs.values()))
+        self._managed = {group.name for group in any_config.groups if group.legs}
         for group in groups:
             world.timeline.after(client_ms, self._client_writes, group)
 
@@ -81,17 +83,21 @@ class Storage:
                 self.blind_until_ms[machine.name] = self.world.timeline.now_ms
         self.undisturbed_since_ms.update(dict.fromkeys(shelves, self.world.timeline.now_ms))
 
-    def assemble(self, machine: "Machine", group: str) -> str:
-        """Start a group's mirror on a machine; return why it could not be, empty when it runs."""
+    def assemble(self, machine: "Machine", group: str, complete: tuple[str, ...]) -> str:
+        """Start a group's mirror on a machine; return why it could not be, empty when it runs.
+
+        `complete`: from any of these legs alone, if need be.
+        """
         if (machine.name, group) in self._assemblies:
             return ""
         present = {name for name, shelf in self.shelves.items() if shelf.answers and self.reaches(machine, name)}
-        assembly = self.mirrors[group].assemble(present)
+        assembly = self.mirrors[group].assemble(present, complete)
         if isinstance(assembly, str):
             self.world.count("mirror", "start refused")
             return assembly
         if len(assembly.active) < len(self.shelves):
             self.world.count("mirror", "started with a leg missing")
+        assembly.waits_for_the_daemon = group in self._managed
         self._assemblies[machine.name, group] = self._newest[group] = assembly
         self._started[group] = (machine, self.world.timeline.now_ms)
         self.world.oracle.assembled(machine, group, assembly)
@@ -138,9 +144,13 @@ class Storage:
         return self.reaches(machine, shelf) and self.shelves[shelf].takes_writes_of(machine.name, group)
 
     def recover(self, shelf: str) -> None:
-        """An operator takes a leg in again, wherever its mirror runs."""
+        """An operator takes a leg in again, wherever its mirror runs and no daemon does so by itself."""
         for (_, group), assembly in self._assemblies.items():
-            if self.shelves[shelf].answers and self.mirrors[group].recover(shelf, assembly):
+            if (
+                group not in self._managed
+                and self.shelves[shelf].answers
+                and self.mirrors[group].recover(shelf, assembly)
+            ):
                 self.world.count("mirror", "leg recovered")
 
     def announced(self, machine: "Machine", group: str) -> None:

@@ -230,7 +230,7 @@ class Work:
         if machine.active.get(resource) != "starting":
             return ""
         if worked:
-            return machine.resource_runs(resource)
+            return machine.resource_runs(resource, job.task.legs)
         machine.resource_ends(resource)
         return ""
 

@@ -10,7 +10,7 @@ A message, all numbers big-endian:
 | 4, 2, 2, 4 | config tag, flags, back within (ms), pause number |
 | 8, 1, 1, 1 | state digest, groups that the sender has, groups in this message, links |
 | 2 each | link ages in units of 10 ms, 0xFFFF for never |
-| 13 to 49 each | groups: tag, bits, epoch, floor, claim if any, grant if any |
+| 14 to 76 each | groups: tag, bits, epoch, floor; claim, grant, ledger, acknowledged version if any |
 | 16 | HMAC-SHA256 over all bytes before it, truncated |
 
 Names travel as tags (four bytes of their SHA-256) and come back as names through the reader's own configuration; a
@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from aoeha.core.types import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase
+from aoeha.core.types import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger
 
 __all__ = [
     "NONCE_SIZE",
@@ -45,7 +45,7 @@ __all__ = [
     "state_digest",
 ]
 
-VERSION = 1
+VERSION = 2
 SERIAL_LIMIT = 250
 UDP_LIMIT = 1_400
 NONCE_SIZE = 8
@@ -56,9 +56,11 @@ _SENDER = struct.Struct(">4s16sQQ")
 _ECHO = struct.Struct(">8s8sQ")
 _FACTS = struct.Struct(">IHHI")
 _COUNTS = struct.Struct(">8sBBB")
-_GROUP = struct.Struct(">4sBII")
+_GROUP = struct.Struct(">4sHII")
 _CLAIM = struct.Struct(">II")
 _GRANT = struct.Struct(">I16sQI")
+_LEDGER = struct.Struct(">QBB")
+_ACKNOWLEDGED = struct.Struct(">Q")
 _MAC_SIZE = 16
 _BODY_SIZE = _SENDER.size + _ECHO.size + _FACTS.size + _COUNTS.size
 _AGE_UNIT_MS = 10
@@ -72,6 +74,8 @@ _PHASES = (
     GroupPhase.BLOCKED,
 )
 _PHASE_BITS, _HOLDING, _YIELDING, _WILLING, _CLAIMING, _GRANTING = 0x07, 0x08, 0x10, 0x20, 0x40, 0x80
+_KEEPING, _ACKNOWLEDGING = 0x100, 0x200
+_PLACES = 8
 
 
 class CodecError(Exception):
@@ -192,18 +196,33 @@ def _encode_group(group: GroupBeat) -> bytes:
     bits = _PHASES.index(group.phase)
     bits |= _HOLDING * group.holding | _YIELDING * group.yielding | _WILLING * group.willing
     bits |= _CLAIMING * is_claiming | _GRANTING * (group.grant is not None)
+    bits |= _KEEPING * (group.ledger is not None) | _ACKNOWLEDGING * bool(group.acknowledged)
     encoded = _GROUP.pack(name_tag(group.name), bits, group.epoch, group.floor)
     if is_claiming:
         encoded += _CLAIM.pack(group.claim, group.claim_epoch)
     if group.grant is not None:
         grant = group.grant
         encoded += _GRANT.pack(grant.epoch, _boot_bytes(grant.boot_id), grant.incarnation, grant.claim)
+    if group.ledger is not None:
+        encoded += _LEDGER.pack(group.ledger.version, _as_bits(group.ledger.fence), _as_bits(group.ledger.start))
+    if group.acknowledged:
+        encoded += _ACKNOWLEDGED.pack(group.acknowledged)
     return encoded
+
+
+def _as_bits(places: tuple[int, ...]) -> int:
+    return sum(1 << place for place in places)
+
+
+def _as_places(bits: int) -> tuple[int, ...]:
+    return tuple(place for place in range(_PLACES) if bits >> place & 1)
 
 
 def _group_size(group: GroupBeat) -> int:
     claim = _CLAIM.size if group.claim or group.claim_epoch else 0
-    return _GROUP.size + claim + (_GRANT.size if group.grant is not None else 0)
+    ledger = _LEDGER.size if group.ledger is not None else 0
+    acknowledged = _ACKNOWLEDGED.size if group.acknowledged else 0
+    return _GROUP.size + claim + (_GRANT.size if group.grant is not None else 0) + ledger + acknowledged
 
 
 def _decode_body(body: bytes, names: Mapping[bytes, str]) -> Message:
@@ -245,8 +264,8 @@ def _decode_body(body: bytes, names: Mapping[bytes, str]) -> Message:
 def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tuple[GroupBeat, int]:
     tag, bits, epoch, floor = _GROUP.unpack_from(body, position)
     position += _GROUP.size
-    claim = claim_epoch = 0
-    grant = None
+    claim = claim_epoch = acknowledged = 0
+    grant = ledger = None
     if bits & _CLAIMING:
         claim, claim_epoch = _CLAIM.unpack_from(body, position)
         position += _CLAIM.size
@@ -254,6 +273,13 @@ def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tup
         grant_epoch, boot_id, incarnation, grant_claim = _GRANT.unpack_from(body, position)
         grant = Grant(grant_epoch, boot_id.hex(), incarnation, grant_claim)
         position += _GRANT.size
+    if bits & _KEEPING:
+        version, fence, start = _LEDGER.unpack_from(body, position)
+        ledger = Ledger(version, _as_places(fence), _as_places(start))
+        position += _LEDGER.size
+    if bits & _ACKNOWLEDGING:
+        (acknowledged,) = _ACKNOWLEDGED.unpack_from(body, position)
+        position += _ACKNOWLEDGED.size
     group = GroupBeat(
         name=_name(tag, names),
         phase=_PHASES[bits & _PHASE_BITS],
@@ -265,6 +291,8 @@ def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tup
         claim=claim,
         claim_epoch=claim_epoch,
         grant=grant,
+        ledger=ledger,
+        acknowledged=acknowledged,
     )
     return group, position
 

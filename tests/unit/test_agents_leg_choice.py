@@ -1,6 +1,6 @@
 """Which legs a mirror is started from: the cases in which acknowledged writes would be lost are refused."""
 
-from aoeha.agents.leg_choice import Refusal, Selection, choose_legs, why_not_take_back
+from aoeha.agents.leg_choice import Legs, Refusal, Selection, choose_legs, why_not_take_back
 from aoeha.agents.superblock import LegRecord, parse_examine
 
 UUID = "a0e4a000:00000000:00000000:00000001"
@@ -11,8 +11,10 @@ def record(leg: str, states: str = "AA", events: int = 100, *, recovering: bool 
     return LegRecord(leg, uuid, events, 0 if leg == A else 1, states, recovering)
 
 
-def choose(*records: LegRecord, present: tuple[str, ...] = (A, B)) -> Selection | Refusal:
-    return choose_legs("/dev/md/x", UUID, (A, B), present, {one.leg: one for one in records})
+def choose(
+    *records: LegRecord, present: tuple[str, ...] = (A, B), complete: tuple[str, ...] = ()
+) -> Selection | Refusal:
+    return choose_legs("/dev/md/x", UUID, Legs((A, B), present, complete), {one.leg: one for one in records})
 
 
 def test_two_legs_that_agree_are_both_used() -> None:
@@ -37,6 +39,22 @@ def test_a_lone_leg_that_still_expects_the_other_is_refused_with_the_way_out() -
     assert isinstance(choice, Refusal)
     assert f"mdadm --assemble --run /dev/md/x {A}" in choice.sentence
     assert f"{B}: it is absent" in choice.sentence
+
+
+def test_a_lone_leg_that_the_ledger_calls_complete_starts_short() -> None:
+    choice = choose(record(B, "AA"), present=(B,), complete=(A, B))
+    assert choice == Selection((B,), (f"{A} is left out: it is absent",), short=True)
+
+
+def test_a_lone_leg_that_the_ledger_does_not_name_is_refused() -> None:
+    assert isinstance(choose(record(B, "AA"), present=(B,), complete=(A,)), Refusal)
+
+
+def test_what_the_legs_record_goes_before_the_ledger() -> None:
+    choice = choose(record(A, "A.", 200), record(B, "AA", 100), complete=(B,))
+    assert isinstance(choice, Selection)
+    assert choice.legs == (A,)
+    assert isinstance(choose(record(A, "A."), record(B, ".A"), complete=(A, B)), Refusal)
 
 
 def test_a_blank_second_leg_does_not_make_the_first_one_complete() -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 
-from aoeha.agents.leg_choice import Selection, choose_legs
+from aoeha.agents.leg_choice import Legs, Selection, choose_legs
 from aoeha.agents.superblock import LegRecord
 from aoeha.sim.client import ARP_MS, BACK_OFF_MAX_MS, Client, Peer
 from aoeha.sim.mirror import SILENCE_MAX_MS, Assembly, Leg, Mirror
@@ -92,15 +92,16 @@ def test_the_world_chooses_legs_as_the_raid_agent_does() -> None:
     names = ("shelf1", "shelf2")
     chosen = 0
     for first_calls, second_calls, first_lags, second_lags in itertools.product((False, True), repeat=4):
-        for present in (set(), {"shelf1"}, {"shelf2"}, BOTH):
+        presences, ledgers = (set(), {"shelf1"}, {"shelf2"}, BOTH), ((), ("shelf1",), ("shelf2",), names)
+        for present, complete in itertools.product(presences, ledgers):
             mirror = Mirror(names)
             first, second = mirror.legs
             first.missing, second.missing = {"shelf2"} if first_calls else set(), {"shelf1"} if second_calls else set()
             first.recovering, second.recovering = first_lags, second_lags
             records = {leg.shelf: record_of(leg, mirror) for leg in mirror.legs if leg.shelf in present}
-            by_agent = choose_legs("/dev/md/x", "uuid", names, tuple(sorted(present)), records)
-            by_world = mirror.assemble(present)
-            told = (first_calls, second_calls, first_lags, second_lags, present)
+            by_agent = choose_legs("/dev/md/x", "uuid", Legs(names, tuple(sorted(present)), complete), records)
+            by_world = mirror.assemble(present, complete)
+            told = (first_calls, second_calls, first_lags, second_lags, present, complete)
             assert isinstance(by_agent, Selection) == isinstance(by_world, Assembly), (told, by_agent, by_world)
             if isinstance(by_agent, Selection) and isinstance(by_world, Assembly):
                 fresh = {leg for leg in by_agent.legs if not records[leg].recovering}

@@ -88,7 +88,7 @@ def test_the_longest_beat_of_two_groups_and_eight_links_fits_a_serial_line(names
 
 
 def test_a_usual_beat_is_small() -> None:
-    assert len(encoded(beat("alpha", BOOTS[0], 1, 1))) == 122
+    assert len(encoded(beat("alpha", BOOTS[0], 1, 1))) == 123
 
 
 @pytest.mark.parametrize(
