@@ -145,11 +145,12 @@ def _legs(group: dict[str, Any], paint: Paint) -> Iterator[str]:
                 f"  {leg.get('leg', '?')}",
                 str(leg.get("address", "?")),
                 str(leg.get("holder", "unknown")),
+                str(leg.get("data", "not known")),
                 _ago(leg.get("since_ms_ago")),
                 "-" if stamped is None else _ago(stamped),
             )
         )
-    yield from _table(("  LEG", "ADDRESS", "RESERVED FOR", "SINCE", "PEER'S STAMP"), rows, paint)
+    yield from _table(("  LEG", "ADDRESS", "RESERVED FOR", "DATA", "SINCE", "PEER'S STAMP"), rows, paint)
 
 
 def _warnings(document: dict[str, Any], paint: Paint) -> Iterator[str]:

@@ -18,6 +18,7 @@ WATCHDOG_MIN_MS, WATCHDOG_MAX_MS = 6_000, 60_000
 of the time-out; after a minute nobody waits for a hanging gateway any more."""
 
 SHORT_DEADSECS = 15
+DEADSECS_LEASES = 2
 
 LARGEST_SERIAL_BEAT_BITS = 250 * 10
 """250 bytes (DESIGN.md §5), ten bits each with start and stop bit."""
@@ -309,6 +310,30 @@ def _stamps(configuration: Configuration) -> Iterator[Complaint]:
         )
 
 
+def _ledger(configuration: Configuration) -> Iterator[Complaint]:
+    """What a gateway knows of the legs must outlive a fence, and no kernel may decide before the pair does (R5)."""
+    lease_ms = configuration.timing.ledger_lease_ms
+    if not any(group.legs for group in configuration.groups):
+        return
+    first_level = [fence for fence in configuration.fences if fence.level == 1]
+    needed_ms = max((2 * fence.timeout_ms + fence.settle_ms for fence in first_level), default=0)
+    if lease_ms <= needed_ms + configuration.timing.deadtime_ms:
+        yield Complaint(
+            ("timing", "ledger_lease"),
+            f'expected more than deadtime and the time of a fence ("{render_duration(needed_ms)}"), got '
+            f'"{render_duration(lease_ms)}"; with a shelf gone too, the survivor would not know which leg is whole',
+        )
+    for number, group in enumerate(configuration.groups):
+        for inner, resource in enumerate(group.resources if group.legs else ()):
+            deadsecs = resource.parameters.get("deadsecs", SHORT_DEADSECS)
+            if resource.type == "aoe" and isinstance(deadsecs, int) and deadsecs * 1_000 < DEADSECS_LEASES * lease_ms:
+                yield Complaint(
+                    ("group", number, "resource", inner, "parameters", "deadsecs"),
+                    f"expected at least {DEADSECS_LEASES * lease_ms // 1_000}, got {deadsecs}; the driver would give a "
+                    "leg up before the other gateway knows of it. The daemon does so within seconds: write 3600",
+                )
+
+
 def _watchdog(configuration: Configuration) -> Iterator[Complaint]:
     watchdog = configuration.watchdog
     if not WATCHDOG_MIN_MS <= watchdog.timeout_ms <= WATCHDOG_MAX_MS or watchdog.timeout_ms % 1_000:
@@ -333,7 +358,7 @@ def _watchdog_gap(configuration: Configuration, restart_gap_ms: int) -> Iterator
 
 def _watchdog_of_long_writes(configuration: Configuration) -> Iterator[Complaint]:
     """With a long deadsecs nothing but the daemon ends writes to a silent shelf (R5)."""
-    if configuration.watchdog.mode == "required":
+    if configuration.watchdog.mode != "off":
         return
     for number, group in enumerate(configuration.groups):
         for inner, resource in enumerate(group.resources):
@@ -342,7 +367,7 @@ def _watchdog_of_long_writes(configuration: Configuration) -> Iterator[Complaint
                 yield Complaint(
                     ("group", number, "resource", inner, "parameters", "deadsecs"),
                     f"a daemon that hangs leaves writes to a silent shelf hanging for {deadsecs} s; "
-                    'set mode = "required" below [watchdog]',
+                    'set mode = "required" or "automatic" below [watchdog]',
                     warning=True,
                 )
 
@@ -362,6 +387,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complain
     (("groups",), _write_behind),
     (("nodes", "groups"), _legs),
     (("timing", "groups"), _stamps),
+    (("timing", "groups", "fences"), _ledger),
     (("groups",), _storage_apart),
     (("nodes", "watchdog"), _watchdog),
     (("groups", "watchdog"), _watchdog_of_long_writes),

@@ -65,6 +65,7 @@ class Timing(Table, frozen=True):
     warntime_ms: Duration = field(name="warntime", default=600)
     deadtime_ms: Duration = field(name="deadtime", default=2_000)
     initdead_ms: Duration = field(name="initdead", default=10_000)
+    ledger_lease_ms: Duration = field(name="ledger_lease", default=30_000)
 
 
 class Node(Table, frozen=True):

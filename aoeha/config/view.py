@@ -59,6 +59,7 @@ def pair_config(configuration: Configuration, node: str) -> PairConfig:
         power_on_after_fence=configuration.after_fence == "on",
         restart_window_ms=configuration.restart_window_ms,
         config_tag=config_tag(configuration),
+        ledger_lease_ms=timing.ledger_lease_ms,
         storage_suffices=configuration.fence_policy == "storage",
     )
 

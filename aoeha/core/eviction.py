@@ -101,11 +101,10 @@ def _tell_of_the_wait(turn: Turn, group: GroupState, leg: LegState) -> None:
     """Writes hang, or a leg stays out, longer than an answer of the peer takes: somebody may want to know why."""
     state = turn.state
     if turn.now_ms - group.ledger_since_ms >= state.config.warntime_ms:
-        what = "leave the mirror" if leg.leaving else "return"
+        what = "leave the mirror, and writes wait with it," if leg.leaving else "return"
+        patience_s = -(-ledger.patience_ms(state) // 1_000)
         turn.alarm(
-            leg.name,
-            f"{leg.name} waits to {what} until {state.config.peer} knows of it, or can no longer be wrong about it: "
-            f"{state.config.ledger_lease_ms // 1_000} s and a little",
+            leg.name, f"{leg.name} waits to {what} until {state.config.peer} has heard of it, {patience_s} s at most"
         )
 
 

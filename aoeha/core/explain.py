@@ -5,7 +5,7 @@ Derived from the state alone, so that a replay explains a decision in the words 
 
 from dataclasses import dataclass
 
-from aoeha.core import devices, membership, ownership
+from aoeha.core import devices, ledger, membership, ownership
 from aoeha.core.state import (
     FencePhase,
     GroupState,
@@ -16,7 +16,7 @@ from aoeha.core.state import (
     ResourcePhase,
     phase_of,
 )
-from aoeha.core.types import NEVER_MS, BeatFlag, GroupPhase, Holder
+from aoeha.core.types import NEVER_MS, BeatFlag, GroupPhase, Holder, Ledger
 
 SCHEMA = 1
 
@@ -58,7 +58,9 @@ class LegStatus:
     """One target address of a leg: whose reservation it showed to this node, and how long it has done so.
 
     `holder` is a node's name, "nobody", "a stranger", "silent" or "unknown". `stamped_ms_ago` tells how long ago the
-    peer's stamp was seen to move there (R6), None where it was not looked for.
+    peer's stamp was seen to move there (R6), None where it was not looked for. `data` is what the ledger says of the
+    leg (R4): "whole" (it holds every acknowledged write), "lags" (it is written to, and lacks some), "left out" or
+    "not known".
     """
 
     leg: str
@@ -66,6 +68,7 @@ class LegStatus:
     holder: str
     since_ms_ago: int
     stamped_ms_ago: int | None
+    data: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +266,7 @@ def _group(state: NodeState, group: GroupState) -> GroupStatus:
 def _legs(state: NodeState, group: GroupState) -> tuple[LegStatus, ...]:
     names = {Holder.US: state.config.node, Holder.PEER: state.config.peer, Holder.STRANGER: "a stranger"}
     heard_ms = group.shelf_link.heard_ms
+    known = group.ledger if group.holding else ledger.current(state, group)
     return tuple(
         LegStatus(
             leg=leg.name,
@@ -270,10 +274,19 @@ def _legs(state: NodeState, group: GroupState) -> tuple[LegStatus, ...]:
             holder=names.get(address.holder, address.holder.value),
             since_ms_ago=state.now_ms - address.since_ms,
             stamped_ms_ago=None if heard_ms is None else state.now_ms - heard_ms,
+            data=_data(known, place),
         )
-        for leg in group.legs
+        for place, leg in enumerate(group.legs)
         for address in leg.addresses
     )
+
+
+def _data(known: Ledger | None, place: int) -> str:
+    if known is None:
+        return "not known"
+    if place in known.start:
+        return "whole"
+    return "lags" if place in known.fence else "left out"
 
 
 def _devices(state: NodeState) -> tuple[DeviceStatus, ...]:

@@ -53,12 +53,16 @@ def gate_is_open(state: NodeState, group: GroupState) -> bool:
     theirs = state.peer_group(group.name)
     if theirs is not None and theirs.acknowledged == group.ledger.version:
         return True
-    if state.peer.condition is PeerCondition.LEFT or state.fence.off_boot_id == state.peer.boot_id != "":
+    if state.peer.condition is PeerCondition.LEFT or _off_and_unheard_since(state):
         return True
-    lease_ms = state.config.ledger_lease_ms * (100 + CLOCKS_PERCENT) // 100
     heard_ms = membership.heard_ms(state)
     unheard_since_ms = state.started_ms if heard_ms is None else heard_ms
-    return state.now_ms - min(group.ledger_since_ms, unheard_since_ms) >= lease_ms
+    return state.now_ms - min(group.ledger_since_ms, unheard_since_ms) >= patience_ms(state)
+
+
+def patience_ms(state: NodeState) -> int:
+    """How long the gate stays shut at most."""
+    return state.config.ledger_lease_ms * (100 + CLOCKS_PERCENT) // 100
 
 
 def current(state: NodeState, group: GroupState) -> Ledger | None:
@@ -98,6 +102,12 @@ def vouching_legs(group: GroupState) -> tuple[str, ...]:
     mirror = next((resource for resource in group.resources if resource.config.mirror), None)
     missing = mirror.missing or () if mirror is not None else ()
     return tuple(leg.name for leg in group.legs if leg.name not in missing)
+
+
+def _off_and_unheard_since(state: NodeState) -> bool:
+    """Whether the peer's memory is gone: a new boot of it knows no ledger but one that answers its own beats."""
+    off, heard_ms = state.last_off, membership.heard_ms(state)
+    return off is not None and off.boot_id == state.peer.boot_id and (heard_ms is None or heard_ms < off.at_ms)
 
 
 def _heard(state: NodeState, group: GroupState) -> HeardLedger | None:

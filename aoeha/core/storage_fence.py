@@ -126,7 +126,7 @@ def _take_next(turn: Turn, group: GroupState) -> None:
     done = all(leg.shows(Holder.US) for leg in needed)
     if done and not group.seizure.done:
         legs = ", ".join(leg.name for leg in needed)
-        turn.say(Level.WARNING, name, f"{peer} cannot write to {name} any more: {legs} are reserved for us")
+        turn.say(Level.WARNING, name, f"{peer} cannot write to {name} any more: reserved for us: {legs}")
     elif not done:
         turn.refuse(name, _incomplete(turn.state, group))
     turn.change_seizure(name, done=done)

@@ -131,7 +131,7 @@ def _link(link: LinkState, now_ms: int, deadtime_ms: int) -> LinkState:
 
 def _peer(peer: PeerState) -> PeerState:
     beat = None if peer.beat is None else replace(peer.beat, sequence=0, link_ages_ms=())
-    return replace(peer, sequence=peer.sequence % FRESH, beat=beat)
+    return replace(peer, sequence=peer.sequence % FRESH, beat=beat, answered_ms=None, mark_sequence=0, mark_ms=0)
 
 
 def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:

@@ -34,13 +34,13 @@ def test_the_example_is_good_for_its_two_nodes(file: Path) -> None:
 
 def test_errors_of_the_file_and_of_the_agents_come_together_in_order(file: Path) -> None:
     port = change(file, "port = 694", "prt = 694")
-    driver = change(file, "deadsecs = 15", "deadsec = 15")
+    driver = change(file, 'targets = ["e1.0", "e2.0"]', 'target = ["e1.0", "e2.0"]')
     nested = change(file, "fsid = 0", 'fsid = "zero"')
     ran = aoeha("check", str(file))
     assert ran.returncode == 78
     lines = ran.stderr.splitlines()
     assert [line.split(":")[1] for line in lines[:-1]] == [str(port), str(driver), str(nested)]
-    assert "did you mean 'deadsecs'?" in lines[1]
+    assert "did you mean 'targets'?" in lines[1]
     assert "export[#1].fsid" in lines[2]
     assert lines[-1] == f"{file}: 3 errors, 0 warnings"
 

@@ -20,12 +20,13 @@ JUDGED = {
     "leaving leaving_beats leave_by_ms "
     "left oath_sequence oath_until_ms panicked_before fell revived_ms kept_off last_off released_sequence panicking "
     "waiting alarms",
-    "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held",
+    "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held "
+    "answered_ms mark_sequence mark_ms",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch held_epoch floor proof claims claim claim_epoch grant yielding "
     "hold_back_until_ms failures_ms retry_at_ms given_up given_up_until_ms blocked_since_ms refusal "
     "legs shelf_task_id shelf_asked_ms shelf_read_ms shelf_retry_ms shelf_due leg_task_id leg_retry_ms given "
-    "taken_sequence unsure blind seizure shelf_link",
+    "taken_sequence unsure blind ledger ledger_since_ms ledger_version heard_ledger complete seizure shelf_link",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms rival "
     "rival_task_id rival_asked_ms missing",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted",
@@ -35,7 +36,7 @@ JUDGED = {
     "back_within_ms pause_number",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number",
     "Proof": "kind group epoch peer_boot_id detail",
-    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole",
+    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs",
     "Identity": "boot_id incarnation",
 }
 

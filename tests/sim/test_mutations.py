@@ -11,7 +11,19 @@ from typing import Any
 
 import pytest
 
-from aoeha.core import absence, beats, blindness, fencing, membership, ownership, recovery, rivals, shelf_link, shelves
+from aoeha.core import (
+    absence,
+    beats,
+    blindness,
+    fencing,
+    ledger,
+    membership,
+    ownership,
+    recovery,
+    rivals,
+    shelf_link,
+    shelves,
+)
 from aoeha.core.actions import Persist
 from aoeha.core.performer import Performer
 from aoeha.core.types import GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
@@ -178,8 +190,8 @@ def nobody_else_answers(_original: Any) -> Any:
 
 
 def any_leg_will_do(original: Any) -> Any:
-    def assemble(self: Mirror, present: set[str]) -> Any:
-        known = original(self, present)
+    def assemble(self: Mirror, present: set[str], complete: tuple[str, ...] = ()) -> Any:
+        known = original(self, present, complete)
         return Assembly([leg for leg in self.legs if leg.shelf in present]) if present else known
 
     return assemble
@@ -213,7 +225,45 @@ def fenced_for_one_silent_leg(_original: Any) -> Any:
     return lambda _state, group: any(leg.shows(Holder.SILENT) for leg in group.legs)
 
 
+def open_at_once(_original: Any) -> Any:
+    return lambda _state, _group: True
+
+
+def any_acknowledgement(original: Any) -> Any:
+    """What the peer last said that it heard is taken for the newest."""
+
+    def gate_is_open(state: Any, group: Any) -> Any:
+        theirs = state.peer_group(group.name)
+        return original(state, group) or (group.ledger is not None and theirs is not None and theirs.acknowledged > 0)
+
+    return gate_is_open
+
+
+def never_too_old(_original: Any) -> Any:
+    return lambda _state, group: group.heard_ledger.ledger if group.heard_ledger is not None else None
+
+
+def those_that_answer(original: Any) -> Any:
+    return lambda state, group: tuple(leg for leg in original(state, group) if not leg.shows_anywhere(Holder.SILENT))
+
+
 IN_STORIES = (
+    (
+        Mutation("evict before the peer knows", ledger, "gate_is_open", open_at_once, ("I2",)),
+        "leg-lost-unheard-and-the-owner-dies",
+    ),
+    (
+        Mutation("count an earlier acknowledgement", ledger, "gate_is_open", any_acknowledgement, ("I2",)),
+        "leg-lost-unheard-and-the-owner-dies",
+    ),
+    (
+        Mutation("start by a ledger that is too old", ledger, "current", never_too_old, ("I2",)),
+        "leg-lost-unheard-long-ago",
+    ),
+    (
+        Mutation("skip a leg that does not answer", ledger, "fence_legs", those_that_answer, ("I1",)),
+        "one-leg-out-of-the-takers-reach",
+    ),
     (
         Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
         "frozen-owner-with-a-stopped-clock",

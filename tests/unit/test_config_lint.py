@@ -47,7 +47,10 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ('beta = "10.77.1.12"', 'beta = "fd00::12"', "got IPv4 and IPv6"),
         ("baud = 115200", "baud = 9600", "link[serial].baud: expected a speed that carries a beat"),
         ('device = "/dev/ttyS0"', 'device = { alpha = "/dev/ttyS0" }', "link[serial].device: expected a value"),
-        ("deadsecs = 15", "write_behind = 256", "expected no write-behind"),
+        ("deadsecs = 3600", "deadsecs = 3600\nwrite_behind = 256", "expected no write-behind"),
+        ("deadsecs = 3600", "deadsecs = 59", "parameters.deadsecs: expected at least 60, got 59"),
+        ("deadsecs = 3600", "", "parameters.deadsecs: expected at least 60, got 15"),
+        ('# ledger_lease = "30s"', 'ledger_lease = "12s" #', "timing.ledger_lease: expected more than deadtime"),
         ('storage = { eth1 = "02:77:01:00:00:12" }', "", 'node[beta]: expected the key "storage"'),
         ('[[group.leg]]\nname = "e2.0"\naddress = ["02:77:01:00:00:32"]', "", "both legs of the mirror, got one"),
         ("[watchdog]", '[watchdog]\ntimeout = "5s"', 'watchdog.timeout: expected whole seconds from "6s"'),
@@ -106,17 +109,17 @@ def test_a_watchdog_near_the_restart_gap_is_an_error_that_names_its_line(tmp_pat
     assert [finding.key for finding in inspect(file, restart_gap_ms=2_000).findings] == ["timing.deadtime"]
     finding = inspect(file, restart_gap_ms=2_001).findings[-1]
     assert not finding.warning
-    assert (finding.key, finding.line) == ("watchdog.timeout", 20)
+    assert (finding.key, finding.line) == ("watchdog.timeout", 21)
     assert "three times the 2001 ms that a daemon restart takes" in finding.sentence
     file.write_text(file.read_text().replace("[watchdog]", '[watchdog]\nmode = "off"'))
-    assert [finding.key for finding in inspect(file, restart_gap_ms=2_001).findings] == ["timing.deadtime"]
+    keys = [finding.key for finding in inspect(file, restart_gap_ms=2_001).findings]
+    assert "watchdog.timeout" not in keys
 
 
-def test_a_long_deadsecs_without_a_required_watchdog_is_a_warning(tmp_path: Path) -> None:
-    long = ("deadsecs = 15", "deadsecs = 16")
-    (finding,) = findings_of(tmp_path, long)
+def test_a_long_deadsecs_without_a_watchdog_is_a_warning(tmp_path: Path) -> None:
+    (finding,) = findings_of(tmp_path, ("[watchdog]", '[watchdog]\nmode = "off"'))
     assert finding.startswith("warning: group[storage].resource[shelves].parameters.deadsecs: a daemon that hangs")
-    assert findings_of(tmp_path, long, ("[watchdog]", '[watchdog]\nmode = "required"')) == []
+    assert findings_of(tmp_path, ("[watchdog]", '[watchdog]\nmode = "required"')) == []
 
 
 def test_two_groups_never_share_a_storage_interface(tmp_path: Path) -> None:
