@@ -4,7 +4,17 @@ from dataclasses import dataclass, field
 
 from aoeha.core.types import Beat, Hold, PlugState, ResourceStatus, SeenRecord, TaskResult
 
-__all__ = ["BeatHeard", "CommandGiven", "Event", "LinkReported", "PersistDone", "TargetStarted", "TaskDone", "Tick"]
+__all__ = [
+    "BeatHeard",
+    "CommandGiven",
+    "Event",
+    "LinkReported",
+    "MirrorsChanged",
+    "PersistDone",
+    "TargetStarted",
+    "TaskDone",
+    "Tick",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,13 @@ class TargetStarted:
     now_ms: int
     leg: str
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorsChanged:
+    """The kernel did something with a mirror of this node by itself. Its monitor tells what; that cannot wait (R5)."""
+
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +95,4 @@ class CommandGiven:
     arguments: dict[str, str] = field(default_factory=dict)
 
 
-Event = Tick | BeatHeard | LinkReported | TargetStarted | TaskDone | PersistDone | CommandGiven
+Event = Tick | BeatHeard | LinkReported | TargetStarted | MirrorsChanged | TaskDone | PersistDone | CommandGiven

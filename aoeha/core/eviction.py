@@ -76,8 +76,11 @@ def _intend(turn: Turn, name: str, mirror: ResourceState) -> None:
     """Mark the legs that shall leave, and those that shall return; what was begun and may yet happen stays marked."""
     group = turn.state.group(name)
     begun = group.leg_task_id or turn.now_ms < group.leg_retry_ms
-    for leg in group.legs:
+    for place, leg in enumerate(group.legs):
         missing = leg.name in (mirror.missing or ())
+        if missing and not (leg.leaving or leg.returning) and group.ledger and place in group.ledger.fence:
+            turn.change_group(name, leg_retry_ms=turn.now_ms + RETURN_AGAIN_MS)
+            turn.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
         leaving = bool(_why_evict(turn.state, group, mirror, leg))
         returning = missing and (_is_steady(turn.state, leg) or bool(begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):

@@ -63,6 +63,15 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
             pass
 
 
+def mirrors_changed(turn: Turn) -> None:
+    """Look at once at every mirror that runs here: one that lost a leg by itself goes on acknowledging without it."""
+    for group in turn.state.groups:
+        for resource in group.resources:
+            if resource.config.mirror and resource.phase in UP:
+                due_ms = turn.now_ms - resource.config.monitor_every_ms
+                turn.change_resource(group.name, resource.config.name, checked_ms=due_ms)
+
+
 def stopped_everywhere(state: NodeState) -> bool:
     """Whether nothing of any group is left on this node."""
     return all(phase_of(group) is GroupPhase.STOPPED for group in state.groups)

@@ -29,7 +29,17 @@ from aoeha.core import (
     storage_fence,
 )
 from aoeha.core.actions import Action, StartTask
-from aoeha.core.events import BeatHeard, CommandGiven, Event, LinkReported, PersistDone, TargetStarted, TaskDone, Tick
+from aoeha.core.events import (
+    BeatHeard,
+    CommandGiven,
+    Event,
+    LinkReported,
+    MirrorsChanged,
+    PersistDone,
+    TargetStarted,
+    TaskDone,
+    Tick,
+)
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.state import (
     DeviceState,
@@ -101,6 +111,8 @@ def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]
             membership.report_link(turn, event)
         case TargetStarted():
             shelves.target_started(turn, event)
+        case MirrorsChanged():
+            recovery.mirrors_changed(turn)
         case TaskDone():
             _task_done(turn, event)
         case CommandGiven():

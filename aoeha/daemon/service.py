@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aoeha.core.actions import Action, Level
-from aoeha.core.events import CommandGiven, TargetStarted
+from aoeha.core.events import CommandGiven, MirrorsChanged, TargetStarted
 from aoeha.core.step import initial
 from aoeha.core.types import Identity, Memory
 from aoeha.daemon import assembly
@@ -30,6 +30,7 @@ from aoeha.io import clock, sysrq
 from aoeha.io.control_socket import ControlSocket
 from aoeha.io.durable import MemoryStore
 from aoeha.io.host import Place
+from aoeha.io.mirror_watch import MirrorWatch
 from aoeha.io.processes import ProcessHost, kill_leftovers, task_marker
 from aoeha.io.scheduling import become_punctual, freeze_garbage
 from aoeha.io.systemd import ServiceManager
@@ -94,6 +95,7 @@ class _Service:
             Hands(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist
         )
         self.adverts = assembly.adverts(blueprint, self._target_started)
+        self.mirrors = MirrorWatch(self._mirrors_changed)
         self.feeding = assembly.feeding(blueprint, sentences.say)
         self.loop, self.first_actions, self.journal = self._begin(clock.boot_id())
         self.control = ControlSocket(self.run_directory / "control.sock", self.commands.handle)
@@ -129,6 +131,7 @@ class _Service:
         self._listen_to_signals()
         self.road.open()
         self.adverts.listen()
+        self.mirrors.listen()
         if self.first:
             self.first.close()
         warning = await self._open_control()
@@ -168,6 +171,7 @@ class _Service:
         await self.tasks.close()
         self.road.close()
         self.adverts.close()
+        self.mirrors.close()
         self.store.close()
         self._tell_news()
         self.journal.close()
@@ -175,6 +179,9 @@ class _Service:
 
     def _target_started(self, leg: str, address: str) -> None:
         self.inbox.offer(TargetStarted(clock.now_ms(), leg, address))
+
+    def _mirrors_changed(self) -> None:
+        self.inbox.offer(MirrorsChanged(clock.now_ms()))
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -222,6 +229,7 @@ class _Service:
                 shown = why
             self._tell_news()
             self.deaf = self.adverts.listen()
+            self.mirrors.listen()
             await asyncio.sleep(HOUSEKEEPING_MS / 1_000)
 
     def _tell_news(self) -> None:

@@ -12,6 +12,7 @@ disk NODE ok|full|hangs
 break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wear NODE RESOURCE
 device NAME ok|dead|slow|late|vague | miswire NAME NODE | unpower NAME with NODE
 shelf NAME silent|ok|restarts
+fail SHELF                   a disk there reports an error: a kernel that writes goes on without it at once
 reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
 cut-san NODE [SHELF] | heal-san [NODE]    between a gateway and the shelves
 recover [SHELF]               an operator takes the leg in again where its mirror runs
@@ -277,6 +278,10 @@ def _shelf(world: World, words: Sequence[str]) -> None:
     world.storage.disturbed([words[0]])
 
 
+def _fail(world: World, words: Sequence[str]) -> None:
+    world.storage.fail(words[0])
+
+
 def _reserve(world: World, words: Sequence[str]) -> None:
     shelf, group, host = words
     for address in world.storage.shelves[shelf].addresses[group]:
@@ -395,5 +400,6 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "ask": _ask,
     "move": _move,
     "vouch": _vouch,
+    "fail": _fail,
     "restore": _restore,
 }

@@ -176,7 +176,9 @@ def _device(chance: Chance) -> Lines:
 
 def _lost_with_its_device(chance: Chance) -> Lines:
     node, name = chance.node(), chance.device()
-    return [(0, f"unpower {name} with {node}"), (0, f"power off {node}"), (chance.while_ms(), f"power on {node}")]
+    lost: Lines = [(0, f"unpower {name} with {node}"), (0, f"power off {node}")]
+    looked = [(chance.ms(5_000, 30_000), f"vouch {node}")] if chance.random.random() < 0.5 else []
+    return [*lost, *looked, (chance.while_ms(), f"power on {node}")]
 
 
 def _miswire(chance: Chance) -> Lines:

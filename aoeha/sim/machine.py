@@ -7,7 +7,7 @@ does nothing at all, and what it had under way goes on when it thaws: its kernel
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from aoeha.core.events import TargetStarted
+from aoeha.core.events import MirrorsChanged, TargetStarted
 from aoeha.core.types import Memory, PairConfig
 from aoeha.sim.daemon import Daemon, Inheritance
 
@@ -226,6 +226,11 @@ class Machine:
         """A target announces itself; a daemon that does not listen now never hears of it."""
         if self.alive and self.daemon is not None and not self.frozen:
             self.daemon.feed(TargetStarted(self.clock_ms(), shelf, address))
+
+    def hear_mirrors(self) -> None:
+        """Tell the daemon that its kernel has changed a mirror by itself."""
+        if self.alive and self.daemon is not None and not self.frozen:
+            self.daemon.feed(MirrorsChanged(self.clock_ms()))
 
     def present(self) -> None:
         """From now on this node's daemon hears and is heard without a gap."""

@@ -25,6 +25,7 @@ SHELVES = ("shelf1", "shelf2")
 WRITE_MS = (1, 12)
 RETRY_MS = 200
 ADVERT_MS = 1
+MD_EVENT_MS = 2
 RETAKE_SLACK_MS = 1_000
 """An owner that did not hear the advert takes a leg back at its next look, and that takes a moment."""
 FOREVER_MS = 1 << 60
@@ -142,6 +143,17 @@ class Storage:
 
     def _admits(self, machine: "Machine", group: str, shelf: str) -> bool:
         return self.reaches(machine, shelf) and self.shelves[shelf].takes_writes_of(machine.name, group)
+
+    def fail(self, shelf: str) -> None:
+        """A disk reports an error: every mirror that has another leg goes on without this one, and says so."""
+        for (name, group), assembly in self._assemblies.items():
+            machine = self.world.machines[name]
+            leg = next((leg for leg in assembly.active if leg.shelf == shelf), None)
+            others = [other for other in assembly.active if other is not leg]
+            if leg is not None and any(self._admits(machine, group, other.shelf) for other in others):
+                assembly.evict(leg)
+                self.world.count("mirror", "leg kicked by the kernel")
+                self.world.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
 
     def recover(self, shelf: str) -> None:
         """An operator takes a leg in again, wherever its mirror runs and no daemon does so by itself."""

@@ -22,6 +22,7 @@ from aoeha.agents.interface import AgentError, ResourceAgent
 from aoeha.aoe.client import AoeClient, TargetAddress
 from aoeha.aoe.frames import Target
 from aoeha.io.host import Place
+from aoeha.io.mirror_watch import MirrorWatch
 from aoeha.io.processes import ProcessHost
 
 DEVICE, UUID = "/dev/md/aoeha", "a0e4a000:00000000:00000000:00000001"
@@ -120,7 +121,13 @@ async def failed_by_itself(mirror: ResourceAgent[Any], writer: Writer) -> None:
     async def is_missing() -> bool:
         return (await mirror.monitor()).missing == ("e2.0",)
 
-    await until("the driver gives the leg up", is_missing, 10)
+    told = asyncio.Event()
+    watch = MirrorWatch(told.set)
+    watch.listen()
+    assert not told.is_set(), "nothing has happened yet"
+    await asyncio.wait_for(told.wait(), 10)
+    await until("the driver has given the leg up, and the kernel said so", is_missing, 0.5)
+    watch.close()
     deadsecs.write_text("3600")
     say(f"the driver calls it {Path('/sys/class/block/etherd!e2.0/state').read_text().strip()}")
     seen = writer.written
