@@ -183,6 +183,9 @@ def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], H
     if tuple(addresses) == leg.addresses:
         return
     changed = replace(leg, addresses=tuple(addresses))
+    if leg.shows_anywhere(Holder.SILENT) and not changed.shows_anywhere(Holder.SILENT):
+        # A start that failed for want of this leg need not wait out its pause.
+        turn.change_group(name, retry_at_ms=0)
     legs = tuple(changed if known.name == leg.name else known for known in turn.state.group(name).legs)
     turn.change_group(name, legs=legs)
 
