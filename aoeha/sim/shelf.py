@@ -5,7 +5,7 @@ other): a reservation is a list of hosts for each target address, kept in memory
 force it, and a restart empties it. Config strings can be set by anybody, whoever holds the reservation.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 __all__ = ["CONFIG_MAX", "Address", "Answer", "Shelf"]
@@ -108,7 +108,7 @@ class Shelf:
         """Lose power, or all target processes, and come back."""
         self._each(Address.restart)
 
-    def takes_writes_of(self, host: str, group: str, cut: Set[str] = frozenset()) -> bool:
+    def takes_writes_of(self, host: str, group: str, cut: Iterable[str] = ()) -> bool:
         """Whether a write of this host lands: the kernel's driver goes round all addresses until one takes it.
 
         `cut` names addresses that it does not reach.

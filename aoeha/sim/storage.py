@@ -69,7 +69,7 @@ class Storage:
             world.timeline.after(client_ms, self._client_writes, group)
 
     def paths(self, place: str) -> list[str]:
-        """The addresses of a shelf, or the one address that is named. Raises KeyError where there is none such."""
+        """The addresses of a shelf, or the one that is named. Raises KeyError or ValueError for none such."""
         name, _, path = place.partition("/")
         addresses = [address.name for address in next(iter(self.shelves[name].addresses.values()))]
         return [addresses[addresses.index(place)]] if path else addresses
