@@ -14,7 +14,7 @@ device NAME ok|dead|slow|late|vague | miswire NAME NODE | unpower NAME with NODE
 shelf NAME silent|ok|restarts
 fail SHELF                   a disk there reports an error: a kernel that writes goes on without it at once
 reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
-cut-san NODE [SHELF] | heal-san [NODE]    between a gateway and the shelves
+cut-san NODE [SHELF|ADDRESS] | heal-san [NODE]    between a gateway and the shelves; shelf1/2 is its second address
 recover [SHELF]               an operator takes the leg in again where its mirror runs
 ask NODE: VERB [KEY=VALUE...]
 move GROUP                   ask whoever serves a group to switch it over
@@ -291,13 +291,14 @@ def _reserve(world: World, words: Sequence[str]) -> None:
 
 def _cut_san(world: World, words: Sequence[str]) -> None:
     machine = _machine(world, words[0])
-    world.storage.cut.update((machine.name, shelf) for shelf in words[1:] or world.storage.shelves)
+    for place in words[1:] or world.storage.shelves:
+        world.storage.cut.update((machine.name, path) for path in world.storage.paths(place))
     world.storage.disturbed()
 
 
 def _heal_san(world: World, words: Sequence[str]) -> None:
     names = words or list(world.machines)
-    world.storage.cut -= {(node, shelf) for node, shelf in world.storage.cut if node in names}
+    world.storage.cut -= {(node, path) for node, path in world.storage.cut if node in names}
     world.storage.disturbed()
 
 

@@ -42,7 +42,7 @@ class Holds:
         storage = self.world.storage
         names = [task.subject] if task.subject in storage.shelves else list(storage.shelves)
         places = [(name, address) for name in names for address in storage.shelves[name].addresses[task.group]]
-        answering = [(n, address) for n, address in places if address.answers and storage.reaches(machine, n)]
+        answering = [(n, a) for n, a in places if a.answers and storage.reaches(machine, a.name)]
         job.over = True
         if task.kind in RECORD_KINDS:
             seen = tuple(SeenRecord(n, a.name, self._record(machine, task, a)) for n, a in answering)

@@ -382,8 +382,11 @@ class Oracle:
             if name != victim.name or not self._is_reserved(group):
                 continue
             for shelf_name, shelf in storage.shelves.items():
-                held = all(address.answers and address.holders == (name,) for address in shelf.addresses[group])
-                if held and storage.reaches(machine, shelf_name) and storage.reaches(victim, shelf_name):
+                addresses = shelf.addresses[group]
+                held = all(address.answers and address.holders == (name,) for address in addresses)
+                if held and any(
+                    storage.reaches(machine, a.name) and storage.reaches(victim, a.name) for a in addresses
+                ):
                     begun_ms = max(since, machine.present_since_ms, whole_ms, storage.undisturbed_since_ms[shelf_name])
                     stamped.append(self.world.timeline.now_ms - begun_ms)
         return max(stamped)

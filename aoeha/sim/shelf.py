@@ -5,7 +5,7 @@ other): a reservation is a list of hosts for each target address, kept in memory
 force it, and a restart empties it. Config strings can be set by anybody, whoever holds the reservation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 __all__ = ["CONFIG_MAX", "Address", "Answer", "Shelf"]
@@ -108,9 +108,12 @@ class Shelf:
         """Lose power, or all target processes, and come back."""
         self._each(Address.restart)
 
-    def takes_writes_of(self, host: str, group: str) -> bool:
-        """Whether a write of this host lands: the kernel's driver goes round all addresses until one takes it."""
-        return any(address.admits(host) for address in self.addresses[group])
+    def takes_writes_of(self, host: str, group: str, cut: Iterable[str] = ()) -> bool:
+        """Whether a write of this host lands: the kernel's driver goes round all addresses until one takes it.
+
+        `cut` names addresses that it does not reach.
+        """
+        return any(address.admits(host) for address in self.addresses[group] if address.name not in cut)
 
     def _each(self, act: Callable[[Address], None]) -> None:
         for addresses in self.addresses.values():

@@ -71,9 +71,15 @@ class Storage:
         for group in groups:
             world.timeline.after(client_ms, self._client_writes, group)
 
-    def reaches(self, machine: "Machine", shelf: str) -> bool:
-        """Whether frames of a machine come to a shelf, and its answers back."""
-        return (machine.name, shelf) not in self.cut
+    def paths(self, place: str) -> list[str]:
+        """The addresses of a shelf, or the one that is named. Raises KeyError or ValueError for none such."""
+        name, _, path = place.partition("/")
+        addresses = [address.name for address in next(iter(self.shelves[name].addresses.values()))]
+        return [addresses[addresses.index(place)]] if path else addresses
+
+    def reaches(self, machine: "Machine", place: str) -> bool:
+        """Whether frames of a machine come to a shelf, or to one address of it, and the answers back."""
+        return not self.cut or any((machine.name, path) not in self.cut for path in self.paths(place))
 
     def disturbed(self, shelves: Iterable[str] = SHELVES) -> None:
         """Note that something befell shelves, or the way to them."""
@@ -142,7 +148,8 @@ class Storage:
         return ""
 
     def _admits(self, machine: "Machine", group: str, shelf: str) -> bool:
-        return self.reaches(machine, shelf) and self.shelves[shelf].takes_writes_of(machine.name, group)
+        cut = {path for node, path in self.cut if node == machine.name}
+        return self.shelves[shelf].takes_writes_of(machine.name, group, cut)
 
     def fail(self, shelf: str) -> None:
         """A disk reports an error: every mirror that has another leg goes on without this one, and says so."""
@@ -173,7 +180,7 @@ class Storage:
         """Whoever listens on the storage network hears that a target has started."""
         self._restarted_ms[shelf] = self.world.timeline.now_ms
         for machine in self.world.machines.values():
-            if self.reaches(machine, shelf):
+            if self.reaches(machine, address):
                 self.world.timeline.after(ADVERT_MS, machine.hear_target, shelf, address)
 
     def _client_writes(self, group: str) -> None:
