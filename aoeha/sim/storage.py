@@ -187,7 +187,8 @@ class Storage:
             return
         if self._assemblies.get((machine.name, write.group)) is not write.assembly:
             return
-        writable = [leg for leg in write.assembly.active if self._takes(leg, write)]
+        reached = [leg for leg in write.assembly.active if self._takes(leg, write)]
+        writable = [leg for leg in reached if not self.shelves[leg.shelf].reports_errors]
         for leg in list(write.assembly.active):
             if leg in write.landed:
                 continue
@@ -199,7 +200,7 @@ class Storage:
                 self.world.oracle.write_landed(
                     machine, write.group, foreign=foreign, forgotten=self._has_forgotten(leg.shelf, write.group)
                 )
-            elif write.assembly.did_not_answer(leg, now_ms, alone=not writable):
+            elif write.assembly.did_not_take(leg, now_ms, alone=not writable, error=leg in reached):
                 self.world.count("mirror", "leg kicked by the kernel")
         if any(leg not in write.landed for leg in write.assembly.active):
             self.world.timeline.after(RETRY_MS, machine.by_kernel, self._write_lands, write)
