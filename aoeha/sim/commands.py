@@ -11,8 +11,7 @@ pause NODE [TIME] | freeze NODE [TIME] | halt-clock NODE TIME | resume NODE | ju
 disk NODE ok|full|hangs
 break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wear NODE RESOURCE
 device NAME ok|dead|slow|late|vague | miswire NAME NODE | unpower NAME with NODE
-shelf NAME silent|ok|restarts
-fail SHELF                   a disk there reports an error: a kernel that writes goes on without it at once
+shelf NAME silent|ok|restarts|fails
 reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
 cut-san NODE [SHELF|ADDRESS] | heal-san [NODE]    between a gateway and the shelves; shelf1/2 is its second address
 recover [SHELF]               an operator takes the leg in again where its mirror runs
@@ -271,15 +270,11 @@ def _shelf(world: World, words: Sequence[str]) -> None:
     if words[0] not in world.storage.shelves:
         raise CommandError(f"the shelves are {' and '.join(world.storage.shelves)}")
     shelf = world.storage.shelves[words[0]]
-    acts = {"silent": shelf.fall_silent, "ok": shelf.answer_again, "restarts": shelf.restart}
+    acts = {"silent": shelf.fall_silent, "ok": shelf.answer_again, "restarts": shelf.restart, "fails": shelf.fail}
     if words[1] not in acts:
-        raise CommandError("a shelf is silent, ok or restarts")
+        raise CommandError("a shelf is silent, ok, restarts or fails")
     acts[words[1]]()
     world.storage.disturbed([words[0]])
-
-
-def _fail(world: World, words: Sequence[str]) -> None:
-    world.storage.fail(words[0])
 
 
 def _reserve(world: World, words: Sequence[str]) -> None:
@@ -401,6 +396,5 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "ask": _ask,
     "move": _move,
     "vouch": _vouch,
-    "fail": _fail,
     "restore": _restore,
 }

@@ -41,13 +41,15 @@ class Assembly:
         """A leg took a write."""
         self.silent_since_ms.pop(leg.shelf, None)
 
-    def did_not_answer(self, leg: Leg, now_ms: int, *, alone: bool) -> bool:
+    def did_not_take(self, leg: Leg, now_ms: int, *, alone: bool, error: bool = False) -> bool:
         """Note that a leg took no write; kick it once that has lasted too long. Tells whether it was kicked.
 
-        With `alone` no other leg can be written to either: nobody can be told that this one is missing.
+        With `alone` no other leg can be written to either: nobody can be told that this one is missing. An `error` that
+        the target reports is waited for by nobody.
         """
         since_ms = self.silent_since_ms.setdefault(leg.shelf, now_ms)
-        if self.waits_for_the_daemon or now_ms - since_ms < SILENCE_MAX_MS or len(self.active) == 1 or alone:
+        waiting = now_ms - since_ms < SILENCE_MAX_MS or self.waits_for_the_daemon
+        if (waiting and not error) or len(self.active) == 1 or alone:
             return False
         self.evict(leg)
         return True

@@ -90,6 +90,7 @@ class Shelf:
     def __init__(self, name: str, groups: tuple[str, ...], paths: int = 1) -> None:
         self.name = name
         self.addresses = {group: tuple(Address(f"{name}/{path + 1}") for path in range(paths)) for group in groups}
+        self.reports_errors = False
 
     @property
     def answers(self) -> bool:
@@ -101,8 +102,13 @@ class Shelf:
         self._each(lambda address: setattr(address, "answers", False))
 
     def answer_again(self) -> None:
-        """Go on as before the silence."""
+        """Go on as before the silence, or the errors."""
+        self.reports_errors = False
         self._each(lambda address: setattr(address, "answers", True))
+
+    def fail(self) -> None:
+        """Answer every write with an error from now on, as a disk does that has bad sectors."""
+        self.reports_errors = True
 
     def restart(self) -> None:
         """Lose power, or all target processes, and come back."""

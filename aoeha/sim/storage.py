@@ -151,17 +151,6 @@ class Storage:
         cut = {path for node, path in self.cut if node == machine.name}
         return self.shelves[shelf].takes_writes_of(machine.name, group, cut)
 
-    def fail(self, shelf: str) -> None:
-        """A disk reports an error: every mirror that has another leg goes on without this one, and says so."""
-        for (name, group), assembly in self._assemblies.items():
-            machine = self.world.machines[name]
-            leg = next((leg for leg in assembly.active if leg.shelf == shelf), None)
-            others = [other for other in assembly.active if other is not leg]
-            if leg is not None and any(self._admits(machine, group, other.shelf) for other in others):
-                assembly.evict(leg)
-                self.world.count("mirror", "leg kicked by the kernel")
-                self.world.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
-
     def recover(self, shelf: str) -> None:
         """An operator takes a leg in again, wherever its mirror runs and no daemon does so by itself."""
         for (_, group), assembly in self._assemblies.items():
@@ -209,7 +198,8 @@ class Storage:
             return
         if self._assemblies.get((machine.name, write.group)) is not write.assembly:
             return
-        writable = [leg for leg in write.assembly.active if self._takes(leg, write)]
+        reached = [leg for leg in write.assembly.active if self._takes(leg, write)]
+        writable = [leg for leg in reached if not self.shelves[leg.shelf].reports_errors]
         for leg in list(write.assembly.active):
             if leg in write.landed:
                 continue
@@ -221,8 +211,9 @@ class Storage:
                 self.world.oracle.write_landed(
                     machine, write.group, foreign=foreign, forgotten=self._has_forgotten(leg.shelf, write.group)
                 )
-            elif write.assembly.did_not_answer(leg, now_ms, alone=not writable):
+            elif write.assembly.did_not_take(leg, now_ms, alone=not writable, error=leg in reached):
                 self.world.count("mirror", "leg kicked by the kernel")
+                self.world.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
         if any(leg not in write.landed for leg in write.assembly.active):
             self.world.timeline.after(RETRY_MS, machine.by_kernel, self._write_lands, write)
             return

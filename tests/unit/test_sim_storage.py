@@ -23,9 +23,9 @@ def without_the_second(mirror: Mirror) -> Assembly:
     """A mirror whose second leg was kicked."""
     assembly = assembled(mirror)
     second = assembly.active[1]
-    assert not assembly.did_not_answer(second, 0, alone=False)
-    assert not assembly.did_not_answer(second, SILENCE_MAX_MS - 1, alone=False)
-    assert assembly.did_not_answer(second, SILENCE_MAX_MS, alone=False)
+    assert not assembly.did_not_take(second, 0, alone=False)
+    assert not assembly.did_not_take(second, SILENCE_MAX_MS - 1, alone=False)
+    assert assembly.did_not_take(second, SILENCE_MAX_MS, alone=False)
     return assembly
 
 
@@ -42,16 +42,23 @@ def test_a_leg_is_kicked_after_deadsecs_and_the_other_says_so() -> None:
 def test_a_leg_that_answers_in_between_is_not_kicked() -> None:
     assembly = assembled(Mirror(("shelf1", "shelf2")))
     second = assembly.active[1]
-    assembly.did_not_answer(second, 0, alone=False)
+    assembly.did_not_take(second, 0, alone=False)
     assembly.answered(second)
-    assert not assembly.did_not_answer(second, SILENCE_MAX_MS, alone=False)
+    assert not assembly.did_not_take(second, SILENCE_MAX_MS, alone=False)
+
+
+def test_a_leg_whose_target_reports_an_error_is_kicked_at_once() -> None:
+    assembly = assembled(Mirror(("shelf1", "shelf2")))
+    first, second = assembly.active
+    assert assembly.did_not_take(second, 0, alone=False, error=True)
+    assert assembly.active == [first]
 
 
 def test_the_last_leg_is_never_kicked() -> None:
     assembly = without_the_second(Mirror(("shelf1", "shelf2")))
     last = assembly.active[0]
-    assembly.did_not_answer(last, 0, alone=False)
-    assert not assembly.did_not_answer(last, 100 * SILENCE_MAX_MS, alone=False)
+    assembly.did_not_take(last, 0, alone=False)
+    assert not assembly.did_not_take(last, 100 * SILENCE_MAX_MS, alone=False)
     assert assembly.active == [last]
 
 
