@@ -104,7 +104,8 @@ def _tell_of_the_wait(turn: Turn, group: GroupState, leg: LegState) -> None:
     """Writes hang, or a leg stays out, longer than an answer of the peer takes: somebody may want to know why."""
     state = turn.state
     if turn.now_ms - group.ledger_since_ms >= state.config.warntime_ms:
-        what = "leave the mirror, and writes wait with it," if leg.leaving else "return"
+        hanging = ", and writes wait with it," if leg.shows(Holder.SILENT) else ""
+        what = f"leave the mirror{hanging}" if leg.leaving else "return"
         patience_s = -(-ledger.patience_ms(state) // 1_000)
         turn.alarm(
             leg.name, f"{leg.name} waits to {what} until {state.config.peer} has heard of it, {patience_s} s at most"
