@@ -26,6 +26,8 @@ UNLOAD_DEADLINE_MS = 10_000
 SYSFS_DEADLINE_MS = 2_000
 LOOK_EVERY_S = 0.02
 DISCOVER_EVERY_S = 0.5
+LAGGARD_S = 1.25
+"""How long the first target that is up waits for the others: they were asked by the same broadcasts, three by then."""
 UNLOAD_TRIES = 20
 UNLOAD_PAUSE_S = 0.25
 
@@ -139,11 +141,14 @@ class AoeAgent(ResourceAgent[AoeParameters]):
         loop = asyncio.get_running_loop()
         begun = loop.time()
         discovered = begun
+        ends = begun + self.parameters.patience_ms / 1000
         while True:
             up = tuple(target for target in self.parameters.targets if is_up(target))
             now = loop.time()
-            if len(up) == len(self.parameters.targets) or now - begun > self.parameters.patience_ms / 1000:
+            if len(up) == len(self.parameters.targets) or now > ends:
                 return up
+            if up:
+                ends = min(ends, now + LAGGARD_S)
             if now - discovered > DISCOVER_EVERY_S:
                 discovered = now
                 await self._ask(up)
