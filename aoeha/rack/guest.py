@@ -68,7 +68,7 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
 class Guest:
     """Starts, kills and tells the state of one guest."""
 
-    def __init__(self, plan: GuestPlan, folder: Path, preload: Path | None, board: Switchboard) -> None:
+    def __init__(self, plan: GuestPlan, folder: Path, preload: Path, board: Switchboard) -> None:
         self.plan = plan
         self.boots = 0
         self.was_killed = False
@@ -209,10 +209,7 @@ class Guest:
         return found or [pid]
 
     def _environment(self) -> dict[str, str]:
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
-        if self._preload is not None:
-            environment["LD_PRELOAD"] = str(self._preload)
-        return environment
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LD_PRELOAD": str(self._preload)}
 
     def _command(self, description: Path) -> list[str]:
         namespace = ["unshare", "--pid", "--fork", "--kill-child=KILL", "sh", "-c", '"$@"; exit $?', "sh"]

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from aoeha.rack.host import DEBIAN_PACKAGES, DEBIAN_PACKAGES_AMX, has_amx
+from aoeha.rack.host import DEBIAN_PACKAGES
 
 BASE_PACKAGES = ("python3-venv", "iputils-arping")
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -22,7 +22,7 @@ APT_DEADLINE_S = 900
 
 def wanted() -> tuple[str, ...]:
     """Every package that demo and tests need on this machine."""
-    return (*BASE_PACKAGES, *DEBIAN_PACKAGES, *(DEBIAN_PACKAGES_AMX if has_amx() else ()))
+    return (*BASE_PACKAGES, *DEBIAN_PACKAGES)
 
 
 def missing() -> list[str]:

@@ -1,4 +1,4 @@
-/* Lets a user-mode-linux that is older than the processor run on it. Preloaded into linux.uml when needed.
+/* Lets a user-mode-linux that is older than the processor run on it. Preloaded into linux.uml.
  *
  * Linux takes the extended register state of a traced process (PTRACE_SETREGSET, NT_X86_XSTATE) only as a whole, and
  * processors with AMX have 11,008 bytes of it. Debian 12's linux.uml keeps 2,696: everything up to PKRU. What it reads
