@@ -16,6 +16,7 @@ __all__ = [
 ]
 
 _BLOCK = Path("/sys/class/block")
+_NO_DISK = "no disk"
 _SET_DISK_FAULTY = 0x0929
 """_IO(MD_MAJOR, 0x29) of linux/raid/md_u.h."""
 
@@ -62,9 +63,11 @@ def array_state(name: str) -> ArrayState | None:
     try:
         state = _read(folder / "array_state")
         wanted = int(_read(folder / "raid_disks") or 0)
-        members = tuple(sorted(entry.name.removeprefix("dev-") for entry in folder.glob("dev-*")))
-        working = tuple(member for member in members if _is_working(folder, member))
-        failed = tuple(member for member in members if _is_failed(folder, member))
+        listed = sorted(entry.name.removeprefix("dev-") for entry in folder.glob("dev-*"))
+        states = {member: flags for member in listed if (flags := _flags(folder / f"dev-{member}")) is not None}
+        members = tuple(states)
+        working = tuple(member for member, flags in states.items() if "in_sync" in flags and _NO_DISK not in flags)
+        failed = tuple(member for member, flags in states.items() if "faulty" in flags or _NO_DISK in flags)
         action = _read(folder / "sync_action") if wanted else ""
     except (OSError, ValueError):
         return None
@@ -99,14 +102,13 @@ def remove_member(name: str, member: str) -> None:
     state.write_text("remove")
 
 
-def _is_working(folder: Path, member: str) -> bool:
-    member_folder = folder / f"dev-{member}"
-    return "in_sync" in _read(member_folder / "state").split(",") and _has_size(member_folder)
-
-
-def _is_failed(folder: Path, member: str) -> bool:
-    member_folder = folder / f"dev-{member}"
-    return "faulty" in _read(member_folder / "state").split(",") or not _has_size(member_folder)
+def _flags(member_folder: Path) -> tuple[str, ...] | None:
+    """Return what md says of a member, and whether it has lost its disk; None when md lets go of it at this moment."""
+    try:
+        flags = tuple(_read(member_folder / "state").split(","))
+    except OSError:
+        return None
+    return flags if _has_size(member_folder) else (*flags, _NO_DISK)
 
 
 def _has_size(member_folder: Path) -> bool:
