@@ -88,13 +88,12 @@ class Local(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Something that can befall a gateway by itself. `needs_room`: it may send a beat. `off`: if the peer reads off."""
+    """Something that can befall a gateway by itself. `needs_room`: it may send a beat. `place`: on the menu."""
 
     what: Happening
     cost: str
     needs_room: bool
-    local: Local
-    off: Local
+    place: int
 
 
 class Facts(NamedTuple):
@@ -137,6 +136,8 @@ class Search:
         self._facts: list[Facts] = []
         self._payments: dict[tuple[int, str], int] = {}
         self._known_moves: dict[int, tuple[Move, ...]] = {}
+        self._known_befallen: dict[tuple[int, int], Local] = {}
+        self._known_off: dict[tuple[int, int], Local] = {}
         self._known_heard: dict[tuple[int, int], Local] = {}
         self._known_switched: dict[tuple[int, str], Local] = {}
         self._known_answered: dict[tuple[int, int, Answer, str], Local] = {}
@@ -203,9 +204,8 @@ class Search:
                 purse = self._pay(pair[6], move.cost) if move.cost else pair[6]
                 if purse < 0:
                     continue
-                local = move.local
-                if move.off is not local and self._gateways[pair[1 - index]].power is Power.OFF:
-                    local = move.off
+                reads_off = move.what.plug is not None and self._gateways[pair[1 - index]].power is Power.OFF
+                local = self._befallen(pair[index], move, reads_off=reads_off)
                 self.happening = move.what.label
                 yield move.what.label, self._after(pair, index, local, purse, 1 if kind == "tick" else 0)
             yield from self._deliveries(pair, index)
@@ -220,16 +220,19 @@ class Search:
         moves = self._known_moves.get(number)
         if moves is None:
             moves = tuple(
-                self._move(number, what, cost) for what, cost in menu(self._gateways[number], self.purse.boots)
+                _move(place, what, cost)
+                for place, (what, cost) in enumerate(menu(self._gateways[number], self.purse.boots))
             )
             self._known_moves[number] = moves
         return moves
 
-    def _move(self, number: int, what: Happening, cost: str) -> Move:
-        local = off = self._local(number, what)
-        if what.plug is not None:
-            off = self._local(number, replace(what, plug=PlugState.OFF))
-        return Move(what, cost, what.kind not in ROOMLESS, local, off)
+    def _befallen(self, number: int, move: Move, *, reads_off: bool) -> Local:
+        known = self._known_off if reads_off else self._known_befallen
+        local = known.get((number, move.place))
+        if local is None:
+            what = replace(move.what, plug=PlugState.OFF) if reads_off else move.what
+            local = known[number, move.place] = self._local(number, what)
+        return local
 
     def _room(self, pair: Pair, index: int) -> bool:
         """Whether another beat may be sent before the peer has heard those under way."""
@@ -486,6 +489,10 @@ class Search:
     @staticmethod
     def _with(pair: Pair, place: int, number: int) -> Pair:
         return Pair(*(*pair[:place], number, *pair[place + 1 :]))
+
+
+def _move(place: int, what: Happening, cost: str) -> Move:
+    return Move(what, cost, what.kind not in ROOMLESS, place)
 
 
 def _facts(gateway: Gateway) -> Facts:
