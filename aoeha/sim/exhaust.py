@@ -2,8 +2,8 @@
 
     python -m aoeha.sim.exhaust [--states N] [--minutes M] [--crashes N] ...
 
-Prints how many different states of the pair were seen, from cold start and from running, and how deep. A violation is
-printed as the shortest story that leads to it.
+Prints how many different states of the pair were seen, from cold start and from running, with power fences alone and
+with reservations, and how deep. A violation is printed as the shortest story that leads to it.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from aoeha.sim.exhaust_pair import RESERVED, Pair, Purse, Search, Violation, Watcher
+from aoeha.sim.exhaust_known import Watcher
+from aoeha.sim.exhaust_pair import RESERVED, Pair, Purse, Search, Violation
 
 __all__ = ["Result", "explore", "main"]
 

@@ -17,8 +17,8 @@ What it changes:
 - Where a group has legs: a moment less than a tick may pass, and then every age stays what it was (the rest is in
   exhaust_canonical_legs.py); what a beat says about the age of links is one bit, late or not.
 
-What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats where nobody stamps legs, the
-routine looks after the first (monitor, validation, reading of a device), and that an operator's word expires.
+What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats where nobody stamps legs,
+the routine looks after the first (monitor, validation, reading of a device), and that an operator's word expires.
 """
 
 from dataclasses import replace

@@ -107,7 +107,7 @@ def _since_ms(group: GroupState, *, reading: bool) -> int:
 
 
 def _first_ms(group: GroupState, now_ms: int, *, reading: bool) -> int | None:
-    """When the first leg became ours, so that the answers known, under way and to come are before its while or after."""
+    """When the first leg became ours: each answer, known, under way or to come, stays before its while or after."""
     first_ms, read_ms = group.seizure.first_ms, group.shelf_read_ms
     if first_ms is None:
         return None

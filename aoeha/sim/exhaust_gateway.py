@@ -47,8 +47,9 @@ class Gateway:
 
     `persisting` is what is being written to disk, `memory` what lies there; `held_back` waits for the disk.
     `cancelled` are tasks whose end is due. `storage` is the truth that the oracle knows; `last_epoch` the highest
-    epoch that this gateway ever owned. `late` are answers of the shelves that are still on their way, `slow` tasks
-    that they have not done yet though they might have at once, `had` tells for each leg in which ownership it was last seen to be held. `reserved`: its group has legs.
+    epoch that this gateway ever owned. `reserved`: its group has legs; `had` tells of each in which ownership it was
+    last seen to be held. Of its shelf tasks the `slow` ones wait longer than they must, and the `late` ones are done
+    without its having heard the answer.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Numbers for values: each different value that was ever seen has one, so that states are small and quick to compare."""
+"""Numbers for values: each value that was ever seen has one, so that states are small and quick to compare."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar

@@ -1,34 +1,29 @@
 """All that can happen next to a pair of gateways, and what must never be true of it.
 
 A state of the pair is eight small numbers: both gateways, the beats under way in each direction, which directions are
-cut, how many ticks one clock is ahead, what is left in the purse of faults, and the shelves. Gateways and beats are values that were
-seen before under that number; what an event does to one gateway is computed once by the core and remembered, so that a
-transition of the pair costs microseconds. The oracle here shares nothing with the core's own assertions.
+cut, how many ticks one clock is ahead, what is left in the purse of faults, and the shelves. Gateways and
+beats are values that were seen before under that number; what an event does to one gateway is computed once by the core
+and remembered, so that a transition of the pair costs microseconds. The oracle here shares nothing with the core's own
+assertions.
 
 Time: the two clocks go in ticks, one at most a tick ahead while both daemons live. A beat takes less than a tick, or is
 lost at the cost of the purse; at the same cost one overtakes another. A cut swallows a direction until it is mended. A
-gateway that is down, off or paused does not hold up the other's clock. What is asked of the shelves happens and is
-answered at one moment within its tick; at the cost of the purse the answer comes later than what it did.
+gateway that is down, off or paused does not hold up the other's clock. What is asked of the shelves happens within its
+tick and is answered at that moment: what takes or leaves a leg after whatever else happens first, a mere look or stamp
+at once. At the cost of the purse a look waits as well, or an answer is heard later than what it tells.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from aoeha.core.state import NodeState
-from aoeha.core.types import Beat, PlugState, Task, TaskKind
-from aoeha.sim.exhaust_gateway import NODES, Gateway, Happening, Outcome, Power, happen
-from aoeha.sim.exhaust_menu import ROOMLESS, menu
+from aoeha.core.types import Task, TaskKind
+from aoeha.sim.exhaust_gateway import NODES, Gateway, Power
+from aoeha.sim.exhaust_known import DONE, LATE, SLOW, Facts, Known, Local, Watcher
 from aoeha.sim.exhaust_numbers import Numbers
-from aoeha.sim.exhaust_shelves import LEGS, LOOKS, SHELF_KINDS, Answer, Shelves
+from aoeha.sim.exhaust_shelves import LEGS, Shelves
 
 __all__ = ["RESERVED", "Pair", "Purse", "Search", "Violation"]
-
-Watcher = Callable[[NodeState | None, NodeState], None]
-
-
-DONE, LATE, SLOW = "task", "late", "slow"
-"""A shelf task is done and heard of, done and not heard of yet, or not done yet."""
 
 
 class Violation(Exception):  # noqa: N818  the search is for this
@@ -38,9 +33,9 @@ class Violation(Exception):  # noqa: N818  the search is for this
 class Purse(NamedTuple):
     """What misfortune may still happen. A crash is a kernel's or a daemon's; a loss is a beat or a cut direction.
 
-    `restarts` are targets that begin again, `ways` what one node does not reach of one shelf any more, `delays` what the
-    shelves answered and is heard later. `boots` bounds the boots of each node, `under_way` the beats in each direction
-    that were sent and not yet heard.
+    `restarts` are targets that begin again, `ways` between a node and a shelf are cut until they are mended, `delays`
+    let the shelves answer late. `boots` bounds the boots of each node, `under_way` the beats in each direction that
+    were sent and not yet heard.
     """
 
     crashes: int = 2
@@ -77,76 +72,18 @@ class Pair(NamedTuple):
     shelves: int
 
 
-class Local(NamedTuple):
-    """One transition of one gateway, with numbers in place of values."""
-
-    gateway: int
-    beats: tuple[int, ...]
-    plug: str
-    swore: bool
-    violation: str
-
-
-class Move(NamedTuple):
-    """Something that can befall a gateway by itself. `needs_room`: it may send a beat. `place`: on the menu."""
-
-    what: Happening
-    cost: str
-    needs_room: bool
-    place: int
-
-
-class Facts(NamedTuple):
-    """What the oracle, the network and the shelves ask of a gateway.
-
-    `asking`: shelf tasks that the shelves have not heard of, `looking` those of them that are done at once; `waiting`:
-    it has not heard of all its shelf tasks.
-    """
-
-    hears: bool
-    paused: bool
-    gone: bool
-    storage: bool
-    holding: bool
-    last_epoch: int
-    reserved: bool
-    asking: tuple[Task, ...]
-    looking: tuple[Task, ...]
-    waiting: bool
-    had: tuple[int, ...]
-    remembers_stamps: bool
-
-
-class Search:
-    """Knows all gateways, beats and channels that were ever seen, and computes what can happen next.
+class Search(Known):
+    """Computes what can happen next to a pair, and judges it.
 
     `happening` is what was being looked at last: after a Violation, what led to it.
     """
 
     def __init__(self, purse: Purse, watchers: tuple[Watcher, ...] = ()) -> None:
+        super().__init__(purse.boots, watchers)
         self.purse = purse
-        self.core_steps = 0
         self.happening = ""
-        self._watchers = watchers
-        self._gateways = Numbers[Gateway]()
-        self._beats = Numbers[Beat]()
-        self._channels = Numbers[tuple[int, ...]](())
         self._purses = Numbers(purse)
-        self._shelves = Numbers(Shelves())
-        self._facts: list[Facts] = []
         self._payments: dict[tuple[int, str], int] = {}
-        self._known_moves: dict[int, tuple[Move, ...]] = {}
-        self._known_befallen: dict[tuple[int, int], Local] = {}
-        self._known_off: dict[tuple[int, int], Local] = {}
-        self._known_heard: dict[tuple[int, int], Local] = {}
-        self._known_switched: dict[tuple[int, str], Local] = {}
-        self._known_answered: dict[tuple[int, int, Answer, str], Local] = {}
-        self._known_effects: dict[tuple[int, int, Task], tuple[int, Answer, tuple[int, ...]]] = {}
-
-    @property
-    def gateways(self) -> int:
-        """How many different gateways were seen."""
-        return len(self._gateways)
 
     def cold(self, *, reserved: bool = False) -> Pair:
         """Return the pair before anybody switched it on. With `reserved` its group has legs."""
@@ -215,24 +152,6 @@ class Search:
             yield from self._shelf_faults(pair)
 
     # -- what is possible ------------------------------------------------------------------------------------------
-
-    def _moves(self, number: int) -> tuple[Move, ...]:
-        moves = self._known_moves.get(number)
-        if moves is None:
-            moves = tuple(
-                _move(place, what, cost)
-                for place, (what, cost) in enumerate(menu(self._gateways[number], self.purse.boots))
-            )
-            self._known_moves[number] = moves
-        return moves
-
-    def _befallen(self, number: int, move: Move, *, reads_off: bool) -> Local:
-        known = self._known_off if reads_off else self._known_befallen
-        local = known.get((number, move.place))
-        if local is None:
-            what = replace(move.what, plug=PlugState.OFF) if reads_off else move.what
-            local = known[number, move.place] = self._local(number, what)
-        return local
 
     def _room(self, pair: Pair, index: int) -> bool:
         """Whether another beat may be sent before the peer has heard those under way."""
@@ -309,21 +228,6 @@ class Search:
                 local = self._answered(pair[index], task.id, answer, LATE)
                 yield self.happening, self._after(done, index, local, purse, 0)
 
-    def _effect(self, number: int, index: int, task: Task) -> tuple[int, Answer, tuple[int, ...]]:
-        known = self._known_effects.get((number, index, task))
-        if known is None:
-            effect = self._shelves[number].perform(index, task)
-            known = self._shelves.of(effect.shelves), effect.answer, effect.forced
-            self._known_effects[number, index, task] = known
-        return known
-
-    def _answered(self, number: int, task_id: int, answer: Answer, kind: str) -> Local:
-        local = self._known_answered.get((number, task_id, answer, kind))
-        if local is None:
-            local = self._local(number, Happening(kind, "", task_id, answer=answer))
-            self._known_answered[number, task_id, answer, kind] = local
-        return local
-
     def _shelf_faults(self, pair: Pair) -> Iterator[tuple[str, Pair]]:
         shelves = self._shelves[pair.shelves]
         for label, after in shelves.mended():
@@ -363,20 +267,6 @@ class Search:
             self.happening = label
             local = self._heard(pair[index], entry)
             yield label, self._after(self._with(pair, 3 - index, self._channel(rest)), index, local, purse, 0)
-
-    def _switched(self, number: int, kind: str) -> Local:
-        """What another gateway does to this one."""
-        local = self._known_switched.get((number, kind))
-        if local is None:
-            local = self._known_switched[number, kind] = self._local(number, Happening(kind, ""))
-        return local
-
-    def _heard(self, number: int, entry: int) -> Local:
-        local = self._known_heard.get((number, entry))
-        if local is None:
-            what = Happening("beat", "", beat=self._beats[entry >> 1], overtaken=bool(entry & 1))
-            local = self._known_heard[number, entry] = self._local(number, what)
-        return local
 
     def _losses(self, pair: Pair, index: int) -> Iterator[tuple[str, Pair]]:
         name, bit = NODES[index], 1 << index
@@ -428,7 +318,7 @@ class Search:
             raise Violation(f"epoch {me.last_epoch} is owned by {NODES[index]} and was owned by {NODES[1 - index]}")
 
     def _judge_writes(self, values: Sequence[int]) -> None:
-        """I1: not even two may have storage started, or, where the shelves keep one of them out, its writes may not land.
+        """I1: two may not have storage started, or, where the shelves keep nodes out, writes of two may not land.
 
         A leg whose target has forgotten whom it keeps out, and that nobody has reserved since, keeps nobody out (M1).
         """
@@ -443,7 +333,7 @@ class Search:
         return me.storage and (not me.reserved or self._shelves[values[7]].lands(index))
 
     def _judge_force(self, index: int, task: Task, me: Facts, forced: tuple[int, ...]) -> None:
-        """R3: what was held in this ownership and shows the peer is lost; and nobody leaves a leg that it may write to."""
+        """R3: what was held in this ownership and shows the peer is lost; nobody leaves a leg that it may write to."""
         for place in forced:
             if me.had[place]:
                 raise Violation(f"R3: {NODES[index]} forces {LEGS[place].name} back, which it held in this ownership")
@@ -456,62 +346,6 @@ class Search:
         both = second.state is not None and second.state.may_be_judged and not second.state.tasks
         return bool(served and both and not pair.from_first and not pair.from_second)
 
-    # -- numbers for values ----------------------------------------------------------------------------------------
-
-    def _local(self, number: int, what: Happening) -> Local:
-        return self._numbered(happen(self._gateways[number], what))
-
-    def _numbered(self, outcome: Outcome) -> Local:
-        for before, after in outcome.steps:
-            self.core_steps += 1
-            for watch in self._watchers:
-                watch(before, after)
-        return Local(
-            self._gateway(outcome.gateway),
-            tuple(self._beat(beat) for beat in outcome.beats),
-            outcome.plug,
-            outcome.swore,
-            outcome.violation,
-        )
-
-    def _gateway(self, gateway: Gateway) -> int:
-        number = self._gateways.of(gateway)
-        if number == len(self._facts):
-            self._facts.append(_facts(gateway))
-        return number
-
-    def _beat(self, beat: Beat) -> int:
-        return self._beats.of(beat)
-
-    def _channel(self, under_way: tuple[int, ...]) -> int:
-        return self._channels.of(under_way)
-
     @staticmethod
     def _with(pair: Pair, place: int, number: int) -> Pair:
         return Pair(*(*pair[:place], number, *pair[place + 1 :]))
-
-
-def _move(place: int, what: Happening, cost: str) -> Move:
-    return Move(what, cost, what.kind not in ROOMLESS, place)
-
-
-def _facts(gateway: Gateway) -> Facts:
-    state = gateway.state
-    asked = tuple(task for task in state.tasks if task.kind in SHELF_KINDS) if state is not None else ()
-    late = {task_id for task_id, _ in gateway.late}
-    return Facts(
-        hears=gateway.hears,
-        paused=gateway.power is Power.PAUSED,
-        gone=gateway.power in (Power.DOWN, Power.OFF),
-        storage=gateway.storage,
-        holding=gateway.holding,
-        last_epoch=gateway.last_epoch,
-        reserved=gateway.reserved,
-        asking=tuple(task for task in asked if task.id not in late),
-        looking=tuple(
-            task for task in asked if task.kind in LOOKS and task.id not in late and task.id not in gateway.slow
-        ),
-        waiting=bool(asked),
-        had=gateway.had,
-        remembers_stamps=state is not None and bool(state.groups[0].shelf_link.seen),
-    )
