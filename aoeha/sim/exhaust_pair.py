@@ -219,6 +219,7 @@ class Search(Known):
             shelves, answer, forced = self._effect(pair[7], index, task)
             self._judge_force(index, task, me, forced)
             done = self._with(pair, 7, shelves)
+            self._judge_writes(done)
             if me.hears and self._room(pair, index):
                 local = self._answered(pair[index], task.id, answer, DONE)
                 yield self.happening, self._after(done, index, local, pair.purse, 0)
