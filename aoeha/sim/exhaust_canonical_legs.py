@@ -3,7 +3,8 @@
 Of the moments at which shelves were asked only their order remains: before this node began to listen, before the last
 leg was taken, before a first leg had stood for its while. What a hold or its absence lasts is kept in whole ticks up to
 the longest patience with it. Lost: in which earlier ownership an address was held, and what only a mirror's legs know
-(that they forgot, that they are copied): the resource here is no mirror. Of a stamp that was read, only whose it is.
+(that they forgot, that they are copied): the resource here is no mirror, so nobody has a ledger and every leg is in
+the fence set. Of a stamp that was read, only whose it is.
 """
 
 from dataclasses import replace
@@ -57,7 +58,9 @@ def canonical_legs(state: NodeState, group: GroupState, listening_ms: int, known
 
 
 def _leg(leg: LegState, group: GroupState, state: NodeState) -> LegState:
-    return replace(leg, addresses=tuple(_address(one, group, state) for one in leg.addresses), forgot=None)
+    return replace(
+        leg, addresses=tuple(_address(one, group, state) for one in leg.addresses), forgot=None, tainted=False
+    )
 
 
 def _address(address: AddressState, group: GroupState, state: NodeState) -> AddressState:

@@ -40,9 +40,10 @@ JUDGED = {
     "Proof": "kind group epoch peer_boot_id detail",
     "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs",
     "Identity": "boot_id incarnation",
-    "LegState": "name addresses forgot copying",
+    "LegState": "name addresses forgot copying tainted leaving returning",
     "AddressState": "name holder since_ms held_epoch",
-    "SeizureState": "victim_boot_id since_ms forced first_ms first_stands done wanted_ms retry_ms yielded_until_ms",
+    "SeizureState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
+    "yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms",
 }
