@@ -2,8 +2,8 @@
 
     python -m aoeha.sim.exhaust [--states N] [--minutes M] [--crashes N] ...
 
-Prints how many different states of the pair were seen, from cold start and from running, and how deep. A violation is
-printed as the shortest story that leads to it.
+Prints how many different states of the pair were seen, from cold start and from running, with power fences alone and
+with reservations, and how deep. A violation is printed as the shortest story that leads to it.
 """
 
 import argparse
@@ -15,12 +15,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from aoeha.sim.exhaust_pair import Pair, Purse, Search, Violation, Watcher
+from aoeha.sim.exhaust_known import Watcher
+from aoeha.sim.exhaust_pair import RESERVED, Pair, Purse, Search, Violation
 
 __all__ = ["Result", "explore", "main"]
 
 PROGRESS_EVERY = 20_000
-STARTS = ("running", "cold")
+STARTS = {
+    "running": Purse(),
+    "cold": Purse(),
+    "running with reservations": RESERVED,
+    "cold with reservations": RESERVED,
+}
+"""Where a search may start, and what is in its purse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,9 @@ def explore(
     exploration = _Exploration(search)
     complete, violation, looked = False, "", 0
     try:
-        exploration.add(search.cold() if start == "cold" else search.running(), -1)
+        reserved = start.endswith("reservations")
+        begin = search.cold if start.startswith("cold") else search.running
+        exploration.add(begin(reserved=reserved), -1)
         while len(exploration.states) < states_max and not complete:
             complete = not exploration.look()
             looked += 1
@@ -146,25 +155,29 @@ def main(argv: list[str] | None = None) -> int:
     """Search with progress; return 0 if nothing was violated."""
     parser = argparse.ArgumentParser(prog="python -m aoeha.sim.exhaust", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--states", type=int, default=12_000_000, help="stop after so many")
-    parser.add_argument("--minutes", type=float, default=10.0, help="stop after so long")
-    for name, amount in Purse()._asdict().items():
-        parser.add_argument(f"--{name}", type=int, default=amount, help=f"how many {name} ({amount})")
+    parser.add_argument("--minutes", type=float, default=12.0, help="stop after so long")
+    parser.add_argument("--start", choices=STARTS, action="append", help="from there alone; may be repeated")
+    for name in Purse._fields:
+        amounts = f"{getattr(Purse(), name)}, with reservations {getattr(RESERVED, name)}"
+        parser.add_argument(f"--{name}", type=int, help=f"how many {name} ({amounts})")
     arguments = parser.parse_args(argv)
-    purse = Purse(**{name: getattr(arguments, name) for name in Purse._fields})
+    given = {name: getattr(arguments, name) for name in Purse._fields if getattr(arguments, name) is not None}
+    starts = arguments.start or list(STARTS)
     is_terminal = sys.stderr.isatty()
 
     def show(line: str) -> None:
         print(f"\r{line}" if is_terminal else line, end="" if is_terminal else "\n", file=sys.stderr, flush=True)
 
-    faults = ", ".join(f"{amount} {name}" for name, amount in purse._asdict().items())
-    print(f"aoeha: every interleaving of messages, timers and tasks with {faults}", flush=True)
     code = 0
-    for start in STARTS:
+    for start in starts:
+        purse = STARTS[start]._replace(**given)
+        faults = ", ".join(f"{amount} {name}" for name, amount in purse._asdict().items() if amount)
+        print(f"aoeha: every interleaving of messages, timers and tasks from {start} with {faults}", flush=True)
         result = explore(
             purse,
             start=start,
-            states_max=arguments.states // len(STARTS),
-            seconds_max=arguments.minutes * 60 / len(STARTS),
+            states_max=arguments.states // len(starts),
+            seconds_max=arguments.minutes * 60 / len(starts),
             progress=show,
         )
         if is_terminal:

@@ -14,12 +14,17 @@ What it changes:
   a release (that only orders a duel).
 - The numbers of tasks are renumbered from 1 in their order.
 
-What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats (shown, never judged),
+- Where a group has legs: a moment less than a tick may pass, and then every age stays what it was (the rest is in
+  exhaust_canonical_legs.py); what a beat says about the age of links is one bit, late or not.
+
+What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats where nobody stamps legs,
 the routine looks after the first (monitor, validation, reading of a device), and that an operator's word expires.
 """
 
 from dataclasses import replace
+from functools import cache
 
+from aoeha.core.legs import AddressState, LegState, SeizureState, ShelfLinkState
 from aoeha.core.state import (
     DeviceState,
     FencePhase,
@@ -30,20 +35,34 @@ from aoeha.core.state import (
     PeerState,
     ResourceState,
 )
-from aoeha.core.types import Beat, FenceConfig, GroupConfig, Identity, Memory, PairConfig, Proof, ResourceConfig, Task
+from aoeha.core.types import (
+    Beat,
+    FenceConfig,
+    GroupConfig,
+    Identity,
+    LockRecord,
+    Memory,
+    PairConfig,
+    Proof,
+    ResourceConfig,
+    Task,
+)
+from aoeha.sim.exhaust_canonical_legs import LONG_MS, NOW_MS, TICK_MS, age_ms, canonical_legs, due_ms
+from aoeha.sim.exhaust_shelves import LEGS, canonical_record
 
 __all__ = ["FRESH", "NOW_MS", "TICK_MS", "beat_as_heard", "canonical", "canonical_beat", "canonical_memory", "config"]
 
-NOW_MS = 10_000_000
-TICK_MS = 1_000
-LONG_MS = 2 * TICK_MS
 NEVER_MS = 1 << 40
 FRESH = 2
 """Added to the bit that is left of a sequence when a beat is heard: above all that a canonical state accepted."""
 
 
-def config(node: str, peer: str) -> PairConfig:
-    """Return the small pair: one link, one group of one resource, one fence device, timers in ticks."""
+@cache
+def config(node: str, peer: str, *, reserved: bool = False) -> PairConfig:
+    """Return the small pair: one link, one group of one resource, one fence device, timers in ticks.
+
+    With `reserved` its group has two legs, and a storage fence is enough.
+    """
     return PairConfig(
         cluster="gw",
         node=node,
@@ -56,14 +75,17 @@ def config(node: str, peer: str) -> PairConfig:
                 resources=(ResourceConfig("disk", monitor_every_ms=NEVER_MS),),
                 restart_max=1,
                 restart_window_ms=LONG_MS,
+                legs=LEGS if reserved else (),
             ),
         ),
         fences=(FenceConfig("switch", monitor_every_ms=NEVER_MS),),
         keepalive_ms=TICK_MS,
-        warntime_ms=2 * TICK_MS,
+        warntime_ms=TICK_MS * 6 // 5 if reserved else 2 * TICK_MS,
         deadtime_ms=3 * TICK_MS,
         initdead_ms=4 * TICK_MS,
         restart_window_ms=6 * TICK_MS,
+        storage_suffices=reserved,
+        hold_every_ms=TICK_MS,
     )
 
 
@@ -77,25 +99,32 @@ def canonical(state: NodeState) -> NodeState:
         listening_age_ms = state.config.deadtime_ms
     patience_ms = max(state.config.initdead_ms, state.config.deadtime_ms)
     started_cap_ms = max(patience_ms, state.config.restart_window_ms if state.fell and not state.peer.heard else 0)
+    listening_ms = NOW_MS - age_ms(now_ms - listening_age_ms, now_ms, patience_ms)
+    reserved = any(group.legs for group in state.groups)
     return replace(
         state,
         now_ms=NOW_MS,
-        started_ms=NOW_MS - min(now_ms - state.started_ms, started_cap_ms),
-        listening_since_ms=NOW_MS - min(listening_age_ms, patience_ms),
+        started_ms=NOW_MS - age_ms(state.started_ms, now_ms, started_cap_ms),
+        listening_since_ms=listening_ms,
         links=tuple(_link(link, now_ms, state.config.deadtime_ms) for link in state.links),
-        peer=_peer(state.peer),
-        groups=tuple(_group(group, now_ms, known) for group in state.groups),
+        peer=_peer(state.peer, reserved=reserved),
+        groups=tuple(
+            canonical_legs(state, _group(group, now_ms, known), listening_ms, known) for group in state.groups
+        ),
         devices=tuple(_device(device, now_ms, known) for device in state.devices),
         fence=_fence(state.fence, now_ms, known),
-        tasks=tuple(replace(task, id=known[task.id], reason="", deadline_ms=0) for task in state.tasks),
+        tasks=tuple(
+            replace(task, id=known[task.id], reason="", deadline_ms=0, record=canonical_record(task.record))
+            for task in state.tasks
+        ),
         next_task_id=len(known) + 1,
         sequence=int(state.oath_pending and state.sequence > state.oath_sequence),
-        next_beat_ms=NOW_MS + max(0, min(state.next_beat_ms - now_ms, TICK_MS)),
+        next_beat_ms=due_ms(state.next_beat_ms, now_ms, TICK_MS) or NOW_MS,
         remembered=None if state.remembered is None else canonical_memory(state.remembered),
         leaving_beats=min(state.leaving_beats, 3),
-        leave_by_ms=_due(state.leave_by_ms, now_ms),
+        leave_by_ms=due_ms(state.leave_by_ms, now_ms),
         oath_sequence=0,
-        oath_until_ms=_due(state.oath_until_ms, now_ms, state.config.deadtime_ms),
+        oath_until_ms=due_ms(state.oath_until_ms, now_ms, state.config.deadtime_ms),
         revived_ms=_since(state.revived_ms, now_ms, state.config.restart_window_ms),
         last_off=None,
         released_sequence=0,
@@ -104,13 +133,16 @@ def canonical(state: NodeState) -> NodeState:
     )
 
 
-def canonical_beat(beat: Beat, oath_sequence: int, *, oath_pending: bool) -> Beat:
-    """Return a beat as it travels: its sequence and its echo are one bit each. The echo's bit is the peer's matter."""
+def canonical_beat(beat: Beat, oath_sequence: int, *, oath_pending: bool, late_ms: int) -> Beat:
+    """Return a beat as it travels: its sequence and its echo are one bit each. The echo's bit is the peer's matter.
+
+    `late_ms` is the age from which the sender calls a link late, 0 where nobody is interested.
+    """
     return replace(
         beat,
         sequence=int(oath_pending and beat.sequence > oath_sequence),
         echo_sequence=beat.echo_sequence % FRESH,
-        link_ages_ms=(),
+        link_ages_ms=tuple(late_ms if link_ms >= late_ms else 0 for link_ms in beat.link_ages_ms) if late_ms else (),
     )
 
 
@@ -125,12 +157,14 @@ def canonical_memory(memory: Memory) -> Memory:
 
 
 def _link(link: LinkState, now_ms: int, deadtime_ms: int) -> LinkState:
-    heard_ms = None if link.heard_ms is None else NOW_MS - min(now_ms - link.heard_ms, deadtime_ms)
+    heard_ms = None if link.heard_ms is None else NOW_MS - age_ms(link.heard_ms, now_ms, deadtime_ms)
     return replace(link, heard_ms=heard_ms)
 
 
-def _peer(peer: PeerState) -> PeerState:
-    beat = None if peer.beat is None else replace(peer.beat, sequence=0, link_ages_ms=())
+def _peer(peer: PeerState, *, reserved: bool) -> PeerState:
+    beat = peer.beat
+    if beat is not None:
+        beat = replace(beat, sequence=0, link_ages_ms=beat.link_ages_ms if reserved else ())
     return replace(peer, sequence=peer.sequence % FRESH, beat=beat, answered_ms=None, mark_sequence=0, mark_ms=0)
 
 
@@ -140,11 +174,11 @@ def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
         resources=tuple(_resource(resource, known) for resource in group.resources),
         proof=_proof(group.proof),
         yielding="yes" if group.yielding else "",
-        hold_back_until_ms=_due(group.hold_back_until_ms, now_ms),
+        hold_back_until_ms=due_ms(group.hold_back_until_ms, now_ms),
         failures_ms=(NOW_MS,) * len(group.failures_ms),
-        retry_at_ms=_due(group.retry_at_ms, now_ms),
+        retry_at_ms=due_ms(group.retry_at_ms, now_ms),
         given_up="yes" if group.given_up else "",
-        given_up_until_ms=_due(group.given_up_until_ms, now_ms) if group.given_up else 0,
+        given_up_until_ms=due_ms(group.given_up_until_ms, now_ms) if group.given_up else 0,
         blocked_since_ms=_blocked_since(group.blocked_since_ms, now_ms),
         refusal="",
         taken_sequence=0,
@@ -166,7 +200,7 @@ def _device(device: DeviceState, now_ms: int, known: dict[int, int]) -> DeviceSt
     return replace(
         device,
         detail="",
-        checked_ms=None if device.checked_ms is None else NOW_MS - min(now_ms - device.checked_ms, TICK_MS),
+        checked_ms=None if device.checked_ms is None else NOW_MS - age_ms(device.checked_ms, now_ms, TICK_MS),
         task_id=known.get(device.task_id, 0),
         distrusted="yes" if device.distrusted else "",
         contradicted="yes" if device.contradicted else "",
@@ -178,7 +212,7 @@ def _fence(fence: FenceState, now_ms: int, known: dict[int, int]) -> FenceState:
     return replace(
         fence,
         attempts=min(fence.attempts, 1),
-        until_ms=_due(fence.until_ms, now_ms) if timed or fence.off_boot_id is not None else 0,
+        until_ms=due_ms(fence.until_ms, now_ms) if timed or fence.off_boot_id is not None else 0,
         tasks=tuple((known[task_id], device) for task_id, device in fence.tasks),
         failed="yes" if fence.failed else "",
         power_on_task_id=known.get(fence.power_on_task_id, 0),
@@ -190,26 +224,21 @@ def _proof(proof: Proof | None) -> Proof | None:
     return None if proof is None else replace(proof, detail="")
 
 
-def _due(at_ms: int, now_ms: int, longest_ms: int = LONG_MS) -> int:
-    """Rebase the end of a patience; 0 when it is over."""
-    return NOW_MS + min(at_ms - now_ms, longest_ms) if at_ms > now_ms else 0
-
-
 def _since(at_ms: int, now_ms: int, longest_ms: int) -> int:
     """Rebase the beginning of something that lasts, 0 for not begun."""
-    return NOW_MS - min(now_ms - at_ms, longest_ms) if at_ms else 0
+    return NOW_MS - age_ms(at_ms, now_ms, longest_ms) if at_ms else 0
 
 
 def _blocked_since(at_ms: int, now_ms: int) -> int:
     """Rebase the beginning of a blockade; after LONG_MS its patience is over, however long it is."""
     if not at_ms:
         return 0
-    age_ms = now_ms - at_ms
-    return NOW_MS - (NOW_MS // 2 if age_ms >= LONG_MS else age_ms)
+    waited_ms = (now_ms - at_ms) // TICK_MS * TICK_MS
+    return NOW_MS - (NOW_MS // 2 if waited_ms >= LONG_MS else waited_ms)
 
 
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
-    Beat, Memory, Proof, Task, Identity,
+    Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

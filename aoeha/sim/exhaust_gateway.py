@@ -14,20 +14,20 @@ from aoeha.core.events import BeatHeard, CommandGiven, Event, PersistDone, TaskD
 from aoeha.core.performer import Performer
 from aoeha.core.state import NodeState
 from aoeha.core.step import initial, step
-from aoeha.core.types import Beat, Identity, Memory, PlugState, ResourceStatus, TaskKind, TaskResult
+from aoeha.core.storage_fence import STANDS_MS
+from aoeha.core.types import Beat, Holder, Identity, Memory, PlugState, ResourceStatus, TaskKind, TaskResult
 from aoeha.sim.exhaust_canonical import (
-    NOW_MS,
-    TICK_MS,
     beat_as_heard,
     canonical,
     canonical_beat,
     canonical_memory,
     config,
 )
+from aoeha.sim.exhaust_canonical_legs import NOW_MS, TICK_MS
+from aoeha.sim.exhaust_shelves import LEGS, NODES, SILENCE, Answer, canonical_record
 
-__all__ = ["Gateway", "Happening", "Outcome", "Power", "happen"]
+__all__ = ["NODES", "Gateway", "Happening", "Outcome", "Power", "happen"]
 
-NODES = ("alpha", "beta")
 STEPS_MAX = 16
 """So many steps may follow one event at once; more is a core that goes round in circles."""
 
@@ -47,10 +47,13 @@ class Gateway:
 
     `persisting` is what is being written to disk, `memory` what lies there; `held_back` waits for the disk.
     `cancelled` are tasks whose end is due. `storage` is the truth that the oracle knows; `last_epoch` the highest
-    epoch that this gateway ever owned.
+    epoch that this gateway ever owned. `reserved`: its group has legs; `had` tells of each in which ownership it was
+    last seen to be held. Of its shelf tasks the `slow` ones wait longer than they must, and the `late` ones are done
+    without its having heard the answer.
     """
 
     name: str
+    reserved: bool = False
     power: Power = Power.DOWN
     boot: int = 0
     incarnation: int = 0
@@ -61,6 +64,9 @@ class Gateway:
     cancelled: tuple[int, ...] = ()
     storage: bool = False
     last_epoch: int = 0
+    late: tuple[tuple[int, Answer], ...] = ()
+    slow: tuple[int, ...] = ()
+    had: tuple[int, ...] = (0,) * len(LEGS)
 
     @property
     def boot_id(self) -> str:
@@ -90,6 +96,7 @@ class Happening:
     beat: Beat | None = None
     overtaken: bool = False
     storage: bool = False
+    answer: Answer = SILENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +164,21 @@ def _happen(gateway: Gateway, what: Happening) -> Outcome:
         case "kill":
             return Outcome(replace(_dead(gateway), storage=what.storage))
         case "crash":
-            return Outcome(replace(_dead(gateway), power=Power.DOWN, storage=False))
+            return Outcome(_fallen(gateway, Power.DOWN))
         case "off":
-            return Outcome(replace(_dead(gateway), power=Power.OFF, storage=False))
+            return Outcome(_fallen(gateway, Power.OFF))
         case "on":
             return Outcome(replace(gateway, power=Power.DOWN))
         case "pause":
             return Outcome(replace(gateway, power=Power.PAUSED))
+        case "slow":
+            return Outcome(replace(gateway, slow=(*gateway.slow, what.task_id)))
+        case "late":
+            return Outcome(
+                replace(
+                    gateway, late=(*gateway.late, (what.task_id, what.answer)), slow=_not(what.task_id, gateway.slow)
+                )
+            )
         case "forget echo":
             assert gateway.state is not None
             peer = replace(gateway.state.peer, sequence=0)
@@ -179,6 +194,8 @@ def _live(gateway: Gateway, what: Happening) -> Outcome:
     match what.kind:
         case "tick":
             return _feed(gateway, Tick(NOW_MS + TICK_MS))
+        case "moment":
+            return _feed(gateway, Tick(NOW_MS + STANDS_MS))
         case "wake":
             return _feed(replace(gateway, power=Power.ON), Tick(NOW_MS + state.config.deadtime_ms), woke=True)
         case "thaw":
@@ -204,23 +221,49 @@ def _end_task(gateway: Gateway, state: NodeState, what: Happening) -> Outcome:
         seen = ResourceStatus.RUNNING if gateway.storage else ResourceStatus.STOPPED
     if task.kind is TaskKind.STOP and what.result is TaskResult.OK:
         gateway = replace(gateway, storage=False)
-    gateway = replace(gateway, cancelled=tuple(one for one in gateway.cancelled if one != task.id))
-    outcome = _feed(gateway, TaskDone(NOW_MS, task.id, what.result, seen, what.plug))
+    gateway = replace(
+        gateway,
+        cancelled=_not(task.id, gateway.cancelled),
+        late=tuple(one for one in gateway.late if one[0] != task.id),
+        slow=_not(task.id, gateway.slow),
+    )
+    answer = what.answer
+    done = TaskDone(NOW_MS, task.id, what.result, seen, what.plug, holds=answer.holds, records=answer.records)
+    outcome = _feed(_having(gateway, state, answer), done)
     effect = what.storage or what.result is TaskResult.OK
     plug = {TaskKind.POWER_OFF: "off", TaskKind.POWER_ON: "on"}.get(task.kind, "") if effect else ""
     return replace(outcome, plug=plug)
 
 
+def _not(task_id: int, tasks: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(one for one in tasks if one != task_id)
+
+
+def _having(gateway: Gateway, state: NodeState, answer: Answer) -> Gateway:
+    """The gateway with what it was told that it holds, in an ownership, noted."""
+    held_epoch = state.groups[0].held_epoch
+    ours = {hold.leg for hold in answer.holds if hold.holder is Holder.US and held_epoch}
+    return replace(
+        gateway,
+        had=tuple(held_epoch if leg.name in ours else had for leg, had in zip(LEGS, gateway.had, strict=True)),
+    )
+
+
 def _dead(gateway: Gateway) -> Gateway:
     """The gateway without its daemon; what was being written to disk is lost."""
-    return replace(gateway, state=None, persisting=None, held_back=(), cancelled=())
+    return replace(gateway, state=None, persisting=None, held_back=(), cancelled=(), late=(), slow=())
+
+
+def _fallen(gateway: Gateway, power: Power) -> Gateway:
+    """The gateway without its kernel."""
+    return replace(_dead(gateway), power=power, storage=False, had=(0,) * len(LEGS))
 
 
 def _start_daemon(gateway: Gateway) -> Outcome:
     incarnation = gateway.incarnation + 1
     identity = Identity(gateway.boot_id, incarnation)
     peer = NODES[1 - NODES.index(gateway.name)]
-    state, actions = initial(config(gateway.name, peer), identity, gateway.memory, NOW_MS)
+    state, actions = initial(config(gateway.name, peer, reserved=gateway.reserved), identity, gateway.memory, NOW_MS)
     started = replace(gateway, incarnation=incarnation, state=state)
     return _perform(started, None, state, actions, swore=state.oath_pending)
 
@@ -272,6 +315,8 @@ def _perform(
         if before is not None and held <= gateway.last_epoch:
             violation = violation or f"epoch {held} is owned a second time by {gateway.name}"
         done = replace(done, last_epoch=max(held, done.last_epoch))
+    if done.state is not None and any(epoch not in (0, held) for epoch in done.had):
+        done = replace(done, had=tuple(epoch if epoch == held else 0 for epoch in done.had))
     return Outcome(done, tuple(world.beats), swore=swore, violation=violation, steps=((before, after),))
 
 
@@ -302,7 +347,7 @@ class _World:
             case Persist(memory=memory):
                 self.gateway = replace(gateway, persisting=memory)
             case Panic():
-                self.gateway = replace(_dead(gateway), power=Power.DOWN, storage=False)
+                self.gateway = _fallen(gateway, Power.DOWN)
             case Leave():
                 self.gateway = _dead(gateway)
             case _:
@@ -313,11 +358,12 @@ def _travelling(action: Action, after: NodeState) -> Action:
     """Take from an action what the canonical world does not know."""
     match action:
         case SendBeat(beat=beat):
-            return SendBeat(canonical_beat(beat, after.oath_sequence, oath_pending=after.oath_pending))
+            late_ms = after.config.warntime_ms if after.groups[0].legs else 0
+            return SendBeat(canonical_beat(beat, after.oath_sequence, oath_pending=after.oath_pending, late_ms=late_ms))
         case Persist(memory=memory):
             return Persist(canonical_memory(memory))
         case StartTask(task=task):
-            return StartTask(replace(task, reason="", deadline_ms=0))
+            return StartTask(replace(task, reason="", deadline_ms=0, record=canonical_record(task.record)))
         case Panic():
             return Panic("")
         case _:
@@ -343,6 +389,8 @@ def _numbered(gateway: Gateway, state: NodeState) -> Gateway:
         state=state,
         held_back=tuple(renumbered(action) for action in gateway.held_back),
         cancelled=tuple(number[task_id] for task_id in gateway.cancelled if task_id in number),
+        late=tuple((number[task_id], answer) for task_id, answer in gateway.late if task_id in number),
+        slow=tuple(number[task_id] for task_id in gateway.slow if task_id in number),
     )
 
 

@@ -1,30 +1,29 @@
 """All that can happen next to a pair of gateways, and what must never be true of it.
 
-A state of the pair is seven small numbers: both gateways, the beats under way in each direction, which directions are
-cut, how many ticks one clock is ahead, and what is left in the purse of faults. Gateways and beats are values that were
-seen before under that number; what an event does to one gateway is computed once by the core and remembered, so that a
-transition of the pair costs microseconds. The oracle here shares nothing with the core's own assertions.
+A state of the pair is eight small numbers: both gateways, the beats under way in each direction, which directions are
+cut, how many ticks one clock is ahead, what is left in the purse of faults, and the shelves. Gateways and
+beats are values that were seen before under that number; what an event does to one gateway is computed once by the core
+and remembered, so that a transition of the pair costs microseconds. The oracle here shares nothing with the core's own
+assertions.
 
 Time: the two clocks go in ticks, one at most a tick ahead while both daemons live. A beat takes less than a tick, or is
 lost at the cost of the purse; at the same cost one overtakes another. A cut swallows a direction until it is mended. A
-gateway that is down, off or paused does not hold up the other's clock.
+gateway that is down, off or paused does not hold up the other's clock. What is asked of the shelves happens within its
+tick and is answered at that moment: what takes or leaves a leg after whatever else happens first, a mere look or stamp
+at once. At the cost of the purse a look waits as well, or an answer is heard later than what it tells.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from aoeha.core.state import NodeState
-from aoeha.core.types import Beat, PlugState, TaskKind, TaskResult
-from aoeha.sim.exhaust_gateway import NODES, Gateway, Happening, Outcome, Power, happen
+from aoeha.core.types import Task, TaskKind
+from aoeha.sim.exhaust_gateway import NODES, Gateway, Power
+from aoeha.sim.exhaust_known import DONE, LATE, SLOW, Facts, Known, Local, Watcher
+from aoeha.sim.exhaust_numbers import Numbers
+from aoeha.sim.exhaust_shelves import LEGS, Shelves
 
-__all__ = ["Pair", "Purse", "Search", "Violation"]
-
-VERBS = ("switchover", "standby", "unstandby", "leave", "confirm", "pause")
-
-T = TypeVar("T", bound=Hashable)
-
-Watcher = Callable[[NodeState | None, NodeState], None]
+__all__ = ["RESERVED", "Pair", "Purse", "Search", "Violation"]
 
 
 class Violation(Exception):  # noqa: N818  the search is for this
@@ -34,7 +33,9 @@ class Violation(Exception):  # noqa: N818  the search is for this
 class Purse(NamedTuple):
     """What misfortune may still happen. A crash is a kernel's or a daemon's; a loss is a beat or a cut direction.
 
-    `boots` bounds the boots of each node, `under_way` the beats in each direction that were sent and not yet heard.
+    `restarts` are targets that begin again, `ways` between a node and a shelf are cut until they are mended, `delays`
+    let the shelves answer late. `boots` bounds the boots of each node, `under_way` the beats in each direction that
+    were sent and not yet heard.
     """
 
     crashes: int = 2
@@ -42,13 +43,20 @@ class Purse(NamedTuple):
     commands: int = 1
     failures: int = 1
     pauses: int = 1
+    restarts: int = 0
+    ways: int = 0
+    delays: int = 0
     boots: int = 4
     under_way: int = 1
 
     @property
     def left(self) -> int:
         """How many faults may still happen."""
-        return self.crashes + self.losses + self.commands + self.failures + self.pauses
+        return sum(self) - self.boots - self.under_way
+
+
+RESERVED = Purse(crashes=1, losses=1, commands=1, failures=0, pauses=1, restarts=1, ways=1, delays=1, boots=3)
+"""What may happen to a pair whose group has legs, so that enough of it is seen."""
 
 
 class Pair(NamedTuple):
@@ -61,77 +69,30 @@ class Pair(NamedTuple):
     cut: int
     ahead: int
     purse: int
+    shelves: int
 
 
-class Local(NamedTuple):
-    """One transition of one gateway, with numbers in place of values."""
-
-    gateway: int
-    beats: tuple[int, ...]
-    plug: str
-    swore: bool
-    violation: str
-
-
-class Move(NamedTuple):
-    """Something that can befall a gateway by itself. `needs_room`: it may send a beat. `off`: if the peer reads off."""
-
-    what: Happening
-    cost: str
-    needs_room: bool
-    local: Local
-    off: Local
-
-
-class Facts(NamedTuple):
-    """What the oracle and the network ask of a gateway."""
-
-    hears: bool
-    paused: bool
-    gone: bool
-    storage: bool
-    holding: bool
-    last_epoch: int
-
-
-class Search:
-    """Knows all gateways, beats and channels that were ever seen, and computes what can happen next.
+class Search(Known):
+    """Computes what can happen next to a pair, and judges it.
 
     `happening` is what was being looked at last: after a Violation, what led to it.
     """
 
     def __init__(self, purse: Purse, watchers: tuple[Watcher, ...] = ()) -> None:
+        super().__init__(purse.boots, watchers)
         self.purse = purse
-        self.core_steps = 0
         self.happening = ""
-        self._watchers = watchers
-        self._gateways: list[Gateway] = []
-        self._gateway_numbers: dict[Gateway, int] = {}
-        self._beats: list[Beat] = []
-        self._beat_numbers: dict[Beat, int] = {}
-        self._channels: list[tuple[int, ...]] = [()]
-        self._channel_numbers: dict[tuple[int, ...], int] = {(): 0}
-        self._purses: list[Purse] = [purse]
-        self._purse_numbers: dict[Purse, int] = {purse: 0}
-        self._facts: list[Facts] = []
+        self._purses = Numbers(purse)
         self._payments: dict[tuple[int, str], int] = {}
-        self._known_moves: dict[int, tuple[Move, ...]] = {}
-        self._known_heard: dict[tuple[int, int], Local] = {}
-        self._known_switched: dict[tuple[int, str], Local] = {}
 
-    @property
-    def gateways(self) -> int:
-        """How many different gateways were seen."""
-        return len(self._gateways)
+    def cold(self, *, reserved: bool = False) -> Pair:
+        """Return the pair before anybody switched it on. With `reserved` its group has legs."""
+        first, second = (self._gateway(Gateway(name, reserved)) for name in NODES)
+        return Pair(first, second, 0, 0, 0, 0, 0, 0)
 
-    def cold(self) -> Pair:
-        """Return the pair before anybody switched it on."""
-        first, second = (self._gateway(Gateway(name)) for name in NODES)
-        return Pair(first, second, 0, 0, 0, 0, 0)
-
-    def running(self) -> Pair:
+    def running(self, *, reserved: bool = False) -> Pair:
         """Return the pair in its normal state, reached without a fault: the preferred node serves."""
-        pair = self.cold()
+        pair = self.cold(reserved=reserved)
         for _ in range(2_000):
             labelled = list(self.next(pair))
             quiet = [(label, after) for label, after in labelled if after.purse == pair.purse]
@@ -152,7 +113,22 @@ class Search:
         return self._gateways[pair[index]]
 
     def next(self, pair: Pair) -> Iterator[tuple[str, Pair]]:
-        """Yield everything that can happen next: what it is, and the pair afterwards. Raises Violation."""
+        """Yield everything that can happen next: what it is, and the pair afterwards. Raises Violation.
+
+        What is merely read or stamped at the shelves is done at once, or, at the cost of the purse, when they like.
+        """
+        for label, after in self._events(pair):
+            if self._facts[after.first].looking or self._facts[after.second].looking:
+                purse = self._pay(after.purse, "delays")
+                if purse >= 0:
+                    self.happening = f"{label}; the shelves take their time"
+                    yield self.happening, self._looked(after._replace(purse=purse), SLOW)
+                self.happening = label
+                yield label, self._looked(after, DONE)
+            else:
+                yield label, after
+
+    def _events(self, pair: Pair) -> Iterator[tuple[str, Pair]]:
         for index in (0, 1):
             other, room = self._facts[pair[1 - index]], self._room(pair, index)
             may_tick = room and self._may_tick(pair, index)
@@ -165,35 +141,26 @@ class Search:
                 purse = self._pay(pair[6], move.cost) if move.cost else pair[6]
                 if purse < 0:
                     continue
-                local = move.local
-                if move.off is not local and self._gateways[pair[1 - index]].power is Power.OFF:
-                    local = move.off
+                reads_off = move.what.plug is not None and self._gateways[pair[1 - index]].power is Power.OFF
+                local = self._befallen(pair[index], move, reads_off=reads_off)
                 self.happening = move.what.label
                 yield move.what.label, self._after(pair, index, local, purse, 1 if kind == "tick" else 0)
             yield from self._deliveries(pair, index)
             yield from self._losses(pair, index)
+            yield from self._answers(pair, index)
+        if self._facts[pair.first].reserved:
+            yield from self._shelf_faults(pair)
 
     # -- what is possible ------------------------------------------------------------------------------------------
-
-    def _moves(self, number: int) -> tuple[Move, ...]:
-        moves = self._known_moves.get(number)
-        if moves is None:
-            moves = tuple(self._move(number, what, cost) for what, cost in menu(self._gateways[number], self.purse))
-            self._known_moves[number] = moves
-        return moves
-
-    def _move(self, number: int, what: Happening, cost: str) -> Move:
-        local = off = self._local(number, what)
-        if what.plug is not None:
-            off = self._local(number, replace(what, plug=PlugState.OFF))
-        return Move(what, cost, what.kind not in ROOMLESS, local, off)
 
     def _room(self, pair: Pair, index: int) -> bool:
         """Whether another beat may be sent before the peer has heard those under way."""
         return len(self._channels[pair[2 + index]]) < self.purse.under_way or not self._facts[pair[1 - index]].hears
 
     def _may_tick(self, pair: Pair, index: int) -> bool:
-        """A beat takes less than a tick, and one clock is at most a tick ahead."""
+        """A beat and a question to the shelves take less than a tick, and one clock is at most a tick ahead."""
+        if self._facts[pair[index]].waiting:
+            return False
         lead = pair.ahead if index == 0 else -pair.ahead
         return (lead < 1 and not pair[3 - index]) or not self._facts[pair[1 - index]].hears
 
@@ -205,7 +172,7 @@ class Search:
             known = -1
             if left:
                 paid = self._purses[purse]._replace(**{cost: left - 1})
-                known = self._number(paid, self._purses, self._purse_numbers)
+                known = self._purses.of(paid)
             self._payments[purse, cost] = known
         return known
 
@@ -229,7 +196,56 @@ class Search:
             values[2 + index] = self._channel(under_way[-self.purse.under_way :] if other.paused else under_way)
         if me.storage or me.holding:
             self._judge(pair, values, index)
+        if values[7] and not me.remembers_stamps:
+            values[7] = self._shelves.of(self._shelves[values[7]].unread_by(index))
         return Pair(*values)
+
+    def _looked(self, pair: Pair, kind: str) -> Pair:
+        """Answer what is merely looked at, or put it off."""
+        for index in (0, 1):
+            while tasks := self._facts[pair[index]].looking:
+                shelves, answer, _ = self._effect(pair[7], index, tasks[0])
+                local = self._answered(pair[index], tasks[0].id, answer, kind)
+                done = pair if kind == SLOW else self._with(pair, 7, shelves)
+                pair = self._after(done, index, local, pair.purse, 0)
+        return pair
+
+    def _answers(self, pair: Pair, index: int) -> Iterator[tuple[str, Pair]]:
+        """The shelves hear of a task, and the gateway of what they answered, now or later."""
+        me = self._facts[pair[index]]
+        for task in me.asking:
+            label = f"{NODES[index]}: {task.kind.value.replace('_', ' ')}"
+            self.happening = f"{label} is done"
+            shelves, answer, forced = self._effect(pair[7], index, task)
+            self._judge_force(index, task, me, forced)
+            done = self._with(pair, 7, shelves)
+            self._judge_writes(done)
+            if me.hears and self._room(pair, index):
+                local = self._answered(pair[index], task.id, answer, DONE)
+                yield self.happening, self._after(done, index, local, pair.purse, 0)
+            purse = self._pay(pair.purse, "delays")
+            if purse >= 0:
+                self.happening = f"{label} is done, which is not heard of yet"
+                local = self._answered(pair[index], task.id, answer, LATE)
+                yield self.happening, self._after(done, index, local, purse, 0)
+
+    def _shelf_faults(self, pair: Pair) -> Iterator[tuple[str, Pair]]:
+        shelves = self._shelves[pair.shelves]
+        for label, after in shelves.mended():
+            yield label, self._reshelved(pair, after, pair.purse, label)
+        purse = self._pay(pair.purse, "ways")
+        for label, after in shelves.cuts() if purse >= 0 else ():
+            yield label, self._reshelved(pair, after, purse, label)
+        purse = self._pay(pair.purse, "restarts")
+        for place, leg in enumerate(LEGS if purse >= 0 else ()):
+            label = f"the target of {leg.name} restarts"
+            yield label, self._reshelved(pair, shelves.restarted(place), purse, label)
+
+    def _reshelved(self, pair: Pair, shelves: Shelves, purse: int, label: str) -> Pair:
+        self.happening = label
+        after = pair._replace(shelves=self._shelves.of(shelves), purse=purse)
+        self._judge_writes(after)
+        return after
 
     def _deliveries(self, pair: Pair, index: int) -> Iterator[tuple[str, Pair]]:
         incoming = self._channels[pair[3 - index]]
@@ -252,20 +268,6 @@ class Search:
             self.happening = label
             local = self._heard(pair[index], entry)
             yield label, self._after(self._with(pair, 3 - index, self._channel(rest)), index, local, purse, 0)
-
-    def _switched(self, number: int, kind: str) -> Local:
-        """What another gateway does to this one."""
-        local = self._known_switched.get((number, kind))
-        if local is None:
-            local = self._known_switched[number, kind] = self._local(number, Happening(kind, ""))
-        return local
-
-    def _heard(self, number: int, entry: int) -> Local:
-        local = self._known_heard.get((number, entry))
-        if local is None:
-            what = Happening("beat", "", beat=self._beats[entry >> 1], overtaken=bool(entry & 1))
-            local = self._known_heard[number, entry] = self._local(number, what)
-        return local
 
     def _losses(self, pair: Pair, index: int) -> Iterator[tuple[str, Pair]]:
         name, bit = NODES[index], 1 << index
@@ -305,17 +307,39 @@ class Search:
     def _judge(self, before: Pair, values: list[int], index: int) -> None:
         """The oracle: I1 by the truth about storage, ownership by what the daemons believe, epochs by history."""
         me, other = self._facts[values[index]], self._facts[values[1 - index]]
-        if me.storage and other.storage:
-            raise Violation("I1: storage is started on both nodes")
-        if me.holding and other.holding:
+        self._judge_writes(values)
+        if me.holding and other.holding and not me.reserved:
             raise Violation("I1: both nodes own the group")
         if me.last_epoch == self._facts[before[index]].last_epoch:
             return
-        if other.storage:
+        if self._may_write(values, 1 - index):
             raise Violation(f"I1: {NODES[index]} owns the group while {NODES[1 - index]} may still write")
         # Not below it either, one would wish; but two nodes that never heard each other jump blindly (H23).
         if me.last_epoch == other.last_epoch:
             raise Violation(f"epoch {me.last_epoch} is owned by {NODES[index]} and was owned by {NODES[1 - index]}")
+
+    def _judge_writes(self, values: Sequence[int]) -> None:
+        """I1: two may not have storage started, or, where the shelves keep nodes out, writes of two may not land.
+
+        A leg whose target has forgotten whom it keeps out, and that nobody has reserved since, keeps nobody out (M1).
+        """
+        if self._facts[values[0]].storage and self._facts[values[1]].storage:
+            if not self._facts[values[0]].reserved:
+                raise Violation("I1: storage is started on both nodes")
+            if self._may_write(values, 0) and self._may_write(values, 1):
+                raise Violation("I1: writes of both nodes land")
+
+    def _may_write(self, values: Sequence[int], index: int) -> bool:
+        me = self._facts[values[index]]
+        return me.storage and (not me.reserved or self._shelves[values[7]].lands(index))
+
+    def _judge_force(self, index: int, task: Task, me: Facts, forced: tuple[int, ...]) -> None:
+        """R3: what was held in this ownership and shows the peer is lost; nobody leaves a leg that it may write to."""
+        for place in forced:
+            if me.had[place]:
+                raise Violation(f"R3: {NODES[index]} forces {LEGS[place].name} back, which it held in this ownership")
+        if task.kind is TaskKind.GIVE_HOLD and me.storage:
+            raise Violation(f"I4: {NODES[index]} leaves {task.subject} to its peer while its storage is started")
 
     def _settled(self, pair: Pair) -> bool:
         first, second = self._gateways[pair.first], self._gateways[pair.second]
@@ -323,105 +347,6 @@ class Search:
         both = second.state is not None and second.state.may_be_judged and not second.state.tasks
         return bool(served and both and not pair.from_first and not pair.from_second)
 
-    # -- numbers for values ----------------------------------------------------------------------------------------
-
-    def _local(self, number: int, what: Happening) -> Local:
-        return self._numbered(happen(self._gateways[number], what))
-
-    def _numbered(self, outcome: Outcome) -> Local:
-        for before, after in outcome.steps:
-            self.core_steps += 1
-            for watch in self._watchers:
-                watch(before, after)
-        return Local(
-            self._gateway(outcome.gateway),
-            tuple(self._beat(beat) for beat in outcome.beats),
-            outcome.plug,
-            outcome.swore,
-            outcome.violation,
-        )
-
-    def _gateway(self, gateway: Gateway) -> int:
-        number = self._number(gateway, self._gateways, self._gateway_numbers)
-        if number == len(self._facts):
-            gone = gateway.power in (Power.DOWN, Power.OFF)
-            paused = gateway.power is Power.PAUSED
-            self._facts.append(Facts(gateway.hears, paused, gone, gateway.storage, gateway.holding, gateway.last_epoch))
-        return number
-
-    def _beat(self, beat: Beat) -> int:
-        return self._number(beat, self._beats, self._beat_numbers)
-
-    def _channel(self, under_way: tuple[int, ...]) -> int:
-        return self._number(under_way, self._channels, self._channel_numbers)
-
     @staticmethod
     def _with(pair: Pair, place: int, number: int) -> Pair:
         return Pair(*(*pair[:place], number, *pair[place + 1 :]))
-
-    @staticmethod
-    def _number(value: T, values: list[T], numbers: dict[T, int]) -> int:
-        number = numbers.get(value)
-        if number is None:
-            number = numbers[value] = len(values)
-            values.append(value)
-        return number
-
-
-ROOMLESS = ("crash", "kill", "pause", "boot", "on", "start")
-
-
-def menu(gateway: Gateway, purse: Purse) -> Iterator[tuple[Happening, str]]:
-    """Yield all that can befall one gateway by itself, each with what it costs."""
-    name, state = gateway.name, gateway.state
-    if gateway.power is Power.DOWN and gateway.boot < purse.boots:
-        yield Happening("boot", f"{name} boots"), ""
-    if gateway.power is Power.OFF and gateway.boot < purse.boots:
-        yield Happening("on", f"somebody switches {name} on"), "commands"
-    if gateway.power is Power.PAUSED:
-        yield Happening("wake", f"{name} wakes and notices"), ""
-        yield Happening("thaw", f"{name} wakes with a clock that stood still"), ""
-        yield Happening("crash", f"{name} crashes asleep"), "crashes"
-    if gateway.power is not Power.ON:
-        return
-    yield Happening("crash", f"{name} crashes"), "crashes"
-    if state is None:
-        yield Happening("start", f"the daemon on {name} starts"), ""
-        return
-    for storage in _storage_after_kill(gateway, state):
-        word = "" if storage == gateway.storage else ", its task having ended just before"
-        yield Happening("kill", f"the daemon on {name} dies{word}", storage=storage), "crashes"
-    yield Happening("tick", f"{name} ticks"), ""
-    yield Happening("pause", f"{name} falls asleep"), "pauses"
-    for verb in VERBS:
-        yield Happening(verb, f"on {name}: {verb}"), "commands"
-    yield from _task_ends(gateway, state)
-
-
-def _storage_after_kill(gateway: Gateway, state: NodeState) -> set[bool]:
-    """A task that dies with its daemon may have ended just before."""
-    changing = {task.kind for task in state.tasks} & {TaskKind.START, TaskKind.STOP}
-    return {gateway.storage, False} if changing and gateway.storage else {gateway.storage}
-
-
-def _task_ends(gateway: Gateway, state: NodeState) -> Iterator[tuple[Happening, str]]:
-    for task in state.tasks:
-        label = f"{gateway.name}: {task.kind.value.replace('_', ' ')}"
-        if task.id in gateway.cancelled:
-            yield Happening("task", f"{label} is cancelled", task.id, TaskResult.CANCELLED), ""
-            if task.kind is TaskKind.POWER_OFF:
-                yield (
-                    Happening("task", f"{label} is cancelled too late", task.id, TaskResult.CANCELLED, storage=True),
-                    "",
-                )
-            continue
-        plug = PlugState.ON if task.kind is TaskKind.POWER_STATUS else None
-        yield Happening("task", f"{label} ends", task.id, plug=plug), ""
-        if task.kind in FALLIBLE:
-            yield Happening("task", f"{label} fails", task.id, TaskResult.TIMED_OUT), "failures"
-        if task.kind is TaskKind.POWER_OFF:
-            late = Happening("task", f"{label} works and times out", task.id, TaskResult.TIMED_OUT, storage=True)
-            yield late, "failures"
-
-
-FALLIBLE = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.POWER_STATUS)
