@@ -63,9 +63,18 @@ def memory_of(state: NodeState) -> Memory:
         paused=state.paused,
         pause_number=state.pause_number,
         groups=tuple(
-            GroupMemory(g.name, g.epoch, max(g.floor, g.claim_epoch), g.holding, g.proof, g.grant, g.claims)
+            GroupMemory(g.name, g.epoch, max(g.floor, g.claim_epoch), g.holding, g.proof, g.grant, g.claims, _held(g))
             for g in state.groups
         ),
+    )
+
+
+def _held(group: GroupState) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (leg.name, address.name)
+        for leg in group.legs
+        for address in leg.addresses
+        if group.holding and address.held_epoch == group.held_epoch
     )
 
 

@@ -112,7 +112,7 @@ def _was_under_way(state: NodeState) -> bool:
 def _reason(state: NodeState) -> str:
     """Why the peer should be fenced now, empty for no reason."""
     peer = state.config.peer
-    if state.peer.alternates or state.paused or not state.config.fences:
+    if state.peer.alternates or state.paused or state.panicking or not state.config.fences:
         return ""
     if revival.overdue(state):
         return f"{peer} was switched on again and is not heard; it would fence {state.config.node} in turn"

@@ -13,7 +13,7 @@ What this file does not know: how a fence is done, and how resources are started
 
 from dataclasses import dataclass, replace
 
-from aoeha.core import ledger, membership, shelves, storage_fence
+from aoeha.core import ledger, membership, rivals, shelves, storage_fence
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState, SeizureState
 from aoeha.core.state import (
@@ -191,7 +191,7 @@ def _learn(turn: Turn, name: str) -> None:
     theirs, group = turn.state.peer_group(name), turn.state.group(name)
     if theirs is None:
         return
-    if group.holding and theirs.holding and theirs.epoch > group.held_epoch:
+    if group.holding and rivals.superseded(turn.state, group):
         turn.change(panicking=True)
         turn.alarm(name, f"{turn.state.config.peer} owns {name} at epoch {theirs.epoch}, above our {group.held_epoch}")
     if theirs.epoch > group.epoch:

@@ -77,7 +77,15 @@ def may_have_rival(state: NodeState, group: GroupState) -> bool:
     proof, off = group.proof, state.last_off
     if proof is None or proof.kind is not ProofKind.STORAGE_FENCED or proof.peer_boot_id != state.peer.boot_id:
         return False
+    if superseded(state, group):
+        return False
     return (off is None or off.boot_id != proof.peer_boot_id) and not _says_that_it_stopped(state, group)
+
+
+def superseded(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer owns the group by a later right than ours: then it is we who answer for what is not ours."""
+    theirs = state.peer_group(group.name)
+    return theirs is not None and theirs.holding and theirs.epoch > group.held_epoch
 
 
 def _says_that_it_stopped(state: NodeState, group: GroupState) -> bool:

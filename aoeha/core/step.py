@@ -222,14 +222,24 @@ def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) 
     if not same_boot:
         return GroupState(config, resources, epoch=memory.epoch, floor=memory.floor, legs=legs)
     holding = memory.holding and memory.proof is not None
+    held_epoch = memory.proof.epoch if holding and memory.proof is not None else 0
     return GroupState(
         config,
         resources,
         epoch=memory.epoch,
-        held_epoch=memory.proof.epoch if holding and memory.proof is not None else 0,
+        held_epoch=held_epoch,
         floor=memory.floor,
         proof=memory.proof if holding else None,
         claims=memory.claims,
         grant=memory.grant,
-        legs=legs,
+        legs=tuple(_as_held(leg, memory.held, held_epoch) for leg in legs),
     )
+
+
+def _as_held(leg: LegState, held: tuple[tuple[str, str], ...], epoch: int) -> LegState:
+    """A leg as it was remembered: held in this ownership or not. Whose it is now, only its target can tell."""
+    addresses = tuple(
+        AddressState(address.name, held_epoch=epoch) if (leg.name, address.name) in held else address
+        for address in leg.addresses
+    )
+    return LegState(leg.name, addresses)

@@ -342,7 +342,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class GroupMemory:
-    """What one group must remember across a daemon restart, and what of it may make a node refuse after a reboot."""
+    """What one group must remember across a daemon restart, and what of it may make a node refuse after a reboot.
+
+    `held` names the legs' addresses, leg first, that were held in the present ownership: whoever shows there now took
+    them from us (R3).
+    """
 
     name: str
     epoch: int
@@ -351,6 +355,7 @@ class GroupMemory:
     proof: Proof | None
     grant: Grant | None
     claims: int
+    held: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ Freshness without clocks. Each side has a nonce, sends it in every beat, and ech
   an incarnation is accepted, and then only what it says counts.
 
 A restarted daemon starts with a fresh nonce of its own and remembers only the peer's (`memory`): so it is accepted by
-the first beat that it sends, and nothing that was recorded before the restart can be played to it.
+the first beat that it sends. What it hears first echoes its own nonce; whatever the peer sent before that does not
+count, or what the daemon before it had heard could be played to it.
 
 Slices. A beat with more groups than fit arrives in several messages (sender.py). Groups of earlier messages are
 filled in when the digest says that they are still what the sender has; until then the message is INCOMPLETE and
@@ -116,7 +117,7 @@ class Receiver:
         self._new_nonce = new_nonce
         self._peer_nonce = memory.peer_nonce if memory else NO_NONCE
         self._accepted: _Incarnation | None = None
-        self._newest = -1
+        self._newest = self._oldest = -1
         self._last_by_link: dict[str, int] = {}
         self._known: dict[str, tuple[int, GroupBeat]] = {}
         self._candidates: dict[_Incarnation, _Candidate] = {}
@@ -178,7 +179,8 @@ class Receiver:
                 self._consider(incarnation, beat.sequence, message.nonce)
                 return Rejected(Rejection.NOT_ECHOED)
             self._meet(incarnation)
-        if beat.sequence <= self._last_by_link.get(link, -1):
+            self._oldest = beat.sequence
+        if beat.sequence <= self._last_by_link.get(link, -1) or beat.sequence < self._oldest:
             return Rejected(Rejection.REPLAY)
         if beat.sequence < self._newest - LAG_MAX:
             return Rejected(Rejection.STALE)
