@@ -1,6 +1,6 @@
 """Boots a small rack and runs one command in a guest: for trying agents by hand.
 
-python -m aoeha.rack.attempt [--storage] [--guests alpha,client] GUEST -- COMMAND ...
+python -m aoeha.rack.attempt [--storage] [--dual-homed] [--guests alpha,client] GUEST -- COMMAND ...
 """
 
 import argparse
@@ -47,7 +47,7 @@ async def _attempt(arguments: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="aoeha-attempt-"))
     environment = {"PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"}
     files = {"/etc/aoeha/aoeha.toml": ((CHECKOUT / "etc/aoeha.toml").read_text(), "644")}
-    async with Rack(Evidence(folder), RackOptions(gateway_files=files)) as rack:
+    async with Rack(Evidence(folder), RackOptions(gateway_files=files, dual_homed=arguments.dual_homed)) as rack:
         guests = {*SHELVES, arguments.guest, *filter(None, arguments.guests.split(","))}
         if arguments.storage:
             guests.add(GATEWAYS[0])
@@ -73,6 +73,7 @@ def main() -> int:
     parser.add_argument(
         "--guests", default="", help="more guests to boot, separated by commas; both shelves always are"
     )
+    parser.add_argument("--dual-homed", action="store_true", help="shelves and gateways are on two storage switches")
     parser.add_argument("--storage", action="store_true", help="run etc/make-storage.sh on alpha first")
     parser.add_argument(
         "--deadline-s", type=int, default=120, help="seconds after which the command is killed (%(default)s)"

@@ -5,12 +5,15 @@ copies: each leg by itself, its journal replayed on the copy, as if the other ha
 """
 
 import asyncio
+import json
 import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 from aoeha.rack.guest_link import GuestLink
 from aoeha.rack.host import RackError
-from aoeha.rack.rack import CHECKER, CLIENT, GATEWAYS, SHELVES, Rack
+from aoeha.rack.rack import CHECKER, CLIENT, GATEWAYS, SHELVES, Rack, guest_of
 
 __all__ = ["MOUNTED", "RECORDS", "mirror_name", "mirror_state", "read_back", "read_legs", "read_mismatches"]
 
@@ -55,6 +58,17 @@ async def read_mismatches(link: GuestLink) -> int:
         if (await link.read(f"{folder}/sync_action")).strip() == "idle":
             return int(await link.read(f"{folder}/mismatch_cnt"))
     raise RackError(f"the mirror's check did not end within {SETTLE_S} s")
+
+
+async def read_reservations(rack: Rack, node: str) -> dict[str, list[str]]:
+    """For whom each target address says that it is reserved, asked from a gateway but not through its daemon."""
+    interfaces = [word for card, _ in rack.storage for word in ("-i", f"eth{card}")]
+    argv = (str(Path(sys.prefix) / "bin" / "aoeha"), "aoe", "stat", *interfaces, "-o", "json")
+    targets = json.loads(await rack.link(node).must(*argv, deadline_ms=20_000))["targets"]
+    return {
+        f"{target['device']} at {target['address']}": sorted({guest_of(each) for each in target["reserved_for"] or ()})
+        for target in targets
+    }
 
 
 async def read_legs(rack: Rack) -> dict[str, Any]:

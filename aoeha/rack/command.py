@@ -17,7 +17,7 @@ from aoeha.rack.guest import die_with_parent
 from aoeha.rack.host import CHECKOUT, RackError, check_host
 from aoeha.rack.plants import NO_PLANT, PLANTS
 from aoeha.rack.report import one_line, table
-from aoeha.rack.scenario import Scenario, ScenarioError, read
+from aoeha.rack.scenario import Scenario, ScenarioError, milliseconds, read
 from aoeha.rack.timeline import Timeline
 from aoeha.rack.verdict import Verdict, judge
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plant", default="", metavar="FAILURE", help="plant a failure; the verdict must turn red")
     parser.add_argument("--config", default=str(CONFIGURATION), metavar="FILE", help="what to boot (etc/aoeha.toml)")
     parser.add_argument("--timing", action="append", default=[], metavar="KEY=VALUE", help="e.g. deadtime=1s")
+    parser.add_argument("--slow", metavar="TIME", help="how slow a power switch is that the drill slows down, e.g. 5s")
     parser.add_argument("--evidence", default="evidence", metavar="FOLDER", help="where evidence is left (evidence)")
     parser.add_argument("--quiet", action="store_true", help="print verdicts only")
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         scenarios = _scenarios(arguments)
         check_host()
         return _play_all(scenarios, arguments)
-    except (RackError, ScenarioError) as error:
+    except (RackError, ScenarioError, ValueError) as error:
         print(f"aoeha: {error}", file=sys.stderr)
         return FAILED
 
@@ -74,7 +75,15 @@ def _scenarios(arguments: argparse.Namespace) -> list[Scenario]:
     for timing in arguments.timing:
         key, _, value = timing.partition("=")
         scenario.timings[key] = value
-    return [scenario]
+    return [scenario if arguments.slow is None else _slowed(scenario, milliseconds(arguments.slow))]
+
+
+def _slowed(scenario: Scenario, time_ms: int) -> Scenario:
+    statements = tuple(
+        replace(each, time_ms=time_ms, source=f"slow power-switch by {time_ms}ms") if each.kind == "slow" else each
+        for each in scenario.statements
+    )
+    return replace(scenario, statements=statements)
 
 
 def _play_all(scenarios: list[Scenario], arguments: argparse.Namespace) -> int:

@@ -15,14 +15,23 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from aoeha.rack.checking import MOUNTED, RECORDS, mirror_name, mirror_state, read_back, read_legs, read_mismatches
+from aoeha.rack.checking import (
+    MOUNTED,
+    RECORDS,
+    mirror_name,
+    mirror_state,
+    read_back,
+    read_legs,
+    read_mismatches,
+    read_reservations,
+)
 from aoeha.rack.evidence import Evidence
 from aoeha.rack.gateway_files import configured_timing, gateway_files
 from aoeha.rack.guest_link import GuestEvent, GuestLink, now_ms
 from aoeha.rack.host import RackError
 from aoeha.rack.network import isolate, set_port, split
 from aoeha.rack.plants import Plant
-from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, SHELVES, Rack, RackOptions, guest_of
+from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, SHELVES, Rack, RackOptions
 from aoeha.rack.scenario import Scenario, Statement, milliseconds
 
 __all__ = ["Drill", "UnmetError"]
@@ -36,7 +45,6 @@ RESTART_MS = 100
 BEFORE_JUDGING_MS = 90_000
 UNMET_PATIENCE_MS = 20_000
 GROUP = "storage"
-STORAGE_INTERFACE = "eth1"
 BETAS_SIDE = ("beta", "shelf2")
 
 
@@ -51,10 +59,12 @@ class Drill:
         self.scenario = scenario
         self.evidence = Evidence(folder)
         self.plant = plant
-        self._files = gateway_files(configuration, scenario.timings, scenario.watchdog, durable=scenario.durable)
+        self._files = plant.files(gateway_files(configuration, scenario))
         self._daemons: set[str] = set()
         self._rebooted: set[str] = set()
         self._boots: Counter[str] = Counter()
+        self._logged: list[tuple[str, str]] = []
+        self._ran = GATEWAYS[0]
         self._listeners: list[Callable[[GuestEvent], None]] = []
         self.progress: Callable[[str], None] = lambda _: None
 
@@ -68,10 +78,11 @@ class Drill:
         deadtime = milliseconds(configured_timing(toml, "deadtime"))
         self.evidence.save("aoeha.toml", toml)
         self.evidence.save("drill.json", self._description(deadtime))
-        options = RackOptions(gateway_files=self._files)
+        options = RackOptions(gateway_files=self._files, dual_homed=self.scenario.dual_homed)
         async with Rack(self.evidence, options) as rack:
             for listener in self._listeners:
                 rack.listen(listener)
+            rack.listen(self._keep_log)
             rack.on_boot(self._booted)
             facts: dict[str, Any] = {}
             try:
@@ -102,6 +113,7 @@ class Drill:
             "power_offs": self.scenario.power_offs,
             "outage_max_ms": self.scenario.outage_max_ms,
             "untouched": self.scenario.untouched,
+            "foreign": self.scenario.foreign,
             "deadtime_ms": deadtime_ms,
             "plant": self.plant.name,
             "group": GROUP,
@@ -128,6 +140,7 @@ class Drill:
                 await self._start_client(rack.link(CLIENT))
             case "mark":
                 self._rebooted.clear()
+                self._logged.clear()
                 self._boots = Counter(rack.boots)
                 rack.tell("mark", name=text, processes=await self._processes(rack))
             case "power" if text == "off":
@@ -140,8 +153,7 @@ class Drill:
             case "cut" | "heal":
                 self._set_medium(rack, text, works=statement.kind == "heal")
             case "cut san" | "heal san":
-                set_port("san", node, up=statement.kind == "heal san")
-                rack.tell("medium", medium=f"san of {node}", works=statement.kind == "heal san")
+                self._set_cables(rack, text, statement.guests, works=statement.kind == "heal san")
             case "split" | "join":
                 split("san", BETAS_SIDE, apart=statement.kind == "split")
                 rack.tell("medium", medium="san", works=statement.kind == "join")
@@ -162,7 +174,7 @@ class Drill:
             case "crash":
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGKILL), stop=True)
             case "restart":
-                await rack.link(statement.guests[0]).ask("signal", name="vblade", signal=int(signal.SIGKILL))
+                await self._restart_targets(rack, statement.guests[0])
             case "command":
                 await self._command(rack.link(node), str(Path(sys.prefix) / "bin" / "aoeha"), *shlex.split(text))
             case "operator":
@@ -198,6 +210,17 @@ class Drill:
     async def _pull_plug(rack: Rack, node: str) -> None:
         await rack.power_off(node)
         rack.tell("unplugged", node=node)
+
+    @staticmethod
+    async def _restart_targets(rack: Rack, shelf: str) -> None:
+        for _, switch in rack.storage:
+            await rack.link(shelf).ask("signal", name=f"vblade on {switch}", signal=int(signal.SIGKILL))
+
+    @staticmethod
+    def _set_cables(rack: Rack, switch: str, guests: tuple[str, ...], *, works: bool) -> None:
+        for guest in guests:
+            set_port(switch, guest, up=works)
+            rack.tell("medium", medium=f"{switch} of {guest}", works=works)
 
     @staticmethod
     def _set_medium(rack: Rack, medium: str, *, works: bool) -> None:
@@ -251,6 +274,8 @@ class Drill:
                 await self._until(statement, lambda: self._has_booted(rack, node))
             case "expect says":
                 await self._until(statement, lambda: self._says(rack, node, statement.text))
+            case "expect logs":
+                await self._until(statement, lambda: self._logs(node, statement.text))
             case "expect reboots":
                 await self._until(statement, lambda: self._reboots(node))
             case "expect writes":
@@ -293,12 +318,21 @@ class Drill:
             raise RackError(f"{node} gave no status")
         return document
 
+    def _keep_log(self, event: GuestEvent) -> None:
+        if event.kind == "line" and event.facts["source"] == "aoeha":
+            self._logged.append((event.guest, event.facts["text"]))
+
+    async def _logs(self, node: str, text: str) -> str:
+        said = any(who == node and text in line for who, line in self._logged)
+        return "" if said else f"{node}'s daemon did not say it"
+
     async def _reboots(self, node: str) -> str:
         return "" if node in self._rebooted else f"{node}'s kernel goes on"
 
     async def _tell_who_runs(self, rack: Rack, node: str) -> None:
+        self._ran = node
         rack.tell("runs", node=node, processes=await self._processes(rack))
-        rack.tell("reserved", legs=await self._reserved(rack, node))
+        rack.tell("reserved", legs=await read_reservations(rack, node))
 
     async def _somebody_runs(self, rack: Rack) -> str:
         complaints = []
@@ -320,16 +354,9 @@ class Drill:
             return ""
         return f"{group['phase']}, owner {group['owner']}; {document['why']}"
 
-    @staticmethod
-    async def _reserved(rack: Rack, node: str) -> dict[str, list[str]]:
-        """For whom the shelves say that each leg is reserved, asked from a gateway but not through its daemon."""
-        argv = (str(Path(sys.prefix) / "bin" / "aoeha"), "aoe", "stat", "-i", STORAGE_INTERFACE, "-o", "json")
-        targets = json.loads(await rack.link(node).must(*argv, deadline_ms=20_000))["targets"]
-        return {target["device"]: [guest_of(owner) for owner in target["reserved_for"] or ()] for target in targets}
-
     async def _holds(self, rack: Rack, node: str) -> str:
-        legs = await self._reserved(rack, node)
-        ours = len(legs) == len(SHELVES) and all(holders == [node] for holders in legs.values())
+        legs = await read_reservations(rack, node)
+        ours = len(legs) == len(SHELVES) * len(rack.storage) and all(holders == [node] for holders in legs.values())
         return "" if ours else f"the shelves say {legs}"
 
     async def _has_booted(self, rack: Rack, node: str) -> str:
@@ -349,8 +376,12 @@ class Drill:
         said = json.dumps(document, ensure_ascii=False)
         return "" if text in said else f"status says {document['alarms']}; {document['why']}"
 
+    def _last_owner_first(self) -> list[str]:
+        """The gateways; a fenced one may still have its mirror assembled."""
+        return sorted(GATEWAYS, key=lambda gateway: gateway != self._ran)
+
     async def _mirror(self, rack: Rack, *, whole: bool) -> str:
-        for gateway in GATEWAYS:
+        for gateway in self._last_owner_first():
             with contextlib.suppress(RackError):
                 if await mirror_name(rack.link(gateway)):
                     is_whole, text = await mirror_state(rack.link(gateway))
@@ -406,7 +437,7 @@ class Drill:
                 facts[f"{name}_missing"] = str(error) or "took too long"
 
     async def _mismatches(self, rack: Rack) -> int:
-        for gateway in GATEWAYS:
+        for gateway in self._last_owner_first():
             with contextlib.suppress(RackError):
                 if await mirror_name(rack.link(gateway)):
                     return await read_mismatches(rack.link(gateway))

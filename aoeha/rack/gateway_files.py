@@ -5,8 +5,16 @@ import secrets
 from pathlib import Path
 
 from aoeha.rack.host import RackError
+from aoeha.rack.scenario import Scenario
 
-__all__ = ["configured_timing", "gateway_files", "with_timings", "with_watchdog"]
+__all__ = [
+    "configured_timing",
+    "gateway_files",
+    "with_durable_legs",
+    "with_second_path",
+    "with_timings",
+    "with_watchdog",
+]
 
 SOFTDOG = "/dev/watchdog1"
 """The first one is user-mode-linux's own, which asks a program of the host."""
@@ -35,6 +43,13 @@ def with_durable_legs(text: str) -> str:
     return re.sub(r"(?m)^\[\[group\.leg\]\]$", "[[group.leg]]\ndurable = true", text)
 
 
+def with_second_path(text: str) -> str:
+    """Return the configuration for gateways and shelves with a second storage interface each (see rack.STORAGE)."""
+    text = re.sub(r'(?m)^(storage = \{ eth1 = "02:77:)01(:00:00:\d\d")', r'\g<1>01\g<2>, eth3 = "02:77:03\g<2>', text)
+    text = re.sub(r'(?m)^(address = \[)"02:77:01(:00:00:\d\d")', r'\g<1>"02:77:01\g<2>, "02:77:03\g<2>', text)
+    return text.replace('interfaces = ["eth1"]', 'interfaces = ["eth1", "eth3"]')
+
+
 def configured_timing(text: str, key: str) -> str:
     """Return a timing as the configuration writes it."""
     found = re.search(rf'(?m)^{re.escape(key)}\s*=\s*"([^"]*)"', text)
@@ -43,18 +58,17 @@ def configured_timing(text: str, key: str) -> str:
     return found[1]
 
 
-def gateway_files(
-    configuration: Path, timings: dict[str, str], watchdog: str, *, durable: bool
-) -> dict[str, tuple[str, str]]:
-    """Return the files, path to (text, octal mode)."""
+def gateway_files(configuration: Path, scenario: Scenario) -> dict[str, tuple[str, str]]:
+    """Return the files, path to (text, octal mode), as a drill wants them."""
     try:
         text = configuration.read_text()
     except OSError as error:
         raise RackError(f"cannot read {configuration}: {error.strerror}") from error
-    text = with_durable_legs(text) if durable else text
+    text = with_durable_legs(text) if scenario.durable else text
+    text = with_second_path(text) if scenario.dual_homed else text
     groups = Path("/etc/group").read_text()
     return {
         "/etc/group": (groups if "\naoeha:" in groups else f"{groups}aoeha:x:694:\n", "644"),
-        "/etc/aoeha/aoeha.toml": (with_watchdog(with_timings(text, timings), watchdog), "644"),
+        "/etc/aoeha/aoeha.toml": (with_watchdog(with_timings(text, scenario.timings), scenario.watchdog), "644"),
         "/etc/aoeha/keys": (f"1 {secrets.token_hex(32)}\n", "600"),
     }

@@ -1,4 +1,4 @@
-"""The rack's own network: three switches in a namespace without a name, and a tap for each guest's port."""
+"""The rack's own network: switches in a namespace without a name, and a tap for each guest's port."""
 
 import subprocess
 
@@ -19,8 +19,13 @@ __all__ = [
 
 LAN_ADDRESS = "10.77.1.1"
 DRIVER_ADDRESS = "10.77.9.1"
-SWITCHES = {"lan": (f"{LAN_ADDRESS}/24", 1500), "san": ("", 9000), "mgt": (f"{DRIVER_ADDRESS}/24", 1500)}
-"""Each switch, the driver's own address on it, its MTU. Drills never cut mgt."""
+SWITCHES = {
+    "lan": (f"{LAN_ADDRESS}/24", 1500),
+    "san": ("", 9000),
+    "san2": ("", 9000),
+    "mgt": (f"{DRIVER_ADDRESS}/24", 1500),
+}
+"""Each switch, the driver's own address on it, its MTU. Drills never cut mgt; who is dual-homed is on san2 too."""
 
 
 def run_ip(*lines: str) -> None:

@@ -9,13 +9,14 @@ from aoeha.aoe.client import AoeClient
 from aoeha.aoe.frames import Ata, Frame
 from aoeha.rack.checking import MOUNTED, RECORDS
 from aoeha.rack.guest_client import RECORD_BYTES
-from aoeha.rack.host import RackError
+from aoeha.rack.host import CHECKOUT, RackError
 from aoeha.rack.rack import CLIENT, Rack
 from aoeha.rack.scenario import Statement
 
 __all__ = ["NO_PLANT", "PLANTS", "Plant"]
 
 Statements = tuple[Statement, ...]
+Files = dict[str, tuple[str, str]]
 LEG, STORAGE_SWITCH = "e2.0", "san"
 GARBAGE_SECTOR, GARBAGE_SECTORS = 640 * 128, 2
 LBA48, WRITE, WRITE_EXT = 0x40, 1, 0x34
@@ -26,18 +27,23 @@ async def _nothing(_: Rack) -> None:
     return
 
 
+def _same_files(files: Files) -> Files:
+    return files
+
+
 def _unchanged(statements: Statements) -> Statements:
     return statements
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """What is done to the play, and what just before everything is read back."""
+    """What is done to the play, to the gateways' files, and what just before everything is read back."""
 
     name: str
     about: str
     change: Callable[[Statements], Statements] = _unchanged
     before_reading: Callable[[Rack], Awaitable[None]] = _nothing
+    files: Callable[[Files], Files] = _same_files
 
 
 async def _lose_record(rack: Rack) -> None:
@@ -59,6 +65,19 @@ async def _second_writer(_: Rack) -> None:
         write = Ata(LBA48 | WRITE, 0, GARBAGE_SECTORS, WRITE_EXT, GARBAGE_SECTOR, os.urandom(512 * GARBAGE_SECTORS))
         port.send(Frame(found[0].mac, port.address, found[0].target, 0, write))
         await asyncio.sleep(SETTLE_S)
+
+
+def _careless_mirror(files: Files) -> Files:
+    """Give both gateways a raid agent that starts from whatever leg answers, whatever its records say."""
+    text = (CHECKOUT / "resources" / "raid.py").read_text()
+    for careful, careless in (
+        ("choose_legs(self.parameters.device, self.parameters.uuid, legs, present, records)", "Selection(present, ())"),
+        ('"mdadm", "--assemble", device,', '"mdadm", "--assemble", "--run", device,'),
+    ):
+        if careful not in text:
+            raise RackError(f"cannot plant a careless mirror: resources/raid.py has no {careful!r}")
+        text = text.replace(careful, careless)
+    return {**files, "/etc/aoeha/resources.d/raid.py": (text, "644")}
 
 
 def _swap(old: str, *new: Statement) -> Callable[[Statements], Statements]:
@@ -83,7 +102,7 @@ CUT_BOTH = (_say("cut", "serial"), _say("cut", "ether"))
 
 def _kill_the_owner(statements: Statements) -> Statements:
     """Where the first cable is cut, or a shelf forgets, pull the plug of the gateway that serves as well."""
-    first = next((each for each in statements if each.kind in {"cut", "split", "restart"}), None)
+    first = next((each for each in statements if each.kind in {"cut", "cut san", "split", "restart"}), None)
     return _swap(first.source, first, _say("power", "off", "alpha"))(statements) if first else statements
 
 
@@ -107,6 +126,7 @@ ALL_PLANTS = (
         change=_swap("kill alpha", _say("end", "", "alpha")),
     ),
     Plant("owner-dies", "the gateway that serves loses its power with the cable", change=_kill_the_owner),
+    Plant("careless-mirror", "a gateway starts the mirror from a leg that was left out", files=_careless_mirror),
     Plant("nothing-breaks", "nothing is broken at all", change=_break_nothing),
     Plant("switch-works", "the power switch is not broken", change=_swap("break power-switch")),
 )

@@ -29,6 +29,8 @@ CLIENT = "client"
 CHECKER = "checker"
 SERVICE_ADDRESS = "10.77.1.10"
 POWER_PORT = 7700
+STORAGE = ((1, "san"), (3, "san2"))
+"""The cards that carry AoE, with their switches: shelves export their disk on each, by a process of its own."""
 LEG_BYTES = 64 << 20
 BootAction = Callable[..., Coroutine[None, None, None]]
 TICK_MS = 20
@@ -39,9 +41,13 @@ NUMBERS = {"alpha": 11, "beta": 12, "client": 21, "shelf1": 31, "shelf2": 32, "c
 
 @dataclass(frozen=True, slots=True)
 class RackOptions:
-    """`gateway_files` maps a path in both gateways to (text, octal mode). `on_event` sees everything as it happens."""
+    """`gateway_files` maps a path in both gateways to (text, octal mode). `on_event` sees everything as it happens.
+
+    `dual_homed`: every shelf exports its disk on a second switch too, and gateways have a card there.
+    """
 
     gateway_files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    dual_homed: bool = False
     on_event: Callable[[GuestEvent], None] | None = None
 
 
@@ -91,6 +97,7 @@ class Rack:
     def __init__(self, evidence: Evidence, options: RackOptions | None = None) -> None:
         self.evidence = evidence
         self.options = options or RackOptions()
+        self.storage = STORAGE if self.options.dual_homed else STORAGE[:1]
         self.guests: dict[str, Guest] = {}
         self.cable = SerialCable()
         self._ticks: dict[str, int] = {}
@@ -146,12 +153,12 @@ class Rack:
     def _plans(self) -> list[GuestPlan]:
         plans = []
         for number, shelf in enumerate(SHELVES, 1):
-            cards = (_card(1, "san", shelf), _card(2, "mgt", shelf, f"10.77.9.{NUMBERS[shelf]}/24"))
+            cards = (*self._storage_cards(shelf), _card(2, "mgt", shelf, f"10.77.9.{NUMBERS[shelf]}/24"))
             plans.append(GuestPlan(shelf, cards, disks=(self.leg(number),), memory_mb=128, files=BASE_FILES))
         for end, gateway in enumerate(GATEWAYS):
             cards3 = (
                 _card(0, "lan", gateway, f"10.77.1.{NUMBERS[gateway]}/24"),
-                _card(1, "san", gateway),
+                *self._storage_cards(gateway),
                 _card(2, "mgt", gateway, f"10.77.9.{NUMBERS[gateway]}/24"),
             )
             files = {**BASE_FILES, **self.options.gateway_files}
@@ -173,6 +180,9 @@ class Rack:
         checker = (_card(2, "mgt", CHECKER, f"10.77.9.{NUMBERS[CHECKER]}/24"),)
         plans.append(GuestPlan(CHECKER, checker, disks=copies, files=BASE_FILES))
         return plans
+
+    def _storage_cards(self, guest: str) -> tuple[Interface, ...]:
+        return tuple(_card(number, switch, guest) for number, switch in self.storage)
 
     async def boot(self, *names: str) -> None:
         """Boot guests side by side and prepare them: shelves start to export."""
@@ -203,8 +213,9 @@ class Rack:
         self.evidence.note(name, "booted", took_ms=now_ms() - began)
         if name in SHELVES:
             number = SHELVES.index(name) + 1
-            argv = ["vblade", "-s", str(number), "0", "eth1", "/dev/ubda"]
-            await link.ask("serve", name="vblade", argv=argv)
+            for card, switch in self.storage:
+                argv = ["vblade", "-s", str(number), "0", f"eth{card}", "/dev/ubda"]
+                await link.ask("serve", name=f"vblade on {switch}", argv=argv)
         if self._on_boot is not None:
             await self._on_boot(name, link, by_itself=by_itself)
 

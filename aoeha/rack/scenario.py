@@ -3,6 +3,9 @@
 about SENTENCE                    what the drill shows
 timing KEY VALUE                  overrides [timing] of aoeha.toml, e.g. `timing deadtime 2s`
 deadsecs NUMBER                   overrides deadsecs of the aoe resource
+dual-homed                        each shelf exports its disk on a second switch too, san2; gateways have a card there
+foreign SHELF for TIME            a fenced gateway's writes may land there so long after its target announced itself; by
+                                  then it must be reserved for the new owner again; elsewhere and later none may land
 durable                           the targets are declared to keep what they acknowledged (they do: vblade -s)
 policy storage|power              overrides fence_policy of aoeha.toml
 watchdog TIME                     each gateway needs its softdog, with this time-out; without this line none is used
@@ -18,7 +21,7 @@ mark NAME                         outages are measured from here to the next mar
 power off|on GUEST...             the plugs themselves, not the gateways' power switch, all in one instant
 pause NODE for TIME               its whole machine stands still from now on, as a paused virtual machine
 cut serial|ether, heal serial|ether
-cut san NODE, heal san NODE       the storage network's cable of one gateway; its links stay
+cut san GUEST..., heal san GUEST...    the storage network's cables of gateways or shelves; san2: to the second switch
 split san, join san               the storage network falls apart: alpha with shelf1, beta with shelf2
 garble serial for TIME            random bytes into both ends of the cable
 break power-switch
@@ -36,6 +39,7 @@ expect NODE ready within TIME     it says: all links are up, and the other could
 expect NODE holds within TIME     every shelf says that its leg is reserved for this gateway alone
 expect NODE boots within TIME     a kernel of it has come up since the last mark, switched on or by itself
 expect NODE says "TEXT" within TIME    somewhere in its status
+expect NODE logs "TEXT" within TIME    in a line of its daemon's since the last mark
 expect NODE reboots within TIME   its kernel has begun anew by itself since the last mark
 expect writes within TIME         a record begun from now on is acknowledged, and the address answers
 expect mirror whole within TIME   both legs in sync
@@ -62,8 +66,8 @@ STATEMENTS = {
     "pause": f"pause {NODE} for {TIME}",
     "cut": "cut (?P<text>serial|ether)",
     "heal": "heal (?P<text>serial|ether)",
-    "cut san": f"cut san {NODE}",
-    "heal san": f"heal san {NODE}",
+    "cut san": "cut (?P<text>san2?) (?P<guests>[a-z0-9 ]+)",
+    "heal san": "heal (?P<text>san2?) (?P<guests>[a-z0-9 ]+)",
     "split": "split san",
     "join": "join san",
     "garble": f"garble serial for {TIME}",
@@ -82,6 +86,7 @@ STATEMENTS = {
     "expect holds": f"expect {NODE} holds within {TIME}",
     "expect boots": f"expect {NODE} boots within {TIME}",
     "expect says": f'expect {NODE} says "(?P<text>[^"]+)" within {TIME}',
+    "expect logs": f'expect {NODE} logs "(?P<text>[^"]+)" within {TIME}',
     "expect reboots": f"expect {NODE} reboots within {TIME}",
     "expect writes": f"expect writes within {TIME}",
     "expect mirror": f"expect mirror (?P<text>whole|degraded) within {TIME}",
@@ -117,7 +122,10 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A whole drill. `owners` are the histories that it may have; None where a number or a time does not matter."""
+    """A whole drill. `owners` are the histories that it may have; None where a number or a time does not matter.
+
+    `foreign` is a shelf, and for how many milliseconds after a restart it may take a fenced gateway's writes.
+    """
 
     name: str
     about: str
@@ -126,6 +134,8 @@ class Scenario:
     owners: tuple[tuple[Ownership, ...], ...] = ()
     untouched: bool = False
     durable: bool = False
+    dual_homed: bool = False
+    foreign: tuple[str, int] | None = None
     power_offs: int | None = None
     outage_max_ms: int | None = None
     statements: tuple[Statement, ...] = ()
@@ -149,7 +159,8 @@ def read(path: Path) -> Scenario:
 
 def parse(name: str, text: str) -> Scenario:
     """Read a scenario's text; raises ScenarioError for the first line that is none."""
-    about, watchdog, untouched, durable = "", "", False, False
+    about, watchdog, untouched, durable, dual_homed = "", "", False, False, False
+    foreign: tuple[str, int] | None = None
     power_offs: int | None = None
     outage_max_ms: int | None = None
     timings: dict[str, str] = {}
@@ -169,6 +180,10 @@ def parse(name: str, text: str) -> Scenario:
                 timings[key] = value
             case "deadsecs":
                 timings["deadsecs"] = _rest(name, number, line, r"deadsecs (\d+)")
+            case "dual-homed":
+                dual_homed = True
+            case "foreign":
+                foreign = _foreign(name, number, line)
             case "durable":
                 durable = True
             case "policy":
@@ -194,8 +209,26 @@ def parse(name: str, text: str) -> Scenario:
     if loop is not None:
         raise ScenarioError(f'{name}: "repeat" has no "end"')
     return Scenario(
-        name, about, timings, watchdog, tuple(owners), untouched, durable, power_offs, outage_max_ms, tuple(statements)
+        name,
+        about,
+        timings,
+        watchdog,
+        tuple(owners),
+        untouched,
+        durable,
+        dual_homed,
+        foreign,
+        power_offs,
+        outage_max_ms,
+        tuple(statements),
     )
+
+
+def _foreign(name: str, number: int, line: str) -> tuple[str, int]:
+    found = re.fullmatch(r"foreign (shelf1|shelf2) for (\d+(?:ms|s|m))", line)
+    if found is None:
+        raise _not_understood(name, number, line)
+    return found[1], milliseconds(found[2])
 
 
 def _ownership(text: str) -> Ownership:

@@ -11,7 +11,7 @@ from typing import Any
 from aoeha.rack.outages import Outage, outages
 from aoeha.rack.ownership_record import LOG_LAG_MS, is_proved, spans, turns
 from aoeha.rack.record import Record, load
-from aoeha.rack.wires_record import answerers, writers
+from aoeha.rack.wires_record import answerers, reservations, writers
 
 __all__ = ["Finding", "Verdict", "judge", "judge_record"]
 
@@ -61,6 +61,7 @@ def judge_record(record: Record) -> Verdict:
         _play(record), *records, *_disks(record), _owners(record), _mirrors(record), _proofs(record),
         _untouched(record),
         _seen(record), Finding("one writer", *writers(record)), Finding("one answerer", *answerers(record)),
+        Finding("reservations", *reservations(record)),
         _power_offs(record),
     )  # fmt: skip
     pauses = tuple(outages(record))

@@ -1,7 +1,8 @@
-"""What the wires say: whose writes the shelves acknowledged, and who answers for the service address.
+"""What the wires say: whose writes the shelves acknowledged, for whom they are reserved, who answers for the address.
 
 Looks at every frame that a guest hands to a switch, and keeps those that bear witness: a shelf's answer to a write (the
-gateway that it is for has written, or was refused), and whatever comes from the service address. No guest knows of it.
+gateway that it is for has written, or was refused) or to a reservation, what a target says when it starts, and whatever
+comes from the service address. No guest knows of it. Each frame bears the time at which the kernel saw it.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import errno
 import ipaddress
 import socket
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,7 +28,11 @@ BUFFER_BYTES = 16 << 20
 SNAP_BYTES = 64
 ETH_P_ALL, AOE, ARP, IPV4 = 0x0003, 0x88A2, 0x0806, 0x0800
 RESPONSE, ERROR, ATA, WRITE = 8, 4, 0, 1
+CONFIG, RESERVE, READ = 1, 3, 0
+EVERYBODY = bytes.fromhex("ffffffffffff")
 """AoEr11: flags in the upper byte 14, command 0 is ATA, bit 0 of aflags is a write (see aoeha/aoe)."""
+SO_TIMESTAMPNS, TIME_BYTES = 35, 16
+"""time(7), socket(7): the kernel's own stamp of each frame, seconds and nanoseconds of the day."""
 SO_ATTACH_FILTER, SO_RCVBUFFORCE, SOL_PACKET, PACKET_STATISTICS, PACKET_OUTGOING = 26, 33, 263, 6, 4
 PACKET_TYPE = 0xFFFFF000 + 4
 """Where a filter finds the packet's type (linux/filter.h, SKF_AD_OFF + SKF_AD_PKTTYPE)."""
@@ -35,7 +41,11 @@ BYTE, HALF, WORD, EQUAL, ANY_BIT, RETURN = 0x30, 0x28, 0x20, 0x15, 0x45, 0x06
 
 @dataclass(slots=True)
 class Stretch:
-    """`who` did one thing (`kind`: "landed", "refused", "answered") at a `place` (a shelf, or ADDRESS) for a while."""
+    """`who` did one thing for a while at a `place` (a shelf, or ADDRESS).
+
+    `kind`: it wrote ("landed") or tried to ("refused"), reserved the target ("reserved"), announced itself ("advert"),
+    or answered for the address ("answered").
+    """
 
     kind: str
     place: str
@@ -49,9 +59,10 @@ def _filter(address: str) -> bytes:
     """The kernel's filter (bpf(4)): jumps count the instructions that are skipped."""
     number = int(ipaddress.IPv4Address(address))
     program = (
-        (BYTE, 0, 0, PACKET_TYPE), (EQUAL, 17, 0, PACKET_OUTGOING),
-        (HALF, 0, 0, 12), (EQUAL, 2, 0, AOE), (EQUAL, 7, 0, ARP), (EQUAL, 8, 13, IPV4),
-        (BYTE, 0, 0, 14), (ANY_BIT, 0, 11, RESPONSE), (BYTE, 0, 0, 19), (EQUAL, 0, 9, ATA),
+        (BYTE, 0, 0, PACKET_TYPE), (EQUAL, 21, 0, PACKET_OUTGOING),
+        (HALF, 0, 0, 12), (EQUAL, 2, 0, AOE), (EQUAL, 11, 0, ARP), (EQUAL, 12, 17, IPV4),
+        (BYTE, 0, 0, 14), (ANY_BIT, 0, 15, RESPONSE), (BYTE, 0, 0, 19), (EQUAL, 4, 0, ATA), (EQUAL, 11, 0, RESERVE),
+        (EQUAL, 0, 11, CONFIG), (WORD, 0, 0, 20), (EQUAL, 8, 9, 0),
         (BYTE, 0, 0, 24), (ANY_BIT, 6, 7, WRITE),
         (WORD, 0, 0, 28), (EQUAL, 4, 5, number),
         (WORD, 0, 0, 26), (EQUAL, 0, 3, number), (BYTE, 0, 0, 23), (EQUAL, 0, 1, socket.IPPROTO_ICMP),
@@ -60,12 +71,21 @@ def _filter(address: str) -> bytes:
     return b"".join(struct.pack("HBBI", *instruction) for instruction in program)
 
 
-def read_frame(frame: bytes, guest_of: Callable[[str], str]) -> tuple[str, str, str]:
-    """What a kept frame bears witness to: kind, place and who, as in Stretch."""
+def read_frame(frame: bytes, guest_of: Callable[[str], str]) -> tuple[str, str, str] | None:
+    """What a kept frame bears witness to: kind, place and who, as in Stretch. None where it bears none."""
     source, target = guest_of(frame[6:12].hex(":")), guest_of(frame[:6].hex(":"))
     if frame[12:14] != AOE.to_bytes(2, "big"):
         return "answered", ADDRESS, source
-    return (REFUSED if frame[14] & ERROR else "landed"), source, target
+    refused = bool(frame[14] & ERROR)
+    match frame[19]:
+        case command if command == ATA:
+            return (REFUSED if refused else "landed"), source, target
+        case command if command == CONFIG:
+            # Answers to the kernel driver's questions bear no tag either, but go to who asked.
+            return ("advert", source, source) if frame[:6] == EVERYBODY else None
+        case _:
+            sets = not refused and frame[24] != READ and frame[25] > 0
+            return ("reserved", source, target) if sets else None
 
 
 class Wires:
@@ -78,6 +98,7 @@ class Wires:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         program = ctypes.create_string_buffer(_filter(address))
         count = (len(program) - 1) // 8
         self._socket.setsockopt(
@@ -91,10 +112,10 @@ class Wires:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _look(self) -> None:
-        at_ms = now_ms()
+        day_ahead_ms = time.time_ns() // 1_000_000 - now_ms()
         while True:
             try:
-                frame = self._socket.recv(SNAP_BYTES)
+                frame, told, _, _ = self._socket.recvmsg(SNAP_BYTES, socket.CMSG_SPACE(TIME_BYTES))
             except BlockingIOError:
                 return
             except OSError as error:
@@ -102,7 +123,10 @@ class Wires:
                 if error.errno == errno.ENETDOWN:
                     continue
                 raise
-            self._keep(at_ms, *read_frame(frame, self._guest_of))
+            seconds, nanoseconds = struct.unpack("qq", told[0][2])
+            witnessed = read_frame(frame, self._guest_of)
+            if witnessed is not None:
+                self._keep(seconds * 1_000 + nanoseconds // 1_000_000 - day_ahead_ms, *witnessed)
 
     def _keep(self, at_ms: int, kind: str, place: str, who: str) -> None:
         now = self._now.get((kind, place))

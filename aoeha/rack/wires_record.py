@@ -1,11 +1,12 @@
-"""Who wrote and who answered, by what went over the wires, held against who owned the group at that time."""
+"""Who wrote, who held and who answered, by what went over the wires, held against who owned the group at that time."""
 
 from itertools import pairwise
+from typing import Any
 
-from aoeha.rack.ownership_record import LOG_LAG_MS, periods
+from aoeha.rack.ownership_record import FOREVER_MS, LOG_LAG_MS, periods
 from aoeha.rack.record import Record
 
-__all__ = ["ADDRESS_LIFETIME_MS", "answerers", "writers"]
+__all__ = ["ADDRESS_LIFETIME_MS", "answerers", "reservations", "writers"]
 
 ADDRESS_LIFETIME_MS = 3_000
 """So long may two gateways answer for one address (DESIGN.md, I3)."""
@@ -23,9 +24,40 @@ def writers(record: Record) -> tuple[bool, str]:
             and each["until_ms"] <= span.until_ms + LOG_LAG_MS
             for span in owned
         )
-        if each["until_ms"] >= since_ms and not may_write:
+        if each["until_ms"] >= since_ms and not may_write and not _may_be_foreign(record, each):
             return False, f"{each['place']} took a write of {each['who']}, which did not own the group"
     return bool(landed), f"{len(landed)} stretches of writes, each by the owner"
+
+
+def _may_be_foreign(record: Record, landed: dict[str, Any]) -> bool:
+    """Whether these writes lie in the moment after a target's restart that the drill grants to a fenced gateway."""
+    shelf, granted_ms = record.drill["foreign"] or ("", 0)
+    return landed["place"] == shelf and any(
+        started_ms <= landed["since_ms"] and landed["until_ms"] <= started_ms + granted_ms
+        for started_ms in _restarts(record, shelf)
+    )
+
+
+def reservations(record: Record) -> tuple[bool, str]:
+    """Whether a target that restarted beside a fenced gateway was reserved again in time, and after how long."""
+    if record.drill["foreign"] is None:
+        return True, "no target restarts beside a fenced gateway in this drill"
+    shelf, granted_ms = record.drill["foreign"]
+    landed = [each for each in record.wires if each["kind"] == "landed" and _may_be_foreign(record, each)]
+    gaps = []
+    for started_ms in _restarts(record, shelf):
+        held = [each["since_ms"] for each in record.wires if each["kind"] == "reserved" and each["place"] == shelf]
+        gaps.append(min((at_ms - started_ms for at_ms in held if at_ms >= started_ms), default=FOREVER_MS))
+    told = f"{shelf} was reserved again after {', '.join(f'{gap} ms' for gap in gaps) or 'no restart'}"
+    return bool(gaps) and max(gaps) <= granted_ms, f"{told}; {len(landed)} stretches of foreign writes until then"
+
+
+def _restarts(record: Record, shelf: str) -> list[int]:
+    """When a target of the shelf announced itself in the play, from the first mark on."""
+    since = next((event["at_ms"] for event in record.of("mark")), 0)
+    until = next((event["at_ms"] for event in record.of("played")), FOREVER_MS)
+    adverts = [each for each in record.wires if each["kind"] == "advert" and each["place"] == shelf]
+    return [each["since_ms"] for each in adverts if since <= each["since_ms"] <= until]
 
 
 def answerers(record: Record) -> tuple[bool, str]:

@@ -75,6 +75,7 @@ def good_record(**changes: Any) -> Record:
             "policy": "power",
             "power_offs": 1,
             "outage_max_ms": 5_500,
+            "foreign": None,
             "owners": [[{"node": "alpha", "proof": ""}, {"node": "beta", "proof": "powered off"}]],
         },
         "facts": {"client": read, "mismatches": 0, "disks": {"legs": {"leg1": leg, "leg2": leg}}},

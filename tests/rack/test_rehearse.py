@@ -42,6 +42,12 @@ PLANTED = {
     "san-cut-active": "nothing-breaks",
     "shelf-loss": "nothing-breaks",
     "shelf-return": "second-writer",
+    "shelf-flap": "owner-dies",
+    "leg-stale": "careless-mirror",
+    "evict-cut": "careless-mirror",
+    "dual-homed": "second-writer",
+    "target-restart-zombie": "second-writer",
+    "target-restart-after-off": "second-writer",
 }
 IN_EVERY_RUN = (
     "demo", "power-loss", "fence-dead", "fence-broken", "daemon-kill", "switchover", "serial-cut", "all-cut",

@@ -66,8 +66,10 @@ def test_numbers_and_times_that_are_judged_are_read() -> None:
     [
         ("power off alpha shelf1", Statement(1, "power", "off", guests=("alpha", "shelf1"))),
         ("pause alpha for 5s", Statement(1, "pause", node="alpha", time_ms=5_000)),
-        ("cut san beta", Statement(1, "cut san", node="beta")),
-        ("heal san beta", Statement(1, "heal san", node="beta")),
+        ("cut san beta", Statement(1, "cut san", "san", guests=("beta",))),
+        ("heal san beta", Statement(1, "heal san", "san", guests=("beta",))),
+        ("cut san2 shelf1 alpha", Statement(1, "cut san", "san2", guests=("shelf1", "alpha"))),
+        ('expect beta logs "full" within 1s', Statement(1, "expect logs", "full", "beta", time_ms=1_000)),
         ("split san", Statement(1, "split")),
         ("join san", Statement(1, "join")),
         ("crash alpha", Statement(1, "crash", node="alpha")),

@@ -108,6 +108,30 @@ def test_a_write_of_a_gateway_that_does_not_own_the_group_is_red(since_ms: int, 
         assert refused.result == "pass"
 
 
+def beside_a_zombie(*extra: dict[str, Any], reserved_ms: int = 14_040) -> Verdict:
+    drill = {**good_record().drill, "foreign": ["shelf1", 50]}
+    restart = stretch("advert", "shelf1", "shelf1", 14_000, 14_000)
+    return with_wires(restart, stretch("reserved", "shelf1", "beta", reserved_ms, reserved_ms), *extra, drill=drill)
+
+
+def test_a_fenced_gateways_write_may_land_while_a_target_that_restarted_is_taken_again() -> None:
+    landed = stretch("landed", "shelf1", "alpha", 14_010, 14_030)
+    assert beside_a_zombie(landed).result == "pass"
+    assert complaint_about(with_wires(landed), "one writer")
+
+
+@pytest.mark.parametrize("landed", [("shelf1", 13_990, 14_010), ("shelf1", 14_010, 14_051), ("shelf2", 14_010, 14_030)])
+def test_it_may_land_neither_before_nor_after_nor_elsewhere(landed: tuple[str, int, int]) -> None:
+    place, since_ms, until_ms = landed
+    assert complaint_about(beside_a_zombie(stretch("landed", place, "alpha", since_ms, until_ms)), "one writer")
+
+
+def test_a_target_that_is_taken_again_too_late_or_never_restarted_is_red() -> None:
+    assert complaint_about(beside_a_zombie(reserved_ms=14_051), "reservations")
+    drill = {**good_record().drill, "foreign": ["shelf1", 50]}
+    assert complaint_about(judge_record(good_record(drill=drill)), "reservations")
+
+
 def test_a_stranger_who_writes_is_red() -> None:
     assert complaint_about(with_wires(stretch("landed", "shelf1", "02:00:00:00:00:99", 12_500, 12_501)), "one writer")
 
