@@ -90,6 +90,7 @@ class Drill:
             except UnmetError as unmet:
                 facts["unmet"] = str(unmet)
                 self.progress(f"not met: {unmet}")
+                await self._show_what_hangs(rack)
             except RackError:
                 await self._show_what_hangs(rack)
                 raise
@@ -98,10 +99,13 @@ class Drill:
 
     @staticmethod
     async def _show_what_hangs(rack: Rack) -> None:
-        """Have every guest's kernel log the tasks that are blocked, into the evidence."""
+        """Have every guest's kernel log the tasks that are blocked, and tell what its interfaces have seen."""
         for name in rack.guests:
             with contextlib.suppress(RackError):
                 await rack.link(name).ask("write", path="/proc/sysrq-trigger", text="w", deadline_ms=1_000)
+                for path in ("/proc/net/dev", "/proc/interrupts"):
+                    text = await rack.link(name).ask("read", path=path, deadline_ms=1_000)
+                    rack.evidence.note(name, "counters", path=path, text=text)
         await asyncio.sleep(SETTLE_S)
 
     def _description(self, deadtime_ms: int) -> dict[str, Any]:

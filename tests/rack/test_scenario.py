@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.rack.gateway_files import with_durable_legs, with_timings, with_watchdog
+from aoeha.rack.gateway_files import with_durable_legs, with_second_path, with_timings, with_watchdog
 from aoeha.rack.scenario import Ownership, ScenarioError, Statement, parse, read
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios" / "rack"
@@ -37,6 +37,24 @@ def test_a_drill_may_declare_legs_durable_and_change_numbers() -> None:
     assert [leg["durable"] for leg in group["leg"]] == [True, True]
     assert group["resource"][0]["parameters"]["deadsecs"] == 3600
     assert changed["timing"]["deadtime"] == "5s"
+
+
+def test_a_drill_may_give_every_shelf_a_second_path() -> None:
+    text = (ROOT / "etc/aoeha.toml").read_text()
+    changed = tomllib.loads(with_second_path(text))
+    assert [node["storage"] for node in changed["node"]] == [
+        {"eth1": f"02:77:01:00:00:{number}", "eth3": f"02:77:03:00:00:{number}"} for number in (11, 12)
+    ]
+    (group,) = changed["group"]
+    assert [leg["address"] for leg in group["leg"]] == [
+        [f"02:77:01:00:00:{number}", f"02:77:03:00:00:{number}"] for number in (31, 32)
+    ]
+    assert group["resource"][0]["parameters"]["interfaces"] == ["eth1", "eth3"]
+
+
+def test_a_shelf_may_take_foreign_writes_for_a_moment() -> None:
+    assert parse("x", "foreign shelf1 for 50ms\n").foreign == ("shelf1", 50)
+    assert parse("x", "").foreign is None
 
 
 def test_a_configuration_gets_the_racks_watchdog_or_none_whatever_it_had() -> None:
@@ -95,6 +113,7 @@ def test_what_breaks_and_what_is_awaited_is_read(line: str, expected: Statement)
         "outage 3",
         "end",
         "repeat often",
+        "foreign alpha for 50ms",
     ],
 )
 def test_what_cannot_be_understood_is_refused_with_its_line(line: str) -> None:
