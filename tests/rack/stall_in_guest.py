@@ -3,6 +3,9 @@
 One target address goes silent, as in tests/rack/leg_in_guest.py: it is reserved for somebody else, and the driver drops
 its errors. With one address a leg that is the loss of a shelf; with two it is the loss of one of its paths.
 
+The driver leaves a path when a frame has waited longer than deadsecs / paths there. A third word, `hurry`, tries what
+shortens that: 2 s into the silence deadsecs is 3 for a moment, too long to give up the leg, too short to keep the path.
+
     python -m aoeha.rack.attempt --storage --deadline-s 300 alpha -- python tests/rack/stall_in_guest.py 15 eth1
     python -m aoeha.rack.attempt --storage --dual-homed alpha -- python tests/rack/stall_in_guest.py 15 eth1,eth3
 """
@@ -26,6 +29,8 @@ SHELF = TargetAddress(Target(2, 0), bytes.fromhex("027701000032"), "eth1")
 STRANGER = bytes.fromhex("02aaaaaaaaaa")
 BLOCK, PLACES, FIRST_BYTE = 4_096, 1_024, 32 << 20
 GO_ON_S = 5
+DEADSECS = Path("/sys/module/aoe/parameters/aoe_deadsecs")
+HURRY_AFTER_S, HURRIED, HURRY_FOR_S = 2, 3, 0.5
 
 
 def longest_wait_s(until_s: float) -> float:
@@ -46,7 +51,14 @@ def longest_wait_s(until_s: float) -> float:
     return longest_s
 
 
-async def main(deadsecs: int, interfaces: list[str]) -> None:
+async def hurry(deadsecs: int) -> None:
+    await asyncio.sleep(HURRY_AFTER_S)
+    await asyncio.to_thread(DEADSECS.write_text, str(HURRIED))
+    await asyncio.sleep(HURRY_FOR_S)
+    await asyncio.to_thread(DEADSECS.write_text, str(deadsecs))
+
+
+async def main(deadsecs: int, interfaces: list[str], *, hurried: bool) -> None:
     host = ProcessHost(Place("gw", "alpha"))
     shelves = load_resource_agent("aoe")
     settings = {"interfaces": interfaces, "targets": ["e1.0", "e2.0"], "deadsecs": deadsecs}
@@ -58,13 +70,13 @@ async def main(deadsecs: int, interfaces: list[str]) -> None:
     await asyncio.sleep(2)
     async with AoeClient(["eth1"]) as client:
         await client.reserve(SHELF, (STRANGER,), force=True, deadline_ms=2_000)
+    if hurried:
+        await hurry(deadsecs)
     longest_s = await writing
     status = (await mirror.monitor()).status.value
-    sys.stdout.write(
-        f"deadsecs {deadsecs}, storage on {', '.join(interfaces)}: longest wait of a write {longest_s:.2f} s; "
-        f"the mirror is {status} then\n"
-    )
+    settings_told = f"deadsecs {deadsecs}{', hurried' if hurried else ''}, storage on {', '.join(interfaces)}"
+    sys.stdout.write(f"{settings_told}: longest wait of a write {longest_s:.2f} s; the mirror is {status} then\n")
 
 
 Path("/run/aoeha").mkdir(exist_ok=True)
-asyncio.run(main(int(sys.argv[1]), sys.argv[2].split(",")))
+asyncio.run(main(int(sys.argv[1]), sys.argv[2].split(","), hurried="hurry" in sys.argv))
