@@ -44,7 +44,7 @@ PLANTED = {
     "shelf-return": "second-writer",
     "shelf-flap": "owner-dies",
     "leg-stale": "careless-mirror",
-    "evict-cut": "careless-mirror",
+    "evict-cut": "owner-dies",
     "dual-homed": "second-writer",
     "target-restart-zombie": "second-writer",
     "target-restart-after-off": "second-writer",
