@@ -75,7 +75,7 @@ def _careless_mirror(files: Files) -> Files:
             "choose_legs(self.parameters.device, self.parameters.uuid, Legs(legs, present, known), records)",
             "Selection(present, ())",
         ),
-        ('"mdadm", "--assemble", device,', '"mdadm", "--assemble", "--run", device,'),
+        ('"mdadm", "--assemble", *run, device,', '"mdadm", "--assemble", "--run", device,'),
     ):
         if careful not in text:
             raise RackError(f"cannot plant a careless mirror: resources/raid.py has no {careful!r}")
