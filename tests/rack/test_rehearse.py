@@ -43,7 +43,7 @@ PLANTED = {
     "shelf-loss": "nothing-breaks",
     "shelf-return": "second-writer",
     "shelf-flap": "owner-dies",
-    "leg-stale": "careless-mirror",
+    "leg-stale": "nothing-breaks",
     "evict-cut": "owner-dies",
     "dual-homed": "second-writer",
     "target-restart-zombie": "second-writer",
