@@ -71,8 +71,11 @@ def _careless_mirror(files: Files) -> Files:
     """Give both gateways a raid agent that starts from whatever leg answers, whatever its records say."""
     text = (CHECKOUT / "resources" / "raid.py").read_text()
     for careful, careless in (
-        ("choose_legs(self.parameters.device, self.parameters.uuid, legs, present, records)", "Selection(present, ())"),
-        ('"mdadm", "--assemble", device,', '"mdadm", "--assemble", "--run", device,'),
+        (
+            "choose_legs(self.parameters.device, self.parameters.uuid, Legs(legs, present, known), records)",
+            "Selection(present, ())",
+        ),
+        ('"mdadm", "--assemble", *run, device,', '"mdadm", "--assemble", "--run", device,'),
     ):
         if careful not in text:
             raise RackError(f"cannot plant a careless mirror: resources/raid.py has no {careful!r}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aoeha.rack.gateway_files import with_durable_legs, with_second_path, with_timings, with_watchdog
+from aoeha.rack.plants import PLANTS
 from aoeha.rack.scenario import Ownership, ScenarioError, Statement, parse, read
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios" / "rack"
@@ -141,3 +142,9 @@ def test_the_storage_recipe_and_the_example_configuration_name_the_same_things()
     assert f'interfaces = ["{names["INTERFACES"]}"]' in example
     legs = ", ".join(f'"{leg}"' for leg in names["LEGS"].split())
     assert f"legs = [{legs}]" in example
+
+
+def test_the_careless_mirror_is_still_planted_into_the_raid_agent_as_it_is() -> None:
+    text, mode = PLANTS["careless-mirror"].files({})["/etc/aoeha/resources.d/raid.py"]
+    compile(text, "raid.py", "exec")
+    assert mode == "644"
