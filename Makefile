@@ -37,7 +37,7 @@ bench: setup ## figures: start-up of the command line, kill to first beat, takeo
 torture: $(VENV)/ready ## seeds on all processors for DURATION (default 45m), or SEEDS=N of them
 	@$(BIN)/aoeha simulate --jobs $$(nproc) --seed $$(date +%s) --figures --bench $(if $(SEEDS),--runs $(SEEDS),--duration $(DURATION))
 
-exhaust: $(VENV)/ready ## every interleaving of two gateways and two shelves under a purse of faults, for twelve minutes
+exhaust: $(VENV)/ready ## every interleaving of two gateways and two shelves under a purse of faults, for ten minutes
 	@$(BIN)/python -m aoeha.sim.exhaust $(EXHAUST_ARGUMENTS)
 
 drills: setup ## every drill, RUNS times each (default 10)
