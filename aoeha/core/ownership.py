@@ -307,6 +307,7 @@ def _take(turn: Turn, proof: Proof) -> None:
         legs=tuple(_as_new(leg) for leg in turn.state.group(name).legs),
         unsure=False,
         blind=False,
+        undisputed=False,
         resources=tuple(replace(resource, rival=None) for resource in turn.state.group(name).resources),
     )
     turn.change_peer(held=tuple(entry for entry in turn.state.peer.held if entry[0] != name))

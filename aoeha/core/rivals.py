@@ -24,6 +24,8 @@ UP = (ResourcePhase.RUNNING, ResourcePhase.DEGRADED)
 def decide(turn: Turn) -> None:
     """Ask for rivals of every address that was taken, or is to be, while the peer may still answer for it."""
     for group in turn.state.groups:
+        if group.holding and not group.undisputed and _says_that_it_stopped(turn.state, group):
+            turn.change_group(group.name, undisputed=True)
         if not may_have_rival(turn.state, group):
             continue
         for resource in group.resources:
@@ -72,14 +74,16 @@ def peer_owns_nothing(state: NodeState, group: GroupState) -> bool:
 def may_have_rival(state: NodeState, group: GroupState) -> bool:
     """Whether the group is owned by a storage fence, and nothing since has shown that its victim does not answer.
 
-    Being off shows that, or a new boot, or its own word, in answer to us, that it has stopped everything of the group.
+    Being off shows that, or a new boot, or its own word, in answer to us, that it has stopped everything of the group;
+    that word stands: whoever starts it again there does so by a later right than ours.
     """
     proof, off = group.proof, state.last_off
     if proof is None or proof.kind is not ProofKind.STORAGE_FENCED or proof.peer_boot_id != state.peer.boot_id:
         return False
     if superseded(state, group):
         return False
-    return (off is None or off.boot_id != proof.peer_boot_id) and not _says_that_it_stopped(state, group)
+    unproven = off is None or off.boot_id != proof.peer_boot_id
+    return unproven and not group.undisputed and not _says_that_it_stopped(state, group)
 
 
 def superseded(state: NodeState, group: GroupState) -> bool:

@@ -139,6 +139,7 @@ class GroupState:
     which makes another one due; `given` names the legs left to the peer;
     `taken_sequence` is our newest sequence when we came to own the group. `unsure`: we were away while we owned it, and
     its legs may have been taken meanwhile. `blind`: we own it, see none of its shelves, and the peer does.
+    `undisputed`: since we own it the peer has said, in answer to us, that nothing of it runs there any more.
     `ledger` is ours while we own it and know how its mirror stands, told to the peer since `ledger_since_ms`, and
     `ledger_version` the last that we gave one; `heard_ledger` the peer's. `complete` names legs from any of which its
     mirror may be started, until it was.
@@ -174,6 +175,7 @@ class GroupState:
     taken_sequence: int = 0
     unsure: bool = False
     blind: bool = False
+    undisputed: bool = False
     ledger: Ledger | None = None
     ledger_since_ms: int = 0
     ledger_version: int = 0

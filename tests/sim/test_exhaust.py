@@ -28,7 +28,8 @@ JUDGED = {
     "GroupState": "config resources epoch held_epoch floor proof claims claim claim_epoch grant yielding "
     "hold_back_until_ms failures_ms retry_at_ms given_up given_up_until_ms blocked_since_ms refusal "
     "legs shelf_task_id shelf_asked_ms shelf_read_ms shelf_retry_ms shelf_due leg_task_id leg_retry_ms given "
-    "taken_sequence unsure blind ledger ledger_since_ms ledger_version heard_ledger complete seizure shelf_link",
+    "taken_sequence unsure blind undisputed ledger ledger_since_ms ledger_version heard_ledger complete seizure "
+    "shelf_link",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms rival "
     "rival_task_id rival_asked_ms missing",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted",
