@@ -27,8 +27,14 @@ MACHINES: dict[str, Machine] = {
                 "restarting",
                 "unheard",
             ),
+            "heard by the shelves only": (
+                "online",
+                "restarting",
+                "silent",
+            ),
             "late": (
                 "left",
+                "not heard; the shelves are asked",
                 "online",
                 "restarting",
                 "silent",
@@ -36,6 +42,12 @@ MACHINES: dict[str, Machine] = {
             "left": (
                 "online",
                 "restarting",
+            ),
+            "not heard; the shelves are asked": (
+                "heard by the shelves only",
+                "online",
+                "restarting",
+                "silent",
             ),
             "online": (
                 "late",
@@ -97,6 +109,7 @@ MACHINES: dict[str, Machine] = {
                 "owns (operator's word)",
                 "owns (powered off)",
                 "owns (rebooted)",
+                "owns (storage-fenced)",
             ),
             "granted to the peer": (
                 "free",
@@ -109,6 +122,7 @@ MACHINES: dict[str, Machine] = {
                 "yields (powered off)",
             ),
             "owns (rebooted)": ("yields (rebooted)",),
+            "owns (storage-fenced)": ("yields (storage-fenced)",),
             "yields (handed over)": (
                 "free",
                 "granted to the peer",

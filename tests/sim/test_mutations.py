@@ -25,6 +25,7 @@ from aoeha.core import (
     shelves,
 )
 from aoeha.core.actions import Persist
+from aoeha.core.legs import AddressState, LegState
 from aoeha.core.performer import Performer
 from aoeha.core.types import GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
 from aoeha.sim import daemon
@@ -175,12 +176,13 @@ def forced_back(original: Any) -> Any:
 
 
 def back_without_a_doubt(original: Any) -> Any:
-    """A daemon that comes back takes what its legs show for leftovers of the time before its ownership."""
+    """A daemon that comes back takes what its legs show for leftovers, and has forgotten which it held."""
 
     def swear(turn: Any, peer_was_alive: bool) -> None:
         original(turn, peer_was_alive)
         for group in turn.state.groups:
-            turn.change_group(group.name, unsure=False)
+            bare = tuple(LegState(leg.name, tuple(AddressState(a.name) for a in leg.addresses)) for leg in group.legs)
+            turn.change_group(group.name, unsure=False, legs=bare)
 
     return swear
 
