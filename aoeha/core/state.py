@@ -89,8 +89,7 @@ class LinkState:
 class PeerState:
     """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
 
-    `answered_ms` is when we sent a beat that the newest one was sent in answer to; the next answer will tell it of the
-    beat `mark_sequence`, sent at `mark_ms`, 0 for none that waits.
+    The newest was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits to be answered, 0 for none.
     """
 
     condition: PeerCondition = PeerCondition.BOOTING
@@ -134,15 +133,14 @@ class GroupState:
     """One group: who owns it, by what right, and how its resources stand here.
 
     `epoch` is the highest ownership known to have begun, `held_epoch` our own (0: we do not hold it), `floor` the
-    highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none. `shelf_read_ms`
-    is when the last complete answer of the shelves was asked for, and `shelf_due` tells that something happened since
-    which makes another one due; `given` names the legs left to the peer;
-    `taken_sequence` is our newest sequence when we came to own the group. `unsure`: we were away while we owned it, and
-    its legs may have been taken meanwhile. `blind`: we own it, see none of its shelves, and the peer does.
-    `undisputed`: since we own it the peer has said, in answer to us, that nothing of it runs there any more.
-    `ledger` is ours while we own it and know how its mirror stands, told to the peer since `ledger_since_ms`, and
-    `ledger_version` the last that we gave one; `heard_ledger` the peer's. `complete` names legs from any of which its
-    mirror may be started, until it was.
+    highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none.
+    `shelf_read_ms` is when the last complete answer of the shelves was asked for, and `shelf_due` tells that
+    something happened since which makes another one due; `given` names the legs left to the peer; `taken_sequence`
+    is our newest sequence when we came to own the group. `unsure`: we were away while we owned it, and its legs may
+    have been taken meanwhile. `blind`: we own it, see none of its shelves, and the peer does. `undisputed`: since
+    we own it the peer has said, in answer to us, that nothing of it runs there any more. `ledger` is ours while we
+    own it and know how its mirror stands, told to the peer since `ledger_since_ms`, and `ledger_version` the last
+    that we gave one; `heard_ledger` the peer's. `complete` names legs from any of which it may be started.
     """
 
     config: GroupConfig
@@ -270,8 +268,8 @@ class NodeState:
 
     `fell`: its last boot ended without leaving, so the peer may have fenced it. `revived_ms`: when we switched the
     fenced peer on again, 0 for never; `kept_off`: it was not heard afterwards and has been switched off for good.
-    `released_sequence`: our newest sequence when we last gave a group up. `pause_number` counts the words by which the
-    pair was paused and set going again.
+    `released_sequence`: our newest sequence when we last gave a group up. `pause_number` counts the words by which
+    the pair was paused and set going again.
     """
 
     config: PairConfig
