@@ -89,7 +89,7 @@ class LinkState:
 class PeerState:
     """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
 
-    The newest was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits to be answered, 0 for none.
+    The newest was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits for an answer, 0 for none.
     """
 
     condition: PeerCondition = PeerCondition.BOOTING
