@@ -53,7 +53,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     again_ms = EVICT_AGAIN_MS if evicted else RETURN_AGAIN_MS
     turn.change_group(group.name, leg_task_id=0, leg_retry_ms=turn.now_ms + (0 if worked else again_ms))
     mirror = _mirror(group)
-    if mirror is None or mirror.missing is None:
+    if mirror is None or mirror.missing is None or mirror.phase not in UP:
         return
     turn.change_resource(group.name, mirror.config.name, checked_ms=turn.now_ms - mirror.config.monitor_every_ms)
     if not worked:

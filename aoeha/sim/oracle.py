@@ -3,9 +3,10 @@
 What a pair with power fences alone cannot promise is said here, not hidden:
 - Every link cut at once looks like a dead peer where no shelf carries the owner's stamp. A healthy owner is then
   fenced. So I5 is judged only while some link is whole, or a shelf that both reach; and "never both" only while the
-  devices switch at once and the nodes have met since they booted. A device
+  devices switch at once, the nodes have met since they booted, and both were there to count the silence. A device
   that takes longer than the duel delay (2 s) may carry out the orders of both nodes; two that booted apart without
-  ever meeting have no common time from which to take turns. Then both may be dark, and a human switches them on.
+  ever meeting have no common time from which to take turns, nor have two of which one was away while the links fell
+  silent, where no shelf settles it. Then both may be dark, and a human switches them on.
 - Nobody remembers what no disk took: an epoch of an owner that died with a full disk may come again, after its death.
 - A target that restarts forgets whom it keeps out. Until the owner has reserved it again, or for good when the owner is
   gone, a fenced gateway that lives writes there: only power proves more. Such writes are counted as `excused`.
@@ -35,6 +36,8 @@ FENCES_MAX = 3
 MOVES = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD)
 """What nobody begins in a pause."""
 BLIND_FENCE_MS = 60_000
+DUEL_TURN_MS = 2_000
+"""Besides a keepalive, how far the turns of two that might fence each other are apart."""
 HANDSHAKE_BEATS = 4
 SLACK_MS = 1_500
 
@@ -267,8 +270,18 @@ class Oracle:
         if self.world.power.was_slow:
             return "duel through a slow device"
         one, other = self._boots_heard.get(orderer.name, []), self._boots_heard.get(victim.name, [])
-        unmet = victim.boot_id not in one and orderer.boot_id not in other
-        return "duel of two that never met" if unmet else ""
+        if victim.boot_id not in one and orderer.boot_id not in other:
+            return "duel of two that never met"
+        arbitrated = any(self._is_reserved(group) for group in self.world.resources)
+        lately = self._was_away_lately(orderer) or self._was_away_lately(victim)
+        return "duel of two that counted from different times" if lately and not arbitrated else ""
+
+    def _was_away_lately(self, machine: "Machine") -> bool:
+        """Whether the silence that this node has counted began when it was back, not when the links fell silent."""
+        back_ms = self._blackouts.get(machine.name, Blackout()).until_ms
+        turns_ms = 2 * (DUEL_TURN_MS + machine.config.keepalive_ms)
+        patience_ms = machine.config.deadtime_ms + turns_ms + SLACK_MS
+        return back_ms > 0 and self.world.timeline.now_ms - back_ms < patience_ms
 
     def _peer(self, machine: "Machine") -> "Machine":
         return self.world.machines[machine.config.peer]
