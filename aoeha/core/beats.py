@@ -102,8 +102,10 @@ def _acknowledged(state: NodeState, group: GroupState) -> int:
 
 
 def _flags(state: NodeState) -> BeatFlag:
-    flags = BeatFlag.PROBED if state.may_be_judged else BeatFlag(0)
-    if not state.may_be_judged and not state.cold:
+    flags = BeatFlag(0)
+    if state.may_be_judged:
+        flags |= BeatFlag.PROBED
+    elif not state.cold:
         flags |= BeatFlag.RESTARTING
     if state.standby:
         flags |= BeatFlag.STANDBY

@@ -12,13 +12,13 @@ when the mirror is whole. Nobody starts from a leg that was left out: the other'
 What this file does not know: how md is told.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from aoeha.core import ledger
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import LegState
+from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState, Turn
 from aoeha.core.types import Holder, LegConfig, Task, TaskKind, TaskResult
 
@@ -201,5 +201,5 @@ def _config(group: GroupState, leg: str) -> LegConfig:
 
 def _change_leg(turn: Turn, name: str, leg: str, **fields: Any) -> None:
     known_legs = turn.state.group(name).legs
-    legs = tuple(replace(known, **fields) if known.name == leg else known for known in known_legs)
+    legs = tuple(replaced(known, **fields) if known.name == leg else known for known in known_legs)
     turn.change_group(name, legs=legs)

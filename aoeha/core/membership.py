@@ -11,11 +11,10 @@ name, and nothing that either says is a proof.
 What this file does not know: what may be done about a silent peer. Silence is not proof of death.
 """
 
-from dataclasses import replace
-
 from aoeha.core import shelf_link
 from aoeha.core.actions import Level
 from aoeha.core.events import BeatHeard, LinkReported
+from aoeha.core.replacing import replaced
 from aoeha.core.state import LinkCondition, LinkState, NodeState, PeerCondition, Turn
 from aoeha.core.types import Beat, BeatFlag, GroupBeat
 
@@ -45,7 +44,7 @@ def hear(turn: Turn, event: BeatHeard) -> None:
         mark_sequence=0 if answers_the_mark else known.mark_sequence,
         incarnation=beat.incarnation,
         sequence=beat.sequence,
-        beat=beat if groups is beat.groups else replace(beat, groups=groups),
+        beat=beat if groups is beat.groups else replaced(beat, groups=groups),
         heard=True,
         held=tuple(sorted(held.items())),
     )
@@ -55,7 +54,7 @@ def report_link(turn: Turn, event: LinkReported) -> None:
     """Note what a link says about its medium. Shown to people; beats alone decide."""
     for link in turn.state.links:
         if link.name == event.link and link.fault != event.fault:
-            _change_link(turn, replace(link, fault=event.fault))
+            _change_link(turn, replaced(link, fault=event.fault))
             sentence = f"link {link.name}: {event.fault or 'works again'}"
             turn.say(Level.WARNING if event.fault else Level.INFO, link.name, sentence)
 
@@ -65,7 +64,7 @@ def judge(turn: Turn) -> None:
     for link in turn.state.links:
         now = link_condition(turn.state, link)
         if now is not link.condition:
-            _change_link(turn, replace(link, condition=now))
+            _change_link(turn, replaced(link, condition=now))
             _tell_link(turn, link, now)
     condition = _peer_condition(turn.state)
     if condition is not turn.state.peer.condition:
@@ -147,7 +146,7 @@ def _peer_condition(state: NodeState) -> PeerCondition:
 def _mark_link(turn: Turn, name: str) -> None:
     for link in turn.state.links:
         if link.name == name:
-            _change_link(turn, replace(link, heard_ms=turn.now_ms))
+            _change_link(turn, replaced(link, heard_ms=turn.now_ms))
 
 
 def _change_link(turn: Turn, changed: LinkState) -> None:

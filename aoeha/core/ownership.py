@@ -11,11 +11,12 @@ it, and remembers that before it says so. Crossing claims are settled by a fixed
 What this file does not know: how a fence is done, and how resources are started.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from aoeha.core import ledger, membership, rivals, shelves, storage_fence
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState, SeizureState
+from aoeha.core.replacing import replaced
 from aoeha.core.state import (
     FencePhase,
     GroupState,
@@ -70,8 +71,8 @@ def willing(state: NodeState, group: GroupState) -> Verdict:
         return Verdict(yes=False, sentence=f"{node} was away and waits to hear that nobody took over")
     if group.given_up:
         return Verdict(yes=False, sentence=group.given_up)
-    unusable = shelves.unusable(state, group)
-    if unusable and not group.holding:
+    unusable = "" if group.holding else shelves.unusable(state, group)
+    if unusable:
         return Verdict(yes=False, sentence=unusable)
     for resource in group.resources:
         if resource.phase is ResourcePhase.UNKNOWN:
@@ -203,8 +204,9 @@ def _learn(turn: Turn, name: str) -> None:
 def _release(turn: Turn, name: str) -> None:
     """End ownership once everything is stopped: only then may the peer be told (I4)."""
     group = turn.state.group(name)
-    stopped = phase_of(group) is GroupPhase.STOPPED and shelves.left_to_the_peer(group)
-    if group.holding and group.yielding and stopped:
+    if not (group.holding and group.yielding):
+        return
+    if phase_of(group) is GroupPhase.STOPPED and shelves.left_to_the_peer(group):
         turn.change_group(name, held_epoch=0, proof=None, yielding="", blind=False, seizure=SeizureState())
         turn.change(released_sequence=turn.state.sequence)
         turn.say(Level.INFO, name, f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}")
@@ -308,7 +310,7 @@ def _take(turn: Turn, proof: Proof) -> None:
         unsure=False,
         blind=False,
         undisputed=False,
-        resources=tuple(replace(resource, rival=None) for resource in turn.state.group(name).resources),
+        resources=tuple(replaced(resource, rival=None) for resource in turn.state.group(name).resources),
     )
     turn.change_peer(held=tuple(entry for entry in turn.state.peer.held if entry[0] != name))
     turn.refuse(name, "")

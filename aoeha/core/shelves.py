@@ -9,12 +9,11 @@ A stranger's is a lost leg and an alarm. Who gives a group up leaves its legs to
 What this file does not know: why the group is owned.
 """
 
-from dataclasses import replace
-
 from aoeha.core import ledger, rivals
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TargetStarted, TaskDone
 from aoeha.core.legs import AddressState, LegState
+from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, NodeState, Turn, phase_of
 from aoeha.core.types import GroupPhase, Holder, ProofKind, Task, TaskKind
 
@@ -179,10 +178,10 @@ def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], H
     for address in leg.addresses:
         holder = answers.get((leg.name, address.name), Holder.SILENT)
         same = holder is address.holder
-        addresses.append(address if same else replace(address, holder=holder, since_ms=asked_ms))
+        addresses.append(address if same else replaced(address, holder=holder, since_ms=asked_ms))
     if tuple(addresses) == leg.addresses:
         return
-    changed = replace(leg, addresses=tuple(addresses))
+    changed = replaced(leg, addresses=tuple(addresses))
     if leg.shows_anywhere(Holder.SILENT) and not changed.shows_anywhere(Holder.SILENT):
         # A start that failed for want of this leg need not wait out its pause.
         turn.change_group(name, retry_at_ms=0)
@@ -204,7 +203,9 @@ def _judged_leg(turn: Turn, group: GroupState, leg: LegState) -> LegState:
     forgot = (was_ours or group.unsure) and leg.shows_anywhere(Holder.NOBODY)
     tainted = forgot and _zombie_may_write(turn.state, group)
     addresses = tuple(_judged(turn, group, leg, address) for address in leg.addresses)
-    return replace(leg, addresses=addresses, forgot=True if forgot else leg.forgot, tainted=tainted or leg.tainted)
+    if not forgot and addresses == leg.addresses:
+        return leg
+    return replaced(leg, addresses=addresses, forgot=True if forgot else leg.forgot, tainted=tainted or leg.tainted)
 
 
 def _zombie_may_write(state: NodeState, group: GroupState) -> bool:
@@ -222,7 +223,7 @@ def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState)
     match address.holder:
         case Holder.US:
             turn.clear_alarm(where, f"{where} is ours again")
-            return address if was_ours or turn.state.oath_pending else replace(address, held_epoch=group.held_epoch)
+            return address if was_ours or turn.state.oath_pending else replaced(address, held_epoch=group.held_epoch)
         case Holder.PEER if was_ours and leg.name not in group.given:
             turn.change(panicking=True)
             turn.alarm(group.name, f"{turn.state.config.node} was fenced: {where} is reserved for {peer} now")
@@ -230,7 +231,7 @@ def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState)
             turn.alarm(where, f"{where} is reserved for a stranger: neither gateway can write there")
         case Holder.NOBODY if was_ours:
             turn.say(Level.WARNING, where, f"{where} has forgotten our reservation: the target was started anew")
-            return replace(address, held_epoch=0)
+            return replaced(address, held_epoch=0)
         case _:
             pass
     return address

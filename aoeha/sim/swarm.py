@@ -45,10 +45,10 @@ class Outcome:
 
 def settings_of(random: Random, seed: int) -> Settings:
     """Choose a topology and timers. Long timers make a run cheap, and change no rule."""
-    links = random.choices((1, 2, 3, 4, 8), (30, 43, 17, 7, 3))[0]
-    keepalive_ms = random.choices((200, 500, 1_000, 2_000, 3_000), (1, 2, 5, 17, 75))[0]
+    links = random.choices((1, 2, 3, 4, 8), (33, 46, 14, 5, 2))[0]
+    keepalive_ms = random.choices((200, 500, 1_000, 2_000, 3_000), (1, 1, 3, 15, 80))[0]
     keepalive_ms = max(keepalive_ms, {8: 2_000, 4: 1_000}.get(links, 200))
-    groups = random.choices((1, 2, 3), (60, 30, 10))[0]
+    groups = random.choices((1, 2, 3), (65, 28, 7))[0]
     names = ("storage", "archive", "backup")[:groups]
     deadtime_ms = keepalive_ms * random.randint(5, 8) + STAMPS * EVERY_MIN_MS
     return Settings(

@@ -19,7 +19,7 @@ from aoeha.sim.swarm import play, story_of
 from aoeha.sim.tally import Tally
 
 PINNED = Path(__file__).with_name("seeds.txt")
-SEEDS = int(os.environ.get("AOEHA_SEEDS", "1000"))
+SEEDS = int(os.environ.get("AOEHA_SEEDS", "2000"))
 FIRST = int(os.environ.get("AOEHA_SEED", time.time()))
 JOBS = int(os.environ.get("AOEHA_JOBS", "2"))
 ENOUGH_FOR_EVERYTHING = 1_500
