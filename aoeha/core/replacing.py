@@ -16,9 +16,9 @@ Value = TypeVar("Value")
 
 def replaced(value: Value, **fields: Any) -> Value:
     """Return a frozen, slotted value like this one but for the fields named. AttributeError for an unknown field."""
-    kind = type(value)
+    kind: Any = type(value)
     read, writers = _slots(kind)
-    new = object.__new__(kind)
+    new: Value = object.__new__(kind)
     deque(map(call, writers, repeat(new), read(value)), maxlen=0)
     for name, changed in fields.items():
         object.__setattr__(new, name, changed)
@@ -26,9 +26,9 @@ def replaced(value: Value, **fields: Any) -> Value:
 
 
 @cache
-def _slots(kind: type) -> tuple[Any, tuple[Any, ...]]:
+def _slots(kind: Any) -> tuple[Any, tuple[Any, ...]]:
     """How to read all fields of a kind at once, and how to write each."""
-    names: tuple[str, ...] = kind.__slots__  # type: ignore[attr-defined]
+    names: tuple[str, ...] = kind.__slots__
     return _reader(names), tuple(getattr(kind, name).__set__ for name in names)
 
 

@@ -4,12 +4,13 @@ It owes the core what aoeha.daemon owes it, in the same order: a Tick when `next
 StartTask, one PersistDone for each Persist, beats as bytes through Sender and Receiver.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aoeha.core.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
 from aoeha.core.events import BeatHeard, CommandGiven, Event, LinkReported, PersistDone, TaskDone, Tick
 from aoeha.core.performer import Performer
+from aoeha.core.replacing import replaced
 from aoeha.core.state import NodeState
 from aoeha.core.step import initial, next_wake, step
 from aoeha.core.types import NEVER_MS, Beat, BeatFlag, Identity, Memory
@@ -78,11 +79,11 @@ class Daemon:
         if machine.memory_run is not None and machine.memory_run.boot_id == machine.boot_id:
             return machine.memory_run
         disk = machine.memory_disk
-        return replace(disk, boot_id="") if disk is not None and disk.boot_id == machine.boot_id else disk
+        return replaced(disk, boot_id="") if disk is not None and disk.boot_id == machine.boot_id else disk
 
     def send_first_beat(self, inherited: Inheritance) -> None:
         """Say that this node is here again, before anything else (R15)."""
-        self._transmit(replace(inherited.beat, incarnation=self.incarnation))
+        self._transmit(replaced(inherited.beat, incarnation=self.incarnation))
 
     def begin(self) -> None:
         """Start the core."""
@@ -132,7 +133,7 @@ class Daemon:
         if not asleep:
             asleep.append(Tick(0))
         for event in asleep:
-            self.feed(replace(event, now_ms=self.machine.clock_ms()))
+            self.feed(replaced(event, now_ms=self.machine.clock_ms()))
 
     def _perform(self, actions: tuple[Action, ...]) -> None:
         self.performer.offer(actions)
@@ -216,12 +217,12 @@ class Daemon:
     def task_done(self, task_id: int, done: TaskDone) -> None:
         """A task of this daemon ended."""
         self.world.trace.done(self.machine.name, task_id, done)
-        self.feed(replace(done, now_ms=self.machine.clock_ms()))
+        self.feed(replaced(done, now_ms=self.machine.clock_ms()))
 
 
 def _first_of(beat: Beat) -> Beat:
     """What a successor's first beat says: the last one without claims, grants or a look around."""
-    groups = tuple(replace(group, claim=0, claim_epoch=0, grant=None) for group in beat.groups)
+    groups = tuple(replaced(group, claim=0, claim_epoch=0, grant=None) for group in beat.groups)
     flags = BeatFlag.RESTARTING | (beat.flags & (BeatFlag.STANDBY | BeatFlag.PAUSED))
     ages = (NEVER_MS,) * len(beat.link_ages_ms)
-    return replace(beat, sequence=FIRST_SEQUENCE, echo_sequence=0, flags=flags, link_ages_ms=ages, groups=groups)
+    return replaced(beat, sequence=FIRST_SEQUENCE, echo_sequence=0, flags=flags, link_ages_ms=ages, groups=groups)

@@ -21,9 +21,10 @@ yields no beat. A beat without a group's slice thereby neither renews nor revoke
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
+from aoeha.core.replacing import replaced
 from aoeha.core.types import Beat, GroupBeat
 from aoeha.wire.codec import (
     NO_NONCE,
@@ -230,4 +231,4 @@ class Receiver:
 
     def _ordered(self, beat: Beat, groups: Iterable[GroupBeat]) -> Beat:
         ours = [group for group in groups if group.name in self._group_order]
-        return replace(beat, groups=tuple(sorted(ours, key=lambda group: self._group_order[group.name])))
+        return replaced(beat, groups=tuple(sorted(ours, key=lambda group: self._group_order[group.name])))

@@ -6,8 +6,9 @@ the whole state, so the receiver can tell whether the groups that it kept from e
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from aoeha.core.replacing import replaced
 from aoeha.core.types import Beat, GroupBeat
 from aoeha.wire.codec import CodecError, Message, encode, encoded_size, state_digest
 from aoeha.wire.keys import Key
@@ -59,7 +60,7 @@ class Sender:
         for group in chosen:
             sent.groups[group.name] = (beat.sequence, group)
         own, echo = self._present_nonces
-        message = Message(own, echo, replace(beat, groups=chosen), len(beat.groups), self._digest)
+        message = Message(own, echo, replaced(beat, groups=chosen), len(beat.groups), self._digest)
         return encode(message, self._cluster, self._key.id, self._key.secret)
 
 
