@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_LINES_MAX, TEST_LINES_MAX, FUNCTION_LINES_MAX = 450, 700, 80
-PURE = {"dataclasses", "enum", "typing", "aoeha"}
+PURE = {"collections", "functools", "itertools", "operator", "dataclasses", "enum", "typing", "aoeha"}
 PURE_WIRE = PURE | {"struct", "hmac", "hashlib", "zlib", "collections"}
 
 
