@@ -14,13 +14,19 @@ help: ## what can be made
 demo: setup ## boot two gateways, two shelves and a client, pull the plug, see that nothing is lost
 	@$(BIN)/aoeha rehearse demo
 
-# The simulator wants processors, so it runs beside tests that mostly wait; the rack wants the machine for itself.
+# The seeds want both processors; the other tests of the simulator one, beside tests that mostly wait; and the rack wants
+# the machine for itself.
 test: setup check ## everything: lint, types, unit, contract, command line, simulator, and the rack on real kernels
-	@echo "aoeha: the simulator's tests begin beside the others; their report comes when those are done"
-	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim > $(VENV)/sim.log 2>&1 & simulator=$$!; \
-	trap 'kill $$simulator 2>/dev/null || true' EXIT INT TERM; failed=0; \
+	@failed=0; \
+	$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py || failed=1; \
+	echo "aoeha: the simulator's other tests begin beside the rest; their reports come when those are done"; \
+	chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py > $(VENV)/mutations.log 2>&1 & mutations=$$!; \
+	chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim --ignore tests/sim/test_swarm.py \
+		--ignore tests/sim/test_mutations.py > $(VENV)/sim.log 2>&1 & simulator=$$!; \
+	trap 'kill $$mutations $$simulator 2>/dev/null || true' EXIT INT TERM; \
 	$(BIN)/pytest $(PYTEST_ARGUMENTS) tests --ignore tests/sim --ignore tests/rack || failed=1; \
-	echo "aoeha: waiting for the simulator's tests"; wait $$simulator || failed=1; cat $(VENV)/sim.log; \
+	echo "aoeha: waiting for the simulator's tests"; \
+	wait $$simulator || failed=1; wait $$mutations || failed=1; cat $(VENV)/sim.log $(VENV)/mutations.log; \
 	echo "aoeha: the tests on real kernels, about ten minutes"; \
 	$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/rack || failed=1; exit $$failed
 
