@@ -3,18 +3,19 @@
 Rules. The owner lets its mirror go on without a leg that no address answered for in two hold checks, while another leg
 is held and answers; never without the last one. It does nothing of all this before the ledger's gate is open: until
 then writes wait. A leg that the mirror's monitor names as missing is taken in again once it has been ours, on every
-address, for a while: by the mirror's bitmap, or by a full copy where its target restarted meanwhile, or may have, and
-does not keep what it acknowledged. One that restarts so within a running mirror leaves it and comes back in the same
-way, if the other one did not; with both gone through that, there is only an alarm. So does one that restarted, durable
-or not, while a fenced peer may have written there. A leg that is being copied is no other leg, and is believed again
-when the mirror is whole. Nobody starts from a leg that was left out: the other's own records call it missing.
+address, for a while, and another leg is seen to be ours still: who fenced us by that one never heard of this one. That
+is done by the mirror's bitmap, or by a full copy where its target restarted meanwhile, or may have, and does not keep
+what it acknowledged. One that restarts so within a running mirror leaves it and comes back in the same way, if the
+other one did not; with both gone through that, there is only an alarm. So does one that restarted, durable or not,
+while a fenced peer may have written there. A leg that is being copied is no other leg, and is believed again when the
+mirror is whole. Nobody starts from a leg that was left out: the other's own records call it missing.
 
 What this file does not know: how md is told.
 """
 
 from typing import Any
 
-from aoeha.core import ledger
+from aoeha.core import ledger, recovery
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import LegState
@@ -55,7 +56,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     mirror = _mirror(group)
     if mirror is None or mirror.missing is None or mirror.phase not in UP:
         return
-    turn.change_resource(group.name, mirror.config.name, checked_ms=turn.now_ms - mirror.config.monitor_every_ms)
+    recovery.look_again(turn, group.name, mirror)
     if not worked:
         what = f"leave {task.leg} out of" if evicted else f"take {task.leg} back into"
         turn.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
@@ -81,7 +82,7 @@ def _intend(turn: Turn, name: str, mirror: ResourceState) -> None:
         if missing and not (leg.leaving or leg.returning) and group.ledger and place in group.ledger.fence:
             turn.change_group(name, leg_retry_ms=turn.now_ms + RETURN_AGAIN_MS)
             turn.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
-        leaving = bool(_why_evict(turn.state, group, mirror, leg))
+        leaving = bool(_why_evict(turn.state, group, mirror, leg)) or bool(begun and leg.leaving and not missing)
         returning = missing and (_is_steady(turn.state, leg) or bool(begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
             _change_leg(turn, name, leg.name, leaving=leaving, returning=returning)
@@ -95,8 +96,10 @@ def _act(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
     if not ledger.gate_is_open(turn.state, group):
         _tell_of_the_wait(turn, group, moving)
     elif moving.leaving:
-        _evict(turn, group, mirror, moving, _why_evict(turn.state, group, mirror, moving))
-    elif _is_steady(turn.state, moving):
+        reason = _why_evict(turn.state, group, mirror, moving)
+        if reason:
+            _evict(turn, group, mirror, moving, reason)
+    elif _is_steady(turn.state, moving) and _keeps_another(group, mirror, moving):
         _return(turn, group, mirror, moving)
 
 
@@ -119,9 +122,8 @@ def _may_not_act(state: NodeState, group: GroupState) -> bool:
 
 def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: LegState) -> str:
     """Why a leg must leave the mirror now, empty for no reason."""
-    missing = mirror.missing or ()
-    others = [other for other in group.legs if other is not leg and other.name not in missing and not other.copying]
-    if leg.name in missing or not any(other.shows_anywhere(Holder.US) for other in others):
+    others = _others(group, mirror, leg)
+    if leg.name in (mirror.missing or ()) or not _keeps_another(group, mirror, leg):
         return ""
     if _silent_twice(state, group, leg):
         return "its shelf does not answer"
@@ -132,6 +134,16 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
     if not _config(group, leg.name).durable:
         return "its target restarted and may have lost what it had acknowledged"
     return ""
+
+
+def _others(group: GroupState, mirror: ResourceState, leg: LegState) -> list[LegState]:
+    missing = mirror.missing or ()
+    return [other for other in group.legs if other is not leg and other.name not in missing and not other.copying]
+
+
+def _keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> bool:
+    """Whether another whole leg is seen to be ours: one by which we were fenced, before the gate opened, is not."""
+    return any(other.shows_anywhere(Holder.US) for other in _others(group, mirror, leg))
 
 
 def _silent_twice(state: NodeState, group: GroupState, leg: LegState) -> bool:

@@ -2,21 +2,24 @@
 
     python -m aoeha.sim.exhaust [--states N] [--minutes M] [--crashes N] ...
 
-Prints how many different states of the pair were seen, from cold start and from running, with power fences alone and
-with reservations, and how deep. A violation is printed as the shortest story that leads to it.
+Prints how many different states of the pair were seen, from cold start and from running, with power fences alone, with
+reservations, and with a mirror and its ledger, and how deep. As many searches run side by side as there are processors,
+and all share the time. A violation is printed as the shortest story that leads to it.
 """
 
 import argparse
+import os
 import sys
 import time
 from array import array
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
 from aoeha.sim.exhaust_known import Watcher
-from aoeha.sim.exhaust_pair import RESERVED, Pair, Purse, Search, Violation
+from aoeha.sim.exhaust_pair import MIRRORED, RESERVED, Pair, Purse, Search, Violation
 
 __all__ = ["Result", "explore", "main"]
 
@@ -26,6 +29,8 @@ STARTS = {
     "cold": Purse(),
     "running with reservations": RESERVED,
     "cold with reservations": RESERVED,
+    "running with a ledger": MIRRORED,
+    "one leg out": MIRRORED,
 }
 """Where a search may start, and what is in its purse."""
 
@@ -103,18 +108,20 @@ def explore(
     states_max: int,
     seconds_max: float,
     start: str = "running",
+    after: tuple[str, ...] = (),
     progress: Callable[[str], None] | None = None,
     watchers: tuple[Watcher, ...] = (),
 ) -> Result:
-    """Search from a start of STARTS, fewest faults first, until all, enough or a violation was seen."""
+    """Search from a start of STARTS, fewest faults first, until all, enough or a violation was seen.
+
+    `after` names what has happened already; the story leads on from there.
+    """
     begun = time.monotonic()
     search = Search(purse, watchers)
     exploration = _Exploration(search)
     complete, violation, looked = False, "", 0
     try:
-        reserved = start.endswith("reservations")
-        begin = search.cold if start.startswith("cold") else search.running
-        exploration.add(begin(reserved=reserved), -1)
+        exploration.add(search.told(beginning(search, start), after), -1)
         while len(exploration.states) < states_max and not complete:
             complete = not exploration.look()
             looked += 1
@@ -142,6 +149,18 @@ def explore(
     )
 
 
+def beginning(search: Search, start: str) -> Pair:
+    """Return the pair at one of STARTS."""
+    match start:
+        case "one leg out":
+            return search.one_leg_out()
+        case "running with a ledger":
+            return search.running(reserved=True, mirrored=True)
+        case _:
+            begin = search.cold if start.startswith("cold") else search.running
+            return begin(reserved=start.endswith("reservations"))
+
+
 def _progress(exploration: _Exploration, begun: float) -> str:
     seconds = max(time.monotonic() - begun, 0.001)
     states, waiting = len(exploration.states), sum(len(one) for one in exploration.waiting)
@@ -154,7 +173,7 @@ def _progress(exploration: _Exploration, begun: float) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Search with progress; return 0 if nothing was violated."""
     parser = argparse.ArgumentParser(prog="python -m aoeha.sim.exhaust", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--states", type=int, default=10.000_000, help="stop after so many")
+    parser.add_argument("--states", type=int, default=40_000_000, help="stop after so many")
     parser.add_argument("--minutes", type=float, default=10.0, help="stop after so long")
     parser.add_argument("--start", choices=STARTS, action="append", help="from there alone; may be repeated")
     for name in Purse._fields:
@@ -163,28 +182,28 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     given = {name: getattr(arguments, name) for name in Purse._fields if getattr(arguments, name) is not None}
     starts = arguments.start or list(STARTS)
-    is_terminal = sys.stderr.isatty()
+    jobs = min(os.cpu_count() or 1, len(starts))
+    limits = arguments.states // len(starts), arguments.minutes * 60 * jobs / len(starts)
+    purses = [STARTS[start]._replace(**given) for start in starts]
+    code = 0
+    with ProcessPoolExecutor(jobs) as pool:
+        searches = [pool.submit(_search, start, purse, *limits) for start, purse in zip(starts, purses, strict=True)]
+        for start, purse, search in zip(starts, purses, searches, strict=True):
+            faults = ", ".join(f"{amount} {name}" for name, amount in purse._asdict().items() if amount)
+            print(f"aoeha: every interleaving of messages, timers and tasks from {start} with {faults}", flush=True)
+            result = search.result()
+            _print_result(start, result)
+            code = code or bool(result.violation)
+    return int(code)
+
+
+def _search(start: str, purse: Purse, states_max: int, seconds_max: float) -> Result:
+    """Search from one start, in a process of its own."""
 
     def show(line: str) -> None:
-        print(f"\r{line}" if is_terminal else line, end="" if is_terminal else "\n", file=sys.stderr, flush=True)
+        print(f"{line}, from {start}", file=sys.stderr, flush=True)
 
-    code = 0
-    for start in starts:
-        purse = STARTS[start]._replace(**given)
-        faults = ", ".join(f"{amount} {name}" for name, amount in purse._asdict().items() if amount)
-        print(f"aoeha: every interleaving of messages, timers and tasks from {start} with {faults}", flush=True)
-        result = explore(
-            purse,
-            start=start,
-            states_max=arguments.states // len(starts),
-            seconds_max=arguments.minutes * 60 / len(starts),
-            progress=show,
-        )
-        if is_terminal:
-            print(file=sys.stderr)
-        _print_result(start, result)
-        code = code or bool(result.violation)
-    return int(code)
+    return explore(purse, start=start, states_max=states_max, seconds_max=seconds_max, progress=show)
 
 
 def _print_result(start: str, result: Result) -> None:
