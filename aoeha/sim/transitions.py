@@ -33,6 +33,7 @@ MACHINES: dict[str, Machine] = {
                 "silent",
             ),
             "late": (
+                "heard by the shelves only",
                 "left",
                 "not heard; the shelves are asked",
                 "online",
@@ -59,6 +60,7 @@ MACHINES: dict[str, Machine] = {
                 "silent",
             ),
             "silent": (
+                "not heard; the shelves are asked",
                 "online",
                 "restarting",
             ),
