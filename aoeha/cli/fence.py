@@ -1,9 +1,9 @@
 """`aoeha fence`: switch the other gateway's power, try the fence devices, and see what was ever tried.
 
-    aoeha fence NODE [--off|--on|--reboot]   through the daemon, which takes over by the proof
-    aoeha fence test [DEVICE|--all]          read the plugs; switches nothing
-    aoeha fence verify NODE                  off and on again: is it NODE that hangs on its plug?
-    aoeha fence history                      every attempt
+aoeha fence NODE [--off|--on|--reboot]   through the daemon, which takes over by the proof
+aoeha fence test [DEVICE|--all]          read the plugs; switches nothing
+aoeha fence verify NODE                  off and on again: is it NODE that hangs on its plug?
+aoeha fence history                      every attempt
 """
 
 import argparse

@@ -9,7 +9,7 @@ None of this is needed where every group has legs that answer: there each sees w
 What this file does not know: how a fence is carried out.
 """
 
-from aoeha.core import devices, membership, shelves
+from aoeha.core import devices, membership, orders, shelves
 from aoeha.core.actions import Level
 from aoeha.core.events import TaskDone
 from aoeha.core.state import NodeState, Turn, phase_of
@@ -22,7 +22,7 @@ POWER_ON_PATIENCE_MS = 30_000
 def decide(turn: Turn) -> None:
     """Switch a fenced peer on when it is time."""
     state, fence = turn.state, turn.state.fence
-    if not state.config.power_on_after_fence or state.kept_off or fence.off_boot_id is None:
+    if state.order is not None or not state.config.power_on_after_fence or state.kept_off or fence.off_boot_id is None:
         return
     if fence.power_on_task_id or fence.tasks or not membership.is_silent(state):
         return
@@ -52,6 +52,7 @@ def peer_spoke(turn: Turn) -> None:
     """It is heard: all is well with it."""
     if turn.state.revived_ms or turn.state.kept_off:
         turn.change(revived_ms=0, kept_off=False)
+        turn.clear_alarm(orders.ABOUT, f"{turn.state.config.peer} has power again")
 
 
 def fenced_again(turn: Turn) -> None:

@@ -19,6 +19,7 @@ from aoeha.core import (
     fencing,
     ledger,
     membership,
+    orders,
     ownership,
     pause,
     recovery,
@@ -183,6 +184,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     recovery.decide(turn)
     if turn.state is not before:
         ownership.decide(turn)
+    orders.decide(turn)
     revival.decide(turn)
     commands.decide(turn)
     absence.panic(turn)

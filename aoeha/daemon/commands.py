@@ -1,4 +1,4 @@
-"""Requests on the control socket: status, events and history are answered here, everything else is the core's to decide."""
+"""Requests on the control socket: what is only looked at is answered here, the rest is the core's to decide."""
 
 import asyncio
 from collections.abc import Callable
