@@ -155,9 +155,12 @@ def _legs(group: dict[str, Any], paint: Paint) -> Iterator[str]:
 
 def _warnings(document: dict[str, Any], paint: Paint) -> Iterator[str]:
     if document.get("protected") is False:
-        lines = _wrapped("NOT PROTECTED  ", "no working fence path: a dead gateway could not be proven dead")
+        reason = document.get("unprotected") or "a dead gateway could not be proven dead"
+        lines = _wrapped("NOT PROTECTED  ", str(reason))
         yield from (paint("bad", line) for line in lines)
     for alarm in document.get("alarms", ()):
+        if alarm.get("about") == "protection" and document.get("protected") is False:
+            continue
         lines = _wrapped("ALARM  ", f"{alarm.get('about', '?')}: {alarm.get('sentence', '')}")
         yield from (paint("bad", line) for line in lines)
 

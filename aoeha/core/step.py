@@ -22,6 +22,7 @@ from aoeha.core import (
     orders,
     ownership,
     pause,
+    protection,
     recovery,
     revival,
     rivals,
@@ -186,6 +187,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
         ownership.decide(turn)
     orders.decide(turn)
     revival.decide(turn)
+    protection.decide(turn)
     commands.decide(turn)
     absence.panic(turn)
     if not turn.state.left:
