@@ -1,8 +1,12 @@
 """`aoeha confirm NODE`: a human's word that a gateway is off. The one proof that a machine cannot check."""
 
 import argparse
+import sys
 
+from aoeha.cli.control import ControlError, ask
+from aoeha.cli.evidence import evidence
 from aoeha.cli.request import add_wait, request
+from aoeha.cli.screen import print_error
 from aoeha.cli.typed_name import name_was_typed
 
 __all__ = ["add_arguments", "run"]
@@ -16,8 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Have the name typed, then pass the word on."""
+    """Show what is known, have the name typed, then pass the word on."""
     node = arguments.node
+    try:
+        reply = ask(arguments.socket, "status")
+    except ControlError as error:
+        print_error(str(error))
+        return error.code
+    for line in evidence(reply.document or {}, node):
+        print(line, file=sys.stderr)
     code = name_was_typed(
         node,
         arguments.typed,
