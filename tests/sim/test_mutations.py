@@ -18,6 +18,7 @@ from aoeha.core import (
     fencing,
     ledger,
     membership,
+    orders,
     ownership,
     recovery,
     rivals,
@@ -27,6 +28,7 @@ from aoeha.core import (
 from aoeha.core.actions import Persist
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.performer import Performer
+from aoeha.core.power_order import OrderStage
 from aoeha.core.types import GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
 from aoeha.sim import daemon
 from aoeha.sim.mirror import Assembly, Mirror
@@ -249,7 +251,30 @@ def those_that_answer(original: Any) -> Any:
     return lambda state, group: tuple(leg for leg in original(state, group) if not leg.shows_anywhere(Holder.SILENT))
 
 
+def plug_alone_is_proof(_original: Any) -> Any:
+    """An operator's power-off counts as soon as the plug reads off, whoever goes on beating."""
+    return lambda _state: False
+
+
+def any_order_is_carried_out(_original: Any) -> Any:
+    """An order of before a pause, or one that is not to be carried out in it, goes on."""
+
+    def reason(state: Any) -> str:
+        order = state.order
+        return "an order" if order is not None and order.stage is OrderStage.GOING_OFF else ""
+
+    return reason
+
+
 IN_STORIES = (
+    (
+        Mutation("believe a plug while its gateway is heard", orders, "awaits_silence", plug_alone_is_proof, ("I1",)),
+        "operator-fences-through-a-wrong-plug",
+    ),
+    (
+        Mutation("go on with an order in a pause", orders, "reason", any_order_is_carried_out, ("I5",)),
+        "order-overtaken-by-a-pause",
+    ),
     (
         Mutation("evict before the peer knows", ledger, "gate_is_open", open_at_once, ("I2",)),
         "leg-lost-unheard-and-the-owner-dies",
