@@ -20,6 +20,7 @@ from aoeha.core import (
     membership,
     orders,
     ownership,
+    protection,
     recovery,
     rivals,
     shelf_link,
@@ -256,6 +257,10 @@ def plug_alone_is_proof(_original: Any) -> Any:
     return lambda _state: False
 
 
+def always_protected(_original: Any) -> Any:
+    return lambda _state: ""
+
+
 def any_order_is_carried_out(_original: Any) -> Any:
     """An order of before a pause, or one that is not to be carried out in it, goes on."""
 
@@ -270,6 +275,10 @@ IN_STORIES = (
     (
         Mutation("believe a plug while its gateway is heard", orders, "awaits_silence", plug_alone_is_proof, ("I1",)),
         "operator-fences-through-a-wrong-plug",
+    ),
+    (
+        Mutation("call a pair protected that is not", protection, "unprotected", always_protected, ("I8",)),
+        "devices-dead-for-long",
     ),
     (
         Mutation("go on with an order in a pause", orders, "reason", any_order_is_carried_out, ("I5",)),
