@@ -302,7 +302,7 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
 def _succeed(turn: Turn) -> None:
     state, fence = turn.state, turn.state.fence
     read = ", ".join(f"{device} reads {plug.value}" for device, plug in fence.read)
-    turn.change(last_off=Off(fence.victim_boot_id, turn.now_ms, state.sequence))
+    turn.change(last_off=Off(fence.victim_boot_id, turn.now_ms, state.sequence, fence.level_index))
     turn.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=turn.now_ms + revival.POWER_ON_PATIENCE_MS))
     for device, _ in fence.read:
         turn.change_device(device, reachable=True, detail="", checked_ms=turn.now_ms, plug=PlugState.OFF)

@@ -241,11 +241,12 @@ class FenceState:
 
 @dataclass(frozen=True, slots=True)
 class Off:
-    """The last power-off that was confirmed: of which boot, when, and our newest sequence then."""
+    """The last power-off that was confirmed: of which boot, when, our newest sequence then, and by which level."""
 
     boot_id: str
     at_ms: int
     sequence: int
+    level_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

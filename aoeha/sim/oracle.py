@@ -340,13 +340,14 @@ class Oracle:
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
     def _judge_right(self, machine: "Machine", group: GroupBeat) -> None:
-        """A hand-over was granted with exactly this epoch, or the peer has left; no power-off of one that is heard."""
+        """A hand-over was granted with exactly this epoch, or the peer has left; no ordered power-off is of one heard."""
         state = machine.daemon.state if machine.daemon is not None else None
         proof = state.group(group.name).proof if state is not None else None
         victim = self._peer(machine)
         heard = victim.alive and self._whole_link_ms(machine, victim) > self._patience_ms(machine)
-        if proof is not None and proof.kind is ProofKind.POWERED_OFF and heard:
-            sentence = f"{machine.name} owns {group.name} by a power-off of {victim.name}, which a whole link shows"
+        ordered = proof is not None and proof.kind is ProofKind.POWERED_OFF and victim.name in self._ordered
+        if ordered and heard:
+            sentence = f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears"
             self._broken("I1", sentence)
         if state is None or proof is None or proof.kind is not ProofKind.HANDED_OVER:
             return
