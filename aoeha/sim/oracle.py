@@ -340,7 +340,7 @@ class Oracle:
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
     def _judge_right(self, machine: "Machine", group: GroupBeat) -> None:
-        """A hand-over was granted with exactly this epoch, or the peer has left; no ordered power-off is of one heard."""
+        """A hand-over was granted with this epoch, or the peer has left; nobody powered off by order is heard."""
         state = machine.daemon.state if machine.daemon is not None else None
         proof = state.group(group.name).proof if state is not None else None
         victim = self._peer(machine)
