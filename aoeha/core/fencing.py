@@ -292,7 +292,7 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
         devices.settings(turn.state, device.name).settle_ms for device in devices.on_level(turn.state, level)
     )
     turn.change_fence(phase=FencePhase.SETTLING, until_ms=turn.now_ms + settle_ms)
-    if orders.reason(turn.state):
+    if orders.is_going_off(turn.state):
         turn.change(last_off=Off(turn.state.fence.victim_boot_id, turn.now_ms, turn.state.sequence))
         orders.read_off(turn)
     if settle_ms == 0 and not orders.awaits_silence(turn.state):
@@ -324,7 +324,7 @@ def _level_failed(turn: Turn) -> None:
         turn.change_fence(level_index=fence.level_index + 1)
         _attempt(turn)
         return
-    if orders.reason(state):
+    if orders.is_going_off(state):
         orders.failed(turn, fence.failed)
         if not _reason(turn.state):
             turn.change(fence=_at_rest(fence))

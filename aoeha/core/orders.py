@@ -64,8 +64,12 @@ def decide(turn: Turn) -> None:
 def reason(state: NodeState) -> str:
     """Why the peer should lose its power by order, empty for no reason."""
     order = state.order
-    going = order is not None and order.stage is OrderStage.GOING_OFF
-    return _why(state) if order is not None and going and (order.anyway or not state.paused) else ""
+    return _why(state) if order is not None and is_going_off(state) and (order.anyway or not state.paused) else ""
+
+
+def is_going_off(state: NodeState) -> bool:
+    """Whether the fence that is under way is an order's: begun is finished, also when a pause comes."""
+    return state.order is not None and state.order.stage is OrderStage.GOING_OFF
 
 
 def is_taking(state: NodeState) -> bool:
@@ -91,14 +95,14 @@ def doubt(state: NodeState, device: DeviceState) -> str:
 
 def read_off(turn: Turn) -> None:
     """The plug was read as off: from now on the beats must stop."""
-    if reason(turn.state):
+    if is_going_off(turn.state):
         _change(turn, off_since_ms=turn.now_ms)
 
 
 def awaits_silence(state: NodeState) -> bool:
     """Whether the plug of a peer reads off by order, and the peer may still be heard."""
     order = state.order
-    if order is None or order.stage is not OrderStage.GOING_OFF or not order.off_since_ms:
+    if order is None or not is_going_off(state) or not order.off_since_ms:
         return False
     return membership.is_alive(state) or state.peer.condition is PeerCondition.BY_SHELVES
 
@@ -117,7 +121,7 @@ def wrong_plug(turn: Turn, how: str) -> None:
 def succeeded(turn: Turn, read: str) -> None:
     """The fence has its proof, of which `read` is the plugs' part."""
     order = turn.state.order
-    if order is None or order.stage is not OrderStage.GOING_OFF:
+    if order is None or not is_going_off(turn.state):
         return
     peer = turn.state.config.peer
     found = f"{peer} is off: {read}, and nothing is heard of it"
@@ -132,7 +136,7 @@ def succeeded(turn: Turn, read: str) -> None:
 def failed(turn: Turn, sentence: str) -> None:
     """The fence could not be carried out, or not to its end."""
     order = turn.state.order
-    if order is None or order.stage is not OrderStage.GOING_OFF:
+    if order is None or not is_going_off(turn.state):
         return
     _change(turn, failed=sentence)
     if order.act is PowerAct.VERIFY:

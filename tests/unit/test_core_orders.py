@@ -51,6 +51,20 @@ def test_nothing_is_taken_before_the_beats_have_stopped() -> None:
     assert pair.plugged["alpha"], "what lost its power by mistake must get it back"
 
 
+def test_a_pause_in_the_middle_of_an_order_makes_no_plug_more_believable() -> None:
+    pair = serving_pair()
+    pair.switch_lies = True
+    pair.command("beta", "fence", node="alpha", act="off")
+    pair.run(100)
+    pair.command("beta", "pause")
+    pair.run(LONG_MS)
+    assert "a wrong plug" in answers(pair, "beta")[-1][1]
+    pair.command("beta", "resume")
+    pair.run(LONG_MS)
+    assert pair.serves("alpha")
+    assert pair["beta"].started == []
+
+
 @pytest.mark.parametrize(
     ("verb", "arguments", "code", "words"),
     [
