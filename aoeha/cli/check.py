@@ -17,6 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", action="store_true", help="also judge this machine, with the command that mends each finding"
     )
     parser.add_argument(
+        "--fences",
+        action="store_true",
+        help="also ask every fence device from here, and list what a person must verify",
+    )
+    parser.add_argument(
         "--fix", action="store_true", help="with --host: mend what a changed file can mend; old texts are kept beside"
     )
     parser.add_argument("--dry-run", action="store_true", help="with --fix: show the changes of files, and make none")
@@ -38,4 +43,4 @@ def run(arguments: argparse.Namespace) -> int:
     from aoeha.cli.check_report import HostCheck, check  # noqa: PLC0415  loads msgspec and every agent
 
     host = HostCheck(arguments.root or "/", fix=arguments.fix, dry_run=arguments.dry_run) if arguments.host else None
-    return int(check(arguments.file, DEFAULT_FILE, host))
+    return int(check(arguments.file, DEFAULT_FILE, host, fences=arguments.fences))

@@ -3,9 +3,11 @@
 import argparse
 import sys
 
-from aoeha.cli.exits import Exit
+from aoeha.cli.control import ControlError, ask
+from aoeha.cli.evidence import evidence
 from aoeha.cli.request import add_wait, request
 from aoeha.cli.screen import print_error
+from aoeha.cli.typed_name import name_was_typed
 
 __all__ = ["add_arguments", "run"]
 
@@ -18,26 +20,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Have the name typed, then pass the word on."""
+    """Show what is known, have the name typed, then pass the word on."""
     node = arguments.node
-    typed = arguments.typed
-    if typed is None:
-        if not sys.stdin.isatty():
-            print_error(f"cannot ask for the name: no terminal; check the machine, then add --typed {node}")
-            return Exit.USAGE
-        typed = _ask_for_name(node)
-    if typed != node:
-        print_error(f'cannot confirm {node}: the name typed was "{typed}"; nothing was done')
-        return Exit.UNSAFE
-    return request(arguments, "confirm", {"node": node})
-
-
-def _ask_for_name(node: str) -> str:
-    print(
+    try:
+        reply = ask(arguments.socket, "status")
+    except ControlError as error:
+        print_error(str(error))
+        return error.code
+    for line in evidence(reply.document or {}, node):
+        print(line, file=sys.stderr)
+    code = name_was_typed(
+        node,
+        arguments.typed,
         f"You are about to vouch that {node} is OFF: that it has no power.\n"
         f"This gateway will then mount the disks. If {node} still writes, the data is destroyed.\n"
         "The word is logged with your name, and is void as soon as that gateway is heard.",
-        file=sys.stderr,
     )
-    print(f"Type the name of the gateway that is off ({node}): ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
+    return code or request(arguments, "confirm", {"node": node})

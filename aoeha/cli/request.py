@@ -7,7 +7,7 @@ from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error, print_saying
 from aoeha.config.duration import parse_duration
 
-__all__ = ["DEFAULT_WAIT", "add_wait", "request"]
+__all__ = ["DEFAULT_WAIT", "add_wait", "parsed_duration", "request"]
 
 DEFAULT_WAIT = "60s"
 ANSWER_SECONDS = 10.0
@@ -20,7 +20,7 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
         "--wait",
         nargs="?",
         const=DEFAULT_WAIT,
-        type=_duration,
+        type=parsed_duration,
         default=0,
         metavar="DURATION",
         help=f"return when it is done, at the latest after DURATION ({DEFAULT_WAIT}); exit code 124 then",
@@ -53,7 +53,8 @@ def request(arguments: argparse.Namespace, verb: str, words: dict[str, str], und
     return Exit.DONE
 
 
-def _duration(text: str) -> int:
+def parsed_duration(text: str) -> int:
+    """Return the milliseconds of an argument like 60s."""
     try:
         return parse_duration(text)
     except ValueError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-__all__ = ["render_status"]
+__all__ = ["ago", "render_status"]
 
 WIDTH = 80
 
@@ -57,7 +57,7 @@ def _nodes(document: dict[str, Any], paint: Paint) -> Iterator[str]:
                 f"{node.get('name', '?')}{'*' if own else ''}",
                 str(node.get("state", "unknown")),
                 "standby" if node.get("standby") else "ready",
-                "this node" if own else _ago(node.get("heard_ms_ago")),
+                "this node" if own else ago(node.get("heard_ms_ago")),
                 " ".join(owned) or "-",
             )
         )
@@ -70,8 +70,8 @@ def _links(document: dict[str, Any], paint: Paint) -> Iterator[str]:
         (
             str(link.get("name", "?")),
             str(link.get("state", "unknown")),
-            _ago(link.get("heard_ms_ago")),
-            _ago(link.get("peer_hears_ms_ago")),
+            ago(link.get("heard_ms_ago")),
+            ago(link.get("peer_hears_ms_ago")),
         )
         for link in document.get("links", ())
     ]
@@ -99,7 +99,7 @@ def _fences(document: dict[str, Any], paint: Paint) -> Iterator[str]:
             str(fence.get("name", "?")),
             str(fence.get("state", "unknown")),
             str(fence.get("level", "?")),
-            _ago(fence.get("checked_ms_ago")),
+            ago(fence.get("checked_ms_ago")),
         )
         for fence in fences
     ]
@@ -146,8 +146,8 @@ def _legs(group: dict[str, Any], paint: Paint) -> Iterator[str]:
                 str(leg.get("address", "?")),
                 str(leg.get("holder", "unknown")),
                 str(leg.get("data", "not known")),
-                _ago(leg.get("since_ms_ago")),
-                "-" if stamped is None else _ago(stamped),
+                ago(leg.get("since_ms_ago")),
+                "-" if stamped is None else ago(stamped),
             )
         )
     yield from _table(("  LEG", "ADDRESS", "RESERVED FOR", "DATA", "SINCE", "PEER'S STAMP"), rows, paint)
@@ -155,9 +155,12 @@ def _legs(group: dict[str, Any], paint: Paint) -> Iterator[str]:
 
 def _warnings(document: dict[str, Any], paint: Paint) -> Iterator[str]:
     if document.get("protected") is False:
-        lines = _wrapped("NOT PROTECTED  ", "no working fence path: a dead gateway could not be proven dead")
+        reason = document.get("unprotected") or "a dead gateway could not be proven dead"
+        lines = _wrapped("NOT PROTECTED  ", str(reason))
         yield from (paint("bad", line) for line in lines)
     for alarm in document.get("alarms", ()):
+        if alarm.get("about") == "protection" and document.get("protected") is False:
+            continue
         lines = _wrapped("ALARM  ", f"{alarm.get('about', '?')}: {alarm.get('sentence', '')}")
         yield from (paint("bad", line) for line in lines)
 
@@ -196,7 +199,8 @@ def _wrapped(start: str, sentence: str) -> Iterator[str]:
     yield line.rstrip()
 
 
-def _ago(age_ms: object) -> str:
+def ago(age_ms: object) -> str:
+    """Return an age as people say it, "never" for none."""
     if not isinstance(age_ms, int):
         return "never"
     if age_ms < 60_000:

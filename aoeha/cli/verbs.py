@@ -35,6 +35,7 @@ VERBS = {
     "switchover": Verb("move a group to the other gateway", "aoeha.cli.switchover"),
     "confirm": Verb("vouch that a gateway is off", "aoeha.cli.confirm"),
     "cleanup": Verb("forget what failed on a gateway, and try it again", "aoeha.cli.cleanup"),
+    "fence": Verb("switch the other gateway's power, and try the fence devices", "aoeha.cli.fence"),
     "check": Verb("judge a configuration, and this machine", "aoeha.cli.check", speaks_to_daemon=False),
     "agents": Verb("list the types of resources and fence devices", "aoeha.cli.agents", speaks_to_daemon=False),
     "keygen": Verb("make the key that both gateways share", "aoeha.cli.keygen", speaks_to_daemon=False),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from aoeha.config.backing import backing
 from aoeha.config.duration import render_duration
 from aoeha.config.findings import Complaint, KeyPath
+from aoeha.config.lint_fences import cycling_devices, mortal_devices, one_switch
 from aoeha.config.schema import Configuration, PerNode, SerialLink, UdpLink
 from aoeha.core.shelf_link import EVERY_MIN_MS, STAMPS
 
@@ -384,6 +385,9 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complain
     (("links", "timing"), _serial_links),
     (("nodes", "fences"), _fence_plugs),
     (("fences",), _protected),
+    (("fences", "groups"), mortal_devices),
+    (("links", "fences"), one_switch),
+    (("fences",), cycling_devices),
     (("nodes", "groups"), _groups),
     (("groups",), _write_behind),
     (("nodes", "groups"), _legs),

@@ -42,6 +42,7 @@ EachNode = Annotated[
     dict[str, Annotated[str, Meta(min_length=1)]],
     Meta(description='one string for each node like { alpha = "...", beta = "..." }'),
 ]
+Switch = Annotated[str, Meta(max_length=32, description='the name of a network switch, like "rack-1"')]
 Free = Annotated[dict[str, Any], Meta(description="a table of the agent's parameters")]
 
 
@@ -90,19 +91,28 @@ class SerialLink(Table, frozen=True, tag_field="type", tag="serial"):
 
 
 class UdpLink(Table, frozen=True, tag_field="type", tag="udp"):
-    """A path through one network interface. 694 is Heartbeat's registered port (ha-cluster)."""
+    """A path through one network interface. 694 is Heartbeat's registered port (ha-cluster).
+
+    `switch` names the network switch that it passes, if any: what passes the same one fails with it.
+    """
 
     name: Name
     interface: PerNode
     address: EachNode
     port: Port = 694
+    switch: Switch = ""
 
 
 Link = SerialLink | UdpLink
 
 
 class Fence(Table, frozen=True):
-    """A device that takes a gateway's power away. `plug` names each gateway's outlet there."""
+    """A device that takes a gateway's power away. `plug` names each gateway's outlet there.
+
+    `powered_by` says what feeds the device itself: "victim" for one in the gateway that it switches off, like a
+    management controller; left out, it is judged by the type. `switch` names the network switch that leads to it.
+    Both are for the eyes of `aoeha check` alone.
+    """
 
     name: Name
     type: Words
@@ -111,6 +121,8 @@ class Fence(Table, frozen=True):
     timeout_ms: Duration = field(name="timeout", default=10_000)
     settle_ms: Duration = field(name="settle", default=0)
     monitor_interval_ms: Duration = field(name="monitor_interval", default=60_000)
+    powered_by: Annotated[Literal["", "own", "victim"], Meta(description='"own" or "victim"')] = ""
+    switch: Switch = ""
     parameters: Free = field(default_factory=dict)
 
 

@@ -6,11 +6,12 @@ refused while the peer is heard. A pause refuses whatever would move something, 
 leaves its resources running. No request ever skips a proof.
 """
 
-from aoeha.core import eviction, fencing, membership, ownership, pause, recovery
+from aoeha.core import eviction, fencing, membership, ownership, pause, power_commands, recovery
 from aoeha.core.actions import Answer, Leave, Level
 from aoeha.core.events import CommandGiven
-from aoeha.core.state import GroupState, NodeState, Turn, Waiting, phase_of
+from aoeha.core.state import GroupState, NodeState, Turn, phase_of
 from aoeha.core.types import GroupPhase
+from aoeha.core.waiting import Waiting
 
 DONE, FAILED, USAGE, UNSAFE, TIMED_OUT = 0, 1, 64, 107, 124
 HOLD_BACK_MS = 15_000
@@ -43,6 +44,12 @@ def give(turn: Turn, event: CommandGiven) -> None:
             _confirm(turn, event)
         case "cleanup":
             _clean_up(turn, event)
+        case "fence":
+            power_commands.fence(turn, event)
+        case "fence-verify":
+            power_commands.verify(turn, event)
+        case "fence-test":
+            power_commands.test(turn, event)
         case "leave":
             _leave(turn, event)
         case _:

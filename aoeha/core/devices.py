@@ -31,8 +31,13 @@ def watch(turn: Turn) -> None:
 def note_reading(turn: Turn, device: DeviceState, done: TaskDone) -> None:
     """Take in a routine reading."""
     turn.change_device(device.name, task_id=0)
-    if done.result is TaskResult.CANCELLED:
-        return
+    if done.result is not TaskResult.CANCELLED:
+        take_reading(turn, device.name, done)
+
+
+def take_reading(turn: Turn, name: str, done: TaskDone) -> None:
+    """Believe what a device says of the peer's plug, or that it says nothing."""
+    device = by_name(turn.state, name)
     reachable = done.result is TaskResult.OK and done.plug in (PlugState.ON, PlugState.OFF)
     believed_again = done.plug is PlugState.ON
     turn.change_device(
@@ -42,6 +47,7 @@ def note_reading(turn: Turn, device: DeviceState, done: TaskDone) -> None:
         checked_ms=turn.now_ms,
         read_off_of=turn.state.peer.boot_id if done.plug is PlugState.OFF else "",
         contradicted="" if believed_again else device.contradicted,
+        plug=done.plug if reachable else PlugState.UNKNOWN,
     )
     if not reachable:
         turn.alarm(device.name, f"fence device {device.name} cannot be reached: {why(done)}")
@@ -51,16 +57,27 @@ def note_reading(turn: Turn, device: DeviceState, done: TaskDone) -> None:
 
 def note_silence(turn: Turn, device: str, done: TaskDone) -> None:
     """A device failed when it was needed: that is as good as a failed reading."""
-    turn.change_device(device, reachable=False, detail=why(done), checked_ms=turn.now_ms)
+    turn.change_device(device, reachable=False, detail=why(done), checked_ms=turn.now_ms, plug=PlugState.UNKNOWN)
 
 
 def distrust(turn: Turn) -> None:
     """A fence was confirmed and the node ran on: no device is protection until a human has looked at it."""
-    sentence = f"read {turn.state.config.peer} as off while it was running"
     for device in turn.state.devices:
-        if not device.distrusted:
-            turn.change_device(device.name, distrusted=sentence)
-            turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its wiring")
+        distrust_one(turn, device.name)
+
+
+def distrust_one(turn: Turn, name: str) -> None:
+    """A device read a node as off that ran on: what it reads is no proof any more."""
+    sentence = f"read {turn.state.config.peer} as off while it was running"
+    if not by_name(turn.state, name).distrusted:
+        turn.change_device(name, distrusted=sentence)
+        turn.alarm(name, f"NOT PROTECTED: fence device {name} {sentence}: check its wiring")
+
+
+def trust_again(turn: Turn, name: str) -> None:
+    """Its plug was seen to be the peer's: a doubt is settled."""
+    turn.change_device(name, distrusted="", contradicted="")
+    turn.clear_alarm(name, f"the plug of fence device {name} was verified")
 
 
 def contradict(turn: Turn) -> None:
@@ -85,10 +102,11 @@ def _called_off(turn: Turn, device: DeviceState) -> bool:
     return stands and bool(device.read_off_of) and device.read_off_of == turn.state.peer.boot_id
 
 
-def start(turn: Turn, kind: TaskKind, device: str, reason: str) -> int:
-    """Begin a power task about the peer's plug; return its number."""
+def start(turn: Turn, kind: TaskKind, device: str, reason: str, node: str = "") -> int:
+    """Begin a power task about the peer's plug, or about the plug of `node`; return its number."""
     state = turn.state
-    task = Task(state.next_task_id, kind, "", device, state.config.peer, settings(state, device).timeout_ms, reason)
+    about, deadline_ms = node or state.config.peer, settings(state, device).timeout_ms
+    task = Task(state.next_task_id, kind, "", device, about, deadline_ms, reason)
     turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
     turn.do(StartTask(task))
     return task.id

@@ -5,7 +5,7 @@ Derived from the state alone, so that a replay explains a decision in the words 
 
 from dataclasses import dataclass
 
-from aoeha.core import devices, ledger, membership, ownership
+from aoeha.core import ledger, membership, ownership, protection
 from aoeha.core.state import (
     FencePhase,
     GroupState,
@@ -87,13 +87,14 @@ class GroupStatus:
 
 @dataclass(frozen=True, slots=True)
 class DeviceStatus:
-    """One fence device."""
+    """One fence device. `plug` is what it last read the peer's plug to be: "on", "off" or "unknown"."""
 
     name: str
     level: int
     state: str
     checked_ms_ago: int | None
     detail: str
+    plug: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class AlarmStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The status document, schema 1."""
+    """The status document, schema 1. `unprotected` says why `protected` is false, and what mends it."""
 
     schema: int
     cluster: str
@@ -118,6 +119,7 @@ class Status:
     groups: tuple[GroupStatus, ...]
     fences: tuple[DeviceStatus, ...]
     protected: bool
+    unprotected: str
     alarms: tuple[AlarmStatus, ...]
     verdict: str
     why: str
@@ -135,7 +137,8 @@ def status(state: NodeState) -> Status:
         links=tuple(_link(state, index, link) for index, link in enumerate(state.links)),
         groups=tuple(_group(state, group) for group in state.groups),
         fences=_devices(state),
-        protected=devices.protected(state),
+        protected=not protection.unprotected(state),
+        unprotected=protection.unprotected(state),
         alarms=tuple(AlarmStatus(alarm.about, alarm.sentence) for alarm in state.alarms),
         verdict=verdict(state),
         why=why(state),
@@ -211,8 +214,9 @@ def _not_ready(state: NodeState, survivor: str) -> list[str]:
     unheard = survivor == state.config.peer and not membership.is_alive(state)
     if unheard or not membership.lives(state):
         reasons.append(f"{state.config.peer} is {state.peer.condition.value}")
-    if not devices.protected(state):
-        reasons.append("NOT PROTECTED: no fence path works")
+    unprotected = protection.unprotected(state)
+    if unprotected:
+        reasons.append(f"NOT PROTECTED: {unprotected}")
     for group in state.groups:
         if survivor == state.config.node:
             could = ownership.willing(state, group)
@@ -299,6 +303,7 @@ def _devices(state: NodeState) -> tuple[DeviceStatus, ...]:
             state="DISTRUSTED" if device.doubt else words[device.reachable],
             checked_ms_ago=None if device.checked_ms is None else state.now_ms - device.checked_ms,
             detail=device.doubt or device.detail,
+            plug=device.plug.value if device.plug is not None else "unknown",
         )
         for device in state.devices
     )

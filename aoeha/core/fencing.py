@@ -9,7 +9,7 @@ peer ends the whole affair: the tasks are cancelled and waited for, and a late a
 What this file does not know: what the proof is used for.
 """
 
-from aoeha.core import devices, membership, ownership, revival, rivals, storage_fence
+from aoeha.core import devices, membership, orders, ownership, revival, rivals, storage_fence
 from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
 from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Off, Turn, phase_of
@@ -34,7 +34,7 @@ def decide(turn: Turn) -> None:
             _attempt(turn)
         case FencePhase.WAITING | FencePhase.BACKING_OFF if not _reason(turn.state):
             _stand_down(turn)
-        case FencePhase.SETTLING if turn.now_ms >= fence.until_ms:
+        case FencePhase.SETTLING if turn.now_ms >= fence.until_ms and not orders.awaits_silence(turn.state):
             _succeed(turn)
         case _:
             pass
@@ -43,6 +43,8 @@ def decide(turn: Turn) -> None:
 
 def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     """Take in the end of a power task."""
+    if orders.task_done(turn, task, done):
+        return
     device = devices.by_name(turn.state, task.subject)
     if task.id == device.task_id:
         devices.note_reading(turn, device, done)
@@ -79,6 +81,10 @@ def confirm(turn: Turn, user: str) -> None:
 def peer_spoke(turn: Turn) -> None:
     """A new beat was heard. If it is of the boot that was read off, or that a human called off, the proof was wrong."""
     state, fence, peer = turn.state, turn.state.fence, turn.state.peer
+    if orders.awaits_silence(state) and peer.boot_id == fence.victim_boot_id:
+        if not _was_under_way(state):
+            orders.wrong_plug(turn, "its beats go on")
+        return
     if _was_under_way(state):
         name = state.config.peer
         turn.alarm(
@@ -112,7 +118,11 @@ def _was_under_way(state: NodeState) -> bool:
 def _reason(state: NodeState) -> str:
     """Why the peer should be fenced now, empty for no reason."""
     peer = state.config.peer
-    if state.peer.alternates or state.paused or state.panicking or not state.config.fences:
+    if state.peer.alternates or state.panicking or not state.config.fences:
+        return ""
+    if ordered := orders.reason(state):
+        return ordered
+    if state.paused:
         return ""
     if revival.overdue(state):
         return f"{peer} was switched on again and is not heard; it would fence {state.config.node} in turn"
@@ -163,16 +173,21 @@ def _consider(turn: Turn) -> None:
     if not reason:
         _explain_idleness(turn)
         return
-    delay_ms = duel_delay_ms(state)
+    ordered = orders.reason(state)
+    delay_ms = 0 if ordered else duel_delay_ms(state)
     turn.change_fence(
-        phase=FencePhase.WAITING, victim_boot_id=state.peer.boot_id, until_ms=turn.now_ms + delay_ms, attempts=0
+        phase=FencePhase.WAITING,
+        victim_boot_id=state.peer.boot_id,
+        level_index=orders.first_level(state),
+        until_ms=turn.now_ms + delay_ms,
+        attempts=0,
     )
     turn.say(
         Level.WARNING,
         state.config.peer,
         f"fencing {state.config.peer}: {reason}" + (f"; waiting {delay_ms} ms" if delay_ms else ""),
     )
-    if not delay_ms and not storage_fence.arbitrates(state, wanted(state)):
+    if ordered or (not delay_ms and not storage_fence.arbitrates(state, wanted(state))):
         _attempt(turn)
 
 
@@ -215,16 +230,26 @@ def _attempt(turn: Turn) -> None:
         _start(turn, TaskKind.POWER_OFF, device.name, reason)
 
 
+def make_room(turn: Turn) -> None:
+    """Let an order begin at once where a fence waits for its time, or for another try."""
+    if turn.state.fence.phase in (FencePhase.WAITING, FencePhase.BACKING_OFF):
+        turn.change(fence=_at_rest(turn.state.fence))
+
+
 def _stand_down(turn: Turn) -> None:
-    fence = turn.state.fence
-    kept = FenceState(
+    turn.change(fence=_at_rest(turn.state.fence))
+    turn.say(Level.INFO, turn.state.config.peer, f"no reason to fence {turn.state.config.peer} any more")
+    orders.failed(turn, "it was given up: the pair is paused, or two machines use that name")
+
+
+def _at_rest(fence: FenceState) -> FenceState:
+    """A fence that is not under way, with what is known of an earlier one."""
+    return FenceState(
         off_boot_id=fence.off_boot_id,
         word_boot_id=fence.word_boot_id,
         word_until_ms=fence.word_until_ms,
         word_user=fence.word_user,
     )
-    turn.change(fence=kept)
-    turn.say(Level.INFO, turn.state.config.peer, f"no reason to fence {turn.state.config.peer} any more")
 
 
 def _start(turn: Turn, kind: TaskKind, device: str, reason: str) -> None:
@@ -253,7 +278,7 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
     turn.change_fence(read=(*turn.state.fence.read, (task.subject, plug)))
     if plug is PlugState.UNKNOWN:
         devices.note_silence(turn, task.subject, done)
-    doubt = devices.by_name(turn.state, task.subject).doubt
+    doubt = orders.doubt(turn.state, devices.by_name(turn.state, task.subject))
     if doubt:
         turn.change_fence(failed=f"{task.subject} is not believed any more: it {doubt}")
     elif plug is not PlugState.OFF:
@@ -269,21 +294,25 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
         devices.settings(turn.state, device.name).settle_ms for device in devices.on_level(turn.state, level)
     )
     turn.change_fence(phase=FencePhase.SETTLING, until_ms=turn.now_ms + settle_ms)
-    if settle_ms == 0:
+    if orders.is_going_off(turn.state):
+        turn.change(last_off=Off(turn.state.fence.victim_boot_id, turn.now_ms, turn.state.sequence))
+        orders.read_off(turn)
+    if settle_ms == 0 and not orders.awaits_silence(turn.state):
         _succeed(turn)
 
 
 def _succeed(turn: Turn) -> None:
     state, fence = turn.state, turn.state.fence
     read = ", ".join(f"{device} reads {plug.value}" for device, plug in fence.read)
-    turn.change(last_off=Off(fence.victim_boot_id, turn.now_ms, state.sequence))
+    turn.change(last_off=Off(fence.victim_boot_id, turn.now_ms, state.sequence, fence.level_index))
     turn.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=turn.now_ms + revival.POWER_ON_PATIENCE_MS))
     for device, _ in fence.read:
-        turn.change_device(device, reachable=True, detail="", checked_ms=turn.now_ms)
+        turn.change_device(device, reachable=True, detail="", checked_ms=turn.now_ms, plug=PlugState.OFF)
     turn.clear_alarm("fence", "fencing works again")
     turn.clear_alarm("power-off", "a later power-off was confirmed")
     turn.say(Level.WARNING, state.config.peer, f"{state.config.peer} is powered off: {read}")
     revival.fenced_again(turn)
+    orders.succeeded(turn, read)
 
 
 def _level_failed(turn: Turn) -> None:
@@ -293,10 +322,15 @@ def _level_failed(turn: Turn) -> None:
         state.config.peer,
         f"fence level {devices.levels(state)[fence.level_index]} failed: {fence.failed}",
     )
-    if fence.level_index + 1 < len(devices.levels(state)):
+    if fence.level_index + 1 < len(devices.levels(state)) and not orders.only_one_level(state):
         turn.change_fence(level_index=fence.level_index + 1)
         _attempt(turn)
         return
+    if orders.is_going_off(state):
+        orders.failed(turn, fence.failed)
+        if not _reason(turn.state):
+            turn.change(fence=_at_rest(fence))
+            return
     rounds = (fence.attempts - 1) // len(devices.levels(state))
     pause_ms = min(BACK_OFF_FIRST_MS << min(rounds, 10), BACK_OFF_MAX_MS)
     turn.change_fence(phase=FencePhase.BACKING_OFF, level_index=0, until_ms=turn.now_ms + pause_ms)
@@ -350,6 +384,7 @@ def _cancel_for_new_boot(turn: Turn) -> None:
     turn.say(
         Level.INFO, turn.state.config.peer, f"{turn.state.config.peer} is heard with a new boot: its fence is cancelled"
     )
+    orders.failed(turn, f"{turn.state.config.peer} is heard with a new boot")
     if not fence.tasks:
         turn.change(fence=FenceState())
         return

@@ -13,7 +13,7 @@ What this file does not know: how a fence is done, and how resources are started
 
 from dataclasses import dataclass
 
-from aoeha.core import ledger, membership, rivals, shelves, storage_fence
+from aoeha.core import ledger, membership, orders, rivals, shelves, storage_fence
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState, SeizureState
 from aoeha.core.replacing import replaced
@@ -345,7 +345,13 @@ def _grant(turn: Turn, name: str) -> None:
         return
     if phase_of(group) is not GroupPhase.STOPPED or theirs.claim_epoch <= max(group.epoch, group.floor):
         return
-    if state.paused or state.fence.tasks or state.oath_pending or state.fence.phase is FencePhase.CANCELLING:
+    if (
+        state.paused
+        or orders.is_taking(state)
+        or state.fence.tasks
+        or state.oath_pending
+        or state.fence.phase is FencePhase.CANCELLING
+    ):
         return
     turn.change_group(name, grant=grant, floor=max(group.floor, grant.epoch))
     turn.say(Level.INFO, name, f"{name} is granted to {state.config.peer} at epoch {grant.epoch}")

@@ -9,10 +9,10 @@ None of this is needed where every group has legs that answer: there each sees w
 What this file does not know: how a fence is carried out.
 """
 
-from aoeha.core import devices, membership, shelves
+from aoeha.core import devices, membership, orders, shelves
 from aoeha.core.actions import Level
 from aoeha.core.events import TaskDone
-from aoeha.core.state import NodeState, Turn, phase_of
+from aoeha.core.state import DeviceState, NodeState, Turn, phase_of
 from aoeha.core.types import GroupPhase, Task, TaskKind, TaskResult
 
 POWER_ON_PATIENCE_MS = 30_000
@@ -22,7 +22,7 @@ POWER_ON_PATIENCE_MS = 30_000
 def decide(turn: Turn) -> None:
     """Switch a fenced peer on when it is time."""
     state, fence = turn.state, turn.state.fence
-    if not state.config.power_on_after_fence or state.kept_off or fence.off_boot_id is None:
+    if state.order is not None or not state.config.power_on_after_fence or state.kept_off or fence.off_boot_id is None:
         return
     if fence.power_on_task_id or fence.tasks or not membership.is_silent(state):
         return
@@ -30,12 +30,18 @@ def decide(turn: Turn) -> None:
     settled = held and all(phase_of(group) is GroupPhase.RUNNING for group in held)
     if not settled and turn.now_ms < fence.until_ms:
         return
-    for device in devices.on_level(state, devices.levels(state)[0]):
+    for device in _may_be_off(state):
         task_id = devices.start(turn, TaskKind.POWER_ON, device.name, "fenced, and the groups are cared for")
         turn.change_fence(power_on_task_id=task_id)
     turn.change_fence(off_boot_id=None)
     turn.change(revived_ms=turn.now_ms)
     turn.say(Level.INFO, state.config.peer, f"switching {state.config.peer} on again")
+
+
+def _may_be_off(state: NodeState) -> list[DeviceState]:
+    """The devices that may have switched something off: those of the level that confirmed it, and of all before."""
+    tried = devices.levels(state)[: state.last_off.level_index + 1 if state.last_off is not None else 1]
+    return [device for level in tried for device in devices.on_level(state, level)]
 
 
 def powered_on(turn: Turn, task: Task, done: TaskDone) -> None:
@@ -52,6 +58,7 @@ def peer_spoke(turn: Turn) -> None:
     """It is heard: all is well with it."""
     if turn.state.revived_ms or turn.state.kept_off:
         turn.change(revived_ms=0, kept_off=False)
+        turn.clear_alarm(orders.ABOUT, f"{turn.state.config.peer} has power again")
 
 
 def fenced_again(turn: Turn) -> None:

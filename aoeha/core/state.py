@@ -10,6 +10,7 @@ from typing import Any
 
 from aoeha.core.actions import Action, Level, Say
 from aoeha.core.legs import HeardLedger, LegState, SeizureState, ShelfLinkState
+from aoeha.core.power_order import PowerOrder
 from aoeha.core.replacing import replaced
 from aoeha.core.types import (
     Beat,
@@ -26,6 +27,7 @@ from aoeha.core.types import (
     ResourceConfig,
     Task,
 )
+from aoeha.core.waiting import Waiting
 
 
 class LinkCondition(Enum):
@@ -196,7 +198,7 @@ class GroupState:
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """A fence device as its last reading left it. `reachable` None: not asked yet.
+    """A fence device as its last reading left it. `reachable` None: not asked yet. `plug` is what it read.
 
     `distrusted` stands until the daemon is started anew: the device gave a false proof. `read_off_of` is the boot of
     the peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
@@ -210,6 +212,7 @@ class DeviceState:
     distrusted: str = ""
     read_off_of: str = ""
     contradicted: str = ""
+    plug: PlugState | None = None
 
     @property
     def doubt(self) -> str:
@@ -238,21 +241,12 @@ class FenceState:
 
 @dataclass(frozen=True, slots=True)
 class Off:
-    """The last power-off that was confirmed: of which boot, when, and our newest sequence then."""
+    """The last power-off that was confirmed: of which boot, when, our newest sequence then, and by which level."""
 
     boot_id: str
     at_ms: int
     sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A command whose end somebody waits for."""
-
-    command_id: int
-    verb: str
-    group: str
-    until_ms: int
+    level_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +303,7 @@ class NodeState:
     panicking: bool = False
     waiting: tuple[Waiting, ...] = ()
     alarms: tuple[Alarm, ...] = ()
+    order: PowerOrder | None = None
 
     @property
     def oath_pending(self) -> bool:

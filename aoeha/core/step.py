@@ -19,9 +19,11 @@ from aoeha.core import (
     fencing,
     ledger,
     membership,
+    orders,
     ownership,
     paths,
     pause,
+    protection,
     recovery,
     revival,
     rivals,
@@ -184,7 +186,9 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     recovery.decide(turn)
     if turn.state is not before:
         ownership.decide(turn)
+    orders.decide(turn)
     revival.decide(turn)
+    protection.decide(turn)
     commands.decide(turn)
     absence.panic(turn)
     if not turn.state.left:

@@ -1,4 +1,4 @@
-"""Requests on the control socket: status and events are answered here, everything else is the core's to decide."""
+"""Requests on the control socket: what is only looked at is answered here, the rest is the core's to decide."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aoeha.core.actions import Answer
 from aoeha.core.events import CommandGiven
+from aoeha.daemon.fence_history import FenceHistory
 from aoeha.daemon.sentences import Sentence, Sentences
 from aoeha.io import clock
 from aoeha.io.control_socket import Connection, Request
@@ -28,9 +29,14 @@ class Commands:
     """Answers clients. `document` gives the status document, `give` hands a command to the core or refuses it."""
 
     def __init__(
-        self, document: Callable[[], dict[str, Any]], give: Callable[[CommandGiven], bool], sentences: Sentences
+        self,
+        document: Callable[[], dict[str, Any]],
+        give: Callable[[CommandGiven], bool],
+        sentences: Sentences,
+        fences: FenceHistory,
     ) -> None:
         self._document = document
+        self._fences = fences
         self._give = give
         self._sentences = sentences
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
@@ -44,6 +50,8 @@ class Commands:
                 connection.done(0, str(document["why"]), document)
             case "events":
                 await self._events(request, connection)
+            case "fence-history":
+                self._fence_history(request, connection)
             case verb if verb in INTERNAL_VERBS:
                 connection.done(USAGE, f"cannot {verb} through this socket: use `systemctl stop aoeha`")
             case _:
@@ -85,18 +93,23 @@ class Commands:
 
     async def _events(self, request: Request, connection: Connection) -> None:
         """Show the newest sentences (argument `number`) and, with `follow` set to `true`, those still to come."""
-        count = request.arguments.get("number", str(EVENTS_SHOWN))
-        if not (count.isascii() and count.isdigit()):
-            connection.done(USAGE, f"cannot show {count!r} events: expected a number")
+        count = _number(request, connection, "events")
+        if count is None:
             return
         ring = self._sentences.ring
         with self._listening(connection):
-            for said in list(ring)[max(0, len(ring) - int(count)) :]:
+            for said in list(ring)[max(0, len(ring) - count) :]:
                 _pass_on(connection, said)
             if request.arguments.get("follow") == "true":
                 # Until the client goes away, which cancels us.
                 await asyncio.Event().wait()
         connection.done(0, "")
+
+    def _fence_history(self, request: Request, connection: Connection) -> None:
+        """Show the newest attempts to switch power (argument `number`), oldest first."""
+        count = _number(request, connection, "attempts")
+        if count is not None:
+            connection.done(0, "", {"schema": 1, "attempts": self._fences.attempts(count)})
 
     @contextmanager
     def _listening(self, connection: Connection) -> "Iterator[None]":
@@ -108,6 +121,15 @@ class Commands:
             yield
         finally:
             self._sentences.listeners.discard(listener)
+
+
+def _number(request: Request, connection: Connection, what: str) -> int | None:
+    """Return how many are wanted, or None after a refusal was sent."""
+    count = request.arguments.get("number", str(EVENTS_SHOWN))
+    if not (count.isascii() and count.isdigit()):
+        connection.done(USAGE, f"cannot show {count!r} {what}: expected a number")
+        return None
+    return int(count)
 
 
 def _pass_on(connection: Connection, said: Sentence) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from aoeha.core.actions import Action, Level
-from aoeha.core.events import CommandGiven, MirrorsChanged, TargetStarted
+from aoeha.core.events import CommandGiven, Event, MirrorsChanged, TargetStarted
+from aoeha.core.state import NodeState
 from aoeha.core.step import initial
 from aoeha.core.types import Identity, Memory
 from aoeha.daemon import assembly
@@ -17,6 +18,7 @@ from aoeha.daemon.arguments import Settings
 from aoeha.daemon.assembly import Blueprint, StartError
 from aoeha.daemon.beat_road import BeatRoad
 from aoeha.daemon.commands import Commands
+from aoeha.daemon.fence_history import FenceHistory
 from aoeha.daemon.first_beat import FirstBeat, forget
 from aoeha.daemon.inbox import Inbox
 from aoeha.daemon.inheritance import Inheritance
@@ -90,7 +92,8 @@ class _Service:
             assembly.agents(blueprint.configuration, self.pair.node, ProcessHost(place), blueprint.keys),
             self.inbox.insist,
         )
-        self.commands = Commands(self._document, self.inbox.offer, sentences)
+        self.fences = FenceHistory(self.state_directory)
+        self.commands = Commands(self._document, self.inbox.offer, sentences, self.fences)
         self.performing = Performing(
             Hands(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist
         )
@@ -122,7 +125,13 @@ class _Service:
             actions=actions,
         )
         journal = JournalFile(self.state_directory / "journal", header)
-        loop = Loop(state, self.inbox, self.performing, journal.record, self.feeding.turned)
+        self.fences.record(None, actions)
+
+        def record(before: NodeState, event: Event, answered: tuple[Action, ...]) -> None:
+            journal.record(before, event, answered)
+            self.fences.record(event, answered)
+
+        loop = Loop(state, self.inbox, self.performing, record, self.feeding.turned)
         return loop, actions, journal
 
     async def run(self) -> int:
@@ -173,6 +182,7 @@ class _Service:
         self.adverts.close()
         self.mirrors.close()
         self.store.close()
+        self.fences.close()
         self._tell_news()
         self.journal.close()
         self.manager.close()
@@ -253,7 +263,7 @@ class _Service:
         }
         lost = f"{self.journal.lost} records are missing" if self.journal.lost else ""
         faults = {"journal": lost, "beats": self.road.unpackable, "first beat": self.inheritance.fault}
-        faults |= {"watchdog": self.feeding.fault, "storage network": self.deaf}
+        faults |= {"watchdog": self.feeding.fault, "storage network": self.deaf, "fence history": self.fences.fault}
         alarms = {about: sentence for about, sentence in faults.items() if sentence}
         counters = {**self.road.counters(), "daemon": own}
         return status_document(self.loop.state, counters, alarms, self.feeding.sentence(now_ms))

@@ -22,7 +22,7 @@ import msgspec
 
 __all__ = ["READ_ONLY_VERBS", "Caller", "Connection", "ControlSocket", "Request"]
 
-READ_ONLY_VERBS = frozenset({"status", "events", "why"})
+READ_ONLY_VERBS = frozenset({"status", "events", "why", "fence-history"})
 GROUP_NAME = "aoeha"
 GROUP_FILE = Path("/etc/group")
 REQUEST_BYTES_MAX = 64 * 1024

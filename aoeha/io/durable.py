@@ -16,7 +16,7 @@ import msgspec
 from aoeha.core.types import Memory
 from aoeha.journal.codec import RecordError, from_plain, to_plain
 
-__all__ = ["DISK_DEADLINE_MS", "MemoryStore", "Recalled", "make_private_directory", "write_atomically"]
+__all__ = ["DISK_DEADLINE_MS", "LatestWriter", "MemoryStore", "Recalled", "make_private_directory", "write_atomically"]
 
 DISK_DEADLINE_MS = 200
 FILE_NAME = "memory.json"
@@ -36,7 +36,7 @@ class MemoryStore:
     def __init__(self, run_directory: Path, state_directory: Path) -> None:
         self.run_file = run_directory / "state" / FILE_NAME
         self.disk_file = state_directory / FILE_NAME
-        self._disk = _LatestWriter(lambda content: _write_disk(self.disk_file, content))
+        self._disk = LatestWriter(lambda content: _write_disk(self.disk_file, content))
 
     def recall(self, boot_id: str) -> Recalled:
         """Return this boot's memory from /run, else what the disk says of an earlier one. Never raises."""
@@ -119,7 +119,7 @@ def _read(path: Path) -> tuple[Memory | None, str]:
         return None, f"{error}; this node begins without that memory"
 
 
-class _LatestWriter:
+class LatestWriter:
     """A thread that writes the newest content it was given. Older content that it never came to is skipped."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
@@ -140,10 +140,7 @@ class _LatestWriter:
             if self._busy_late:
                 return "the disk still hangs in an earlier write"
             self._waiting.append((loop, done))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="memory-writer", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+            self._begin()
         try:
             async with asyncio.timeout(deadline_ms / 1_000):
                 return await done
@@ -151,10 +148,23 @@ class _LatestWriter:
             self._busy_late = True
             return f"the disk did not answer within {deadline_ms} ms"
 
+    def put(self, content: bytes) -> None:
+        """Let this content be written some time, and never wait for it."""
+        with self._changed:
+            self._content = content
+            self._begin()
+
     def close(self) -> None:
+        """End the thread once it has written what waits."""
         with self._changed:
             self._closed = True
             self._changed.notify()
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="memory-writer", daemon=True)
+            self._thread.start()
+        self._changed.notify()
 
     def _run(self) -> None:
         while True:

@@ -18,7 +18,8 @@ What it changes:
   exhaust_canonical_legs.py); what a beat says about the age of links is one bit, late or not.
 
 What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats where nobody stamps legs,
-the routine looks after the first (monitor, validation, reading of a device), and that an operator's word expires.
+the routine looks after the first (monitor, validation, reading of a device), what a plug was read as for people, orders
+of an operator about power (nobody gives one here), and that an operator's word expires.
 """
 
 from dataclasses import replace
@@ -250,6 +251,7 @@ def _device(device: DeviceState, now_ms: int, known: dict[int, int]) -> DeviceSt
         task_id=known.get(device.task_id, 0),
         distrusted="yes" if device.distrusted else "",
         contradicted="yes" if device.contradicted else "",
+        plug=None,
     )
 
 

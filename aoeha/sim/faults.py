@@ -183,7 +183,7 @@ def _lost_with_its_device(chance: Chance) -> Lines:
 
 def _miswire(chance: Chance) -> Lines:
     """A plug is wired wrongly, and soon the links are cut, so that it is used as a proof."""
-    used = _cut_all(chance) if chance.random.random() < 0.8 else []
+    used = _cut_all(chance) if chance.random.random() < 0.8 else _order_power(chance)
     return [(0, f"miswire {chance.device()} {chance.node()}"), *((delay_ms + 1_000, line) for delay_ms, line in used)]
 
 
@@ -221,6 +221,26 @@ def _operator(chance: Chance) -> Lines:
         return [(0, f"power off {node}"), (chance.ms(2_000, 60_000), f"vouch {node}")]
     wait = chance.random.choice(("", " wait_ms=20000"))
     return [(0, f"ask {node}: switchover group={group}{wait}")]
+
+
+def _order_power(chance: Chance) -> Lines:
+    """An operator takes power away, gives it back, or looks whether it could be done; the other one may be well."""
+    victim = chance.node()
+    asker = next(name for name in chance.settings.nodes() if name != victim)
+    anyway = chance.random.choice(("", "", " anyway=yes"))
+    match chance.random.randrange(5):
+        case 0:
+            off, on = f"ask {asker}: fence node={victim} act=off{anyway}", f"ask {asker}: fence node={victim} act=on"
+            return _for_a_while(chance, off, on)
+        case 1:
+            return [(0, f"ask {asker}: fence node={victim} act=reboot{anyway} wait_ms={chance.ms(2_000, 90_000)}")]
+        case 2:
+            verify = (chance.ms(5_000, 40_000), f"ask {asker}: fence-verify node={victim}")
+            return [*_for_a_while(chance, f"ask {victim}: standby", f"ask {victim}: unstandby"), verify]
+        case 3:
+            return [(0, f"ask {asker}: fence-test"), (chance.ms(30, 5_000), f"kill {chance.node()}")]
+        case _:
+            return [*_device(chance), (1_000, f"ask {asker}: fence node={victim} act=reboot{anyway}")]
 
 
 def _pause_the_pair(chance: Chance) -> Lines:
@@ -312,6 +332,7 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
     "shelf": _shelf,
     "half rack": _half_rack,
     "operator": _operator,
+    "order about power": _order_power,
     "pause of the pair": _pause_the_pair,
     "move": _move,
     "move with a stuck stop": _move_with_a_stuck_stop,
@@ -324,7 +345,7 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
 }
 """Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise."""
 
-NEED_A_DEVICE = (_device, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
+NEED_A_DEVICE = (_device, _order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
 MISWIRED_PERCENT = 6
 
 

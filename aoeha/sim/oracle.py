@@ -13,6 +13,8 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 - A plug that is not the victim's reads off while the victim runs on. Proofs by a miswired device are excused from I1
   and I3, and counted as `excused`.
 - A false operator's word is not excused: the world's operators only vouch for machines that are off.
+- An operator who takes a gateway's power has a cause. Two who do so to each other leave both dark; so may an order that
+  the victim, hearing nothing more, answers with a fence of its own. Then a human switches them on.
 - I2 is: every acknowledged record is on every leg that nobody calls missing, and on every leg that a mirror is
   started from. Legs come back by an operator's hand; nobody here does it for them yet.
 - Fences are bounded for each incident, not for each hour: a fault or a command begins another incident.
@@ -21,6 +23,7 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aoeha.core.power_order import OrderStage
 from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Memory, ProofKind, Task, TaskKind
 
 if TYPE_CHECKING:
@@ -78,6 +81,7 @@ class Oracle:
         self._remembered: dict[str, Memory | None] = {}
         self._fences: dict[str, int] = {}
         self._fenced_dead: set[str] = set()
+        self._ordered: set[str] = set()
         self._left_ms: dict[str, int] = {}
         self._blackouts: dict[str, Blackout] = {}
         self._both_since_ms: dict[str, int] = {}
@@ -104,7 +108,9 @@ class Oracle:
     def task_started(self, machine: "Machine", task: Task) -> None:
         """A node acts on a resource, on its peer's power or on its legs."""
         state = machine.daemon.state if machine.daemon is not None else None
-        if state is not None and state.paused and task.kind in MOVES:
+        order = state.order if state is not None and task.kind is TaskKind.POWER_OFF else None
+        anyway = order is not None and order.anyway
+        if state is not None and state.paused and task.kind in MOVES and not anyway:
             self._broken("I5", f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")
         match task.kind:
             case TaskKind.START:
@@ -116,6 +122,9 @@ class Oracle:
                     self._two_run(task.group, sentence)
             case TaskKind.STOP:
                 self._judge_stop(machine, task)
+            case TaskKind.POWER_OFF if order is not None and order.stage is OrderStage.GOING_OFF:
+                self._ordered.add(task.node)
+                self.world.count("order", "fence by an operator")
             case TaskKind.POWER_OFF:
                 self._judge_fence(machine, self.world.machines[task.node])
             case _:
@@ -151,7 +160,7 @@ class Oracle:
                 self._granted.add((machine.name, group.name, group.grant))
             if group.holding:
                 if (group.name, group.epoch) not in self._epochs:
-                    self._judge_hand_over(machine, group)
+                    self._judge_right(machine, group)
                 owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
                 if owner != machine.name and not self.excused:
                     self._broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")
@@ -199,6 +208,7 @@ class Oracle:
         """A kernel boots, and has met nobody yet."""
         self._strangers.add(machine.name)
         self._fenced_dead.discard(machine.name)
+        self._ordered.discard(machine.name)
         self._left_ms.pop(machine.name, None)
         self._remembered[machine.name] = machine.memory_disk
         self._forget_epochs(machine)
@@ -272,6 +282,8 @@ class Oracle:
         """Why both nodes may have been fenced, empty for no reason."""
         if self.world.power.was_slow:
             return "duel through a slow device"
+        if orderer.name in self._ordered or victim.name in self._ordered:
+            return "fenced each other by an operator's order"
         one, other = self._boots_heard.get(orderer.name, []), self._boots_heard.get(victim.name, [])
         if victim.boot_id not in one and orderer.boot_id not in other:
             return "duel of two that never met"
@@ -330,10 +342,16 @@ class Oracle:
         both_answer = address in first.active and address in second.active
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
-    def _judge_hand_over(self, machine: "Machine", group: GroupBeat) -> None:
-        """Who says that a group was handed over must have been granted exactly this epoch, or the peer has left."""
+    def _judge_right(self, machine: "Machine", group: GroupBeat) -> None:
+        """A hand-over was granted with this epoch, or the peer has left; nobody powered off by order is heard."""
         state = machine.daemon.state if machine.daemon is not None else None
         proof = state.group(group.name).proof if state is not None else None
+        victim = self._peer(machine)
+        heard = victim.alive and self._whole_link_ms(machine, victim) > self._patience_ms(machine)
+        ordered = proof is not None and proof.kind is ProofKind.POWERED_OFF and victim.name in self._ordered
+        if ordered and heard:
+            sentence = f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears"
+            self._broken("I1", sentence)
         if state is None or proof is None or proof.kind is not ProofKind.HANDED_OVER:
             return
         giver, taker = machine.config.peer, state.identity
@@ -364,13 +382,11 @@ class Oracle:
 
     def _judge_cause(self, machine: "Machine", victim: "Machine") -> list[int]:
         """Nothing is taken from a node that can be heard or seen. Return since when links have been whole."""
-        patience_ms, since = self._patience_ms(machine), victim.present_since_ms
+        patience_ms, whole_ms = self._patience_ms(machine), self._whole_link_ms(machine, victim)
         clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
-        if clean and since is not None and machine.present_since_ms is not None:
-            whole_ms = self.world.timeline.now_ms - max(min(clean), since, machine.present_since_ms)
-            if whole_ms > patience_ms:
-                sentence = f"{machine.name} fences {victim.name}, to which a whole link has led for {whole_ms} ms"
-                self._broken("I5", sentence)
+        if whole_ms > patience_ms:
+            sentence = f"{machine.name} fences {victim.name}, to which a whole link has led for {whole_ms} ms"
+            self._broken("I5", sentence)
         stamped_ms = self._stamped_for_ms(machine, victim)
         if stamped_ms > patience_ms:
             sentence = (
@@ -380,6 +396,13 @@ class Oracle:
         self._judge_hasty_fence(machine, victim, clean)
         self._judge_blind_fence(machine, victim)
         return clean
+
+    def _whole_link_ms(self, machine: "Machine", victim: "Machine") -> int:
+        """For how long both have been there with a whole link between them."""
+        clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
+        if not clean or victim.present_since_ms is None or machine.present_since_ms is None:
+            return 0
+        return self.world.timeline.now_ms - max(min(clean), victim.present_since_ms, machine.present_since_ms)
 
     def _was_blind(self, victim: "Machine") -> bool:
         """Whether a node saw no shelf a while ago: it may have asked to be fenced, and a begun fence is finished."""

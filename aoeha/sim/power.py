@@ -35,6 +35,7 @@ class Device:
     mode: str = "ok"
     miswired: str = ""
     shares_power_of: str = ""
+    mode_since_ms: int = 0
 
     @property
     def in_chassis(self) -> bool:
@@ -59,7 +60,9 @@ class Power:
 
     def set_mode(self, name: str, mode: str) -> None:
         """Let a device work so from now on. What was ordered before comes in its old time."""
-        self.devices[name].mode = mode
+        device = self.devices[name]
+        if device.mode != mode:
+            device.mode, device.mode_since_ms = mode, self.world.timeline.now_ms
         self.was_slow = self.was_slow or mode in ("slow", "late", "vague")
 
     def switch_on(self, node: str) -> None:

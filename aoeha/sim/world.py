@@ -11,6 +11,7 @@ from aoeha.sim.link import Link
 from aoeha.sim.machine import Machine
 from aoeha.sim.oracle import Oracle
 from aoeha.sim.power import Power
+from aoeha.sim.protection_judge import judge_protection
 from aoeha.sim.storage import Storage
 from aoeha.sim.timeline import Timeline
 from aoeha.sim.trace import Trace
@@ -111,5 +112,7 @@ class World:
     def _ask_why(self) -> None:
         for machine in self.machines.values():
             if machine.daemon is not None and machine.daemon.state is not None:
-                self.oracle.explained(machine, self.why(machine.name))
+                told = status(machine.daemon.state)
+                self.oracle.explained(machine, told.why)
+                judge_protection(self, machine, protected=told.protected)
         self.timeline.after(EXPLAIN_EVERY_MS, self._ask_why)

@@ -71,6 +71,21 @@ def test_status_as_json_is_the_document(path: Path) -> None:
         (["switchover", "--wait", "5s", "storage"], "switchover", {"group": "storage", "wait_ms": "5000"}),
         (["standby", "--wait=2m"], "standby", {"wait_ms": "120000"}),
         (["confirm", "beta", "--typed", "beta"], "confirm", {"node": "beta"}),
+        (["fence", "beta", "--typed", "beta"], "fence", {"node": "beta", "wait_ms": "180000"}),
+        (
+            ["fence", "beta", "--off", "--anyway", "--typed", "beta", "--wait", "5s"],
+            "fence",
+            {"node": "beta", "act": "off", "anyway": "yes", "wait_ms": "5000"},
+        ),
+        (["fence", "beta", "--on"], "fence", {"node": "beta", "act": "on", "wait_ms": "180000"}),
+        (["fence", "test"], "fence-test", {"wait_ms": "180000"}),
+        (["fence", "test", "--all"], "fence-test", {"wait_ms": "180000"}),
+        (["fence", "test", "pdu"], "fence-test", {"device": "pdu", "wait_ms": "180000"}),
+        (
+            ["fence", "verify", "beta", "--level", "2", "--typed", "beta"],
+            "fence-verify",
+            {"node": "beta", "level": "2", "wait_ms": "180000"},
+        ),
         (["events", "-n", "3"], "events", {"number": "3"}),
     ],
 )
@@ -78,7 +93,63 @@ def test_each_verb_asks_what_it_says(path: Path, words: list[str], verb: str, ar
     with DaemonDouble(path, done(0, "it is done")) as daemon:
         ran = aoeha(*words, "--socket", str(path))
     assert ran.returncode == 0, ran.stderr
-    assert daemon.requests == [{"verb": verb, "arguments": arguments}]
+    looks = [{"verb": "status", "arguments": {}}] if verb == "confirm" else []
+    assert daemon.requests == [*looks, {"verb": verb, "arguments": arguments}]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["fence", "beta", "--off"], 64),
+        (["fence", "beta", "--reboot", "--typed", "alpha"], 107),
+        (["fence", "verify"], 64),
+        (["fence", "verify", "beta"], 64),
+        (["fence", "test", "--off"], 64),
+        (["fence", "beta", "gamma", "--on"], 64),
+        (["fence", "beta", "--on", "--off"], 64),
+        (["fence", "beta", "--on", "--wait", "soon"], 64),
+    ],
+)
+def test_no_power_is_switched_by_mistake(path: Path, words: list[str], code: int) -> None:
+    with DaemonDouble(path, done(0, "")) as daemon:
+        ran = aoeha(*words, "--socket", str(path))
+    assert (ran.returncode, daemon.requests) == (code, []), ran.stderr
+
+
+def test_the_fence_history_is_a_table_with_the_reasons(path: Path) -> None:
+    attempt = {"device": "pdu", "node": "beta", "action": "off", "reason": "beta is silent", "result": "timed_out"}
+    times = {"begun_wall_ms": 1_700_000_000_000, "ended_wall_ms": 1_700_000_010_000, "detail": "no answer"}
+    with DaemonDouble(path, done(0, "", {"schema": 1, "attempts": [attempt | times]})) as daemon:
+        ran = aoeha("fence", "history", "-n", "7", "--socket", str(path), environment={"TZ": "UTC"})
+        plain = aoeha("fence", "history", "-o", "json", "--socket", str(path))
+    assert ran.stdout.splitlines() == [
+        "BEGUN                TOOK   NODE  ACTION  DEVICE  RESULT",
+        "2023-11-14 22:13:20  10.0s  beta  off     pdu     timed_out",
+        "    beta is silent",
+        "    no answer",
+    ]
+    assert json.loads(plain.stdout)["attempts"] == [attempt | times]
+    assert daemon.requests[0] == {"verb": "fence-history", "arguments": {"number": "7"}}
+
+
+def test_confirm_shows_what_is_known_before_it_asks(path: Path) -> None:
+    document = json.loads((Path(__file__).parent / "trouble.json").read_text())
+    document["fences"][0] |= {"plug": "on"}
+    document["groups"][0]["legs"] = [
+        {"leg": "e1.0", "address": "e1", "holder": "alpha", "since_ms_ago": 5, "stamped_ms_ago": 3_000}
+    ]
+    with DaemonDouble(path, done(0, "", document)):
+        ran = aoeha("confirm", "alpha", "--typed", "alpha", "--socket", str(path))
+    for line in (
+        "What beta knows of alpha (silent):",
+        "last beat on serial: 3m ago",
+        "last beat on storage-network: never",
+        "shelf e1.0 of storage at e1: reserved for alpha; the stamp of alpha moved there 3.0s ago",
+        "fence device power-switch: read ON 1h06m ago (10.77.1.1 port 7700",
+        "fence device pdu-b: read unknown never",
+        "aoeha fence test",
+    ):
+        assert line in ran.stderr
 
 
 def test_what_the_daemon_says_meanwhile_and_how_to_undo_it_is_printed(path: Path) -> None:
@@ -175,10 +246,10 @@ def test_confirm_without_a_terminal_needs_the_name_again(path: Path) -> None:
     with DaemonDouble(path, done(0, "")) as daemon:
         assert aoeha("confirm", "beta", "--socket", str(path)).returncode == 64
         assert aoeha("confirm", "beta", "--typed", "alpha", "--socket", str(path)).returncode == 107
-    assert daemon.requests == []
+    assert [request["verb"] for request in daemon.requests] == ["status", "status"]
 
 
-@pytest.mark.parametrize(("typed", "code", "asked"), [("beta", 0, 1), ("alpha", 107, 0), ("yes", 107, 0), ("", 107, 0)])
+@pytest.mark.parametrize(("typed", "code", "asked"), [("beta", 0, 2), ("alpha", 107, 1), ("yes", 107, 1), ("", 107, 1)])
 def test_confirm_on_a_terminal_wants_the_name_typed(path: Path, typed: str, code: int, asked: int) -> None:
     ours, theirs = pty.openpty()
     try:

@@ -208,6 +208,37 @@ def test_the_operators_word_takes_over_where_no_fence_works(serving: Pair) -> No
     assert serving.beta.status()["groups"][0]["proof"] == "operator's word"
 
 
+def test_an_operator_switches_the_owner_off_and_on_and_it_is_all_in_the_history(serving: Pair) -> None:
+    done = serving.beta.ask("fence", node="alpha", act="off", wait_ms="15000")
+    assert done["code"] == 0, done
+    wait_for(lambda: serving.beta.phase() == "running", "beta took over")
+    assert serving.beta.status()["groups"][0]["proof"] == "powered off"
+    time.sleep(3)
+    assert "on alpha" not in serving.switch.asked
+    serving.beta.kill()
+    serving.beta.start()
+    wait_for(lambda: serving.beta.phase() == "running", "beta's new daemon has adopted the group")
+    done = serving.beta.ask("fence", node="alpha", act="on", wait_ms="15000")
+    assert done["code"] == 0, done
+    wait_for(lambda: serving.alpha.phase() == "stopped", "alpha stands by")
+    attempts = serving.beta.ask("fence-history")["document"]["attempts"]
+    told = [(attempt["action"], attempt["node"], attempt["result"]) for attempt in attempts]
+    assert ("off", "alpha", "ok") in told
+    assert ("on", "alpha", "ok") in told
+    assert {"root switches alpha off", "root switches alpha on"} <= {attempt["reason"] for attempt in attempts}
+
+
+def test_a_plug_is_verified_with_the_standby(serving: Pair) -> None:
+    assert serving.alpha.ask("fence-verify", node="beta")["code"] == 107
+    assert serving.beta.ask("standby", node="beta")["code"] == 0
+    wait_for(lambda: serving.alpha.status()["nodes"][1]["standby"], "alpha knows that beta is in standby")
+    done = serving.alpha.ask("fence-verify", node="beta", wait_ms="15000")
+    assert done["code"] == 0, done
+    assert "the plug is that of beta" in done["sentence"]
+    assert serving.alpha.running() == BOTH
+    assert serving.alpha.ask("fence-test", wait_ms="15000")["code"] == 0
+
+
 def test_sigterm_hands_over_and_ends_well(serving: Pair) -> None:
     assert serving.alpha.terminate() == 0
     assert serving.log()[2:] == ["alpha stop service", "alpha stop disk", "beta start disk", "beta start service"]

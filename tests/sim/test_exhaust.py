@@ -21,7 +21,7 @@ JUDGED = {
     "tasks next_task_id sequence next_beat_ms last_groups last_flags remembered standby paused pause_number "
     "leaving leaving_beats leave_by_ms "
     "left oath_sequence oath_until_ms panicked_before fell revived_ms kept_off last_off released_sequence panicking "
-    "waiting alarms",
+    "waiting alarms order",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held "
     "answered_ms mark_sequence mark_ms",
     "LinkState": "name heard_ms fault condition",
@@ -32,7 +32,7 @@ JUDGED = {
     "shelf_link",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms rival "
     "rival_task_id rival_asked_ms missing",
-    "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted",
+    "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
     "word_boot_id word_until_ms word_user",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "

@@ -19,8 +19,10 @@ from aoeha.core import (
     fencing,
     ledger,
     membership,
+    orders,
     ownership,
     paths,
+    protection,
     recovery,
     rivals,
     shelf_link,
@@ -30,6 +32,7 @@ from aoeha.core import (
 from aoeha.core.actions import Persist
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.performer import Performer
+from aoeha.core.power_order import OrderStage
 from aoeha.core.types import GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
 from aoeha.sim import daemon
 from aoeha.sim.mirror import Assembly, Mirror
@@ -272,6 +275,25 @@ def never_in_vain(_original: Any) -> Any:
     return lambda _state, _group: ""
 
 
+def plug_alone_is_proof(_original: Any) -> Any:
+    """An operator's power-off counts as soon as the plug reads off, whoever goes on beating."""
+    return lambda _state: False
+
+
+def always_protected(_original: Any) -> Any:
+    return lambda _state: ""
+
+
+def any_order_is_carried_out(_original: Any) -> Any:
+    """An order of before a pause, or one that is not to be carried out in it, goes on."""
+
+    def reason(state: Any) -> str:
+        order = state.order
+        return "an order" if order is not None and order.stage is OrderStage.GOING_OFF else ""
+
+    return reason
+
+
 IN_STORIES = (
     (
         Mutation("fence for what could not be started", storage_fence, "in_vain", never_in_vain, ("I5",)),
@@ -280,6 +302,18 @@ IN_STORIES = (
     (
         Mutation("fence an owner whom no leg shows", storage_fence, "in_vain", never_in_vain, ("I5",)),
         "cold-start-on-other-paths",
+    ),
+    (
+        Mutation("believe a plug while its gateway is heard", orders, "awaits_silence", plug_alone_is_proof, ("I1",)),
+        "operator-fences-through-a-wrong-plug",
+    ),
+    (
+        Mutation("call a pair protected that is not", protection, "unprotected", always_protected, ("I8",)),
+        "devices-dead-for-long",
+    ),
+    (
+        Mutation("go on with an order in a pause", orders, "reason", any_order_is_carried_out, ("I5",)),
+        "order-overtaken-by-a-pause",
     ),
     (
         Mutation("evict before the peer knows", ledger, "gate_is_open", open_at_once, ("I2",)),

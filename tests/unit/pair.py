@@ -281,7 +281,9 @@ class Pair:
             if not self.switch_lies:
                 self.power_loss(task.node)
         elif task.kind is TaskKind.POWER_ON and not self.plugged[task.node]:
-            self.boot(task.node)
+            self.plugged[task.node] = True
+            if not self[task.node].powered:
+                self.boot(task.node)
         return TaskResult.OK, PlugState.ON if self.plugged.get(task.node) else PlugState.OFF
 
     def _check(self) -> None:

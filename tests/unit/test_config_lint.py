@@ -77,6 +77,41 @@ def test_no_fence_device_is_a_warning_in_capitals(tmp_path: Path) -> None:
     assert finding.startswith("warning: fence: NOT PROTECTED")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('type = "rack_power"', 'type = "rack_power"\npowered_by = "victim"', "fence[power-switch].powered_by"),
+        ("[fence.parameters]", '[fence.parameters]\nmethod = "cycle"', 'expected "onoff", got "cycle"'),
+        ('type = "rack_power"', 'type = "rack_power"\npowered_by = "mains"', 'expected "own" or "victim"'),
+    ],
+)
+def test_a_device_that_would_fail_when_it_is_needed_is_told(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert any(expected in finding for finding in findings_of(tmp_path, (old, new)))
+
+
+def test_a_second_level_or_the_shelves_make_up_for_a_device_in_the_gateway(tmp_path: Path) -> None:
+    mortal = ('type = "rack_power"', 'type = "rack_power"\npowered_by = "victim"')
+    plug = 'plug = { alpha = "a", beta = "b" }'
+    other = f'[[fence]]\nname = "pdu"\ntype = "rack_power"\n{plug}\nlevel = 2\nparameters = {{ address = "10.77.1.1" }}'
+    assert findings_of(tmp_path, mortal, ("# A group", f"{other}\n# A group")) == []
+    assert findings_of(tmp_path, mortal, ('fence_policy = "power" ', 'fence_policy = "storage" ')) == []
+
+
+def test_everything_on_one_switch_is_a_warning(tmp_path: Path) -> None:
+    only_lan = (f"[[link]]{SERIAL_LINK}", "")
+    lan = ("port = 694", 'port = 694\nswitch = "rack-1"')
+    device = ('type = "rack_power"', 'type = "rack_power"\nswitch = "rack-1"')
+    assert findings_of(tmp_path, lan, device) == []
+    found = findings_of(tmp_path, only_lan, lan, device)
+    assert any("all links and every fence device pass" in finding for finding in found)
+    assert all(finding.startswith("warning: ") for finding in found)
+
+
+def test_a_management_controller_is_known_by_its_type(tmp_path: Path) -> None:
+    found = findings_of(tmp_path, ('type = "rack_power"', 'type = "external:fence_ipmilan"'))
+    assert any("hangs on the power of the gateway" in finding for finding in found)
+
+
 def test_one_medium_is_a_warning_and_none_an_error(tmp_path: Path) -> None:
     (finding,) = findings_of(tmp_path, (f"[[link]]{SERIAL_LINK}", ""))
     assert finding.startswith("warning: link: only one medium")

@@ -1,0 +1,137 @@
+"""Every attempt to switch a gateway's power, for people: who asked what of which device, when, and what came of it.
+
+Kept beside the decisions and never read by one. It outlives daemon and boot in one small file with the time of day,
+which the core does not know; the journal, which has all of this too, is overwritten within hours. Routine readings are
+kept only where a device answers otherwise than before.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from aoeha.core.actions import Action, Answer, StartTask
+from aoeha.core.events import CommandGiven, Event, TaskDone
+from aoeha.core.types import Task, TaskKind, TaskResult
+from aoeha.io import clock
+from aoeha.io.durable import LatestWriter, make_private_directory, write_atomically
+
+__all__ = ["HISTORY_MAX", "Attempt", "FenceHistory"]
+
+HISTORY_MAX = 400
+FILE_NAME = "fence_history.json"
+FILE_BYTES_MAX = 1 << 20
+TEXT_MAX = 400
+"""No sentence of a device is kept longer than this."""
+ROUTINE = "routine reading"
+ACTIONS = {TaskKind.POWER_OFF: "off", TaskKind.POWER_ON: "on", TaskKind.POWER_STATUS: "status"}
+
+
+class Attempt(msgspec.Struct):
+    """One thing asked of a device about a gateway's plug, or an operator's word (`device` empty).
+
+    Times are since 1970; `ended_wall_ms` is None while it goes on. `result` is a TaskResult's word, for a reading what
+    the plug read ("on", "off", "unknown"), for a word the exit code of the answer.
+    """
+
+    device: str
+    node: str
+    action: str
+    reason: str
+    begun_wall_ms: int
+    ended_wall_ms: int | None = None
+    result: str = ""
+    detail: str = ""
+
+
+class FenceHistory:
+    """The newest attempts, oldest first. `fault` tells why they are not on disk, or ''."""
+
+    def __init__(self, directory: Path, wall_ms: Callable[[], int] = clock.wall_ms) -> None:
+        self.fault = ""
+        self._file = directory / FILE_NAME
+        self._wall_ms = wall_ms
+        self._attempts: deque[Attempt] = deque(self._recalled(), maxlen=HISTORY_MAX)
+        self._running: dict[int, Attempt] = {}
+        self._last_read: dict[str, str] = {a.device: a.result for a in self._attempts if a.action == "status"}
+        self._writer = LatestWriter(self._write)
+
+    def record(self, event: Event | None, actions: tuple[Action, ...]) -> None:
+        """Take one step of the core: what happened and what it asked for. Never waits, never raises."""
+        changed = False
+        match event:
+            case TaskDone() if event.task_id in self._running:
+                changed = self._end(self._running.pop(event.task_id), event)
+            case CommandGiven(verb="confirm"):
+                self._attempts.append(self._word(event, actions))
+                changed = True
+            case _:
+                pass
+        for action in actions:
+            if isinstance(action, StartTask) and action.task.kind in ACTIONS:
+                changed = self._begin(action.task) or changed
+        if changed:
+            self._writer.put(msgspec.json.encode(self.attempts()))
+
+    def attempts(self, number: int = HISTORY_MAX) -> list[dict[str, Any]]:
+        """Return the newest so many as plain values, oldest first."""
+        return [msgspec.to_builtins(attempt) for attempt in list(self._attempts)[-number:]] if number else []
+
+    def close(self) -> None:
+        """Let the writer end."""
+        self._writer.close()
+
+    def _begin(self, task: Task) -> bool:
+        attempt = Attempt(task.subject, task.node, ACTIONS[task.kind], task.reason[:TEXT_MAX], self._wall_ms())
+        self._running[task.id] = attempt
+        if task.reason == ROUTINE:
+            return False
+        self._attempts.append(attempt)
+        return True
+
+    def _end(self, attempt: Attempt, done: TaskDone) -> bool:
+        attempt.ended_wall_ms = self._wall_ms()
+        attempt.detail = done.detail[:TEXT_MAX]
+        read = done.plug.value if done.result is TaskResult.OK and done.plug is not None else done.result.value
+        attempt.result = read
+        if attempt.reason != ROUTINE:
+            return True
+        before, self._last_read[attempt.device] = self._last_read.get(attempt.device), read
+        if before == read:
+            return False
+        self._attempts.append(attempt)
+        return True
+
+    def _word(self, event: CommandGiven, actions: tuple[Action, ...]) -> Attempt:
+        now_ms, node = self._wall_ms(), event.arguments.get("node", "")[:TEXT_MAX]
+        answer = next((a for a in actions if isinstance(a, Answer) and a.command_id == event.command_id), None)
+        result = "taken" if answer is None or answer.code == 0 else "refused"
+        detail = "" if answer is None else answer.sentence
+        return Attempt("", node, "confirm", f"the word of {event.user}", now_ms, now_ms, result, detail)
+
+    def _recalled(self) -> list[Attempt]:
+        """Read the file. What had not ended when the daemon died has no end that anybody knows."""
+        try:
+            with self._file.open("rb") as file:
+                attempts = msgspec.json.decode(file.read(FILE_BYTES_MAX), type=list[Attempt])
+        except FileNotFoundError:
+            return []
+        except (OSError, msgspec.DecodeError) as error:
+            self.fault = f"cannot read {self._file}: {error}; the fence history begins anew"
+            return []
+        for attempt in attempts:
+            if attempt.ended_wall_ms is None:
+                attempt.ended_wall_ms, attempt.result = attempt.begun_wall_ms, TaskResult.LOST.value
+                attempt.detail = "the daemon ended before it heard how this went"
+        return attempts
+
+    def _write(self, content: bytes) -> None:
+        try:
+            make_private_directory(self._file.parent)
+            write_atomically(self._file, content + b"\n", sync=True)
+        except OSError as error:
+            self.fault = f"cannot write {self._file}: {error.strerror}; the fence history is in memory only"
+            return
+        self.fault = ""

@@ -1,0 +1,30 @@
+"""Whether a node that calls itself protected could be so, judged by the devices. Shares no code with the core.
+
+Only the plainest lie is judged: every device has been dead for so long that each must have been read since, no shelf
+could make up for them, and the node was there all the while.
+"""
+
+from typing import TYPE_CHECKING
+
+from aoeha.sim.oracle import Violation
+
+if TYPE_CHECKING:
+    from aoeha.sim.machine import Machine
+    from aoeha.sim.world import World
+
+__all__ = ["judge_protection"]
+
+SLACK_MS = 30_000
+
+
+def judge_protection(world: "World", machine: "Machine", *, protected: bool) -> None:
+    """Raise Violation when the node calls itself protected and no device could prove anything."""
+    config, now_ms = machine.config, world.timeline.now_ms
+    by_shelves = config.storage_suffices and all(group.legs for group in config.groups)
+    if not protected or by_shelves or machine.present_since_ms is None:
+        return
+    slowest_ms = max((2 * fence.timeout_ms + fence.monitor_every_ms for fence in config.fences), default=0)
+    since_ms = now_ms - slowest_ms - SLACK_MS
+    dead = all(device.mode == "dead" and device.mode_since_ms < since_ms for device in world.power.devices.values())
+    if dead and machine.present_since_ms < since_ms:
+        raise Violation("I8", now_ms, f"{machine.name} says that it is protected, and no fence device works")

@@ -1,0 +1,93 @@
+"""The fence history on real files: what is kept, and what a new daemon finds."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from aoeha.core.actions import Answer, StartTask
+from aoeha.core.events import CommandGiven, TaskDone
+from aoeha.core.types import PlugState, Task, TaskKind, TaskResult
+from aoeha.daemon.fence_history import HISTORY_MAX, FenceHistory
+
+FILE = "fence_history.json"
+
+
+def task(number: int, kind: TaskKind, reason: str = "alpha is silent") -> StartTask:
+    return StartTask(Task(number, kind, "", "switch", "alpha", 10_000, reason))
+
+
+def written(directory: Path) -> list[dict[str, object]]:
+    """What is on disk once the writer came to it."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if (directory / FILE).exists():
+            return list(json.loads((directory / FILE).read_text()))
+        time.sleep(0.01)
+    pytest.fail("nothing was written")
+
+
+def test_an_attempt_is_kept_with_its_reason_and_its_end(tmp_path: Path) -> None:
+    history = FenceHistory(tmp_path, iter((1_000, 3_500)).__next__)
+    history.record(None, (task(7, TaskKind.POWER_OFF),))
+    history.record(TaskDone(0, 7, TaskResult.TIMED_OUT, detail="no answer"), ())
+    assert history.attempts() == [
+        {
+            "device": "switch",
+            "node": "alpha",
+            "action": "off",
+            "reason": "alpha is silent",
+            "begun_wall_ms": 1_000,
+            "ended_wall_ms": 3_500,
+            "result": "timed_out",
+            "detail": "no answer",
+        }
+    ]
+    history.close()
+
+
+def test_a_new_daemon_finds_it_and_calls_lost_what_had_not_ended(tmp_path: Path) -> None:
+    history = FenceHistory(tmp_path)
+    history.record(None, (task(7, TaskKind.POWER_OFF),))
+    assert len(written(tmp_path)) == 1
+    history.close()
+    (found,) = FenceHistory(tmp_path).attempts()
+    assert (found["action"], found["result"]) == ("off", "lost")
+
+
+def test_routine_readings_are_kept_only_where_they_change(tmp_path: Path) -> None:
+    history = FenceHistory(tmp_path)
+    for number, plug in enumerate((PlugState.ON, PlugState.ON, None, None, PlugState.ON)):
+        result = TaskResult.OK if plug else TaskResult.FAILED
+        history.record(None, (task(number, TaskKind.POWER_STATUS, "routine reading"),))
+        history.record(TaskDone(0, number, result, plug=plug), ())
+    assert [attempt["result"] for attempt in history.attempts()] == ["on", "failed", "on"]
+    history.close()
+
+
+@pytest.mark.parametrize(("code", "result"), [(0, "taken"), (107, "refused")])
+def test_an_operators_word_is_kept_with_the_name(tmp_path: Path, code: int, result: str) -> None:
+    history = FenceHistory(tmp_path)
+    history.record(CommandGiven(0, 3, "confirm", "anna", {"node": "alpha"}), (Answer(3, code, "so it is"),))
+    (found,) = history.attempts()
+    assert (found["action"], found["reason"], found["result"]) == ("confirm", "the word of anna", result)
+    history.close()
+
+
+def test_it_is_bounded(tmp_path: Path) -> None:
+    history = FenceHistory(tmp_path)
+    for number in range(HISTORY_MAX + 10):
+        history.record(None, (task(number, TaskKind.POWER_ON),))
+    assert len(history.attempts()) == HISTORY_MAX
+    assert len(history.attempts(3)) == 3
+    assert history.attempts(0) == []
+    history.close()
+
+
+@pytest.mark.parametrize("garbage", [b"", b"[5]", b'[{"device": 1}]', b"\xff"])
+def test_garbage_is_a_sentence_and_an_empty_history(tmp_path: Path, garbage: bytes) -> None:
+    (tmp_path / FILE).write_bytes(garbage)
+    history = FenceHistory(tmp_path)
+    assert history.attempts() == []
+    assert "cannot read" in history.fault
