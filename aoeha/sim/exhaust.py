@@ -8,7 +8,6 @@ and all share the time. A violation is printed as the shortest story that leads 
 """
 
 import argparse
-import os
 import sys
 import time
 from array import array
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from multiprocessing import cpu_count
 
 from aoeha.sim.exhaust_known import Watcher
 from aoeha.sim.exhaust_pair import MIRRORED, RESERVED, Pair, Purse, Search, Violation
@@ -182,7 +182,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     given = {name: getattr(arguments, name) for name in Purse._fields if getattr(arguments, name) is not None}
     starts = arguments.start or list(STARTS)
-    jobs = min(os.cpu_count() or 1, len(starts))
+    jobs = min(cpu_count(), len(starts))
     limits = arguments.states // len(starts), arguments.minutes * 60 * jobs / len(starts)
     purses = [STARTS[start]._replace(**given) for start in starts]
     code = 0
