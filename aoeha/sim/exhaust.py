@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from aoeha.sim.exhaust_known import Watcher
-from aoeha.sim.exhaust_pair import RESERVED, Pair, Purse, Search, Violation
+from aoeha.sim.exhaust_pair import MIRRORED, RESERVED, Pair, Purse, Search, Violation
 
 __all__ = ["Result", "explore", "main"]
 
@@ -26,6 +26,8 @@ STARTS = {
     "cold": Purse(),
     "running with reservations": RESERVED,
     "cold with reservations": RESERVED,
+    "running with a ledger": MIRRORED,
+    "one leg out": MIRRORED,
 }
 """Where a search may start, and what is in its purse."""
 
@@ -112,9 +114,7 @@ def explore(
     exploration = _Exploration(search)
     complete, violation, looked = False, "", 0
     try:
-        reserved = start.endswith("reservations")
-        begin = search.cold if start.startswith("cold") else search.running
-        exploration.add(begin(reserved=reserved), -1)
+        exploration.add(beginning(search, start), -1)
         while len(exploration.states) < states_max and not complete:
             complete = not exploration.look()
             looked += 1
@@ -140,6 +140,18 @@ def explore(
         violation,
         story,
     )
+
+
+def beginning(search: Search, start: str) -> Pair:
+    """Return the pair at one of STARTS."""
+    match start:
+        case "one leg out":
+            return search.one_leg_out()
+        case "running with a ledger":
+            return search.running(reserved=True, mirrored=True)
+        case _:
+            begin = search.cold if start.startswith("cold") else search.running
+            return begin(reserved=start.endswith("reservations"))
 
 
 def _progress(exploration: _Exploration, begun: float) -> str:

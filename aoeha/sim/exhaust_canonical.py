@@ -24,7 +24,7 @@ the routine looks after the first (monitor, validation, reading of a device), an
 from dataclasses import replace
 from functools import cache
 
-from aoeha.core.legs import AddressState, LegState, SeizureState, ShelfLinkState
+from aoeha.core.legs import AddressState, HeardLedger, LegState, SeizureState, ShelfLinkState
 from aoeha.core.state import (
     DeviceState,
     FencePhase,
@@ -32,14 +32,17 @@ from aoeha.core.state import (
     GroupState,
     LinkState,
     NodeState,
+    Off,
     PeerState,
     ResourceState,
 )
 from aoeha.core.types import (
     Beat,
     FenceConfig,
+    GroupBeat,
     GroupConfig,
     Identity,
+    Ledger,
     LockRecord,
     Memory,
     PairConfig,
@@ -47,21 +50,32 @@ from aoeha.core.types import (
     ResourceConfig,
     Task,
 )
+from aoeha.sim.exhaust_canonical_ledger import (
+    LEASE_MS,
+    TOP,
+    canonical_ledger,
+    canonical_links,
+    canonical_off,
+    canonical_peer,
+    canonical_thresholds,
+    ordinal,
+    patience_ms,
+)
 from aoeha.sim.exhaust_canonical_legs import LONG_MS, NOW_MS, TICK_MS, age_ms, canonical_legs, due_ms
 from aoeha.sim.exhaust_shelves import LEGS, canonical_record
 
 __all__ = ["FRESH", "NOW_MS", "TICK_MS", "beat_as_heard", "canonical", "canonical_beat", "canonical_memory", "config"]
 
 NEVER_MS = 1 << 40
-FRESH = 2
-"""Added to the bit that is left of a sequence when a beat is heard: above all that a canonical state accepted."""
+FRESH = 4
+"""Added to what is left of a sequence when a beat is heard: above all that a canonical state accepted."""
 
 
 @cache
-def config(node: str, peer: str, *, reserved: bool = False) -> PairConfig:
+def config(node: str, peer: str, *, reserved: bool = False, mirrored: bool = False) -> PairConfig:
     """Return the small pair: one link, one group of one resource, one fence device, timers in ticks.
 
-    With `reserved` its group has two legs, and a storage fence is enough.
+    With `reserved` its group has two legs, and a storage fence is enough; with `mirrored` they are halves of a mirror.
     """
     return PairConfig(
         cluster="gw",
@@ -72,7 +86,7 @@ def config(node: str, peer: str, *, reserved: bool = False) -> PairConfig:
             GroupConfig(
                 "storage",
                 preferred="alpha",
-                resources=(ResourceConfig("disk", monitor_every_ms=NEVER_MS),),
+                resources=(ResourceConfig("disk", monitor_every_ms=NEVER_MS, mirror=mirrored),),
                 restart_max=1,
                 restart_window_ms=LONG_MS,
                 legs=LEGS if reserved else (),
@@ -86,7 +100,13 @@ def config(node: str, peer: str, *, reserved: bool = False) -> PairConfig:
         restart_window_ms=6 * TICK_MS,
         storage_suffices=reserved,
         hold_every_ms=TICK_MS,
+        ledger_lease_ms=LEASE_MS,
     )
+
+
+def is_mirrored(state: NodeState) -> bool:
+    """Whether the group is a mirror, so that there is a ledger."""
+    return state.groups[0].resources[0].config.mirror
 
 
 def canonical(state: NodeState) -> NodeState:
@@ -101,7 +121,7 @@ def canonical(state: NodeState) -> NodeState:
     started_cap_ms = max(patience_ms, state.config.restart_window_ms if state.fell and not state.peer.heard else 0)
     listening_ms = NOW_MS - age_ms(now_ms - listening_age_ms, now_ms, patience_ms)
     reserved = any(group.legs for group in state.groups)
-    return replace(
+    done = replace(
         state,
         now_ms=NOW_MS,
         started_ms=NOW_MS - age_ms(state.started_ms, now_ms, started_cap_ms),
@@ -131,16 +151,36 @@ def canonical(state: NodeState) -> NodeState:
         waiting=(),
         alarms=(),
     )
+    return _with_ledger(state, done, known) if is_mirrored(state) else done
 
 
-def canonical_beat(beat: Beat, oath_sequence: int, *, oath_pending: bool, late_ms: int) -> Beat:
-    """Return a beat as it travels: its sequence and its echo are one bit each. The echo's bit is the peer's matter.
+def _with_ledger(state: NodeState, done: NodeState, known: dict[int, int]) -> NodeState:
+    """Return a canonical state with all that only a mirror's needs to know."""
+    started_cap_ms = max(NOW_MS - done.started_ms, min(state.now_ms - state.started_ms, patience_ms(state)))
+    return replace(
+        done,
+        started_ms=NOW_MS - age_ms(state.started_ms, state.now_ms, started_cap_ms),
+        links=canonical_links(state),
+        peer=canonical_peer(done.peer, state),
+        groups=tuple(canonical_ledger(state, group, known) for group in done.groups),
+        sequence=TOP,
+        oath_sequence=canonical_thresholds(state)[0],
+        last_off=canonical_off(state),
+    )
 
-    `late_ms` is the age from which the sender calls a link late, 0 where nobody is interested.
-    """
+
+def canonical_beat(beat: Beat, after: NodeState) -> Beat:
+    """Return a beat as it travels: of its sequence and its echo little is left. The echo is the peer's matter."""
+    late_ms = after.config.warntime_ms if after.groups[0].legs else 0
+    sequence = int(after.oath_pending and beat.sequence > after.oath_sequence)
+    groups = beat.groups
+    if is_mirrored(after):
+        sequence = ordinal(beat.sequence, after)
+        groups = tuple(replace(one, ledger=one.ledger and replace(one.ledger, version=1)) for one in groups)
     return replace(
         beat,
-        sequence=int(oath_pending and beat.sequence > oath_sequence),
+        sequence=sequence,
+        groups=groups,
         echo_sequence=beat.echo_sequence % FRESH,
         link_ages_ms=tuple(late_ms if link_ms >= late_ms else 0 for link_ms in beat.link_ages_ms) if late_ms else (),
     )
@@ -240,5 +280,6 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
+    HeardLedger, Ledger, Off, GroupBeat,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -10,21 +10,23 @@ from enum import Enum
 from typing import Any
 
 from aoeha.core.actions import Action, CancelTask, Leave, Panic, Persist, SendBeat, StartTask
-from aoeha.core.events import BeatHeard, CommandGiven, Event, PersistDone, TaskDone, Tick
+from aoeha.core.events import BeatHeard, CommandGiven, Event, MirrorsChanged, PersistDone, TaskDone, Tick
 from aoeha.core.performer import Performer
 from aoeha.core.state import NodeState
 from aoeha.core.step import initial, step
 from aoeha.core.storage_fence import STANDS_MS
-from aoeha.core.types import Beat, Holder, Identity, Memory, PlugState, ResourceStatus, TaskKind, TaskResult
+from aoeha.core.types import Beat, Holder, Identity, Memory, PairConfig, PlugState, ResourceStatus, TaskKind, TaskResult
 from aoeha.sim.exhaust_canonical import (
     beat_as_heard,
     canonical,
     canonical_beat,
     canonical_memory,
     config,
+    is_mirrored,
 )
+from aoeha.sim.exhaust_canonical_ledger import FORGOTTEN, KEPT, Aging, aging
 from aoeha.sim.exhaust_canonical_legs import NOW_MS, TICK_MS
-from aoeha.sim.exhaust_shelves import LEGS, NODES, SILENCE, Answer, canonical_record
+from aoeha.sim.exhaust_shelves import LEGS, MIRROR_KINDS, NODES, SILENCE, Answer, canonical_record
 
 __all__ = ["NODES", "Gateway", "Happening", "Outcome", "Power", "happen"]
 
@@ -47,13 +49,14 @@ class Gateway:
 
     `persisting` is what is being written to disk, `memory` what lies there; `held_back` waits for the disk.
     `cancelled` are tasks whose end is due. `storage` is the truth that the oracle knows; `last_epoch` the highest
-    epoch that this gateway ever owned. `reserved`: its group has legs; `had` tells of each in which ownership it was
-    last seen to be held. Of its shelf tasks the `slow` ones wait longer than they must, and the `late` ones are done
-    without its having heard the answer.
+    epoch that this gateway ever owned. `reserved`: its group has legs, `mirrored`: which are halves of a mirror; `had`
+    tells of each in which ownership it was last seen to be held. Of its shelf tasks the `slow` ones wait longer than
+    they must, and the `late` ones are done without its having heard the answer.
     """
 
     name: str
     reserved: bool = False
+    mirrored: bool = False
     power: Power = Power.DOWN
     boot: int = 0
     incarnation: int = 0
@@ -97,19 +100,20 @@ class Happening:
     overtaken: bool = False
     storage: bool = False
     answer: Answer = SILENCE
+    aging: Aging = KEPT
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of it: the gateway, the beats that left it, what it did to its peer's plug, and what it broke.
 
-    `swore`: an oath began (R10), so that everything under way is from before it.
+    `aging`: how the numbers that it gave out before are read from now on; not those of `beats`.
     """
 
     gateway: Gateway
     beats: tuple[Beat, ...] = ()
     plug: str = ""
-    swore: bool = False
+    aging: Aging = KEPT
     violation: str = ""
     steps: tuple[tuple[NodeState | None, NodeState], ...] = ()
 
@@ -127,9 +131,9 @@ def happen(gateway: Gateway, what: Happening) -> Outcome:
         then = _live(outcome.gateway, at_once)
         outcome = Outcome(
             then.gateway,
-            outcome.beats + then.beats,
+            tuple(then.aging.of_own(beat) for beat in outcome.beats) + then.beats,
             outcome.plug or then.plug,
-            outcome.swore or then.swore,
+            outcome.aging.then(then.aging),
             outcome.violation or then.violation,
             outcome.steps + then.steps,
         )
@@ -179,10 +183,13 @@ def _happen(gateway: Gateway, what: Happening) -> Outcome:
                     gateway, late=(*gateway.late, (what.task_id, what.answer)), slow=_not(what.task_id, gateway.slow)
                 )
             )
-        case "forget echo":
+        case "peer ages":
             assert gateway.state is not None
-            peer = replace(gateway.state.peer, sequence=0)
-            return Outcome(replace(gateway, state=replace(gateway.state, peer=peer)))
+            held_back = tuple(
+                SendBeat(what.aging.of_peers(one.beat)) if isinstance(one, SendBeat) else one
+                for one in gateway.held_back
+            )
+            return Outcome(replace(gateway, state=what.aging.of_peer(gateway.state), held_back=held_back))
         case _:
             return _live(gateway, what)
 
@@ -200,6 +207,8 @@ def _live(gateway: Gateway, what: Happening) -> Outcome:
             return _feed(replace(gateway, power=Power.ON), Tick(NOW_MS + state.config.deadtime_ms), woke=True)
         case "thaw":
             return _feed(replace(gateway, power=Power.ON), Tick(NOW_MS))
+        case "mirror":
+            return _feed(gateway, MirrorsChanged(NOW_MS))
         case "beat":
             assert what.beat is not None
             return _feed(gateway, BeatHeard(NOW_MS, "link", beat_as_heard(what.beat, overtaken=what.overtaken)))
@@ -216,8 +225,12 @@ def _live(gateway: Gateway, what: Happening) -> Outcome:
 
 def _end_task(gateway: Gateway, state: NodeState, what: Happening) -> Outcome:
     task = next(task for task in state.tasks if task.id == what.task_id)
-    seen: ResourceStatus | None = None
-    if task.kind in (TaskKind.PROBE, TaskKind.MONITOR):
+    answer, result = what.answer, what.result
+    seen = answer.status
+    if gateway.mirrored and task.kind in MIRROR_KINDS and result is TaskResult.OK:
+        result = answer.result
+        gateway = replace(gateway, storage=gateway.storage and seen is not ResourceStatus.STOPPED)
+    elif task.kind in (TaskKind.PROBE, TaskKind.MONITOR):
         seen = ResourceStatus.RUNNING if gateway.storage else ResourceStatus.STOPPED
     if task.kind is TaskKind.STOP and what.result is TaskResult.OK:
         gateway = replace(gateway, storage=False)
@@ -227,8 +240,16 @@ def _end_task(gateway: Gateway, state: NodeState, what: Happening) -> Outcome:
         late=tuple(one for one in gateway.late if one[0] != task.id),
         slow=_not(task.id, gateway.slow),
     )
-    answer = what.answer
-    done = TaskDone(NOW_MS, task.id, what.result, seen, what.plug, holds=answer.holds, records=answer.records)
+    done = TaskDone(
+        NOW_MS,
+        task.id,
+        result,
+        seen,
+        what.plug,
+        holds=answer.holds,
+        records=answer.records,
+        missing=answer.missing,
+    )
     outcome = _feed(_having(gateway, state, answer), done)
     effect = what.storage or what.result is TaskResult.OK
     plug = {TaskKind.POWER_OFF: "off", TaskKind.POWER_ON: "on"}.get(task.kind, "") if effect else ""
@@ -259,11 +280,15 @@ def _fallen(gateway: Gateway, power: Power) -> Gateway:
     return replace(_dead(gateway), power=power, storage=False, had=(0,) * len(LEGS))
 
 
+def _config(gateway: Gateway) -> PairConfig:
+    peer = NODES[1 - NODES.index(gateway.name)]
+    return config(gateway.name, peer, reserved=gateway.reserved, mirrored=gateway.mirrored)
+
+
 def _start_daemon(gateway: Gateway) -> Outcome:
     incarnation = gateway.incarnation + 1
     identity = Identity(gateway.boot_id, incarnation)
-    peer = NODES[1 - NODES.index(gateway.name)]
-    state, actions = initial(config(gateway.name, peer, reserved=gateway.reserved), identity, gateway.memory, NOW_MS)
+    state, actions = initial(_config(gateway), identity, gateway.memory, NOW_MS)
     started = replace(gateway, incarnation=incarnation, state=state)
     return _perform(started, None, state, actions, swore=state.oath_pending)
 
@@ -289,12 +314,14 @@ def _perform(
     swore: bool,
 ) -> Outcome:
     """Do what the core asked for, as far as the disk allows, and make the result canonical."""
+    aged = aging(before, after) if is_mirrored(after) else FORGOTTEN if swore else KEPT
     actions = tuple(_travelling(action, after) for action in actions if isinstance(action, MATERIAL))
     performer = Performer()
     if gateway.persisting is not None:
         performer.offer((Persist(gateway.persisting),))
         performer.take()
-    waiting = (*gateway.held_back, *actions)
+    held = (SendBeat(aged.of_own(one.beat)) if isinstance(one, SendBeat) else one for one in gateway.held_back)
+    waiting = (*held, *actions)
     performer.offer(waiting)
     ready: list[Action] = []
     if persisted:
@@ -309,15 +336,15 @@ def _perform(
     done = world.gateway
     if done.state is not None:
         done = _numbered(done, canonical(done.state))
-    held = after.groups[0].held_epoch
+    owned = after.groups[0].held_epoch
     violation = world.violation or _unproven(after)
-    if held and (before is None or before.groups[0].held_epoch != held):
-        if before is not None and held <= gateway.last_epoch:
-            violation = violation or f"epoch {held} is owned a second time by {gateway.name}"
-        done = replace(done, last_epoch=max(held, done.last_epoch))
-    if done.state is not None and any(epoch not in (0, held) for epoch in done.had):
-        done = replace(done, had=tuple(epoch if epoch == held else 0 for epoch in done.had))
-    return Outcome(done, tuple(world.beats), swore=swore, violation=violation, steps=((before, after),))
+    if owned and (before is None or before.groups[0].held_epoch != owned):
+        if before is not None and owned <= gateway.last_epoch:
+            violation = violation or f"epoch {owned} is owned a second time by {gateway.name}"
+        done = replace(done, last_epoch=max(owned, done.last_epoch))
+    if done.state is not None and any(epoch not in (0, owned) for epoch in done.had):
+        done = replace(done, had=tuple(epoch if epoch == owned else 0 for epoch in done.had))
+    return Outcome(done, tuple(world.beats), aging=aged, violation=violation, steps=((before, after),))
 
 
 MATERIAL = (SendBeat, StartTask, CancelTask, Persist, Panic, Leave)
@@ -358,8 +385,7 @@ def _travelling(action: Action, after: NodeState) -> Action:
     """Take from an action what the canonical world does not know."""
     match action:
         case SendBeat(beat=beat):
-            late_ms = after.config.warntime_ms if after.groups[0].legs else 0
-            return SendBeat(canonical_beat(beat, after.oath_sequence, oath_pending=after.oath_pending, late_ms=late_ms))
+            return SendBeat(canonical_beat(beat, after))
         case Persist(memory=memory):
             return Persist(canonical_memory(memory))
         case StartTask(task=task):

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from aoeha.core.state import NodeState
 from aoeha.core.types import Beat, PlugState, Task
+from aoeha.sim.exhaust_canonical_ledger import KEPT, Aging
 from aoeha.sim.exhaust_gateway import Gateway, Happening, Outcome, Power, happen
 from aoeha.sim.exhaust_menu import ROOMLESS, menu
 from aoeha.sim.exhaust_numbers import Numbers
-from aoeha.sim.exhaust_shelves import LOOKS, SHELF_KINDS, Answer, Shelves
+from aoeha.sim.exhaust_shelves import LOOKS, MIRROR_KINDS, SHELF_KINDS, Answer, Effect, Shelves
 
 __all__ = ["DONE", "LATE", "SLOW", "Facts", "Known", "Local", "Move", "Watcher"]
 
@@ -29,7 +30,7 @@ class Local(NamedTuple):
     gateway: int
     beats: tuple[int, ...]
     plug: str
-    swore: bool
+    aging: Aging
     violation: str
 
 
@@ -46,7 +47,7 @@ class Facts(NamedTuple):
     """What the oracle, the network and the shelves ask of a gateway.
 
     `asking`: shelf tasks that the shelves have not heard of, `looking` those of them that are done at once; `waiting`:
-    it has not heard of all its shelf tasks.
+    it has not heard of all its shelf tasks, those of its mirror aside, which may take as long as they like.
     """
 
     hears: bool
@@ -56,6 +57,7 @@ class Facts(NamedTuple):
     holding: bool
     last_epoch: int
     reserved: bool
+    mirrored: bool
     asking: tuple[Task, ...]
     looking: tuple[Task, ...]
     waiting: bool
@@ -79,9 +81,11 @@ class Known:
         self._known_befallen: dict[tuple[int, int], Local] = {}
         self._known_off: dict[tuple[int, int], Local] = {}
         self._known_heard: dict[tuple[int, int], Local] = {}
-        self._known_switched: dict[tuple[int, str], Local] = {}
+        self._known_switched: dict[tuple[int, str, Aging], Local] = {}
+        self._known_aged_beats: dict[tuple[int, Aging, bool], int] = {}
+        self._known_written: dict[tuple[int, tuple[bool, ...], tuple[bool, ...]], int] = {}
         self._known_answered: dict[tuple[int, int, Answer, str], Local] = {}
-        self._known_effects: dict[tuple[int, int, Task], tuple[int, Answer, tuple[int, ...]]] = {}
+        self._known_effects: dict[tuple[int, int, Task], tuple[int, Effect]] = {}
 
     @property
     def gateways(self) -> int:
@@ -106,12 +110,19 @@ class Known:
             local = known[number, move.place] = self._local(number, what)
         return local
 
-    def _effect(self, number: int, index: int, task: Task) -> tuple[int, Answer, tuple[int, ...]]:
+    def _effect(self, number: int, index: int, task: Task) -> tuple[int, Effect]:
         known = self._known_effects.get((number, index, task))
         if known is None:
             effect = self._shelves[number].perform(index, task)
-            known = self._shelves.of(effect.shelves), effect.answer, effect.forced
-            self._known_effects[number, index, task] = known
+            known = self._known_effects[number, index, task] = self._shelves.of(effect.shelves), effect
+        return known
+
+    def _written(self, number: int, writers: tuple[bool, ...], present: tuple[bool, ...]) -> int:
+        """The shelves after all that these kernels write at once."""
+        known = self._known_written.get((number, writers, present))
+        if known is None:
+            known = self._shelves.of(self._shelves[number].written(writers, present))
+            self._known_written[number, writers, present] = known
         return known
 
     def _answered(self, number: int, task_id: int, answer: Answer, kind: str) -> Local:
@@ -121,12 +132,26 @@ class Known:
             self._known_answered[number, task_id, answer, kind] = local
         return local
 
-    def _switched(self, number: int, kind: str) -> Local:
+    def _switched(self, number: int, kind: str, aging: Aging = KEPT) -> Local:
         """What another gateway does to this one."""
-        local = self._known_switched.get((number, kind))
+        local = self._known_switched.get((number, kind, aging))
         if local is None:
-            local = self._known_switched[number, kind] = self._local(number, Happening(kind, ""))
+            local = self._known_switched[number, kind, aging] = self._local(number, Happening(kind, "", aging=aging))
         return local
+
+    def _aged(self, channel: int, aging: Aging, *, own: bool) -> int:
+        """The beats under way from (`own`) or to a node whose numbers are read in another way from now on."""
+        return self._channel(
+            tuple(self._aged_beat(one >> 1, aging, own=own) << 1 | one & 1 for one in self._channels[channel])
+        )
+
+    def _aged_beat(self, number: int, aging: Aging, *, own: bool) -> int:
+        known = self._known_aged_beats.get((number, aging, own))
+        if known is None:
+            beat = self._beats[number]
+            known = self._beat(aging.of_own(beat) if own else aging.of_peers(beat))
+            self._known_aged_beats[number, aging, own] = known
+        return known
 
     def _heard(self, number: int, entry: int) -> Local:
         local = self._known_heard.get((number, entry))
@@ -147,7 +172,7 @@ class Known:
             self._gateway(outcome.gateway),
             tuple(self._beat(beat) for beat in outcome.beats),
             outcome.plug,
-            outcome.swore,
+            outcome.aging,
             outcome.violation,
         )
 
@@ -170,7 +195,9 @@ def _move(place: int, what: Happening, cost: str) -> Move:
 
 def _facts(gateway: Gateway) -> Facts:
     state = gateway.state
-    asked = tuple(task for task in state.tasks if task.kind in SHELF_KINDS) if state is not None else ()
+    tasks = state.tasks if state is not None else ()
+    kinds = (*SHELF_KINDS, *MIRROR_KINDS) if gateway.mirrored else SHELF_KINDS
+    asked = tuple(task for task in tasks if task.kind in kinds and task.id not in gateway.cancelled)
     late = {task_id for task_id, _ in gateway.late}
     return Facts(
         hears=gateway.hears,
@@ -180,11 +207,12 @@ def _facts(gateway: Gateway) -> Facts:
         holding=gateway.holding,
         last_epoch=gateway.last_epoch,
         reserved=gateway.reserved,
+        mirrored=gateway.mirrored,
         asking=tuple(task for task in asked if task.id not in late),
         looking=tuple(
             task for task in asked if task.kind in LOOKS and task.id not in late and task.id not in gateway.slow
         ),
-        waiting=bool(asked),
+        waiting=any(task.kind in SHELF_KINDS for task in asked),
         had=gateway.had,
         remembers_stamps=state is not None and bool(state.groups[0].shelf_link.seen),
     )

@@ -7,7 +7,7 @@ from aoeha.core.storage_fence import next_wakes_ms
 from aoeha.core.types import PlugState, TaskKind, TaskResult
 from aoeha.sim.exhaust_canonical_legs import NOW_MS, TICK_MS
 from aoeha.sim.exhaust_gateway import Gateway, Happening, Power
-from aoeha.sim.exhaust_shelves import SHELF_KINDS
+from aoeha.sim.exhaust_shelves import MIRROR_KINDS, SHELF_KINDS
 
 __all__ = ["ROOMLESS", "menu"]
 
@@ -46,7 +46,8 @@ def menu(gateway: Gateway, boots_max: int) -> Iterator[tuple[Happening, str]]:
 
 def _storage_after_kill(gateway: Gateway, state: NodeState) -> set[bool]:
     """A task that dies with its daemon may have ended just before."""
-    changing = {task.kind for task in state.tasks} & {TaskKind.START, TaskKind.STOP}
+    could_end = {TaskKind.STOP} if gateway.mirrored else {TaskKind.START, TaskKind.STOP}
+    changing = {task.kind for task in state.tasks} & could_end
     return {gateway.storage, False} if changing and gateway.storage else {gateway.storage}
 
 
@@ -54,10 +55,6 @@ def _task_ends(gateway: Gateway, state: NodeState) -> Iterator[tuple[Happening, 
     answers = dict(gateway.late)
     for task in state.tasks:
         label = f"{gateway.name}: {task.kind.value.replace('_', ' ')}"
-        if task.kind in SHELF_KINDS:
-            if task.id in answers:
-                yield Happening("task", f"{label} is heard of", task.id, answer=answers[task.id]), ""
-            continue
         if task.id in gateway.cancelled:
             yield Happening("task", f"{label} is cancelled", task.id, TaskResult.CANCELLED), ""
             if task.kind is TaskKind.POWER_OFF:
@@ -65,6 +62,10 @@ def _task_ends(gateway: Gateway, state: NodeState) -> Iterator[tuple[Happening, 
                     Happening("task", f"{label} is cancelled too late", task.id, TaskResult.CANCELLED, storage=True),
                     "",
                 )
+            continue
+        if task.kind in SHELF_KINDS or (gateway.mirrored and task.kind in MIRROR_KINDS):
+            if task.id in answers:
+                yield Happening("task", f"{label} is heard of", task.id, answer=answers[task.id]), ""
             continue
         plug = PlugState.ON if task.kind is TaskKind.POWER_STATUS else None
         yield Happening("task", f"{label} ends", task.id, plug=plug), ""

@@ -13,17 +13,17 @@ tick and is answered at that moment: what takes or leaves a leg after whatever e
 at once. At the cost of the purse a look waits as well, or an answer is heard later than what it tells.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from aoeha.core.types import Task, TaskKind
+from aoeha.sim.exhaust_canonical_ledger import KEPT, Aging
 from aoeha.sim.exhaust_gateway import NODES, Gateway, Power
 from aoeha.sim.exhaust_known import DONE, LATE, SLOW, Facts, Known, Local, Watcher
 from aoeha.sim.exhaust_numbers import Numbers
-from aoeha.sim.exhaust_shelves import LEGS, Shelves
+from aoeha.sim.exhaust_shelves import LEGS, Effect, Shelves
 
-__all__ = ["RESERVED", "Pair", "Purse", "Search", "Violation"]
+__all__ = ["MIRRORED", "RESERVED", "Pair", "Purse", "Search", "Violation"]
 
 
 class Violation(Exception):  # noqa: N818  the search is for this
@@ -45,6 +45,7 @@ class Purse(NamedTuple):
     pauses: int = 1
     restarts: int = 0
     ways: int = 0
+    silences: int = 0
     delays: int = 0
     boots: int = 4
     under_way: int = 1
@@ -57,6 +58,10 @@ class Purse(NamedTuple):
 
 RESERVED = Purse(crashes=1, losses=1, commands=1, failures=0, pauses=1, restarts=1, ways=1, delays=1, boots=3)
 """What may happen to a pair whose group has legs, so that enough of it is seen."""
+MIRRORED = Purse(
+    crashes=1, losses=1, commands=1, failures=0, pauses=1, restarts=1, ways=2, silences=1, delays=1, boots=3
+)
+"""What may happen to a pair whose group is a mirror, with a ledger."""
 
 
 class Pair(NamedTuple):
@@ -85,22 +90,30 @@ class Search(Known):
         self._purses = Numbers(purse)
         self._payments: dict[tuple[int, str], int] = {}
 
-    def cold(self, *, reserved: bool = False) -> Pair:
-        """Return the pair before anybody switched it on. With `reserved` its group has legs."""
-        first, second = (self._gateway(Gateway(name, reserved)) for name in NODES)
+    def cold(self, *, reserved: bool = False, mirrored: bool = False) -> Pair:
+        """Return the pair before anybody switched it on. With `reserved` its group has legs, halves of a mirror."""
+        first, second = (self._gateway(Gateway(name, reserved, mirrored)) for name in NODES)
         return Pair(first, second, 0, 0, 0, 0, 0, 0)
 
-    def running(self, *, reserved: bool = False) -> Pair:
+    def running(self, *, reserved: bool = False, mirrored: bool = False) -> Pair:
         """Return the pair in its normal state, reached without a fault: the preferred node serves."""
-        pair = self.cold(reserved=reserved)
+        return self._until(self.cold(reserved=reserved, mirrored=mirrored), self._settled)
+
+    def one_leg_out(self) -> Pair:
+        """Return a pair that serves from its second leg alone, and both know it: the first one's shelf is silent."""
+        pair = self.running(reserved=True, mirrored=True)
+        _, shelves = next(self._shelves[pair.shelves].silences())
+        return self._until(self._reshelved(pair, self._shelves.of(shelves), pair.purse), self._goes_without)
+
+    def _until(self, pair: Pair, reached: Callable[[Pair], bool]) -> Pair:
         for _ in range(2_000):
             labelled = list(self.next(pair))
-            quiet = [(label, after) for label, after in labelled if after.purse == pair.purse]
+            quiet = [(label, after) for label, after in labelled if after.purse == pair.purse and "again" not in label]
             calm = [one for one in quiet if "tick" not in one[0] and "overtaken" not in one[0]]
             # The clock that is behind goes first, and only when nothing else is left to do.
             ticks = sorted((one for one in quiet if "tick" in one[0]), key=lambda one: abs(one[1].ahead))
             pair = (calm or ticks)[0][1]
-            if self._settled(pair):
+            if reached(pair):
                 return pair
         raise Violation("without any fault the pair does not come to serve")
 
@@ -184,8 +197,8 @@ class Search(Known):
         values = list(pair)
         values[index], values[6] = local.gateway, purse
         values[5] += -ticked if index else ticked
-        if local.swore:
-            self._forget(values, index)
+        if local.aging != KEPT:
+            self._age(values, index, local.aging)
         if local.plug:
             self._switch(values, 1 - index, local.plug)
         me, other = self._facts[values[index]], self._facts[values[1 - index]]
@@ -194,6 +207,8 @@ class Search(Known):
         if local.beats and not values[4] & (1 << index) and (other.hears or other.paused):
             under_way = (*self._channels[values[2 + index]], *(beat << 1 for beat in local.beats))
             values[2 + index] = self._channel(under_way[-self.purse.under_way :] if other.paused else under_way)
+        if me.mirrored:
+            values[7] = self._kernels_write(values)
         if me.storage or me.holding:
             self._judge(pair, values, index)
         if values[7] and not me.remembers_stamps:
@@ -204,8 +219,8 @@ class Search(Known):
         """Answer what is merely looked at, or put it off."""
         for index in (0, 1):
             while tasks := self._facts[pair[index]].looking:
-                shelves, answer, _ = self._effect(pair[7], index, tasks[0])
-                local = self._answered(pair[index], tasks[0].id, answer, kind)
+                shelves, effect = self._effect(pair[7], index, tasks[0])
+                local = self._answered(pair[index], tasks[0].id, effect.answer, kind)
                 done = pair if kind == SLOW else self._with(pair, 7, shelves)
                 pair = self._after(done, index, local, pair.purse, 0)
         return pair
@@ -216,10 +231,10 @@ class Search(Known):
         for task in me.asking:
             label = f"{NODES[index]}: {task.kind.value.replace('_', ' ')}"
             self.happening = f"{label} is done"
-            shelves, answer, forced = self._effect(pair[7], index, task)
-            self._judge_force(index, task, me, forced)
-            done = self._with(pair, 7, shelves)
-            self._judge_writes(done)
+            shelves, effect = self._effect(pair[7], index, task)
+            self._judge_force(index, task, me, effect.forced)
+            self._judge_legs(index, task, effect)
+            answer, done = effect.answer, self._reshelved(pair, shelves, pair.purse)
             if me.hears and self._room(pair, index):
                 local = self._answered(pair[index], task.id, answer, DONE)
                 yield self.happening, self._after(done, index, local, pair.purse, 0)
@@ -231,21 +246,49 @@ class Search(Known):
 
     def _shelf_faults(self, pair: Pair) -> Iterator[tuple[str, Pair]]:
         shelves = self._shelves[pair.shelves]
-        for label, after in shelves.mended():
-            yield label, self._reshelved(pair, after, pair.purse, label)
-        purse = self._pay(pair.purse, "ways")
-        for label, after in shelves.cuts() if purse >= 0 else ():
-            yield label, self._reshelved(pair, after, purse, label)
-        purse = self._pay(pair.purse, "restarts")
-        for place, leg in enumerate(LEGS if purse >= 0 else ()):
-            label = f"the target of {leg.name} restarts"
-            yield label, self._reshelved(pair, shelves.restarted(place), purse, label)
+        yield from self._costing(pair, "", shelves.mended())
+        yield from self._costing(pair, "ways", shelves.cuts())
+        yield from self._costing(pair, "restarts", shelves.restarts())
+        if self._facts[pair.first].mirrored:
+            yield from self._costing(pair, "silences", shelves.silences())
+            yield from self._copies(pair, shelves)
 
-    def _reshelved(self, pair: Pair, shelves: Shelves, purse: int, label: str) -> Pair:
-        self.happening = label
-        after = pair._replace(shelves=self._shelves.of(shelves), purse=purse)
+    def _costing(self, pair: Pair, cost: str, happenings: Iterator[tuple[str, Shelves]]) -> Iterator[tuple[str, Pair]]:
+        """What befalls the shelves, if the purse suffices."""
+        purse = self._pay(pair.purse, cost) if cost else pair.purse
+        for label, after in happenings if purse >= 0 else ():
+            self.happening = label
+            yield label, self._reshelved(pair, self._shelves.of(after), purse)
+
+    def _copies(self, pair: Pair, shelves: Shelves) -> Iterator[tuple[str, Pair]]:
+        """A mirror that is whole again tells its daemon."""
+        for index, name in enumerate(NODES):
+            me = self._facts[pair[index]]
+            after = shelves.copied(index) if self._runs(me) else None
+            if after is None or (me.hears and not self._room(pair, index)):
+                continue
+            self.happening = f"{name} has copied its leg"
+            done = self._reshelved(pair, self._shelves.of(after), pair.purse)
+            if me.hears:
+                done = self._after(done, index, self._switched(done[index], "mirror"), done.purse, 0)
+            yield self.happening, done
+
+    def _reshelved(self, pair: Pair, shelves: int, purse: int) -> Pair:
+        after = pair._replace(shelves=shelves, purse=purse)
+        if self._facts[pair.first].mirrored:
+            after = after._replace(shelves=self._kernels_write(after))
         self._judge_writes(after)
         return after
+
+    def _kernels_write(self, values: Sequence[int]) -> int:
+        """The shelves after all that both kernels write at once."""
+        both = self._facts[values[0]], self._facts[values[1]]
+        writes, present = tuple(self._runs(me) for me in both), tuple(me.storage for me in both)
+        return self._written(values[7], writes, present)
+
+    @staticmethod
+    def _runs(me: Facts) -> bool:
+        return me.storage and not me.paused
 
     def _deliveries(self, pair: Pair, index: int) -> Iterator[tuple[str, Pair]]:
         incoming = self._channels[pair[3 - index]]
@@ -283,18 +326,12 @@ class Search(Known):
             rest = self._channel(out[:place] + out[place + 1 :])
             yield f"a beat of {name} is lost", self._with(pair._replace(purse=purse), 2 + index, rest)
 
-    def _forget(self, values: list[int], index: int) -> None:
-        """The gateway swore an oath: whatever was sent or heard before is from before it, also in the peer's eyes."""
-        values[2 + index] = self._channel(
-            tuple(self._beat(replace(self._beats[one >> 1], sequence=0)) << 1 | one & 1
-                  for one in self._channels[values[2 + index]])
-        )  # fmt: skip
-        values[3 - index] = self._channel(
-            tuple(self._beat(replace(self._beats[one >> 1], echo_sequence=0)) << 1 | one & 1
-                  for one in self._channels[values[3 - index]])
-        )  # fmt: skip
+    def _age(self, values: list[int], index: int, aging: Aging) -> None:
+        """What a gateway gave out before is read in another way: under way, and in the peer's memory."""
+        values[2 + index] = self._aged(values[2 + index], aging, own=True)
+        values[3 - index] = self._aged(values[3 - index], aging, own=False)
         if self._gateways[values[1 - index]].state is not None:
-            values[1 - index] = self._switched(values[1 - index], "forget echo").gateway
+            values[1 - index] = self._switched(values[1 - index], "peer ages", aging).gateway
 
     def _switch(self, values: list[int], index: int, plug: str) -> None:
         """The peer's power task had its effect on this gateway's plug."""
@@ -319,7 +356,7 @@ class Search(Known):
             raise Violation(f"epoch {me.last_epoch} is owned by {NODES[index]} and was owned by {NODES[1 - index]}")
 
     def _judge_writes(self, values: Sequence[int]) -> None:
-        """I1: two may not have storage started, or, where the shelves keep nodes out, writes of two may not land.
+        """I2: some leg holds every acknowledged write. I1: two may not have storage started, or writes of two not land.
 
         A leg whose target has forgotten whom it keeps out, and that nobody has reserved since, keeps nobody out (M1).
         """
@@ -328,10 +365,15 @@ class Search(Known):
                 raise Violation("I1: storage is started on both nodes")
             if self._may_write(values, 0) and self._may_write(values, 1):
                 raise Violation("I1: writes of both nodes land")
+        if all(half.stale for half in self._shelves[values[7]].disks.halves):
+            raise Violation("I2: no leg is left that holds every acknowledged write")
 
     def _may_write(self, values: Sequence[int], index: int) -> bool:
         me = self._facts[values[index]]
-        return me.storage and (not me.reserved or self._shelves[values[7]].lands(index))
+        if not me.storage or not me.reserved:
+            return me.storage
+        shelves = self._shelves[values[7]]
+        return shelves.lands_in_mirror(index) if me.mirrored else shelves.lands(index)
 
     def _judge_force(self, index: int, task: Task, me: Facts, forced: tuple[int, ...]) -> None:
         """R3: what was held in this ownership and shows the peer is lost; nobody leaves a leg that it may write to."""
@@ -341,11 +383,36 @@ class Search(Known):
         if task.kind is TaskKind.GIVE_HOLD and me.storage:
             raise Violation(f"I4: {NODES[index]} leaves {task.subject} to its peer while its storage is started")
 
+    @staticmethod
+    def _judge_legs(index: int, task: Task, effect: Effect) -> None:
+        """I2: nobody starts from a leg that lacks an acknowledged write."""
+        for place in effect.stale:
+            leg, what = LEGS[place].name, task.kind.value.replace("_", " ")
+            raise Violation(f"I2: {NODES[index]} serves from {leg}, which lacks acknowledged writes, after its {what}")
+
     def _settled(self, pair: Pair) -> bool:
         first, second = self._gateways[pair.first], self._gateways[pair.second]
         served = first.state is not None and first.storage and not first.state.tasks
         both = second.state is not None and second.state.may_be_judged and not second.state.tasks
-        return bool(served and both and not pair.from_first and not pair.from_second)
+        return bool(served and both and not pair.from_first and not pair.from_second) and self._know(pair, (0, 1))
+
+    def _goes_without(self, pair: Pair) -> bool:
+        return not pair.from_first and not pair.from_second and self._know(pair, (1,))
+
+    def _know(self, pair: Pair, legs: tuple[int, ...]) -> bool:
+        """Whether the first node serves from these legs, and both know it; true where there is no ledger."""
+        first, second = self._gateways[pair.first].state, self._gateways[pair.second].state
+        if not self._facts[pair.first].mirrored or first is None or second is None:
+            return not self._facts[pair.first].mirrored
+        told, heard = first.groups[0].ledger, second.groups[0].heard_ledger
+        beat = first.peer.beat
+        return (
+            told is not None
+            and heard is not None
+            and beat is not None
+            and told.fence == told.start == heard.ledger.start == legs
+            and beat.groups[0].acknowledged == told.version
+        )
 
     @staticmethod
     def _with(pair: Pair, place: int, number: int) -> Pair:

@@ -1,5 +1,7 @@
 """The two shelves of the exhaustive search: whose each leg is, what is stamped there, and who is cut off from which.
 
+Where the group is a mirror, also what lies on its legs (aoeha.sim.exhaust_mirror) and what becomes of that.
+
 A target does what vblade does (aoeha.sim.shelf): the holder may name the next one, anybody may where nobody holds it,
 force takes it from anybody, and a restart empties it. Everything that a task asks of the shelves happens at one moment.
 Adverts of restarted targets are lost here: the next reading, a tick later at most, has to be enough.
@@ -12,26 +14,49 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from aoeha.core.types import Hold, Holder, LegConfig, LockRecord, SeenRecord, Task, TaskKind
+from aoeha.core.types import (
+    Hold,
+    Holder,
+    LegConfig,
+    LockRecord,
+    ResourceStatus,
+    SeenRecord,
+    Task,
+    TaskKind,
+    TaskResult,
+)
+from aoeha.sim.exhaust_mirror import Disks
 
-__all__ = ["LEGS", "LOOKS", "NODES", "SHELF_KINDS", "SILENCE", "Answer", "Effect", "Leg", "Shelves", "canonical_record"]
+__all__ = [
+    "LEGS", "LOOKS", "MIRROR_KINDS", "NODES", "SHELF_KINDS", "SILENCE", "Answer", "Effect", "Leg", "Shelves",
+    "canonical_record",
+]  # fmt: skip
 
-LEGS = tuple(LegConfig(name, (f"{name}/1",)) for name in ("leg1", "leg2"))
+LEGS = tuple(LegConfig(name, (f"{name}/1",), durable=True) for name in ("leg1", "leg2"))
 SHELF_KINDS = (
     TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD,
     TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD,
 )  # fmt: skip
-LOOKS = (TaskKind.READ_HOLDS, TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD)
-"""What changes no reservation."""
+MIRROR_KINDS = (
+    TaskKind.START, TaskKind.PROBE, TaskKind.MONITOR, TaskKind.EVICT_LEG, TaskKind.RETURN_LEG,
+)  # fmt: skip
+"""What is asked of a mirror, where the resource is one."""
+LOOKS = (
+    TaskKind.READ_HOLDS, TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD, TaskKind.PROBE, TaskKind.MONITOR,
+)  # fmt: skip
+"""What changes neither reservations nor a mirror."""
 NODES = ("alpha", "beta")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the shelves said to a task."""
+    """What the shelves, or the mirror on them, said to a task."""
 
     holds: tuple[Hold, ...] = ()
     records: tuple[SeenRecord, ...] = ()
+    result: TaskResult = TaskResult.OK
+    status: ResourceStatus | None = None
+    missing: tuple[str, ...] = ()
 
 
 SILENCE = Answer()
@@ -59,18 +84,24 @@ class Leg(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What a task did to the shelves, and their answer. `forced` names the places of legs that it took by force."""
+    """What a task did to the shelves, and their answer.
+
+    `forced` names the places of legs that it took by force, `stale` those that lack acknowledged writes although a
+    mirror was started from them.
+    """
 
     shelves: "Shelves"
     answer: Answer
     forced: tuple[int, ...] = ()
+    stale: tuple[int, ...] = ()
 
 
 class Shelves(NamedTuple):
-    """Both legs, and the ways that are cut: a bit for each node and leg."""
+    """Both legs, the ways that are cut: a bit for each node and leg, and what lies on the legs."""
 
     legs: tuple[Leg, ...] = tuple(Leg() for _ in LEGS)
     cut: int = 0
+    disks: Disks = Disks()
 
     def reaches(self, index: int, place: int) -> bool:
         """Whether frames of a node come to a leg and its answers back."""
@@ -83,9 +114,51 @@ class Shelves(NamedTuple):
             for place, leg in enumerate(self.legs)
         )
 
+    def lands_in_mirror(self, index: int) -> bool:
+        """The same of a node that writes only to the legs of its mirror."""
+        members = self.disks.assemblies[index].members
+        return any(place in members and not self.legs[place].forgotten for place in self.takes(index))
+
+    def takes(self, index: int) -> tuple[int, ...]:
+        """The places of the legs that read and write for a node."""
+        return tuple(
+            place for place, leg in enumerate(self.legs) if leg.admits(NODES[index]) and self.reaches(index, place)
+        )
+
+    def written(self, writers: tuple[bool, ...], present: tuple[bool, ...]) -> "Shelves":
+        """What the shelves come to when every kernel that runs writes, and those that are gone have let go.
+
+        What lands on a leg that has forgotten whom it keeps out counts as unacknowledged (M1).
+        """
+        disks = self.disks
+        for index, (writes, there) in enumerate(zip(writers, present, strict=True)):
+            takes = tuple(place for place in self.takes(index) if not self.legs[place].forgotten)
+            if not there:
+                disks = disks.stopped(index)
+            elif writes:
+                disks = disks.written(index, takes)
+        return self if disks is self.disks else self._replace(disks=disks)
+
+    def copied(self, index: int) -> "Shelves | None":
+        """What the shelves come to when a node's mirror is whole again, None if it copies nothing, or can't."""
+        disks = self.disks.copied(index, self.takes(index))
+        return None if disks is None else self._replace(disks=disks)
+
+    def silences(self) -> Iterator[tuple[str, "Shelves"]]:
+        """Yield every shelf that may fall silent: to both nodes at once, and answer each again when it likes."""
+        for place, leg in enumerate(LEGS):
+            cut = _way(0, place) | _way(1, place)
+            if not self.cut & cut:
+                yield f"the shelf of {leg.name} falls silent", self._replace(cut=self.cut | cut)
+
     def restarted(self, place: int) -> "Shelves":
         """A target has begun again with nothing remembered."""
         return self._with(place, Leg(forgotten=bool(self.legs[place].holder) or self.legs[place].forgotten))
+
+    def restarts(self) -> Iterator[tuple[str, "Shelves"]]:
+        """Yield every target that may begin again."""
+        for place, leg in enumerate(LEGS):
+            yield f"the target of {leg.name} restarts", self.restarted(place)
 
     def cuts(self) -> Iterator[tuple[str, "Shelves"]]:
         """Yield every way that may be cut: what it is, and the shelves afterwards."""
@@ -103,6 +176,8 @@ class Shelves(NamedTuple):
 
     def perform(self, index: int, task: Task) -> Effect:
         """Let a node's task happen on the legs that it is about and that it reaches."""
+        if task.kind in MIRROR_KINDS:
+            return self._mirror(index, task)
         shelves, holds, records, forced = self, [], [], []
         for place, config in enumerate(LEGS):
             if not self.reaches(index, place) or task.subject not in (config.name, task.group):
@@ -119,6 +194,32 @@ class Shelves(NamedTuple):
         if task.kind in (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD):
             return Effect(shelves, Answer(records=tuple(records)))
         return Effect(shelves, Answer(holds=tuple(holds)), tuple(forced))
+
+    def _mirror(self, index: int, task: Task) -> Effect:
+        """Let a task happen to a node's mirror."""
+        takes, places = self.takes(index), {leg.name: place for place, leg in enumerate(LEGS)}
+        disks: Disks | None
+        match task.kind:
+            case TaskKind.START:
+                disks = self.disks.assembled(index, takes, tuple(places[name] for name in task.legs))
+            case TaskKind.EVICT_LEG:
+                disks = self.disks.evicted(index, takes, places[task.leg])
+            case TaskKind.RETURN_LEG:
+                disks = self.disks.taken_back(index, takes, places[task.leg])
+            case _:
+                return Effect(self, self._seen(index))
+        if disks is None:
+            return Effect(self, Answer(result=TaskResult.FAILED))
+        return Effect(self._replace(disks=disks), Answer(), stale=disks.stale(disks.assemblies[index].active))
+
+    def _seen(self, index: int) -> Answer:
+        """What a look at a node's mirror tells: legs that are being copied are not missing."""
+        missing = tuple(LEGS[place].name for place in self.disks.missing(index))
+        assembly = self.disks.assemblies[index]
+        if not assembly.active:
+            return Answer(status=ResourceStatus.STOPPED)
+        whole = len(assembly.active) == len(LEGS)
+        return Answer(status=ResourceStatus.RUNNING if whole else ResourceStatus.DEGRADED, missing=missing)
 
     def unread_by(self, index: int) -> "Shelves":
         """What the shelves come to when a node remembers no stamp: whether one has moved means nothing to it."""
