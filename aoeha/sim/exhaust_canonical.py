@@ -58,6 +58,7 @@ from aoeha.sim.exhaust_canonical_ledger import (
     canonical_off,
     canonical_peer,
     canonical_thresholds,
+    canonical_told,
     ordinal,
     patience_ms,
 )
@@ -156,15 +157,17 @@ def canonical(state: NodeState) -> NodeState:
 
 def _with_ledger(state: NodeState, done: NodeState, known: dict[int, int]) -> NodeState:
     """Return a canonical state with all that only a mirror's needs to know."""
-    started_cap_ms = max(NOW_MS - done.started_ms, min(state.now_ms - state.started_ms, patience_ms(state)))
+    unheard = all(link.heard_ms is None for link in state.links)
+    started_ms = NOW_MS - age_ms(state.started_ms, state.now_ms, patience_ms(state))
     return replace(
         done,
-        started_ms=NOW_MS - age_ms(state.started_ms, state.now_ms, started_cap_ms),
+        started_ms=min(started_ms, done.started_ms) if unheard else done.started_ms,
         links=canonical_links(state),
         peer=canonical_peer(done.peer, state),
         groups=tuple(canonical_ledger(state, group, known) for group in done.groups),
         sequence=TOP,
         oath_sequence=canonical_thresholds(state)[0],
+        last_groups=canonical_told(state.last_groups, state),
         last_off=canonical_off(state),
     )
 

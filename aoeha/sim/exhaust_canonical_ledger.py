@@ -6,7 +6,7 @@ lies above. Of a version that is acknowledged only remains whether it is the pre
 a node sets a mark, swears, or changes its ledger, all that it gave out before is read in another way: it ages.
 
 Ages are kept in whole ticks up to the longest patience with them; a leg that answers again is steady after LONG_MS.
-Who owns nothing never believes here that the peer has answered it since it gave its group up.
+Lost: an owner's own mark, and whether the peer has answered an owner since it took its group.
 """
 
 from dataclasses import replace
@@ -19,9 +19,20 @@ from aoeha.core.types import Beat, GroupBeat, Holder, Ledger
 from aoeha.sim.exhaust_canonical_legs import LONG_MS, NOW_MS, OVER_MS, READ_MS, TICK_MS, age_ms, due_ms
 
 __all__ = [
-    "FORGOTTEN", "KEPT", "LEASE_MS", "TOP", "Aging", "aging", "canonical_ledger", "canonical_links", "canonical_off",
+    "FORGOTTEN",
+    "KEPT",
+    "LEASE_MS",
+    "TOP",
+    "Aging",
+    "aging",
+    "canonical_ledger",
+    "canonical_links",
+    "canonical_off",
     "canonical_peer",
-    "canonical_thresholds", "ordinal", "patience_ms",
+    "canonical_thresholds",
+    "canonical_told",
+    "ordinal",
+    "patience_ms",
 ]  # fmt: skip
 
 LEASE_MS = 7 * TICK_MS
@@ -98,12 +109,12 @@ def aging(before: NodeState | None, after: NodeState) -> Aging:
 
 def ordinal(sequence: int, state: NodeState) -> int:
     """How many of the two things that its sender asks about a beat's number lie before it."""
-    return int(state.oath_pending and sequence > state.oath_sequence) + int(0 < state.peer.mark_sequence <= sequence)
+    return int(state.oath_pending and sequence > state.oath_sequence) + int(0 < _mark(state) <= sequence)
 
 
 def canonical_thresholds(state: NodeState) -> tuple[int, int]:
     """Return the oath's sequence and the mark's."""
-    mark, oath = state.peer.mark_sequence, state.oath_sequence
+    mark, oath = _mark(state), state.oath_sequence
     if not mark or not state.oath_pending:
         return 0, int(bool(mark))
     return (1, 1) if mark <= oath else (0, 2)
@@ -124,13 +135,21 @@ def canonical_peer(peer: PeerState, state: NodeState) -> PeerState:
         )
         beat = replace(beat, sequence=0, echo_sequence=ordinal(beat.echo_sequence, state), groups=groups)
     longest_ms = patience_ms(state)
-    answered_ms = peer.answered_ms
+    answered_ms = None if state.groups[0].holding else state.peer.answered_ms
     return replace(
         peer,
         beat=beat,
         answered_ms=None if answered_ms is None else NOW_MS - age_ms(answered_ms, state.now_ms, longest_ms),
         mark_sequence=canonical_thresholds(state)[1],
-        mark_ms=NOW_MS - age_ms(peer.mark_ms, state.now_ms, longest_ms) if peer.mark_sequence else 0,
+        mark_ms=NOW_MS - age_ms(state.peer.mark_ms, state.now_ms, longest_ms) if _mark(state) else 0,
+    )
+
+
+def canonical_told(groups: tuple[GroupBeat, ...], state: NodeState) -> tuple[GroupBeat, ...]:
+    """Return what a node last told of its groups: its present ledger, or another one."""
+    known = state.groups[0].ledger
+    return tuple(
+        replace(one, ledger=one.ledger and replace(one.ledger, version=int(one.ledger == known))) for one in groups
     )
 
 
@@ -200,4 +219,9 @@ def _resource(resource: ResourceState, old: ResourceState, now_ms: int) -> Resou
 
 
 def _thresholds(state: NodeState) -> tuple[bool, int, int]:
-    return state.oath_pending, state.oath_sequence, state.peer.mark_sequence
+    return state.oath_pending, state.oath_sequence, _mark(state)
+
+
+def _mark(state: NodeState) -> int:
+    """The mark's number, 0 for none: who owns the group hears no ledger, and needs none."""
+    return 0 if state.groups[0].holding else state.peer.mark_sequence
