@@ -105,16 +105,20 @@ def explore(
     states_max: int,
     seconds_max: float,
     start: str = "running",
+    after: tuple[str, ...] = (),
     progress: Callable[[str], None] | None = None,
     watchers: tuple[Watcher, ...] = (),
 ) -> Result:
-    """Search from a start of STARTS, fewest faults first, until all, enough or a violation was seen."""
+    """Search from a start of STARTS, fewest faults first, until all, enough or a violation was seen.
+
+    `after` names what has happened already; the story leads on from there.
+    """
     begun = time.monotonic()
     search = Search(purse, watchers)
     exploration = _Exploration(search)
     complete, violation, looked = False, "", 0
     try:
-        exploration.add(beginning(search, start), -1)
+        exploration.add(search.told(beginning(search, start), after), -1)
         while len(exploration.states) < states_max and not complete:
             complete = not exploration.look()
             looked += 1

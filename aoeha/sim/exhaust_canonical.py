@@ -52,6 +52,7 @@ from aoeha.core.types import (
 )
 from aoeha.sim.exhaust_canonical_ledger import (
     LEASE_MS,
+    PRESENT,
     TOP,
     canonical_ledger,
     canonical_links,
@@ -179,7 +180,7 @@ def canonical_beat(beat: Beat, after: NodeState) -> Beat:
     groups = beat.groups
     if is_mirrored(after):
         sequence = ordinal(beat.sequence, after)
-        groups = tuple(replace(one, ledger=one.ledger and replace(one.ledger, version=1)) for one in groups)
+        groups = tuple(replace(one, ledger=one.ledger and replace(one.ledger, version=PRESENT)) for one in groups)
     return replace(
         beat,
         sequence=sequence,
@@ -208,7 +209,9 @@ def _peer(peer: PeerState, *, reserved: bool) -> PeerState:
     beat = peer.beat
     if beat is not None:
         beat = replace(beat, sequence=0, link_ages_ms=beat.link_ages_ms if reserved else ())
-    return replace(peer, sequence=peer.sequence % FRESH, beat=beat, answered_ms=None, mark_sequence=0, mark_ms=0)
+    return replace(
+        peer, sequence=max(peer.sequence, 0) % FRESH, beat=beat, answered_ms=None, mark_sequence=0, mark_ms=0
+    )
 
 
 def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:

@@ -2,8 +2,8 @@
 
 A node asks two things of the numbers that come back to it: whether a beat was sent since its oath (R10), and whether it
 was sent since the mark from which it counts a ledger's age (R5). So a number is 0, 1 or 2: how many of these two it
-lies above. Of a version that is acknowledged only remains whether it is the present one, 1, or an earlier one, 0. When
-a node sets a mark, swears, or changes its ledger, all that it gave out before is read in another way: it ages.
+lies above. Of a version only remains whether it is the present one, 2, or an earlier one, 1; 0 is none. When a node
+sets a mark, swears, or changes its ledger, all that it gave out before is read in another way: it ages.
 
 Ages are kept in whole ticks up to the longest patience with them; a leg that answers again is steady after LONG_MS.
 Lost: an owner's own mark, and whether the peer has answered an owner since it took its group.
@@ -35,8 +35,9 @@ __all__ = [
     "patience_ms",
 ]  # fmt: skip
 
-LEASE_MS = 7 * TICK_MS
-"""Long enough that a storage fence may be done by a ledger: a silent peer is known to be so after five ticks or six."""
+LEASE_MS = 6 * TICK_MS
+"""Long enough for a storage fence by a ledger: a silent peer is known to be so after four ticks or five."""
+EARLIER, PRESENT = 1, 2
 TOP = 2
 """The newest number: whatever is sent next lies above both."""
 
@@ -68,13 +69,15 @@ class Aging(NamedTuple):
         if not self.versions:
             return groups
         return tuple(
-            replace(group, ledger=replace(group.ledger, version=0)) if group.ledger is not None else group
+            replace(group, ledger=replace(group.ledger, version=EARLIER)) if group.ledger is not None else group
             for group in groups
         )
 
     def acknowledged(self, groups: tuple[GroupBeat, ...]) -> tuple[GroupBeat, ...]:
         """What the peer told of these groups."""
-        return tuple(replace(group, acknowledged=0) for group in groups) if self.versions else groups
+        if not self.versions:
+            return groups
+        return tuple(replace(group, acknowledged=min(group.acknowledged, EARLIER)) for group in groups)
 
     def of_peer(self, state: NodeState) -> NodeState:
         """What the peer knows of this node."""
@@ -91,7 +94,7 @@ class Aging(NamedTuple):
     def _heard(self, heard: HeardLedger | None) -> HeardLedger | None:
         if heard is None or not self.versions:
             return heard
-        return replace(heard, ledger=replace(heard.ledger, version=0))
+        return replace(heard, ledger=replace(heard.ledger, version=EARLIER))
 
 
 KEPT, FORGOTTEN = Aging(), Aging((0, 0, 0))
@@ -129,10 +132,7 @@ def canonical_peer(peer: PeerState, state: NodeState) -> PeerState:
     """Return what a node knows of its peer. What the peer acknowledged is compared with the present version."""
     beat, known = peer.beat, state.groups[0].ledger
     if beat is not None:
-        groups = tuple(
-            replace(one, acknowledged=int(known is not None and one.acknowledged == known.version))
-            for one in beat.groups
-        )
+        groups = tuple(replace(one, acknowledged=_acknowledged(one.acknowledged, known)) for one in beat.groups)
         beat = replace(beat, sequence=0, echo_sequence=ordinal(beat.echo_sequence, state), groups=groups)
     longest_ms = patience_ms(state)
     answered_ms = None if state.groups[0].holding else state.peer.answered_ms
@@ -145,11 +145,16 @@ def canonical_peer(peer: PeerState, state: NodeState) -> PeerState:
     )
 
 
+def _acknowledged(version: int, known: Ledger | None) -> int:
+    return PRESENT if known is not None and version == known.version else min(version, EARLIER)
+
+
 def canonical_told(groups: tuple[GroupBeat, ...], state: NodeState) -> tuple[GroupBeat, ...]:
     """Return what a node last told of its groups: its present ledger, or another one."""
     known = state.groups[0].ledger
     return tuple(
-        replace(one, ledger=one.ledger and replace(one.ledger, version=int(one.ledger == known))) for one in groups
+        replace(one, ledger=one.ledger and replace(one.ledger, version=PRESENT if one.ledger == known else EARLIER))
+        for one in groups
     )
 
 
@@ -181,9 +186,9 @@ def canonical_ledger(state: NodeState, group: GroupState, known: dict[int, int])
     missing = next(iter(before.resources)).missing or ()
     return replace(
         group,
-        ledger=None if told is None else Ledger(1, told.fence, told.start),
-        ledger_version=1,
-        ledger_since_ms=0 if told is None else NOW_MS - age_ms(group.ledger_since_ms, state.now_ms, longest_ms),
+        ledger=None if told is None else Ledger(PRESENT, told.fence, told.start),
+        ledger_version=PRESENT,
+        ledger_since_ms=_told_ms(group, state),
         heard_ledger=heard,
         leg_task_id=known.get(group.leg_task_id, 0),
         leg_retry_ms=due_ms(group.leg_retry_ms, state.now_ms),
@@ -199,6 +204,14 @@ def canonical_ledger(state: NodeState, group: GroupState, known: dict[int, int])
     )
 
 
+def _told_ms(group: GroupState, state: NodeState) -> int:
+    """Since when the ledger is told. It is asked for only while a leg moves, and its mark to move is another ledger."""
+    if group.ledger is None:
+        return 0
+    moves = any(leg.leaving or leg.returning or leg.copying for leg in group.legs)
+    return NOW_MS - (age_ms(group.ledger_since_ms, state.now_ms, patience_ms(state)) if moves else patience_ms(state))
+
+
 def _leg(leg: LegState, old: LegState, state: NodeState, *, owned: bool) -> LegState:
     """For how long a leg that shall return has been ours counts, and when a silent one was first found so."""
     addresses = []
@@ -208,7 +221,7 @@ def _leg(leg: LegState, old: LegState, state: NodeState, *, owned: bool) -> LegS
             steady_ms = age_ms(before.since_ms, state.now_ms, OVER_MS)
             since_ms = NOW_MS - (OVER_MS if steady_ms >= LONG_MS else steady_ms)
         elif address.holder is Holder.SILENT:
-            since_ms = min(since_ms, since_ms - NOW_MS + READ_MS)
+            since_ms = since_ms - NOW_MS + READ_MS if state.groups[0].holding else NOW_MS
         addresses.append(replace(address, since_ms=since_ms))
     return replace(leg, addresses=tuple(addresses), forgot=old.forgot, tainted=old.tainted)
 

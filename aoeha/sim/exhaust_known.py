@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from aoeha.core.state import NodeState
-from aoeha.core.types import Beat, PlugState, Task
+from aoeha.core.types import Beat, PlugState, Task, TaskKind
 from aoeha.sim.exhaust_canonical_ledger import KEPT, Aging
 from aoeha.sim.exhaust_gateway import Gateway, Happening, Outcome, Power, happen
 from aoeha.sim.exhaust_menu import ROOMLESS, menu
@@ -22,6 +22,7 @@ Watcher = Callable[[NodeState | None, NodeState], None]
 
 DONE, LATE, SLOW = "task", "late", "slow"
 """A shelf task is done and heard of, done and not heard of yet, or not done yet."""
+PATIENT = (TaskKind.PROBE, TaskKind.MONITOR)
 
 
 class Local(NamedTuple):
@@ -47,7 +48,7 @@ class Facts(NamedTuple):
     """What the oracle, the network and the shelves ask of a gateway.
 
     `asking`: shelf tasks that the shelves have not heard of, `looking` those of them that are done at once; `waiting`:
-    it has not heard of all its shelf tasks, those of its mirror aside, which may take as long as they like.
+    it has not heard of all its shelf tasks; looks at its mirror may take as long as they like.
     """
 
     hears: bool
@@ -212,7 +213,7 @@ def _facts(gateway: Gateway) -> Facts:
         looking=tuple(
             task for task in asked if task.kind in LOOKS and task.id not in late and task.id not in gateway.slow
         ),
-        waiting=any(task.kind in SHELF_KINDS for task in asked),
+        waiting=any(task.kind not in PATIENT for task in asked),
         had=gateway.had,
         remembers_stamps=state is not None and bool(state.groups[0].shelf_link.seen),
     )

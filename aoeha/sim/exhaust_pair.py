@@ -46,6 +46,7 @@ class Purse(NamedTuple):
     restarts: int = 0
     ways: int = 0
     silences: int = 0
+    mends: int = 0
     delays: int = 0
     boots: int = 4
     under_way: int = 1
@@ -59,7 +60,7 @@ class Purse(NamedTuple):
 RESERVED = Purse(crashes=1, losses=1, commands=1, failures=0, pauses=1, restarts=1, ways=1, delays=1, boots=3)
 """What may happen to a pair whose group has legs, so that enough of it is seen."""
 MIRRORED = Purse(
-    crashes=1, losses=1, commands=1, failures=0, pauses=1, restarts=1, ways=2, silences=1, delays=1, boots=3
+    crashes=1, losses=1, commands=1, failures=0, pauses=1, restarts=1, ways=2, silences=1, mends=2, delays=1, boots=3
 )
 """What may happen to a pair whose group is a mirror, with a ledger."""
 
@@ -116,6 +117,12 @@ class Search(Known):
             if reached(pair):
                 return pair
         raise Violation("without any fault the pair does not come to serve")
+
+    def told(self, pair: Pair, story: tuple[str, ...]) -> Pair:
+        """Return the pair after a story. Raises StopIteration where it cannot happen."""
+        for label in story:
+            pair = next(after for one, after in self.next(pair) if one == label)
+        return pair
 
     def faults(self, pair: Pair) -> int:
         """Return how many faults happened on the way to a pair."""
@@ -246,19 +253,21 @@ class Search(Known):
 
     def _shelf_faults(self, pair: Pair) -> Iterator[tuple[str, Pair]]:
         shelves = self._shelves[pair.shelves]
-        yield from self._costing(pair, "", shelves.mended())
-        yield from self._costing(pair, "ways", shelves.cuts())
-        yield from self._costing(pair, "restarts", shelves.restarts())
+        yield from self._costing(pair, self._pay_to_mend(pair), shelves.mended())
+        yield from self._costing(pair, self._pay(pair.purse, "ways"), shelves.cuts())
+        yield from self._costing(pair, self._pay(pair.purse, "restarts"), shelves.restarts())
         if self._facts[pair.first].mirrored:
-            yield from self._costing(pair, "silences", shelves.silences())
+            yield from self._costing(pair, self._pay(pair.purse, "silences"), shelves.silences())
             yield from self._copies(pair, shelves)
 
-    def _costing(self, pair: Pair, cost: str, happenings: Iterator[tuple[str, Shelves]]) -> Iterator[tuple[str, Pair]]:
-        """What befalls the shelves, if the purse suffices."""
-        purse = self._pay(pair.purse, cost) if cost else pair.purse
+    def _costing(self, pair: Pair, purse: int, happenings: Iterator[tuple[str, Shelves]]) -> Iterator[tuple[str, Pair]]:
+        """What befalls the shelves, if that leaves something in the purse."""
         for label, after in happenings if purse >= 0 else ():
             self.happening = label
             yield label, self._reshelved(pair, self._shelves.of(after), purse)
+
+    def _pay_to_mend(self, pair: Pair) -> int:
+        return self._pay(pair.purse, "mends") if self._facts[pair.first].mirrored else pair.purse
 
     def _copies(self, pair: Pair, shelves: Shelves) -> Iterator[tuple[str, Pair]]:
         """A mirror that is whole again tells its daemon."""
@@ -315,7 +324,9 @@ class Search(Known):
     def _losses(self, pair: Pair, index: int) -> Iterator[tuple[str, Pair]]:
         name, bit = NODES[index], 1 << index
         if pair.cut & bit:
-            yield f"the cut from {name} is mended", pair._replace(cut=pair.cut & ~bit)
+            purse = self._pay_to_mend(pair)
+            if purse >= 0:
+                yield f"the cut from {name} is mended", pair._replace(cut=pair.cut & ~bit, purse=purse)
             return
         purse = self._pay(pair.purse, "losses")
         if purse < 0:
@@ -411,6 +422,7 @@ class Search(Known):
             and heard is not None
             and beat is not None
             and told.fence == told.start == heard.ledger.start == legs
+            and all(one.now_ms - one.started_ms >= one.config.initdead_ms for one in (first, second))
             and beat.groups[0].acknowledged == told.version
         )
 
