@@ -3,11 +3,12 @@
 Rules. The owner lets its mirror go on without a leg that no address answered for in two hold checks, while another leg
 is held and answers; never without the last one. It does nothing of all this before the ledger's gate is open: until
 then writes wait. A leg that the mirror's monitor names as missing is taken in again once it has been ours, on every
-address, for a while: by the mirror's bitmap, or by a full copy where its target restarted meanwhile, or may have, and
-does not keep what it acknowledged. One that restarts so within a running mirror leaves it and comes back in the same
-way, if the other one did not; with both gone through that, there is only an alarm. So does one that restarted, durable
-or not, while a fenced peer may have written there. A leg that is being copied is no other leg, and is believed again
-when the mirror is whole. Nobody starts from a leg that was left out: the other's own records call it missing.
+address, for a while, and another leg is seen to be ours still: who fenced us by that one never heard of this one. That
+is done by the mirror's bitmap, or by a full copy where its target restarted meanwhile, or may have, and does not keep
+what it acknowledged. One that restarts so within a running mirror leaves it and comes back in the same way, if the
+other one did not; with both gone through that, there is only an alarm. So does one that restarted, durable or not,
+while a fenced peer may have written there. A leg that is being copied is no other leg, and is believed again when the
+mirror is whole. Nobody starts from a leg that was left out: the other's own records call it missing.
 
 What this file does not know: how md is told.
 """
@@ -96,7 +97,7 @@ def _act(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
         _tell_of_the_wait(turn, group, moving)
     elif moving.leaving:
         _evict(turn, group, mirror, moving, _why_evict(turn.state, group, mirror, moving))
-    elif _is_steady(turn.state, moving):
+    elif _is_steady(turn.state, moving) and _keeps_another(group, mirror, moving):
         _return(turn, group, mirror, moving)
 
 
@@ -119,9 +120,8 @@ def _may_not_act(state: NodeState, group: GroupState) -> bool:
 
 def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: LegState) -> str:
     """Why a leg must leave the mirror now, empty for no reason."""
-    missing = mirror.missing or ()
-    others = [other for other in group.legs if other is not leg and other.name not in missing and not other.copying]
-    if leg.name in missing or not any(other.shows_anywhere(Holder.US) for other in others):
+    others = _others(group, mirror, leg)
+    if leg.name in (mirror.missing or ()) or not _keeps_another(group, mirror, leg):
         return ""
     if _silent_twice(state, group, leg):
         return "its shelf does not answer"
@@ -132,6 +132,16 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
     if not _config(group, leg.name).durable:
         return "its target restarted and may have lost what it had acknowledged"
     return ""
+
+
+def _others(group: GroupState, mirror: ResourceState, leg: LegState) -> list[LegState]:
+    missing = mirror.missing or ()
+    return [other for other in group.legs if other is not leg and other.name not in missing and not other.copying]
+
+
+def _keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> bool:
+    """Whether another whole leg is seen to be ours: one by which we were fenced, before the gate opened, is not."""
+    return any(other.shows_anywhere(Holder.US) for other in _others(group, mirror, leg))
 
 
 def _silent_twice(state: NodeState, group: GroupState, leg: LegState) -> bool:

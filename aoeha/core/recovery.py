@@ -116,7 +116,7 @@ def _raise(turn: Turn, name: str) -> None:
             continue
         not_yet = rivals.why_not_yet(turn.state, group, resource)
         if not_yet:
-            if resource.rival:
+            if resource.rival or not rivals.vouched_for(turn.state, group):
                 turn.refuse(name, not_yet)
             return
         if resource.phase is ResourcePhase.STOPPED and verdict.yes:

@@ -6,16 +6,17 @@ nobody answers, or when the peer has been off or has rebooted since. It goes on 
 
 The other way round, where the peer may take the legs from us and not our power, our own address lives on for a while
 only after a leg was seen to be ours, or while the peer says that it owns nothing: the kernel of a gateway whose daemon
-is dead, or that sees neither shelves nor peer, drops it by itself. In a pause nobody takes anything, and it lives on.
+is dead, or that sees neither shelves nor peer, drops it by itself, and takes it again no sooner. In a pause nobody takes
+anything, and it lives on.
 
 What this file does not know: how the network is asked.
 """
 
-from aoeha.core import membership
+from aoeha.core import ledger, membership
 from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.state import GroupState, LinkCondition, NodeState, ResourcePhase, ResourceState, Turn
-from aoeha.core.types import GroupPhase, ProofKind, ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.types import GroupPhase, Holder, ProofKind, ResourceStatus, Task, TaskKind, TaskResult
 
 ASK_EVERY_MS = 1_000
 UP = (ResourcePhase.RUNNING, ResourcePhase.DEGRADED)
@@ -51,7 +52,13 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
 
 def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) -> str:
     """Why an address may not be taken yet, empty for no reason."""
-    if not resource.config.exclusive or not may_have_rival(state, group) or resource.rival is False:
+    if not resource.config.exclusive:
+        return ""
+    if not vouched_for(state, group):
+        return (
+            f"not taking {resource.config.name}: neither a leg nor {state.config.peer} vouches for {state.config.node}"
+        )
+    if not may_have_rival(state, group) or resource.rival is False:
         return ""
     who = f"{state.config.peer} answers for it" if resource.rival else "the network is asked who answers for it"
     return f"not taking {resource.config.name} yet: {who}"
@@ -62,6 +69,14 @@ def bounded(state: NodeState, group: GroupState) -> tuple[str, ...]:
     if not group.holding or group.unsure or not group.legs or not state.config.storage_suffices:
         return ()
     return tuple(r.config.name for r in group.resources if r.config.exclusive and r.phase in UP)
+
+
+def vouched_for(state: NodeState, group: GroupState) -> bool:
+    """Whether an address of a group of ours would be renewed: what has expired is not taken again before that."""
+    if not group.legs or not state.config.storage_suffices or peer_owns_nothing(state, group):
+        return True
+    vouching = ledger.vouching_legs(group)
+    return any(leg.name in vouching and leg.shows_anywhere(Holder.US) for leg in group.legs)
 
 
 def peer_owns_nothing(state: NodeState, group: GroupState) -> bool:

@@ -170,7 +170,7 @@ def _progress(exploration: _Exploration, begun: float) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Search with progress; return 0 if nothing was violated."""
     parser = argparse.ArgumentParser(prog="python -m aoeha.sim.exhaust", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--states", type=int, default=10.000_000, help="stop after so many")
+    parser.add_argument("--states", type=int, default=40_000_000, help="stop after so many")
     parser.add_argument("--minutes", type=float, default=10.0, help="stop after so long")
     parser.add_argument("--start", choices=STARTS, action="append", help="from there alone; may be repeated")
     for name in Purse._fields:
