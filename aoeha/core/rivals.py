@@ -6,8 +6,8 @@ nobody answers, or when the peer has been off or has rebooted since. It goes on 
 
 The other way round, where the peer may take the legs from us and not our power, our own address lives on for a while
 only after a leg was seen to be ours, or while the peer says that it owns nothing: the kernel of a gateway whose daemon
-is dead, or that sees neither shelves nor peer, drops it by itself, and takes it again no sooner. In a pause nobody takes
-anything, and it lives on.
+is dead, or that sees neither shelves nor peer, drops it by itself, and takes it again no sooner. In a pause nobody
+takes anything, and it lives on.
 
 What this file does not know: how the network is asked.
 """

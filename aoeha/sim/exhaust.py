@@ -2,16 +2,19 @@
 
     python -m aoeha.sim.exhaust [--states N] [--minutes M] [--crashes N] ...
 
-Prints how many different states of the pair were seen, from cold start and from running, with power fences alone and
-with reservations, and how deep. A violation is printed as the shortest story that leads to it.
+Prints how many different states of the pair were seen, from cold start and from running, with power fences alone, with
+reservations, and with a mirror and its ledger, and how deep. As many searches run side by side as there are processors,
+and all share the time. A violation is printed as the shortest story that leads to it.
 """
 
 import argparse
+import os
 import sys
 import time
 from array import array
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -179,28 +182,28 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     given = {name: getattr(arguments, name) for name in Purse._fields if getattr(arguments, name) is not None}
     starts = arguments.start or list(STARTS)
-    is_terminal = sys.stderr.isatty()
+    jobs = min(os.cpu_count() or 1, len(starts))
+    limits = arguments.states // len(starts), arguments.minutes * 60 * jobs / len(starts)
+    purses = [STARTS[start]._replace(**given) for start in starts]
+    code = 0
+    with ProcessPoolExecutor(jobs) as pool:
+        searches = [pool.submit(_search, start, purse, *limits) for start, purse in zip(starts, purses, strict=True)]
+        for start, purse, search in zip(starts, purses, searches, strict=True):
+            faults = ", ".join(f"{amount} {name}" for name, amount in purse._asdict().items() if amount)
+            print(f"aoeha: every interleaving of messages, timers and tasks from {start} with {faults}", flush=True)
+            result = search.result()
+            _print_result(start, result)
+            code = code or bool(result.violation)
+    return int(code)
+
+
+def _search(start: str, purse: Purse, states_max: int, seconds_max: float) -> Result:
+    """Search from one start, in a process of its own."""
 
     def show(line: str) -> None:
-        print(f"\r{line}" if is_terminal else line, end="" if is_terminal else "\n", file=sys.stderr, flush=True)
+        print(f"{line}, from {start}", file=sys.stderr, flush=True)
 
-    code = 0
-    for start in starts:
-        purse = STARTS[start]._replace(**given)
-        faults = ", ".join(f"{amount} {name}" for name, amount in purse._asdict().items() if amount)
-        print(f"aoeha: every interleaving of messages, timers and tasks from {start} with {faults}", flush=True)
-        result = explore(
-            purse,
-            start=start,
-            states_max=arguments.states // len(starts),
-            seconds_max=arguments.minutes * 60 / len(starts),
-            progress=show,
-        )
-        if is_terminal:
-            print(file=sys.stderr)
-        _print_result(start, result)
-        code = code or bool(result.violation)
-    return int(code)
+    return explore(purse, start=start, states_max=states_max, seconds_max=seconds_max, progress=show)
 
 
 def _print_result(start: str, result: Result) -> None:

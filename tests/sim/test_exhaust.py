@@ -4,15 +4,15 @@ from dataclasses import fields, replace
 
 import pytest
 
-from aoeha.core import fencing, membership, ownership, recovery, shelves, storage_fence
+from aoeha.core import eviction, fencing, ledger, membership, ownership, recovery, shelves, storage_fence
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.state import GroupState, NodeState, ResourceState, Turn
-from aoeha.core.types import Holder, Proof, ProofKind, TaskResult
+from aoeha.core.types import Holder, Ledger, Proof, ProofKind, TaskResult
 from aoeha.sim import exhaust_canonical
-from aoeha.sim.exhaust import STARTS, explore, main
+from aoeha.sim.exhaust import STARTS, beginning, explore, main
 from aoeha.sim.exhaust_canonical import canonical
-from aoeha.sim.exhaust_pair import Pair, Purse, Search
+from aoeha.sim.exhaust_pair import Purse, Search
 
 CALM = Purse(crashes=0, losses=0, commands=0, failures=0, pauses=0)
 SMALL = 15_000
@@ -47,6 +47,10 @@ JUDGED = {
     "yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms",
+    "HeardLedger": "boot_id epoch ledger as_of_ms",
+    "Ledger": "version fence start",
+    "Off": "boot_id at_ms sequence",
+    "GroupBeat": "name phase holding yielding willing epoch floor claim claim_epoch grant ledger acknowledged",
 }
 
 
@@ -77,10 +81,10 @@ def test_the_abstraction_has_judged_every_field_of_the_core() -> None:
     assert known == {name: " ".join(text.split()) for name, text in JUDGED.items()}
 
 
-@pytest.mark.parametrize("reserved", [False, True])
-def test_a_canonical_state_is_its_own_canonical_state(reserved: bool) -> None:
-    search = Search(CALM._replace(crashes=1, delays=1))
-    pair = search.running(reserved=reserved)
+@pytest.mark.parametrize("start", ["running", "running with reservations", "running with a ledger", "one leg out"])
+def test_a_canonical_state_is_its_own_canonical_state(start: str) -> None:
+    search = Search(CALM._replace(crashes=1, ways=1, mends=2, delays=1))
+    pair = beginning(search, start)
     for number in range(200):
         after = [after for _, after in search.next(pair)]
         pair = after[number * 7 % len(after)]
@@ -89,15 +93,12 @@ def test_a_canonical_state_is_its_own_canonical_state(reserved: bool) -> None:
             assert state is None or canonical(state) == state
 
 
-def violation_of(purse: Purse, *, reserved: bool = False) -> str:
+def violation_of(purse: Purse, start: str = "running", after: tuple[str, ...] = ()) -> str:
     """Search; return the violation, having seen that the story leads to it."""
-    start = "running with reservations" if reserved else "running"
-    result = explore(purse, states_max=200_000, seconds_max=60, start=start)
+    result = explore(purse, states_max=200_000, seconds_max=60, start=start, after=after)
     assert result.story, result
     search = Search(purse)
-    pair: Pair = search.running(reserved=reserved)
-    for label in result.story[:-1]:
-        pair = next(after for one, after in search.next(pair) if one == label)
+    search.told(beginning(search, start), (*after, *result.story[:-1]))
     return result.violation
 
 
@@ -139,7 +140,7 @@ def test_a_storage_fence_that_is_complete_with_one_leg_is_found(monkeypatch: pyt
         return group.seizure.victim_boot_id == state.peer.boot_id and group.legs[0].shows(Holder.US)
 
     monkeypatch.setattr(storage_fence, "complete", hasty)
-    assert "I1" in violation_of(CALM._replace(pauses=1, boots=1), reserved=True)
+    assert "I1" in violation_of(CALM._replace(pauses=1, boots=1), "running with reservations")
 
 
 def test_a_lost_leg_that_is_forced_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,4 +153,70 @@ def test_a_lost_leg_that_is_forced_back_is_found(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(shelves, "_takeable", stubborn)
     monkeypatch.setattr(shelves, "_judged", hopeful)
-    assert "R3" in violation_of(CALM._replace(pauses=1, boots=1), reserved=True)
+    assert "R3" in violation_of(CALM._replace(pauses=1, boots=1), "running with reservations")
+
+
+OUT_OF_SIGHT = ("all from alpha is cut", "alpha does not reach leg1 any more")
+JOINING = ("all from alpha is cut", "all from beta is cut", "alpha reaches leg1 again")
+"""What has happened before: then a way more that is cut is enough for what was planted."""
+ONE_MORE_WAY = CALM._replace(losses=1, ways=2, boots=2)
+JOINED = CALM._replace(losses=2, ways=1, mends=1, boots=2)
+
+
+@pytest.mark.parametrize(
+    ("purse", "start", "after"),
+    [(ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT), (JOINED, "one leg out", JOINING)],
+)
+def test_no_acknowledged_write_is_lost_with_the_next_way(purse: Purse, start: str, after: tuple[str, ...]) -> None:
+    result = explore(purse, states_max=200_000, seconds_max=60, start=start, after=after)
+    assert result.complete
+    assert not result.violation, result.story
+    assert result.states > 1_000
+
+
+def test_a_start_by_an_old_ledger_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def current(state: NodeState, group: GroupState) -> Ledger | None:
+        del state
+        return group.heard_ledger.ledger if group.heard_ledger is not None else None
+
+    monkeypatch.setattr(ledger, "current", current)
+    assert "I2" in violation_of(ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT)
+
+
+def test_an_eviction_before_the_peer_knows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = ledger.gate_is_open
+
+    def gate_is_open(state: NodeState, group: GroupState) -> bool:
+        return honest(state, group) or any(leg.leaving for leg in group.legs)
+
+    monkeypatch.setattr(ledger, "gate_is_open", gate_is_open)
+    assert "I2" in violation_of(ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT)
+
+
+def test_an_earlier_acknowledgement_that_counts_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = ledger.gate_is_open
+
+    def gate_is_open(state: NodeState, group: GroupState) -> bool:
+        theirs = state.peer_group(group.name)
+        return honest(state, group) or (theirs is not None and theirs.acknowledged > 0)
+
+    monkeypatch.setattr(ledger, "gate_is_open", gate_is_open)
+    assert "I2" in violation_of(ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT)
+
+
+def test_a_leg_that_joins_before_the_peer_knows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = ledger.gate_is_open
+
+    def gate_is_open(state: NodeState, group: GroupState) -> bool:
+        return honest(state, group) or any(leg.returning for leg in group.legs)
+
+    monkeypatch.setattr(ledger, "gate_is_open", gate_is_open)
+    assert "I1" in violation_of(JOINED, "one leg out", JOINING)
+
+
+def test_a_leg_that_joins_while_the_others_are_out_of_sight_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> bool:
+        return leg.returning or bool(eviction._others(group, mirror, leg))
+
+    monkeypatch.setattr(eviction, "_keeps_another", keeps_another)
+    assert "I1" in violation_of(JOINED, "one leg out", JOINING)
