@@ -116,8 +116,12 @@ def _raise(turn: Turn, name: str) -> None:
             continue
         not_yet = rivals.why_not_yet(turn.state, group, resource)
         if not_yet:
-            if resource.rival or not rivals.vouched_for(turn.state, group):
+            if resource.rival:
                 turn.refuse(name, not_yet)
+            return
+        unvouched = rivals.unvouched(turn.state, group, resource)
+        if unvouched and verdict.yes:
+            turn.refuse(name, unvouched)
             return
         if resource.phase is ResourcePhase.STOPPED and verdict.yes:
             assert group.proof is not None

@@ -52,13 +52,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
 
 def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) -> str:
     """Why an address may not be taken yet, empty for no reason."""
-    if not resource.config.exclusive:
-        return ""
-    if not vouched_for(state, group):
-        return (
-            f"not taking {resource.config.name}: neither a leg nor {state.config.peer} vouches for {state.config.node}"
-        )
-    if not may_have_rival(state, group) or resource.rival is False:
+    if not resource.config.exclusive or not may_have_rival(state, group) or resource.rival is False:
         return ""
     who = f"{state.config.peer} answers for it" if resource.rival else "the network is asked who answers for it"
     return f"not taking {resource.config.name} yet: {who}"
@@ -71,12 +65,15 @@ def bounded(state: NodeState, group: GroupState) -> tuple[str, ...]:
     return tuple(r.config.name for r in group.resources if r.config.exclusive and r.phase in UP)
 
 
-def vouched_for(state: NodeState, group: GroupState) -> bool:
-    """Whether an address of a group of ours would be renewed: what has expired is not taken again before that."""
-    if not group.legs or not state.config.storage_suffices or peer_owns_nothing(state, group):
-        return True
+def unvouched(state: NodeState, group: GroupState, resource: ResourceState) -> str:
+    """Why an address would not be renewed, so that one which has expired may not be taken again; empty if it would."""
+    if not resource.config.exclusive or not group.legs or not state.config.storage_suffices:
+        return ""
     vouching = ledger.vouching_legs(group)
-    return any(leg.name in vouching and leg.shows_anywhere(Holder.US) for leg in group.legs)
+    ours = any(leg.name in vouching and leg.shows_anywhere(Holder.US) for leg in group.legs)
+    if ours or peer_owns_nothing(state, group):
+        return ""
+    return f"not taking {resource.config.name}: neither a leg nor {state.config.peer} vouches for {state.config.node}"
 
 
 def peer_owns_nothing(state: NodeState, group: GroupState) -> bool:

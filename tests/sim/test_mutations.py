@@ -15,6 +15,7 @@ from aoeha.core import (
     absence,
     beats,
     blindness,
+    eviction,
     fencing,
     ledger,
     membership,
@@ -241,6 +242,22 @@ def any_acknowledgement(original: Any) -> Any:
     return gate_is_open
 
 
+def joining_waits_for_nobody(original: Any) -> Any:
+    def gate_is_open(state: Any, group: Any) -> Any:
+        return original(state, group) or any(leg.returning for leg in group.legs)
+
+    return gate_is_open
+
+
+def joining_looks_at_nobody(_original: Any) -> Any:
+    """A leg is taken back although no leg of the mirror is seen to be ours."""
+    return lambda group, mirror, leg: leg.returning or bool(eviction._others(group, mirror, leg))
+
+
+def never_mind_who_vouches(_original: Any) -> Any:
+    return lambda _state, _group, _resource: ""
+
+
 def never_too_old(_original: Any) -> Any:
     return lambda _state, group: group.heard_ledger.ledger if group.heard_ledger is not None else None
 
@@ -257,6 +274,18 @@ IN_STORIES = (
     (
         Mutation("count an earlier acknowledgement", ledger, "gate_is_open", any_acknowledgement, ("I2",)),
         "leg-lost-unheard-and-the-owner-dies",
+    ),
+    (
+        Mutation("let a leg join before the peer knows", ledger, "gate_is_open", joining_waits_for_nobody, ("I1",)),
+        "leg-joins-unheard-as-the-other-is-lost",
+    ),
+    (
+        Mutation("let a leg join with no other in sight", eviction, "_keeps_another", joining_looks_at_nobody, ("I1",)),
+        "leg-joins-unheard-as-the-other-is-lost",
+    ),
+    (
+        Mutation("take an expired address again", rivals, "unvouched", never_mind_who_vouches, ("I1", "I3")),
+        "leg-joins-unheard-as-the-other-is-lost",
     ),
     (
         Mutation("start by a ledger that is too old", ledger, "current", never_too_old, ("I2",)),
