@@ -15,7 +15,7 @@ What this file does not know: how md is told.
 
 from typing import Any
 
-from aoeha.core import ledger
+from aoeha.core import ledger, recovery
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import LegState
@@ -56,7 +56,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     mirror = _mirror(group)
     if mirror is None or mirror.missing is None or mirror.phase not in UP:
         return
-    turn.change_resource(group.name, mirror.config.name, checked_ms=turn.now_ms - mirror.config.monitor_every_ms)
+    recovery.look_again(turn, group.name, mirror)
     if not worked:
         what = f"leave {task.leg} out of" if evicted else f"take {task.leg} back into"
         turn.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
@@ -82,7 +82,7 @@ def _intend(turn: Turn, name: str, mirror: ResourceState) -> None:
         if missing and not (leg.leaving or leg.returning) and group.ledger and place in group.ledger.fence:
             turn.change_group(name, leg_retry_ms=turn.now_ms + RETURN_AGAIN_MS)
             turn.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
-        leaving = bool(_why_evict(turn.state, group, mirror, leg))
+        leaving = bool(_why_evict(turn.state, group, mirror, leg)) or bool(begun and leg.leaving and not missing)
         returning = missing and (_is_steady(turn.state, leg) or bool(begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
             _change_leg(turn, name, leg.name, leaving=leaving, returning=returning)
@@ -96,7 +96,9 @@ def _act(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
     if not ledger.gate_is_open(turn.state, group):
         _tell_of_the_wait(turn, group, moving)
     elif moving.leaving:
-        _evict(turn, group, mirror, moving, _why_evict(turn.state, group, mirror, moving))
+        reason = _why_evict(turn.state, group, mirror, moving)
+        if reason:
+            _evict(turn, group, mirror, moving, reason)
     elif _is_steady(turn.state, moving) and _keeps_another(group, mirror, moving):
         _return(turn, group, mirror, moving)
 

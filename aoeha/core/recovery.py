@@ -68,8 +68,14 @@ def mirrors_changed(turn: Turn) -> None:
     for group in turn.state.groups:
         for resource in group.resources:
             if resource.config.mirror and resource.phase in UP:
-                due_ms = turn.now_ms - resource.config.monitor_every_ms
-                turn.change_resource(group.name, resource.config.name, checked_ms=due_ms)
+                look_again(turn, group.name, resource)
+
+
+def look_again(turn: Turn, name: str, mirror: ResourceState) -> None:
+    """Look at a running mirror anew: a look that is under way may tell of its legs as they were before."""
+    _interrupt(turn, mirror)
+    due_ms = turn.now_ms - mirror.config.monitor_every_ms
+    turn.change_resource(name, mirror.config.name, task_id=0, checked_ms=due_ms)
 
 
 def stopped_everywhere(state: NodeState) -> bool:

@@ -48,7 +48,8 @@ class Facts(NamedTuple):
     """What the oracle, the network and the shelves ask of a gateway.
 
     `asking`: shelf tasks that the shelves have not heard of, `looking` those of them that are done at once; `waiting`:
-    it has not heard of all its shelf tasks; looks at its mirror may take as long as they like.
+    it has not heard of all its shelf tasks, looks at its mirror aside, which may take as long as they like. `believed`:
+    the legs of its start set.
     """
 
     hears: bool
@@ -63,6 +64,7 @@ class Facts(NamedTuple):
     looking: tuple[Task, ...]
     waiting: bool
     had: tuple[int, ...]
+    believed: tuple[int, ...]
     remembers_stamps: bool
 
 
@@ -200,6 +202,7 @@ def _facts(gateway: Gateway) -> Facts:
     kinds = (*SHELF_KINDS, *MIRROR_KINDS) if gateway.mirrored else SHELF_KINDS
     asked = tuple(task for task in tasks if task.kind in kinds and task.id not in gateway.cancelled)
     late = {task_id for task_id, _ in gateway.late}
+    ledger = state.groups[0].ledger if state is not None else None
     return Facts(
         hears=gateway.hears,
         paused=gateway.power is Power.PAUSED,
@@ -215,5 +218,6 @@ def _facts(gateway: Gateway) -> Facts:
         ),
         waiting=any(task.kind not in PATIENT for task in asked),
         had=gateway.had,
+        believed=ledger.start if ledger is not None else (),
         remembers_stamps=state is not None and bool(state.groups[0].shelf_link.seen),
     )

@@ -367,8 +367,10 @@ class Search(Known):
             raise Violation(f"epoch {me.last_epoch} is owned by {NODES[index]} and was owned by {NODES[1 - index]}")
 
     def _judge_writes(self, values: Sequence[int]) -> None:
-        """I2: some leg holds every acknowledged write. I1: two may not have storage started, or writes of two not land.
+        """I1 and I2 by the truth, where anything may be written.
 
+        Some leg holds every acknowledged write, and who writes believes no leg that does not (I2). Two may not have
+        storage started, or, where the shelves keep nodes out, writes of two may not land (I1).
         A leg whose target has forgotten whom it keeps out, and that nobody has reserved since, keeps nobody out (M1).
         """
         if self._facts[values[0]].storage and self._facts[values[1]].storage:
@@ -376,7 +378,12 @@ class Search(Known):
                 raise Violation("I1: storage is started on both nodes")
             if self._may_write(values, 0) and self._may_write(values, 1):
                 raise Violation("I1: writes of both nodes land")
-        if all(half.stale for half in self._shelves[values[7]].disks.halves):
+        disks = self._shelves[values[7]].disks
+        for index, name in enumerate(NODES):
+            stale = disks.stale(self._facts[values[index]].believed)
+            if stale and self._may_write(values, index):
+                raise Violation(f"I2: {name} tells that {LEGS[stale[0]].name} holds every acknowledged write")
+        if all(half.stale for half in disks.halves):
             raise Violation("I2: no leg is left that holds every acknowledged write")
 
     def _may_write(self, values: Sequence[int], index: int) -> bool:
