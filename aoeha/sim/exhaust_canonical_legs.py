@@ -3,8 +3,8 @@
 Of the moments at which shelves were asked only their order remains: before this node began to listen, before the last
 leg was taken, before a first leg had stood for its while. What a hold or its absence lasts is kept in whole ticks up to
 the longest patience with it. Lost: in which earlier ownership an address was held, and what only a mirror's legs know
-(that they forgot, that they are copied): the resource here is no mirror, so nobody has a ledger and every leg is in
-the fence set. Of a stamp that was read, only whose it is.
+(that they forgot): exhaust_canonical_ledger.py puts that back where there is a mirror, and elsewhere nobody has a
+ledger and every leg is in the fence set. Of a stamp that was read, only whose it is.
 """
 
 from dataclasses import replace

@@ -9,8 +9,9 @@ assertions.
 Time: the two clocks go in ticks, one at most a tick ahead while both daemons live. A beat takes less than a tick, or is
 lost at the cost of the purse; at the same cost one overtakes another. A cut swallows a direction until it is mended. A
 gateway that is down, off or paused does not hold up the other's clock. What is asked of the shelves happens within its
-tick and is answered at that moment: what takes or leaves a leg after whatever else happens first, a mere look or stamp
-at once. At the cost of the purse a look waits as well, or an answer is heard later than what it tells.
+tick and is answered at that moment: what takes or leaves a leg, and what starts or changes a mirror, after whatever
+else happens first, a mere look or stamp at once. At the cost of the purse a look waits as well, or an answer is heard
+later than what it tells.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -5,10 +5,12 @@ from dataclasses import fields, replace
 import pytest
 
 from aoeha.core import eviction, fencing, ledger, membership, ownership, recovery, shelves, storage_fence
-from aoeha.core.events import TaskDone
+from aoeha.core.actions import CancelTask
+from aoeha.core.events import MirrorsChanged, TaskDone
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.state import GroupState, NodeState, ResourceState, Turn
-from aoeha.core.types import Holder, Ledger, Proof, ProofKind, TaskResult
+from aoeha.core.step import step
+from aoeha.core.types import Holder, Ledger, Proof, ProofKind, ResourceStatus, TaskKind, TaskResult
 from aoeha.sim import exhaust_canonical
 from aoeha.sim.exhaust import STARTS, beginning, explore, main
 from aoeha.sim.exhaust_canonical import canonical
@@ -160,12 +162,18 @@ OUT_OF_SIGHT = ("all from alpha is cut", "alpha does not reach leg1 any more")
 JOINING = ("all from alpha is cut", "all from beta is cut", "alpha reaches leg1 again")
 """What has happened before: then a way more that is cut is enough for what was planted."""
 ONE_MORE_WAY = CALM._replace(losses=1, ways=2, boots=2)
+LOST_FROM_SIGHT = ("alpha does not reach leg1 any more", "alpha ticks; the shelves take their time")
+SEEN_AGAIN = CALM._replace(ways=1, mends=1, delays=1, boots=2)
 JOINED = CALM._replace(losses=2, ways=1, mends=1, boots=2)
 
 
 @pytest.mark.parametrize(
     ("purse", "start", "after"),
-    [(ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT), (JOINED, "one leg out", JOINING)],
+    [
+        (ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT),
+        (JOINED, "one leg out", JOINING),
+        (SEEN_AGAIN, "running with a ledger", LOST_FROM_SIGHT),
+    ],
 )
 def test_no_acknowledged_write_is_lost_with_the_next_way(purse: Purse, start: str, after: tuple[str, ...]) -> None:
     result = explore(purse, states_max=200_000, seconds_max=60, start=start, after=after)
@@ -220,3 +228,16 @@ def test_a_leg_that_joins_while_the_others_are_out_of_sight_is_found(monkeypatch
 
     monkeypatch.setattr(eviction, "_keeps_another", keeps_another)
     assert "I1" in violation_of(JOINED, "one leg out", JOINING)
+
+
+def test_a_look_from_before_a_mirror_changed_tells_nothing() -> None:
+    search = Search(CALM)
+    state = search.gateway(beginning(search, "running with a ledger"), 0).state
+    assert state is not None
+    looking, _ = step(state, MirrorsChanged(state.now_ms))
+    look = next(task for task in looking.tasks if task.kind is TaskKind.MONITOR)
+    again, actions = step(looking, MirrorsChanged(state.now_ms))
+    assert CancelTask(look.id) in actions
+    assert any(task.kind is TaskKind.MONITOR and task.id != look.id for task in again.tasks)
+    told = TaskDone(state.now_ms, look.id, TaskResult.OK, ResourceStatus.DEGRADED, missing=("leg1",))
+    assert step(again, told)[0].groups[0].ledger == state.groups[0].ledger
