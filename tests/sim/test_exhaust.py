@@ -162,7 +162,13 @@ OUT_OF_SIGHT = ("all from alpha is cut", "alpha does not reach leg1 any more")
 JOINING = ("all from alpha is cut", "all from beta is cut", "alpha reaches leg1 again")
 """What has happened before: then a way more that is cut is enough for what was planted."""
 ONE_MORE_WAY = CALM._replace(losses=1, ways=2, boots=2)
-LOST_FROM_SIGHT = ("alpha does not reach leg1 any more", "alpha ticks; the shelves take their time")
+LOST_FROM_SIGHT = (
+    "beta ticks",
+    "alpha hears a beat",
+    "alpha does not reach leg1 any more",
+    "alpha ticks",
+    "beta hears a beat",
+)
 SEEN_AGAIN = CALM._replace(ways=1, mends=1, delays=1, boots=2)
 JOINED = CALM._replace(losses=2, ways=1, mends=1, boots=2)
 
