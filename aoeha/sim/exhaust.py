@@ -172,7 +172,7 @@ def main(argv: list[str] | None = None) -> int:
     """Search with progress; return 0 if nothing was violated."""
     parser = argparse.ArgumentParser(prog="python -m aoeha.sim.exhaust", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--states", type=int, default=40_000_000, help="stop after so many")
-    parser.add_argument("--minutes", type=float, default=9.8, help="stop after so long")
+    parser.add_argument("--minutes", type=float, default=9.5, help="stop after so long")
     parser.add_argument("--jobs", type=int, default=2, help="so many searches side by side (2)")
     parser.add_argument("--start", choices=STARTS, action="append", help="from there alone; may be repeated")
     for name in Purse._fields:
