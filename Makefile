@@ -44,7 +44,7 @@ torture: $(VENV)/ready ## seeds on all processors for DURATION (default 45m), or
 	@$(BIN)/aoeha simulate --jobs $$(nproc) --seed $$(date +%s) --figures --bench $(if $(SEEDS),--runs $(SEEDS),--duration $(DURATION))
 
 exhaust: $(VENV)/ready ## every interleaving of two gateways and two shelves under a purse of faults, for ten minutes
-	@$(BIN)/python -m aoeha.sim.exhaust $(EXHAUST_ARGUMENTS)
+	@$(BIN)/python -m aoeha.sim.exhaust --jobs $$(nproc) $(EXHAUST_ARGUMENTS)
 
 drills: setup ## every drill, RUNS times each (default 10)
 	@$(BIN)/aoeha rehearse all --runs $(RUNS)

@@ -3,8 +3,8 @@
     python -m aoeha.sim.exhaust [--states N] [--minutes M] [--crashes N] ...
 
 Prints how many different states of the pair were seen, from cold start and from running, with power fences alone, with
-reservations, and with a mirror and its ledger, and how deep. As many searches run side by side as there are processors,
-and all share the time. A violation is printed as the shortest story that leads to it.
+reservations, and with a mirror and its ledger, and how deep. All searches share the time. A violation is printed as the
+shortest story that leads to it.
 """
 
 import argparse
@@ -16,14 +16,13 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import cpu_count
 
 from aoeha.sim.exhaust_known import Watcher
 from aoeha.sim.exhaust_pair import MIRRORED, RESERVED, Pair, Purse, Search, Violation
 
 __all__ = ["Result", "explore", "main"]
 
-PROGRESS_EVERY = 20_000
+PROGRESS_EVERY, CLOCK_EVERY = 20_000, 500
 STARTS = {
     "running": Purse(),
     "cold": Purse(),
@@ -125,11 +124,10 @@ def explore(
         while len(exploration.states) < states_max and not complete:
             complete = not exploration.look()
             looked += 1
-            if looked % PROGRESS_EVERY == 0:
-                if progress:
-                    progress(_progress(exploration, begun))
-                if time.monotonic() - begun > seconds_max:
-                    break
+            if looked % PROGRESS_EVERY == 0 and progress:
+                progress(_progress(exploration, begun))
+            if looked % CLOCK_EVERY == 0 and time.monotonic() - begun > seconds_max:
+                break
     except Violation as found:
         violation = str(found)
     story: tuple[str, ...] = ()
@@ -174,7 +172,8 @@ def main(argv: list[str] | None = None) -> int:
     """Search with progress; return 0 if nothing was violated."""
     parser = argparse.ArgumentParser(prog="python -m aoeha.sim.exhaust", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--states", type=int, default=40_000_000, help="stop after so many")
-    parser.add_argument("--minutes", type=float, default=10.0, help="stop after so long")
+    parser.add_argument("--minutes", type=float, default=9.5, help="stop after so long")
+    parser.add_argument("--jobs", type=int, default=2, help="so many searches side by side (2)")
     parser.add_argument("--start", choices=STARTS, action="append", help="from there alone; may be repeated")
     for name in Purse._fields:
         amounts = f"{getattr(Purse(), name)}, with reservations {getattr(RESERVED, name)}"
@@ -182,7 +181,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     given = {name: getattr(arguments, name) for name in Purse._fields if getattr(arguments, name) is not None}
     starts = arguments.start or list(STARTS)
-    jobs = min(cpu_count(), len(starts))
+    jobs = min(arguments.jobs, len(starts))
     limits = arguments.states // len(starts), arguments.minutes * 60 * jobs / len(starts)
     purses = [STARTS[start]._replace(**given) for start in starts]
     code = 0
