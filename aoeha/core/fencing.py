@@ -137,7 +137,7 @@ def wanted(state: NodeState) -> tuple[str, ...]:
         group.name
         for group in state.groups
         if not group.holding
-        and (silent or _asks_to_be_fenced(state, group))
+        and ((silent and not storage_fence.in_vain(state, group)) or _asks_to_be_fenced(state, group))
         and not storage_fence.peer_yielded_to(state, group)
         and ownership.willing(state, group).yes
     )
@@ -187,6 +187,8 @@ def _explain_idleness(turn: Turn) -> None:
             turn.refuse(group.name, f"not taking over {group.name}: {verdict.sentence}")
         elif revival.fell_lately(turn.state):
             turn.refuse(group.name, _fallen(turn.state, group))
+        elif in_vain := storage_fence.in_vain(turn.state, group):
+            turn.refuse(group.name, f"not taking over {group.name}: {in_vain}")
         elif not turn.state.config.fences:
             turn.refuse(group.name, _unfenced(turn.state, group, "no fence device is configured"))
 

@@ -3,9 +3,9 @@
 Rules. Who holds a group's legs and is not heard on any other link stamps a record into every one of them, again and
 again, for as long as that lasts. Who finds the peer's name on legs and hears nothing from it reads those records. A
 stamp that moves is a sign of life. The peer is silent there only after at least two answered readings without one, over
-the time from warntime to deadtime, or a whole deadtime after the last sign; what cannot be read says nothing, and what
-was read before an absence of our own says nothing either. Records of legs that do not show the peer are not asked for:
-the reservation goes first.
+the time from warntime to deadtime, or a whole deadtime after the last sign. What cannot be read says nothing, so the
+count begins anew with each leg that comes within reach; what was read before an absence of our own says nothing either.
+Records of legs that do not show the peer are not asked for: the reservation goes first.
 
 What this file does not know: what may be done about a silent peer.
 """
@@ -50,19 +50,23 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     if link.task_id != task.id:
         return
     turn.change_shelf_link(group.name, task_id=0)
-    if task.kind is TaskKind.WRITE_RECORD or not done.records:
+    if task.kind is TaskKind.WRITE_RECORD:
         return
-    turn.change_shelf_link(group.name, read_ms=link.asked_ms)
-    known = {(seen.leg, seen.address): seen.record for seen in link.seen}
+    silent = _at(group, Holder.SILENT)
+    known = {place: record for place, record in _seen(group).items() if place not in silent}
     read = {(seen.leg, seen.address): seen.record for seen in done.records}
     both = [place for place in read if place in known]
     turn.change_shelf_link(
         group.name, seen=tuple(SeenRecord(*place, record) for place, record in (known | read).items())
     )
+    if not read:
+        return
+    turn.change_shelf_link(group.name, read_ms=link.asked_ms)
     if any(_moved(known[place], read[place]) for place in both):
         turn.change_shelf_link(group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
-    elif link.quiet_since_ms is None or any(known[place] and not read[place] for place in both):
-        turn.change_shelf_link(group.name, quiet_since_ms=link.asked_ms, quiet_reads=1)
+    elif len(both) < len(read) or any(known[place] and not read[place] for place in both):
+        heard_ms = None if _is_silent(turn.state.config, link) else link.heard_ms
+        turn.change_shelf_link(group.name, heard_ms=heard_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
     else:
         turn.change_shelf_link(group.name, quiet_reads=link.quiet_reads + 1)
 
@@ -75,9 +79,12 @@ def forget(turn: Turn) -> None:
 
 
 def heard_ms(state: NodeState) -> int | None:
-    """Return when the peer's record was last seen to move, None for not since the other links fell quiet."""
-    known = [group.shelf_link.heard_ms for group in state.groups if group.shelf_link.heard_ms is not None]
-    return max(known, default=None)
+    """Return when the peer's record was last seen to move, None for not since the other links fell quiet.
+
+    What moved before it stood still for too long says nothing any more.
+    """
+    moving = [group.shelf_link for group in state.groups if not _is_silent(state.config, group.shelf_link)]
+    return max((link.heard_ms for link in moving if link.heard_ms is not None), default=None)
 
 
 def confirms_silence(state: NodeState) -> bool:
@@ -101,12 +108,26 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
 def _confirms_silence(state: NodeState, group: GroupState) -> bool:
     """A record stood still, or no leg has forgotten its owner just now, as a target does that restarts."""
     if _shows_peer(group):
-        return _is_silent(state.config, group.shelf_link)
+        return _is_silent(state.config, group.shelf_link) and not _unread(group)
     return not any(
         address.holder is Holder.NOBODY and state.now_ms - address.since_ms < state.config.deadtime_ms
         for leg in group.legs
         for address in leg.addresses
     )
+
+
+def _seen(group: GroupState) -> dict[tuple[str, str], LockRecord | None]:
+    return {(seen.leg, seen.address): seen.record for seen in group.shelf_link.seen}
+
+
+def _at(group: GroupState, holder: Holder) -> set[tuple[str, str]]:
+    """The addresses that show this holder, each after its leg."""
+    return {(leg.name, address.name) for leg in group.legs for address in leg.addresses if address.holder is holder}
+
+
+def _unread(group: GroupState) -> bool:
+    """Whether an address shows the peer whose record was not read since it came within reach."""
+    return not _at(group, Holder.PEER) <= _seen(group).keys()
 
 
 def _moved(before: LockRecord | None, after: LockRecord | None) -> bool:

@@ -102,10 +102,10 @@ def unusable(state: NodeState, group: GroupState) -> str:
         return ""
     if group.shelf_read_ms is None:
         return f"{state.config.node} has not asked the shelves of {group.name} yet"
-    if not any(_answers(leg) for leg in group.legs):
+    if not any(answers(leg) for leg in group.legs):
         return f"no shelf of {group.name} answers {state.config.node}"
     needed, all_of_them = ledger.needed_legs(state, group)
-    answering = [leg for leg in needed if _answers(leg)]
+    answering = [leg for leg in needed if answers(leg)]
     if not needed or len(answering) == len(needed) or (answering and not all_of_them):
         return ""
     missed = ", ".join(leg.name for leg in needed if leg not in answering)
@@ -115,6 +115,11 @@ def unusable(state: NodeState, group: GroupState) -> str:
 def tell(state: NodeState) -> bool:
     """Whether the shelves can tell about every group whose it is: a leg of each has answered since we started."""
     return all(group.legs and not unusable(state, group) for group in state.groups)
+
+
+def answers(leg: LegState) -> bool:
+    """Whether the leg's shelf answers this node at any address."""
+    return any(address.holder in ANSWERS for address in leg.addresses)
 
 
 def left_to_the_peer(group: GroupState) -> bool:
@@ -146,10 +151,6 @@ def _reserve(turn: Turn, group: GroupState) -> None:
         if any(_takeable(group, address) for address in leg.addresses):
             take(turn, group, leg, f"owned at epoch {group.held_epoch}")
             return
-
-
-def _answers(leg: LegState) -> bool:
-    return any(address.holder in ANSWERS for address in leg.addresses)
 
 
 def _has_address(leg: LegState, name: str) -> bool:

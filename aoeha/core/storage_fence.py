@@ -8,6 +8,9 @@ each act is followed by another look. Who finds that a leg which it took shows t
 Legs that nobody holds are taken only when nobody has held them for a while, without force, and then nobody is powered
 off. Once a leg was taken by force it is finished, whatever is heard; but who was away in the middle of it begins anew.
 
+Without any ledger only the legs tell whether a fence, of whatever kind, would serve anybody: all of them must answer,
+and one must show the peer, or all must be free of it.
+
 The first leg is the arbiter of a duel: power is asked for when it still shows us a moment after it was taken.
 
 What this file does not know: how a reservation is made, and what the proof is used for.
@@ -69,6 +72,33 @@ def first_leg_stands(state: NodeState) -> bool:
 def peer_yielded_to(state: NodeState, group: GroupState) -> bool:
     """Whether the peer showed at the shelves that it lives, so that it is left alone for now."""
     return state.now_ms < group.seizure.yielded_until_ms
+
+
+def in_vain(state: NodeState, group: GroupState) -> str:
+    """Why nobody is fenced for this group yet, empty for no reason: it could not be started, or its owner lives (R7).
+
+    Who never heard a ledger needs every leg for a start, or the legs' own word, which it cannot read before it has
+    them. And a peer whose name is on no address within reach may serve by one that is out of reach.
+    """
+    if not group.legs or group.heard_ledger is not None or group.seizure.forced:
+        return ""
+    node, peer = state.config.node, state.config.peer
+    way_out = f"If {peer} has no power: aoeha confirm {peer}"
+    missed = [leg.name for leg in group.legs if not shelves.answers(leg)]
+    if missed:
+        return (
+            f"{' and '.join(missed)} of {group.name} does not answer {node}, which never heard whether the other leg "
+            f"has all that was acknowledged: {peer} is not fenced for what could not be started. {way_out}"
+        )
+    unclear = [
+        f"{leg.name} at {address.name} ({address.holder.value})"
+        for leg in group.legs
+        for address in leg.addresses
+        if address.holder not in (Holder.NOBODY, Holder.US)
+    ]
+    if not unclear or any(leg.shows_anywhere(Holder.PEER) for leg in group.legs):
+        return ""
+    return f"no leg of {group.name} within reach shows {peer}, which may serve by {', '.join(unclear)}. {way_out}"
 
 
 def _forget_wish(turn: Turn, group: GroupState) -> None:

@@ -82,6 +82,7 @@ class Oracle:
         self._blackouts: dict[str, Blackout] = {}
         self._both_since_ms: dict[str, int] = {}
         self._whole_since_ms: dict[tuple[str, str], int] = {}
+        self._strangers: set[str] = set()
 
     def check(self) -> None:
         """Judge what runs where, if that has changed."""
@@ -171,6 +172,7 @@ class Oracle:
         if beat.sequence <= self._heard.get(key, -1):
             self._broken("I1", f"{machine.name} believed a beat on {link} for the second time")
         self._heard[key] = beat.sequence
+        self._strangers.discard(machine.name)
         boots = self._boots_heard.setdefault(machine.name, [])
         if beat.boot_id in boots[:-1]:
             self._broken("I1", f"{machine.name} believed a beat of an earlier boot on {link}")
@@ -194,7 +196,8 @@ class Oracle:
         self._blackouts[machine.name] = Blackout(since_ms, self.world.timeline.now_ms)
 
     def came_up(self, machine: "Machine") -> None:
-        """A kernel boots."""
+        """A kernel boots, and has met nobody yet."""
+        self._strangers.add(machine.name)
         self._fenced_dead.discard(machine.name)
         self._left_ms.pop(machine.name, None)
         self._remembered[machine.name] = machine.memory_disk
@@ -375,6 +378,7 @@ class Oracle:
             )
             self._broken("I5", sentence)
         self._judge_hasty_fence(machine, victim, clean)
+        self._judge_blind_fence(machine, victim)
         return clean
 
     def _was_blind(self, victim: "Machine") -> bool:
@@ -422,6 +426,23 @@ class Oracle:
         hasty = now_ms - blackout.until_ms < config.deadtime_ms - 2 * config.keepalive_ms
         if heard_before and hasty:
             self._broken("I5", f"{machine.name} fences {victim.name} for a silence during which it was away itself")
+
+    def _judge_blind_fence(self, machine: "Machine", victim: "Machine") -> None:
+        """Who met nobody since its boot needs every leg, and the owner's name on one, to end a service (R7)."""
+        storage, lately_ms = self.world.storage, self.world.timeline.now_ms - self._patience_ms(machine)
+        if machine.name not in self._strangers or max(storage.undisturbed_since_ms.values()) >= lately_ms:
+            return
+        for group in self.world.resources:
+            if not self._is_reserved(group) or not victim.alive or not victim.runs_whole(group):
+                continue
+            seen = {
+                name: [a for a in shelf.addresses[group] if a.answers and storage.reaches(machine, a.name)]
+                for name, shelf in storage.shelves.items()
+            }
+            shown = any(a.holders == (victim.name,) for addresses in seen.values() for a in addresses)
+            if not all(seen.values()) or not shown:
+                what = "does not show it" if all(seen.values()) else "it could not start"
+                self._broken("I5", f"{machine.name}, just booted, fences {victim.name} for {group}, which {what}")
 
     def _broken(self, invariant: str, sentence: str) -> None:
         raise Violation(invariant, self.world.timeline.now_ms, sentence)

@@ -59,6 +59,7 @@ MACHINES: dict[str, Machine] = {
                 "silent",
             ),
             "silent": (
+                "not heard; the shelves are asked",
                 "online",
                 "restarting",
             ),

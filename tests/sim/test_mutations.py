@@ -23,6 +23,7 @@ from aoeha.core import (
     rivals,
     shelf_link,
     shelves,
+    storage_fence,
 )
 from aoeha.core.actions import Persist
 from aoeha.core.legs import AddressState, LegState
@@ -249,7 +250,19 @@ def those_that_answer(original: Any) -> Any:
     return lambda state, group: tuple(leg for leg in original(state, group) if not leg.shows_anywhere(Holder.SILENT))
 
 
+def never_in_vain(_original: Any) -> Any:
+    return lambda _state, _group: ""
+
+
 IN_STORIES = (
+    (
+        Mutation("fence for what could not be started", storage_fence, "in_vain", never_in_vain, ("I5",)),
+        "cold-start-with-one-shelf",
+    ),
+    (
+        Mutation("fence an owner whom no leg shows", storage_fence, "in_vain", never_in_vain, ("I5",)),
+        "cold-start-on-other-paths",
+    ),
     (
         Mutation("evict before the peer knows", ledger, "gate_is_open", open_at_once, ("I2",)),
         "leg-lost-unheard-and-the-owner-dies",
@@ -296,6 +309,20 @@ IN_STORIES = (
 """Rules for incidents so rare that seeds alone would take too long to meet them."""
 
 
+def as_read_before(_original: Any) -> Any:
+    return lambda _group: False
+
+
+IN_TRACES = (
+    (
+        Mutation("judge a leg by what another one shows", shelf_link, "_unread", as_read_before, ()),
+        "san-heals-for-one-that-was-cut-off",
+        "POWER CUT            by order of beta",
+    ),
+)
+"""Rules whose breach is no violation, or is one too early to be judged: the line comes, or goes, with it."""
+
+
 @functools.cache
 def unbroken(seed: int) -> str:
     """What the whole core breaks in this seed."""
@@ -327,6 +354,16 @@ def test_a_broken_rule_is_named_in_its_story(mutation: Mutation, story: str, mon
     assert not broken_in(perform(scenario))
     monkeypatch.setattr(mutation.target, mutation.function, mutation.make(getattr(mutation.target, mutation.function)))
     assert broken_in(perform(scenario)) in mutation.expected
+
+
+@pytest.mark.parametrize(("mutation", "story", "line"), IN_TRACES, ids=[mutation.name for mutation, *_ in IN_TRACES])
+def test_a_broken_rule_changes_its_story(
+    mutation: Mutation, story: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = read(SCENARIOS / f"{story}.txt")
+    before = [line in known for known in perform(scenario)].count(True)
+    monkeypatch.setattr(mutation.target, mutation.function, mutation.make(getattr(mutation.target, mutation.function)))
+    assert [line in known for known in perform(scenario)].count(True) != before
 
 
 def broken_in(trace: list[str]) -> str:
