@@ -34,6 +34,7 @@ VERBS = {
     "why": Verb("say in one sentence why things are as they are", "aoeha.cli.why"),
     "switchover": Verb("move a group to the other gateway", "aoeha.cli.switchover"),
     "confirm": Verb("vouch that a gateway is off", "aoeha.cli.confirm"),
+    "cleanup": Verb("forget what failed on a gateway, and try it again", "aoeha.cli.cleanup"),
     "check": Verb("judge a configuration, and this machine", "aoeha.cli.check", speaks_to_daemon=False),
     "agents": Verb("list the types of resources and fence devices", "aoeha.cli.agents", speaks_to_daemon=False),
     "keygen": Verb("make the key that both gateways share", "aoeha.cli.keygen", speaks_to_daemon=False),

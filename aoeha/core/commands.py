@@ -6,7 +6,7 @@ refused while the peer is heard. A pause refuses whatever would move something, 
 leaves its resources running. No request ever skips a proof.
 """
 
-from aoeha.core import fencing, membership, ownership, pause, recovery
+from aoeha.core import eviction, fencing, membership, ownership, pause, recovery
 from aoeha.core.actions import Answer, Leave, Level
 from aoeha.core.events import CommandGiven
 from aoeha.core.state import GroupState, NodeState, Turn, Waiting, phase_of
@@ -41,6 +41,8 @@ def give(turn: Turn, event: CommandGiven) -> None:
             _switchover(turn, event)
         case "confirm":
             _confirm(turn, event)
+        case "cleanup":
+            _clean_up(turn, event)
         case "leave":
             _leave(turn, event)
         case _:
@@ -148,6 +150,16 @@ def _confirm(turn: Turn, event: CommandGiven) -> None:
         return
     fencing.confirm(turn, event.user)
     _answer_or_wait(turn, event, "", f"it is noted that {peer} is off; {state.config.node} may take over")
+
+
+def _clean_up(turn: Turn, event: CommandGiven) -> None:
+    """Forget what failed here, and try it again at once."""
+    node, legs = turn.state.config.node, eviction.end_rests(turn)
+    for group in turn.state.groups:
+        turn.change_group(group.name, retry_at_ms=0, failures_ms=(), given_up="")
+    turn.say(Level.INFO, node, f"{event.user} asked {node} to forget its failures")
+    tried = f", and {' and '.join(legs)} is tried again" if legs else ""
+    _answer(turn, event, DONE, f"{node} has forgotten what failed here{tried}")
 
 
 def _leave(turn: Turn, event: CommandGiven) -> None:

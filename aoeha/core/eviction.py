@@ -9,6 +9,10 @@ way, if the other one did not; with both gone through that, there is only an ala
 or not, while a fenced peer may have written there. A leg that is being copied is no other leg, and is believed again
 when the mirror is whole. Nobody starts from a leg that was left out: the other's own records call it missing.
 
+A leg that the kernel gave up, or that cannot be taken back, although its shelf answers has a disk that reports errors.
+It is tried again after a pause that doubles each time, and an alarm tells people to look at the disk; whoever has done
+so ends the pause, and so does a target that is started anew.
+
 What this file does not know: how md is told.
 """
 
@@ -26,6 +30,8 @@ EVICT_DEADLINE_MS, RETURN_DEADLINE_MS = 5_000, 30_000
 STEADY_MS = 5_000
 """A leg that answers again must have done so for this long."""
 EVICT_AGAIN_MS, RETURN_AGAIN_MS = 2_000, 30_000
+REST_MAX_MS = 3_600_000
+"""The longest pause after an error of a disk; one that then does its work for as long begins anew."""
 UP = (ResourcePhase.RUNNING, ResourcePhase.DEGRADED)
 
 
@@ -59,6 +65,8 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     if not worked:
         what = f"leave {task.leg} out of" if evicted else f"take {task.leg} back into"
         turn.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
+        if not evicted and _leg(group, task.leg).shows(Holder.US):
+            _rest(turn, group.name, _leg(group, task.leg), f"it could not be taken back into {task.subject}")
         return
     if evicted:
         missing = (*mirror.missing, task.leg)
@@ -79,12 +87,42 @@ def _intend(turn: Turn, name: str, mirror: ResourceState) -> None:
     for place, leg in enumerate(group.legs):
         missing = leg.name in (mirror.missing or ())
         if missing and not (leg.leaving or leg.returning) and group.ledger and place in group.ledger.fence:
-            turn.change_group(name, leg_retry_ms=turn.now_ms + RETURN_AGAIN_MS)
-            turn.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
+            _given_up(turn, name, leg)
         leaving = bool(_why_evict(turn.state, group, mirror, leg))
-        returning = missing and (_is_steady(turn.state, leg) or bool(begun and leg.returning))
+        rested = _is_steady(turn.state, leg) and turn.now_ms >= _leg(turn.state.group(name), leg.name).rests_until_ms
+        returning = missing and (rested or bool(begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
             _change_leg(turn, name, leg.name, leaving=leaving, returning=returning)
+
+
+def _given_up(turn: Turn, name: str, leg: LegState) -> None:
+    """The kernel has let a leg go by itself."""
+    if leg.shows(Holder.US):
+        _rest(turn, name, leg, "the kernel gave it up by itself")
+    else:
+        _change_leg(turn, name, leg.name, rests_until_ms=turn.now_ms + RETURN_AGAIN_MS)
+        turn.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
+
+
+def _rest(turn: Turn, name: str, leg: LegState, what: str) -> None:
+    """Leave a leg alone for a while, longer each time: its shelf answers, so it is the disk that does not work."""
+    errors = leg.errors + 1 if turn.now_ms - leg.rests_until_ms < REST_MAX_MS else 1
+    pause_ms = min(RETURN_AGAIN_MS << min(errors - 1, 10), REST_MAX_MS)
+    _change_leg(turn, name, leg.name, errors=errors, rests_until_ms=turn.now_ms + pause_ms)
+    often = "" if errors == 1 else f", {errors} times in a row"
+    turn.alarm(
+        leg.name,
+        f"{leg.name} has errors though its shelf answers: {what}{often}. Look at that shelf's disk, and at `dmesg`; it "
+        f"is tried again in {pause_ms // 1_000} s, when its target is started anew, or at once by: aoeha cleanup",
+    )
+
+
+def end_rests(turn: Turn) -> tuple[str, ...]:
+    """Try every leg again at once, as if it had never failed: somebody has seen to its disk. Return which rested."""
+    resting = [(group.name, leg.name) for group in turn.state.groups for leg in group.legs if leg.errors]
+    for name, leg in resting:
+        _change_leg(turn, name, leg, errors=0, rests_until_ms=0)
+    return tuple(leg for _, leg in resting)
 
 
 def _act(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
@@ -197,6 +235,10 @@ def _mirror(group: GroupState) -> ResourceState | None:
 
 def _config(group: GroupState, leg: str) -> LegConfig:
     return next(config for config in group.config.legs if config.name == leg)
+
+
+def _leg(group: GroupState, name: str) -> LegState:
+    return next(leg for leg in group.legs if leg.name == name)
 
 
 def _change_leg(turn: Turn, name: str, leg: str, **fields: Any) -> None:

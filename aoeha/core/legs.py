@@ -25,7 +25,8 @@ class LegState:
     `forgot`: a target of it has restarted since it was last a whole half of the mirror in our ownership; None for not
     known yet. `tainted`: that happened while a fenced peer, not known to be off, could write there. `copying`: it was
     taken back, and the mirror was not seen whole since. `leaving` and `returning`: the mirror shall go on without it,
-    or take it in again, once the peer knows.
+    or take it in again, once the peer knows. `errors` counts how often in a row its target answered and the mirror had
+    to go without it all the same; it is not tried again before `rests_until_ms`.
     """
 
     name: str
@@ -35,6 +36,8 @@ class LegState:
     tainted: bool = False
     leaving: bool = False
     returning: bool = False
+    errors: int = 0
+    rests_until_ms: int = 0
 
     def shows(self, holder: Holder) -> bool:
         """Whether every address answered so."""

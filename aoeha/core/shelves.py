@@ -56,10 +56,14 @@ def take(turn: Turn, group: GroupState, leg: LegState, reason: str) -> None:
 
 
 def target_started(turn: Turn, event: TargetStarted) -> None:
-    """Look at once whether it has forgotten a reservation: until it is back, anybody may write there."""
+    """Look at once whether it has forgotten a reservation: until it is back, anybody may write there.
+
+    Somebody may have changed its disk: if it was to be left alone for a while, that ends.
+    """
     for group in turn.state.groups:
         if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
-            turn.change_group(group.name, shelf_due=True, shelf_retry_ms=0)
+            rested = tuple(replace(leg, rests_until_ms=0) if leg.name == event.leg else leg for leg in group.legs)
+            turn.change_group(group.name, shelf_due=True, shelf_retry_ms=0, legs=rested)
 
 
 def task_done(turn: Turn, task: Task, done: TaskDone) -> None:

@@ -33,6 +33,7 @@ MACHINES: dict[str, Machine] = {
                 "silent",
             ),
             "late": (
+                "heard by the shelves only",
                 "left",
                 "not heard; the shelves are asked",
                 "online",

@@ -64,6 +64,7 @@ def test_status_as_json_is_the_document(path: Path) -> None:
         (["unstandby", "beta"], "unstandby", {"node": "beta"}),
         (["pause"], "pause", {}),
         (["resume"], "resume", {}),
+        (["cleanup"], "cleanup", {}),
         (["why"], "why", {}),
         (["switchover", "storage"], "switchover", {"group": "storage"}),
         (["switchover", "--wait", "storage"], "switchover", {"group": "storage", "wait_ms": "60000"}),

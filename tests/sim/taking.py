@@ -17,10 +17,13 @@ from aoeha.core.actions import Action
 from aoeha.core.events import BeatHeard, Event
 from aoeha.core.state import NodeState
 from aoeha.core.types import FenceConfig, TaskKind, TaskResult
+from aoeha.sim import daemon
 from aoeha.sim.coverage import Taken
 from aoeha.sim.exhaust import STARTS, explore
 from aoeha.sim.exhaust_pair import Purse
+from aoeha.sim.scenario import perform, read
 
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
 SEEDS = range(40)
 
 
@@ -164,6 +167,27 @@ def take_by_rare_stories(taken: Taken) -> None:
         a_probe_fails()
         a_power_off_was_a_lie()
         a_peer_leaves_restarts_and_is_called_off()
+
+
+@contextmanager
+def watching_the_world(taken: Taken) -> Iterator[None]:
+    honest = daemon.step
+
+    def watched(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
+        after, actions = honest(state, event)
+        taken(state, after)
+        return after, actions
+
+    daemon.step = watched
+    try:
+        yield
+    finally:
+        daemon.step = honest
+
+
+def take_by_incidents(taken: Taken) -> None:
+    with watching_the_world(taken):
+        perform(read(SCENARIOS / "leg-lost-unheard-long-ago.txt"))
 
 
 def take_by_chance(taken: Taken) -> None:

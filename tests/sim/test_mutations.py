@@ -15,6 +15,7 @@ from aoeha.core import (
     absence,
     beats,
     blindness,
+    eviction,
     fencing,
     ledger,
     membership,
@@ -313,7 +314,42 @@ def as_read_before(_original: Any) -> Any:
     return lambda _group: False
 
 
+def first_of_its_kind(original: Any) -> Any:
+    return lambda turn, name, leg, what: original(turn, name, replace(leg, errors=0), what)
+
+
+def nobody_saw_to_it(_original: Any) -> Any:
+    return lambda _turn: ()
+
+
+def still_the_old_disk(original: Any) -> Any:
+    """A target that is started anew is asked for its reservation, and that is all."""
+
+    def target_started(turn: Any, event: Any) -> None:
+        before = turn.state
+        original(turn, event)
+        for group in before.groups:
+            turn.change_group(group.name, legs=group.legs)
+
+    return target_started
+
+
 IN_TRACES = (
+    (
+        Mutation("try a bad disk at one pace", eviction, "_rest", first_of_its_kind, ()),
+        "disk-with-bad-sectors",
+        "it is tried again in 480 s",
+    ),
+    (
+        Mutation("let a leg rest whatever a human says", eviction, "end_rests", nobody_saw_to_it, ()),
+        "disk-with-bad-sectors",
+        "and shelf1 is tried again",
+    ),
+    (
+        Mutation("let a leg rest on its new disk", shelves, "target_started", still_the_old_disk, ()),
+        "disk-is-changed-while-its-leg-rests",
+        "taking shelf1 back into mirror by a full copy",
+    ),
     (
         Mutation("judge a leg by what another one shows", shelf_link, "_unread", as_read_before, ()),
         "san-heals-for-one-that-was-cut-off",
