@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from aoeha.agents.aoe_driver import CONTROL, is_up, make_node, state_of, write_control
+from aoeha.agents.aoe_driver import CONTROL, addresses_of, is_up, make_node, state_of, write_control
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_face import ocf_main
 from aoeha.agents.parameters import Duration
@@ -99,10 +99,11 @@ class AoeAgent(ResourceAgent[AoeParameters]):
         missing = [
             f"{target} is {state_of(target) or 'absent'}" for target in self.parameters.targets if not is_up(target)
         ]
+        used = tuple((target, address) for target in self.parameters.targets for address in addresses_of(target))
         if not missing:
-            return Observation(ResourceStatus.RUNNING)
+            return Observation(ResourceStatus.RUNNING, used=used)
         none = len(missing) == len(self.parameters.targets)
-        return Observation(ResourceStatus.FAILED if none else ResourceStatus.DEGRADED, ", ".join(missing))
+        return Observation(ResourceStatus.FAILED if none else ResourceStatus.DEGRADED, ", ".join(missing), used=used)
 
     async def validate(self) -> None:
         """Require the interfaces, up."""

@@ -8,10 +8,12 @@ import re
 import stat
 from pathlib import Path
 
-__all__ = ["CONTROL", "is_up", "make_node", "state_of", "target_of", "write_control"]
+__all__ = ["CONTROL", "addresses_of", "is_up", "make_node", "state_of", "target_of", "write_control"]
 
 CONTROL = Path("/dev/etherd")
 _BLOCK = Path("/sys/class/block")
+_DEBUG = Path("/sys/kernel/debug/aoe")
+_ADDRESS = re.compile(r"^([0-9a-f]{12}):\d+:\d+:\d+$", re.MULTILINE)
 _LEG = re.compile(r"/dev/etherd/(e\d+\.\d+)(?:p\d+)?")
 
 
@@ -30,6 +32,17 @@ def is_up(target: str) -> bool:
     """Tell whether the driver can use the target: up, and with its size known. It need not be reachable."""
     size = _read(_BLOCK / f"etherd!{target}" / "size")
     return state_of(target).split(",")[0] == "up" and size not in ("", "0")
+
+
+def addresses_of(target: str) -> tuple[str, ...]:
+    """Return the hardware addresses at which the driver reaches a target, rising: "02:00:00:00:00:0a".
+
+    All of them where debugfs is mounted (a line like `02000000000a:0:16:4` for each), else the one that sysfs shows;
+    none when neither tells. Source: aoe_debugfs_show and aoedisk_show_mac in the kernel's drivers/block/aoe/aoeblk.c.
+    """
+    listed = _ADDRESS.findall(_read(_DEBUG / target))
+    shown = listed or re.findall(r"^[0-9a-f]{12}$", _read(_BLOCK / f"etherd!{target}" / "mac"))
+    return tuple(sorted(":".join(re.findall("..", digits)) for digits in shown))
 
 
 def make_node(device: str) -> None:

@@ -26,12 +26,14 @@ class AgentError(Exception):
 class Observation:
     """What a monitor saw, and why it is not plainly running or stopped.
 
-    `missing`: the legs (`e1.0`) that a mirror goes without and does not rebuild.
+    `missing`: the legs (`e1.0`) that a mirror goes without and does not rebuild. `used`: each hardware address at which
+    the kernel reaches a target, after that target's name; empty where the kernel does not tell.
     """
 
     status: ResourceStatus
     reason: str = ""
     missing: tuple[str, ...] = ()
+    used: tuple[tuple[str, str], ...] = ()
 
 
 P = TypeVar("P", bound=Parameters)

@@ -63,6 +63,8 @@ class TaskDone:
     """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks, holds and records by shelf tasks.
 
     `detail` is a sentence. `missing` names the legs that a mirror under observation goes without, and does not rebuild.
+    `used` are the addresses at which the kernel's driver reaches its targets, each after its target's name; empty where
+    that is not known.
     """
 
     now_ms: int
@@ -74,6 +76,7 @@ class TaskDone:
     holds: tuple[Hold, ...] = ()
     records: tuple[SeenRecord, ...] = ()
     missing: tuple[str, ...] = ()
+    used: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,7 +325,7 @@ def _take(turn: Turn, proof: Proof) -> None:
 
 def _as_new(leg: LegState) -> LegState:
     """A leg at the beginning of an ownership: what its target forgot before is the last owner's matter."""
-    return LegState(leg.name, leg.addresses)
+    return LegState(leg.name, leg.addresses, strays=leg.strays)
 
 
 def _grant(turn: Turn, name: str) -> None:

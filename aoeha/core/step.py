@@ -20,6 +20,7 @@ from aoeha.core import (
     ledger,
     membership,
     ownership,
+    paths,
     pause,
     recovery,
     revival,
@@ -203,6 +204,7 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
         fencing.task_done(turn, task, done)
     elif task.kind in SHELF_KINDS:
         shelves.task_done(turn, task, done)
+        paths.judge(turn, task.group)
         storage_fence.note_first(turn, task.group)
     elif task.kind in LEG_KINDS:
         eviction.task_done(turn, task, done)
@@ -212,6 +214,7 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
         rivals.task_done(turn, task, done)
     else:
         recovery.task_done(turn, task, done)
+        paths.note_used(turn, task.group, done.used)
 
 
 def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) -> GroupState:

@@ -100,8 +100,8 @@ class TaskRunner:
             outcome = _Outcome(TaskResult.FAILED, detail=f"cannot {_what(task)}: {error!r}; see the log")
         del self._running[task.id]
         status = outcome.observation.status if outcome.observation else None
-        missing = outcome.observation.missing if outcome.observation else ()
-        found = outcome.holds, outcome.records, missing
+        seen = outcome.observation or Observation(ResourceStatus.STOPPED)
+        found = outcome.holds, outcome.records, seen.missing, seen.used
         self._post(TaskDone(clock.now_ms(), task.id, outcome.result, status, outcome.plug, outcome.detail, *found))
 
     async def _bounded(self, task: Task, cancelled: asyncio.Event) -> _Outcome:

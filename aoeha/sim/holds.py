@@ -41,7 +41,10 @@ class Holds:
         task, machine = job.task, job.machine
         storage = self.world.storage
         names = [task.subject] if task.subject in storage.shelves else list(storage.shelves)
-        places = [(name, address) for name in names for address in storage.shelves[name].addresses[task.group]]
+        legs = next(group.legs for group in machine.config.groups if group.name == task.group)
+        named = {address for leg in legs for address in leg.addresses}
+        shelves = [(name, storage.shelves[name]) for name in names]
+        places = [(name, a) for name, shelf in shelves for a in shelf.addresses[task.group] if a.name in named]
         answering = [(n, a) for n, a in places if a.answers and storage.reaches(machine, a.name)]
         job.over = True
         if task.kind in RECORD_KINDS:

@@ -24,7 +24,8 @@ class Settings:
     """One pair. Names ending in _ms are written without that ending and with a unit.
 
     `groups` are `name` or `name:preferred-node`, `devices` are `name:level`, several separated by commas. With
-    `reserve` the shelves' reservations are used, and with `suffices` they are proof enough to start.
+    `reserve` the shelves' reservations are used, and with `suffices` they are proof enough to start. Each shelf has
+    `paths` addresses, and `unnamed` more that the configuration does not name.
     """
 
     links: int = 2
@@ -50,6 +51,7 @@ class Settings:
     lease_ms: int = 30_000
     durable: int = 1
     paths: int = 1
+    unnamed: int = 0
     seed: int = 0
 
     def line(self) -> str:
@@ -104,7 +106,8 @@ class Settings:
         first, second = NODES
         configs = {first: self._config(first, second), second: self._config(second, first)}
         serial = self.link_names()[: self.serial]
-        return World(configs, serial=serial, seed=self.seed, boot_ms=self.boot_ms, paths=self.paths, traced=traced)
+        paths = self.paths + self.unnamed
+        return World(configs, serial=serial, seed=self.seed, boot_ms=self.boot_ms, paths=paths, traced=traced)
 
     def _config(self, node: str, peer: str) -> PairConfig:
         fences = [word.partition(":") for word in self.devices.split(",") if word]

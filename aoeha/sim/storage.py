@@ -125,6 +125,17 @@ class Storage:
         active = [leg.shelf for leg in assembly.active] if assembly else []
         return [name for name in self.shelves if name not in active] if active else []
 
+    def used(self, machine: "Machine", group: str) -> tuple[tuple[str, str], ...]:
+        """The addresses at which this machine's driver reaches the shelves, each after its shelf's name."""
+        if (machine.name, group) not in self._assemblies:
+            return ()
+        return tuple(
+            (name, address.name)
+            for name, shelf in self.shelves.items()
+            for address in shelf.addresses[group]
+            if address.answers and self.reaches(machine, address.name)
+        )
+
     def evict(self, machine: "Machine", group: str, shelf: str) -> str:
         """Let a machine's mirror go on without a leg; return why it cannot, empty when it does."""
         assembly = self._assemblies.get((machine.name, group))

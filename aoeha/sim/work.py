@@ -183,6 +183,7 @@ class Work:
         task, machine = job.task, job.machine
         status: ResourceStatus | None = None
         missing: tuple[str, ...] = ()
+        used: tuple[tuple[str, str], ...] = ()
         detail = "no luck" if failed else ""
         match task.kind:
             case TaskKind.START:
@@ -191,13 +192,13 @@ class Work:
                 machine.resource_ends(task.subject)
             case TaskKind.PROBE | TaskKind.MONITOR if not failed:
                 status, detail = self._look(machine, task.subject)
-                missing = self._missing(machine, task.subject)
+                missing, used = self._missing(machine, task.subject), self._used(machine, task.subject)
             case _:
                 pass
         result = TaskResult.FAILED if failed or (detail and status is None) else TaskResult.OK
         if result is TaskResult.FAILED:
             detail = f"cannot {task.kind.value} {task.subject}: {detail}"
-        self.report(job, TaskDone(0, task.id, result, status, None, detail, missing=missing))
+        self.report(job, TaskDone(0, task.id, result, status, None, detail, missing=missing, used=used))
 
     def _time_out(self, job: Job, late: bool) -> None:
         if job.over or job.boots != job.machine.boots:
@@ -248,6 +249,11 @@ class Work:
         group = self.world.group_of(resource)
         is_mirror = resource == self.world.resources[group][0]
         return tuple(self.world.storage.missing(machine, group)) if is_mirror else ()
+
+    def _used(self, machine: "Machine", resource: str) -> tuple[tuple[str, str], ...]:
+        group = self.world.group_of(resource)
+        is_mirror = resource == self.world.resources[group][0]
+        return self.world.storage.used(machine, group) if is_mirror else ()
 
     def _half_done(self) -> bool:
         return self.world.random.randrange(100) < HALF_DONE_PERCENT

@@ -20,6 +20,7 @@ from aoeha.core import (
     ledger,
     membership,
     ownership,
+    paths,
     recovery,
     rivals,
     shelf_link,
@@ -334,7 +335,21 @@ def still_the_old_disk(original: Any) -> Any:
     return target_started
 
 
+def nothing_is_said(_original: Any) -> Any:
+    return lambda *_: None
+
+
 IN_TRACES = (
+    (
+        Mutation("say nothing of an address that nobody named", paths, "note_used", nothing_is_said, ()),
+        "address-that-nobody-named",
+        "which the configuration does not name",
+    ),
+    (
+        Mutation("say nothing of a path that is lost", paths, "judge", nothing_is_said, ()),
+        "path-lost-while-its-leg-serves",
+        "shelf1 does not answer at shelf1/2",
+    ),
     (
         Mutation("try a bad disk at one pace", eviction, "_rest", first_of_its_kind, ()),
         "disk-with-bad-sectors",

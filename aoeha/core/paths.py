@@ -1,0 +1,66 @@
+"""Storage paths: those that fell silent while their leg answers by another one, and those that nobody named (R2, R6).
+
+Rules. An address that answered in none of two hold checks, while another one of its leg does, is an alarm for as long as
+that lasts: nothing is lost yet, but no storage fence of that leg is complete, and the next fault takes the leg away. An
+address by which this node's driver reaches a leg, and that the configuration does not name, is an alarm as well: nobody
+reserves it, so the peer could go on writing there after a storage fence.
+
+What this file does not know: whose the legs are, and how their addresses are found.
+"""
+
+from dataclasses import replace
+
+from aoeha.core import shelves
+from aoeha.core.legs import AddressState, LegState
+from aoeha.core.state import GroupState, Turn
+from aoeha.core.types import Holder
+
+
+def judge(turn: Turn, name: str) -> None:
+    """Raise and clear the alarms about silent paths, after an answer of a group's shelves."""
+    group, peer = turn.state.group(name), turn.state.config.peer
+    for leg in group.legs:
+        for address in leg.addresses if len(leg.addresses) > 1 else ():
+            about = _about(leg, address.name)
+            if address.holder is not Holder.SILENT or not shelves.answers(leg):
+                still = "answers again" if shelves.answers(leg) else "is not the only silent one any more"
+                turn.clear_alarm(about, f"{leg.name} at {address.name} {still}")
+            elif _was_silent_before(turn, group, address):
+                turn.alarm(
+                    about,
+                    f"{leg.name} does not answer at {address.name}, only at {_others(leg, address)}: look at that port "
+                    f"of its shelf, its cable and its switch. Until it answers, {peer} can't be kept out there",
+                )
+
+
+def note_used(turn: Turn, name: str, used: tuple[tuple[str, str], ...]) -> None:
+    """Compare the addresses by which the driver reaches its targets with those that the configuration names."""
+    for leg in turn.state.group(name).legs if used else ():
+        named = {address.name for address in leg.addresses}
+        strays = tuple(sorted({address for target, address in used if target == leg.name} - named))
+        for address in leg.strays:
+            if address not in strays:
+                turn.clear_alarm(_about(leg, address), f"{leg.name} is not reached at {address} any more")
+        for address in strays:
+            turn.alarm(
+                _about(leg, address),
+                f"the driver reaches {leg.name} at {address}, which the configuration does not name: no fence at the "
+                f"shelves keeps anybody out there. Add it to the address of leg {leg.name}, on both gateways",
+            )
+        if strays != leg.strays:
+            legs = (replace(one, strays=strays) if one.name == leg.name else one for one in turn.state.group(name).legs)
+            turn.change_group(name, legs=tuple(legs))
+
+
+def _about(leg: LegState, address: str) -> str:
+    return f"{leg.name} by {address}"
+
+
+def _others(leg: LegState, silent: AddressState) -> str:
+    return " and ".join(a.name for a in leg.addresses if a is not silent and a.holder is not Holder.SILENT)
+
+
+def _was_silent_before(turn: Turn, group: GroupState, address: AddressState) -> bool:
+    """Whether an earlier hold check found it silent too: one lost frame is no fault of a path."""
+    read_ms = group.shelf_read_ms
+    return read_ms is not None and read_ms - address.since_ms >= turn.state.config.hold_every_ms
