@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 
+from aoeha.config.backing import backing
 from aoeha.config.duration import render_duration
 from aoeha.config.findings import Complaint, KeyPath
 from aoeha.config.schema import Configuration, PerNode, SerialLink, UdpLink
@@ -386,6 +387,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complain
     (("nodes", "groups"), _groups),
     (("groups",), _write_behind),
     (("nodes", "groups"), _legs),
+    (("groups",), backing),
     (("timing", "groups"), _stamps),
     (("timing", "groups", "fences"), _ledger),
     (("groups",), _storage_apart),

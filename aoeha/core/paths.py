@@ -1,9 +1,9 @@
 """Storage paths: those that fell silent while their leg answers by another one, and those that nobody named (R2, R6).
 
-Rules. An address that answered in none of two hold checks, while another one of its leg does, is an alarm for as long as
-that lasts: nothing is lost yet, but no storage fence of that leg is complete, and the next fault takes the leg away. An
-address by which this node's driver reaches a leg, and that the configuration does not name, is an alarm as well: nobody
-reserves it, so the peer could go on writing there after a storage fence.
+Rules. An address that answered in none of two hold checks, while another one of its leg does, is an alarm for as long
+as that lasts: nothing is lost yet, but no storage fence of that leg is complete, and the next fault takes the leg away.
+An address by which this node's driver reaches a leg, and that the configuration does not name, is an alarm as well:
+nobody reserves it, so the peer could go on writing there after a storage fence.
 
 What this file does not know: whose the legs are, and how their addresses are found.
 """

@@ -58,6 +58,9 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ("[watchdog]", '[watchdog]\ntimeout = "7500ms"', 'whole seconds from "6s" to "60s"'),
         ("[watchdog]", '[watchdog]\nmode = "on"', 'watchdog.mode: expected "required", "automatic" or "off"'),
         ("[watchdog]", '[watchdog]\ndevice = { alpha = "/dev/a" }', "watchdog.device: expected a value"),
+        ('"/dev/etherd/e2.0"]', '"/dev/sdb"]', "resource[mirror].parameters.legs: expected devices of the group's legs"),
+        ('"/dev/etherd/e2.0"]', '"/dev/etherd/e3.0"]', "parameters.legs: expected devices of the group's legs (e1.0, e2.0)"),
+        ('targets = ["e1.0", "e2.0"]', 'targets = ["e1.0", "e3.0"]', "parameters.targets: expected legs of the group"),
         ('name = "e2.0"', 'name = "e1.0"', "group[storage].leg[e1.0].name: expected a name of its own"),
     ],
 )  # fmt: skip
@@ -114,6 +117,24 @@ def test_a_watchdog_near_the_restart_gap_is_an_error_that_names_its_line(tmp_pat
     file.write_text(file.read_text().replace("[watchdog]", '[watchdog]\nmode = "off"'))
     keys = [finding.key for finding in inspect(file, restart_gap_ms=2_001).findings]
     assert "watchdog.timeout" not in keys
+
+
+def test_a_second_backing_that_is_no_leg_is_a_warning(tmp_path: Path) -> None:
+    [found] = findings_of(tmp_path, ('device = "/dev/md/aoeha"\ndirectory', 'device = "/dev/sdb1"\ndirectory'))
+    assert found.startswith("warning: group[storage].resource[volume].parameters.device: ")
+    assert '"/dev/sdb1" does not stand on the legs of the group (e1.0, e2.0)' in found
+    assert "Name a device of a leg, or of a mirror in this group" in found
+
+
+def test_a_volume_on_a_leg_itself_or_on_lvm_is_no_second_backing(tmp_path: Path) -> None:
+    mount = 'device = "/dev/md/aoeha"\ndirectory'
+    assert not findings_of(tmp_path, (mount, 'device = "/dev/etherd/e1.0p1"\ndirectory'))
+    volumes = '[[group.resource]]\nname = "volumes"\ntype = "lvm"\n'
+    lvm = (
+        (mount, 'device = "/dev/data/home"\ndirectory'),
+        ('[[group.resource]]\nname = "exports"', volumes + '[[group.resource]]\nname = "exports"'),
+    )
+    assert not [found for found in findings_of(tmp_path, *lvm) if "does not stand" in found]
 
 
 def test_a_long_deadsecs_without_a_watchdog_is_a_warning(tmp_path: Path) -> None:

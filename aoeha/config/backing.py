@@ -1,0 +1,59 @@
+"""What a group writes to, besides its legs: a fence at the shelves keeps nobody out of that (R2, H9)."""
+
+import re
+from collections.abc import Iterator
+
+from aoeha.config.findings import Complaint
+from aoeha.config.schema import Configuration, Group, Resource
+
+__all__ = ["backing"]
+
+_TARGET = re.compile(r"/dev/etherd/(e\d+\.\d+)(?:p\d+)?")
+_LVM = "lvm"
+
+
+def backing(configuration: Configuration) -> Iterator[Complaint]:
+    """Complain about each disk of a group with legs that is none of them."""
+    for number, group in enumerate(configuration.groups):
+        for inner, resource in enumerate(group.resources if group.legs else ()):
+            for key, sentence, warning in _of_resource(group, resource):
+                path = ("group", number, "resource", inner, "parameters", key)
+                yield Complaint(path, sentence, warning=warning)
+
+
+def _of_resource(group: Group, resource: Resource) -> Iterator[tuple[str, str, bool]]:
+    named = {leg.name for leg in group.legs}
+    names = ", ".join(sorted(named))
+    proves = "reservations of the legs are taken for proof that the other gateway can't write, and there it still could"
+    for target in _words(resource, "targets") if resource.type == "aoe" else ():
+        if target not in named:
+            yield "targets", f'expected legs of the group ({names}), got "{target}"; {_mend(proves)}', False
+    for device in _words(resource, "legs"):
+        if _leg_of(device) not in named:
+            yield "legs", f'expected devices of the group\'s legs ({names}), got "{device}"; {_mend(proves)}', False
+    device = resource.parameters.get("device")
+    if isinstance(device, str) and device.startswith("/dev/") and not _stands_on_legs(group, device):
+        sentence = f'"{device}" does not stand on the legs of the group ({names}) as far as this file tells; {proves}'
+        yield "device", f"{sentence}. Name a device of a leg, or of a mirror in this group", True
+
+
+def _mend(proves: str) -> str:
+    return f"{proves}; add a [[group.leg]] for it, or put it into another group"
+
+
+def _words(resource: Resource, key: str) -> list[str]:
+    value = resource.parameters.get(key, ())
+    return [str(word) for word in value] if isinstance(value, (list, tuple)) else []
+
+
+def _leg_of(device: str) -> str:
+    match = _TARGET.fullmatch(device)
+    return match[1] if match else ""
+
+
+def _stands_on_legs(group: Group, device: str) -> bool:
+    """Whether a device is a leg's, or that of a mirror in the group; with LVM in between its name does not tell."""
+    if any(resource.type == _LVM for resource in group.resources):
+        return True
+    arrays = {resource.parameters.get("device") for resource in group.resources if _words(resource, "legs")}
+    return device in arrays or _leg_of(device) in {leg.name for leg in group.legs}
