@@ -26,8 +26,8 @@ class LegState:
     known yet. `tainted`: that happened while a fenced peer, not known to be off, could write there. `copying`: it was
     taken back, and the mirror was not seen whole since. `leaving` and `returning`: the mirror shall go on without it,
     or take it in again, once the peer knows. `errors` counts how often in a row its target answered and the mirror had
-    to go without it all the same; it is not tried again before `rests_until_ms`. `strays` are addresses by which our driver reaches it and that the configuration does
-    not name.
+    to go without it all the same; it is not tried again before `rests_until_ms`. `strays` are addresses by which our
+    driver reaches it and that the configuration does not name.
     """
 
     name: str
