@@ -33,7 +33,9 @@ def _of_resource(group: Group, resource: Resource) -> Iterator[tuple[str, str, b
             yield "legs", f'expected devices of the group\'s legs ({names}), got "{device}"; {_mend(proves)}', False
     stands_on = resource.parameters.get("device")
     if isinstance(stands_on, str) and stands_on.startswith("/dev/") and not _stands_on_legs(group, stands_on):
-        sentence = f'"{stands_on}" does not stand on the legs of the group ({names}) as far as this file tells; {proves}'
+        sentence = (
+            f'"{stands_on}" does not stand on the legs of the group ({names}) as far as this file tells; {proves}'
+        )
         yield "device", f"{sentence}. Name a device of a leg, or of a mirror in this group", True
 
 
