@@ -8,10 +8,9 @@ nobody reserves it, so the peer could go on writing there after a storage fence.
 What this file does not know: whose the legs are, and how their addresses are found.
 """
 
-from dataclasses import replace
-
 from aoeha.core import shelves
 from aoeha.core.legs import AddressState, LegState
+from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, Turn
 from aoeha.core.types import Holder
 
@@ -48,7 +47,9 @@ def note_used(turn: Turn, name: str, used: tuple[tuple[str, str], ...]) -> None:
                 f"shelves keeps anybody out there. Add it to the address of leg {leg.name}, on both gateways",
             )
         if strays != leg.strays:
-            legs = (replace(one, strays=strays) if one.name == leg.name else one for one in turn.state.group(name).legs)
+            legs = (
+                replaced(one, strays=strays) if one.name == leg.name else one for one in turn.state.group(name).legs
+            )
             turn.change_group(name, legs=tuple(legs))
 
 

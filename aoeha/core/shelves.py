@@ -62,7 +62,7 @@ def target_started(turn: Turn, event: TargetStarted) -> None:
     """
     for group in turn.state.groups:
         if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
-            rested = tuple(replace(leg, rests_until_ms=0) if leg.name == event.leg else leg for leg in group.legs)
+            rested = tuple(replaced(leg, rests_until_ms=0) if leg.name == event.leg else leg for leg in group.legs)
             turn.change_group(group.name, shelf_due=True, shelf_retry_ms=0, legs=rested)
 
 
