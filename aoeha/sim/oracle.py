@@ -29,7 +29,6 @@ from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Memor
 if TYPE_CHECKING:
     from aoeha.core.actions import Answer
     from aoeha.sim.machine import Machine
-    from aoeha.sim.mirror import Assembly, Leg
     from aoeha.sim.world import World
 
 __all__ = ["Oracle", "Violation"]
@@ -250,25 +249,6 @@ class Oracle:
     def never_settled(self, bound_ms: int, sentence: str) -> None:
         """The healed pair is not well in time."""
         self._broken("I6", f"{sentence} {bound_ms // 1_000} s after all faults ended")
-
-    def assembled(self, machine: "Machine", group: str, assembly: "Assembly") -> None:
-        """A mirror is started: each of its legs must hold whatever was acknowledged."""
-        for leg in assembly.active:
-            self._holds_all(group, leg, f"{machine.name} started {group} from")
-
-    def judge_records(self) -> None:
-        """Every acknowledged record must be on every leg that is in sync."""
-        for group, mirror in self.world.storage.mirrors.items():
-            whole = mirror.whole()
-            if not whole:
-                self._broken("I2", f"no leg of {group} is known to be whole")
-            for leg in whole:
-                self._holds_all(group, leg, "nobody calls it missing:")
-
-    def _holds_all(self, group: str, leg: "Leg", how: str) -> None:
-        lost = self.world.storage.acknowledged[group] - leg.records
-        if lost:
-            self._broken("I2", f"{how} the leg on {leg.shelf}, which lacks acknowledged record {min(lost)} of {group}")
 
     def _forget_epochs(self, machine: "Machine") -> None:
         """What this node owned and its disk did not take is forgotten: the number may be used again."""

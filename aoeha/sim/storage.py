@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aoeha.sim.client import Client, Peer
 from aoeha.sim.mirror import Assembly, Leg, Mirror
+from aoeha.sim.records_judge import judge_start
 from aoeha.sim.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Storage:
         assembly.waits_for_the_daemon = group in self._managed
         self._assemblies[machine.name, group] = self._newest[group] = assembly
         self._started[group] = (machine, self.world.timeline.now_ms)
-        self.world.oracle.assembled(machine, group, assembly)
+        judge_start(self.world, machine, group, assembly)
         return ""
 
     def stop(self, machine: "Machine", group: str) -> None:

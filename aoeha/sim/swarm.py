@@ -7,6 +7,7 @@ from aoeha.core.shelf_link import EVERY_MIN_MS, STAMPS
 from aoeha.sim.commands import do
 from aoeha.sim.faults import SAFETY_MS, Planned, plan
 from aoeha.sim.oracle import Violation
+from aoeha.sim.records_judge import judge_records
 from aoeha.sim.settings import Settings
 from aoeha.sim.world import World
 
@@ -134,7 +135,7 @@ def _expect_well(world: World, bound_ms: int) -> None:
         if trouble and world.timeline.now_ms > end_ms:
             reasons = "; ".join(f"{name}: {world.why(name)}" for name in world.machines)
             world.oracle.never_settled(bound_ms, f"{trouble} ({reasons})")
-    world.oracle.judge_records()
+    judge_records(world)
 
 
 def _end_a_duel(world: World) -> None:
