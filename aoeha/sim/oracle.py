@@ -15,8 +15,6 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 - A false operator's word is not excused: the world's operators only vouch for machines that are off.
 - An operator who takes a gateway's power has a cause. Two who do so to each other leave both dark; so may an order that
   the victim, hearing nothing more, answers with a fence of its own. Then a human switches them on.
-- I2 is: every acknowledged record is on every leg that nobody calls missing, and on every leg that a mirror is
-  started from. Legs come back by an operator's hand; nobody here does it for them yet.
 - Fences are bounded for each incident, not for each hour: a fault or a command begins another incident.
 """
 

@@ -1,4 +1,7 @@
-"""Whether every record that a client was told is safe is where it must be (I2)."""
+"""Whether every record that a client was told is safe is where it must be (I2).
+
+That is on every leg that nobody calls missing, and on every leg that a mirror is started from.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +11,8 @@ if TYPE_CHECKING:
     from aoeha.sim.machine import Machine
     from aoeha.sim.mirror import Assembly, Leg
     from aoeha.sim.world import World
+
+__all__ = ["judge_records", "judge_start"]
 
 
 def judge_start(world: "World", machine: "Machine", group: str, assembly: "Assembly") -> None:
