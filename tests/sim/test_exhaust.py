@@ -51,7 +51,7 @@ JUDGED = {
     "LockRecord": "owner boot_id incarnation epoch stamped_ms",
     "HeardLedger": "boot_id epoch ledger as_of_ms",
     "Ledger": "version fence start",
-    "Off": "boot_id at_ms sequence",
+    "Off": "boot_id at_ms sequence level_index",
     "GroupBeat": "name phase holding yielding willing epoch floor claim claim_epoch grant ledger acknowledged",
 }
 
