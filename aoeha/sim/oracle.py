@@ -23,13 +23,15 @@ from typing import TYPE_CHECKING
 
 from aoeha.core.power_order import OrderStage
 from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Memory, ProofKind, Task, TaskKind
+from aoeha.sim.blind_fence_judge import judge_blind_fence
+from aoeha.sim.violation import Violation
 
 if TYPE_CHECKING:
     from aoeha.core.actions import Answer
     from aoeha.sim.machine import Machine
     from aoeha.sim.world import World
 
-__all__ = ["Oracle", "Violation"]
+__all__ = ["Oracle"]
 
 FENCES_MAX = 3
 """So often may one node be switched off in one incident."""
@@ -40,15 +42,6 @@ DUEL_TURN_MS = 2_000
 """Besides a keepalive, how far the turns of two that might fence each other are apart."""
 HANDSHAKE_BEATS = 4
 SLACK_MS = 1_500
-
-
-class Violation(Exception):  # noqa: N818  a fact about the run, not a failure of the simulator
-    """An invariant was broken. `invariant` is its name in DESIGN.md §3."""
-
-    def __init__(self, invariant: str, at_ms: int, sentence: str) -> None:
-        super().__init__(f"{invariant} broken at {at_ms / 1_000:.3f} s: {sentence}")
-        self.invariant = invariant
-        self.at_ms = at_ms
 
 
 @dataclass(slots=True)
@@ -372,7 +365,8 @@ class Oracle:
             )
             self._broken("I5", sentence)
         self._judge_hasty_fence(machine, victim, clean)
-        self._judge_blind_fence(machine, victim)
+        if machine.name in self._strangers:
+            judge_blind_fence(self.world, machine, victim, self._patience_ms(machine))
         return clean
 
     def _whole_link_ms(self, machine: "Machine", victim: "Machine") -> int:
@@ -427,23 +421,6 @@ class Oracle:
         hasty = now_ms - blackout.until_ms < config.deadtime_ms - 2 * config.keepalive_ms
         if heard_before and hasty:
             self._broken("I5", f"{machine.name} fences {victim.name} for a silence during which it was away itself")
-
-    def _judge_blind_fence(self, machine: "Machine", victim: "Machine") -> None:
-        """Who met nobody since its boot needs every leg, and the owner's name on one, to end a service (R7)."""
-        storage, lately_ms = self.world.storage, self.world.timeline.now_ms - self._patience_ms(machine)
-        if machine.name not in self._strangers or max(storage.undisturbed_since_ms.values()) >= lately_ms:
-            return
-        for group in self.world.resources:
-            if not self._is_reserved(group) or not victim.alive or not victim.runs_whole(group):
-                continue
-            seen = {
-                name: [a for a in shelf.addresses[group] if a.answers and storage.reaches(machine, a.name)]
-                for name, shelf in storage.shelves.items()
-            }
-            shown = any(a.holders == (victim.name,) for addresses in seen.values() for a in addresses)
-            if not all(seen.values()) or not shown:
-                what = "does not show it" if all(seen.values()) else "it could not start"
-                self._broken("I5", f"{machine.name}, just booted, fences {victim.name} for {group}, which {what}")
 
     def _broken(self, invariant: str, sentence: str) -> None:
         raise Violation(invariant, self.world.timeline.now_ms, sentence)

@@ -6,7 +6,7 @@ could make up for them, and the node was there all the while.
 
 from typing import TYPE_CHECKING
 
-from aoeha.sim.oracle import Violation
+from aoeha.sim.violation import Violation
 
 if TYPE_CHECKING:
     from aoeha.sim.machine import Machine

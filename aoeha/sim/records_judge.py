@@ -5,7 +5,7 @@ That is on every leg that nobody calls missing, and on every leg that a mirror i
 
 from typing import TYPE_CHECKING
 
-from aoeha.sim.oracle import Violation
+from aoeha.sim.violation import Violation
 
 if TYPE_CHECKING:
     from aoeha.sim.machine import Machine

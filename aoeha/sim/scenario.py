@@ -19,9 +19,9 @@ from pathlib import Path
 
 from aoeha.sim.commands import CommandError, do, milliseconds
 from aoeha.sim.faults import SAFETY_MS
-from aoeha.sim.oracle import Violation
 from aoeha.sim.settings import Settings
 from aoeha.sim.swarm import Story, liveness_bound_ms
+from aoeha.sim.violation import Violation
 
 __all__ = ["Scenario", "ScenarioError", "parse", "perform", "read", "rewritten", "text_of"]
 

@@ -6,9 +6,9 @@ from random import Random
 from aoeha.core.shelf_link import EVERY_MIN_MS, STAMPS
 from aoeha.sim.commands import do
 from aoeha.sim.faults import SAFETY_MS, Planned, plan
-from aoeha.sim.oracle import Violation
 from aoeha.sim.records_judge import judge_records
 from aoeha.sim.settings import Settings
+from aoeha.sim.violation import Violation
 from aoeha.sim.world import World
 
 __all__ = ["Outcome", "Story", "liveness_bound_ms", "play", "settings_of", "story_of"]
