@@ -23,9 +23,8 @@ from aoeha.agents.fence_face import fence_main
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
 from aoeha.agents.parameters import Duration
 from aoeha.agents.unfinished_writes import unfinished_writes
-from aoeha.aoe.client import AoeClient, TargetAddress
+from aoeha.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
 from aoeha.aoe.frames import FrameError, Target, format_mac
-from aoeha.aoe.holds import change_list
 from aoeha.aoe.places import Places, first_answer, usable
 from aoeha.aoe.port import AoeError, ethernet_interfaces
 from aoeha.aoe.probe import probe
@@ -33,6 +32,11 @@ from aoeha.core.types import PlugState
 from aoeha.io.host import Host
 
 ADDRESSES_SHAPE = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}(,[0-9a-f]{2}(:[0-9a-f]{2}){5})*", re.ASCII | re.IGNORECASE)
+
+
+DUEL_MS = 50
+"""Of two nodes that fence each other at once, the one that no longer holds the first target after this time gives up
+(as aoeha's own daemon does). Between looking and taking lies a fraction of it."""
 
 
 class AoeParameters(Parameters, frozen=True):
@@ -117,7 +121,11 @@ class AoeReservation(FenceAgent[AoeParameters]):
                     f"cannot shut {plug} out: {other} is shut out itself, at {_where(shut_out[0])}; reboot {other} and "
                     "let it in with `on` first"
                 )
-            await self._change(client, sights, dict.fromkeys(sights, wanted))
+            for sight in sights:
+                await self._change(client, sight, wanted)
+                if sight is sights[0] and sight.owners != wanted:
+                    await asyncio.sleep(DUEL_MS / 1000)
+                    await self._read_back(client, sight, wanted)
         if any(sight.lands_late for sight in sights):
             await asyncio.sleep(self.parameters.settle / 1000)
 
@@ -137,7 +145,9 @@ class AoeReservation(FenceAgent[AoeParameters]):
                         "or end what uses it"
                     )
             sights = await self._usable_sights(client)
-            await self._change(client, sights, {sight: sight.owners | victim for sight in sights if sight.owners})
+            for sight in sights:
+                if sight.owners:
+                    await self._change(client, sight, sight.owners | victim)
 
     async def status(self, plug: str) -> PlugState:
         """Read every address. ON where one lets the node in, OFF where every one keeps it out, else UNKNOWN."""
@@ -215,19 +225,20 @@ class AoeReservation(FenceAgent[AoeParameters]):
                 )
         return sights
 
-    async def _change(
-        self, client: AoeClient, sights: Iterable[Sight], wanted: Mapping[Sight, frozenset[bytes]]
-    ) -> None:
-        """Change one address after the other, so that of two nodes that do so at once one fails at the first."""
-        for sight in sights:
-            owners = wanted.get(sight, sight.owners)
-            if sight.place is None or sight.owners == owners:
-                continue
-            deadline_ms = self.parameters.deadline
-            read = await change_list(client, sight.place, tuple(sorted(owners)), force=True, patience_ms=deadline_ms)
-            if frozenset(read) != owners:
-                shown = _listed(read) or "nobody"
-                raise AgentError(f"cannot change {_where(sight)}: it took the order, but is reserved for {shown} since")
+    async def _change(self, client: AoeClient, sight: Sight, wanted: frozenset[bytes]) -> None:
+        if sight.place is None or sight.owners == wanted:
+            return
+        order = tuple(sorted(wanted))
+        with contextlib.suppress(RefusedError, NoAnswerError):
+            await client.reserve(sight.place, order, force=True, deadline_ms=self.parameters.deadline)
+        await self._read_back(client, sight, wanted)
+
+    async def _read_back(self, client: AoeClient, sight: Sight, wanted: frozenset[bytes]) -> None:
+        assert sight.place is not None
+        read = await client.read_reservation(sight.place, self.parameters.deadline)
+        if frozenset(read) != wanted:
+            shown = _listed(read) or "nobody"
+            raise AgentError(f"cannot change {_where(sight)}: it reads as reserved for {shown} after the order")
 
     def _host(self, plug: str) -> frozenset[bytes]:
         if plug not in self._hosts:

@@ -14,7 +14,7 @@ from aoeha.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddre
 from aoeha.aoe.places import Places, first_answer, usable
 from aoeha.core.types import Hold, Holder, Task, TaskKind
 
-__all__ = ["Hosts", "LegHolds", "change_list"]
+__all__ = ["Hosts", "LegHolds"]
 
 ANSWER_SHARE = 0.4
 """Of a task's time for each question: a change is followed by a reading, and a report must come before the deadline."""
@@ -67,7 +67,7 @@ class LegHolds:
         if wanted is not None:
             force = task.kind is TaskKind.FORCE_HOLD and self._hosts.holder(owners) is task.expected
             try:
-                owners = await change_list(client, place, wanted, force=force, patience_ms=patience_ms)
+                owners = await _change(client, place, wanted, force=force, patience_ms=patience_ms)
             except NoAnswerError:
                 return None
         return Hold(places.leg, places.mac.hex(":"), self._hosts.holder(owners))
@@ -86,7 +86,7 @@ class LegHolds:
                 return None
 
 
-async def change_list(
+async def _change(
     client: AoeClient, place: TargetAddress, wanted: tuple[bytes, ...], *, force: bool, patience_ms: int
 ) -> tuple[bytes, ...]:
     """Change a list and return it as it is read back; a refused change is no error, the list tells."""

@@ -7,15 +7,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_aoe_vblade import San, inside, ip
 
-from aoeha.agents.finding import build_fence_agent
-from aoeha.agents.parameters import ParameterError
+from aoeha.agents.finding import build_fence_agent, load_fence_agent
+from aoeha.agents.interface import AgentError, FenceAgent
+from aoeha.agents.parameters import ParameterError, parameters_from_strings
 from aoeha.agents.unfinished_writes import unfinished_writes
-from aoeha.aoe.client import AoeClient, TargetAddress
-from aoeha.aoe.frames import Target, format_mac
+from aoeha.aoe.client import AoeClient, RefusedError, TargetAddress
+from aoeha.aoe.frames import Ata, Target, format_mac
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 
@@ -92,6 +94,30 @@ class Pair:
         said, fault = process.communicate(options + (f"plug={plug}\n" if plug else ""), timeout=60)
         return process.returncode, said, fault
 
+    def write(self, target: str, data: bytes) -> None:
+        """Write a sector from beta, as its kernel would. RefusedError when the target refuses."""
+        place = TargetAddress(Target.parse(target), self.shelf, "beta1")
+        body = Ata(flags=0x41, feature=0, sectors=1, command=0x34, lba=3, data=data.ljust(512, b"\0"))
+
+        async def written() -> None:
+            with inside(self.beta_room):
+                client = AoeClient(["beta1"])
+            async with client:
+                await client._ask(place, body, 3000)
+
+        asyncio.run(written())
+
+    def sector(self, target: str) -> bytes:
+        return self.disks[target].read_bytes()[3 * 512 : 4 * 512].rstrip(b"\0")
+
+    def agent(self) -> FenceAgent[Any]:
+        """The agent itself, as alpha would run it."""
+        kind = load_fence_agent("aoe")
+        hosts = f"alpha={format_mac(self.alpha)} beta={format_mac(self.beta)}"
+        targets = " ".join(f"{name}={format_mac(self.shelf)}" for name in self.targets)
+        parameters = parameters_from_strings(kind.parameters_type, {"hosts": hosts, "targets": targets})
+        return kind("shelves", parameters, ProcessHost(Place("gw", "alpha")))
+
     def remove(self) -> None:
         subprocess.run(["ip", "netns", "del", self.beta_room], check=False, timeout=10)
 
@@ -121,6 +147,20 @@ def test_off_reserves_every_target_for_the_other_node_and_on_lets_the_victim_in_
     assert pair.run("on", "beta", on="beta") == (0, "Success: Powered ON\n", "")
     assert pair.holders() == [{pair.alpha, pair.beta}, {pair.alpha, pair.beta}]
     assert pair.run("status", "beta") == (0, "Status: ON\n", "")
+
+
+@mark
+def test_no_write_of_the_victim_lands_between_off_and_on(pair: Pair) -> None:
+    pair.write("e1.0", b"before")
+    assert pair.sector("e1.0") == b"before"
+    assert pair.run("off", "beta")[0] == 0
+    for target in pair.targets:
+        with pytest.raises(RefusedError, match="reserved by another host"):
+            pair.write(target, b"late")
+    assert (pair.sector("e1.0"), pair.sector("e2.0")) == (b"before", b"")
+    assert pair.run("on", "beta", on="beta")[0] == 0
+    pair.write("e2.0", b"after")
+    assert pair.sector("e2.0") == b"after"
 
 
 @mark
@@ -192,15 +232,42 @@ def test_only_the_victim_itself_may_let_itself_in(pair: Pair) -> None:
 
 
 @mark
-def test_off_is_read_back_after_somebody_took_a_target_meanwhile(pair: Pair) -> None:
-    """A target is given back behind the program's back, as a rival would do: success may not be claimed."""
+def test_of_two_that_fence_at_once_the_loser_fails_at_the_first_target(pair: Pair) -> None:
+    """A rival takes the first target back as soon as it is taken. The second one may not be touched then."""
     place = TargetAddress(Target.parse("e1.0"), pair.shelf, "beta1")
 
     async def rival(client: AoeClient) -> None:
         while True:
             if pair.alpha in await client.read_reservation(place, 400):
                 await client.reserve(place, (pair.beta,), force=True)
-            await asyncio.sleep(0)
+
+    async def duel() -> None:
+        with inside(pair.beta_room):
+            client = AoeClient(["beta1"])
+        async with client:
+            taking = asyncio.create_task(rival(client))
+            with inside(pair.san.gateway):
+                fencing = asyncio.create_task(pair.agent().power_off("beta"))
+                await asyncio.sleep(0)
+            try:
+                await fencing
+            finally:
+                taking.cancel()
+
+    with pytest.raises(AgentError, match=r"cannot change e1.0 .* it reads as reserved for"):
+        asyncio.run(duel())
+    assert pair.holders() == [{pair.beta}, set()]
+
+
+@mark
+def test_off_is_no_success_while_a_target_reads_otherwise(pair: Pair) -> None:
+    """A rival takes the first target back, time after time, for as long as the program looks."""
+    place = TargetAddress(Target.parse("e1.0"), pair.shelf, "beta1")
+
+    async def rival(client: AoeClient) -> None:
+        while True:
+            if pair.alpha in await client.read_reservation(place, 400):
+                await client.reserve(place, (pair.beta,), force=True)
 
     async def both() -> tuple[int, str, str]:
         with inside(pair.beta_room):
