@@ -95,7 +95,7 @@ class AoeReservation(FenceAgent[AoeParameters]):
     """
 
     parameters_type: ClassVar[type[Parameters]] = AoeParameters
-    summary: ClassVar[str] = "Reservation of AoE targets for one node of a pair"
+    summary: ClassVar[str] = "Reservation of AoE targets for one node of a pair; for Pacemaker"
     cuts_power: ClassVar[bool] = False
 
     def __init__(self, name: str, parameters: AoeParameters, host: Host) -> None:

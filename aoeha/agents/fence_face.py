@@ -20,7 +20,7 @@ from aoeha.core.types import PlugState
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 
-__all__ = ["Listing", "Reachable", "fence_main"]
+__all__ = ["Listing", "Reachable", "described", "fence_main"]
 
 _ACTIONS = ("on", "off", "reboot", "status", "monitor", "list", "list-status", "metadata", "validate-all")
 _NEED_A_LIST = ("list", "list-status")
@@ -67,7 +67,7 @@ def fence_main(
         options = _from_words(words) if words else _from_lines(options_stream or sys.stdin)
         action = _action(options, _actions(kind))
         if action == "metadata":
-            print(_described(kind, name).to_xml(), end="")  # noqa: T201  # standard output is the interface
+            print(described(kind, name).to_xml(), end="")  # noqa: T201  # standard output is the interface
             return 0
         agent = kind(name, parameters_from_strings(kind.parameters_type, _parameters(kind, options)), _host())
         return asyncio.run(_bounded(agent, action, options.get("plug", options.get("port", ""))))
@@ -205,7 +205,7 @@ def _host() -> ProcessHost:
     return ProcessHost(Place(cluster="", node=""))
 
 
-def _described(kind: type[FenceAgent[Any]], name: str) -> FenceMetadata:
+def described(kind: type[FenceAgent[Any]], name: str) -> FenceMetadata:
     """Return the agent's description, made from its parameters' types."""
     options = [
         FenceOption("action", required=True, text="what to do"),

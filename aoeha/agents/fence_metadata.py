@@ -12,7 +12,9 @@ from xml.etree import ElementTree as ET
 
 from aoeha.agents.secret_file import SecretFile
 
-__all__ = ["SET_BY_AOEHA", "FenceAction", "FenceMetadata", "FenceOption", "is_secret", "read_metadata"]
+__all__ = ["SET_BY_AOEHA", "FenceAction", "FenceMetadata", "FenceOption", "Value", "is_secret", "read_metadata"]
+
+Value = bool | str | int | float | SecretFile
 
 SET_BY_AOEHA = ("action", "option", "plug", "port", "nodename")
 """Options that the caller gives with each order. `port` may still be a device's own, where it has another `plug`."""
@@ -21,8 +23,6 @@ _SECRET_NAME = re.compile(r"passw|secret|token|community|api_?key|hexadecimal_kg
 _NO_SECRET_NAME = re.compile(r"(_script|_file|_path|_timeout)$")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _TRUTHS = ("1", "0", "true", "false", "yes", "no", "on", "off")
-
-Value = bool | str | int | float | SecretFile
 
 
 def is_secret(name: str) -> bool:
@@ -152,6 +152,10 @@ class FenceMetadata:
 
 def _write(parameters: ET.Element, option: FenceOption) -> None:
     parameter = ET.SubElement(parameters, "parameter", name=option.name, unique="0", required=str(int(option.required)))
+    if option.deprecated:
+        parameter.set("deprecated", "1")
+    if option.obsoletes:
+        parameter.set("obsoletes", option.obsoletes)
     word = option.name.replace("_", "-")
     ET.SubElement(parameter, "getopt", mixed=f"--{word}" + ("" if option.content == "boolean" else f"=[{word}]"))
     content = ET.SubElement(parameter, "content", type=option.content)

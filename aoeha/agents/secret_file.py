@@ -17,7 +17,12 @@ class SecretFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SecretFileError(Exception):
-    """A secret can't be read, or others could read it too. The message is a sentence."""
+    """A secret can't be read, or others could read it too. The message is a sentence.
+
+    `unseen`: it is not there yet, or not for this user, so nothing can be said against it.
+    """
+
+    unseen = False
 
 
 def read_secret(source: SecretFile) -> str:
@@ -26,7 +31,9 @@ def read_secret(source: SecretFile) -> str:
         # Without O_NONBLOCK a named pipe in its place would hang here.
         descriptor = os.open(source.file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as fault:
-        raise SecretFileError(f"cannot read {source.file}: {fault.strerror}") from None
+        error = SecretFileError(f"cannot read {source.file}: {fault.strerror}")
+        error.unseen = isinstance(fault, FileNotFoundError | PermissionError)
+        raise error from None
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
