@@ -91,7 +91,7 @@ def _action(options: Mapping[str, str], known: Sequence[str]) -> str:
 
 
 def _from_lines(stream: TextIO) -> dict[str, str]:
-    pairs = (line.strip().partition("=") for line in stream if not line.lstrip().startswith("#"))
+    pairs = (line.strip().partition("=") for line in stream)
     return {name.strip(): value.strip() for name, equals, value in pairs if equals}
 
 

@@ -66,7 +66,7 @@ class FenceOption:
             case "boolean":
                 good = isinstance(value, bool) or text in _TRUTHS
             case "integer" | "second":
-                good = not isinstance(value, bool) and bool(_WHOLE.fullmatch(text))
+                good = bool(_WHOLE.fullmatch(text))
             case "select":
                 good = not self.choices or text in self.choices
             case _:

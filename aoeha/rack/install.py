@@ -14,6 +14,10 @@ from pathlib import Path
 from aoeha.rack.host import DEBIAN_PACKAGES
 
 BASE_PACKAGES = ("python3-venv", "iputils-arping")
+DEVICE_PACKAGES = ("openipmi", "ipmitool", "snmpd", "snmp")
+"""A BMC and a power strip that tests can ask, and what asks them."""
+ENABLED_BY_THEMSELVES = ("openipmi", "snmpd")
+"""Services that these packages would start at the next boot; tests start their own."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 MASK = Path("/etc/modules-load.d/aoetools.conf")
 ADDED = Path("/var/lib/aoeha-rack/installed-packages")
@@ -22,7 +26,7 @@ APT_DEADLINE_S = 900
 
 def wanted() -> tuple[str, ...]:
     """Every package that demo and tests need on this machine."""
-    return (*BASE_PACKAGES, *DEBIAN_PACKAGES)
+    return (*BASE_PACKAGES, *DEVICE_PACKAGES, *DEBIAN_PACKAGES)
 
 
 def missing() -> list[str]:
@@ -58,6 +62,9 @@ def install(packages: list[str]) -> int:
     finally:
         if own_policy:
             POLICY.unlink(missing_ok=True)
+    if unwanted := [service for service in ENABLED_BY_THEMSELVES if service in packages]:
+        disable = ["systemctl", "disable", "--quiet", *unwanted]
+        subprocess.run(disable, check=False, timeout=60, capture_output=True)
     ADDED.parent.mkdir(parents=True, exist_ok=True)
     known = ADDED.read_text().split() if ADDED.exists() else []
     ADDED.write_text("\n".join(sorted({*known, *packages})) + "\n")
