@@ -33,6 +33,13 @@ _SWITCH_LIMIT_MS = 300_000
 _READ_LIMIT_MS = 60_000
 _SECRET_LIMIT_MS = 2_000
 
+_ANYTHING_BUT_ON_IS_OFF = (
+    *("fence_apc_snmp", "fence_cisco_mds", "fence_emerson", "fence_ibmblade", "fence_ifmib", "fence_intelmodular"),
+    *("fence_ipdu", "fence_tripplite_snmp"),
+)
+"""Programs of fence-agents 4.12.1 that call a plug off whenever their device does not say that it is on, also when it
+says that it has no such plug (read in their sources; seen of the first, against net-snmp's snmpd)."""
+
 _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 _RESERVED = ("action", "option", "plug")
 _STATUS = re.compile(r"^\s*Status:\s*(\S+)\s*$", re.MULTILINE | re.IGNORECASE)
@@ -134,6 +141,15 @@ class FenceProcess(FenceAgent[FenceProcessParameters]):
         findings = described.misfits(self.parameters.options)
         if lacking := described.lacks(NEEDED_ACTIONS):
             findings = (f"cannot fence with {described.name}: it has no action {', '.join(lacking)}", *findings)
+        return findings
+
+    def doubts(self, described: FenceMetadata) -> tuple[str, ...]:
+        """Return what should make a human think again, as `misfits` does: old words, and programs that believe."""
+        findings = described.outdated(self.parameters.options)
+        if described.name in _ANYTHING_BUT_ON_IS_OFF:
+            doubt = f"{described.name} calls a plug off that its device does not know, or says nothing clear about"
+            mend = "look that both plugs read ON while both gateways live; see docs/fencing-devices.md"
+            findings = (f"{doubt}: {mend}", *findings)
         return findings
 
     async def validate(self, plug: str) -> None:

@@ -77,7 +77,7 @@ def _external(type_name: str, name: str, table: dict[str, Any], path: KeyPath) -
         yield from _split(error, table, parameters)
     else:
         yield from _split(ParameterError(agent.misfits(described)), table, parameters)
-        for complaint in _split(ParameterError(described.outdated(agent.parameters.options)), table, parameters):
+        for complaint in _split(ParameterError(agent.doubts(described)), table, parameters):
             yield replace(complaint, warning=True)
         for key, value in agent.parameters.options.items():
             if isinstance(value, SecretFile):

@@ -8,7 +8,7 @@ from daemon_double import ROOT, aoeha
 
 needs_fence_agents = pytest.mark.skipif(shutil.which("fence_dummy") is None, reason="needs Debian's fence-agents")
 
-OURS = 'type = "rack_power"               # aoeha\'s own, for the rack; "external:fence_apc_snmp" runs Debian\'s agent'
+OURS = 'type = "rack_power"               # aoeha\'s own, for the rack; "external:fence_ipmilan" runs Debian\'s agent'
 PARAMETERS = '[fence.parameters]\naddress = "10.77.1.1"\nport = 7700\n'
 
 
@@ -33,7 +33,7 @@ def use(file: Path, program: str, parameters: str) -> int:
 
 @needs_fence_agents
 def test_good_options_of_an_installed_program_pass(file: Path) -> None:
-    use(file, "fence_apc_snmp", 'ip = "192.0.2.7"\nsnmp_version = "2c"\n')
+    use(file, "fence_eaton_snmp", 'ip = "192.0.2.7"\nsnmp_version = "2c"\n')
     ran = aoeha("check", str(file))
     assert ran.returncode == 0, ran.stderr
 
@@ -50,7 +50,7 @@ def test_good_options_of_an_installed_program_pass(file: Path) -> None:
 def test_each_bad_option_is_an_error_at_its_line_with_its_mend(
     file: Path, parameters: str, key: str, sentence: str
 ) -> None:
-    line = use(file, "fence_apc_snmp", parameters) + 1
+    line = use(file, "fence_eaton_snmp", parameters) + 1
     ran = aoeha("check", str(file))
     assert ran.returncode == 78
     finding = ran.stderr.splitlines()[0]
@@ -61,16 +61,24 @@ def test_each_bad_option_is_an_error_at_its_line_with_its_mend(
 
 @needs_fence_agents
 def test_missing_option_is_an_error_of_the_table(file: Path) -> None:
-    line = use(file, "fence_apc_snmp", 'snmp_version = "1"\n') - 1
+    line = use(file, "fence_eaton_snmp", 'snmp_version = "1"\n') - 1
     ran = aoeha("check", str(file))
     assert ran.returncode == 78
     assert ran.stderr.splitlines()[0].startswith(f"{file}:{line}: ")
-    assert "ip: fence_apc_snmp requires this option" in ran.stderr
+    assert "ip: fence_eaton_snmp requires this option" in ran.stderr
+
+
+@needs_fence_agents
+def test_program_that_calls_everything_off_is_a_warning(file: Path) -> None:
+    use(file, "fence_apc_snmp", 'ip = "192.0.2.7"\n')
+    ran = aoeha("check", str(file))
+    assert ran.returncode == 0
+    assert "warning: fence[power-switch].parameters: fence_apc_snmp calls a plug off that" in ran.stderr
 
 
 @needs_fence_agents
 def test_old_word_is_a_warning_with_the_new_one(file: Path) -> None:
-    use(file, "fence_apc_snmp", 'ipaddr = "192.0.2.7"\n')
+    use(file, "fence_eaton_snmp", 'ipaddr = "192.0.2.7"\n')
     ran = aoeha("check", str(file))
     assert ran.returncode == 0
     assert "warning: fence[power-switch].parameters.ipaddr: the program calls this ip now" in ran.stderr
@@ -87,7 +95,7 @@ def test_program_that_cannot_give_a_proof_is_refused(file: Path) -> None:
 @needs_fence_agents
 def test_secret_that_others_may_read_is_an_error_and_a_missing_one_a_warning(file: Path, tmp_path: Path) -> None:
     secret = tmp_path / "community"
-    use(file, "fence_apc_snmp", f'ip = "192.0.2.7"\ncommunity = {{ file = "{secret}" }}\n')
+    use(file, "fence_eaton_snmp", f'ip = "192.0.2.7"\ncommunity = {{ file = "{secret}" }}\n')
     ran = aoeha("check", str(file))
     assert ran.returncode == 0
     assert "warning: fence[power-switch].parameters.community: cannot read" in ran.stderr
@@ -108,8 +116,8 @@ def test_installed_programs_are_listed_and_one_is_described() -> None:
     assert listed.returncode == 0
     assert "rack_power" in listed.stdout
     assert "fence_dummy" in listed.stdout.split()
-    shown = aoeha("agents", "fence", "fence_apc_snmp").stdout
-    assert 'type = "external:fence_apc_snmp"' in shown
+    shown = aoeha("agents", "fence", "fence_eaton_snmp").stdout
+    assert 'type = "external:fence_eaton_snmp"' in shown
     required, _, optional = shown.partition("REQUIRED")[2].partition("OPTIONAL")
     assert "\n  ip  " in required
     assert "\n  snmp_version          one of 1, 2c, 3; by default" in optional

@@ -115,6 +115,13 @@ def test_strip_that_does_not_say_on_or_off_is_unknown(strip: PowerStrip, manner:
     assert "answered" in fault
 
 
+def test_strip_that_tells_no_outlets_is_no_working_device(strip: PowerStrip) -> None:
+    asyncio.run(ours(strip).monitor())  # type: ignore[attr-defined]
+    strip.behave(Manner.EMPTY)
+    with pytest.raises(AgentError, match="tells none"):
+        asyncio.run(ours(strip).monitor())  # type: ignore[attr-defined]
+
+
 def test_order_that_was_taken_and_not_done_is_no_proof(strip: PowerStrip) -> None:
     strip.behave(Manner.LIAR)
     switch(ours(strip), "off")
