@@ -109,6 +109,8 @@ def test_pacemaker_shuts_a_node_out_at_the_shelves(pair: Pair, on_alpha: Fencer,
     assert on_alpha.ask("--query", "shelves")[0] == 0
     code, said = on_alpha.ask(verb, "beta", "--timeout", "30")
     assert code == 0, said
+    remapped = "Remapping 'reboot' action targeting beta using shelves to 'off'" in on_alpha.log.read_text()
+    assert remapped == (verb == "--reboot")
     assert pair.holders() == [{pair.alpha}, {pair.alpha}]
 
 
@@ -126,6 +128,7 @@ def test_pacemaker_counts_a_silent_shelf_as_a_failed_fence(pair: Pair, on_alpha:
 def test_pacemaker_lets_a_node_in_again_on_that_node_alone(pair: Pair, on_alpha: Fencer, tmp_path: Path) -> None:
     assert on_alpha.ask("--fence", "beta", "--timeout", "30")[0] == 0
     assert on_alpha.ask("--unfence", "beta", "--timeout", "30")[0] != 0
+    assert "shelves is not eligible to fence (on) beta" in on_alpha.log.read_text()
     assert pair.holders() == [{pair.alpha}, {pair.alpha}]
     (tmp_path / "beta").mkdir()
     on_beta = Fencer(pair.beta_room, tmp_path / "beta")
