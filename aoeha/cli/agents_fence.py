@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 from aoeha.agents.fence_face import described
+from aoeha.agents.fence_install import program_name
 from aoeha.agents.fence_metadata import SET_BY_AOEHA, FenceMetadata, FenceOption
 from aoeha.agents.fence_process import NEEDED_ACTIONS, FenceProcess
 from aoeha.agents.finding import AgentKind, AgentNotFoundError, known_types, load_fence_agent
@@ -41,14 +42,15 @@ def list_fence() -> Exit:
 
 def describe_fence(name: str) -> Exit:
     """Print what one of our types takes in aoeha.toml, or what a fence_* program, ours or not, takes and can do."""
-    ours = name.removeprefix("fence_")
+    types = known_types(AgentKind.FENCE)
+    programs = {program_name(known): known for known in types}
     try:
-        if ours not in known_types(AgentKind.FENCE):
-            lines = _lines(_ask(name), f'type = "external:{name}"', ", in [fence.parameters]")
-        elif name == ours and load_fence_agent(ours).cuts_power:
+        if name in types and load_fence_agent(name).cuts_power:
             return describe(name)
+        if ours := name if name in types else programs.get(name, ""):
+            lines = _lines(described(load_fence_agent(ours), program_name(ours)), _of_ours(ours), "")
         else:
-            lines = _lines(described(load_fence_agent(ours), f"fence_{ours}"), _of_ours(ours), "")
+            lines = _lines(_ask(name), f'type = "external:{name}"', ", in [fence.parameters]")
     except (AgentError, AgentNotFoundError) as error:
         print_error(str(error))
         return Exit.FAILED

@@ -135,6 +135,11 @@ def test_ours_are_described_as_aoeha_toml_and_as_others_call_them() -> None:
     assert "aoeha itself takes no device that cuts no power" in aoeha("agents", "fence", "aoe").stdout
 
 
+@needs_fence_agents
+def test_name_of_debians_program_means_debians() -> None:
+    assert 'type = "external:fence_wti"' in aoeha("agents", "fence", "fence_wti").stdout
+
+
 @pytest.mark.parametrize("name", ["fence_no_such_thing", "/no/such/file", "rm"])
 def test_unknown_program_is_refused(name: str) -> None:
     ran = aoeha("agents", "fence", name)

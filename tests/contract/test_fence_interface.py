@@ -15,7 +15,7 @@ import pytest
 from fence_sequences import REBOOTS, SEQUENCES, Act, play
 from power_switch import PowerSwitch
 
-from aoeha.agents.fence_install import install_fence_wrappers
+from aoeha.agents.fence_install import install_fence_wrappers, program_name
 from aoeha.agents.fence_metadata import read_metadata
 
 FENCING = Path(__file__).parents[2] / "fencing"
@@ -152,6 +152,11 @@ def test_wrappers_are_executable_programs_that_answer(tmp_path: Path) -> None:
     )
     assert read_metadata(described.stdout).name == "fence_aoe"
     assert install_fence_wrappers(tmp_path) == wrappers, "ours may be written again"
+
+
+def test_ours_never_takes_the_name_of_a_program_of_fence_agents() -> None:
+    assert program_name("wti") == "fence_aoeha_wti"
+    assert program_name("aoe") == "fence_aoe"
 
 
 def test_name_that_somebody_elses_program_has_is_left_to_it(tmp_path: Path) -> None:
