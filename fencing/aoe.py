@@ -54,7 +54,9 @@ class AoeParameters(Parameters, frozen=True):
     deadline: Annotated[Duration, Meta(description='how long one question to a target may take, like "500ms"')] = 500
     settle: Annotated[
         Duration,
-        Meta(description="how long a target that makes no promise may still write what it took, by default 5s"),
+        Meta(
+            le=15_000, description="how long a target that makes no promise may still write what it took, at most 15s"
+        ),
     ] = 5_000
 
     def __post_init__(self) -> None:

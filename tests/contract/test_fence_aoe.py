@@ -78,11 +78,16 @@ class Pair:
             for place in places
         ]
 
-    def run(self, action: str, plug: str = "", *, on: str = "alpha") -> tuple[int, str, str]:
+    def run(self, action: str, plug: str = "", *, on: str = "alpha", **options: str) -> tuple[int, str, str]:
         """Run the program on a gateway; its exit code, output and errors."""
-        hosts = f"alpha={format_mac(self.alpha)} beta={format_mac(self.beta)}"
-        targets = " ".join(f"{name}={format_mac(self.shelf)}" for name in self.targets)
-        options = f"action={action}\nhosts={hosts}\ntargets={targets}\ndeadline=400ms\nnodename={plug}\n"
+        given = {
+            "action": action,
+            "hosts": f"alpha={format_mac(self.alpha)} beta={format_mac(self.beta)}",
+            "targets": " ".join(f"{name}={format_mac(self.shelf)}" for name in self.targets),
+            "deadline": "400ms",
+            "nodename": plug,
+        }
+        plugs = {"plug": plug} if plug else {}
         with inside({"alpha": self.san.gateway, "beta": self.beta_room}[on]):
             process = subprocess.Popen(
                 [sys.executable, str(PROGRAM)],
@@ -91,7 +96,8 @@ class Pair:
                 stderr=subprocess.PIPE,
                 text=True,
             )
-        said, fault = process.communicate(options + (f"plug={plug}\n" if plug else ""), timeout=60)
+        lines = "".join(f"{key}={value}\n" for key, value in (given | plugs | options).items())
+        said, fault = process.communicate(lines, timeout=60)
         return process.returncode, said, fault
 
     def write(self, target: str, data: bytes) -> None:
@@ -348,12 +354,14 @@ GOOD = {"hosts": ["alpha=02:00:00:00:00:01", "beta=02:00:00:00:00:02"], "targets
         ("hosts=alpha=02:00:00:00:00:01 beta=02:00:00:00:00:01", "both nodes cannot have 02:00:00:00:00:01"),
         ("hosts=alpha=02:00:00:00:00:01 beta=2", 'expected NAME=MAC,MAC with each name once, got "beta=2"'),
         ("targets=", "expected at least one"),
+        ("settle=16s", "settle: Expected `int` <= 15000"),
         ("targets=e1=02:00:00:00:01:00", "targets: "),
         ("targets=e1.0=02:00:00:00:01:00 e1.0=02:00:00:00:01:01", "each name once"),
     ],
 )
 def test_parameters_that_would_leave_somebody_out_are_refused(change: str, finding: str) -> None:
-    lines = {key: f"{key}={' '.join(value)}" for key, value in GOOD.items()} | {change.partition("=")[0]: change}
+    lines = {key: f"{key}={' '.join(value)}" for key, value in GOOD.items()}
+    lines[change.partition("=")[0]] = change
     stdin = "".join(f"{line}\n" for line in ("action=validate-all", *lines.values()))
     ran = subprocess.run(
         [sys.executable, str(PROGRAM)], input=stdin, capture_output=True, text=True, timeout=30, check=False
