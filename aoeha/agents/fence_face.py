@@ -26,6 +26,7 @@ _ACTIONS = ("on", "off", "reboot", "status", "monitor", "list", "list-status", "
 _NEED_A_LIST = ("list", "list-status")
 _NEEDS_POWER = ("reboot",)
 _SHORT = {"-o": "action", "-n": "plug", "-a": "ip", "-u": "ipport"}
+_HELP = ("-h", "--help")
 _OPTION_OF = {"address": "ip", "port": "ipport"}
 """Parameters whose name means something else to fence agents: `port` is their old word for a plug."""
 _PLUG_WORDS = ("plug", "port")
@@ -63,6 +64,9 @@ def fence_main(
     words = sys.argv[1:] if words is None else words
     stem = sys.argv[0].rpartition("/")[2].removesuffix(".py")
     name = stem if stem.startswith("fence_") else f"fence_{stem}"
+    if any(word in _HELP for word in words):
+        print("\n".join(_usage(described(kind, name))))  # noqa: T201  # standard output is the interface
+        return 0
     try:
         options = _from_words(words) if words else _from_lines(options_stream or sys.stdin)
         action = _action(options, _actions(kind))
@@ -74,6 +78,15 @@ def fence_main(
     except (AgentError, ParameterError) as fault:
         print(f"{name}: {fault}", file=sys.stderr)  # noqa: T201  # standard error is the interface
         return 1
+
+
+def _usage(found: FenceMetadata) -> list[str]:
+    """Return what the program takes as words, for people who try it by hand."""
+    lines = [f"usage: {found.name} --option=value ..., or option=value lines on standard input", found.text, ""]
+    for option in found.options:
+        default = f" (default {option.default})" if option.default else " (required)" if option.required else ""
+        lines.append(f"  --{option.name.replace('_', '-'):20} {option.text}{default}")
+    return [*lines, "", f"actions: {', '.join(action.name for action in found.actions)}"]
 
 
 def _actions(kind: type[FenceAgent[Any]]) -> tuple[str, ...]:

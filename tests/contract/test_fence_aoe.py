@@ -43,6 +43,11 @@ class Pair:
     def __init__(self, san: San) -> None:
         self.san = san
         self.beta_room = f"{san.gateway}b"
+        self.targets = ["e1.0", "e2.0"]
+
+    def build(self) -> None:
+        san = self.san
+        san.build()
         ip("netns", "add", self.beta_room)
         ip("-n", san.gateway, "link", "add", "beta1", "link", "eth1", "type", "macvlan", "mode", "bridge")
         ip("-n", san.gateway, "link", "set", "beta1", "netns", self.beta_room)
@@ -52,7 +57,6 @@ class Pair:
         self.disks = {name: san.disk(name, 1024 * 1024) for name in ("e1.0", "e2.0")}
         self.start("e1.0")
         self.start("e2.0")
-        self.targets = ["e1.0", "e2.0"]
 
     def mac(self, room: str, interface: str) -> bytes:
         with inside(room):
@@ -126,20 +130,17 @@ class Pair:
 
     def remove(self) -> None:
         subprocess.run(["ip", "netns", "del", self.beta_room], check=False, timeout=10)
+        self.san.remove()
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
-    san = San(tmp_path)
+    built = Pair(San(tmp_path))
     try:
-        san.build()
-        built = Pair(san)
-        try:
-            yield built
-        finally:
-            built.remove()
+        built.build()
+        yield built
     finally:
-        san.remove()
+        built.remove()
 
 
 @mark

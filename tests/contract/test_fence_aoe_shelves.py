@@ -24,16 +24,12 @@ VBLADE = "Coraid EtherDrive vblade"
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
-    san = San(tmp_path)
+    built = Pair(San(tmp_path))
     try:
-        san.build()
-        built = Pair(san)
-        try:
-            yield built
-        finally:
-            built.remove()
+        built.build()
+        yield built
     finally:
-        san.remove()
+        built.remove()
 
 
 class Remembering(ScriptedTarget):

@@ -137,6 +137,16 @@ def test_unreachable_or_missing_device_is_1_and_never_2(path: Path) -> None:
         assert "Traceback" not in fault
 
 
+@pytest.mark.parametrize("path", AGENTS, ids=lambda path: path.stem)
+def test_help_names_every_option_and_action(path: Path) -> None:
+    _code, text, _fault = asyncio.run(run([sys.executable, str(path)], "action=metadata\n"))
+    found = read_metadata(text)
+    code, said, _fault = asyncio.run(run([sys.executable, str(path), "-h"], ""))
+    assert code == 0
+    assert all(f"--{option.name.replace('_', '-')} " in said for option in found.options)
+    assert said.endswith(f"actions: {', '.join(action.name for action in found.actions)}\n")
+
+
 def test_wrappers_are_executable_programs_that_answer(tmp_path: Path) -> None:
     wrappers = install_fence_wrappers(tmp_path)
     assert {wrapper.name for wrapper in wrappers} >= {"fence_rack_power", "fence_aoe"}

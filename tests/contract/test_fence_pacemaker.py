@@ -73,16 +73,12 @@ class Fencer:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
-    san = San(tmp_path)
+    built = Pair(San(tmp_path))
     try:
-        san.build()
-        built = Pair(san)
-        try:
-            yield built
-        finally:
-            built.remove()
+        built.build()
+        yield built
     finally:
-        san.remove()
+        built.remove()
 
 
 def shelves_of(pair: Pair, victim: str) -> dict[str, str]:
