@@ -8,24 +8,29 @@ input, or as --name=value words. off and on end with 0 or 1; status with 0 for o
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TextIO, get_args, get_origin, runtime_checkable
+from enum import Enum
+from typing import Annotated, Any, Literal, Protocol, TextIO, get_args, get_origin, runtime_checkable
 
 import msgspec
 
+from aoeha.agents.fence_metadata import FenceAction, FenceMetadata, FenceOption
 from aoeha.agents.interface import AgentError, FenceAgent
-from aoeha.agents.parameters import Duration, ParameterError, parameters_from_strings
+from aoeha.agents.parameters import ParameterError, is_duration, parameters_from_strings, takes_secret
 from aoeha.core.types import PlugState
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 
-__all__ = ["Reachable", "fence_main"]
+__all__ = ["Listing", "Reachable", "described", "fence_main"]
 
-_ACTIONS = ("on", "off", "reboot", "status", "monitor", "metadata", "validate-all")
+_ACTIONS = ("on", "off", "reboot", "status", "monitor", "list", "list-status", "metadata", "validate-all")
+_NEED_A_LIST = ("list", "list-status")
+_NEEDS_POWER = ("reboot",)
 _SHORT = {"-o": "action", "-n": "plug", "-a": "ip", "-u": "ipport"}
+_HELP = ("-h", "--help")
 _OPTION_OF = {"address": "ip", "port": "ipport"}
 """Parameters whose name means something else to fence agents: `port` is their old word for a plug."""
 _PLUG_WORDS = ("plug", "port")
-_PARAMETER_OF = {option: parameter for parameter, option in _OPTION_OF.items()} | {"ipaddr": "address"}
+_OLD_WORDS = {"address": ("address", "ipaddr")}
 
 _ACTION_LIMIT_MS = 20_000
 _LOOK_AGAIN_MS = 200
@@ -40,6 +45,14 @@ class Reachable(Protocol):
         """Return when the device answered; AgentError otherwise."""
 
 
+@runtime_checkable
+class Listing(Protocol):
+    """A fence agent whose device tells its plugs. Only such an agent has the actions list and list-status."""
+
+    async def plugs(self) -> Mapping[str, str]:
+        """Return each plug's name with the other name that the device has for it, empty for none."""
+
+
 def fence_main(
     kind: type[FenceAgent[Any]], words: Sequence[str] | None = None, options_stream: TextIO | None = None
 ) -> int:
@@ -49,31 +62,49 @@ def fence_main(
     read from `options_stream` (default: standard input). What went wrong is one sentence on standard error.
     """
     words = sys.argv[1:] if words is None else words
-    name = sys.argv[0].rpartition("/")[2].removesuffix(".py")
+    stem = sys.argv[0].rpartition("/")[2].removesuffix(".py")
+    name = stem if stem.startswith("fence_") else f"fence_{stem}"
+    if any(word in _HELP for word in words):
+        print("\n".join(_usage(described(kind, name))))  # noqa: T201  # standard output is the interface
+        return 0
     try:
         options = _from_words(words) if words else _from_lines(options_stream or sys.stdin)
-        action = _action(options)
+        action = _action(options, _actions(kind))
         if action == "metadata":
-            print(_metadata(kind, name))  # noqa: T201  # standard output is the interface
+            print(described(kind, name).to_xml(), end="")  # noqa: T201  # standard output is the interface
             return 0
-        known = {info.encode_name for info in msgspec.structs.fields(kind.parameters_type)}
-        agent = kind(name, parameters_from_strings(kind.parameters_type, _renamed(options, known)), _host())
+        agent = kind(name, parameters_from_strings(kind.parameters_type, _parameters(kind, options)), _host())
         return asyncio.run(_bounded(agent, action, options.get("plug", options.get("port", ""))))
     except (AgentError, ParameterError) as fault:
         print(f"{name}: {fault}", file=sys.stderr)  # noqa: T201  # standard error is the interface
         return 1
 
 
-def _action(options: Mapping[str, str]) -> str:
+def _usage(found: FenceMetadata) -> list[str]:
+    """Return what the program takes as words, for people who try it by hand."""
+    lines = [f"usage: {found.name} --option=value ..., or option=value lines on standard input", found.text, ""]
+    for option in found.options:
+        default = f" (default {option.default})" if option.default else " (required)" if option.required else ""
+        lines.append(f"  --{option.name.replace('_', '-'):20} {option.text}{default}")
+    return [*lines, "", f"actions: {', '.join(action.name for action in found.actions)}"]
+
+
+def _actions(kind: type[FenceAgent[Any]]) -> tuple[str, ...]:
+    """Return what this agent can do: fencing that cuts no power must have no reboot, by the interface."""
+    lacking = (() if issubclass(kind, Listing) else _NEED_A_LIST) + (() if kind.cuts_power else _NEEDS_POWER)
+    return tuple(action for action in _ACTIONS if action not in lacking)
+
+
+def _action(options: Mapping[str, str], known: Sequence[str]) -> str:
     """Return the action. None named is refused: other agents then reboot, but here that is taken for a mistake."""
-    action = options.get("action", options.get("option", ""))
-    if action not in _ACTIONS:
-        raise AgentError(f'cannot do "{action}": this agent knows the actions {", ".join(_ACTIONS)}')
+    action = options.get("action", options.get("option", "")).lower()
+    if action not in known:
+        raise AgentError(f'cannot do "{action}": this agent knows the actions {", ".join(known)}')
     return action
 
 
 def _from_lines(stream: TextIO) -> dict[str, str]:
-    pairs = (line.strip().partition("=") for line in stream if not line.lstrip().startswith("#"))
+    pairs = (line.strip().partition("=") for line in stream)
     return {name.strip(): value.strip() for name, equals, value in pairs if equals}
 
 
@@ -86,18 +117,25 @@ def _from_words(words: Sequence[str]) -> dict[str, str]:
             value = next(remaining, "")
         if name not in _SHORT and not name.startswith("--"):
             raise AgentError(f'cannot read "{word}": options are written --name=value, or name=value lines on stdin')
-        options[_SHORT.get(name, name.removeprefix("--"))] = value
+        options[_SHORT.get(name, name.removeprefix("--").replace("-", "_"))] = value
     return options
 
 
-def _renamed(options: Mapping[str, str], known: set[str]) -> dict[str, str]:
+def _parameters(kind: type[FenceAgent[Any]], options: Mapping[str, str]) -> dict[str, str]:
     """Return the agent's parameters among the options; others are ignored, as the interface demands."""
     taken: dict[str, str] = {}
-    for option, value in options.items():
-        parameter = _PARAMETER_OF.get(option, option)
-        if parameter in known and option not in _PLUG_WORDS:
-            taken[parameter] = value
+    for info in msgspec.structs.fields(kind.parameters_type):
+        for option in (*_OLD_WORDS.get(info.encode_name, ()), _option_of(info)):
+            if option in options and option not in _PLUG_WORDS:
+                taken[info.encode_name] = options[option]
     return taken
+
+
+def _option_of(info: msgspec.structs.FieldInfo) -> str:
+    """Return a parameter's name on standard input. Of a secret only the file is named, never the secret."""
+    if takes_secret(info.type):
+        return f"{info.encode_name}_file"
+    return _OPTION_OF.get(info.encode_name, info.encode_name)
 
 
 async def _bounded(agent: FenceAgent[Any], action: str, plug: str) -> int:
@@ -114,6 +152,8 @@ async def _perform(agent: FenceAgent[Any], action: str, plug: str) -> int:
     if action == "monitor" and isinstance(agent, Reachable):
         await agent.monitor()
         return 0
+    if action in _NEED_A_LIST and isinstance(agent, Listing):
+        return await _list(agent, with_states=action == "list-status")
     if not plug:
         raise AgentError(f"cannot {action}: no plug is named; add plug=NAME")
     match action:
@@ -164,49 +204,80 @@ async def _tell(agent: FenceAgent[Any], plug: str, *, quiet: bool) -> int:
     return 0 if state is PlugState.ON else 2
 
 
+async def _list(agent: Listing, *, with_states: bool) -> int:
+    """Print a line for each plug: its name, its other name and, if asked for, its state."""
+    for plug, alias in (await agent.plugs()).items():
+        words = [plug, alias]
+        if with_states and isinstance(agent, FenceAgent):
+            words.append((await agent.status(plug)).value.upper())
+        print(",".join(words))  # noqa: T201  # standard output is the interface
+    return 0
+
+
 def _host() -> ProcessHost:
     return ProcessHost(Place(cluster="", node=""))
 
 
-def _metadata(kind: type[FenceAgent[Any]], name: str) -> str:
-    from html import escape  # noqa: PLC0415  # 3 ms that only this action needs
-
-    lines = [
-        '<?xml version="1.0" ?>',
-        f'<resource-agent name="{escape(name)}" shortdesc="{escape(kind.summary)}" >',
-        f"<longdesc>{escape(kind.__doc__ or kind.summary)}</longdesc>",
-        "<vendor-url></vendor-url>",
-        "<parameters>",
-        *_parameter("action", "string", "what to do", default="", required=True),
-        *_parameter("plug", "string", "the plug to switch or read", default="", required=False),
+def described(kind: type[FenceAgent[Any]], name: str) -> FenceMetadata:
+    """Return the agent's description, made from its parameters' types."""
+    options = [
+        FenceOption("action", required=True, text="what to do"),
+        FenceOption("plug", text="the plug to switch or read"),
     ]
     for info in msgspec.structs.fields(kind.parameters_type):
-        option = _OPTION_OF.get(info.encode_name, info.encode_name)
-        default = "" if info.default in (msgspec.NODEFAULT, None) else info.default
-        text = f"{default}ms" if info.type == Duration and default != "" else str(default)
-        content = "integer" if _plain(info.type) is int and info.type != Duration else "string"
-        lines += _parameter(option, content, _description(info.type), default=escape(text), required=info.required)
-    lines += ["</parameters>", "<actions>", *(f'\t<action name="{action}" />' for action in _ACTIONS), "</actions>"]
-    return "\n".join([*lines, "</resource-agent>"])
+        content, choices = _content(info.type)
+        options.append(
+            FenceOption(
+                _option_of(info),
+                content,
+                info.required,
+                _default(info),
+                _description(info.type) or info.encode_name.replace("_", " "),
+                choices,
+            )
+        )
+    actions = tuple(_offered(kind, action) for action in _actions(kind))
+    text = " ".join((kind.__doc__ or kind.summary).split())
+    return FenceMetadata(name, kind.summary, text, tuple(options), actions)
 
 
-def _parameter(name: str, content: str, text: str, *, default: str, required: bool) -> list[str]:
-    shown = f' default="{default}"' if default else ""
-    return [
-        f'\t<parameter name="{name}" unique="0" required="{int(required)}">',
-        f'\t\t<getopt mixed="--{name}=[{name}]" />',
-        f'\t\t<content type="{content}"{shown} />',
-        f'\t\t<shortdesc lang="en">{text}</shortdesc>',
-        "\t</parameter>",
-    ]
+def _offered(kind: type[FenceAgent[Any]], action: str) -> FenceAction:
+    """Return an action. A node that was kept from its disks lets itself in when it has joined again."""
+    lets_in = action == "on" and not kind.cuts_power
+    return FenceAction(action, on_target=lets_in, automatic=lets_in)
+
+
+def _content(declared: Any) -> tuple[str, tuple[str, ...]]:
+    """Return a type's word in the interface, and its choices where it has some."""
+    plain = _plain(declared)
+    if get_origin(plain) is Literal:
+        return "select", tuple(str(choice) for choice in get_args(plain))
+    if isinstance(plain, type) and issubclass(plain, Enum):
+        return "select", tuple(str(choice.value) for choice in plain)
+    words = {bool: "boolean", int: "string" if is_duration(declared) else "integer"}
+    return words.get(plain, "string"), ()
+
+
+def _default(info: msgspec.structs.FieldInfo) -> str | None:
+    match info.default:
+        case bool() as flag:
+            return str(int(flag))
+        case int() as number:
+            return f"{number}ms" if is_duration(info.type) else str(number)
+        case Enum() as choice:
+            return str(choice.value)
+        case str() as text if text:
+            return text
+    return None
 
 
 def _plain(declared: Any) -> Any:
-    return get_args(declared)[0] if get_origin(declared) is not None and hasattr(declared, "__metadata__") else declared
+    return get_args(declared)[0] if get_origin(declared) is Annotated else declared
 
 
 def _description(declared: Any) -> str:
-    from html import escape  # noqa: PLC0415  # 3 ms that only this action needs
-
-    notes = (getattr(note, "description", None) for note in getattr(declared, "__metadata__", ()))
-    return escape(next((note for note in notes if note), ""))
+    """Return the last description: what a duration means stands behind what every duration is."""
+    notes = get_args(declared)[1:] if get_origin(declared) is Annotated else ()
+    return next(
+        (note.description for note in reversed(notes) if isinstance(note, msgspec.Meta) and note.description), ""
+    )

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from aoeha.agents.fence_metadata import FenceMetadata, Value, is_secret, read_metadata
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
 from aoeha.agents.parameters import ParameterError
 from aoeha.agents.running import said, try_run
@@ -25,19 +26,24 @@ from aoeha.core.types import PlugState
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Completed, Host
 
-__all__ = ["FenceProcess", "FenceProcessParameters"]
+__all__ = ["NEEDED_ACTIONS", "FenceProcess", "FenceProcessParameters"]
 
 # Upper bounds only: the daemon cancels at the `timeout` of the [[fence]] table. Some devices take minutes.
 _SWITCH_LIMIT_MS = 300_000
 _READ_LIMIT_MS = 60_000
 _SECRET_LIMIT_MS = 2_000
 
+_ANYTHING_BUT_ON_IS_OFF = (
+    *("fence_apc_snmp", "fence_cisco_mds", "fence_emerson", "fence_ibmblade", "fence_ifmib", "fence_intelmodular"),
+    *("fence_ipdu", "fence_tripplite_snmp"),
+)
+"""Programs of fence-agents 4.12.1 that call a plug off whenever their device does not say that it is on, also when it
+says that it has no such plug (read in their sources; seen of the first, against net-snmp's snmpd)."""
+
 _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 _RESERVED = ("action", "option", "plug")
 _STATUS = re.compile(r"^\s*Status:\s*(\S+)\s*$", re.MULTILINE | re.IGNORECASE)
-_NEEDED_ACTIONS = ("on", "off", "status", "monitor")
-
-Value = bool | str | int | float | SecretFile
+NEEDED_ACTIONS = ("on", "off", "status", "monitor")
 
 
 class FenceProcessParameters(Parameters, frozen=True):
@@ -52,6 +58,11 @@ class FenceProcessParameters(Parameters, frozen=True):
                 raise ValueError(f"{name}: expected a name of letters, digits, _ and -")
             if name in _RESERVED:
                 raise ValueError(f"{name}: this option is set by aoeha itself; plugs belong into `plug`")
+            if is_secret(name) and not isinstance(value, SecretFile):
+                raise ValueError(
+                    f"{name}: a secret may not stand here, where others read it; put it into a file of its own "
+                    f'(chmod 600) and write {name} = {{ file = "/etc/aoeha/{name}" }}'
+                )
             if isinstance(value, str) and not value.isprintable():
                 raise ValueError(f"{name}: expected one line of printable text")
 
@@ -112,26 +123,41 @@ class FenceProcess(FenceAgent[FenceProcessParameters]):
         """Return when the program says that its device can be reached."""
         await self._must("monitor", "", _READ_LIMIT_MS)
 
-    async def metadata(self) -> str:
-        """Return the program's own description, XML."""
+    async def metadata(self) -> FenceMetadata:
+        """Return what the program says of itself. AgentError when it can't."""
         completed = await self._run("metadata", "", _READ_LIMIT_MS, options=False)
         if completed.returncode != 0:
             raise AgentError(f"cannot read the metadata of {self.program}: {said(completed)}")
-        return completed.stdout
+        try:
+            return read_metadata(completed.stdout)
+        except ValueError as fault:
+            raise AgentError(f"cannot read the metadata of {self.program}: {fault}") from None
 
-    async def validate(self, plug: str) -> None:
-        """Raise AgentError when this program could not give a proof, or does not know or want these options.
+    def misfits(self, described: FenceMetadata) -> tuple[str, ...]:
+        """Return why this program could not give a proof, or does not take these options: the key first, if one is.
 
         Programs ignore options that they don't know, so a misspelt one shows here only.
         """
-        text = await self.metadata()
-        known = set(re.findall(r'<parameter\s[^>]*?name="([^"]*)"', text))
-        actions = set(re.findall(r'<action\s[^>]*?name="([^"]*)"', text))
-        if missing := [action for action in _NEEDED_ACTIONS if action not in actions]:
-            raise AgentError(f"cannot fence with {self.program}: it has no action {', '.join(missing)}")
-        if unknown := sorted(set(self.parameters.options) - known):
-            raise AgentError(f"cannot use {self.program}: it has no option {', '.join(unknown)}; try {self.program} -h")
-        if "validate-all" in actions:
+        findings = described.misfits(self.parameters.options)
+        if lacking := described.lacks(NEEDED_ACTIONS):
+            findings = (f"cannot fence with {described.name}: it has no action {', '.join(lacking)}", *findings)
+        return findings
+
+    def doubts(self, described: FenceMetadata) -> tuple[str, ...]:
+        """Return what should make a human think again, as `misfits` does: old words, and programs that believe."""
+        findings = described.outdated(self.parameters.options)
+        if described.name in _ANYTHING_BUT_ON_IS_OFF:
+            doubt = f"{described.name} calls a plug off that its device does not know, or says nothing clear about"
+            mend = "look that both plugs read ON while both gateways live; see docs/fencing-devices.md"
+            findings = (f"{doubt}: {mend}", *findings)
+        return findings
+
+    async def validate(self, plug: str) -> None:
+        """Raise AgentError when this program could not give a proof, or does not know or want these options."""
+        described = await self.metadata()
+        if findings := self.misfits(described):
+            raise AgentError("; ".join(findings))
+        if not described.lacks(("validate-all",)):
             await self._must("validate-all", plug, _READ_LIMIT_MS)
 
     async def _must(self, action: str, plug: str, limit_ms: int) -> None:

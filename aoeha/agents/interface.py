@@ -7,11 +7,17 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from aoeha.agents.parameters import typed_parameters
+from aoeha.agents.parameters import ParameterError, typed_parameters
 from aoeha.core.types import PlugState, ResourceStatus
 from aoeha.io.host import Host
 
 __all__ = ["AgentError", "FenceAgent", "Observation", "Parameters", "ResourceAgent"]
+
+
+_CUTS_NO_POWER = (
+    "this agent cuts no power, so it proves nothing to aoeha, which reserves legs itself; name the legs in "
+    "[[group.leg]], and a power switch here"
+)
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -124,6 +130,8 @@ class FenceAgent(ABC, Generic[P]):
 
     parameters_type: ClassVar[type[Parameters]]
     summary: ClassVar[str]
+    cuts_power: ClassVar[bool] = True
+    """False where it keeps a node from the disks while that runs on: for Pacemaker only, and without a reboot."""
 
     def __init__(self, name: str, parameters: P, host: Host) -> None:
         self.name = name
@@ -133,6 +141,8 @@ class FenceAgent(ABC, Generic[P]):
     @classmethod
     def typed(cls, table: Mapping[str, Any]) -> Parameters:
         """Build this agent's parameters from its table in aoeha.toml. Raises ParameterError naming each bad key."""
+        if not cls.cuts_power:
+            raise ParameterError((_CUTS_NO_POWER,))
         return typed_parameters(cls.parameters_type, table)
 
     @abstractmethod

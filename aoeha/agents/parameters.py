@@ -8,7 +8,9 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-__all__ = ["Duration", "ParameterError", "parameters_from_strings", "typed_parameters"]
+from aoeha.agents.secret_file import SecretFile
+
+__all__ = ["Duration", "ParameterError", "is_duration", "parameters_from_strings", "takes_secret", "typed_parameters"]
 
 Duration = Annotated[int, Meta(description='a duration like "200ms", "2s" or "10m"', extra={"duration": True})]
 """Milliseconds here, "2s" in the file."""
@@ -38,7 +40,7 @@ def typed_parameters(kind: type[P], table: Mapping[str, Any]) -> P:
                 findings.append(f"{key}: this parameter is required")
             continue
         try:
-            raw = _milliseconds(table[key]) if _is_duration(info.type) else table[key]
+            raw = _milliseconds(table[key]) if is_duration(info.type) else table[key]
             values[info.name] = msgspec.convert(raw, info.type)
         except ValueError as error:
             findings.append(f"{key}: {error}")
@@ -64,8 +66,10 @@ def parameters_from_strings(kind: type[P], strings: Mapping[str, str]) -> P:
 
 
 def _from_string(declared: Any, text: str) -> Any:
-    if _is_duration(declared):
+    if is_duration(declared):
         return text
+    if takes_secret(declared):
+        return {"file": text}
     bare = _bare(declared)
     if get_origin(bare) is tuple:
         return json.loads(text) if text.lstrip().startswith("[") else text.split()
@@ -78,9 +82,16 @@ def _bare(declared: Any) -> Any:
     return get_args(declared)[0] if get_origin(declared) is Annotated else declared
 
 
-def _is_duration(declared: Any) -> bool:
+def is_duration(declared: Any) -> bool:
+    """Tell whether a parameter of this type is milliseconds here and written "2s" in the file."""
     notes = get_args(declared)[1:] if get_origin(declared) is Annotated else ()
     return any(isinstance(note, Meta) and (note.extra or {}).get("duration") for note in notes)
+
+
+def takes_secret(declared: Any) -> bool:
+    """Tell whether a parameter of this type is a secret, written `{ file = "/path" }`."""
+    bare = _bare(declared)
+    return bare is SecretFile or SecretFile in get_args(bare)
 
 
 def _milliseconds(raw: object) -> int:

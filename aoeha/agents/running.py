@@ -16,10 +16,12 @@ async def must_run(host: Host, *argv: str, deadline_ms: int, to: str, stdin: str
     return completed
 
 
-async def try_run(host: Host, *argv: str, deadline_ms: int, to: str, stdin: str = "") -> Completed:
+async def try_run(
+    host: Host, *argv: str, deadline_ms: int, to: str, stdin: str = "", environment: dict[str, str] | None = None
+) -> Completed:
     """Run a program whose failure the caller judges. Raises AgentError only when it could not run or hung."""
     try:
-        return await host.run(*argv, deadline_ms=deadline_ms, stdin=stdin)
+        return await host.run(*argv, deadline_ms=deadline_ms, stdin=stdin, environment=environment)
     except FileNotFoundError:
         raise AgentError(f"cannot {to}: there is no program {argv[0]}; install the package that has it") from None
     except (TimeoutError, OSError) as error:

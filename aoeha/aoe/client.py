@@ -138,6 +138,11 @@ class AoeClient:
         """Return the open port of an interface: its MAC address, MTU and counters."""
         return self._ports[interface]
 
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """All open ports, in the order in which their interfaces were given."""
+        return tuple(self._ports.values())
+
     async def discover(self, wait_ms: int) -> tuple[TargetConfig, ...]:
         """Ask everybody on every interface who is there, and collect answers for `wait_ms`.
 

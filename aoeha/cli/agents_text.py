@@ -36,11 +36,12 @@ def listing() -> str:
                 summary = f"cannot be used: {error}"
             lines.append(f"{name:16}{summary}")
         lines.append("")
-    lines.append('Also type = "ocf:PROVIDER:TYPE" for an installed OCF agent, "external:fence_NAME" for a fence agent.')
+    lines.append('Also type = "ocf:PROVIDER:TYPE" for an installed OCF agent, "external:fence_NAME" for a fence agent:')
+    lines.append("`aoeha agents fence` lists those, `aoeha agents fence fence_NAME` shows the options of one.")
     return "\n".join(lines) + "\n"
 
 
-def describe(name: str) -> int:
+def describe(name: str) -> Exit:
     """Print one type's parameters and return an exit code."""
     for kind, _, load in _LOADERS:
         if name in known_types(kind) or (kind is AgentKind.RESOURCE and name.startswith("ocf:")):

@@ -1,8 +1,11 @@
 """Whether every resource and fence device has an agent, and the agent takes its parameters. Loads the agents."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from aoeha.agents.fence_process import FenceProcess
 from aoeha.agents.finding import (
     AgentKind,
     AgentNotFoundError,
@@ -11,8 +14,9 @@ from aoeha.agents.finding import (
     load_fence_agent,
     load_resource_agent,
 )
-from aoeha.agents.interface import FenceAgent, ResourceAgent
+from aoeha.agents.interface import AgentError, FenceAgent, ResourceAgent
 from aoeha.agents.parameters import ParameterError
+from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
 from aoeha.config.build import Builder, closest
 from aoeha.config.findings import Complaint, KeyPath
 from aoeha.config.schema import Configuration
@@ -61,12 +65,31 @@ def _judged(
 
 
 def _external(type_name: str, name: str, table: dict[str, Any], path: KeyPath) -> Iterator[Complaint]:
+    """Judge an installed program's options by what it says of itself, and the files of its secrets."""
+    parameters: KeyPath = (*path, "parameters")
     try:
-        build_fence_agent(type_name, name, table, ProcessHost(Place(cluster="", node="")))
-    except AgentNotFoundError as error:
+        agent = build_fence_agent(type_name, name, table, ProcessHost(Place(cluster="", node="")))
+        assert isinstance(agent, FenceProcess)
+        described = asyncio.run(agent.metadata())
+    except (AgentNotFoundError, AgentError) as error:
         yield Complaint((*path, "type"), str(error))
     except ParameterError as error:
-        yield from _split(error, table, (*path, "parameters"))
+        yield from _split(error, table, parameters)
+    else:
+        yield from _split(ParameterError(agent.misfits(described)), table, parameters)
+        for complaint in _split(ParameterError(agent.doubts(described)), table, parameters):
+            yield replace(complaint, warning=True)
+        for key, value in agent.parameters.options.items():
+            if isinstance(value, SecretFile):
+                yield from _secret(value, (*parameters, key))
+
+
+def _secret(source: SecretFile, path: KeyPath) -> Iterator[Complaint]:
+    """Judge a secret's file. One that isn't there yet is a warning: a file can be checked before the pair is set up."""
+    try:
+        read_secret(source)
+    except SecretFileError as error:
+        yield Complaint(path, str(error), warning=error.unseen)
 
 
 def _split(error: ParameterError, table: Mapping[str, Any], path: KeyPath) -> Iterator[Complaint]:

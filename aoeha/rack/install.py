@@ -14,6 +14,10 @@ from pathlib import Path
 from aoeha.rack.host import DEBIAN_PACKAGES
 
 BASE_PACKAGES = ("python3-venv", "iputils-arping")
+DEVICE_PACKAGES = ("openipmi", "ipmitool", "snmpd", "snmp", "pacemaker", "pacemaker-cli-utils")
+"""A BMC, a power strip and a cluster manager that tests can ask, and what asks them."""
+ENABLED_BY_THEMSELVES = ("corosync", "openipmi", "pacemaker", "snmpd")
+"""Services that these packages would have started at the next boot; tests start their own."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 MASK = Path("/etc/modules-load.d/aoetools.conf")
 ADDED = Path("/var/lib/aoeha-rack/installed-packages")
@@ -22,7 +26,7 @@ APT_DEADLINE_S = 900
 
 def wanted() -> tuple[str, ...]:
     """Every package that demo and tests need on this machine."""
-    return (*BASE_PACKAGES, *DEBIAN_PACKAGES)
+    return (*BASE_PACKAGES, *DEVICE_PACKAGES, *DEBIAN_PACKAGES)
 
 
 def missing() -> list[str]:
@@ -45,6 +49,7 @@ def install(packages: list[str]) -> int:
     if own_policy:
         POLICY.write_text("#!/bin/sh\nexit 101\n")
         POLICY.chmod(0o755)
+    unwanted = [service for service in ENABLED_BY_THEMSELVES if not Path("/etc/init.d", service).exists()]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         for command in (
@@ -58,6 +63,9 @@ def install(packages: list[str]) -> int:
     finally:
         if own_policy:
             POLICY.unlink(missing_ok=True)
+    if unwanted and shutil.which("systemctl"):
+        disable = ["systemctl", "disable", "--quiet", *unwanted]
+        subprocess.run(disable, check=False, timeout=60, capture_output=True)
     ADDED.parent.mkdir(parents=True, exist_ok=True)
     known = ADDED.read_text().split() if ADDED.exists() else []
     ADDED.write_text("\n".join(sorted({*known, *packages})) + "\n")

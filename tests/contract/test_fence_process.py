@@ -86,7 +86,7 @@ def test_fence_dummy_that_fails_to_switch_off_is_no_proof(tmp_path: Path) -> Non
 @needs_fence_agents
 def test_misspelt_option_that_the_program_ignores_is_found_by_validate(tmp_path: Path) -> None:
     agent = fence("fence_dummy", status_fiel=str(tmp_path / "state"))
-    with pytest.raises(AgentError, match="it has no option status_fiel"):
+    with pytest.raises(AgentError, match="status_fiel: fence_dummy has no such option and would ignore it"):
         asyncio.run(agent.validate("alpha"))
 
 
@@ -262,6 +262,8 @@ def test_secret_that_is_a_pipe_or_missing_is_refused_at_once(tmp_path: Path) -> 
         ({"ip": "10.0.0.1\naction=on"}, "ip: expected one line"),
         ({"ip": ["10.0.0.1"]}, "ip: expected text"),
         ({"passwd": {"fil": "/x"}}, "passwd: expected text"),
+        ({"passwd": "hunter2"}, "passwd: a secret may not stand here"),
+        ({"community": "hunter2"}, "community: a secret may not stand here"),
     ],
 )
 def test_options_that_could_change_the_order_are_refused(table: dict[str, Any], finding: str) -> None:

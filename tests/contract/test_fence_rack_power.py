@@ -217,7 +217,7 @@ def test_program_ends_with_1_when_off_was_taken_but_not_done() -> None:
 def test_program_never_ends_with_2_for_a_mistake(stdin: str) -> None:
     code, said, fault = asyncio.run(run_program(stdin))
     assert (code, said) == (1, "")
-    assert fault.startswith("rack_power: ")
+    assert fault.startswith("fence_rack_power: ")
     assert "Traceback" not in fault
 
 

@@ -1,0 +1,54 @@
+"""Our fence agents where Pacemaker and people look for fence agents: /usr/sbin/fence_NAME.
+
+A name that somebody else's program has is left to it; ours is fence_aoeha_NAME then.
+"""
+
+import shlex
+import sys
+from pathlib import Path
+
+from aoeha.agents.finding import AgentKind, agent_files
+
+__all__ = ["FENCE_FOLDER", "install_fence_wrappers", "program_name"]
+
+FENCE_FOLDER = Path("/usr/sbin")
+_TAKEN = ("fence_wti",)
+"""Names of programs of ClusterLabs' fence-agents that ours would have too, whether they are installed here or not."""
+
+_MARK = "# Written by `aoeha agents install`."
+
+
+def program_name(type_name: str) -> str:
+    """Return what the program of one of our types is called."""
+    name = f"fence_{type_name}"
+    return _beside(type_name) if name in _TAKEN else name
+
+
+def install_fence_wrappers(folder: Path = FENCE_FOLDER) -> tuple[Path, ...]:
+    """Write one executable wrapper per fence agent and return them. Raises OSError.
+
+    A wrapper names this interpreter, which is the one that has our dependencies, whatever `python3` is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wrappers = []
+    for path in agent_files(AgentKind.FENCE):
+        wrapper = folder / program_name(path.stem)
+        if not _is_ours(wrapper):
+            wrapper = folder / _beside(path.stem)
+        command = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(path))}"
+        wrapper.write_text(f'#!/bin/sh\n{_MARK}\n{command} "$@"\n')
+        wrapper.chmod(0o755)
+        wrappers.append(wrapper)
+    return tuple(wrappers)
+
+
+def _beside(type_name: str) -> str:
+    return f"fence_aoeha_{type_name}"
+
+
+def _is_ours(wrapper: Path) -> bool:
+    """Tell whether a name is free, or taken by an earlier wrapper of ours."""
+    try:
+        return _MARK in wrapper.read_text(errors="replace")[:200]
+    except FileNotFoundError:
+        return True

@@ -1,0 +1,26 @@
+"""`aoeha agents install`: our agents as other clusters' programs, with the way back."""
+
+from pathlib import Path
+
+from aoeha.agents.fence_install import FENCE_FOLDER, install_fence_wrappers
+from aoeha.agents.ocf_install import OCF_FOLDER, install_ocf_wrappers
+from aoeha.cli.exits import Exit
+from aoeha.cli.screen import print_error
+
+__all__ = ["install"]
+
+
+def install(root: str) -> Exit:
+    """Write the wrappers below `root`, name them, and say how to undo it."""
+    try:
+        written = (
+            *install_ocf_wrappers(Path(root, OCF_FOLDER.relative_to("/"))),
+            *install_fence_wrappers(Path(root, FENCE_FOLDER.relative_to("/"))),
+        )
+    except OSError as fault:
+        print_error(f"cannot install agents: {fault.filename}: {fault.strerror}")
+        return Exit.NO_PRIVILEGE if isinstance(fault, PermissionError) else Exit.FAILED
+    for path in written:
+        print(path)
+    print(f"To undo: rm {' '.join(map(str, written))}")
+    return Exit.DONE
