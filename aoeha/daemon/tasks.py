@@ -215,8 +215,10 @@ class TaskRunner:
                 return await _done(device.agent.power_on(plug))
             case _:
                 state = await device.agent.status(plug)
+                if state is not PlugState.UNKNOWN:
+                    return _Outcome(TaskResult.OK, plug=state)
                 unclear = f"{task.subject} does not say whether plug {plug} is on or off"
-                return _Outcome(TaskResult.OK, plug=state, detail=unclear if state is PlugState.UNKNOWN else "")
+                return _Outcome(TaskResult.OK, plug=state, detail=getattr(device.agent, "fault", "") or unclear)
 
     def _agent(self, task: Task) -> ResourceAgent[Any]:
         agent = self._agents.resources.get((task.group, task.subject))

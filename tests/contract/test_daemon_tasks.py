@@ -47,6 +47,7 @@ class ScriptedDevice(FenceAgent[Parameters]):
     parameters_type = Parameters
     summary = "scripted"
     state = PlugState.ON
+    fault = ""
 
     async def power_off(self, plug: str) -> None:
         assert plug == "7"
@@ -68,7 +69,8 @@ class Bench:
         host = ProcessHost(Place("gw", "alpha", directory, directory))
         self.done: list[TaskDone] = []
         self.arrived = asyncio.Event()
-        device = Device(ScriptedDevice("pdu", Parameters(), host), {"beta": "7"})
+        self.switch = ScriptedDevice("pdu", Parameters(), host)
+        device = Device(self.switch, {"beta": "7"})
         self.host = host
         self.runner = TaskRunner(
             Agents({("storage", "thing"): ScriptedAgent(behaviour, host)}, {"pdu": device}), self._take
@@ -223,6 +225,19 @@ def test_power_tasks_use_the_plug_of_the_node_that_is_meant(tmp_path: Path) -> N
             seen.append(await bench.next())
         assert [done.result for done in seen] == [TaskResult.OK] * 3
         assert [done.plug for done in seen] == [PlugState.ON, None, PlugState.OFF]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fault", ["", "the broker refused us"])
+def test_plug_that_cannot_be_read_is_told_in_the_devices_own_words(tmp_path: Path, fault: str) -> None:
+    async def run() -> None:
+        bench = Bench(nothing, tmp_path)
+        bench.switch.state, bench.switch.fault = PlugState.UNKNOWN, fault
+        bench.runner.start(Task(1, TaskKind.POWER_STATUS, "", "pdu", "beta", 1_000, "a test"))
+        done = await bench.next()
+        assert done.plug is PlugState.UNKNOWN
+        assert done.detail == (fault or "pdu does not say whether plug 7 is on or off")
 
     asyncio.run(run())
 
