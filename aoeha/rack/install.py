@@ -14,8 +14,10 @@ from pathlib import Path
 from aoeha.rack.host import DEBIAN_PACKAGES
 
 BASE_PACKAGES = ("python3-venv", "iputils-arping")
-DEVICE_PACKAGES = ("openipmi", "ipmitool", "snmpd", "snmp", "pacemaker", "pacemaker-cli-utils")
-"""A BMC, a power strip and a cluster manager that tests can ask, and what asks them."""
+DEVICE_PACKAGES = (
+    "openipmi", "ipmitool", "snmpd", "snmp", "pacemaker", "pacemaker-cli-utils", "cluster-glue", "telnet",
+)  # fmt: skip
+"""A BMC, a power strip and a cluster manager that tests can ask, and what asks them and our emulators."""
 ENABLED_BY_THEMSELVES = ("corosync", "openipmi", "pacemaker", "snmpd")
 """Services that these packages would have started at the next boot; tests start their own."""
 POLICY = Path("/usr/sbin/policy-rc.d")

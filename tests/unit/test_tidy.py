@@ -51,7 +51,7 @@ def test_core_and_wire_import_nothing_that_could_surprise_them(path: Path) -> No
 
 
 def test_each_outside_library_has_one_door() -> None:
-    doors = {"pyroute2": "netlink.py", "serial": "serial_link.py", "jinja2": "templates.py"}
+    doors = {"pyroute2": "netlink.py", "serial": "serial_port.py", "jinja2": "templates.py"}
     for path in tracked("aoeha/*.py") + tracked("resources/*.py") + tracked("fencing/*.py"):
         for name in {name.split(".")[0] for name in imported(path)} & doors.keys():
             assert path.name == doors[name], f"{path} imports {name}"
