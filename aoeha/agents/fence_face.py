@@ -20,7 +20,7 @@ from aoeha.core.types import PlugState
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 
-__all__ = ["Listing", "Reachable", "described", "fence_main"]
+__all__ = ["Listing", "Reachable", "SelfJudging", "described", "fence_main"]
 
 _ACTIONS = ("on", "off", "reboot", "status", "monitor", "list", "list-status", "metadata", "validate-all")
 _NEED_A_LIST = ("list", "list-status")
@@ -51,6 +51,14 @@ class Listing(Protocol):
 
     async def plugs(self) -> Mapping[str, str]:
         """Return each plug's name with the other name that the device has for it, empty for none."""
+
+
+@runtime_checkable
+class SelfJudging(Protocol):
+    """A fence agent that finds more than bad types in its parameters, without asking its device."""
+
+    async def validate(self, plug: str) -> None:
+        """AgentError when it could not work with them, or with this plug (empty: none is named)."""
 
 
 def fence_main(
@@ -148,6 +156,8 @@ async def _bounded(agent: FenceAgent[Any], action: str, plug: str) -> int:
 
 async def _perform(agent: FenceAgent[Any], action: str, plug: str) -> int:
     if action == "validate-all":
+        if isinstance(agent, SelfJudging):
+            await agent.validate(plug)
         return 0
     if action == "monitor" and isinstance(agent, Reachable):
         await agent.monitor()

@@ -16,8 +16,9 @@ from aoeha.rack.host import DEBIAN_PACKAGES
 BASE_PACKAGES = ("python3-venv", "iputils-arping")
 DEVICE_PACKAGES = (
     "openipmi", "ipmitool", "snmpd", "snmp", "mosquitto", "openssl", "pacemaker", "pacemaker-cli-utils",
+    "cluster-glue", "telnet",
 )  # fmt: skip
-"""A BMC, a power strip, a broker and a cluster manager that tests can ask, and what asks them."""
+"""A BMC, a power strip, a broker and a cluster manager that tests can ask, and what asks them and our emulators."""
 ENABLED_BY_THEMSELVES = ("corosync", "mosquitto", "openipmi", "pacemaker", "snmpd")
 """Services that these packages would have started at the next boot; tests start their own."""
 POLICY = Path("/usr/sbin/policy-rc.d")

@@ -53,7 +53,7 @@ def test_core_and_wire_import_nothing_that_could_surprise_them(path: Path) -> No
 def test_each_outside_library_has_one_door() -> None:
     doors = {
         "pyroute2": "netlink.py",
-        "serial": "serial_link.py",
+        "serial": "serial_port.py",
         "jinja2": "templates.py",
         "aiomqtt": "mqtt.py",
         "paho": "mqtt.py",
