@@ -6,7 +6,8 @@ RUNS ?= 10
 DURATION ?= 45m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench torture exhaust drills setup clean clean-host
+PARTS := test-seeds test-beside test-simulator test-mutations test-devices test-units test-rack
+.PHONY: help demo test $(PARTS) check bench torture exhaust drills setup clean clean-host
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -14,21 +15,34 @@ help: ## what can be made
 demo: setup ## boot two gateways, two shelves and a client, pull the plug, see that nothing is lost
 	@$(BIN)/aoeha rehearse demo
 
-# The seeds want both processors; the other tests of the simulator one, beside tests that mostly wait; and the rack wants
-# the machine for itself.
+# The seeds want both processors, and the rack wants the machine for itself. What comes between mostly waits.
 test: setup check ## everything: lint, types, unit, contract, command line, simulator, and the rack on real kernels
-	@failed=0; \
-	$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py || failed=1; \
-	echo "aoeha: the simulator's other tests begin beside the rest; their reports come when those are done"; \
-	chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py > $(VENV)/mutations.log 2>&1 & mutations=$$!; \
-	chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim --ignore tests/sim/test_swarm.py \
-		--ignore tests/sim/test_mutations.py > $(VENV)/sim.log 2>&1 & simulator=$$!; \
-	trap 'kill $$mutations $$simulator 2>/dev/null || true' EXIT INT TERM; \
-	$(BIN)/pytest $(PYTEST_ARGUMENTS) tests --ignore tests/sim --ignore tests/rack || failed=1; \
-	echo "aoeha: waiting for the simulator's tests"; \
-	wait $$simulator || failed=1; wait $$mutations || failed=1; cat $(VENV)/sim.log $(VENV)/mutations.log; \
-	echo "aoeha: the tests on real kernels, about ten minutes"; \
-	$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/rack || failed=1; exit $$failed
+	@$(MAKE) --no-print-directory --keep-going test-seeds test-beside test-rack
+
+test-seeds:
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py
+
+test-beside:
+	@echo "aoeha: four parts of the tests side by side, up to ten minutes; each is shown when it is done"
+	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target \
+		test-simulator test-mutations test-devices test-units
+
+test-simulator:
+	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim --ignore tests/sim/test_swarm.py \
+		--ignore tests/sim/test_mutations.py
+
+test-mutations:
+	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py
+
+test-devices:
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) $(wildcard tests/contract/test_fence_*.py)
+
+test-units:
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests --ignore tests/sim --ignore tests/rack --ignore-glob '*/contract/test_fence_*.py'
+
+test-rack:
+	@echo "aoeha: the tests on real kernels, about ten minutes"
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/rack
 
 check: $(VENV)/ready ## the fast part: format, lint, types, import contracts
 	@echo "aoeha: checking format, lint, types and import contracts"
