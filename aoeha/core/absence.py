@@ -30,6 +30,7 @@ def notice(turn: Turn, before_ms: int) -> None:
     storage_fence.drop_rounds(turn)
     shelf_link.forget(turn)
     swear(turn, membership.lives(turn.state))
+    turn.change_peer(stale=True)
     turn.change(listening_since_ms=turn.now_ms)
 
 

@@ -147,7 +147,7 @@ def _confirm(turn: Turn, event: CommandGiven) -> None:
             f"cannot confirm {event.arguments.get('node', '')!r}: the peer of {state.config.node} is {peer}",
         )
         return
-    if not membership.is_silent(state):
+    if not membership.is_silent(state) and not membership.left_long_ago(state):
         _answer(
             turn,
             event,

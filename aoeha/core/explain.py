@@ -205,8 +205,11 @@ def _why_group(state: NodeState, group: GroupState) -> str:
         case None if state.peer.condition is PeerCondition.BOOTING:
             return f"{node} listens for {peer} before it judges"
         case _:
-            verdict_here = ownership.willing(state, group)
-            return f"nobody owns {group.name}: {verdict_here.sentence or 'the nodes are agreeing'}"
+            left = state.peer.condition is PeerCondition.LEFT and group.legs
+            agreeing = (
+                f"its legs are asked, for {peer} left and may be back unheard" if left else "the nodes are agreeing"
+            )
+            return f"nobody owns {group.name}: {ownership.willing(state, group).sentence or agreeing}"
 
 
 def _not_ready(state: NodeState, survivor: str) -> list[str]:

@@ -12,7 +12,7 @@ What this file does not know: what the proof is used for.
 from aoeha.core import devices, membership, orders, ownership, revival, rivals, storage_fence
 from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
-from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Off, Turn, phase_of
+from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition, Turn, phase_of
 from aoeha.core.types import GroupPhase, PlugState, ProofKind, Task, TaskKind, TaskResult
 
 DUEL_DELAY_MS = 2_000
@@ -126,7 +126,8 @@ def _reason(state: NodeState) -> str:
         return ""
     if revival.overdue(state):
         return f"{peer} was switched on again and is not heard; it would fence {state.config.node} in turn"
-    if any(rivals.may_have_rival(state, group) for group in state.groups):
+    left = state.peer.condition is PeerCondition.LEFT
+    if not left and any(rivals.may_have_rival(state, group) for group in state.groups):
         return f"{peer} lost its legs and may still answer for the address"
     if state.fence.off_boot_id is not None or state.fence.word_boot_id is not None:
         return ""
@@ -151,6 +152,16 @@ def wanted(state: NodeState) -> tuple[str, ...]:
         and not storage_fence.peer_yielded_to(state, group)
         and ownership.willing(state, group).yes
     )
+
+
+def wanted_legs(state: NodeState) -> tuple[str, ...]:
+    """The groups whose legs this node wants as a proof: after a while also those of a peer that left (R10).
+
+    Its word is old by then. Nobody is powered off for it: these legs are taken only where none shows the peer.
+    """
+    if not membership.left_long_ago(state):
+        return wanted(state)
+    return tuple(group.name for group in state.groups if not group.holding and ownership.willing(state, group).yes)
 
 
 def _asks_to_be_fenced(state: NodeState, group: GroupState) -> bool:
@@ -415,6 +426,8 @@ def _duel_turn(state: NodeState) -> int:
 
 def _may_duel(state: NodeState) -> bool:
     """Whether the peer, if alive, would have a reason to fence us too: it wants what we hold or what nobody holds."""
+    if state.peer.condition is PeerCondition.LEFT:
+        return False
     owners = [ownership.owner(state, group) for group in state.groups]
     return any(name != state.config.peer for name in owners) and not _heard_holding_all(state)
 

@@ -15,12 +15,14 @@ from aoeha.core import shelf_link
 from aoeha.core.actions import Level
 from aoeha.core.events import BeatHeard, LinkReported
 from aoeha.core.replacing import replaced
-from aoeha.core.state import LinkCondition, LinkState, NodeState, PeerCondition, Turn
+from aoeha.core.state import GroupState, LinkCondition, LinkState, NodeState, PeerCondition, Turn
 from aoeha.core.types import Beat, BeatFlag, GroupBeat
 
 RETIRED_BOOT_IDS_MAX = 8
 BACK_WITHIN_MAX_MS = 30_000
 """No announced restart is waited for longer than this."""
+DOUBTED = (PeerCondition.ASKED_FOR, PeerCondition.BY_SHELVES, PeerCondition.SILENT)
+"""Who stands so has left no more, whatever its last beat said: it was seen on the shelves since."""
 
 
 def hear(turn: Turn, event: BeatHeard) -> None:
@@ -47,6 +49,7 @@ def hear(turn: Turn, event: BeatHeard) -> None:
         beat=beat if groups is beat.groups else replaced(beat, groups=groups),
         heard=True,
         held=tuple(sorted(held.items())),
+        stale=known.stale and beat.echo_sequence <= turn.state.oath_sequence,
     )
 
 
@@ -112,6 +115,22 @@ def is_silent(state: NodeState) -> bool:
     return state.peer.condition in (PeerCondition.SILENT, PeerCondition.UNHEARD)
 
 
+def left_long_ago(state: NodeState) -> bool:
+    """Whether the peer left, and could have begun again since and waited in vain to hear us."""
+    return state.peer.condition is PeerCondition.LEFT and state.now_ms >= silence_due_ms(state)
+
+
+def may_be_back(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer can have taken a group again since its newest beat, which says that it owns nothing (R10).
+
+    Only from legs, and only unheard: in an absence of ours, or in a silence, which it waits for as we do. To take what
+    no shelf keeps it would have to end us first, or to ask us.
+    """
+    if not (group.legs and state.config.storage_suffices):
+        return False
+    return state.peer.stale or state.now_ms >= silence_due_ms(state)
+
+
 def has_reported(state: NodeState) -> bool:
     """Whether the peer is alive and its newest beat tells what it looked at itself."""
     beat = state.peer.beat
@@ -126,9 +145,11 @@ def _patience_ends_ms(state: NodeState) -> int:
 def _peer_condition(state: NodeState) -> PeerCondition:
     beat = state.peer.beat
     unheard = beat is None or heard_ms(state) is None
-    if beat is not None and not unheard and BeatFlag.LEAVING in beat.flags:
+    left = beat is not None and not unheard and BeatFlag.LEAVING in beat.flags
+    silent = state.now_ms >= silence_due_ms(state)
+    if left and not (silent and (state.peer.condition in DOUBTED or shelf_link.shows_peer(state))):
         return PeerCondition.LEFT
-    if state.now_ms >= silence_due_ms(state):
+    if silent:
         if shelf_link.confirms_silence(state):
             return PeerCondition.UNHEARD if unheard else PeerCondition.SILENT
         if shelf_link.heard_ms(state) is not None:

@@ -139,7 +139,7 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     beat, theirs = peer.beat, state.peer_group(name)
     if beat is None or theirs is None or BeatFlag.PROBED not in beat.flags:
         return None
-    if theirs.holding or theirs.phase is not GroupPhase.STOPPED:
+    if theirs.holding or theirs.phase is not GroupPhase.STOPPED or membership.may_be_back(state, group):
         return None
     if peer.condition is PeerCondition.LEFT:
         return Proof(ProofKind.HANDED_OVER, name, epoch, peer.boot_id, f"{beat.sender} left and holds nothing")

@@ -92,6 +92,11 @@ def confirms_silence(state: NodeState) -> bool:
     return all(_confirms_silence(state, group) for group in state.groups if group.legs and not group.holding)
 
 
+def shows_peer(state: NodeState) -> bool:
+    """Whether a leg that may be taken by a storage fence is reserved for the peer."""
+    return state.config.storage_suffices and any(_shows_peer(group) for group in state.groups)
+
+
 def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
     """When something has to be stamped or read again."""
     wakes = []

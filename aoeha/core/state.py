@@ -93,6 +93,7 @@ class PeerState:
     """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
 
     The newest was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits for an answer, 0 for none.
+    `stale`: we were away, and none has answered yet what we sent since, so that all may be news of long ago.
     """
 
     condition: PeerCondition = PeerCondition.BOOTING
@@ -107,6 +108,7 @@ class PeerState:
     answered_ms: int | None = None
     mark_sequence: int = 0
     mark_ms: int = 0
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ What it changes:
 - Time is rebased: now is always NOW_MS. An age is capped where it stops to matter (deadtime, initdead, the restart
   window). A patience longer than LONG_MS (hold-back, leave, back-off, power-on, blocked, retry) is shortened to it: it
   still outlasts some events and not others.
-- The numbers of beats are dropped but for one bit: sent since the sender's last oath (R10), or not. A beat in flight is
+- The numbers of beats are dropped but for one bit: sent since the sender's last oath or absence (R10). A beat in flight is
   newer than all that were accepted, or marked as overtaken. Two more comparisons are given up: whether a beat left
   before a confirmed power-off (here a power-off takes the beats in flight with it), and whether the peer has heard of
   a release (that only orders a duel).
@@ -55,10 +55,12 @@ from aoeha.sim.exhaust_canonical_ledger import (
     LEASE_MS,
     PRESENT,
     TOP,
+    awaits_answer,
     canonical_ledger,
     canonical_links,
     canonical_off,
     canonical_peer,
+    canonical_stale,
     canonical_thresholds,
     canonical_told,
     ordinal,
@@ -130,7 +132,7 @@ def canonical(state: NodeState) -> NodeState:
         started_ms=NOW_MS - age_ms(state.started_ms, now_ms, started_cap_ms),
         listening_since_ms=listening_ms,
         links=tuple(_link(link, now_ms, state.config.deadtime_ms) for link in state.links),
-        peer=_peer(state.peer, reserved=reserved),
+        peer=replace(_peer(state.peer, reserved=reserved), stale=canonical_stale(state)),
         groups=tuple(
             canonical_legs(state, _group(group, now_ms, known), listening_ms, known) for group in state.groups
         ),
@@ -141,7 +143,7 @@ def canonical(state: NodeState) -> NodeState:
             for task in state.tasks
         ),
         next_task_id=len(known) + 1,
-        sequence=int(state.oath_pending and state.sequence > state.oath_sequence),
+        sequence=int(awaits_answer(state) and state.sequence > state.oath_sequence),
         next_beat_ms=due_ms(state.next_beat_ms, now_ms, TICK_MS) or NOW_MS,
         remembered=None if state.remembered is None else canonical_memory(state.remembered),
         leaving_beats=min(state.leaving_beats, 3),
@@ -177,7 +179,7 @@ def _with_ledger(state: NodeState, done: NodeState, known: dict[int, int]) -> No
 def canonical_beat(beat: Beat, after: NodeState) -> Beat:
     """Return a beat as it travels: of its sequence and its echo little is left. The echo is the peer's matter."""
     late_ms = after.config.warntime_ms if after.groups[0].legs else 0
-    sequence = int(after.oath_pending and beat.sequence > after.oath_sequence)
+    sequence = int(awaits_answer(after) and beat.sequence > after.oath_sequence)
     groups = beat.groups
     if is_mirrored(after):
         sequence = ordinal(beat.sequence, after)

@@ -1,9 +1,10 @@
 """What only a mirror's group knows, made canonical: ledgers, and which beats of a node its peer has answered.
 
-A node asks two things of the numbers that come back to it: whether a beat was sent since its oath (R10), and whether it
-was sent since the mark from which it counts a ledger's age (R5). So a number is 0, 1 or 2: how many of these two it
-lies above. Of a version only remains whether it is the present one, 2, or an earlier one, 1; 0 is none. When a node
-sets a mark, swears, or changes its ledger, all that it gave out before is read in another way: it ages.
+A node asks two things of the numbers that come back to it: whether a beat was sent since its oath or last absence
+(R10), and whether it was sent since the mark from which it counts a ledger's age (R5). So a number is 0, 1 or 2: how
+many of these two it lies above. Of a version only remains whether it is the present one, 2, or an earlier one, 1; 0 is
+none. When a node sets a mark, swears, or changes its ledger, all that it gave out before is read in another way: it
+ages.
 
 Ages are kept in whole ticks up to the longest patience with them; a leg that answers again is steady after LONG_MS.
 Lost: an owner's own mark, and whether the peer has answered an owner since it took its group.
@@ -25,10 +26,12 @@ __all__ = [
     "TOP",
     "Aging",
     "aging",
+    "awaits_answer",
     "canonical_ledger",
     "canonical_links",
     "canonical_off",
     "canonical_peer",
+    "canonical_stale",
     "canonical_thresholds",
     "canonical_told",
     "ordinal",
@@ -112,13 +115,23 @@ def aging(before: NodeState | None, after: NodeState) -> Aging:
 
 def ordinal(sequence: int, state: NodeState) -> int:
     """How many of the two things that its sender asks about a beat's number lie before it."""
-    return int(state.oath_pending and sequence > state.oath_sequence) + int(0 < _mark(state) <= sequence)
+    return int(awaits_answer(state) and sequence > state.oath_sequence) + int(0 < _mark(state) <= sequence)
+
+
+def awaits_answer(state: NodeState) -> bool:
+    """Whether a node asks of a beat if it was sent after one of its own: for its oath, or as the peer may be back."""
+    return state.oath_pending or canonical_stale(state)
+
+
+def canonical_stale(state: NodeState) -> bool:
+    """Return whether what the peer said may be over; without legs that tells nothing."""
+    return state.peer.stale and any(group.legs for group in state.groups)
 
 
 def canonical_thresholds(state: NodeState) -> tuple[int, int]:
     """Return the oath's sequence and the mark's."""
     mark, oath = _mark(state), state.oath_sequence
-    if not mark or not state.oath_pending:
+    if not mark or not awaits_answer(state):
         return 0, int(bool(mark))
     return (1, 1) if mark <= oath else (0, 2)
 
@@ -232,7 +245,7 @@ def _resource(resource: ResourceState, old: ResourceState, now_ms: int) -> Resou
 
 
 def _thresholds(state: NodeState) -> tuple[bool, int, int]:
-    return state.oath_pending, state.oath_sequence, _mark(state)
+    return awaits_answer(state), state.oath_sequence, _mark(state)
 
 
 def _mark(state: NodeState) -> int:

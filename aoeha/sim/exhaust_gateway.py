@@ -24,7 +24,7 @@ from aoeha.sim.exhaust_canonical import (
     config,
     is_mirrored,
 )
-from aoeha.sim.exhaust_canonical_ledger import FORGOTTEN, KEPT, Aging, aging
+from aoeha.sim.exhaust_canonical_ledger import FORGOTTEN, KEPT, Aging, aging, awaits_answer
 from aoeha.sim.exhaust_canonical_legs import NOW_MS, TICK_MS
 from aoeha.sim.exhaust_shelves import LEGS, MIRROR_KINDS, NODES, SILENCE, Answer, canonical_record
 
@@ -300,7 +300,7 @@ def _feed(gateway: Gateway, event: Event, *, persisted: bool = False, woke: bool
         after, actions = step(before, event)
     except AssertionError as error:
         return Outcome(gateway, violation=f"the core's own assertion: {error}")
-    swore = after.oath_pending and (woke or not before.oath_pending)
+    swore = awaits_answer(after) and (woke or not awaits_answer(before))
     return _perform(replace(gateway, state=after), before, after, actions, persisted=persisted, swore=swore)
 
 

@@ -13,6 +13,8 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 - A plug that is not the victim's reads off while the victim runs on. Proofs by a miswired device are excused from I1
   and I3, and counted as `excused`.
 - A false operator's word is not excused: the world's operators only vouch for machines that are off.
+- Who left the pair is not powered off, but for one whose name a leg still bears: it may serve again, unheard. Who has
+  to take that leg from it by force, for it was away or waited too long to go by the leave, takes its power as well.
 - An operator who takes a gateway's power has a cause. Two who do so to each other leave both dark; so may an order that
   the victim, hearing nothing more, answers with a fence of its own. Then a human switches them on.
 - Fences are bounded for each incident, not for each hour: a fault or a command begins another incident.
@@ -73,6 +75,7 @@ class Oracle:
         self._fenced_dead: set[str] = set()
         self._ordered: set[str] = set()
         self._left_ms: dict[str, int] = {}
+        self._named_on_legs: set[str] = set()
         self._blackouts: dict[str, Blackout] = {}
         self._both_since_ms: dict[str, int] = {}
         self._whole_since_ms: dict[tuple[str, str], int] = {}
@@ -123,6 +126,7 @@ class Oracle:
     def leg_forced(self, machine: "Machine", group: str) -> None:
         """A node is about to take a leg that shows its peer: that is a fence where the peer serves from it."""
         victim = self._peer(machine)
+        self._named_on_legs.add(victim.name)
         if (
             victim.alive
             and victim.runs_whole(group)
@@ -149,6 +153,7 @@ class Oracle:
             if group.grant is not None:
                 self._granted.add((machine.name, group.name, group.grant))
             if group.holding:
+                self._left_ms.pop(machine.name, None)
                 if (group.name, group.epoch) not in self._epochs:
                     self._judge_right(machine, group)
                 owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
@@ -160,6 +165,7 @@ class Oracle:
                 self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
         if BeatFlag.LEAVING in beat.flags:
             self._left_ms[machine.name] = self.world.timeline.now_ms
+            self._named_on_legs.discard(machine.name)
 
     def remembers(self, machine: "Machine", memory: Memory | None) -> None:
         """What a node announces from now on may build on this."""
@@ -346,7 +352,7 @@ class Oracle:
         if victim.name in self.troubled or self.excused or self._was_blind(victim):
             return
         clean, patience_ms = self._judge_cause(machine, victim), self._patience_ms(machine)
-        left_ms = self._left_ms.get(victim.name) if victim.left else None
+        left_ms = self._left_ms.get(victim.name) if victim.left and victim.name not in self._named_on_legs else None
         listened = clean and left_ms is not None and machine.present_since_ms is not None
         if listened and max(min(clean), machine.present_since_ms or 0) < (left_ms or 0) - patience_ms:
             self._broken("I5", f"{machine.name} fences {victim.name}, which left the pair in order")

@@ -25,7 +25,7 @@ JUDGED = {
     "left oath_sequence oath_until_ms panicked_before fell revived_ms kept_off last_off released_sequence panicking "
     "waiting alarms order",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held "
-    "answered_ms mark_sequence mark_ms",
+    "answered_ms mark_sequence mark_ms stale",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch held_epoch floor proof claims claim claim_epoch grant yielding "
     "hold_back_until_ms failures_ms retry_at_ms given_up given_up_until_ms blocked_since_ms refusal "
