@@ -153,7 +153,6 @@ class Oracle:
             if group.grant is not None:
                 self._granted.add((machine.name, group.name, group.grant))
             if group.holding:
-                self._left_ms.pop(machine.name, None)
                 if (group.name, group.epoch) not in self._epochs:
                     self._judge_right(machine, group)
                 owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
@@ -320,7 +319,7 @@ class Oracle:
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
     def _judge_right(self, machine: "Machine", group: GroupBeat) -> None:
-        """A hand-over was granted with this epoch, or the peer has left; nobody powered off by order is heard."""
+        """Who was granted, left or rebooted has it not again; nobody powered off by order is heard."""
         state = machine.daemon.state if machine.daemon is not None else None
         proof = state.group(group.name).proof if state is not None else None
         victim = self._peer(machine)
@@ -329,7 +328,7 @@ class Oracle:
         if ordered and heard:
             sentence = f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears"
             self._broken("I1", sentence)
-        if state is None or proof is None or proof.kind is not ProofKind.HANDED_OVER:
+        if state is None or proof is None or proof.kind not in (ProofKind.HANDED_OVER, ProofKind.REBOOTED):
             return
         giver, taker = machine.config.peer, state.identity
         granted = any(
@@ -337,7 +336,10 @@ class Oracle:
             for granter, name, grant in self._granted
             if (granter, name) == (giver, group.name)
         )
-        if not granted and giver not in self._left_ms:
+        beside = victim.daemon.state if victim.daemon is not None else None
+        if not granted and beside is not None and beside.group(group.name).holding:
+            self._broken("I1", f"{machine.name} owns {group.name}, {giver} {proof.kind.value}, which has it again")
+        if not granted and giver not in self._left_ms and proof.kind is ProofKind.HANDED_OVER:
             self._broken("I1", f"{machine.name} owns {group.name} at epoch {group.epoch}, which {giver} never granted")
 
     def _judge_stop(self, machine: "Machine", task: Task) -> None:

@@ -294,7 +294,37 @@ def any_order_is_carried_out(_original: Any) -> Any:
     return reason
 
 
+def never_back(_original: Any) -> Any:
+    """What the peer's newest beat says is so, however old it may be."""
+    return lambda _state, _group: False
+
+
+def no_name_on_legs(_original: Any) -> Any:
+    """Who left has left, whatever the legs show."""
+    return lambda _state: False
+
+
 IN_STORIES = (
+    (
+        Mutation("believe a leave of before a sleep", membership, "may_be_back", never_back, ("I1",)),
+        "leave-heard-after-a-sleep",
+    ),
+    (
+        Mutation("believe a leave of an earlier boot", membership, "may_be_back", never_back, ("I1",)),
+        "leave-heard-after-a-sleep-and-a-reboot",
+    ),
+    (
+        Mutation("believe a reboot of before a sleep", membership, "may_be_back", never_back, ("I1",)),
+        "reboot-heard-after-a-sleep",
+    ),
+    (
+        Mutation("believe a leave of long ago", membership, "may_be_back", never_back, ("I1", "I5")),
+        "taken-again-a-moment-ago",
+    ),
+    (
+        Mutation("force the legs of one that left", shelf_link, "shows_peer", no_name_on_legs, ("I5",)),
+        "leave-of-long-ago",
+    ),
     (
         Mutation("fence for what could not be started", storage_fence, "in_vain", never_in_vain, ("I5",)),
         "cold-start-with-one-shelf",
