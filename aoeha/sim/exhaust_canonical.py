@@ -8,10 +8,10 @@ What it changes:
 - Time is rebased: now is always NOW_MS. An age is capped where it stops to matter (deadtime, initdead, the restart
   window). A patience longer than LONG_MS (hold-back, leave, back-off, power-on, blocked, retry) is shortened to it: it
   still outlasts some events and not others.
-- The numbers of beats are dropped but for one bit: sent since the sender's last oath or absence (R10). A beat in flight is
-  newer than all that were accepted, or marked as overtaken. Two more comparisons are given up: whether a beat left
-  before a confirmed power-off (here a power-off takes the beats in flight with it), and whether the peer has heard of
-  a release (that only orders a duel).
+- The numbers of beats are dropped but for one bit: sent since the sender's last oath or absence (R10), or not. A beat
+  in flight is newer than all that were accepted, or marked as overtaken. Two more comparisons are given up: whether a
+  beat left before a confirmed power-off (here a power-off takes the beats in flight with it), and whether the peer has
+  heard of a release (that only orders a duel).
 - The numbers of tasks are renumbered from 1 in their order.
 
 - Where a group has legs: a moment less than a tick may pass, and then every age stays what it was (the rest is in

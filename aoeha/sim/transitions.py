@@ -41,6 +41,7 @@ MACHINES: dict[str, Machine] = {
                 "silent",
             ),
             "left": (
+                "not heard; the shelves are asked",
                 "online",
                 "restarting",
             ),

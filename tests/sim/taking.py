@@ -188,6 +188,7 @@ def watching_the_world(taken: Taken) -> Iterator[None]:
 def take_by_incidents(taken: Taken) -> None:
     with watching_the_world(taken):
         perform(read(SCENARIOS / "leg-lost-unheard-long-ago.txt"))
+        perform(read(SCENARIOS / "leave-of-long-ago.txt"))
 
 
 def take_by_chance(taken: Taken) -> None:
