@@ -1,6 +1,6 @@
 """The lock record in a target's config string, as far as `aoeha aoe` shows it: who says that it holds the leg.
 
-    aoeha 1 CLUSTER GROUP OWNER BOOT-ID INCARNATION EPOCH ...
+    aoeha FORMAT CLUSTER GROUP OWNER BOOT-ID INCARNATION EPOCH ...
 
 It is shown as it stands there. Whether it is authentic only the daemon judges, which has the key.
 """
@@ -11,7 +11,7 @@ from aoeha.cli.aoe_screen import printable
 
 __all__ = ["ShownRecord", "brief", "shown_record"]
 
-_FORMAT = ("aoeha", "1")
+_MARK, _FORMATS = "aoeha", ("1", "2")
 _OWNER, _EPOCH = 4, 7
 
 
@@ -28,8 +28,11 @@ class ShownRecord:
 def shown_record(string: bytes) -> ShownRecord | None:
     """Read a config string; None when it is no lock record of this version."""
     words = printable(string).split(" ")
-    is_record = len(words) > _EPOCH and (*words[:2],) == _FORMAT and words[_EPOCH].isascii() and words[_EPOCH].isdigit()
-    return ShownRecord(words[2], words[3], words[_OWNER], int(words[_EPOCH])) if is_record else None
+    if len(words) <= _EPOCH or words[0] != _MARK or words[1] not in _FORMATS:
+        return None
+    epoch = words[_EPOCH]
+    is_number = epoch.isascii() and epoch.isdigit()
+    return ShownRecord(words[2], words[3], words[_OWNER], int(epoch)) if is_number else None
 
 
 def brief(string: bytes) -> str:

@@ -5,7 +5,7 @@ again, for as long as that lasts. Who finds the peer's name on legs and hears no
 stamp that moves is a sign of life. The peer is silent there only after at least two answered readings without one, over
 the time from warntime to deadtime, or a whole deadtime after the last sign; what cannot be read says nothing, and what
 was read before an absence of our own says nothing either. Records of legs that do not show the peer are not asked for:
-the reservation goes first.
+the reservation goes first. A stamp carries the word about the pause of the pair, as a beat does.
 
 What this file does not know: what may be done about a silent peer.
 """
@@ -59,8 +59,12 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     turn.change_shelf_link(
         group.name, seen=tuple(SeenRecord(*place, record) for place, record in (known | read).items())
     )
-    if any(_moved(known[place], read[place]) for place in both):
-        turn.change_shelf_link(group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
+    moved = [record for place in both if (record := read[place]) is not None and _moved(known[place], record)]
+    if moved:
+        said = max(moved, key=lambda record: record.stamped_ms)
+        turn.change_shelf_link(
+            group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1, said=said
+        )
     elif link.quiet_since_ms is None or any(known[place] and not read[place] for place in both):
         turn.change_shelf_link(group.name, quiet_since_ms=link.asked_ms, quiet_reads=1)
     else:
@@ -109,10 +113,8 @@ def _confirms_silence(state: NodeState, group: GroupState) -> bool:
     )
 
 
-def _moved(before: LockRecord | None, after: LockRecord | None) -> bool:
+def _moved(before: LockRecord | None, after: LockRecord) -> bool:
     """Whether somebody has stamped a record between two readings of one address."""
-    if after is None or after == before:
-        return False
     return before is None or after.boot_id != before.boot_id or after.stamped_ms > before.stamped_ms
 
 
@@ -162,7 +164,15 @@ def _not_heard_by_the_peer(state: NodeState) -> bool:
 
 def _stamp(state: NodeState, group: GroupState) -> LockRecord:
     identity = state.identity
-    return LockRecord(state.config.node, identity.boot_id, identity.incarnation, group.held_epoch, state.now_ms)
+    return LockRecord(
+        state.config.node,
+        identity.boot_id,
+        identity.incarnation,
+        group.held_epoch,
+        state.now_ms,
+        state.pause_number,
+        state.paused,
+    )
 
 
 def _ask(turn: Turn, group: GroupState, kind: TaskKind, record: LockRecord | None) -> None:

@@ -207,13 +207,18 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class LockRecord:
-    """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME."""
+    """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME.
+
+    `pause_number` and `paused` are its word about the pause of the pair, as in its beats (R15).
+    """
 
     owner: str
     boot_id: str
     incarnation: int
     epoch: int
     stamped_ms: int
+    pause_number: int = 0
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

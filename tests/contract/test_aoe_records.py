@@ -43,7 +43,7 @@ def test_a_stamp_is_read_by_the_other_gateway_although_the_leg_is_reserved(pair:
 
 
 def test_a_later_stamp_replaces_an_earlier_one(pair: Pair) -> None:
-    later = LockRecord("alpha", STAMP.boot_id, 1, 3, 2_000)
+    later = LockRecord("alpha", STAMP.boot_id, 1, 3, 2_000, pause_number=4, paused=True)
     alpha, beta = records(pair, ALPHA, "beta"), records(pair, BETA, "alpha")
     ask(pair, alpha, STAMP)
     ask(pair, alpha, later)

@@ -45,8 +45,8 @@ JUDGED = {
     "AddressState": "name holder since_ms held_epoch",
     "SeizureState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",
-    "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms",
-    "LockRecord": "owner boot_id incarnation epoch stamped_ms",
+    "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms said",
+    "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused",
 }
 
 

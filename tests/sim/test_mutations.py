@@ -296,6 +296,21 @@ IN_STORIES = (
 """Rules for incidents so rare that seeds alone would take too long to meet them."""
 
 
+def stamps_tell_no_pause(original: Any) -> Any:
+    return lambda state, group: replace(original(state, group), pause_number=0, paused=False)
+
+
+BY_THEIR_TRACE = (
+    (
+        Mutation("stamp no word about a pause", shelf_link, "_stamp", stamps_tell_no_pause, ()),
+        "pause-while-only-the-shelves-are-left",
+        "beta start mirror",
+    ),
+)
+"""Rules whose breach is no breach of an invariant, for the node that acts cannot know better: each has words that its
+incident's trace must not contain."""
+
+
 @functools.cache
 def unbroken(seed: int) -> str:
     """What the whole core breaks in this seed."""
@@ -327,6 +342,18 @@ def test_a_broken_rule_is_named_in_its_story(mutation: Mutation, story: str, mon
     assert not broken_in(perform(scenario))
     monkeypatch.setattr(mutation.target, mutation.function, mutation.make(getattr(mutation.target, mutation.function)))
     assert broken_in(perform(scenario)) in mutation.expected
+
+
+@pytest.mark.parametrize(
+    ("mutation", "story", "words"), BY_THEIR_TRACE, ids=[entry[0].name for entry in BY_THEIR_TRACE]
+)
+def test_a_broken_rule_shows_in_its_story(
+    mutation: Mutation, story: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = read(SCENARIOS / f"{story}.txt")
+    assert words not in " ".join(" ".join(perform(scenario)).split())
+    monkeypatch.setattr(mutation.target, mutation.function, mutation.make(getattr(mutation.target, mutation.function)))
+    assert words in " ".join(" ".join(perform(scenario)).split())
 
 
 def broken_in(trace: list[str]) -> str:

@@ -1,5 +1,7 @@
 """What the holder of a leg writes into its target is read back whole, or not at all."""
 
+from dataclasses import replace
+
 import pytest
 
 from aoeha.core.types import LockRecord
@@ -14,6 +16,20 @@ def test_a_record_comes_back_as_it_was_written() -> None:
     line = pack(RECORD, "gw", "storage", NEW)
     assert unpack(line, "gw", "storage", (OLD, NEW)) == RECORD
     assert len(line) < RECORD_MAX // 4
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_the_word_about_a_pause_comes_back_as_it_was_given(paused: bool) -> None:
+    told = replace(RECORD, pause_number=4, paused=paused)
+    line = pack(told, "gw", "storage", NEW)
+    assert line.startswith(b"aoeha 2 ")
+    assert unpack(line, "gw", "storage", (OLD, NEW)) == told
+
+
+def test_a_record_of_the_older_format_tells_nothing_about_a_pause() -> None:
+    found = unpack(pack(RECORD, "gw", "storage", NEW), "gw", "storage", (NEW,))
+    assert found is not None
+    assert (found.pause_number, found.paused) == (0, False)
 
 
 def test_people_can_read_it() -> None:
