@@ -21,7 +21,7 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Memory, ProofKind, Task, TaskKind
+from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, LockRecord, Memory, ProofKind, Task, TaskKind
 
 if TYPE_CHECKING:
     from aoeha.core.actions import Answer
@@ -139,27 +139,39 @@ class Oracle:
 
     def beat_sent(self, machine: "Machine", beat: Beat) -> None:
         """A node tells the world how it stands: that must be true, and remembered."""
-        remembered = self._remembered.get(machine.name)
         for group in beat.groups:
-            running = machine.runs_any(group.name)
-            if running and group.phase is GroupPhase.STOPPED and BeatFlag.PROBED in beat.flags:
-                self._broken("I4", f"{machine.name} announces {group.name} as stopped while {running} runs there")
-            if group.grant is not None and running:
-                self._broken("I4", f"{machine.name} grants {group.name} while {running} runs there")
-            if group.grant is not None:
-                self._granted.add((machine.name, group.name, group.grant))
-            if group.holding:
-                if (group.name, group.epoch) not in self._epochs:
-                    self._judge_hand_over(machine, group)
-                owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
-                if owner != machine.name and not self.excused:
-                    self._broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")
-            known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
-            floor = known.floor if known is not None else 0
-            if group.floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
-                self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
+            self._judge_word(machine, group, probed=BeatFlag.PROBED in beat.flags)
         if BeatFlag.LEAVING in beat.flags:
             self._left_ms[machine.name] = self.world.timeline.now_ms
+
+    def record_written(self, machine: "Machine", group: str, record: LockRecord) -> None:
+        """A node writes into a leg's record: as the owner, or what it would say in a beat."""
+        owner = self._epochs.get((group, record.epoch), machine.name)
+        if record.word is not None:
+            self._judge_word(machine, record.word, probed=True)
+        elif owner != machine.name and not self.excused:
+            self._broken("I1", f"{machine.name} stamps {group} at epoch {record.epoch}, which {owner} owned")
+
+    def _judge_word(self, machine: "Machine", group: GroupBeat, *, probed: bool) -> None:
+        """What is said of a group must be true, and what is promised remembered."""
+        running = machine.runs_any(group.name)
+        if running and group.phase is GroupPhase.STOPPED and probed:
+            self._broken("I4", f"{machine.name} announces {group.name} as stopped while {running} runs there")
+        if group.grant is not None and running:
+            self._broken("I4", f"{machine.name} grants {group.name} while {running} runs there")
+        if group.grant is not None:
+            self._granted.add((machine.name, group.name, group.grant))
+        if group.holding:
+            if (group.name, group.epoch) not in self._epochs:
+                self._judge_hand_over(machine, group)
+            owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
+            if owner != machine.name and not self.excused:
+                self._broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")
+        remembered = self._remembered.get(machine.name)
+        known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
+        floor = known.floor if known is not None else 0
+        if group.floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
+            self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
 
     def remembers(self, machine: "Machine", memory: Memory | None) -> None:
         """What a node announces from now on may build on this."""
@@ -346,7 +358,20 @@ class Oracle:
         """Without a request, a broken resource or a doubt of its own, a node never stops what runs well (I5)."""
         if self.commanded or self.excused or machine.name in self.troubled or not machine.runs_whole(task.group):
             return
+        if machine.config.reference_hosts and self._may_make_way(machine):
+            self.world.count("oracle", "made way")
+            return
         self._broken("I5", f"{machine.name} stops {task.group}, which runs well, and nobody asked for it")
+
+    def _may_make_way(self, machine: "Machine") -> bool:
+        """Whether it may have lost its clients for deadtime while the other one had them, as each knew lately (R13)."""
+        mine, theirs = (self.world.storage.reach[name] for name in (machine.name, machine.config.peer))
+        now_ms, patience_ms = self.world.timeline.now_ms, 2 * self._patience_ms(machine)
+        offered_ms = mine.since_ms + machine.config.deadtime_ms
+        if not mine.cut:
+            return mine.since_ms > 0 and now_ms - mine.since_ms < patience_ms
+        claimed = not theirs.cut or theirs.since_ms + machine.config.hold_every_ms + SLACK_MS > offered_ms
+        return now_ms >= offered_ms and claimed
 
     def _judge_fence(self, machine: "Machine", victim: "Machine") -> None:
         """A fence needs a cause: no whole link for long enough, or a victim that cannot stop what it should."""

@@ -24,7 +24,8 @@ class Settings:
     """One pair. Names ending in _ms are written without that ending and with a unit.
 
     `groups` are `name` or `name:preferred-node`, `devices` are `name:level`, several separated by commas. With
-    `reserve` the shelves' reservations are used, and with `suffices` they are proof enough to start.
+    `reserve` the shelves' reservations are used, and with `suffices` they are proof enough to start. `hosts` is how
+    many reference hosts stand among the clients; `cut-clients` parts a gateway from all of them.
     """
 
     links: int = 2
@@ -50,6 +51,7 @@ class Settings:
     lease_ms: int = 30_000
     durable: int = 1
     paths: int = 1
+    hosts: int = 0
     seed: int = 0
 
     def line(self) -> str:
@@ -129,6 +131,7 @@ class Settings:
             hold_every_ms=self.hold_ms,
             address_lifetime_ms=3 * self.hold_ms,
             ledger_lease_ms=self.lease_ms,
+            reference_hosts=tuple(f"host{number + 1}" for number in range(self.hosts)),
         )
 
     def _addresses(self, shelf: str) -> tuple[str, ...]:
