@@ -19,7 +19,7 @@ from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import HostsState
 from aoeha.core.state import GroupState, NodeState, PeerCondition, Turn
-from aoeha.core.types import GroupBeat, Holder, ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.types import GroupBeat, GroupPhase, Holder, ResourceStatus, Task, TaskKind, TaskResult
 
 ABOUT = "reference hosts"
 HOLD_BACK_MS = 15_000
@@ -62,7 +62,7 @@ def sentence(state: NodeState, group: GroupState) -> str:
 
 def words(state: NodeState) -> dict[str, GroupBeat]:
     """What is to be said about groups in the records, for want of links."""
-    if not state.config.reference_hosts or not state.may_be_judged or not shelf_link.is_quiet(state):
+    if not state.config.reference_hosts or not shelf_link.is_quiet(state):
         return {}
     return {group.name: _word(state, group) for group in state.groups if group.legs and _has_a_say(state, group)}
 
@@ -110,18 +110,22 @@ def _is_claimed(state: NodeState, group: GroupState) -> bool:
 
 
 def _has_a_say(state: NodeState, group: GroupState) -> bool:
-    """Whether there is something to agree on: an offer, a hand-over, a claim or a grant, of ours or of the peer's."""
+    """Whether there is something to agree on: an offer, a hand-over, a claim or a grant, or who is to own it at all."""
     record = shelf_link.spoken(state, group)
-    asked = record is not None and record.word is not None and (record.word.claim > 0 or record.word.grant is not None)
-    ours = bool(group.yielding) or offers(state, group) if group.holding else group.claim > 0 or group.grant is not None
-    return asked or ours
+    theirs = record.word if record is not None else None
+    if theirs is not None and (theirs.claim > 0 or theirs.grant is not None):
+        return True
+    if group.holding:
+        return bool(group.yielding) or offers(state, group)
+    return group.claim > 0 or group.grant is not None or (theirs is not None and not theirs.holding)
 
 
 def _word(state: NodeState, group: GroupState) -> GroupBeat:
-    """What a beat would say, and that an owner which offers is ready to yield."""
+    """What a beat would say, and that an owner which offers would yield. Who has not looked yet shows only life."""
     said = beats.group_beat(state, group)
     return replace(
         said,
+        phase=said.phase if state.may_be_judged else GroupPhase.UNKNOWN,
         yielding=said.yielding or offers(state, group),
         willing=said.willing and state.hosts.answer is not False,
         ledger=None,

@@ -13,8 +13,7 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 - A plug that is not the victim's reads off while the victim runs on. Proofs by a miswired device are excused from I1
   and I3, and counted as `excused`.
 - A false operator's word is not excused: the world's operators only vouch for machines that are off.
-- I2 is: every acknowledged record is on every leg that nobody calls missing, and on every leg that a mirror is
-  started from. Legs come back by an operator's hand; nobody here does it for them yet.
+- I2: every acknowledged record is on every leg that nobody calls missing, or that a mirror is started from.
 - Fences are bounded for each incident, not for each hour: a fault or a command begins another incident.
 """
 
@@ -359,7 +358,6 @@ class Oracle:
         if self.commanded or self.excused or machine.name in self.troubled or not machine.runs_whole(task.group):
             return
         if machine.config.reference_hosts and self._may_make_way(machine):
-            self.world.count("oracle", "made way")
             return
         self._broken("I5", f"{machine.name} stops {task.group}, which runs well, and nobody asked for it")
 
@@ -367,11 +365,11 @@ class Oracle:
         """Whether it may have lost its clients for deadtime while the other one had them, as each knew lately (R13)."""
         mine, theirs = (self.world.storage.reach[name] for name in (machine.name, machine.config.peer))
         now_ms, patience_ms = self.world.timeline.now_ms, 2 * self._patience_ms(machine)
-        offered_ms = mine.since_ms + machine.config.deadtime_ms
         if not mine.cut:
             return mine.since_ms > 0 and now_ms - mine.since_ms < patience_ms
-        claimed = not theirs.cut or theirs.since_ms + machine.config.hold_every_ms + SLACK_MS > offered_ms
-        return now_ms >= offered_ms and claimed
+        offered_ms = mine.since_ms + machine.config.deadtime_ms
+        heard = not theirs.cut or theirs.since_ms + machine.config.hold_every_ms + SLACK_MS > offered_ms
+        return heard and now_ms >= offered_ms
 
     def _judge_fence(self, machine: "Machine", victim: "Machine") -> None:
         """A fence needs a cause: no whole link for long enough, or a victim that cannot stop what it should."""
