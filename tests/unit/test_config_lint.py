@@ -112,7 +112,7 @@ def test_a_watchdog_near_the_restart_gap_is_an_error_that_names_its_line(tmp_pat
     assert [finding.key for finding in inspect(file, restart_gap_ms=2_000).findings] == ["timing.deadtime"]
     finding = inspect(file, restart_gap_ms=2_001).findings[-1]
     assert not finding.warning
-    assert (finding.key, finding.line) == ("watchdog.timeout", 21)
+    assert (finding.key, finding.line) == ("watchdog.timeout", 23)
     assert "three times the 2001 ms that a daemon restart takes" in finding.sentence
     file.write_text(file.read_text().replace("[watchdog]", '[watchdog]\nmode = "off"'))
     keys = [finding.key for finding in inspect(file, restart_gap_ms=2_001).findings]
