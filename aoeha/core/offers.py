@@ -12,12 +12,11 @@ Words stand in the records only while there is something to agree on. Without re
 What this file does not know: how a record gets to the shelves, and what a claim and a grant bind to.
 """
 
-from dataclasses import replace
-
 from aoeha.core import beats, membership, shelf_link
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import HostsState
+from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, NodeState, PeerCondition, Turn
 from aoeha.core.types import GroupBeat, GroupPhase, Holder, ResourceStatus, Task, TaskKind, TaskResult
 
@@ -74,7 +73,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
         return
     answer = done.status is ResourceStatus.RUNNING if done.result is TaskResult.OK else None
     changed = answer is not hosts.answer
-    turn.change(hosts=replace(hosts, task_id=0, answer=answer, since_ms=hosts.asked_ms if changed else hosts.since_ms))
+    turn.change(hosts=replaced(hosts, task_id=0, answer=answer, since_ms=hosts.asked_ms if changed else hosts.since_ms))
     if done.result is TaskResult.FAILED:
         turn.alarm(ABOUT, f"the reference hosts cannot be asked: {done.detail}")
     elif answer is not None:
@@ -98,7 +97,7 @@ def _ask_hosts(turn: Turn) -> None:
     patience_ms, reason = state.config.shelf_timeout_ms, "could clients reach us?"
     task = Task(state.next_task_id, TaskKind.ASK_HOSTS, "", ABOUT, "", patience_ms, reason)
     turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
-    turn.change(hosts=replace(hosts, task_id=task.id, asked_ms=turn.now_ms))
+    turn.change(hosts=replaced(hosts, task_id=task.id, asked_ms=turn.now_ms))
     turn.do(StartTask(task))
 
 
@@ -123,7 +122,7 @@ def _has_a_say(state: NodeState, group: GroupState) -> bool:
 def _word(state: NodeState, group: GroupState) -> GroupBeat:
     """What a beat would say, and that an owner which offers would yield. Who has not looked yet shows only life."""
     said = beats.group_beat(state, group)
-    return replace(
+    return replaced(
         said,
         phase=said.phase if state.may_be_judged else GroupPhase.UNKNOWN,
         yielding=said.yielding or offers(state, group),
