@@ -8,11 +8,23 @@ from functools import partial
 import pytest
 from test_agent_address import HERE, THERE, inside, ip, pytestmark, wire
 
+from aoeha.core.events import TaskDone
+from aoeha.core.types import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.daemon.tasks import Agents, TaskRunner
 from aoeha.io.reference_hosts import one_answers
 
 __all__ = ["pytestmark", "wire"]
 
 PATIENCE_MS = 1_000
+
+
+async def through_a_task(hosts: tuple[str, ...]) -> TaskDone:
+    """What the core is told, by the same road as in the daemon."""
+    arrived: asyncio.Queue[TaskDone] = asyncio.Queue()
+    runner = TaskRunner(Agents({}, {}, reference_hosts=hosts), arrived.put_nowait)
+    runner.start(Task(7, TaskKind.ASK_HOSTS, "", "reference hosts", "", PATIENCE_MS, "a test"))
+    async with asyncio.timeout(2 * PATIENCE_MS / 1_000):
+        return await arrived.get()
 
 
 @pytest.fixture
@@ -40,6 +52,13 @@ def test_a_host_that_is_silent_is_given_up_in_time() -> None:
     begun = time.monotonic()
     assert not asked("10.9.8.77", "fd00:9::77")
     assert time.monotonic() - begun < PATIENCE_MS / 1_000
+
+
+@pytest.mark.usefixtures("addresses")
+def test_the_core_is_told_whether_one_answers() -> None:
+    for hosts, told in ((("10.9.8.77", "10.9.8.2"), ResourceStatus.RUNNING), (("10.9.8.77",), ResourceStatus.STOPPED)):
+        done = inside(HERE, partial(asyncio.run, through_a_task(hosts)))
+        assert (done.task_id, done.result, done.status) == (7, TaskResult.OK, told)
 
 
 @pytest.mark.usefixtures("wire")
