@@ -63,7 +63,9 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     turn.change_shelf_link(
         group.name, seen=tuple(SeenRecord(*place, record) for place, record in (known | read).items())
     )
-    moved = [record for place in both if (record := read[place]) is not None and _moved(known[place], record)]
+    moved = [
+        record for place in both if (record := read[place]) is not None and _moved(known[place], record, link.said)
+    ]
     if moved:
         said = max(moved, key=lambda record: record.stamped_ms)
         turn.change_shelf_link(
@@ -152,8 +154,10 @@ def _confirms_silence(state: NodeState, group: GroupState) -> bool:
     )
 
 
-def _moved(before: LockRecord | None, after: LockRecord) -> bool:
-    """Whether somebody has stamped a record between two readings of one address."""
+def _moved(before: LockRecord | None, after: LockRecord, said: LockRecord | None) -> bool:
+    """Whether somebody has stamped a record between two readings of one address. Older than what was said is no news."""
+    if said is not None and said.boot_id == after.boot_id and after.stamped_ms < said.stamped_ms:
+        return False
     return before is None or after.boot_id != before.boot_id or after.stamped_ms > before.stamped_ms
 
 

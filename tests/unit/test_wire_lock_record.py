@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from aoeha.cli.aoe_lock_record import brief
 from aoeha.core.types import Grant, GroupBeat, GroupPhase, LockRecord
 from aoeha.wire.keys import Key
 from aoeha.wire.lock_record import RECORD_MAX, _mac, pack, unpack
@@ -34,6 +35,14 @@ def test_what_it_says_of_the_group_comes_back_whole(grant: Grant | None) -> None
     assert found is not None
     assert (found.word, found.pause_number, found.paused) == (word, 0, False)
     assert len(line) < RECORD_MAX // 2
+
+
+def test_an_operator_sees_who_only_asks_there() -> None:
+    word = GroupBeat("storage", GroupPhase.STOPPED, False, False, True, RECORD.epoch, 9, 4, 8)
+    assert brief(pack(RECORD, "gw", "storage", NEW)) == "alpha epoch 7"
+    assert brief(pack(replace(RECORD, pause_number=1), "gw", "storage", NEW)) == "alpha epoch 7"
+    assert brief(pack(replace(RECORD, word=word), "gw", "storage", NEW)) == "alpha (not owner) epoch 7"
+    assert brief(pack(replace(RECORD, word=replace(word, holding=True)), "gw", "storage", NEW)) == "alpha epoch 7"
 
 
 def test_the_longest_that_it_may_say_fits_in_a_target() -> None:
