@@ -155,7 +155,7 @@ def _confirms_silence(state: NodeState, group: GroupState) -> bool:
 
 
 def _moved(before: LockRecord | None, after: LockRecord, said: LockRecord | None) -> bool:
-    """Whether somebody has stamped a record between two readings of one address. Older than what was said is no news."""
+    """Whether somebody has stamped a record between two readings of one address. Older than `said` is no news."""
     if said is not None and said.boot_id == after.boot_id and after.stamped_ms < said.stamped_ms:
         return False
     return before is None or after.boot_id != before.boot_id or after.stamped_ms > before.stamped_ms
