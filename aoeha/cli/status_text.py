@@ -13,7 +13,17 @@ _CARE = frozenset(
     {"late", "left", "restarting", "unheard", "booting", "degraded", "starting", "stopping", "unknown", "nobody"}
 )
 _BAD = frozenset(
-    {"silent", "a stranger", "heard by the shelves only", "down", "failed", "blocked", "UNREACHABLE", "DISTRUSTED"}
+    {
+        "silent",
+        "none answers",
+        "a stranger",
+        "heard by the shelves only",
+        "down",
+        "failed",
+        "blocked",
+        "UNREACHABLE",
+        "DISTRUSTED",
+    }
 )
 _HARMLESS_COUNTERS = frozenset({"accepted", "sent", "received"})
 
@@ -109,6 +119,8 @@ def _fences(document: dict[str, Any], paint: Paint) -> Iterator[str]:
             yield from _wrapped(f"  {fence.get('name', '?')}: ", str(fence["detail"]))
     if document.get("watchdog"):
         yield from _wrapped(f"{paint('head', 'WATCHDOG')}  ", str(document["watchdog"]))
+    if document.get("reference_hosts"):
+        yield f"{paint('head', 'REFERENCE HOSTS')}  {_toned(paint, str(document['reference_hosts']))}"
 
 
 def _group(group: dict[str, Any], paint: Paint) -> Iterator[str]:

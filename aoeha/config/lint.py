@@ -374,6 +374,41 @@ def _watchdog_of_long_writes(configuration: Configuration) -> Iterator[Complaint
                 )
 
 
+def _reference_hosts(configuration: Configuration) -> Iterator[Complaint]:
+    """A reference host tells whether clients reach a gateway: what answers from the pair itself tells nothing."""
+    own = {text: f"{node} on link {link.name}" for link in configuration.links if isinstance(link, UdpLink)
+           for node, text in link.address.items()}  # fmt: skip
+    for group in configuration.groups:
+        for resource in group.resources:
+            if resource.type == "address":
+                address = str(resource.parameters.get("address", "")).partition("/")[0]
+                own[address] = f"the service address {resource.name} of group {group.name}"
+    known = {_address(text): what for text, what in own.items()}
+    for number, text in enumerate(configuration.reference_hosts):
+        path: KeyPath = ("reference_hosts", number)
+        if _address(text) is None:
+            yield Complaint(path, f'expected an IP address without a mask like "192.0.2.1", got "{text}"')
+        elif what := known.get(_address(text)):
+            yield Complaint(
+                path,
+                f'expected a host among the clients, got "{text}", {what}; whether the pair hears itself says nothing '
+                "about clients: name a router or a switch of their network",
+            )
+    if configuration.reference_hosts and not any(group.legs for group in configuration.groups):
+        yield Complaint(
+            ("reference_hosts",),
+            "of no use: a group is offered through the records of its legs, and no group has [[group.leg]] tables",
+            warning=True,
+        )
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complaint]]], ...] = (
     (("nodes",), _two_nodes),
     ((), _unique_names),
@@ -395,6 +430,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complain
     (("timing", "groups"), _stamps),
     (("timing", "groups", "fences"), _ledger),
     (("groups",), _storage_apart),
+    (("links", "groups", "reference_hosts"), _reference_hosts),
     (("nodes", "watchdog"), _watchdog),
     (("groups", "watchdog"), _watchdog_of_long_writes),
 )

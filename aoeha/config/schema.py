@@ -184,7 +184,8 @@ class Configuration(Table, frozen=True):
     `fence_policy` says whether a takeover may go on when the shelves keep the other gateway out, or waits until it has
     no power; it matters only to groups that name their legs. `after_fence` says whether a fenced gateway is switched on
     again. An operator's word (`aoeha confirm`) is good for `confirm_valid`; a gateway reboots itself at most once
-    within `restart_window`.
+    within `restart_window`. `reference_hosts` are addresses among the clients, a router's for example: an owner that
+    hears no link, and none of them, offers its groups to the other gateway through the shelves.
     """
 
     cluster: Name
@@ -199,3 +200,4 @@ class Configuration(Table, frozen=True):
     after_fence: Annotated[Literal["on", "off"], Meta(description='"on" or "off"')] = "on"
     confirm_valid_ms: Duration = field(name="confirm_valid", default=600_000)
     restart_window_ms: Duration = field(name="restart_window", default=600_000)
+    reference_hosts: tuple[Annotated[str, Meta(description='an IP address without a mask like "192.0.2.1"')], ...] = ()

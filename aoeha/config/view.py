@@ -61,6 +61,7 @@ def pair_config(configuration: Configuration, node: str) -> PairConfig:
         config_tag=config_tag(configuration),
         ledger_lease_ms=timing.ledger_lease_ms,
         storage_suffices=configuration.fence_policy == "storage",
+        reference_hosts=configuration.reference_hosts,
     )
 
 

@@ -23,7 +23,7 @@ def remember(turn: Turn) -> None:
 def send(turn: Turn) -> None:
     """Send a beat if it is time, or if the peer should know something now."""
     state = turn.state
-    groups, flags = tuple(_group_beat(state, group) for group in state.groups), _flags(state)
+    groups, flags = tuple(group_beat(state, group) for group in state.groups), _flags(state)
     news = groups != state.last_groups or flags != state.last_flags
     if turn.now_ms < state.next_beat_ms and not news:
         return
@@ -78,7 +78,8 @@ def _held(group: GroupState) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _group_beat(state: NodeState, group: GroupState) -> GroupBeat:
+def group_beat(state: NodeState, group: GroupState) -> GroupBeat:
+    """What this node says about a group."""
     holding_back = state.now_ms < group.hold_back_until_ms
     return GroupBeat(
         name=group.name,

@@ -5,7 +5,7 @@ Derived from the state alone, so that a replay explains a decision in the words 
 
 from dataclasses import dataclass
 
-from aoeha.core import ledger, membership, ownership, protection
+from aoeha.core import ledger, membership, offers, ownership, protection
 from aoeha.core.state import (
     FencePhase,
     GroupState,
@@ -107,7 +107,10 @@ class AlarmStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The status document, schema 1. `unprotected` says why `protected` is false, and what mends it."""
+    """The status document, schema 1. `unprotected` says why `protected` is false, and what mends it.
+
+    `reference_hosts` is empty where none are configured, else "not asked", "one answers" or "none answers" (R13).
+    """
 
     schema: int
     cluster: str
@@ -121,6 +124,7 @@ class Status:
     protected: bool
     unprotected: str
     alarms: tuple[AlarmStatus, ...]
+    reference_hosts: str
     verdict: str
     why: str
 
@@ -140,6 +144,7 @@ def status(state: NodeState) -> Status:
         protected=not protection.unprotected(state),
         unprotected=protection.unprotected(state),
         alarms=tuple(AlarmStatus(alarm.about, alarm.sentence) for alarm in state.alarms),
+        reference_hosts=_reference_hosts(state),
         verdict=verdict(state),
         why=why(state),
     )
@@ -148,6 +153,12 @@ def status(state: NodeState) -> Status:
 def config_matches(state: NodeState) -> bool | None:
     """Whether both nodes run the same aoeha.toml, None while the peer is unheard."""
     return None if state.peer.beat is None else state.peer.beat.config_tag == state.config.config_tag
+
+
+def _reference_hosts(state: NodeState) -> str:
+    if not state.config.reference_hosts:
+        return ""
+    return {None: "not asked", True: "one answers", False: "none answers"}[state.hosts.answer]
 
 
 def verdict(state: NodeState) -> str:
@@ -192,6 +203,10 @@ def _why_group(state: NodeState, group: GroupState) -> str:
     node, peer = state.config.node, state.config.peer
     up = sum(1 for link in state.links if link.condition is LinkCondition.UP)
     match ownership.owner(state, group):
+        case owner if owner == node and offers.offers(state, group):
+            return offers.sentence(state, group)
+        case owner if owner == peer and group.claim and not membership.is_alive(state):
+            return f"{node} claims {group.name}, which {peer} offers through the shelves"
         case owner if owner == node and group.refusal and phase_of(group) is not GroupPhase.RUNNING:
             return group.refusal
         case owner if owner == node and group.proof is not None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aoeha.core.types import Holder, Ledger, SeenRecord
+from aoeha.core.types import Holder, Ledger, LockRecord, SeenRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class SeizureState:
 class ShelfLinkState:
     """The legs as a link (R6). `seen`: the record of each address as last read. `heard_ms`: when one had moved.
 
+    `said` is the newest record that was seen to move. `answering`: it was read, and ours is to follow in its place.
+
     `quiet_since_ms` is when the first of `quiet_reads` answered readings without a moved record was asked for, and
     `read_ms` when the last of them was.
     """
@@ -98,3 +100,15 @@ class ShelfLinkState:
     quiet_since_ms: int | None = None
     quiet_reads: int = 0
     read_ms: int = 0
+    said: LockRecord | None = None
+    answering: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostsState:
+    """The reference hosts (R13). `answer` tells whether one answered, since `since_ms`; None for not asked yet."""
+
+    task_id: int = 0
+    asked_ms: int = 0
+    answer: bool | None = None
+    since_ms: int = 0

@@ -4,16 +4,17 @@ Rules. A node starts a group only while it holds it, and holds it only by a proo
 good for one epoch and one boot of the peer. There are five kinds; silence is none of them. `may_start` is the postcard
 that every start passes; nothing else may decide it.
 
-While both nodes are alive the proof is the peer's word. A node that wants a group claims the next epoch; the other
-grants exactly that claim, and only with everything stopped. Who granted or withdrew an epoch only ever claims above
-it, and remembers that before it says so. Crossing claims are settled by a fixed rank, never by luck.
+While both nodes are alive the proof is the peer's word, in its beats, or in its record on the shelves where both speak
+there because no link is left (R13). A node that wants a group claims the next epoch; the other grants exactly that
+claim, and only with everything stopped. Who granted or withdrew an epoch only ever claims above it, and remembers that
+before it says so. Crossing claims are settled by a fixed rank, never by luck.
 
 What this file does not know: how a fence is done, and how resources are started.
 """
 
 from dataclasses import dataclass
 
-from aoeha.core import ledger, membership, orders, rivals, shelves, storage_fence
+from aoeha.core import ledger, membership, orders, rivals, shelf_link, shelves, storage_fence
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState, SeizureState
 from aoeha.core.replacing import replaced
@@ -39,6 +40,15 @@ class Verdict:
 
     yes: bool
     sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the peer, at this boot and incarnation, says about a group."""
+
+    boot_id: str
+    incarnation: int
+    group: GroupBeat
 
 
 def may_start(state: NodeState, group: GroupState) -> Verdict:
@@ -182,14 +192,15 @@ def _own_parity(state: NodeState, epoch: int) -> int:
 
 
 def _next_epoch(state: NodeState, group: GroupState) -> int:
-    theirs = state.peer_group(group.name)
+    theirs = _theirs(state, group)
     known = (theirs.epoch, theirs.floor, theirs.claim_epoch) if theirs is not None else ()
     return max(group.epoch, group.floor, group.held_epoch, *known) + 1
 
 
 def _learn(turn: Turn, name: str) -> None:
     """Take over the peer's higher epoch. An owner that hears a higher owner was superseded: it must not write on."""
-    theirs, group = turn.state.peer_group(name), turn.state.group(name)
+    group = turn.state.group(name)
+    theirs = _theirs(turn.state, group)
     if theirs is None:
         return
     if group.holding and rivals.superseded(turn.state, group):
@@ -213,12 +224,12 @@ def _release(turn: Turn, name: str) -> None:
 
 
 def _end_grant(turn: Turn, name: str) -> None:
-    group, theirs, peer = turn.state.group(name), turn.state.peer_group(name), turn.state.peer
-    grant = group.grant
+    group, peer = turn.state.group(name), turn.state.peer
+    grant, theirs, said = group.grant, _theirs(turn.state, group), _said(turn.state, group)
     if grant is None:
         return
     other_boot = bool(peer.boot_id) and peer.boot_id != grant.boot_id
-    restarted = peer.incarnation > grant.incarnation and membership.has_reported(turn.state)
+    restarted = said is not None and said.incarnation > grant.incarnation
     moved_on = theirs is not None and (
         theirs.epoch >= grant.epoch or (theirs.floor >= grant.epoch and theirs.claim != grant.claim)
     )
@@ -227,7 +238,8 @@ def _end_grant(turn: Turn, name: str) -> None:
 
 
 def _drop_stale_claim(turn: Turn, name: str) -> None:
-    group, theirs = turn.state.group(name), turn.state.peer_group(name)
+    group = turn.state.group(name)
+    theirs = _theirs(turn.state, group)
     if not group.claim:
         return
     outdated = group.claim_epoch <= max(group.epoch, group.floor) or (
@@ -239,23 +251,47 @@ def _drop_stale_claim(turn: Turn, name: str) -> None:
         outdated
         or _gives_way(turn.state, group)
         or not willing(turn.state, group).yes
-        or not membership.is_alive(turn.state)
+        or _is_pointless(turn.state, group)
     ):
         _withdraw(turn, group)
 
 
+def _is_pointless(state: NodeState, group: GroupState) -> bool:
+    """Whether nobody would answer a claim: the peer is not heard, or it has taken back the offer that was claimed."""
+    theirs = _theirs(state, group)
+    taken_back = theirs is not None and theirs.holding and not theirs.yielding and bool(state.config.reference_hosts)
+    return taken_back or not (membership.is_alive(state) or shelf_link.spoken(state, group))
+
+
 def _gives_way(state: NodeState, group: GroupState) -> bool:
     """Whether the peer claims as well, and goes first by rank."""
-    theirs = state.peer_group(group.name)
-    return theirs is not None and theirs.claim > 0 and _claimable(state, theirs) and not ranks_first(state, group)
+    theirs = _theirs(state, group)
+    return theirs is not None and theirs.claim > 0 and _claimable(state, group) and not ranks_first(state, group)
 
 
 def _withdraw(turn: Turn, group: GroupState) -> None:
     turn.change_group(group.name, claim=0, claim_epoch=0, floor=max(group.floor, group.claim_epoch))
 
 
-def _claimable(state: NodeState, theirs: GroupBeat) -> bool:
-    return membership.has_reported(state) and not theirs.holding and theirs.phase is GroupPhase.STOPPED
+def _claimable(state: NodeState, group: GroupState) -> bool:
+    said = _said(state, group)
+    return said is not None and not said.group.holding and said.group.phase is GroupPhase.STOPPED
+
+
+def _said(state: NodeState, group: GroupState) -> Said | None:
+    """What the peer says now, having looked itself: in its beats, or in its record where no link carries any (R13)."""
+    record, beat, theirs = shelf_link.spoken(state, group), state.peer.beat, state.peer_group(group.name)
+    if record is not None and record.word is not None:
+        return Said(record.boot_id, record.incarnation, record.word)
+    if beat is None or theirs is None or not membership.has_reported(state):
+        return None
+    return Said(beat.boot_id, beat.incarnation, theirs)
+
+
+def _theirs(state: NodeState, group: GroupState) -> GroupBeat | None:
+    """The peer's newest word, however old it is."""
+    record = shelf_link.spoken(state, group)
+    return record.word if record is not None else state.peer_group(group.name)
 
 
 def _grants_us(state: NodeState, group: GroupState, theirs: GroupBeat) -> bool:
@@ -264,11 +300,12 @@ def _grants_us(state: NodeState, group: GroupState, theirs: GroupBeat) -> bool:
 
 
 def _accept_grant(turn: Turn, name: str) -> None:
-    group, theirs = turn.state.group(name), turn.state.peer_group(name)
+    group = turn.state.group(name)
+    theirs = _theirs(turn.state, group)
     if (
         theirs is None
         or group.holding
-        or not _claimable(turn.state, theirs)
+        or not _claimable(turn.state, group)
         or not _grants_us(turn.state, group, theirs)
     ):
         return
@@ -331,16 +368,12 @@ def _as_new(leg: LegState) -> LegState:
 def _grant(turn: Turn, name: str) -> None:
     """Promise the peer the epoch that it claims. The promise binds us until it moved on or rebooted."""
     state = turn.state
-    group, theirs, beat = state.group(name), state.peer_group(name), state.peer.beat
-    if (
-        theirs is None
-        or beat is None
-        or not theirs.claim
-        or not membership.has_reported(state)
-        or state.peer.alternates
-    ):
+    group = state.group(name)
+    said = _said(state, group)
+    if said is None or not said.group.claim or state.peer.alternates:
         return
-    grant = Grant(theirs.claim_epoch, beat.boot_id, beat.incarnation, theirs.claim)
+    theirs = said.group
+    grant = Grant(theirs.claim_epoch, said.boot_id, said.incarnation, theirs.claim)
     if group.grant == grant or group.grant is not None or group.holding or group.claim:
         return
     if phase_of(group) is not GroupPhase.STOPPED or theirs.claim_epoch <= max(group.epoch, group.floor):
@@ -369,11 +402,12 @@ def _claim(turn: Turn, name: str) -> None:
 
 def _should_claim(state: NodeState, group: GroupState) -> bool:
     """Who claims: a node that can serve before one that can't, then by rank; a yielding owner asks the other (R9)."""
-    theirs = state.peer_group(group.name)
-    if theirs is None or not membership.has_reported(state) or not willing(state, group).yes:
+    said = _said(state, group)
+    if said is None or not willing(state, group).yes:
         return False
+    theirs = said.group
     if theirs.holding:
-        return theirs.yielding
+        return theirs.yielding and (shelf_link.spoken(state, group) is None or bool(state.hosts.answer))
     if theirs.phase is not GroupPhase.STOPPED:
         return False
     runs_here = phase_of(group) is not GroupPhase.STOPPED

@@ -1,9 +1,10 @@
 """A pause of the pair: nobody starts, stops, takes, forces or switches off anything until a human ends it (R15).
 
 Rules. Who is asked for a pause, or for its end, gives that word a number above all it knows; both nodes follow the word
-with the highest number, and of two words with one number the pause. It outlasts restarts and reboots. Beats, looks at
-resources, holds and stamps go on. What a pause does not hold up: a node that finds itself fenced still reboots. The
-shelves are asked anew at once, because addresses are told with that to live on without their daemon.
+with the highest number, and of two words with one number the pause. Where no link carries beats, the owner's stamps on
+the shelves carry its word. It outlasts restarts and reboots. Beats, looks at resources, holds and stamps go on. What a
+pause does not hold up: a node that finds itself fenced still reboots. The shelves are asked anew at once, because
+addresses are told with that to live on without their daemon.
 
 What this file does not know: what each rule leaves undone meanwhile; the rules ask for `paused` themselves.
 """
@@ -21,14 +22,14 @@ def order(turn: Turn, user: str, *, paused: bool) -> None:
 
 
 def learn(turn: Turn) -> None:
-    """Follow the peer's word where it is newer."""
+    """Follow the peer's word where it is newer: the one in its beats, or in a stamp that was seen to move (R6)."""
     beat = turn.state.peer.beat
-    if beat is None:
-        return
-    paused = BeatFlag.PAUSED in beat.flags
-    mine = (turn.state.pause_number, turn.state.paused)
-    if (beat.pause_number, paused) > mine:
-        _follow(turn, beat.pause_number, f"on {turn.state.config.peer}", paused=paused)
+    words = [(beat.pause_number, BeatFlag.PAUSED in beat.flags)] if beat is not None else []
+    stamps = [group.shelf_link.said for group in turn.state.groups]
+    words.extend((stamp.pause_number, stamp.paused) for stamp in stamps if stamp is not None)
+    number, paused = max(words, default=(0, False))
+    if (number, paused) > (turn.state.pause_number, turn.state.paused):
+        _follow(turn, number, f"on {turn.state.config.peer}", paused=paused)
 
 
 def remind(turn: Turn) -> None:

@@ -5,7 +5,10 @@ again, for as long as that lasts. Who finds the peer's name on legs and hears no
 stamp that moves is a sign of life. The peer is silent there only after at least two answered readings without one, over
 the time from warntime to deadtime, or a whole deadtime after the last sign. What cannot be read says nothing, so the
 count begins anew with each leg that comes within reach; what was read before an absence of our own says nothing either.
-Records of legs that do not show the peer are not asked for: the reservation goes first.
+Records of legs that do not show the peer are not asked for: the reservation goes first. A stamp carries the word about
+the pause of the pair, as a beat does.
+
+Who has words for the peer (`aoeha.core.offers`) reads each record and then puts its own in its place, holder or not.
 
 What this file does not know: what may be done about a silent peer.
 """
@@ -14,7 +17,7 @@ from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import ShelfLinkState
 from aoeha.core.state import GroupState, LinkCondition, NodeState, Turn
-from aoeha.core.types import Holder, LockRecord, PairConfig, SeenRecord, Task, TaskKind
+from aoeha.core.types import GroupBeat, Holder, LockRecord, PairConfig, SeenRecord, Task, TaskKind
 
 EVERY_MIN_MS = 100
 STAMPS = 3
@@ -26,20 +29,22 @@ def every_ms(config: PairConfig) -> int:
     return max((config.deadtime_ms - 2 * config.warntime_ms) // STAMPS, EVERY_MIN_MS)
 
 
-def decide(turn: Turn) -> None:
-    """Stamp what we hold, read what the peer holds, while no other link tells; one task at a time for each group."""
+def decide(turn: Turn, words: dict[str, GroupBeat]) -> None:
+    """Stamp what we hold, read what the peer holds, while no other link tells; one task at a time for each group.
+
+    `words` are what is to be said of groups besides.
+    """
     for name in [group.name for group in turn.state.groups if group.legs]:
         group = turn.state.group(name)
         link = group.shelf_link
         if link.task_id or turn.state.panicking:
             continue
-        if _stamping(turn.state, group):
-            if turn.now_ms >= link.asked_ms + every_ms(turn.state.config):
-                _ask(turn, group, TaskKind.WRITE_RECORD, _stamp(turn.state, group))
-        elif _watching(turn.state, group):
-            if turn.now_ms >= _read_due_ms(turn.state.config, link):
-                _ask(turn, group, TaskKind.READ_RECORDS, None)
-        elif link != ShelfLinkState():
+        wish = _wish(turn.state, group, speaks=name in words)
+        if wish is TaskKind.WRITE_RECORD and turn.now_ms >= _write_due_ms(turn.state.config, link):
+            _ask(turn, group, wish, _stamp(turn.state, group, words.get(name)))
+        elif wish is TaskKind.READ_RECORDS and turn.now_ms >= _read_due_ms(turn.state.config, link):
+            _ask(turn, group, wish, None)
+        elif wish is None and link != ShelfLinkState():
             turn.change_group(name, shelf_link=ShelfLinkState())
 
 
@@ -49,7 +54,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     link = group.shelf_link
     if link.task_id != task.id:
         return
-    turn.change_shelf_link(group.name, task_id=0)
+    turn.change_shelf_link(group.name, task_id=0, answering=_answers(turn.state, task))
     if task.kind is TaskKind.WRITE_RECORD:
         return
     silent = _at(group, Holder.SILENT)
@@ -62,8 +67,14 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     if not read:
         return
     turn.change_shelf_link(group.name, read_ms=link.asked_ms)
-    if any(_moved(known[place], read[place]) for place in both):
-        turn.change_shelf_link(group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
+    moved = [
+        record for place in both if (record := read[place]) is not None and _moved(known[place], record, link.said)
+    ]
+    if moved:
+        said = max(moved, key=lambda record: record.stamped_ms)
+        turn.change_shelf_link(
+            group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1, said=said
+        )
     elif len(both) < len(read) or any(known[place] and not read[place] for place in both):
         heard_ms = None if _is_silent(turn.state.config, link) else link.heard_ms
         turn.change_shelf_link(group.name, heard_ms=heard_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
@@ -93,8 +104,27 @@ def confirms_silence(state: NodeState) -> bool:
 
 
 def shows_peer(state: NodeState) -> bool:
-    """Whether a leg that may be taken by a storage fence is reserved for the peer."""
-    return state.config.storage_suffices and any(_shows_peer(group) for group in state.groups)
+    """Whether a leg that may be taken by a storage fence is reserved for the peer, or a stamp of it moves."""
+    named = any(leg.shows_anywhere(Holder.PEER) for group in state.groups if not group.holding for leg in group.legs)
+    return state.config.storage_suffices and (named or heard_ms(state) is not None)
+
+
+def spoken(state: NodeState, group: GroupState) -> LockRecord | None:
+    """The peer's record that says how the group stands there, where no link carries its beats, None for none (R13).
+
+    It was seen to move lately, and is of the boot that was heard last: of another one nothing else is known.
+    """
+    link, config = group.shelf_link, state.config
+    if not config.reference_hosts or link.said is None or link.said.word is None or not is_quiet(state):
+        return None
+    fresh = link.heard_ms is not None and state.now_ms - link.heard_ms < config.deadtime_ms
+    known = (state.peer.boot_id, state.peer.incarnation)
+    return link.said if fresh and known[0] == link.said.boot_id and known[1] <= link.said.incarnation else None
+
+
+def is_quiet(state: NodeState) -> bool:
+    """Whether no link carries beats of the peer."""
+    return all(link.condition is not LinkCondition.UP for link in state.links)
 
 
 def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
@@ -104,15 +134,32 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
         if not group.legs or group.shelf_link.task_id:
             continue
         if _stamping(state, group):
-            wakes.append(group.shelf_link.asked_ms + every_ms(state.config))
+            wakes.append(_write_due_ms(state.config, group.shelf_link))
         elif _watching(state, group):
             wakes.append(_read_due_ms(state.config, group.shelf_link))
     return tuple(wakes)
 
 
+def _wish(state: NodeState, group: GroupState, *, speaks: bool) -> TaskKind | None:
+    if speaks:
+        return TaskKind.WRITE_RECORD if group.shelf_link.answering else TaskKind.READ_RECORDS
+    if _stamping(state, group):
+        return TaskKind.WRITE_RECORD
+    return TaskKind.READ_RECORDS if _watching(state, group) else None
+
+
+def _answers(state: NodeState, task: Task) -> bool:
+    """Whether what was read may now be answered: who never speaks there never does."""
+    return task.kind is TaskKind.READ_RECORDS and bool(state.config.reference_hosts)
+
+
+def _write_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
+    return link.asked_ms + (0 if link.answering else every_ms(config))
+
+
 def _confirms_silence(state: NodeState, group: GroupState) -> bool:
     """A record stood still, or no leg has forgotten its owner just now, as a target does that restarts."""
-    if _shows_peer(group):
+    if _in_question(state, group):
         return _is_silent(state.config, group.shelf_link) and not _unread(group)
     return not any(
         address.holder is Holder.NOBODY and state.now_ms - address.since_ms < state.config.deadtime_ms
@@ -135,9 +182,9 @@ def _unread(group: GroupState) -> bool:
     return not _at(group, Holder.PEER) <= _seen(group).keys()
 
 
-def _moved(before: LockRecord | None, after: LockRecord | None) -> bool:
-    """Whether somebody has stamped a record between two readings of one address."""
-    if after is None or after == before:
+def _moved(before: LockRecord | None, after: LockRecord, said: LockRecord | None) -> bool:
+    """Whether somebody has stamped a record between two readings of one address. Older than `said` is no news."""
+    if said is not None and said.boot_id == after.boot_id and after.stamped_ms < said.stamped_ms:
         return False
     return before is None or after.boot_id != before.boot_id or after.stamped_ms > before.stamped_ms
 
@@ -165,19 +212,17 @@ def _read_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
 def _stamping(state: NodeState, group: GroupState) -> bool:
     if not group.holding or group.unsure or not any(leg.shows_anywhere(Holder.US) for leg in group.legs):
         return False
-    return _is_quiet(state) or _not_heard_by_the_peer(state)
+    return is_quiet(state) or _not_heard_by_the_peer(state)
 
 
 def _watching(state: NodeState, group: GroupState) -> bool:
-    return _shows_peer(group) and _is_quiet(state)
+    return _in_question(state, group) and is_quiet(state)
 
 
-def _shows_peer(group: GroupState) -> bool:
-    return not group.holding and any(leg.shows_anywhere(Holder.PEER) for leg in group.legs)
-
-
-def _is_quiet(state: NodeState) -> bool:
-    return all(link.condition is not LinkCondition.UP for link in state.links)
+def _in_question(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer may own the group: a leg shows it, or us although we do not, as in the middle of a hand-over."""
+    holders = (Holder.PEER, Holder.US) if state.config.reference_hosts else (Holder.PEER,)
+    return not group.holding and any(leg.shows_anywhere(holder) for leg in group.legs for holder in holders)
 
 
 def _not_heard_by_the_peer(state: NodeState) -> bool:
@@ -186,9 +231,18 @@ def _not_heard_by_the_peer(state: NodeState) -> bool:
     return bool(ages_ms) and all(age_ms >= state.config.warntime_ms for age_ms in ages_ms)
 
 
-def _stamp(state: NodeState, group: GroupState) -> LockRecord:
+def _stamp(state: NodeState, group: GroupState, word: GroupBeat | None) -> LockRecord:
     identity = state.identity
-    return LockRecord(state.config.node, identity.boot_id, identity.incarnation, group.held_epoch, state.now_ms)
+    return LockRecord(
+        state.config.node,
+        identity.boot_id,
+        identity.incarnation,
+        group.held_epoch if word is None else word.epoch,
+        state.now_ms,
+        state.pause_number,
+        state.paused,
+        word,
+    )
 
 
 def _ask(turn: Turn, group: GroupState, kind: TaskKind, record: LockRecord | None) -> None:

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from aoeha.core.actions import Action, Level, Say
-from aoeha.core.legs import HeardLedger, LegState, SeizureState, ShelfLinkState
+from aoeha.core.legs import HeardLedger, HostsState, LegState, SeizureState, ShelfLinkState
 from aoeha.core.power_order import PowerOrder
 from aoeha.core.replacing import replaced
 from aoeha.core.types import (
@@ -306,6 +306,7 @@ class NodeState:
     waiting: tuple[Waiting, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     order: PowerOrder | None = None
+    hosts: HostsState = field(default_factory=HostsState)
 
     @property
     def oath_pending(self) -> bool:
@@ -315,14 +316,12 @@ class NodeState:
     @property
     def probed(self) -> bool:
         """Whether every resource was looked at since this daemon started."""
-        return all(resource.phase is not ResourcePhase.UNKNOWN for group in self.groups for resource in group.resources)
+        return all(r.phase is not ResourcePhase.UNKNOWN for group in self.groups for r in group.resources)
 
     @property
     def may_be_judged(self) -> bool:
         """Whether this node knows what runs here and what it could start: before that its beats promise nothing."""
-        return self.probed and all(
-            group.holding or resource.valid is not None for group in self.groups for resource in group.resources
-        )
+        return self.probed and all(g.holding or r.valid is not None for g in self.groups for r in g.resources)
 
     def group(self, name: str) -> GroupState:
         """The group of that name."""

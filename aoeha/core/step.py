@@ -19,6 +19,7 @@ from aoeha.core import (
     fencing,
     ledger,
     membership,
+    offers,
     orders,
     ownership,
     paths,
@@ -179,8 +180,9 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     before = turn.state
     ownership.decide(turn)
     shelves.decide(turn)
-    shelf_link.decide(turn)
+    shelf_link.decide(turn, offers.words(turn.state))
     rivals.decide(turn)
+    offers.decide(turn)
     blindness.decide(turn)
     eviction.decide(turn)
     recovery.decide(turn)
@@ -214,6 +216,8 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
         eviction.task_done(turn, task, done)
     elif task.kind in RECORD_KINDS:
         shelf_link.task_done(turn, task, done)
+    elif task.kind is TaskKind.ASK_HOSTS:
+        offers.task_done(turn, task, done)
     elif task.kind is TaskKind.FIND_RIVAL:
         rivals.task_done(turn, task, done)
     else:

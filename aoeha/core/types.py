@@ -50,9 +50,10 @@ class Holder(Enum):
 
 
 class TaskKind(Enum):
-    """What a task does. The first six address a resource, then three a fence device, the last six the shelves.
+    """What a task does. The first six address a resource, then three a fence device, then eight the shelves.
 
-    `FIND_RIVAL` asks the network whether anybody else answers for a resource's address: RUNNING for yes.
+    `FIND_RIVAL` asks the network whether anybody else answers for a resource's address: RUNNING for yes. `ASK_HOSTS`
+    asks all reference hosts: RUNNING if one answers, STOPPED if none does.
 
     `READ_HOLDS` asks every target address of a group's legs whose reservation it shows. `SET_HOLD` reserves one leg
     for us where nobody or we hold it; `FORCE_HOLD` takes it from whom it is expected to show, and from nobody else;
@@ -78,6 +79,7 @@ class TaskKind(Enum):
     WRITE_RECORD = "write_record"
     EVICT_LEG = "evict_leg"
     RETURN_LEG = "return_leg"
+    ASK_HOSTS = "ask_hosts"
 
 
 class GroupPhase(Enum):
@@ -207,13 +209,20 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class LockRecord:
-    """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME."""
+    """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME.
+
+    `pause_number` and `paused` are its word about the pause of the pair, as in its beats (R15). With `word` it speaks
+    about the group as it would in a beat, for want of links (R13); then it need not hold the leg.
+    """
 
     owner: str
     boot_id: str
     incarnation: int
     epoch: int
     stamped_ms: int
+    pause_number: int = 0
+    paused: bool = False
+    word: GroupBeat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +318,10 @@ class FenceConfig:
 
 @dataclass(frozen=True, slots=True)
 class PairConfig:
-    """All that the core must know of aoeha.toml, seen from `node`."""
+    """All that the core must know of aoeha.toml, seen from `node`.
+
+    `reference_hosts` are addresses among the clients: whom none of them answers serves nobody (R13).
+    """
 
     cluster: str
     node: str
@@ -330,6 +342,7 @@ class PairConfig:
     shelf_timeout_ms: int = 500
     address_lifetime_ms: int = 3_000
     ledger_lease_ms: int = 30_000
+    reference_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,8 @@ def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key,
     peer, interfaces = peer_of(configuration, node), tuple(storage[node])
     signature = Signature(configuration.cluster, peer, keys)
     holds = LegHolds(interfaces, Hosts(hosts[node], hosts[peer]), targets)
-    return Agents(resources, devices, holds, LegRecords(interfaces, signature, targets))
+    records = LegRecords(interfaces, signature, targets)
+    return Agents(resources, devices, holds, records, configuration.reference_hosts)
 
 
 def adverts(blueprint: Blueprint, heard: Callable[[str, str], None]) -> Adverts:

@@ -19,6 +19,7 @@ from aoeha.aoe.records import LegRecords
 from aoeha.core.events import TaskDone
 from aoeha.core.types import Hold, Holder, PlugState, ResourceStatus, SeenRecord, Task, TaskKind, TaskResult
 from aoeha.io import clock
+from aoeha.io.reference_hosts import one_answers
 
 __all__ = ["Agents", "Device", "TaskRunner"]
 
@@ -43,6 +44,7 @@ class Agents:
     devices: Mapping[str, Device]
     holds: LegHolds | None = None
     records: LegRecords | None = None
+    reference_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,11 @@ class TaskRunner:
                 return await _done(self._agent(task).take_back(task.leg, whole=task.whole))
             case TaskKind.READ_RECORDS | TaskKind.WRITE_RECORD:
                 return await self._record(task)
+            case TaskKind.ASK_HOSTS:
+                answered = await self._hosts_answer(task)
+                return _Outcome(
+                    TaskResult.OK, Observation(ResourceStatus.RUNNING if answered else ResourceStatus.STOPPED)
+                )
 
     async def _hold(self, task: Task) -> _Outcome:
         if self._agents.holds is None:
@@ -202,6 +209,12 @@ class TaskRunner:
             return _Outcome(TaskResult.OK, records=await self._agents.records.perform(task))
         except AoeError as error:
             raise AgentError(f"cannot {_what(task)}: {error}") from error
+
+    async def _hosts_answer(self, task: Task) -> bool:
+        try:
+            return await one_answers(self._agents.reference_hosts, task.deadline_ms)
+        except OSError as error:
+            raise AgentError(f"cannot {_what(task)}: {error.strerror}; the daemon needs CAP_NET_RAW") from error
 
     async def _switch(self, task: Task) -> _Outcome:
         device = self._agents.devices.get(task.subject)

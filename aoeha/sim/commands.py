@@ -14,6 +14,7 @@ device NAME ok|dead|slow|late|vague | miswire NAME NODE | unpower NAME with NODE
 shelf NAME silent|ok|restarts|fails
 reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
 cut-san NODE [SHELF|ADDRESS] | heal-san [NODE]    between a gateway and the shelves; shelf1/2 is its second address
+cut-clients NODE | heal-clients [NODE]    between a gateway and its clients with their reference hosts
 recover [SHELF]               an operator takes the leg in again where its mirror runs
 ask NODE: VERB [KEY=VALUE...]
 move GROUP                   ask whoever serves a group to switch it over
@@ -297,6 +298,15 @@ def _heal_san(world: World, words: Sequence[str]) -> None:
     world.storage.disturbed()
 
 
+def _cut_clients(world: World, words: Sequence[str]) -> None:
+    world.storage.cut_clients(_machine(world, words[0]).name, cut=True)
+
+
+def _heal_clients(world: World, words: Sequence[str]) -> None:
+    for name in words or list(world.machines):
+        world.storage.cut_clients(_machine(world, name).name, cut=False)
+
+
 def _recover(world: World, words: Sequence[str]) -> None:
     for name in words or world.storage.shelves:
         world.storage.recover(name)
@@ -333,6 +343,7 @@ def _restore(world: World, _: Sequence[str]) -> None:
     for shelf in world.storage.shelves.values():
         shelf.answer_again()
     world.storage.cut.clear()
+    _heal_clients(world, ())
     _recover(world, ())
     for machine in world.machines.values():
         machine.disk = "ok"
@@ -392,6 +403,8 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "recover": _recover,
     "cut-san": _cut_san,
     "reserve": _reserve,
+    "cut-clients": _cut_clients,
+    "heal-clients": _heal_clients,
     "heal-san": _heal_san,
     "ask": _ask,
     "move": _move,

@@ -17,6 +17,8 @@ What it changes:
 - Where a group has legs: a moment less than a tick may pass, and then every age stays what it was (the rest is in
   exhaust_canonical_legs.py); what a beat says about the age of links is one bit, late or not.
 
+What it has no room for: reference hosts; this pair has none, so nobody ever asks them.
+
 What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats where nobody stamps legs,
 the routine looks after the first (monitor, validation, reading of a device), what a plug was read as for people, orders
 of an operator about power (nobody gives one here), and that an operator's word expires.
@@ -25,7 +27,7 @@ of an operator about power (nobody gives one here), and that an operator's word 
 from dataclasses import replace
 from functools import cache
 
-from aoeha.core.legs import AddressState, HeardLedger, LegState, SeizureState, ShelfLinkState
+from aoeha.core.legs import AddressState, HeardLedger, HostsState, LegState, SeizureState, ShelfLinkState
 from aoeha.core.state import (
     DeviceState,
     FencePhase,
@@ -155,6 +157,7 @@ def canonical(state: NodeState) -> NodeState:
         released_sequence=0,
         waiting=(),
         alarms=(),
+        hosts=HostsState(),
     )
     return _with_ledger(state, done, known) if is_mirrored(state) else done
 
@@ -290,6 +293,6 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
-    HeardLedger, Ledger, Off, GroupBeat,
+    HeardLedger, HostsState, Ledger, Off, GroupBeat,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -4,7 +4,8 @@ Of the moments at which shelves were asked only their order remains: before this
 leg was taken, before a first leg had stood for its while. What a hold or its absence lasts is kept in whole ticks up to
 the longest patience with it. Lost: in which earlier ownership an address was held, and what only a mirror's legs know
 (that they forgot): exhaust_canonical_ledger.py puts that back where there is a mirror, and elsewhere nobody has a
-ledger and every leg is in the fence set. Of a stamp that was read, only whose it is.
+ledger and every leg is in the fence set. Of a stamp that was read, only whose it is: nobody pauses the pair here, and
+without reference hosts no record says more.
 """
 
 from dataclasses import replace
@@ -142,4 +143,5 @@ def _shelf_link(link: ShelfLinkState, state: NodeState, known: dict[int, int]) -
         quiet_since_ms=quiet_ms,
         quiet_reads=min(link.quiet_reads, 2),
         read_ms=read_ms,
+        said=None,
     )

@@ -11,6 +11,7 @@ __all__ = ["KINDS", "Planned", "plan"]
 SAFETY_MS = 600_000
 FIRST_MS = 25_000
 FAULTS_MIN, FAULTS_MAX = 5, 12
+CLIENT_FAULTS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -313,6 +314,22 @@ def _cut_san_and_links(chance: Chance) -> Lines:
     return [*_cut_all(chance), *_cut_san(chance)]
 
 
+def _cut_clients(chance: Chance) -> Lines:
+    """A gateway loses its clients, and most of the time its links with them; often something befalls it on the way."""
+    node, other = chance.random.sample(chance.settings.nodes(), 2)
+    lines: Lines = _for_a_while(chance, f"cut-clients {node}", f"heal-clients {node}")
+    if chance.random.random() < 0.8:
+        lines += _cut_all(chance)
+    if chance.random.random() < 0.2:
+        lines += _for_a_while(chance, f"cut-clients {other}", f"heal-clients {other}")
+    if chance.random.random() < 0.6:
+        victim = chance.node()
+        between = (f"kill {victim}", f"reset {victim}", f"crash {victim}", f"pause {victim} {chance.around_deadtime()}")
+        lines.append((chance.ms(1_000, 40_000), chance.random.choice((*between, *between, "heal"))))
+        lines.append((chance.ms(40_000, 90_000), f"start {victim}"))
+    return lines
+
+
 KINDS: dict[str, Callable[[Chance], Lines]] = {
     "cut one": _cut_one,
     "cut all": _cut_all,
@@ -365,4 +382,9 @@ def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
     if settings.device_names() and random.randrange(100) < MISWIRED_PERCENT:
         at_ms = random.randint(FIRST_MS, SAFETY_MS)
         lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _miswire(chance))
+    if settings.hosts:
+        apart = Chance(Random(f"clients of {settings.seed}"), settings)
+        for _ in range(apart.random.randint(1, CLIENT_FAULTS_MAX)):
+            at_ms = apart.random.randint(FIRST_MS, SAFETY_MS - 10_000)
+            lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _cut_clients(apart))
     return tuple(line for line in sorted(lines, key=lambda planned: planned.at_ms) if line.at_ms < SAFETY_MS)

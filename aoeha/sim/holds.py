@@ -81,6 +81,7 @@ class Holds:
     def _record(self, machine: "Machine", task: Task, address: "Address") -> LockRecord | None:
         cluster = machine.config.cluster
         if task.record is not None:
+            self.world.oracle.record_written(machine, task.group, task.record)
             address.set_config(pack(task.record, cluster, task.group, KEY), force=True)
         answer = address.read_config()
         record = unpack(answer.string, cluster, task.group, (KEY,)) if answer is not None else None

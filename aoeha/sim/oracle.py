@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aoeha.core.power_order import OrderStage
-from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Memory, ProofKind, Task, TaskKind
+from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, LockRecord, Memory, ProofKind, Task, TaskKind
+from aoeha.sim import sightings
 from aoeha.sim.blind_fence_judge import judge_blind_fence
 from aoeha.sim.violation import Violation
 
@@ -143,28 +144,40 @@ class Oracle:
 
     def beat_sent(self, machine: "Machine", beat: Beat) -> None:
         """A node tells the world how it stands: that must be true, and remembered."""
-        remembered = self._remembered.get(machine.name)
         for group in beat.groups:
-            running = machine.runs_any(group.name)
-            if running and group.phase is GroupPhase.STOPPED and BeatFlag.PROBED in beat.flags:
-                self._broken("I4", f"{machine.name} announces {group.name} as stopped while {running} runs there")
-            if group.grant is not None and running:
-                self._broken("I4", f"{machine.name} grants {group.name} while {running} runs there")
-            if group.grant is not None:
-                self._granted.add((machine.name, group.name, group.grant))
-            if group.holding:
-                if (group.name, group.epoch) not in self._epochs:
-                    self._judge_right(machine, group)
-                owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
-                if owner != machine.name and not self.excused:
-                    self._broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")
-            known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
-            floor = known.floor if known is not None else 0
-            if group.floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
-                self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
+            self._judge_word(machine, group, probed=BeatFlag.PROBED in beat.flags)
         if BeatFlag.LEAVING in beat.flags:
             self._left_ms[machine.name] = self.world.timeline.now_ms
             self._named_on_legs.discard(machine.name)
+
+    def record_written(self, machine: "Machine", group: str, record: LockRecord) -> None:
+        """A node writes into a leg's record: as the owner, or what it would say in a beat."""
+        owner = self._epochs.get((group, record.epoch), machine.name)
+        if record.word is not None:
+            self._judge_word(machine, record.word, probed=True)
+        elif owner != machine.name and not self.excused:
+            self._broken("I1", f"{machine.name} stamps {group} at epoch {record.epoch}, which {owner} owned")
+
+    def _judge_word(self, machine: "Machine", group: GroupBeat, *, probed: bool) -> None:
+        """What is said of a group must be true, and what is promised remembered."""
+        running = machine.runs_any(group.name)
+        if running and group.phase is GroupPhase.STOPPED and probed:
+            self._broken("I4", f"{machine.name} announces {group.name} as stopped while {running} runs there")
+        if group.grant is not None and running:
+            self._broken("I4", f"{machine.name} grants {group.name} while {running} runs there")
+        if group.grant is not None:
+            self._granted.add((machine.name, group.name, group.grant))
+        if group.holding:
+            if (group.name, group.epoch) not in self._epochs:
+                self._judge_right(machine, group)
+            owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
+            if owner != machine.name and not self.excused:
+                self._broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")
+        remembered = self._remembered.get(machine.name)
+        known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
+        floor = known.floor if known is not None else 0
+        if group.floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
+            self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
 
     def remembers(self, machine: "Machine", memory: Memory | None) -> None:
         """What a node announces from now on may build on this."""
@@ -323,7 +336,7 @@ class Oracle:
         state = machine.daemon.state if machine.daemon is not None else None
         proof = state.group(group.name).proof if state is not None else None
         victim = self._peer(machine)
-        heard = victim.alive and self._whole_link_ms(machine, victim) > self._patience_ms(machine)
+        heard = victim.alive and sightings.whole_link_ms(self.world, machine, victim) > self._patience_ms(machine)
         ordered = proof is not None and proof.kind is ProofKind.POWERED_OFF and victim.name in self._ordered
         if ordered and heard:
             sentence = f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears"
@@ -346,6 +359,11 @@ class Oracle:
         """Without a request, a broken resource or a doubt of its own, a node never stops what runs well (I5)."""
         if self.commanded or self.excused or machine.name in self.troubled or not machine.runs_whole(task.group):
             return
+        patience_ms = 2 * self._patience_ms(machine)
+        if machine.config.reference_hosts and sightings.may_make_way(
+            self.world, machine, patience_ms=patience_ms, slack_ms=SLACK_MS
+        ):
+            return
         self._broken("I5", f"{machine.name} stops {task.group}, which runs well, and nobody asked for it")
 
     def _judge_fence(self, machine: "Machine", victim: "Machine") -> None:
@@ -361,12 +379,12 @@ class Oracle:
 
     def _judge_cause(self, machine: "Machine", victim: "Machine") -> list[int]:
         """Nothing is taken from a node that can be heard or seen. Return since when links have been whole."""
-        patience_ms, whole_ms = self._patience_ms(machine), self._whole_link_ms(machine, victim)
+        patience_ms, whole_ms = self._patience_ms(machine), sightings.whole_link_ms(self.world, machine, victim)
         clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
         if whole_ms > patience_ms:
             sentence = f"{machine.name} fences {victim.name}, to which a whole link has led for {whole_ms} ms"
             self._broken("I5", sentence)
-        stamped_ms = self._stamped_for_ms(machine, victim)
+        stamped_ms = sightings.stamped_for_ms(self.world, machine, victim, self._whole_since_ms)
         if stamped_ms > patience_ms:
             sentence = (
                 f"{machine.name} fences {victim.name}, which has stamped a shelf that both reach for {stamped_ms} ms"
@@ -377,13 +395,6 @@ class Oracle:
             judge_blind_fence(self.world, machine, victim, self._patience_ms(machine))
         return clean
 
-    def _whole_link_ms(self, machine: "Machine", victim: "Machine") -> int:
-        """For how long both have been there with a whole link between them."""
-        clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
-        if not clean or victim.present_since_ms is None or machine.present_since_ms is None:
-            return 0
-        return self.world.timeline.now_ms - max(min(clean), victim.present_since_ms, machine.present_since_ms)
-
     def _was_blind(self, victim: "Machine") -> bool:
         """Whether a node saw no shelf a while ago: it may have asked to be fenced, and a begun fence is finished."""
         until_ms = self.world.storage.blind_until_ms.get(victim.name)
@@ -391,25 +402,6 @@ class Oracle:
 
     def _patience_ms(self, machine: "Machine") -> int:
         return machine.config.deadtime_ms + HANDSHAKE_BEATS * machine.config.keepalive_ms + SLACK_MS
-
-    def _stamped_for_ms(self, machine: "Machine", victim: "Machine") -> int:
-        """For how long the victim, present, has served a group from a shelf that holds for it and that both reach."""
-        storage, since = self.world.storage, victim.present_since_ms
-        if since is None or machine.present_since_ms is None:
-            return 0
-        stamped = [0]
-        for (name, group), whole_ms in self._whole_since_ms.items():
-            if name != victim.name or not self._is_reserved(group):
-                continue
-            for shelf_name, shelf in storage.shelves.items():
-                addresses = shelf.addresses[group]
-                held = all(address.answers and address.holders == (name,) for address in addresses)
-                if held and any(
-                    storage.reaches(machine, a.name) and storage.reaches(victim, a.name) for a in addresses
-                ):
-                    begun_ms = max(since, machine.present_since_ms, whole_ms, storage.undisturbed_since_ms[shelf_name])
-                    stamped.append(self.world.timeline.now_ms - begun_ms)
-        return max(stamped)
 
     def _note_service(self) -> None:
         """Note since when every machine has had every group whole."""

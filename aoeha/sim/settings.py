@@ -25,7 +25,8 @@ class Settings:
 
     `groups` are `name` or `name:preferred-node`, `devices` are `name:level`, several separated by commas. With
     `reserve` the shelves' reservations are used, and with `suffices` they are proof enough to start. Each shelf has
-    `paths` addresses, and `unnamed` more that the configuration does not name.
+    `paths` addresses, and `unnamed` more that the configuration does not name. `hosts` is how many reference hosts
+    stand among the clients; `cut-clients` parts a gateway from all of them.
     """
 
     links: int = 2
@@ -52,6 +53,7 @@ class Settings:
     durable: int = 1
     paths: int = 1
     unnamed: int = 0
+    hosts: int = 0
     seed: int = 0
 
     def line(self) -> str:
@@ -132,6 +134,7 @@ class Settings:
             hold_every_ms=self.hold_ms,
             address_lifetime_ms=3 * self.hold_ms,
             ledger_lease_ms=self.lease_ms,
+            reference_hosts=tuple(f"host{number + 1}" for number in range(self.hosts)),
         )
 
     def _addresses(self, shelf: str) -> tuple[str, ...]:

@@ -32,6 +32,14 @@ RETAKE_SLACK_MS = 1_000
 FOREVER_MS = 1 << 60
 
 
+@dataclass(slots=True)
+class Reach:
+    """Whether a gateway is cut off from clients and reference hosts, and since when it is, or is not."""
+
+    cut: bool = False
+    since_ms: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class Write:
     """A record on its way from a kernel to the legs that do not have it yet."""
@@ -56,6 +64,7 @@ class Storage:
         self.served_ms: dict[str, int | None] = dict.fromkeys(groups)
         self.worst_outage_ms = 0
         self.cut: set[tuple[str, str]] = set()
+        self.reach = {name: Reach() for name in world.configs}
         self.blind_until_ms: dict[str, int] = {}
         self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
         for name, shelf in self.shelves.items():
@@ -81,6 +90,11 @@ class Storage:
     def reaches(self, machine: "Machine", place: str) -> bool:
         """Whether frames of a machine come to a shelf, or to one address of it, and the answers back."""
         return not self.cut or any((machine.name, path) not in self.cut for path in self.paths(place))
+
+    def cut_clients(self, name: str, *, cut: bool) -> None:
+        """Part a gateway from clients and reference hosts, or join it to them; the gateways themselves stay joined."""
+        if self.reach[name].cut != cut:
+            self.reach[name] = Reach(cut, self.world.timeline.now_ms)
 
     def disturbed(self, shelves: Iterable[str] = SHELVES) -> None:
         """Note that something befell shelves, or the way to them."""
@@ -189,7 +203,8 @@ class Storage:
         self.world.timeline.after(client.period_ms, self._client_writes, group)
         if client.waits(now_ms):
             return
-        answering = [machine.name for machine in self.world.machines.values() if machine.serves(group)]
+        serving = [machine.name for machine in self.world.machines.values() if machine.serves(group)]
+        answering = [name for name in serving if not self.reach[name].cut]
         machine = self.world.machines.get(client.address_of(answering, now_ms))
         if machine is None or machine.name not in answering:
             client.unanswered(now_ms)

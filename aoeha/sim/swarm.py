@@ -15,6 +15,9 @@ __all__ = ["Outcome", "Story", "liveness_bound_ms", "play", "settings_of", "stor
 
 LOOK_EVERY_MS = 2_500
 STAYS_WELL_MS = 20_000
+HOSTS_SHARE = 0.25
+"""Of all seeds have reference hosts; by dice of their own, like the faults of these seeds, so that others stay as
+they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def settings_of(random: Random, seed: int) -> Settings:
         hold_ms=max(1_000, keepalive_ms),
         durable=random.choice((0, 1)),
         paths=random.choices((1, 2), (75, 25))[0],
+        hosts=int(Random(f"hosts of {seed}").random() < HOSTS_SHARE),
         seed=seed,
     )
 

@@ -29,6 +29,7 @@ DURATIONS_MS = {
 LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
 LEG_KINDS = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
 LEG_MS = (50, 500)
+HOSTS_MS = 5
 ARP_PROBE_MS = 200
 """Three questions on the network take so long."""
 SLOW_LOOK_MS = (300, 4_000)
@@ -81,6 +82,11 @@ class Work:
             return
         if task.kind is TaskKind.FIND_RIVAL:
             self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
+            return
+        if task.kind is TaskKind.ASK_HOSTS:
+            reached = not self.world.storage.reach[machine.name].cut
+            wait_ms = HOSTS_MS if reached else task.deadline_ms
+            self.world.timeline.after(wait_ms, machine.by_kernel, self._hosts_answer, job, reached)
             return
         if task.kind is TaskKind.START:
             machine.active[task.subject] = "starting"
@@ -175,6 +181,11 @@ class Work:
             return
         self._jobs.pop((job.machine.name, daemon.incarnation, job.task.id), None)
         daemon.task_done(job.task.id, done)
+
+    def _hosts_answer(self, job: Job, reached: bool) -> None:
+        job.over = True
+        status = ResourceStatus.RUNNING if reached else ResourceStatus.STOPPED
+        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, status))
 
     def _finish(self, job: Job, failed: bool) -> None:
         if job.over or job.boots != job.machine.boots:

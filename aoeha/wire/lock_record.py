@@ -2,30 +2,41 @@
 
     aoeha 1 gw storage alpha 0123456789abcdef0123456789abcdef 3 7 1234567 1 89ab...
 
-In this order: format, cluster, group, owner, boot id, incarnation, epoch, milliseconds on the owner's CLOCK_BOOTTIME,
-key id, and the first 16 bytes of the HMAC-SHA256 over everything before it. A target keeps at most 1,024 bytes
+    aoeha 2 gw storage alpha 0123456789abcdef0123456789abcdef 3 7 1234567 4 paused - - 0 0 0 - 1 89ab...
+    aoeha 2 gw storage beta 123456789abcdef0123456789abcdef0 1 7 7654321 0 acts stopped w 8 5 8 - 1 cdef...
+
+In this order: format, cluster, group, owner, boot id, incarnation, epoch, milliseconds on the owner's CLOCK_BOOTTIME;
+in format 2 the number of the newest word about a pause of the pair and that word ("paused" or "acts"), then what the
+writer says of the group: its phase (- for nothing to say), the letters h, y, w for holding, yielding, willing, its
+floor, claim, the claim's epoch, grant (EPOCH/BOOT-ID/INCARNATION/CLAIM); at last key id, and the first 16 bytes of the
+HMAC-SHA256 over everything before it. A record without anything that format 1 lacks is written in format 1, so that a
+gateway that knows no other reads it, and one in format 1 says nothing of all this. A target keeps at most 1,024 bytes
 (measured with vblade); people can read the line with any AoE tool. It is a witness, not a lock: anybody on the storage
 network can write one, so what is not authentic reads as no record at all.
 """
 
 import hmac
 from collections.abc import Iterable
+from dataclasses import replace
 
-from aoeha.core.types import LockRecord
+from aoeha.core.types import Grant, GroupBeat, GroupPhase, LockRecord
 from aoeha.wire.keys import Key
 
 __all__ = ["RECORD_MAX", "pack", "unpack"]
 
 RECORD_MAX = 1_024
-_FORMAT = ("aoeha", "1")
-_WORDS = 11
+_PLAIN, _FULL = ("aoeha", "1"), ("aoeha", "2")
+_WORDS = {_PLAIN: 10, _FULL: 18}
+_NOTHING = ("-", "-", "0", "0", "0", "-")
+_PAUSE = {"paused": True, "acts": False}
 _MAC_SIZE = 16
 
 
 def pack(record: LockRecord, cluster: str, group: str, key: Key) -> bytes:
     """Return the line for one leg of a group."""
+    full = record.pause_number > 0 or record.word is not None
     words = (
-        *_FORMAT,
+        *(_FULL if full else _PLAIN),
         cluster,
         group,
         record.owner,
@@ -33,6 +44,7 @@ def pack(record: LockRecord, cluster: str, group: str, key: Key) -> bytes:
         str(record.incarnation),
         str(record.epoch),
         str(record.stamped_ms),
+        *((str(record.pause_number), "paused" if record.paused else "acts", *_said(record.word)) if full else ()),
         str(key.id),
     )
     content = " ".join(words)
@@ -45,15 +57,44 @@ def unpack(string: bytes, cluster: str, group: str, keys: Iterable[Key]) -> Lock
         content, _, mac = string.decode("ascii").rpartition(" ")
         words = content.split(" ")
         key = next((key for key in keys if str(key.id) == words[-1]), None)
-        if len(words) != _WORDS - 1 or (*words[:4],) != (*_FORMAT, cluster, group) or key is None:
+        if len(words) != _WORDS.get((words[0], words[1])) or words[2:4] != [cluster, group] or key is None:
             return None
         if not hmac.compare_digest(_mac(key, content), mac):
             return None
         owner, boot_id = words[4:6]
         incarnation, epoch, stamped_ms = map(int, words[6:9])
-    except ValueError:
+        plain = LockRecord(owner, boot_id, incarnation, epoch, stamped_ms)
+        if words[1] == _PLAIN[1]:
+            return plain
+        word = _heard(group, epoch, words[11:17])
+        return replace(plain, pause_number=int(words[9]), paused=_PAUSE[words[10]], word=word)
+    except (ValueError, LookupError):
         return None
-    return LockRecord(owner, boot_id, incarnation, epoch, stamped_ms)
+
+
+def _said(word: GroupBeat | None) -> tuple[str, ...]:
+    if word is None:
+        return _NOTHING
+    given = (("h", word.holding), ("y", word.yielding), ("w", word.willing))
+    letters = "".join(letter for letter, true in given if true) or "-"
+    grant = word.grant
+    promise = f"{grant.epoch}/{grant.boot_id}/{grant.incarnation}/{grant.claim}" if grant is not None else "-"
+    return (word.phase.value, letters, str(word.floor), str(word.claim), str(word.claim_epoch), promise)
+
+
+def _heard(group: str, epoch: int, words: list[str]) -> GroupBeat | None:
+    """Read what `_said` wrote. Raises ValueError."""
+    if words == [*_NOTHING]:
+        return None
+    phase, letters, floor, claim, claim_epoch, promise = words
+    given = ("h" in letters, "y" in letters, "w" in letters)
+    numbers = int(floor), int(claim), int(claim_epoch)
+    return GroupBeat(group, GroupPhase(phase), *given, epoch, *numbers, None if promise == "-" else _grant(promise))
+
+
+def _grant(promise: str) -> Grant:
+    epoch, boot_id, incarnation, claim = promise.split("/")
+    return Grant(int(epoch), boot_id, int(incarnation), int(claim))
 
 
 def _mac(key: Key, content: str) -> str:

@@ -7,7 +7,7 @@ from test_aoe_holds import ALPHA, BETA, Pair, pair, pytestmark
 from test_aoe_vblade import inside
 
 from aoeha.aoe.records import LegRecords, Signature
-from aoeha.core.types import LockRecord, SeenRecord, Task, TaskKind
+from aoeha.core.types import GroupBeat, GroupPhase, LockRecord, SeenRecord, Task, TaskKind
 from aoeha.wire.keys import Key
 
 __all__ = ["pair", "pytestmark"]
@@ -43,11 +43,25 @@ def test_a_stamp_is_read_by_the_other_gateway_although_the_leg_is_reserved(pair:
 
 
 def test_a_later_stamp_replaces_an_earlier_one(pair: Pair) -> None:
-    later = LockRecord("alpha", STAMP.boot_id, 1, 3, 2_000)
+    later = LockRecord("alpha", STAMP.boot_id, 1, 3, 2_000, pause_number=4, paused=True)
     alpha, beta = records(pair, ALPHA, "beta"), records(pair, BETA, "alpha")
     ask(pair, alpha, STAMP)
     ask(pair, alpha, later)
     assert set(ask(pair, beta).values()) == {later}
+
+
+def test_owner_and_claimer_take_turns_in_one_place(pair: Pair) -> None:
+    """Who does not hold the leg writes there as well, and each reads the other one's words."""
+    word = GroupBeat("storage", GroupPhase.STOPPED, False, False, True, 3, 4, 1, 4)
+    claim = LockRecord("beta", "cd" * 16, 2, 3, 500, word=word)
+    alpha, beta = records(pair, ALPHA, "beta"), records(pair, BETA, "alpha")
+    pair.ask(pair.alpha, TaskKind.SET_HOLD, "e1.0")
+    ask(pair, alpha, STAMP)
+    ask(pair, beta, claim)
+    assert ask(pair, alpha) == {"e1.0": claim, "e2.0": claim}
+    assert set(ask(pair, beta).values()) == {None}
+    ask(pair, alpha, STAMP)
+    assert ask(pair, beta) == {"e1.0": STAMP, "e2.0": STAMP}
 
 
 def test_a_stamp_by_somebody_without_the_key_is_none(pair: Pair) -> None:

@@ -23,7 +23,7 @@ JUDGED = {
     "tasks next_task_id sequence next_beat_ms last_groups last_flags remembered standby paused pause_number "
     "leaving leaving_beats leave_by_ms "
     "left oath_sequence oath_until_ms panicked_before fell revived_ms kept_off last_off released_sequence panicking "
-    "waiting alarms order",
+    "waiting alarms order hosts",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held "
     "answered_ms mark_sequence mark_ms stale",
     "LinkState": "name heard_ms fault condition",
@@ -47,9 +47,10 @@ JUDGED = {
     "AddressState": "name holder since_ms held_epoch",
     "SeizureState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",
-    "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms",
-    "LockRecord": "owner boot_id incarnation epoch stamped_ms",
+    "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms said answering",
+    "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused word",
     "HeardLedger": "boot_id epoch ledger as_of_ms",
+    "HostsState": "task_id asked_ms answer since_ms",
     "Ledger": "version fence start",
     "Off": "boot_id at_ms sequence level_index",
     "GroupBeat": "name phase holding yielding willing epoch floor claim claim_epoch grant ledger acknowledged",

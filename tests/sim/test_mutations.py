@@ -19,6 +19,7 @@ from aoeha.core import (
     fencing,
     ledger,
     membership,
+    offers,
     orders,
     ownership,
     paths,
@@ -33,7 +34,7 @@ from aoeha.core.actions import Persist
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.performer import Performer
 from aoeha.core.power_order import OrderStage
-from aoeha.core.types import GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
+from aoeha.core.types import Grant, GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
 from aoeha.sim import daemon
 from aoeha.sim.mirror import Assembly, Mirror
 from aoeha.sim.scenario import perform, read
@@ -304,6 +305,44 @@ def no_name_on_legs(_original: Any) -> Any:
     return lambda _state: False
 
 
+def offered_for_being_cut_off(_original: Any) -> Any:
+    """An owner gives way to whoever asks, though it hears a reference host."""
+    return lambda state, group: group.holding and not group.yielding and membership.is_silent(state)
+
+
+def claimed_without_clients(original: Any) -> Any:
+    def should_claim(state: Any, group: Any) -> Any:
+        return original(replace(state, hosts=replace(state.hosts, answer=True)), group)
+
+    return should_claim
+
+
+def stopped_for_no_claim(_original: Any) -> Any:
+    return lambda _state, _group: True
+
+
+def granted_while_it_runs(original: Any) -> Any:
+    """What is being stopped is announced as stopped and granted in the record."""
+
+    def word(state: Any, group: Any) -> Any:
+        said, record = original(state, group), shelf_link.spoken(state, group)
+        if not group.yielding or record is None or not record.word.claim:
+            return said
+        grant = Grant(record.word.claim_epoch, record.boot_id, record.incarnation, record.word.claim)
+        return replace(said, holding=False, phase=GroupPhase.STOPPED, grant=grant, floor=grant.epoch)
+
+    return word
+
+
+def only_those_who_looked(original: Any) -> Any:
+    return lambda state: original(state) if state.may_be_judged else {}
+
+
+def only_what_shows_the_peer(_original: Any) -> Any:
+    """A claimer to which the legs were left already no longer looks for the owner's words."""
+    return lambda _state, group: not group.holding and any(leg.shows_anywhere(Holder.PEER) for leg in group.legs)
+
+
 IN_STORIES = (
     (
         Mutation("believe a leave of before a sleep", membership, "may_be_back", never_back, ("I1",)),
@@ -344,6 +383,22 @@ IN_STORIES = (
     (
         Mutation("go on with an order in a pause", orders, "reason", any_order_is_carried_out, ("I5",)),
         "order-overtaken-by-a-pause",
+    ),
+    (
+        Mutation("offer what clients reach", offers, "offers", offered_for_being_cut_off, ("I5",)),
+        "offer-that-nobody-needs",
+    ),
+    (
+        Mutation("claim without hearing a host", ownership, "_should_claim", claimed_without_clients, ("I5",)),
+        "offer-that-nobody-claims",
+    ),
+    (
+        Mutation("stop before the claim", offers, "_is_claimed", stopped_for_no_claim, ("I5",)),
+        "offer-that-nobody-claims",
+    ),
+    (
+        Mutation("grant in the record before the stop", offers, "_word", granted_while_it_runs, ("I4", "I1")),
+        "offer-to-a-standby-with-clients",
     ),
     (
         Mutation("evict before the peer knows", ledger, "gate_is_open", open_at_once, ("I2",)),
@@ -431,6 +486,10 @@ def nothing_is_said(_original: Any) -> Any:
     return lambda *_: None
 
 
+def stamps_tell_no_pause(original: Any) -> Any:
+    return lambda state, group, word: replace(original(state, group, word), pause_number=0, paused=False)
+
+
 IN_TRACES = (
     (
         Mutation("say nothing of an address that nobody named", paths, "note_used", nothing_is_said, ()),
@@ -461,6 +520,21 @@ IN_TRACES = (
         Mutation("judge a leg by what another one shows", shelf_link, "_unread", as_read_before, ()),
         "san-heals-for-one-that-was-cut-off",
         "POWER CUT            by order of beta",
+    ),
+    (
+        Mutation("stamp no word about a pause", shelf_link, "_stamp", stamps_tell_no_pause, ()),
+        "pause-while-only-the-shelves-are-left",
+        "beta   start     mirror",
+    ),
+    (
+        Mutation("look for no words on legs of ours", shelf_link, "_in_question", only_what_shows_the_peer, ()),
+        "claimers-daemon-dies-before-it-reads-the-grant",
+        "beta   warns     alpha      fencing alpha",
+    ),
+    (
+        Mutation("say nothing before having looked", offers, "words", only_those_who_looked, ()),
+        "claimers-daemon-dies-before-it-reads-the-grant",
+        "alpha  warns     beta       fencing beta",
     ),
 )
 """Rules whose breach is no violation, or is one too early to be judged: the line comes, or goes, with it."""

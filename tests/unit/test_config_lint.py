@@ -36,6 +36,9 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ('deadtime = "2s"', 'deadtime = "1400ms"', 'deadtime: expected at least "1500ms", twice warntime and time'),
         ('initdead = "10s"', 'initdead = "1999ms"', 'timing.initdead: expected at least deadtime ("2s")'),
         ('initdead = "10s"', 'initdead = "11m"', 'timing.initdead: expected at most "10m"'),
+        ('cluster = "gw"', 'reference_hosts = ["10.77.1.12"]\ncluster = "gw"', "beta on link lan; whether the pair"),
+        ('cluster = "gw"', 'reference_hosts = ["10.77.1.10"]\ncluster = "gw"', "the service address service-address"),
+        ('cluster = "gw"', 'reference_hosts = ["router"]\ncluster = "gw"', "expected an IP address without a mask"),
         ('preferred = "alpha"', 'preferred = "gamma"', "group[storage].preferred: expected a node (alpha, beta)"),
         ('plug = { alpha = "alpha", beta = "beta" }', 'plug = { alpha = "1" }', 'got none for "beta"; add beta ='),
         ('plug = { alpha = "alpha", beta = "beta" }', 'plug = { alpha = "1", beta = "1" }', "a different plug"),
@@ -147,7 +150,7 @@ def test_a_watchdog_near_the_restart_gap_is_an_error_that_names_its_line(tmp_pat
     assert [finding.key for finding in inspect(file, restart_gap_ms=2_000).findings] == ["timing.deadtime"]
     finding = inspect(file, restart_gap_ms=2_001).findings[-1]
     assert not finding.warning
-    assert (finding.key, finding.line) == ("watchdog.timeout", 21)
+    assert (finding.key, finding.line) == ("watchdog.timeout", 23)
     assert "three times the 2001 ms that a daemon restart takes" in finding.sentence
     file.write_text(file.read_text().replace("[watchdog]", '[watchdog]\nmode = "off"'))
     keys = [finding.key for finding in inspect(file, restart_gap_ms=2_001).findings]

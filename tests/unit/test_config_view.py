@@ -31,6 +31,13 @@ def test_each_deadline_goes_where_it_belongs(tmp_path: Path) -> None:
     assert group.resources[0] == ResourceConfig("shelves", 1_000, 2_000, 3_000, 4_000)
 
 
+def test_the_core_knows_the_reference_hosts(tmp_path: Path) -> None:
+    file = tmp_path / "aoeha.toml"
+    file.write_text('reference_hosts = ["10.77.1.254", "fd00::1"]\n' + EXAMPLE.read_text())
+    assert pair_config(load(file), "alpha").reference_hosts == ("10.77.1.254", "fd00::1")
+    assert pair_config(load(EXAMPLE), "alpha").reference_hosts == ()
+
+
 def test_a_third_machine_is_refused_with_the_names() -> None:
     with pytest.raises(ValueError, match='cannot run as node "gamma": the configuration names alpha and beta'):
         peer_of(load(EXAMPLE), "gamma")

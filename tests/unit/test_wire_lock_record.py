@@ -1,10 +1,13 @@
 """What the holder of a leg writes into its target is read back whole, or not at all."""
 
+from dataclasses import replace
+
 import pytest
 
-from aoeha.core.types import LockRecord
+from aoeha.cli.aoe_lock_record import brief
+from aoeha.core.types import Grant, GroupBeat, GroupPhase, LockRecord
 from aoeha.wire.keys import Key
-from aoeha.wire.lock_record import RECORD_MAX, pack, unpack
+from aoeha.wire.lock_record import RECORD_MAX, _mac, pack, unpack
 
 OLD, NEW = Key(1, bytes(32)), Key(2, bytes(range(32)))
 RECORD = LockRecord("alpha", "0123456789abcdef" * 2, 3, 7, 1_234_567)
@@ -14,6 +17,58 @@ def test_a_record_comes_back_as_it_was_written() -> None:
     line = pack(RECORD, "gw", "storage", NEW)
     assert unpack(line, "gw", "storage", (OLD, NEW)) == RECORD
     assert len(line) < RECORD_MAX // 4
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_the_word_about_a_pause_comes_back_as_it_was_given(paused: bool) -> None:
+    told = replace(RECORD, pause_number=4, paused=paused)
+    line = pack(told, "gw", "storage", NEW)
+    assert line.startswith(b"aoeha 2 ")
+    assert unpack(line, "gw", "storage", (OLD, NEW)) == told
+
+
+@pytest.mark.parametrize("grant", [None, Grant(9, "f" * 32, 2, 5)])
+def test_what_it_says_of_the_group_comes_back_whole(grant: Grant | None) -> None:
+    word = GroupBeat("storage", GroupPhase.STOPPED, False, True, True, RECORD.epoch, 9, 4, 8, grant)
+    line = pack(replace(RECORD, word=word), "gw", "storage", NEW)
+    found = unpack(line, "gw", "storage", (OLD, NEW))
+    assert found is not None
+    assert (found.word, found.pause_number, found.paused) == (word, 0, False)
+    assert len(line) < RECORD_MAX // 2
+
+
+def test_an_operator_sees_who_only_asks_there() -> None:
+    word = GroupBeat("storage", GroupPhase.STOPPED, False, False, True, RECORD.epoch, 9, 4, 8)
+    assert brief(pack(RECORD, "gw", "storage", NEW)) == "alpha epoch 7"
+    assert brief(pack(replace(RECORD, pause_number=1), "gw", "storage", NEW)) == "alpha epoch 7"
+    assert brief(pack(replace(RECORD, word=word), "gw", "storage", NEW)) == "alpha (not owner) epoch 7"
+    assert brief(pack(replace(RECORD, word=replace(word, holding=True)), "gw", "storage", NEW)) == "alpha epoch 7"
+
+
+def test_the_longest_that_it_may_say_fits_in_a_target() -> None:
+    name, most = "n" * 32, 2**63
+    word = GroupBeat(
+        name, GroupPhase.STOPPING, True, True, True, most, most, most, most, Grant(most, "f" * 32, most, most)
+    )
+    record = LockRecord(name, "f" * 32, most, most, most, most, True, word)
+    line = pack(record, name, name, NEW)
+    assert len(line) < RECORD_MAX // 2
+    assert unpack(line, name, name, (NEW,)) == record
+
+
+@pytest.mark.parametrize(
+    "spoiled", ["running", "- - 0 0 0", "napping h 0 0 0 -", "running h x 0 0 -", "running h 0 0 0 1/2"]
+)
+def test_a_signed_record_that_says_nonsense_is_none(spoiled: str) -> None:
+    known = pack(replace(RECORD, pause_number=4), "gw", "storage", NEW).decode()
+    content = known.rpartition(" ")[0].replace(" - - 0 0 0 - ", f" {spoiled} ")
+    assert unpack(f"{content} {_mac(NEW, content)}".encode(), "gw", "storage", (NEW,)) is None
+
+
+def test_a_record_of_the_older_format_tells_nothing_about_a_pause() -> None:
+    found = unpack(pack(RECORD, "gw", "storage", NEW), "gw", "storage", (NEW,))
+    assert found is not None
+    assert (found.pause_number, found.paused, found.word) == (0, False, None)
 
 
 def test_people_can_read_it() -> None:

@@ -1,0 +1,84 @@
+"""Asking reference hosts whether they answer: ICMP echo, as ping sends it, to all at once (RFC 792, RFC 4443)."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+__all__ = ["echo_request", "is_reply", "one_answers"]
+
+ROUNDS = 2
+PACKET_BYTES = 2_048
+ANSWER_SHARE = 0.8
+"""Of the patience for waiting; the rest is for ending in time."""
+_ECHO = struct.Struct("!BBHHH")
+_REQUEST = {4: 8, 6: 128}
+_REPLY = {4: 0, 6: 129}
+_PROTOCOL = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
+
+
+async def one_answers(hosts: Iterable[str], patience_ms: int) -> bool:
+    """Ask every address twice within the patience; True at the first answer, False when none came.
+
+    An address to which no way leads does not answer. Raises OSError when this process may not ask at all.
+    """
+    addresses = [ip_address(host) for host in hosts]
+    families = {address.version for address in addresses}
+    with contextlib.ExitStack() as stack:
+        sockets = {version: stack.enter_context(_socket(version)) for version in sorted(families)}
+        mark = int.from_bytes(os.urandom(2), "big")
+        listening = [asyncio.create_task(_hear(sock, version, mark, addresses)) for version, sock in sockets.items()]
+        try:
+            for number in range(ROUNDS):
+                for address in addresses:
+                    with contextlib.suppress(OSError):
+                        sockets[address.version].sendto(echo_request(address.version, mark, number), (str(address), 0))
+                wait_s = patience_ms * ANSWER_SHARE / ROUNDS / 1_000
+                heard, _ = await asyncio.wait(listening, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                if heard:
+                    return True
+        finally:
+            for task in listening:
+                task.cancel()
+            await asyncio.wait(listening)
+    return False
+
+
+def echo_request(version: int, mark: int, number: int) -> bytes:
+    """Return the message; for IPv6 the kernel puts the checksum in, because it covers addresses too."""
+    bare = _ECHO.pack(_REQUEST[version], 0, 0, mark, number)
+    return _ECHO.pack(_REQUEST[version], 0, _checksum(bare) if version == 4 else 0, mark, number)
+
+
+def is_reply(version: int, packet: bytes, mark: int) -> bool:
+    """Whether a packet, for IPv4 with its header, answers a request with this mark."""
+    start = (packet[0] & 0x0F) * 4 if version == 4 and packet else 0
+    if len(packet) < start + _ECHO.size:
+        return False
+    kind, _, _, found, _ = _ECHO.unpack_from(packet, start)
+    return bool(kind == _REPLY[version] and found == mark)
+
+
+def _socket(version: int) -> socket.socket:
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    return socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _PROTOCOL[version])
+
+
+async def _hear(sock: socket.socket, version: int, mark: int, addresses: list[IPv4Address | IPv6Address]) -> None:
+    """Return when one of the addresses has answered."""
+    loop = asyncio.get_running_loop()
+    while True:
+        packet, sender = await loop.sock_recvfrom(sock, PACKET_BYTES)
+        if is_reply(version, packet, mark) and ip_address(sender[0].partition("%")[0]) in addresses:
+            return
+
+
+def _checksum(message: bytes) -> int:
+    """Return the one's complement sum that IPv4's ICMP wants (RFC 1071); the message has an even length."""
+    total: int = sum(struct.unpack(f"!{len(message) // 2}H", message))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
