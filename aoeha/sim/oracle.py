@@ -250,7 +250,7 @@ class Oracle:
         """Note from which task on a node is in a pause; what it had decided before may still wait for its disk."""
         if not paused:
             self._paused_from.pop(machine.name, None)
-        elif machine.daemon is not None:
+        elif machine.daemon is not None and machine.daemon.state is not None:
             self._paused_from.setdefault(machine.name, machine.daemon.state.next_task_id)
 
     def _forget_epochs(self, machine: "Machine") -> None:
