@@ -26,7 +26,7 @@ from aoeha.agents.parameters import Duration
 from aoeha.agents.plug_families import FAMILIES, Outlet, OutletName, PlugError, Reading, Topics
 from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
 from aoeha.core.types import PlugState
-from aoeha.io.blocking import bounded_call
+from aoeha.io.blocking import shared_call
 from aoeha.io.host import Host
 from aoeha.io.mqtt import Broker, MqttError, Session, require_library, session
 
@@ -230,7 +230,7 @@ class MqttPlug(FenceAgent[MqttPlugParameters]):
 
     async def _from_disk(self, what: str, read: Callable[[], T]) -> T:
         try:
-            return await bounded_call(f"{what} of fence {self.name}", read, deadline_ms=FILE_LIMIT_MS)
+            return await shared_call(f"{what} of fence {self.name}", read, deadline_ms=FILE_LIMIT_MS)
         except TimeoutError as fault:
             raise MqttError(f"a disk hangs: {fault}") from None
 

@@ -24,7 +24,7 @@ from aoeha.agents.parameters import Duration
 from aoeha.agents.running import said, try_run
 from aoeha.agents.secret_file import SecretFileError, read_private
 from aoeha.core.types import PlugState
-from aoeha.io.blocking import bounded_call
+from aoeha.io.blocking import shared_call
 from aoeha.io.host import Completed, Host
 
 PLUG_SHAPE = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -182,7 +182,7 @@ class SnmpPdu(FenceAgent[SnmpPduParameters]):
     async def _credentials_folder(self, to: str) -> str:
         path = self.parameters.credentials
         try:
-            await bounded_call(f"reading {path}", lambda: read_private(path), deadline_ms=FILE_PATIENCE_MS)
+            await shared_call(f"reading {path}", lambda: read_private(path), deadline_ms=FILE_PATIENCE_MS)
         except (SecretFileError, TimeoutError) as fault:
             raise AgentError(f"cannot {to}: {fault}") from None
         return path.removesuffix("/snmp.conf")

@@ -23,7 +23,7 @@ from aoeha.agents.parameters import ParameterError
 from aoeha.agents.running import said, try_run
 from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
 from aoeha.core.types import PlugState
-from aoeha.io.blocking import bounded_call
+from aoeha.io.blocking import shared_call
 from aoeha.io.host import Completed, Host
 
 __all__ = ["NEEDED_ACTIONS", "FenceProcess", "FenceProcessParameters"]
@@ -197,7 +197,7 @@ class FenceProcess(FenceAgent[FenceProcessParameters]):
     async def _secret(self, name: str, source: SecretFile) -> str:
         key = f"reading {source.file}"
         try:
-            return await bounded_call(key, lambda: read_secret(source), deadline_ms=_SECRET_LIMIT_MS)
+            return await shared_call(key, lambda: read_secret(source), deadline_ms=_SECRET_LIMIT_MS)
         except (SecretFileError, TimeoutError) as fault:
             raise AgentError(f"cannot give {self.program} its option {name}: {fault}") from None
 

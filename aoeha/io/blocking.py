@@ -7,13 +7,14 @@ most one call per key is outstanding; a second one is refused until the first re
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["bounded_call"]
+__all__ = ["bounded_call", "shared_call"]
 
 T = TypeVar("T")
 
 _outstanding: set[str] = set()
+_shared: dict[str, "asyncio.Task[Any]"] = {}
 
 
 async def bounded_call(key: str, function: Callable[[], T], *, deadline_ms: int) -> T:
@@ -58,3 +59,24 @@ async def bounded_call(key: str, function: Callable[[], T], *, deadline_ms: int)
             return await outcome
     except TimeoutError:
         raise TimeoutError(f"{key} did not return within {deadline_ms} ms") from None
+
+
+async def shared_call(key: str, function: Callable[[], T], *, deadline_ms: int) -> T:
+    """Do as `bounded_call`, but give whoever asks while a call with this key is under way the result of that one.
+
+    For readings: a power-off must not fail because a look at the same device reads the same secret just then.
+    """
+    loop, task = asyncio.get_running_loop(), _shared.get(key)
+    if task is None or task.done() or task.get_loop() is not loop:
+        task = loop.create_task(bounded_call(key, function, deadline_ms=deadline_ms))
+        _shared[key] = task
+        task.add_done_callback(lambda ended: _forget(key, ended))
+    result: T = await asyncio.shield(task)
+    return result
+
+
+def _forget(key: str, ended: "asyncio.Task[Any]") -> None:
+    if _shared.get(key) is ended:
+        del _shared[key]
+    if not ended.cancelled():
+        ended.exception()  # Looked at, for the case that nobody waits for it any more.

@@ -75,6 +75,7 @@ class Oracle:
         self._fences: dict[str, int] = {}
         self._fenced_dead: set[str] = set()
         self._ordered: set[str] = set()
+        self._paused_from: dict[str, int] = {}
         self._left_ms: dict[str, int] = {}
         self._named_on_legs: set[str] = set()
         self._blackouts: dict[str, Blackout] = {}
@@ -104,7 +105,8 @@ class Oracle:
         state = machine.daemon.state if machine.daemon is not None else None
         order = state.order if state is not None and task.kind is TaskKind.POWER_OFF else None
         anyway = order is not None and order.anyway
-        if state is not None and state.paused and task.kind in MOVES and not anyway:
+        decided_in_a_pause = task.id >= self._paused_from.get(machine.name, task.id + 1)
+        if state is not None and state.paused and decided_in_a_pause and task.kind in MOVES and not anyway:
             self._broken("I5", f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")
         match task.kind:
             case TaskKind.START:
@@ -120,6 +122,7 @@ class Oracle:
                 self._ordered.add(task.node)
                 self.world.count("order", "fence by an operator")
             case TaskKind.POWER_OFF:
+                self._ordered.discard(task.node)
                 self._judge_fence(machine, self.world.machines[task.node])
             case _:
                 pass
@@ -144,6 +147,7 @@ class Oracle:
 
     def beat_sent(self, machine: "Machine", beat: Beat) -> None:
         """A node tells the world how it stands: that must be true, and remembered."""
+        self._note_pause(machine, paused=BeatFlag.PAUSED in beat.flags)
         for group in beat.groups:
             self._judge_word(machine, group, probed=BeatFlag.PROBED in beat.flags)
         if BeatFlag.LEAVING in beat.flags:
@@ -217,6 +221,7 @@ class Oracle:
         self._strangers.add(machine.name)
         self._fenced_dead.discard(machine.name)
         self._ordered.discard(machine.name)
+        self._paused_from.pop(machine.name, None)
         self._left_ms.pop(machine.name, None)
         self._remembered[machine.name] = machine.memory_disk
         self._forget_epochs(machine)
@@ -258,6 +263,13 @@ class Oracle:
     def never_settled(self, bound_ms: int, sentence: str) -> None:
         """The healed pair is not well in time."""
         self._broken("I6", f"{sentence} {bound_ms // 1_000} s after all faults ended")
+
+    def _note_pause(self, machine: "Machine", *, paused: bool) -> None:
+        """Note from which task on a node is in a pause; what it had decided before may still wait for its disk."""
+        if not paused:
+            self._paused_from.pop(machine.name, None)
+        elif machine.daemon is not None and machine.daemon.state is not None:
+            self._paused_from.setdefault(machine.name, machine.daemon.state.next_task_id)
 
     def _forget_epochs(self, machine: "Machine") -> None:
         """What this node owned and its disk did not take is forgotten: the number may be used again."""
