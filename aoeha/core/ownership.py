@@ -225,9 +225,10 @@ def _release(turn: Turn, name: str) -> None:
 
 def _end_grant(turn: Turn, name: str) -> None:
     group, peer = turn.state.group(name), turn.state.peer
-    grant, theirs, said = group.grant, _theirs(turn.state, group), _said(turn.state, group)
+    grant = group.grant
     if grant is None:
         return
+    theirs, said = _theirs(turn.state, group), _said(turn.state, group)
     other_boot = bool(peer.boot_id) and peer.boot_id != grant.boot_id
     restarted = said is not None and said.incarnation > grant.incarnation
     moved_on = theirs is not None and (
@@ -239,9 +240,9 @@ def _end_grant(turn: Turn, name: str) -> None:
 
 def _drop_stale_claim(turn: Turn, name: str) -> None:
     group = turn.state.group(name)
-    theirs = _theirs(turn.state, group)
     if not group.claim:
         return
+    theirs = _theirs(turn.state, group)
     outdated = group.claim_epoch <= max(group.epoch, group.floor) or (
         theirs is not None
         and group.claim_epoch <= max(theirs.epoch, theirs.floor)
@@ -301,13 +302,10 @@ def _grants_us(state: NodeState, group: GroupState, theirs: GroupBeat) -> bool:
 
 def _accept_grant(turn: Turn, name: str) -> None:
     group = turn.state.group(name)
+    if group.holding or not group.claim:
+        return
     theirs = _theirs(turn.state, group)
-    if (
-        theirs is None
-        or group.holding
-        or not _claimable(turn.state, group)
-        or not _grants_us(turn.state, group, theirs)
-    ):
+    if theirs is None or not _claimable(turn.state, group) or not _grants_us(turn.state, group, theirs):
         return
     if turn.state.peer.alternates or turn.state.paused:
         return
@@ -317,10 +315,12 @@ def _accept_grant(turn: Turn, name: str) -> None:
 
 def _take_by_own_proof(turn: Turn, name: str) -> None:
     group = turn.state.group(name)
-    if group.holding or not willing(turn.state, group).yes:
+    if group.holding:
         return
     proof = proof_against_peer(turn.state, group)
-    if proof is None or (proof.kind is ProofKind.REBOOTED and not _should_claim(turn.state, group)):
+    if proof is None or not willing(turn.state, group).yes:
+        return
+    if proof.kind is ProofKind.REBOOTED and not _should_claim(turn.state, group):
         return
     _take(turn, proof)
 
@@ -369,13 +369,13 @@ def _grant(turn: Turn, name: str) -> None:
     """Promise the peer the epoch that it claims. The promise binds us until it moved on or rebooted."""
     state = turn.state
     group = state.group(name)
+    if group.grant is not None or group.holding or group.claim:
+        return
     said = _said(state, group)
     if said is None or not said.group.claim or state.peer.alternates:
         return
     theirs = said.group
     grant = Grant(theirs.claim_epoch, said.boot_id, said.incarnation, theirs.claim)
-    if group.grant == grant or group.grant is not None or group.holding or group.claim:
-        return
     if phase_of(group) is not GroupPhase.STOPPED or theirs.claim_epoch <= max(group.epoch, group.floor):
         return
     if (
@@ -403,12 +403,13 @@ def _claim(turn: Turn, name: str) -> None:
 def _should_claim(state: NodeState, group: GroupState) -> bool:
     """Who claims: a node that can serve before one that can't, then by rank; a yielding owner asks the other (R9)."""
     said = _said(state, group)
-    if said is None or not willing(state, group).yes:
+    if said is None:
         return False
     theirs = said.group
     if theirs.holding:
-        return theirs.yielding and (shelf_link.spoken(state, group) is None or bool(state.hosts.answer))
-    if theirs.phase is not GroupPhase.STOPPED:
+        reached = shelf_link.spoken(state, group) is None or bool(state.hosts.answer)
+        return theirs.yielding and reached and willing(state, group).yes
+    if theirs.phase is not GroupPhase.STOPPED or not willing(state, group).yes:
         return False
     runs_here = phase_of(group) is not GroupPhase.STOPPED
     if runs_here or not theirs.willing:

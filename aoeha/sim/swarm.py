@@ -49,10 +49,10 @@ class Outcome:
 
 def settings_of(random: Random, seed: int) -> Settings:
     """Choose a topology and timers. Long timers make a run cheap, and change no rule."""
-    links = random.choices((1, 2, 3, 4, 8), (33, 46, 14, 5, 2))[0]
-    keepalive_ms = random.choices((200, 500, 1_000, 2_000, 3_000), (1, 1, 3, 15, 80))[0]
+    links = random.choices((1, 2, 3, 4, 8), (43, 44, 10, 2, 1))[0]
+    keepalive_ms = random.choices((200, 500, 1_000, 2_000, 3_000), (0.4, 0.6, 2, 12, 85))[0]
     keepalive_ms = max(keepalive_ms, {8: 2_000, 4: 1_000}.get(links, 200))
-    groups = random.choices((1, 2, 3), (65, 28, 7))[0]
+    groups = random.choices((1, 2, 3), (76, 20, 4))[0]
     names = ("storage", "archive", "backup")[:groups]
     deadtime_ms = keepalive_ms * random.randint(5, 8) + STAMPS * EVERY_MIN_MS
     return Settings(
@@ -74,7 +74,7 @@ def settings_of(random: Random, seed: int) -> Settings:
         revive=random.choices((0, 1), (15, 85))[0],
         reserve=random.choices((0, 1), (50, 50))[0],
         suffices=random.choices((0, 1), (20, 80))[0],
-        hold_ms=max(1_000, keepalive_ms),
+        hold_ms=max(1_000, keepalive_ms * 3 // 2),
         durable=random.choice((0, 1)),
         paths=random.choices((1, 2), (75, 25))[0],
         hosts=int(Random(f"hosts of {seed}").random() < HOSTS_SHARE),

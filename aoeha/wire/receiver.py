@@ -134,7 +134,9 @@ class Receiver:
 
     def count(self, link: str) -> dict[str, int]:
         """Return the counters of one link, by `accepted` and the values of Rejection."""
-        return self._counters.setdefault(link, dict.fromkeys(("accepted", *(each.value for each in Rejection)), 0))
+        if link not in self._counters:
+            self._counters[link] = dict.fromkeys(("accepted", *(each.value for each in Rejection)), 0)
+        return self._counters[link]
 
     def nonces(self) -> tuple[bytes, bytes]:
         """Return our nonce and the one to echo; once per beat, because those that wait for an echo take turns."""
