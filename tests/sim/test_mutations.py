@@ -219,7 +219,6 @@ MUTATIONS = (
     Mutation("ignore own pause", absence, "notice", pause_ignored, ("I5",)),
     Mutation("announce before persisted", Performer, "take", nothing_waits_for_the_disk, ("I1",)),
     Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5")),
-    Mutation("both rank first in a duel", fencing, "_ranks_first", everybody_ranks_first, ("I5",)),
     Mutation("fence for one quiet link", fencing, "_reason", fence_on_suspicion, ("I5",)),
     Mutation("start from any leg", Mirror, "assemble", any_leg_will_do, ("I2",)),
     Mutation("call a failed stop stopped", recovery, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
@@ -344,6 +343,7 @@ def only_what_shows_the_peer(_original: Any) -> Any:
 
 
 IN_STORIES = (
+    (Mutation("both rank first in a duel", fencing, "_ranks_first", everybody_ranks_first, ("I5",)), "fence-duel"),
     (
         Mutation("believe a leave of before a sleep", membership, "may_be_back", never_back, ("I1",)),
         "leave-heard-after-a-sleep",
