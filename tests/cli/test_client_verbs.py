@@ -117,14 +117,16 @@ def test_no_power_is_switched_by_mistake(path: Path, words: list[str], code: int
 
 
 def test_the_fence_history_is_a_table_with_the_reasons(path: Path) -> None:
-    attempt = {"device": "pdu", "node": "beta", "action": "off", "reason": "beta is silent", "result": "timed_out"}
+    attempt = {"device": "pdu", "node": "beta", "action": "off", "reason": "beta is silent", "result": "timed_out"} | {
+        "plug": "7"
+    }
     times = {"begun_wall_ms": 1_700_000_000_000, "ended_wall_ms": 1_700_000_010_000, "detail": "no answer"}
     with DaemonDouble(path, done(0, "", {"schema": 1, "attempts": [attempt | times]})) as daemon:
         ran = aoeha("fence", "history", "-n", "7", "--socket", str(path), environment={"TZ": "UTC"})
         plain = aoeha("fence", "history", "-o", "json", "--socket", str(path))
     assert ran.stdout.splitlines() == [
-        "BEGUN                TOOK   NODE  ACTION  DEVICE  RESULT",
-        "2023-11-14 22:13:20  10.0s  beta  off     pdu     timed_out",
+        "BEGUN                TOOK   NODE  ACTION  DEVICE  PLUG  RESULT",
+        "2023-11-14 22:13:20  10.0s  beta  off     pdu     7     timed_out",
         "    beta is silent",
         "    no answer",
     ]
