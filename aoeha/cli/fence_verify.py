@@ -28,7 +28,8 @@ def verify(arguments: argparse.Namespace) -> int:
         node,
         arguments.typed,
         f"You are about to take the power of {node} away and to give it back, to see whether it is {node} that hangs "
-        "on its plug.\nIt must be in standby. Whatever hangs on a wrong plug loses its power too.",
+        "on its plug.\nIt must be in standby. Whatever hangs on a wrong plug loses its power instead. If that is this "
+        f"gateway, the plugs are swapped: leave {node} in standby and swap them before anything else.",
     )
     level = {"level": arguments.level} if arguments.level else {}
     code = code or request(arguments, "fence-verify", {"node": node, **level})

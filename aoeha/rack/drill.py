@@ -29,7 +29,7 @@ from aoeha.rack.evidence import Evidence
 from aoeha.rack.gateway_files import configured_timing, gateway_files
 from aoeha.rack.guest_link import GuestEvent, GuestLink, now_ms
 from aoeha.rack.host import RackError
-from aoeha.rack.operating import UnmetError, run_command, run_refused
+from aoeha.rack.operating import UnmetError, run_command, run_fatal, run_refused
 from aoeha.rack.plants import Plant
 from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, SHELVES, Rack, RackOptions
 from aoeha.rack.scenario import Scenario, Statement, milliseconds
@@ -177,6 +177,8 @@ class Drill:
                 await run_command(rack, node, AOEHA, *shlex.split(text))
             case "refused":
                 await run_refused(rack, node, statement.sentence, AOEHA, *shlex.split(text))
+            case "fatal":
+                await run_fatal(rack, node, AOEHA, *shlex.split(text))
             case "operator":
                 await run_command(rack, node, *shlex.split(text))
             case "plug":

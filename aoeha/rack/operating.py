@@ -3,9 +3,10 @@
 import shlex
 
 from aoeha.rack.guest_link import Completed
+from aoeha.rack.host import RackError
 from aoeha.rack.rack import Rack
 
-__all__ = ["UnmetError", "run_command", "run_refused"]
+__all__ = ["UnmetError", "run_command", "run_fatal", "run_refused"]
 
 COMMAND_MS = 60_000
 
@@ -28,6 +29,19 @@ async def run_refused(rack: Rack, node: str, sentence: str, *argv: str) -> None:
     if done.code in {0, None} or sentence not in done.err:
         told = (done.err or done.out).strip()
         raise UnmetError(f'{shlex.join(argv)} on {node} ended with {done.code}, expected "{sentence}": {told}')
+
+
+async def run_fatal(rack: Rack, node: str, *argv: str) -> None:
+    """Run a program during which its gateway must lose its power."""
+    try:
+        done = await _run(rack, node, argv)
+    except RackError:
+        if not rack.guests[node].is_on:
+            return
+        raise
+    raise UnmetError(
+        f"{shlex.join(argv)} ended with {done.code}, and {node} has power: {(done.err or done.out).strip()}"
+    )
 
 
 async def _run(rack: Rack, node: str, argv: tuple[str, ...]) -> Completed:

@@ -35,6 +35,7 @@ crash NODE                        kill -9 the daemon; it is not started again be
 restart targets of SHELF          kill -9 what exports its disk; 100 ms later it is back, and no reservation with it
 command NODE: WORDS               aoeha WORDS on that gateway; must end with exit code 0
 refused NODE "TEXT": WORDS        aoeha WORDS there; must end with another exit code and complain with that text
+fatal NODE: WORDS                 aoeha WORDS there; that gateway must lose its power before they end
 operator NODE: WORDS              a program that somebody runs there; must end with exit code 0
 wait TIME                         let time pass
 repeat NUMBER ... end             play the lines between so often
@@ -87,6 +88,7 @@ STATEMENTS = {
     "restart": "restart targets of (?P<guests>shelf1|shelf2)",
     "command": f"command {NODE}: (?P<text>.+)",
     "refused": f'refused {NODE} "(?P<sentence>[^"]+)": (?P<text>.+)',
+    "fatal": f"fatal {NODE}: (?P<text>.+)",
     "operator": f"operator {NODE}: (?P<text>.+)",
     "wait": f"wait {TIME}",
     "expect runs": f"expect {NODE} runs within {TIME}",
