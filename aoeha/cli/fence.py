@@ -10,6 +10,7 @@ import argparse
 
 from aoeha.cli.exits import Exit
 from aoeha.cli.fence_history import show_history
+from aoeha.cli.fence_verify import verify
 from aoeha.cli.request import parsed_duration, request
 from aoeha.cli.screen import print_error
 from aoeha.cli.typed_name import name_was_typed
@@ -59,24 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
         case "test":
             return request(arguments, "fence-test", {"device": arguments.about} if arguments.about else {})
         case "verify":
-            return _verify(arguments)
+            return verify(arguments)
         case _:
             return _fence(arguments)
-
-
-def _verify(arguments: argparse.Namespace) -> int:
-    node = arguments.about
-    if not node:
-        print_error("cannot verify: name the other gateway, whose power it takes away: aoeha fence verify NODE")
-        return Exit.USAGE
-    code = name_was_typed(
-        node,
-        arguments.typed,
-        f"You are about to take the power of {node} away and to give it back, to see whether it is {node} that hangs "
-        "on its plug.\nIt must be in standby. Whatever hangs on a wrong plug loses its power too.",
-    )
-    level = {"level": arguments.level} if arguments.level else {}
-    return code or request(arguments, "fence-verify", {"node": node, **level})
 
 
 def _fence(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from aoeha.cli.screen import print_error
 
 __all__ = ["show_history"]
 
-HEAD = ("BEGUN", "TOOK", "NODE", "ACTION", "DEVICE", "RESULT")
+HEAD = ("BEGUN", "TOOK", "NODE", "ACTION", "DEVICE", "PLUG", "RESULT")
 
 
 def show_history(arguments: argparse.Namespace) -> int:
@@ -57,6 +57,7 @@ def _row(attempt: dict[str, Any]) -> tuple[str, ...]:
         str(attempt.get("node", "?")),
         str(attempt.get("action", "?")),
         str(attempt.get("device") or "-"),
+        str(attempt.get("plug") or "-"),
         str(attempt.get("result") or ("under way" if ended is None else "-")),
     )
 

@@ -6,7 +6,7 @@ kept only where a device answers otherwise than before.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ ACTIONS = {TaskKind.POWER_OFF: "off", TaskKind.POWER_ON: "on", TaskKind.POWER_ST
 class Attempt(msgspec.Struct):
     """One thing asked of a device about a gateway's plug, or an operator's word (`device` empty).
 
+    `plug` is the outlet as the configuration names it there, '' where it names none.
+
     Times are since 1970; `ended_wall_ms` is None while it goes on. `result` is a TaskResult's word, for a reading what
     the plug read ("on", "off", "unknown"), for a word the exit code of the answer.
     """
@@ -44,13 +46,23 @@ class Attempt(msgspec.Struct):
     ended_wall_ms: int | None = None
     result: str = ""
     detail: str = ""
+    plug: str = ""
 
 
 class FenceHistory:
-    """The newest attempts, oldest first. `fault` tells why they are not on disk, or ''."""
+    """The newest attempts, oldest first. `plugs` are each device's outlets by gateway.
 
-    def __init__(self, directory: Path, wall_ms: Callable[[], int] = clock.wall_ms) -> None:
+    `fault` tells why they are not on disk, or ''.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        plugs: Mapping[str, Mapping[str, str]] | None = None,
+        wall_ms: Callable[[], int] = clock.wall_ms,
+    ) -> None:
         self.fault = ""
+        self._plugs = plugs or {}
         self._file = directory / FILE_NAME
         self._wall_ms = wall_ms
         self._attempts: deque[Attempt] = deque(self._recalled(), maxlen=HISTORY_MAX)
@@ -84,7 +96,9 @@ class FenceHistory:
         self._writer.close()
 
     def _begin(self, task: Task) -> bool:
-        attempt = Attempt(task.subject, task.node, ACTIONS[task.kind], task.reason[:TEXT_MAX], self._wall_ms())
+        plug = self._plugs.get(task.subject, {}).get(task.node, "")[:TEXT_MAX]
+        reason, now_ms = task.reason[:TEXT_MAX], self._wall_ms()
+        attempt = Attempt(task.subject, task.node, ACTIONS[task.kind], reason, now_ms, plug=plug)
         self._running[task.id] = attempt
         if task.reason == ROUTINE:
             return False

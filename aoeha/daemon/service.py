@@ -92,7 +92,8 @@ class _Service:
             assembly.agents(blueprint.configuration, self.pair.node, ProcessHost(place), blueprint.keys),
             self.inbox.insist,
         )
-        self.fences = FenceHistory(self.state_directory)
+        plugs = {fence.name: fence.plug for fence in blueprint.configuration.fences}
+        self.fences = FenceHistory(self.state_directory, plugs)
         self.commands = Commands(self._document, self.inbox.offer, sentences, self.fences)
         self.performing = Performing(
             Hands(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist

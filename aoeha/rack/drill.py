@@ -6,7 +6,6 @@ An expectation that is not met is written down and ends the play; what can still
 import asyncio
 import contextlib
 import json
-import random
 import shlex
 import signal
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from aoeha.rack.cables import garble, set_cables, set_medium, split_storage
 from aoeha.rack.checking import (
     MOUNTED,
     RECORDS,
@@ -29,7 +29,7 @@ from aoeha.rack.evidence import Evidence
 from aoeha.rack.gateway_files import configured_timing, gateway_files
 from aoeha.rack.guest_link import GuestEvent, GuestLink, now_ms
 from aoeha.rack.host import RackError
-from aoeha.rack.network import isolate, set_port, split
+from aoeha.rack.operating import UnmetError, run_command, run_fatal, run_refused
 from aoeha.rack.plants import Plant
 from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, SHELVES, Rack, RackOptions
 from aoeha.rack.scenario import Scenario, Statement, milliseconds
@@ -38,18 +38,13 @@ __all__ = ["Drill", "UnmetError"]
 
 POLL_S = 0.05
 SETTLE_S = 0.5
-GARBLE_SEED, GARBLE_BYTES = 1, 200
 RECORD_EVERY_MS = 20
 PING_EVERY_MS = 50
 RESTART_MS = 100
 BEFORE_JUDGING_MS = 90_000
 UNMET_PATIENCE_MS = 20_000
 GROUP = "storage"
-BETAS_SIDE = ("beta", "shelf2")
-
-
-class UnmetError(Exception):
-    """An expectation was not met. The message is a sentence with what was seen instead."""
+AOEHA = str(Path(sys.prefix) / "bin" / "aoeha")
 
 
 class Drill:
@@ -155,14 +150,13 @@ class Drill:
                 rack.spawn(rack.pause(node, time_ms))
                 await asyncio.sleep(0)
             case "cut" | "heal":
-                self._set_medium(rack, text, works=statement.kind == "heal")
+                set_medium(rack, text, works=statement.kind == "heal")
             case "cut san" | "heal san":
-                self._set_cables(rack, text, statement.guests, works=statement.kind == "heal san")
+                set_cables(rack, text, statement.guests, works=statement.kind == "heal san")
             case "split" | "join":
-                split("san", BETAS_SIDE, apart=statement.kind == "split")
-                rack.tell("medium", medium="san", works=statement.kind == "join")
+                split_storage(rack, apart=statement.kind == "split")
             case "garble":
-                await self._garble(rack, time_ms)
+                await garble(rack, time_ms)
             case "break":
                 rack.power.die()
             case "slow":
@@ -180,9 +174,15 @@ class Drill:
             case "restart":
                 await self._restart_targets(rack, statement.guests[0])
             case "command":
-                await self._command(rack.link(node), str(Path(sys.prefix) / "bin" / "aoeha"), *shlex.split(text))
+                await run_command(rack, node, AOEHA, *shlex.split(text))
+            case "refused":
+                await run_refused(rack, node, statement.sentence, AOEHA, *shlex.split(text))
+            case "fatal":
+                await run_fatal(rack, node, AOEHA, *shlex.split(text))
             case "operator":
-                await self._command(rack.link(node), *shlex.split(text))
+                await run_command(rack, node, *shlex.split(text))
+            case "plug":
+                rack.rewire(node, text)
             case "wait":
                 await asyncio.sleep(time_ms / 1000)
             case _:
@@ -198,8 +198,7 @@ class Drill:
     async def _start_daemon(self, link: GuestLink) -> None:
         if self.scenario.watchdog:
             await link.must("modprobe", "softdog", "nowayout=0")
-        program = str(Path(sys.prefix) / "bin" / "aoeha")
-        argv = [program, "daemon", "-c", "/etc/aoeha/aoeha.toml"]
+        argv = [AOEHA, "daemon", "-c", "/etc/aoeha/aoeha.toml"]
         environment = {"NOTIFY_SOCKET": "/run/notify"}
         await link.ask("serve", name="aoeha", argv=argv, restart_ms=RESTART_MS, environment=environment)
 
@@ -219,36 +218,6 @@ class Drill:
     async def _restart_targets(rack: Rack, shelf: str) -> None:
         for _, switch in rack.storage:
             await rack.link(shelf).ask("signal", name=f"vblade on {switch}", signal=int(signal.SIGKILL))
-
-    @staticmethod
-    def _set_cables(rack: Rack, switch: str, guests: tuple[str, ...], *, works: bool) -> None:
-        for guest in guests:
-            set_port(switch, guest, up=works)
-            rack.tell("medium", medium=f"{switch} of {guest}", works=works)
-
-    @staticmethod
-    def _set_medium(rack: Rack, medium: str, *, works: bool) -> None:
-        if medium == "serial":
-            rack.cable.connected = works
-        else:
-            for gateway in GATEWAYS:
-                isolate("lan", gateway, on=not works)
-        rack.tell("medium", medium=medium, works=works)
-
-    @staticmethod
-    async def _garble(rack: Rack, time_ms: int) -> None:
-        chance = random.Random(GARBLE_SEED)
-        end = now_ms() + time_ms
-        while now_ms() < end:
-            rack.cable.babble(chance.randbytes(chance.randrange(1, GARBLE_BYTES)))
-            await asyncio.sleep(POLL_S)
-
-    @staticmethod
-    async def _command(link: GuestLink, *argv: str) -> None:
-        done = await link.run(*argv, deadline_ms=60_000)
-        if done.code != 0:
-            told = (done.err or done.out).strip()
-            raise UnmetError(f"{shlex.join(argv)} on {link.guest} ended with {done.code}: {told}")
 
     @staticmethod
     async def _processes(rack: Rack) -> dict[str, int]:
@@ -274,6 +243,8 @@ class Drill:
                 await self._until(statement, lambda: self._ready(rack, node))
             case "expect holds":
                 await self._until(statement, lambda: self._holds(rack, node))
+            case "expect lives":
+                await self._until(statement, lambda: self._lives_on(rack, node))
             case "expect boots":
                 await self._until(statement, lambda: self._has_booted(rack, node))
             case "expect says":
@@ -365,6 +336,12 @@ class Drill:
 
     async def _has_booted(self, rack: Rack, node: str) -> str:
         return "" if rack.boots[node] > self._boots[node] else f"no kernel of {node} has come up"
+
+    async def _lives_on(self, rack: Rack, node: str) -> str:
+        if rack.boots[node] != self._boots[node]:
+            return f"a new kernel of {node} has come up"
+        await rack.link(node).read("/proc/uptime")
+        return ""
 
     async def _ready(self, rack: Rack, node: str) -> str:
         document = await self.status(rack, node)

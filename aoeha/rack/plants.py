@@ -109,6 +109,17 @@ def _kill_the_owner(statements: Statements) -> Statements:
     return _swap(first.source, first, _say("power", "off", "alpha"))(statements) if first else statements
 
 
+def _plug_wrongly(statements: Statements) -> Statements:
+    """Have the standby's plug feed nothing just before it is tested for the first time."""
+    test = next((each for each in statements if each.kind == "command" and each.text.startswith("fence verify")), None)
+    return _swap(test.source, _say("plug", "nothing", "beta"), test)(statements) if test else statements
+
+
+def _plug_rightly(statements: Statements) -> Statements:
+    """Leave out all that puts a wrong machine on a plug."""
+    return tuple(each for each in statements if each.kind != "plug")
+
+
 def _break_nothing(statements: Statements) -> Statements:
     """Leave out all that breaks something."""
     breaks = {"pause", "crash", "cut", "cut san", "split", "restart"}
@@ -131,6 +142,8 @@ ALL_PLANTS = (
     Plant("owner-dies", "the gateway that serves loses its power with the cable", change=_kill_the_owner),
     Plant("careless-mirror", "a gateway starts the mirror from a leg that was left out", files=_careless_mirror),
     Plant("nothing-breaks", "nothing is broken at all", change=_break_nothing),
+    Plant("wrong-plug", "the plug that should be the standby's feeds nothing", change=_plug_wrongly),
+    Plant("right-plug", "every plug feeds the gateway whose it is", change=_plug_rightly),
     Plant("switch-works", "the power switch is not broken", change=_swap("break power-switch")),
 )
 PLANTS = {plant.name: plant for plant in ALL_PLANTS}

@@ -26,9 +26,10 @@ class Switched:
 
 
 class PowerSwitch:
-    """Serves the plugs of some guests. `dead` drops every connection, as a switch without power would.
+    """Serves plugs by name; each feeds the guest of that name until it is rewired.
 
-    `delay_ms` is how long it takes for everything. `lies` is a planted failure: it answers as asked and does nothing.
+    `dead` drops every connection, as a switch without power would. `delay_ms` is how long it takes for everything.
+    `lies` is a planted failure: it answers as asked and does nothing.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class PowerSwitch:
         self.lies = False
         self.delay_ms = 0
         self._claimed: dict[str, str] = {}
-        self._plugs = plugs
+        self._plugs: dict[str, Guest | None] = dict(plugs)
         self._log = log
         self._power_on = power_on
         self._power_off = power_off
@@ -58,6 +59,13 @@ class PowerSwitch:
         self.dead = True
         for client in self._clients:
             client.transport.abort()
+
+    def rewire(self, plug: str, guest: Guest | None) -> None:
+        """Have a plug feed another guest from now on, or none: such a socket switches, and nobody feels it."""
+        self._plugs[plug] = guest
+        self._claimed.pop(plug, None)
+        if guest is None:
+            self._claimed[plug] = "on"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = str(writer.get_extra_info("peername")[0])
@@ -81,24 +89,28 @@ class PowerSwitch:
         match request.split():
             case [("status" | "off" | "on"), plug] if plug not in self._plugs:
                 return f"error there is no plug {plug}"
-            case [("off" | "on") as state, plug] if self.lies:
+            case [("off" | "on") as state, plug] if self.lies or self._plugs[plug] is None:
                 self._claimed[plug] = state
                 return "ok"
             case ["status", plug] if plug in self._claimed:
                 return self._claimed[plug]
-            case ["status", plug]:
-                return "on" if self._plugs[plug].is_on else "off"
-            case ["off", plug]:
-                try:
-                    await self._power_off(plug)
-                except RackError as error:
-                    return f"error {error}"
-                return "ok"
-            case ["on", plug]:
-                await self._power_on(plug)
-                return "ok"
+            case [("status" | "off" | "on") as verb, plug] if (guest := self._plugs[plug]) is not None:
+                return await self._switch(verb, guest)
             case _:
                 return "error say status, off or on and the name of a plug"
+
+    async def _switch(self, verb: str, guest: Guest) -> str:
+        match verb:
+            case "status":
+                return "on" if guest.is_on else "off"
+            case "off":
+                try:
+                    await self._power_off(guest.name)
+                except RackError as error:
+                    return f"error {error}"
+            case _:
+                await self._power_on(guest.name)
+        return "ok"
 
     async def close(self) -> None:
         """Stop serving."""

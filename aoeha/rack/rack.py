@@ -27,6 +27,8 @@ GATEWAYS = ("alpha", "beta")
 SHELVES = ("shelf1", "shelf2")
 CLIENT = "client"
 CHECKER = "checker"
+BYSTANDER = "bystander"
+"""A machine that has no part in anything, but may hang on a plug that should have been a gateway's."""
 SERVICE_ADDRESS = "10.77.1.10"
 POWER_PORT = 7700
 STORAGE = ((1, "san"), (3, "san2"))
@@ -36,7 +38,7 @@ BootAction = Callable[..., Coroutine[None, None, None]]
 TICK_MS = 20
 STALL_MS = 200
 SHARED_MEMORY = Path("/dev/shm")
-NUMBERS = {"alpha": 11, "beta": 12, "client": 21, "shelf1": 31, "shelf2": 32, "checker": 41}
+NUMBERS = {"alpha": 11, "beta": 12, "client": 21, "shelf1": 31, "shelf2": 32, "checker": 41, "bystander": 51}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class Rack:
         copies = (self.disks / "copy1.img", self.disks / "copy2.img")
         checker = (_card(2, "mgt", CHECKER, f"10.77.9.{NUMBERS[CHECKER]}/24"),)
         plans.append(GuestPlan(CHECKER, checker, disks=copies, files=BASE_FILES))
+        bystander = (_card(2, "mgt", BYSTANDER, f"10.77.9.{NUMBERS[BYSTANDER]}/24"),)
+        plans.append(GuestPlan(BYSTANDER, bystander, memory_mb=128, files=BASE_FILES))
         return plans
 
     def _storage_cards(self, guest: str) -> tuple[Interface, ...]:
@@ -242,6 +246,11 @@ class Rack:
         await self.guests[name].power_off()
         if was_on:
             self.evidence.note(name, "power", state="off")
+
+    def rewire(self, plug: str, guest: str) -> None:
+        """Have the power switch's plug feed another guest from now on; any word that is no guest: nothing."""
+        self.power.rewire(plug, self.guests.get(guest))
+        self.tell("rewired", plug=plug, feeds=guest)
 
     async def pause(self, name: str, time_ms: int) -> None:
         """Have a guest stand still and go on."""

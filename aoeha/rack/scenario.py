@@ -10,7 +10,8 @@ durable                           the targets are declared to keep what they ack
 policy storage|power              overrides fence_policy of aoeha.toml
 watchdog TIME                     each gateway needs its softdog, with this time-out; without this line none is used
 owners NODE, NODE by PROOF, ...   who must have owned the group, in order, and why each took over; of several lines, one
-untouched                         after the first mark no resource may be started or stopped
+untouched                         after the first mark no resource may be started or stopped, nor power switched off
+                                  unless `power-offs` says how often
 power-offs NUMBER                 how often the gateways' power switch must have switched something off
 outage at most TIME               the longest pause that the client may see after any mark
 boot GUEST...                     switch guests on and wait for them
@@ -24,6 +25,8 @@ cut serial|ether, heal serial|ether
 cut san GUEST..., heal san GUEST...    the storage network's cables of gateways or shelves; san2: to the second switch
 split san, join san               the storage network falls apart: alpha with shelf1, beta with shelf2
 garble serial for TIME            random bytes into both ends of the cable
+plug NODE feeds GUEST             the power switch's plug of that name feeds the node itself, another machine
+                                  (bystander is one that has no part in anything), or nothing
 break power-switch
 slow power-switch by TIME         everything it does takes so long
 kill NODE                         kill -9 the daemon; it is started again 100 ms later
@@ -31,13 +34,17 @@ freeze NODE                       SIGSTOP to the daemon; its kernel and its reso
 crash NODE                        kill -9 the daemon; it is not started again before the next boot
 restart targets of SHELF          kill -9 what exports its disk; 100 ms later it is back, and no reservation with it
 command NODE: WORDS               aoeha WORDS on that gateway; must end with exit code 0
+refused NODE "TEXT": WORDS        aoeha WORDS there; must end with another exit code and complain with that text
+fatal NODE: WORDS                 aoeha WORDS there; that gateway must lose its power before they end
 operator NODE: WORDS              a program that somebody runs there; must end with exit code 0
 wait TIME                         let time pass
 repeat NUMBER ... end             play the lines between so often
 expect NODE runs within TIME      the group runs there; `expect somebody runs`: on either gateway
 expect NODE ready within TIME     it says: all links are up, and the other could take over
 expect NODE holds within TIME     every shelf says that its leg is reserved for this gateway alone
-expect NODE boots within TIME     a kernel of it has come up since the last mark, switched on or by itself
+expect NODE lives on within TIME  its kernel of the last mark runs: nobody took its power since
+expect NODE boots within TIME     a kernel of it has come up since the last mark, switched on or by itself; NODE may be
+                                  the bystander here, and in the line above
 expect NODE says "TEXT" within TIME    somewhere in its status
 expect NODE logs "TEXT" within TIME    in a line of its daemon's since the last mark
 expect NODE reboots within TIME   its kernel has begun anew by itself since the last mark
@@ -53,8 +60,9 @@ from pathlib import Path
 
 __all__ = ["Ownership", "Scenario", "ScenarioError", "Statement", "milliseconds", "parse", "read"]
 
-GUESTS = {"alpha", "beta", "shelf1", "shelf2", "client"}
+GUESTS = {"alpha", "beta", "shelf1", "shelf2", "client", "bystander"}
 NODE = "(?P<node>alpha|beta)"
+MACHINE = "(?P<node>alpha|beta|bystander)"
 TIME = r"(?P<time>\d+(?:ms|s|m))"
 STATEMENTS = {
     "boot": r"boot (?P<guests>[a-z0-9 ]+)",
@@ -71,6 +79,7 @@ STATEMENTS = {
     "split": "split san",
     "join": "join san",
     "garble": f"garble serial for {TIME}",
+    "plug": f"plug {NODE} feeds (?P<text>alpha|beta|bystander|nothing)",
     "break": "break power-switch",
     "slow": f"slow power-switch by {TIME}",
     "kill": f"kill {NODE}",
@@ -78,13 +87,16 @@ STATEMENTS = {
     "crash": f"crash {NODE}",
     "restart": "restart targets of (?P<guests>shelf1|shelf2)",
     "command": f"command {NODE}: (?P<text>.+)",
+    "refused": f'refused {NODE} "(?P<sentence>[^"]+)": (?P<text>.+)',
+    "fatal": f"fatal {NODE}: (?P<text>.+)",
     "operator": f"operator {NODE}: (?P<text>.+)",
     "wait": f"wait {TIME}",
     "expect runs": f"expect {NODE} runs within {TIME}",
     "expect somebody": f"expect somebody runs within {TIME}",
     "expect ready": f"expect {NODE} ready within {TIME}",
     "expect holds": f"expect {NODE} holds within {TIME}",
-    "expect boots": f"expect {NODE} boots within {TIME}",
+    "expect lives": f"expect {MACHINE} lives on within {TIME}",
+    "expect boots": f"expect {MACHINE} boots within {TIME}",
     "expect says": f'expect {NODE} says "(?P<text>[^"]+)" within {TIME}',
     "expect logs": f'expect {NODE} logs "(?P<text>[^"]+)" within {TIME}',
     "expect reboots": f"expect {NODE} reboots within {TIME}",
@@ -101,7 +113,10 @@ class ScenarioError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One line: its kind (a key of STATEMENTS), the words that it was given, and the line itself."""
+    """One line: its kind (a key of STATEMENTS), the words that it was given, and the line itself.
+
+    `sentence` is what a refused command must say.
+    """
 
     line: int
     kind: str
@@ -110,6 +125,7 @@ class Statement:
     guests: tuple[str, ...] = ()
     time_ms: int = 0
     source: str = ""
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,5 +275,6 @@ def _statement(name: str, number: int, line: str) -> Statement:
         if strangers := set(guests) - GUESTS:
             raise ScenarioError(f"{name}, line {number}: there is no guest {', '.join(sorted(strangers))}")
         time_ms = milliseconds(words["time"]) if words.get("time") else 0
-        return Statement(number, kind, words.get("text") or "", words.get("node") or "", guests, time_ms, line)
+        text, node, sentence = (words.get(name) or "" for name in ("text", "node", "sentence"))
+        return Statement(number, kind, text, node, guests, time_ms, line, sentence)
     raise _not_understood(name, number, line)

@@ -171,17 +171,16 @@ def _proofs(record: Record) -> Finding:
 
 
 def _untouched(record: Record) -> Finding:
-    """Where nothing may move, no resource was started or stopped after the first mark."""
+    """Where nothing may move, no resource was started or stopped after the first mark, and no power cut unbidden."""
     if not record.drill["untouched"]:
         return Finding("resources", good=True, sentence="may move in this drill")
     since = next((event["at_ms"] for event in record.of("mark")), 0)
     until = next((event["at_ms"] for event in record.of("played")), 1 << 62)
+    moving = {"start", "stop"} if record.drill["power_offs"] else {"start", "stop", "power_off"}
     touched = [
         f"{entry.node}: {entry.fields['task']['kind']} {entry.fields['task']['subject']}"
         for entry in record.journal
-        if since <= entry.at_ms <= until
-        and entry.type == "StartTask"
-        and entry.fields["task"]["kind"] in {"start", "stop", "power_off"}
+        if since <= entry.at_ms <= until and entry.type == "StartTask" and entry.fields["task"]["kind"] in moving
     ]
     held = [span for span in spans(record) if since <= span.from_ms <= until or since <= span.until_ms <= until]
     touched += [f"{span.node}: the kernel assembled or stopped the mirror" for span in held]

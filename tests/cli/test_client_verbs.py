@@ -116,15 +116,36 @@ def test_no_power_is_switched_by_mistake(path: Path, words: list[str], code: int
     assert (ran.returncode, daemon.requests) == (code, []), ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("state", "plug", "named"),
+    [
+        ("DISTRUSTED", "7", "plug 7 of pdu is not known to be all that feeds beta"),
+        ("DISTRUSTED", "", "the plug of beta at pdu is not known to be all that feeds beta"),
+        ("UNREACHABLE", "7", ""),
+    ],
+)
+def test_a_wrong_plug_is_named_with_what_to_do(path: Path, state: str, plug: str, named: str) -> None:
+    attempts = [{"device": "pdu", "node": "beta", "plug": plug}, {"device": "pdu", "node": "alpha", "plug": "6"}]
+    document = {"fences": [{"name": "pdu", "state": state}], "attempts": attempts}
+    with DaemonDouble(path, done(1, "verify of beta failed: a wrong plug", document)):
+        ran = aoeha("fence", "verify", "beta", "--typed", "beta", "--socket", str(path))
+    assert ran.returncode == 1
+    failed, *hints = ran.stderr.splitlines()
+    assert "verify of beta failed: a wrong plug" in failed
+    assert [named in hint and hint.endswith("then: aoeha fence verify beta") for hint in hints] == [True] * bool(named)
+
+
 def test_the_fence_history_is_a_table_with_the_reasons(path: Path) -> None:
-    attempt = {"device": "pdu", "node": "beta", "action": "off", "reason": "beta is silent", "result": "timed_out"}
+    attempt = {"device": "pdu", "node": "beta", "action": "off", "reason": "beta is silent", "result": "timed_out"} | {
+        "plug": "7"
+    }
     times = {"begun_wall_ms": 1_700_000_000_000, "ended_wall_ms": 1_700_000_010_000, "detail": "no answer"}
     with DaemonDouble(path, done(0, "", {"schema": 1, "attempts": [attempt | times]})) as daemon:
         ran = aoeha("fence", "history", "-n", "7", "--socket", str(path), environment={"TZ": "UTC"})
         plain = aoeha("fence", "history", "-o", "json", "--socket", str(path))
     assert ran.stdout.splitlines() == [
-        "BEGUN                TOOK   NODE  ACTION  DEVICE  RESULT",
-        "2023-11-14 22:13:20  10.0s  beta  off     pdu     timed_out",
+        "BEGUN                TOOK   NODE  ACTION  DEVICE  PLUG  RESULT",
+        "2023-11-14 22:13:20  10.0s  beta  off     pdu     7     timed_out",
         "    beta is silent",
         "    no answer",
     ]

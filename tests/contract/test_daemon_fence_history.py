@@ -29,7 +29,7 @@ def written(directory: Path) -> list[dict[str, object]]:
 
 
 def test_an_attempt_is_kept_with_its_reason_and_its_end(tmp_path: Path) -> None:
-    history = FenceHistory(tmp_path, iter((1_000, 3_500)).__next__)
+    history = FenceHistory(tmp_path, {"switch": {"alpha": "7", "beta": "8"}}, iter((1_000, 3_500)).__next__)
     history.record(None, (task(7, TaskKind.POWER_OFF),))
     history.record(TaskDone(0, 7, TaskResult.TIMED_OUT, detail="no answer"), ())
     assert history.attempts() == [
@@ -42,6 +42,7 @@ def test_an_attempt_is_kept_with_its_reason_and_its_end(tmp_path: Path) -> None:
             "ended_wall_ms": 3_500,
             "result": "timed_out",
             "detail": "no answer",
+            "plug": "7",
         }
     ]
     history.close()

@@ -48,10 +48,14 @@ PLANTED = {
     "dual-homed": "second-writer",
     "target-restart-zombie": "second-writer",
     "target-restart-after-off": "second-writer",
+    "fence-verify": "wrong-plug",
+    "wrong-plug": "right-plug",
+    "wrong-plug-needed": "right-plug",
+    "crossed-plugs": "right-plug",
 }
 IN_EVERY_RUN = (
     "demo", "power-loss", "fence-dead", "fence-broken", "daemon-kill", "switchover", "serial-cut", "all-cut",
-    "san-cut-active", "zombie-address", "target-restart",
+    "san-cut-active", "zombie-address", "target-restart", "wrong-plug",
 )  # fmt: skip
 """The others take too long for every run: `make drills`."""
 PLANTED_IN_EVERY_RUN = ("demo", "serial-cut", "fence-broken")

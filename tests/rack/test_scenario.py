@@ -95,6 +95,15 @@ def test_numbers_and_times_that_are_judged_are_read() -> None:
         ("restart targets of shelf2", Statement(1, "restart", guests=("shelf2",))),
         ("operator alpha: mdadm --detail", Statement(1, "operator", "mdadm --detail", "alpha")),
         ("expect alpha holds within 1s", Statement(1, "expect holds", node="alpha", time_ms=1_000)),
+        ("plug beta feeds bystander", Statement(1, "plug", "bystander", "beta")),
+        ("plug alpha feeds nothing", Statement(1, "plug", "nothing", "alpha")),
+        (
+            'refused alpha "not in": fence verify beta',
+            Statement(1, "refused", "fence verify beta", "alpha", sentence="not in"),
+        ),
+        ("fatal alpha: fence verify beta", Statement(1, "fatal", "fence verify beta", "alpha")),
+        ("expect beta lives on within 1s", Statement(1, "expect lives", node="beta", time_ms=1_000)),
+        ("expect bystander boots within 1s", Statement(1, "expect boots", node="bystander", time_ms=1_000)),
         ("expect alpha boots within 1s", Statement(1, "expect boots", node="alpha", time_ms=1_000)),
     ],
 )
@@ -115,6 +124,8 @@ def test_what_breaks_and_what_is_awaited_is_read(line: str, expected: Statement)
         "end",
         "repeat often",
         "foreign alpha for 50ms",
+        "plug beta feeds client",
+        "refused alpha: fence verify beta",
     ],
 )
 def test_what_cannot_be_understood_is_refused_with_its_line(line: str) -> None:

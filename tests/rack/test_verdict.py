@@ -206,6 +206,21 @@ def test_a_resource_that_is_touched_where_nothing_may_move_is_red(kind: str) -> 
     assert complaint_about(verdict, "resources")
 
 
+def test_power_that_is_cut_on_purpose_moves_nothing_where_the_drill_says_how_often() -> None:
+    drill = {**good_record().drill, "untouched": True, "owners": [[{"node": "alpha", "proof": ""}]]}
+    own = persist(3_900, "alpha", 1, "handed over")
+    ordered = (own, *task(MARK_MS + 500, "alpha", 9, "power_off", "power-switch"))
+    events = tuple(
+        {**each, "request": each["request"].replace("alpha", "beta")} if each["kind"] == "request" else each
+        for each in good_events()
+        if each.get("state") != "off" and not (each["who"] == "beta" and each["kind"] == "line")
+    )
+    record = good_record(drill=drill, journal=ordered, events=events, wires=good_record().wires[:3])
+    assert judge_record(record).result == "pass"
+    unbidden = good_record(drill={**drill, "power_offs": None}, journal=ordered, events=events, wires=record.wires)
+    assert complaint_about(judge_record(unbidden), "resources")
+
+
 def test_a_client_that_never_comes_back_is_red() -> None:
     events = tuple(e for e in good_events() if not (e["kind"] == "acknowledged" and e["at_ms"] > MARK_MS))
     assert complaint_about(judge_record(good_record(events=events)), "outage")

@@ -1,0 +1,228 @@
+"""The plug of another machine, in every family of fence devices: each reads it off, and the test of plugs finds it.
+
+Two cores on a virtual clock, whose power tasks are carried out by the family's own agent at its emulated device. The
+clock stands still meanwhile. Beta hangs on the outlet that is configured as its own only when the cord was mended.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mosquitto
+import pytest
+from bmc import PASSWORD, USER, Bmc
+from fence_agents import agent
+from mqtt_plugs import PLUGS
+from power_strip import COMMUNITY, PowerStrip
+from power_switch import PowerSwitch
+from private_network import in_private_network
+from pty_line import cabled
+from serial_switches import Rps10Emulator, SmartUpsEmulator
+from wti_switch import WtiEmulator
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+
+from pair import Pair
+
+from aoeha.agents.interface import AgentError
+from aoeha.core.explain import status
+from aoeha.core.types import PlugState, Task, TaskKind, TaskResult
+
+SETTLED_MS = 15_000
+ORDER_LIMIT_S = 30
+ONLY = "ups"
+"""The one outlet of a device that has one; only a UPS wants a name for it."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A family's agent with its device behind it, the outlet that is configured as beta's, and whether it is on."""
+
+    agent: Any
+    plug: str
+    is_on: Callable[[], bool]
+
+
+Benches = Callable[[Path], contextlib.AbstractAsyncContextManager[Bench]]
+
+
+@contextlib.asynccontextmanager
+async def rack_power(_: Path) -> AsyncIterator[Bench]:
+    switch = PowerSwitch({"alpha": "on", "printer": "on"})
+    async with switch.serving() as port:
+        table = {"address": "127.0.0.1", "port": port}
+        yield Bench(agent("rack_power", table), "printer", lambda: switch.plugs["printer"] == "on")
+
+
+@contextlib.asynccontextmanager
+async def snmp_pdu(folder: Path) -> AsyncIterator[Bench]:
+    credentials = folder / "snmp.conf"
+    credentials.write_text(f"defVersion 2c\ndefCommunity {COMMUNITY}\n")
+    credentials.chmod(0o600)
+    with PowerStrip(folder).serving() as strip:
+        table = {"address": "127.0.0.1", "port": strip.port, "family": "apc_rpdu", "credentials": str(credentials)}
+        yield Bench(agent("snmp_pdu", table), "2", lambda: strip.is_on(2))
+
+
+@contextlib.asynccontextmanager
+async def wti(_: Path) -> AsyncIterator[Bench]:
+    device = WtiEmulator(plugs={"1": ["alpha", "ON"], "2": ["printer", "ON"]}, password="")
+    async with cabled(device) as path:
+        yield Bench(agent("wti", {"device": path}), "2", lambda: device.plugs["2"][1] == "ON")
+
+
+@contextlib.asynccontextmanager
+async def rps10(_: Path) -> AsyncIterator[Bench]:
+    device = Rps10Emulator()
+    async with cabled(device) as path:
+        table = {"device": path, "protocol": "rps10"}
+        yield Bench(agent("serial_switch", table), "1", lambda: device.plugs["1"] == "On")
+
+
+@contextlib.asynccontextmanager
+async def apcsmart(_: Path) -> AsyncIterator[Bench]:
+    device = SmartUpsEmulator()
+    async with cabled(device) as path:
+        yield Bench(agent("serial_switch", {"device": path, "protocol": "apcsmart"}), ONLY, lambda: device.on)
+
+
+def mqtt_plug(family: str) -> Benches:
+    @contextlib.asynccontextmanager
+    async def bench(folder: Path) -> AsyncIterator[Bench]:
+        plug = PLUGS[family]()
+        (folder / "mosquitto.conf").write_text(f"listener {mosquitto.PORT} {mosquitto.ADDRESS}\nallow_anonymous true\n")
+        broker = await asyncio.create_subprocess_exec(
+            "mosquitto", "-c", str(folder / "mosquitto.conf"), stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            assert broker.stderr is not None
+            while not (await broker.stderr.readline()).rstrip().endswith(b"running"):
+                assert broker.returncode is None
+            table = {"address": mosquitto.ADDRESS, "family": family, "second_look": "100ms"}
+            async with plug.plugged_in():
+                yield Bench(agent("mqtt_plug", table), plug.name, lambda: plug.draws)
+        finally:
+            broker.kill()
+            await broker.wait()
+
+    return bench
+
+
+@contextlib.asynccontextmanager
+async def fence_ipmilan(folder: Path) -> AsyncIterator[Bench]:
+    secret = folder / "password"
+    secret.write_text(PASSWORD)
+    secret.chmod(0o600)
+    with Bmc(folder).serving() as bmc:
+        table = {"ip": "127.0.0.1", "ipport": bmc.port, "username": USER, "password": {"file": str(secret)}}
+        table |= {"lanplus": True, "cipher": "3", "power_wait": 0}
+        yield Bench(agent("external:fence_ipmilan", table), ONLY, bmc.is_on)
+
+
+@contextlib.asynccontextmanager
+async def fence_dummy(folder: Path) -> AsyncIterator[Bench]:
+    state = folder / "state"
+    state.write_text("on")
+    table = {"status_file": str(state)}
+    yield Bench(agent("external:fence_dummy", table), ONLY, lambda: state.read_text() == "on")
+
+
+class CordedPair(Pair):
+    """A pair whose power tasks are given to `carry_out`. `is_corded`: beta hangs on the outlet of its name."""
+
+    def __init__(self, bench: Bench, carry_out: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        super().__init__()
+        self.bench = bench
+        self.is_corded = False
+        self._carry_out = carry_out
+
+    def _switch(self, task: Task) -> tuple[TaskResult, PlugState | None]:
+        device, plug = self.bench.agent, self.bench.plug
+        if task.node != "beta":
+            return TaskResult.OK, PlugState.ON
+        try:
+            match task.kind:
+                case TaskKind.POWER_STATUS:
+                    return TaskResult.OK, self._carry_out(device.status(plug))
+                case TaskKind.POWER_OFF:
+                    self._carry_out(device.power_off(plug))
+                case _:
+                    self._carry_out(device.power_on(plug))
+        except AgentError:
+            return TaskResult.FAILED, None
+        if self.is_corded and self["beta"].powered != self.bench.is_on():
+            self.power_loss("beta") if self["beta"].powered else self.boot("beta")
+        return TaskResult.OK, None
+
+    def verify(self) -> tuple[int, str]:
+        self.command("alpha", "fence-verify", node="beta")
+        self.run(SETTLED_MS)
+        answer = self["alpha"].answers[-1]
+        return answer.code, answer.sentence
+
+    def unprotected(self) -> str:
+        assert self["alpha"].state is not None
+        return status(self["alpha"].state).unprotected
+
+
+def tell(pair: CordedPair) -> None:
+    """The story. First the outlet of beta's name feeds something else, then somebody mends that."""
+    pair.boot()
+    pair.run(SETTLED_MS)
+    pair.command("beta", "standby")
+    pair.run(1_000)
+    assert pair.unprotected() == ""
+    assert pair.serves("alpha")
+
+    code, sentence = pair.verify()
+    assert (code, "switch reads beta as off, and beta runs on" in sentence) == (1, True), sentence
+    assert "aoeha fence verify beta" in pair.unprotected()
+    assert (pair["beta"].boot, pair["beta"].powered) == (1, True)
+    assert pair.bench.is_on(), "what lost its power by mistake has it back"
+    assert pair.serves("alpha")
+    assert pair["beta"].started == []
+
+    pair.is_corded = True
+    code, sentence = pair.verify()
+    assert (code, "the plug is that of beta" in sentence) == (0, True), sentence
+    assert pair.unprotected() == ""
+    assert (pair["beta"].boot, pair["beta"].powered) == (2, True)
+    assert pair.serves("alpha")
+
+
+FAMILIES: dict[str, tuple[Benches, tuple[str, ...]]] = {
+    "rack_power": (rack_power, ()),
+    "snmp_pdu": (snmp_pdu, ("snmpd", "snmpget")),
+    "wti": (wti, ()),
+    "rps10": (rps10, ()),
+    "apcsmart": (apcsmart, ()),
+    **{family: (mqtt_plug(family), ("mosquitto",)) for family in sorted(PLUGS)},
+    "fence_ipmilan": (fence_ipmilan, ("ipmi_sim", "ipmitool", "fence_ipmilan")),
+    "fence_dummy": (fence_dummy, ("fence_dummy",)),
+}
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_wrong_plug_reads_off_and_is_found_and_the_right_one_passes(family: str, tmp_path: Path) -> None:
+    bench, programs = FAMILIES[family]
+    if missing := [name for name in programs if shutil.which(name) is None]:
+        pytest.skip(f"needs {', '.join(missing)}")
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+
+        def carry_out(work: Coroutine[Any, Any, Any]) -> Any:
+            return asyncio.run_coroutine_threadsafe(work, loop).result(ORDER_LIMIT_S)
+
+        async with bench(tmp_path) as made:
+            await asyncio.to_thread(tell, CordedPair(made, carry_out))
+
+    in_private_network(scene)
