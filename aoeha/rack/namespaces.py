@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aoeha.rack.host import RackError
 
-__all__ = ["enter_namespaces", "mount_terminals", "rank_before_others", "unmount_terminals"]
+__all__ = ["NICENESS", "enter_namespaces", "mount_terminals", "rank_before_others", "unmount_terminals"]
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 MS_REC, MS_PRIVATE, MNT_DETACH = 1 << 14, 1 << 18, 2
