@@ -28,7 +28,6 @@ __all__ = ["FAILED", "Campaign", "Plan"]
 
 TRIES_MAX = 3
 PLAYED, FAILED, RACK_FAILED = 0, 1, 75
-SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Campaign:
         self._verdicts: dict[str, list[Verdict]] = defaultdict(list)
         self._left: Counter[str] = Counter()
         self._prepared: PreparedLegs | None = None
-        self._red: list[Run] = []
+        self._not_green: list[Run] = []
 
     def play(self, scenarios: list[Scenario]) -> int:
         """Play them all; 0 when every verdict was green."""
@@ -69,11 +68,11 @@ class Campaign:
             places.play_all(runs)
         if self._tally is not None and (self._plan.runs > 1 or len(scenarios) > 1):
             print(f"\non {self._tally.commit}:\n{self._tally.table()}")
-        for run in self._red:
-            print(f"RED: {run.scenario.name} {run.number}; evidence: {run.folder}")
+        for run in self._not_green:
+            print(f"not green: {run.scenario.name} {run.number}; evidence: {run.folder}")
         if places.was_told_to_end:
             return INTERRUPTED
-        return FAILED if self._red else PLAYED
+        return FAILED if self._not_green else PLAYED
 
     def _runs(self, scenarios: list[Scenario]) -> Iterator[Run]:
         """Every drill once, then every drill again: what is broken shows early."""
@@ -90,8 +89,7 @@ class Campaign:
         if runs < 2:
             yield
             return
-        memory = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
-        with tempfile.TemporaryDirectory(prefix="aoeha-legs-", dir=memory) as folder:
+        with tempfile.TemporaryDirectory(prefix="aoeha-legs-") as folder:
             self._prepared = PreparedLegs(Path(folder))
             yield
 
@@ -138,7 +136,7 @@ class Campaign:
         self._left[name] -= 1
         passed = verdict.result == "pass"
         if not passed:
-            self._red.append(run)
+            self._not_green.append(run)
         if self._tally is not None and verdict.result != "void":
             self._tally.add(Played(self._tally.commit, name, passed, took_ms, verdict.worst_ms, str(run.folder)))
         if self._plan.runs > 1 and not self._left[name]:

@@ -31,6 +31,7 @@ from aoeha.rack.evidence import Evidence
 from aoeha.rack.gateway_files import configured_timing, gateway_files
 from aoeha.rack.guest_link import GuestEvent, GuestLink, now_ms
 from aoeha.rack.host import RackError
+from aoeha.rack.namespaces import JUDGED, UNJUDGED
 from aoeha.rack.operating import UnmetError, run_command, run_fatal, run_refused
 from aoeha.rack.plants import Plant
 from aoeha.rack.prepared_legs import PreparedLegs
@@ -132,7 +133,7 @@ class Drill:
             case "client":
                 await self._start_client(rack.link(CLIENT))
             case "mark":
-                rack.rank_before_others()
+                rack.rank(JUDGED)
                 self._rebooted.clear()
                 self._logged.clear()
                 self._boots = Counter(rack.boots)
@@ -399,6 +400,7 @@ class Drill:
     async def _collect(self, rack: Rack, facts: dict[str, Any]) -> None:
         """Read back whatever can be read; what can't be is left out, and missing facts are red."""
         rack.tell("played")
+        rack.rank(UNJUDGED)
         self.progress("reading every record back: by the client, from the mirror, from each leg alone")
         patience_ms = UNMET_PATIENCE_MS if "unmet" in facts else BEFORE_JUDGING_MS
         booting = asyncio.create_task(boot_checker(rack))

@@ -15,7 +15,7 @@ from aoeha.rack.guest import Guest, GuestPlan, Interface
 from aoeha.rack.guest_agent import TICK_MS as GUEST_TICK_MS
 from aoeha.rack.guest_link import GuestEvent, GuestLink, Switchboard, now_ms
 from aoeha.rack.host import CHECKOUT, RackError, check_host, preload, prepare_checkout
-from aoeha.rack.namespaces import NICENESS, enter_namespaces, mount_terminals, rank_before_others, unmount_terminals
+from aoeha.rack.namespaces import enter_namespaces, mount_terminals, rank_before_others, unmount_terminals
 from aoeha.rack.network import DRIVER_ADDRESS, LAN_ADDRESS, connect, make_network
 from aoeha.rack.power_switch import PowerSwitch, Switched
 from aoeha.rack.prepared_legs import LEGS, PreparedLegs
@@ -232,10 +232,10 @@ class Rack:
         if self._on_boot is not None:
             await self._on_boot(name, link, by_itself=by_itself)
 
-    def rank_before_others(self) -> None:
-        """From now on guests come before all else on this machine, before racks too that are still being made ready."""
+    def rank(self, niceness: int) -> None:
+        """Have the guests, now and after later boots, come before or after what else this machine does."""
         for guest in self.guests.values():
-            guest.rank(NICENESS)
+            guest.rank(niceness)
 
     def on_boot(self, action: BootAction) -> None:
         """Have something done in each guest that comes up from now on: `action(name, link, by_itself=...)`.

@@ -1,7 +1,10 @@
 """Where a drill's time went, told by its events."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Stages", "stages"]
 
@@ -14,12 +17,11 @@ OF_STATEMENTS = {"boot": BOOT, "storage": STORAGE}
 
 
 def stages(folder: Path) -> Stages:
-    """Read an evidence folder. From the first mark on all is the drill itself, up to the reading back."""
+    """Read an evidence folder, as far as it goes. From the first mark to the reading back all is the drill itself."""
     took: Stages = {}
     stage, since = "", 0
     is_marked = False
-    for line in (folder / "events.jsonl").read_text().splitlines():
-        event = json.loads(line)
+    for event in _events(folder):
         match event["kind"]:
             case "play" if not is_marked:
                 word = event["text"].partition(" ")[0]
@@ -35,3 +37,9 @@ def stages(folder: Path) -> Stages:
             took[stage] = took.get(stage, 0) + event["at_ms"] - since
         stage, since = entered, event["at_ms"]
     return took
+
+
+def _events(folder: Path) -> Iterator[dict[str, Any]]:
+    with suppress(OSError, ValueError):  # a driver that was killed leaves nothing, or half a line at the end
+        for line in (folder / "events.jsonl").read_text().splitlines():
+            yield json.loads(line)

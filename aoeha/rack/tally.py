@@ -23,7 +23,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One run. `outage_ms` is the client's longest wait in it, None where it never went on."""
+    """One run. `outage_ms` is the client's longest wait that had an end, None where none had."""
 
     commit: str
     drill: str
@@ -73,11 +73,7 @@ class Tally:
 
     def in_a_row(self, drill: str) -> int:
         """How often it has passed since it last failed."""
-        return len(list(takewhile(lambda played: played.passed, reversed(self._runs[drill]))))
-
-    def failures(self) -> list[Played]:
-        """Every run that failed."""
-        return [played for runs in self._runs.values() for played in runs if not played.passed]
+        return len(list(takewhile(lambda played: played.passed, reversed(self._runs.get(drill, [])))))
 
     def table(self) -> str:
         """For each drill: passes in a row, runs, median seconds of a run, the client's worst outage in those passes."""

@@ -44,9 +44,9 @@ class Verdict:
 
     @property
     def worst_ms(self) -> int | None:
-        """The client's longest wait, None where it never went on."""
+        """The client's longest wait that had an end, None where none had."""
         waits = [wait for pause in self.outages for wait in (pause.address_ms, pause.write_ms)]
-        return None if None in waits else max((wait for wait in waits if wait is not None), default=None)
+        return max((wait for wait in waits if wait is not None), default=None)
 
 
 def judge(folder: Path) -> Verdict:
