@@ -20,7 +20,7 @@ from aoeha.rack.prepared_legs import PreparedLegs
 from aoeha.rack.report import one_line, stages_line, table
 from aoeha.rack.scenario import Scenario
 from aoeha.rack.stages import stages
-from aoeha.rack.tally import Played, Tally
+from aoeha.rack.tally import Played, Tally, state_of_checkout
 from aoeha.rack.timeline import Timeline
 from aoeha.rack.verdict import Verdict, judge
 
@@ -138,7 +138,8 @@ class Campaign:
         if not passed:
             self._not_green.append(run)
         if self._tally is not None and verdict.result != "void":
-            self._tally.add(Played(self._tally.commit, name, passed, took_ms, verdict.worst_ms, str(run.folder)))
+            played = Played(state_of_checkout(), name, passed, took_ms, verdict.worst_ms, str(run.folder))
+            self._tally.add(played)
         if self._plan.runs > 1 and not self._left[name]:
             green = sum(each.result == "pass" for each in verdicts)
             print(f"{name}: {green} of {len(verdicts)} runs are green\n{table(verdicts)}")

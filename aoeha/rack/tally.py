@@ -65,7 +65,7 @@ class Tally:
             self._runs[played.drill].append(played)
 
     def add(self, played: Played) -> None:
-        """Count a run, and write it down at once."""
+        """Write a run down at once, and count it unless the checkout has become another one meanwhile."""
         self._take(played)
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a") as file:
