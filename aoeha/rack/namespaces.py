@@ -14,7 +14,7 @@ __all__ = ["JUDGED", "UNJUDGED", "enter_namespaces", "mount_terminals", "rank_be
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 MS_REC, MS_PRIVATE, MNT_DETACH = 1 << 14, 1 << 18, 2
-JUDGED, UNJUDGED = -10, -5
+JUDGED, UNJUDGED = -15, -10
 """How a rack ranks among all that this machine does, from the first mark to the end of the play and outside of that."""
 LIBC = ctypes.CDLL(None, use_errno=True)
 
