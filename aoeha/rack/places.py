@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from aoeha.rack.attempt import INTERRUPTED
 from aoeha.rack.guest import die_with_parent
 from aoeha.rack.guest_link import now_ms
 from aoeha.rack.scenario import Scenario
@@ -59,10 +60,13 @@ class Places:
                     return
                 process, status = os.wait()
                 run, began_ms = self._playing.pop(process)
+                code = os.waitstatus_to_exitcode(status)
+                if code == INTERRUPTED and not self.was_told_to_end:
+                    self._tell(signal.SIGTERM)
                 if self.was_told_to_end:
                     beside.clear()
                     alone.clear()
-                elif again := self._ended(run, os.waitstatus_to_exitcode(status), now_ms() - began_ms):
+                elif again := self._ended(run, code, now_ms() - began_ms):
                     (alone if again.alone else beside).append(again)
 
     def _start(self, run: Run) -> None:
@@ -97,16 +101,16 @@ class Places:
     @contextmanager
     def _passing_signals_on(self) -> Iterator[None]:
         """Whoever is told to end, the runs are the ones that clean up; waiting goes on after the handler."""
-
-        def tell(number: int, _: object) -> None:
-            self.was_told_to_end = True
-            for process in self._playing:
-                with suppress(ProcessLookupError):
-                    os.kill(process, number)
-
-        before = {number: signal.signal(number, tell) for number in SIGNALS}
+        before = {number: signal.signal(number, lambda number, _: self._tell(number)) for number in SIGNALS}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _tell(self, number: int) -> None:
+        """Have every run end, where this process was told to, or one of them."""
+        self.was_told_to_end = True
+        for process in self._playing:
+            with suppress(ProcessLookupError):
+                os.kill(process, number)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aoeha.rack.attempt import INTERRUPTED
 from aoeha.rack.command import add_arguments
 from aoeha.rack.command import run as rehearse
 from aoeha.rack.places import Places, Run
@@ -100,6 +101,23 @@ def test_told_to_end_every_run_is_told_and_no_other_begins(tmp_path: Path) -> No
     places.play_all([logged.run("a"), logged.run("b")])
     assert (places.was_told_to_end, logged.lines(), logged.codes) == (True, ["begin a"], [])
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_where_one_run_was_told_to_end_all_are(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    def work(run: Run) -> int:
+        meet(tmp_path)
+        if run.scenario.name == "a":
+            return INTERRUPTED
+        signal.pause()
+        return 0
+
+    logged = Logged(tmp_path, work)
+    places = Places(2, logged.play, logged.ended)
+    places.play_all([logged.run(name) for name in "abc"])
+    assert (places.was_told_to_end, logged.codes) == (True, [])
+    assert "begin c" not in logged.lines()
 
 
 def played(drill: str, *, passed: bool = True, commit: str = "c0ffee", outage_ms: int | None = 100) -> Played:
