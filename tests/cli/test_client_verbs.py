@@ -105,6 +105,7 @@ def test_each_verb_asks_what_it_says(path: Path, words: list[str], verb: str, ar
         (["fence", "verify"], 64),
         (["fence", "verify", "beta"], 64),
         (["fence", "test", "--off"], 64),
+        (["fence", "test", "pdu", "--all"], 64),
         (["fence", "beta", "gamma", "--on"], 64),
         (["fence", "beta", "--on", "--off"], 64),
         (["fence", "beta", "--on", "--wait", "soon"], 64),
@@ -166,8 +167,8 @@ def test_confirm_shows_what_is_known_before_it_asks(path: Path) -> None:
         "last beat on serial: 3m ago",
         "last beat on storage-network: never",
         "shelf e1.0 of storage at e1: reserved for alpha; the stamp of alpha moved there 3.0s ago",
-        "fence device power-switch: read ON 1h06m ago (10.77.1.1 port 7700",
-        "fence device pdu-b: read unknown never",
+        "fence device power-switch: the plug of alpha read ON 1h06m ago (10.77.1.1 port 7700",
+        "fence device pdu-b: was not asked yet",
         "aoeha fence test",
     ):
         assert line in ran.stderr
