@@ -54,7 +54,16 @@ def check_fences(configuration: Configuration, wanted: FenceCheck) -> Exit:
     if wanted.over:
         troubles += asked_there(configuration, wanted.over, wanted.file, peer, named=bool(wanted.node))
     _print_checklists(configuration)
-    return _conclude(troubles, own if peer else "here", peer, both=bool(wanted.over))
+    if troubles:
+        print(f"fences: {counted(troubles, 'trouble')}; none of them may stay", file=sys.stderr)
+        return Exit.FAILED
+    if wanted.over:
+        print("fences: every device answers from both gateways")
+    elif peer:
+        print(f'{ANSWERS}{own}\n  now the same on {peer}, or from here: --over "ssh {peer}"')
+    else:
+        print(f"{ANSWERS}here\n  {own} is neither {' nor '.join(nodes)}: now the same on both of them")
+    return Exit.DONE
 
 
 def _print_checklists(configuration: Configuration) -> None:
@@ -62,19 +71,6 @@ def _print_checklists(configuration: Configuration) -> None:
         print(f"verify by hand, {family}:")
         for entry in entries:
             print(f"  [ ] {entry}")
-
-
-def _conclude(troubles: int, own: str, peer: str, *, both: bool) -> Exit:
-    if troubles:
-        print(f"fences: {counted(troubles, 'trouble')}; none of them may stay", file=sys.stderr)
-        return Exit.FAILED
-    print("fences: every device answers from both gateways" if both else f"{ANSWERS}{own}")
-    if not both:
-        there = (
-            f'now the same on {peer}, or from here: --over "ssh {peer}"' if peer else "now the same on both gateways"
-        )
-        print(f"  {there}")
-    return Exit.DONE
 
 
 async def _ask_all(configuration: Configuration, own: str) -> int:

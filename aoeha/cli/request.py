@@ -33,11 +33,10 @@ def request(arguments: argparse.Namespace, verb: str, words: dict[str, str], und
     wait_ms = getattr(arguments, "wait", 0)
     if wait_ms:
         words = words | {"wait_ms": str(wait_ms)}
-    said = ""
+    said: set[str] = set()
 
     def show(line: dict[str, Any]) -> None:
-        nonlocal said
-        said = str(line.get("sentence", ""))
+        said.add(str(line.get("sentence", "")))
         print_saying(line)
 
     try:
@@ -48,7 +47,7 @@ def request(arguments: argparse.Namespace, verb: str, words: dict[str, str], und
     if reply.code != Exit.DONE:
         print_error(reply.sentence)
         return reply.code
-    if reply.sentence and reply.sentence != said:
+    if reply.sentence and reply.sentence not in said:
         print(reply.sentence)
     if undo:
         print(undo)

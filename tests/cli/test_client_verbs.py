@@ -184,6 +184,23 @@ def test_what_the_daemon_says_meanwhile_and_how_to_undo_it_is_printed(path: Path
     ]
 
 
+def test_an_answer_that_was_just_said_is_not_said_again(path: Path) -> None:
+    with DaemonDouble(path, say("info", "power", "pdu reads beta as on"), done(0, "pdu reads beta as on")):
+        ran = aoeha("fence", "test", "--socket", str(path))
+    assert ran.stdout.splitlines() == ["power: pdu reads beta as on"]
+
+
+def test_fence_help_tells_what_each_form_is_for() -> None:
+    ran = aoeha("fence", "--help")
+    for form in (
+        "NODE [--off | --on | --reboot]",
+        "test [DEVICE | --all]",
+        "verify NODE [--level N]",
+        "history [-n COUNT]",
+    ):
+        assert f"aoeha fence {form}" in ran.stdout
+
+
 def test_events_carry_the_local_time(path: Path) -> None:
     line = say("alarm", "serial", "nothing is heard") | {"wall_ms": 1_700_000_000_123}
     with DaemonDouble(path, line, done(0, "")):
