@@ -153,15 +153,15 @@ def test_wrappers_are_executable_programs_that_answer(tmp_path: Path) -> None:
     assert {wrapper.name for wrapper in wrappers} >= {"fence_rack_power", "fence_aoe"}
     for wrapper in wrappers:
         assert stat.S_IMODE(wrapper.stat().st_mode) == 0o755
-    described = subprocess.run(
-        [str(tmp_path / "fence_aoe"), "-o", "metadata"],
-        env={"PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    assert read_metadata(described.stdout).name == "fence_aoe"
+        described = subprocess.run(
+            [str(wrapper), "-o", "metadata"],
+            env={"PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        assert read_metadata(described.stdout).name == wrapper.name
     assert install_fence_wrappers(tmp_path) == wrappers, "ours may be written again"
 
 
