@@ -129,7 +129,7 @@ class MqttPlug(FenceAgent[MqttPlugParameters]):
 
     async def monitor(self) -> None:
         """Return when the broker lets us in. Whether a plug answers is what `status` tells."""
-        with self._sentences("reach the broker"):
+        with self._sentences("reach plugs"):
             async with asyncio.timeout(self.parameters.deadline / 1000), self._session():
                 pass
 

@@ -41,7 +41,7 @@ def list_fence() -> Exit:
             print(f"{name:{_NAME_WIDTH}}{kind.summary}")
         else:
             others.append(f"{program_name(name):{_NAME_WIDTH}}{kind.summary}")
-    print("\nOURS FOR PACEMAKER ALONE  a program, after `aoeha agents install`; the others become one too")
+    print("\nFOR PACEMAKER ALONE     a program, after `aoeha agents install`; the others become one too")
     print("\n".join(others))
     print('\nINSTALLED               type = "external:NAME"; `aoeha agents fence NAME` shows its options')
     print(textwrap.fill(" ".join(_installed()) or "none (Debian: fence-agents)", _WIDTH, break_on_hyphens=False))
