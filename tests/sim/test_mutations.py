@@ -86,6 +86,15 @@ def unknown_is_off(original: Any) -> Any:
     return read_back
 
 
+def order_is_proof(original: Any) -> Any:
+    """A device that took the order has carried it out."""
+
+    def read_back(turn: Any, task: Any, done: Any) -> None:
+        original(turn, task, replace(done, plug=PlugState.OFF) if done.result is TaskResult.OK else done)
+
+    return read_back
+
+
 def epoch_forgotten(_original: Any) -> Any:
     return lambda _state, group: group.held_epoch + 1
 
@@ -376,6 +385,8 @@ IN_STORIES = (
         Mutation("believe a plug while its gateway is heard", orders, "awaits_silence", plug_alone_is_proof, ("I1",)),
         "operator-fences-through-a-wrong-plug",
     ),
+    (Mutation("believe an order that was taken", fencing, "_read_back", order_is_proof, ("I1",)), "device-lies"),
+    (Mutation("take a refusal for off", fencing, "_switched_off", failed_off_is_off, ("I1",)), "device-refuses"),
     (
         Mutation("call a pair protected that is not", protection, "unprotected", always_protected, ("I8",)),
         "devices-dead-for-long",
