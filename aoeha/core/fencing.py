@@ -155,6 +155,7 @@ def wanted(state: NodeState) -> tuple[str, ...]:
 
 
 def wanted_legs(state: NodeState) -> tuple[str, ...]:
+    """Whether the peer says that it can neither serve nor stop the group; not where that may be of long ago (R10)."""
     """The groups whose legs this node wants as a proof: after a while also those of a peer that left (R10).
 
     Its word is old by then. Nobody is powered off for it: these legs are taken only where none shows the peer.
@@ -166,7 +167,8 @@ def wanted_legs(state: NodeState) -> tuple[str, ...]:
 
 def _asks_to_be_fenced(state: NodeState, group: GroupState) -> bool:
     theirs = state.peer_group(group.name)
-    return membership.has_reported(state) and theirs is not None and theirs.phase is GroupPhase.BLOCKED
+    asks = membership.has_reported(state) and theirs is not None and theirs.phase is GroupPhase.BLOCKED
+    return asks and membership.is_news(state)
 
 
 def _is_our_turn(state: NodeState) -> bool:

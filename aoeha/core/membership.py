@@ -147,6 +147,17 @@ def _peer_condition(state: NodeState) -> PeerCondition:
     unheard = beat is None or heard_ms(state) is None
     left = beat is not None and not unheard and BeatFlag.LEAVING in beat.flags
     silent = state.now_ms >= silence_due_ms(state)
+def is_news(state: NodeState) -> bool:
+    """Whether the newest beat was sent while we were there to hear it, as far as its answers tell (R10)."""
+    return not state.peer.stale
+
+
+def _bears_only_its_name(group: GroupState) -> bool:
+    return any(leg.shows_anywhere(Holder.PEER) for leg in group.legs) and not any(
+        leg.shows_anywhere(Holder.US) for leg in group.legs
+    )
+
+
     if left and not (silent and (state.peer.condition in DOUBTED or shelf_link.shows_peer(state))):
         return PeerCondition.LEFT
     if silent:
