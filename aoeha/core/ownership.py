@@ -383,7 +383,7 @@ def _grant(turn: Turn, name: str) -> None:
         or orders.is_taking(state)
         or state.fence.tasks
         or state.oath_pending
-        or state.fence.phase is FencePhase.CANCELLING
+        or state.fence.phase in (FencePhase.SETTLING, FencePhase.CANCELLING)
     ):
         return
     turn.change_group(name, grant=grant, floor=max(group.floor, grant.epoch))

@@ -15,6 +15,7 @@ from aoeha.core import (
     beats,
     blindness,
     commands,
+    duel,
     eviction,
     fencing,
     ledger,
@@ -175,7 +176,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     pause.learn(turn)
     absence.decide(turn)
     ledger.learn(turn)
-    storage_fence.decide(turn, fencing.wanted_legs(turn.state), fencing.duel_delay_ms(turn.state))
+    storage_fence.decide(turn, fencing.wanted_legs(turn.state), duel.delay_ms(turn.state))
     fencing.decide(turn)
     before = turn.state
     ownership.decide(turn)

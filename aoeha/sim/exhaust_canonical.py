@@ -271,6 +271,7 @@ def _fence(fence: FenceState, now_ms: int, known: dict[int, int]) -> FenceState:
         power_on_task_id=known.get(fence.power_on_task_id, 0),
         word_until_ms=0 if fence.word_boot_id is None else NEVER_MS,
     )
+        read_off=None if fence.read_off is None else Off(fence.read_off.boot_id, NOW_MS, NEVER_MS),
 
 
 def _proof(proof: Proof | None) -> Proof | None:

@@ -348,13 +348,12 @@ class Oracle:
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
     def _judge_right(self, machine: "Machine", group: GroupBeat) -> None:
-        """Who was granted, left or rebooted has it not again; nobody powered off by order is heard."""
+        """Who was granted, left or rebooted has it not again; nobody powered off is heard."""
         state = machine.daemon.state if machine.daemon is not None else None
         proof = state.group(group.name).proof if state is not None else None
         victim = self._peer(machine)
         heard = victim.alive and sightings.whole_link_ms(self.world, machine, victim) > self._patience_ms(machine)
-        ordered = proof is not None and proof.kind is ProofKind.POWERED_OFF and victim.name in self._ordered
-        if ordered and heard:
+        if proof is not None and proof.kind is ProofKind.POWERED_OFF and heard:
             sentence = f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears"
             self._broken("I1", sentence)
         if state is None or proof is None or proof.kind not in (ProofKind.HANDED_OVER, ProofKind.REBOOTED):

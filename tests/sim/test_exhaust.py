@@ -36,7 +36,7 @@ JUDGED = {
     "rival_task_id rival_asked_ms missing",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
-    "word_boot_id word_until_ms word_user",
+    "word_boot_id word_until_ms word_user read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number",

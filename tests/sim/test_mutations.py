@@ -15,6 +15,7 @@ from aoeha.core import (
     absence,
     beats,
     blindness,
+    duel,
     eviction,
     fencing,
     ledger,
@@ -23,6 +24,7 @@ from aoeha.core import (
     orders,
     ownership,
     paths,
+    power_proof,
     protection,
     recovery,
     rivals,
@@ -276,7 +278,7 @@ def never_in_vain(_original: Any) -> Any:
 
 
 def plug_alone_is_proof(_original: Any) -> Any:
-    """An operator's power-off counts as soon as the plug reads off, whoever goes on beating."""
+    """A power-off counts as soon as the plug reads off, whoever goes on beating."""
     return lambda _state: False
 
 
@@ -348,7 +350,7 @@ def only_what_shows_the_peer(_original: Any) -> Any:
 
 
 IN_STORIES = (
-    (Mutation("both rank first in a duel", fencing, "_ranks_first", everybody_ranks_first, ("I5",)), "fence-duel"),
+    (Mutation("both rank first in a duel", duel, "_ranks_first", everybody_ranks_first, ("I5",)), "fence-duel"),
     (
         Mutation("believe a leave of before a sleep", membership, "may_be_back", never_back, ("I1",)),
         "leave-heard-after-a-sleep",
@@ -378,7 +380,7 @@ IN_STORIES = (
         "cold-start-on-other-paths",
     ),
     (
-        Mutation("believe a plug while its gateway is heard", orders, "awaits_silence", plug_alone_is_proof, ("I1",)),
+        Mutation("believe an ordered plug at once", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)),
         "operator-fences-through-a-wrong-plug",
     ),
     (
@@ -388,6 +390,16 @@ IN_STORIES = (
     (
         Mutation("go on with an order in a pause", orders, "reason", any_order_is_carried_out, ("I5",)),
         "order-overtaken-by-a-pause",
+    ),
+    (
+        Mutation(
+            "believe a plug while its gateway is heard", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)
+        ),
+        "blocked-owner-on-a-wrong-plug",
+    ),
+    (
+        Mutation("fence for a cry of long ago", membership, "is_news", always_news, ("I5",)),
+        "cry-for-help-of-long-ago",
     ),
     (
         Mutation("offer what clients reach", offers, "offers", offered_for_being_cut_off, ("I5",)),
