@@ -409,11 +409,11 @@ class Oracle:
         if machine.name in self._strangers:
             judge_blind_fence(self.world, machine, victim, self._patience_ms(machine))
         return clean
+
     def _has_asked(self, victim: "Machine") -> bool:
         """Whether a node said a while ago that it cannot stop what it should; a begun fence is finished."""
         asked_ms = self._asked_ms.get(victim.name)
         return asked_ms is not None and self.world.timeline.now_ms - asked_ms < BLIND_FENCE_MS
-
 
     def _was_blind(self, victim: "Machine") -> bool:
         """Whether a node saw no shelf a while ago: it may have asked to be fenced, and a begun fence is finished."""

@@ -368,6 +368,14 @@ IN_STORIES = (
         "taken-again-a-moment-ago",
     ),
     (
+        Mutation("believe a leave while the clock stood still", membership, "may_be_back", never_back, ("I1",)),
+        "leave-heard-after-the-clock-stood-still",
+    ),
+    (
+        Mutation("believe a reboot while the clock stood still", membership, "may_be_back", never_back, ("I1",)),
+        "reboot-heard-after-the-clock-stood-still",
+    ),
+    (
         Mutation("force the legs of one that left", shelf_link, "shows_peer", no_name_on_legs, ("I5",)),
         "leave-of-long-ago",
     ),
