@@ -362,7 +362,7 @@ def _take(turn: Turn, proof: Proof) -> None:
 
 def _as_new(leg: LegState) -> LegState:
     """A leg at the beginning of an ownership: what its target forgot before is the last owner's matter."""
-    return LegState(leg.name, leg.addresses, strays=leg.strays)
+    return LegState(leg.name, leg.addresses, strays=leg.strays, ways=leg.ways)
 
 
 def _grant(turn: Turn, name: str) -> None:

@@ -212,6 +212,7 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
     elif task.kind in SHELF_KINDS:
         shelves.task_done(turn, task, done)
         paths.judge(turn, task.group)
+        paths.judge_interfaces(turn, task.group, done.holds)
         storage_fence.note_first(turn, task.group)
     elif task.kind in LEG_KINDS:
         eviction.task_done(turn, task, done)

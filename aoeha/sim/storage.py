@@ -55,7 +55,7 @@ class Write:
 class Storage:
     """The shelves, a mirror on them for every group, and one client each."""
 
-    def __init__(self, world: "World", groups: tuple[str, ...], client_ms: int, paths: int) -> None:
+    def __init__(self, world: "World", groups: tuple[str, ...], client_ms: int, paths: int, interfaces: int) -> None:
         self.world = world
         self.shelves = {name: Shelf(name, groups, paths) for name in SHELVES}
         self.mirrors = {group: Mirror(SHELVES) for group in groups}
@@ -64,6 +64,8 @@ class Storage:
         self.served_ms: dict[str, int | None] = dict.fromkeys(groups)
         self.worst_outage_ms = 0
         self.cut: set[tuple[str, str]] = set()
+        self.interfaces = tuple(f"eth{number + 1}" for number in range(interfaces))
+        self.cut_interfaces: set[tuple[str, str, str]] = set()
         self.reach = {name: Reach() for name in world.configs}
         self.blind_until_ms: dict[str, int] = {}
         self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
@@ -89,7 +91,14 @@ class Storage:
 
     def reaches(self, machine: "Machine", place: str) -> bool:
         """Whether frames of a machine come to a shelf, or to one address of it, and the answers back."""
-        return not self.cut or any((machine.name, path) not in self.cut for path in self.paths(place))
+        if not self.cut and not self.cut_interfaces:
+            return True
+        by_cable = bool(self.heard_on(machine, place.partition("/")[0]))
+        return by_cable and any((machine.name, path) not in self.cut for path in self.paths(place))
+
+    def heard_on(self, machine: "Machine", shelf: str) -> tuple[str, ...]:
+        """The interfaces of a machine that lead to a shelf."""
+        return tuple(one for one in self.interfaces if (machine.name, one, shelf) not in self.cut_interfaces)
 
     def cut_clients(self, name: str, *, cut: bool) -> None:
         """Part a gateway from clients and reference hosts, or join it to them; the gateways themselves stay joined."""
@@ -174,6 +183,8 @@ class Storage:
         return ""
 
     def _admits(self, machine: "Machine", group: str, shelf: str) -> bool:
+        if not self.heard_on(machine, shelf):
+            return False
         cut = {path for node, path in self.cut if node == machine.name}
         return self.shelves[shelf].takes_writes_of(machine.name, group, cut)
 

@@ -43,7 +43,8 @@ JUDGED = {
     "Proof": "kind group epoch peer_boot_id detail",
     "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs",
     "Identity": "boot_id incarnation",
-    "LegState": "name addresses forgot copying tainted leaving returning errors rests_until_ms strays",
+    "LegState": "name addresses forgot copying tainted leaving returning errors rests_until_ms strays ways",
+    "WayState": "interface heard since_ms known",
     "AddressState": "name holder since_ms held_epoch",
     "SeizureState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",

@@ -282,13 +282,13 @@ def plug_alone_is_proof(_original: Any) -> Any:
     return lambda _state: False
 
 
-def always_protected(_original: Any) -> Any:
-    return lambda _state: ""
 def always_news(_original: Any) -> Any:
     """What a beat says is so, though we were away and it may have waited in a buffer."""
     return lambda _state: True
 
 
+def always_protected(_original: Any) -> Any:
+    return lambda _state: ""
 
 
 def any_order_is_carried_out(_original: Any) -> Any:
@@ -392,14 +392,6 @@ IN_STORIES = (
         "operator-fences-through-a-wrong-plug",
     ),
     (
-        Mutation("call a pair protected that is not", protection, "unprotected", always_protected, ("I8",)),
-        "devices-dead-for-long",
-    ),
-    (
-        Mutation("go on with an order in a pause", orders, "reason", any_order_is_carried_out, ("I5",)),
-        "order-overtaken-by-a-pause",
-    ),
-    (
         Mutation(
             "believe a plug while its gateway is heard", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)
         ),
@@ -408,6 +400,14 @@ IN_STORIES = (
     (
         Mutation("fence for a cry of long ago", membership, "is_news", always_news, ("I5",)),
         "cry-for-help-of-long-ago",
+    ),
+    (
+        Mutation("call a pair protected that is not", protection, "unprotected", always_protected, ("I8",)),
+        "devices-dead-for-long",
+    ),
+    (
+        Mutation("go on with an order in a pause", orders, "reason", any_order_is_carried_out, ("I5",)),
+        "order-overtaken-by-a-pause",
     ),
     (
         Mutation("offer what clients reach", offers, "offers", offered_for_being_cut_off, ("I5",)),
@@ -511,6 +511,10 @@ def nothing_is_said(_original: Any) -> Any:
     return lambda *_: None
 
 
+def always_news_of(_original: Any) -> Any:
+    return lambda _state, _interface: True
+
+
 def stamps_tell_no_pause(original: Any) -> Any:
     return lambda state, group, word: replace(original(state, group, word), pause_number=0, paused=False)
 
@@ -525,6 +529,16 @@ IN_TRACES = (
         Mutation("say nothing of a path that is lost", paths, "judge", nothing_is_said, ()),
         "path-lost-while-its-leg-serves",
         "shelf1 does not answer at shelf1/2",
+    ),
+    (
+        Mutation("say nothing of an interface that is lost", paths, "judge_interfaces", nothing_is_said, ()),
+        "storage-interface-lost-of-two",
+        "shelf1 does not answer on eth2, only on eth1",
+    ),
+    (
+        Mutation("expect nothing of an interface that never answered", paths, "_ever_answered", always_news_of, ()),
+        "storage-interface-dead-at-boot",
+        "shelf1 does not answer on eth2, only on eth1",
     ),
     (
         Mutation("try a bad disk at one pace", eviction, "_rest", first_of_its_kind, ()),
