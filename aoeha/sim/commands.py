@@ -15,6 +15,7 @@ shelf NAME silent|ok|restarts|fails
 reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
 cut-san NODE [SHELF|ADDRESS] | heal-san [NODE]    between a gateway and the shelves; shelf1/2 is its second address
 cut-interface NODE INTERFACE [SHELF]    one of a gateway's ways to the shelves; heal-san mends it too
+queue NODE TIME    a switch keeps for so long what a gateway writes, whatever becomes of its sender
 cut-clients NODE | heal-clients [NODE]    between a gateway and its clients with their reference hosts
 recover [SHELF]               an operator takes the leg in again where its mirror runs
 ask NODE: VERB [KEY=VALUE...]
@@ -303,6 +304,10 @@ def _cut_interface(world: World, words: Sequence[str]) -> None:
     world.storage.disturbed()
 
 
+def _queue(world: World, words: Sequence[str]) -> None:
+    world.storage.queue_ms[_machine(world, words[0]).name] = milliseconds(words[1])
+
+
 def _heal_san(world: World, words: Sequence[str]) -> None:
     names = words or list(world.machines)
     kept = {one for one in world.storage.cut_interfaces if one[0] not in names}
@@ -357,6 +362,7 @@ def _restore(world: World, _: Sequence[str]) -> None:
         shelf.answer_again()
     world.storage.cut.clear()
     world.storage.cut_interfaces.clear()
+    world.storage.queue_ms.clear()
     _heal_clients(world, ())
     _recover(world, ())
     for machine in world.machines.values():
@@ -417,6 +423,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "recover": _recover,
     "cut-san": _cut_san,
     "cut-interface": _cut_interface,
+    "queue": _queue,
     "reserve": _reserve,
     "cut-clients": _cut_clients,
     "heal-clients": _heal_clients,

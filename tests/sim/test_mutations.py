@@ -40,6 +40,7 @@ from aoeha.core.types import Grant, GroupPhase, Holder, PlugState, Proof, ProofK
 from aoeha.sim import daemon
 from aoeha.sim.mirror import Assembly, Mirror
 from aoeha.sim.scenario import perform, read
+from aoeha.sim.shelf import Address
 from aoeha.sim.swarm import Outcome, play, story_of
 from aoeha.wire.receiver import Receiver, Rejected, Rejection
 
@@ -282,6 +283,15 @@ def plug_alone_is_proof(_original: Any) -> Any:
     return lambda _state: False
 
 
+def settled_at_once(original: Any) -> Any:
+    return lambda turn, _settle_ms: original(turn, 0)
+
+
+def everybody_is_let_in(_original: Any) -> Any:
+    """A reservation is remembered and shown, and changes nothing."""
+    return lambda address, _host: address.answers
+
+
 def always_news(_original: Any) -> Any:
     """What a beat says is so, though we were away and it may have waited in a buffer."""
     return lambda _state: True
@@ -452,6 +462,14 @@ IN_STORIES = (
     (
         Mutation("skip a leg that does not answer", ledger, "fence_legs", those_that_answer, ("I1",)),
         "one-leg-out-of-the-takers-reach",
+    ),
+    (
+        Mutation("start at once after a power-off", power_proof, "read_off", settled_at_once, ("I1",)),
+        "frames-in-a-switch-outlive-their-sender",
+    ),
+    (
+        Mutation("keep nobody out of a reserved leg", Address, "admits", everybody_is_let_in, ("I1",)),
+        "frames-in-a-switch-meet-a-reservation",
     ),
     (
         Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
