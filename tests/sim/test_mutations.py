@@ -333,6 +333,19 @@ def claimed_without_clients(original: Any) -> Any:
     return should_claim
 
 
+def whoever_speaks(original: Any) -> Any:
+    """What a record says counts, though no beat of that boot was ever heard."""
+
+    def spoken(state: Any, group: Any) -> Any:
+        said = group.shelf_link.said
+        if said is None:
+            return None
+        peer = replace(state.peer, boot_id=said.boot_id, incarnation=said.incarnation)
+        return original(replace(state, peer=peer), group)
+
+    return spoken
+
+
 def stopped_for_no_claim(_original: Any) -> Any:
     return lambda _state, _group: True
 
@@ -430,6 +443,10 @@ IN_STORIES = (
     (
         Mutation("stop before the claim", offers, "_is_claimed", stopped_for_no_claim, ("I5",)),
         "offer-that-nobody-claims",
+    ),
+    (
+        Mutation("believe the words of a boot never heard", shelf_link, "spoken", whoever_speaks, ("I1",)),
+        "offer-to-one-that-never-heard-it",
     ),
     (
         Mutation("grant in the record before the stop", offers, "_word", granted_while_it_runs, ("I4", "I1")),
