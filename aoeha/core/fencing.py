@@ -84,6 +84,8 @@ def peer_spoke(turn: Turn) -> None:
     state, fence, peer = turn.state, turn.state.fence, turn.state.peer
     if fence.phase is FencePhase.SETTLING and peer.boot_id == fence.victim_boot_id:
         if power_proof.beats_go_on(state):
+            # Who is heard again is no longer silent: the next level needs a reason of its own.
+            membership.judge(turn)
             _wrong_plug(turn, "its beats go on")
         return
     if power_proof.was_under_way(state):
