@@ -3,6 +3,7 @@ PYTHON ?= /usr/bin/python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUNS ?= 10
+JOBS ?= $(shell nproc)
 DURATION ?= 45m
 
 .DEFAULT_GOAL := help
@@ -61,8 +62,8 @@ torture: $(VENV)/ready ## seeds on all processors for DURATION (default 45m), or
 exhaust: $(VENV)/ready ## every interleaving of two gateways and two shelves under a purse of faults, for ten minutes
 	@$(BIN)/python -m aoeha.sim.exhaust --jobs $$(nproc) $(EXHAUST_ARGUMENTS)
 
-drills: setup ## every drill, RUNS times each (default 10)
-	@$(BIN)/aoeha rehearse all --runs $(RUNS)
+drills: setup ## every drill until it has passed RUNS times in a row on this commit (default 10), JOBS side by side
+	@$(BIN)/aoeha rehearse all --runs $(RUNS) --jobs $(JOBS) --resume --quiet
 
 setup: $(VENV)/ready
 	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.install

@@ -61,8 +61,10 @@ class MqttPlugParameters(Parameters, frozen=True):
     reply_topic: Annotated[str, note("Shelly: our name (src); answers come to NAME/rpc")] = "aoeha"
     metered: Annotated[bool, note("refuse to call a plug off that tells no power reading")] = False
     off_watts_max: Annotated[int, Meta(ge=0, le=100, description="a plug that draws more is not off")] = 2
-    second_look: Duration = 1_000
-    deadline: Duration = 8_000
+    second_look: Annotated[Duration, note('pause between the two answers that must say off, like "1s"')] = 1_000
+    deadline: Annotated[Duration, note('how long one order or reading may take, connecting included, like "8s"')] = (
+        8_000
+    )
 
     def __post_init__(self) -> None:
         """Refuse names (fencing must not wait for a name server), and what contradicts itself."""
@@ -127,7 +129,7 @@ class MqttPlug(FenceAgent[MqttPlugParameters]):
 
     async def monitor(self) -> None:
         """Return when the broker lets us in. Whether a plug answers is what `status` tells."""
-        with self._sentences("reach the broker"):
+        with self._sentences("reach plugs"):
             async with asyncio.timeout(self.parameters.deadline / 1000), self._session():
                 pass
 

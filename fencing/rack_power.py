@@ -28,7 +28,9 @@ class RackPowerParameters(Parameters, frozen=True):
 
     address: Annotated[str, Meta(description="IP address of the power switch")]
     port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of the power switch")] = 7700
-    deadline: Duration = 4_000
+    deadline: Annotated[
+        Duration, Meta(description='how long one exchange may take, connecting included, like "4s"')
+    ] = 4_000
 
     def __post_init__(self) -> None:
         """Refuse names: fencing must not wait for a name server."""

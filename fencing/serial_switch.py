@@ -36,7 +36,9 @@ class SerialSwitchParameters(Parameters, frozen=True):
 
     device: Annotated[str, Meta(description='serial port that leads to the switch, like "/dev/ttyS1"')]
     protocol: Annotated[Literal["rps10", "apcsmart"], Meta(description='"rps10" or "apcsmart"')]
-    deadline: Duration = 8_000
+    deadline: Annotated[
+        Duration, Meta(description='how long one exchange may take, waiting for the port included, like "8s"')
+    ] = 8_000
 
     def __post_init__(self) -> None:
         """Refuse what is no path."""

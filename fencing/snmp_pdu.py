@@ -147,6 +147,13 @@ class SnmpPdu(FenceAgent[SnmpPduParameters]):
             raise AgentError(f"cannot list the outlets: {self._strip} tells none; is it of the family that is named?")
         return found
 
+    async def validate(self, plug: str) -> None:
+        """Raise AgentError when no outlet can be called so, or the credentials can't be used. The strip isn't asked."""
+        to = f"use plug {plug}" if plug else "use the strip"
+        if plug:
+            self._object(self._family.state, plug, to)
+        await self._credentials_folder(to)
+
     @property
     def _strip(self) -> str:
         return f"the strip at {self.parameters.address} port {self.parameters.port}"

@@ -56,7 +56,9 @@ class WtiParameters(Parameters, frozen=True):
     baud: Annotated[int, Meta(ge=300, le=115_200, description="speed of its console")] = 9_600
     user: Annotated[str, Meta(description="login name, where the switch asks for one")] = ""
     password: Annotated[SecretFile | None, Meta(description="file that holds its password alone")] = None
-    deadline: Duration = 8_000
+    deadline: Annotated[
+        Duration, Meta(description='how long one visit may take, connecting and logging in included, like "8s"')
+    ] = 8_000
 
     def __post_init__(self) -> None:
         """Refuse two ways or none, and names: fencing must not wait for a name server."""

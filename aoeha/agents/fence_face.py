@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Protocol, TextIO, get_args, get_orig
 import msgspec
 
 from aoeha.agents.fence_metadata import FenceAction, FenceMetadata, FenceOption
+from aoeha.agents.fence_names import program_name
 from aoeha.agents.interface import AgentError, FenceAgent
 from aoeha.agents.parameters import ParameterError, is_duration, parameters_from_strings, takes_secret
 from aoeha.core.types import PlugState
@@ -71,7 +72,7 @@ def fence_main(
     """
     words = sys.argv[1:] if words is None else words
     stem = sys.argv[0].rpartition("/")[2].removesuffix(".py")
-    name = stem if stem.startswith("fence_") else f"fence_{stem}"
+    name = stem if stem.startswith("fence_") else program_name(stem)
     if any(word in _HELP for word in words):
         print("\n".join(_usage(described(kind, name))))  # noqa: T201  # standard output is the interface
         return 0
@@ -273,12 +274,16 @@ def _default(info: msgspec.structs.FieldInfo) -> str | None:
         case bool() as flag:
             return str(int(flag))
         case int() as number:
-            return f"{number}ms" if is_duration(info.type) else str(number)
+            return _in_units(number) if is_duration(info.type) else str(number)
         case Enum() as choice:
             return str(choice.value)
         case str() as text if text:
             return text
     return None
+
+
+def _in_units(duration_ms: int) -> str:
+    return f"{duration_ms}ms" if duration_ms % 1_000 else f"{duration_ms // 1_000}s"
 
 
 def _plain(declared: Any) -> Any:

@@ -7,21 +7,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from aoeha.agents.fence_names import beside, program_name
 from aoeha.agents.finding import AgentKind, agent_files
 
-__all__ = ["FENCE_FOLDER", "install_fence_wrappers", "program_name"]
+__all__ = ["FENCE_FOLDER", "install_fence_wrappers"]
 
 FENCE_FOLDER = Path("/usr/sbin")
-_TAKEN = ("fence_wti",)
-"""Names of programs of ClusterLabs' fence-agents that ours would have too, whether they are installed here or not."""
-
 _MARK = "# Written by `aoeha agents install`."
-
-
-def program_name(type_name: str) -> str:
-    """Return what the program of one of our types is called."""
-    name = f"fence_{type_name}"
-    return _beside(type_name) if name in _TAKEN else name
 
 
 def install_fence_wrappers(folder: Path = FENCE_FOLDER) -> tuple[Path, ...]:
@@ -34,16 +26,12 @@ def install_fence_wrappers(folder: Path = FENCE_FOLDER) -> tuple[Path, ...]:
     for path in agent_files(AgentKind.FENCE):
         wrapper = folder / program_name(path.stem)
         if not _is_ours(wrapper):
-            wrapper = folder / _beside(path.stem)
+            wrapper = folder / beside(path.stem)
         command = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(path))}"
         wrapper.write_text(f'#!/bin/sh\n{_MARK}\n{command} "$@"\n')
         wrapper.chmod(0o755)
         wrappers.append(wrapper)
     return tuple(wrappers)
-
-
-def _beside(type_name: str) -> str:
-    return f"fence_aoeha_{type_name}"
 
 
 def _is_ours(wrapper: Path) -> bool:

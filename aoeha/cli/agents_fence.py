@@ -7,8 +7,8 @@ import textwrap
 from pathlib import Path
 
 from aoeha.agents.fence_face import described
-from aoeha.agents.fence_install import program_name
 from aoeha.agents.fence_metadata import SET_BY_AOEHA, FenceMetadata, FenceOption
+from aoeha.agents.fence_names import program_name
 from aoeha.agents.fence_process import NEEDED_ACTIONS, FenceProcess
 from aoeha.agents.finding import AgentKind, AgentNotFoundError, known_types, load_fence_agent
 from aoeha.agents.interface import AgentError
@@ -29,12 +29,20 @@ _FOR_PEOPLE = ("help", "version", "quiet", "verbose", "verbose_level", "debug", 
 
 def list_fence() -> Exit:
     """Print ours, then every fence_* program that is installed."""
-    print('OURS                    type = "NAME" in aoeha.toml')
+    print('OURS                    type = "NAME" in aoeha.toml; `aoeha agents fence NAME` shows its parameters')
+    others = []
     for name in known_types(AgentKind.FENCE):
         try:
-            print(f"{name:{_NAME_WIDTH}}{load_fence_agent(name).summary}")
+            kind = load_fence_agent(name)
         except AgentNotFoundError as error:
             print(f"{name:{_NAME_WIDTH}}cannot be used: {error}")
+            continue
+        if kind.cuts_power:
+            print(f"{name:{_NAME_WIDTH}}{kind.summary}")
+        else:
+            others.append(f"{program_name(name):{_NAME_WIDTH}}{kind.summary}")
+    print("\nFOR PACEMAKER ALONE     a program, after `aoeha agents install`; the others become one too")
+    print("\n".join(others))
     print('\nINSTALLED               type = "external:NAME"; `aoeha agents fence NAME` shows its options')
     print(textwrap.fill(" ".join(_installed()) or "none (Debian: fence-agents)", _WIDTH, break_on_hyphens=False))
     return Exit.DONE

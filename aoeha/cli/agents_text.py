@@ -1,6 +1,6 @@
 """What `aoeha agents` prints: each type with its summary, and one type's parameters."""
 
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
@@ -64,11 +64,18 @@ def _parameter_lines(kind: type[msgspec.Struct]) -> list[str]:
     for info in msgspec.structs.fields(kind):
         if info.required:
             default = "required"
-        elif info.default is msgspec.NODEFAULT:
+        elif info.default in (msgspec.NODEFAULT, None, ""):
             default = "optional"
         elif is_duration(info.type) and isinstance(info.default, int):
             default = f"default {shown(render_duration(info.default))}"
         else:
             default = f"default {shown(info.default)}"
-        lines.append(f"  {info.encode_name:20}{expectation(info.type)}; {default}")
+        lines.append(f"  {info.encode_name:20}{_meaning(info.type)}; {default}")
     return lines
+
+
+def _meaning(kind: Any) -> str:
+    """Say what a parameter is for: what a duration means stands behind what every duration is."""
+    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    meanings = [note.description for note in notes if isinstance(note, msgspec.Meta) and note.description]
+    return meanings[-1] if meanings else expectation(kind)

@@ -19,7 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fences",
         action="store_true",
-        help="also ask every fence device from here, and list what a person must verify",
+        help="also ask every fence device (its metadata, its settings, whether it answers, each plug), switch nothing, "
+        "and list what a person must verify",
+    )
+    parser.add_argument(
+        "--over",
+        metavar="COMMAND",
+        help='with --fences: also from the other gateway, where COMMAND runs a program there, like "ssh beta"',
+    )
+    parser.add_argument(
+        "--node", default="", metavar="NAME", help="with --fences: which of the two this is (what hostname -s prints)"
     )
     parser.add_argument(
         "--fix", action="store_true", help="with --host: mend what a changed file can mend; old texts are kept beside"
@@ -40,7 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run and not arguments.fix:
         print_error("cannot understand the command: --dry-run shows what --fix would change; add --fix")
         return Exit.USAGE
-    from aoeha.cli.check_report import HostCheck, check  # noqa: PLC0415  loads msgspec and every agent
+    if (arguments.over or arguments.node) and not arguments.fences:
+        print_error("cannot understand the command: --over and --node are about the fence devices; add --fences")
+        return Exit.USAGE
+    from aoeha.cli.check_report import FenceCheck, HostCheck, check  # noqa: PLC0415  loads msgspec and every agent
 
     host = HostCheck(arguments.root or "/", fix=arguments.fix, dry_run=arguments.dry_run) if arguments.host else None
-    return int(check(arguments.file, DEFAULT_FILE, host, fences=arguments.fences))
+    fences = FenceCheck(arguments.file, arguments.node, arguments.over or "") if arguments.fences else None
+    return int(check(arguments.file, DEFAULT_FILE, host, fences))

@@ -5,7 +5,7 @@ import os
 import sys
 
 from aoeha.agents.preflight import SharedArray
-from aoeha.cli.check_fences import check_fences
+from aoeha.cli.check_fences import FenceCheck, check_fences
 from aoeha.cli.check_host import HostCheck, check_host
 from aoeha.cli.exits import Exit
 from aoeha.cli.restart_gap import measured_restart_gap_ms
@@ -17,10 +17,10 @@ from aoeha.config.load import inspect
 from aoeha.config.schema import Configuration
 from aoeha.config.view import config_tag
 
-__all__ = ["HostCheck", "check"]
+__all__ = ["FenceCheck", "HostCheck", "check"]
 
 
-def check(file: str | None, default_file: str, host: HostCheck | None, *, fences: bool = False) -> Exit:
+def check(file: str | None, default_file: str, host: HostCheck | None, fences: FenceCheck | None = None) -> Exit:
     """Print all findings about the file, and about this machine and the fence devices if asked; return the exit code.
 
     Without a file of its own name, a machine that has none yet is judged alone: that is how a pair is set up.
@@ -47,7 +47,7 @@ def check(file: str | None, default_file: str, host: HostCheck | None, *, fences
         tag = config_tag(configuration)
         print(f"{file}: good for {nodes}, {counted(warnings, 'warning')}; fingerprint {tag:08x}")
     host_code = check_host(host, _shared_arrays(inspection.draft)) if host else Exit.DONE
-    fence_code = check_fences(configuration) if fences and configuration is not None and not errors else Exit.DONE
+    fence_code = check_fences(configuration, fences) if fences and configuration and not errors else Exit.DONE
     return Exit.BAD_CONFIGURATION if errors else host_code or fence_code
 
 

@@ -17,7 +17,7 @@ def evidence(document: dict[str, Any], node: str) -> Iterator[str]:
         fault = f"; {link['fault']}" if link.get("fault") else ""
         yield f"  last beat on {link.get('name', '?')}: {ago(link.get('heard_ms_ago'))}{fault}"
     yield from _shelves(document, node)
-    yield from _devices(document)
+    yield from _devices(document, node)
 
 
 def _shelves(document: dict[str, Any], node: str) -> Iterator[str]:
@@ -29,14 +29,24 @@ def _shelves(document: dict[str, Any], node: str) -> Iterator[str]:
             yield f"  shelf {place}: reserved for {leg.get('holder', 'unknown')}{seen}"
 
 
-def _devices(document: dict[str, Any]) -> Iterator[str]:
+def _devices(document: dict[str, Any], node: str) -> Iterator[str]:
     fences = document.get("fences", ())
     for fence in fences:
-        read = str(fence.get("plug", "unknown"))
-        loud = read.upper() if read == "on" else read
         why = f" ({fence['detail']})" if fence.get("detail") else ""
-        yield f"  fence device {fence.get('name', '?')}: read {loud} {ago(fence.get('checked_ms_ago'))}{why}"
+        yield f"  fence device {fence.get('name', '?')}: {_reading(fence, node)}{why}"
     if fences:
         yield "  To ask the devices now: aoeha fence test"
     else:
         yield "  no fence device is configured"
+
+
+def _reading(fence: dict[str, Any], node: str) -> str:
+    asked = fence.get("checked_ms_ago")
+    if not isinstance(asked, int):
+        return "was not asked yet"
+    match fence.get("plug"):
+        case "on":
+            return f"the plug of {node} read ON {ago(asked)}"
+        case "off":
+            return f"the plug of {node} read off {ago(asked)}"
+    return f"could not read the plug of {node} {ago(asked)}"

@@ -1,10 +1,4 @@
-"""`aoeha fence`: switch the other gateway's power, try the fence devices, and see what was ever tried.
-
-aoeha fence NODE [--off|--on|--reboot]   through the daemon, which takes over by the proof
-aoeha fence test [DEVICE|--all]          read the plugs; switches nothing
-aoeha fence verify NODE                  off and on again: is it NODE that hangs on its plug?
-aoeha fence history                      every attempt
-"""
+"""`aoeha fence`: switch the other gateway's power, try the fence devices, and see what was ever tried."""
 
 import argparse
 
@@ -17,21 +11,34 @@ from aoeha.cli.typed_name import name_was_typed
 
 __all__ = ["add_arguments", "run"]
 
+USAGE = """aoeha fence NODE [--off | --on | --reboot] [--anyway]
+                            through the daemon, which takes over by the proof
+       aoeha fence test [DEVICE | --all]
+                            read every plug; switches nothing
+       aoeha fence verify NODE [--level N]
+                            off and on again: is it NODE that hangs on its plug?
+       aoeha fence history [-n COUNT] [-o {text,json}]
+                            every attempt to switch a gateway's power"""
 USUAL_WAIT = "3m"
 """Two levels of two orders of 10 s, a reading each, the beats' end: less than this."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take what to do and to whom."""
+    parser.usage = USAGE
     parser.add_argument("what", metavar="NODE|test|verify|history", help="the other gateway's name, or what to do")
     parser.add_argument("about", nargs="?", metavar="NAME", help="test: one device; verify: the other gateway's name")
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--off", action="store_const", dest="act", const="off", help="switch it off, and leave it off")
     act.add_argument("--on", action="store_const", dest="act", const="on", help="switch it on")
     act.add_argument(
-        "--reboot", action="store_const", dest="act", const="reboot", help="off, then on (as after_fence says: default)"
+        "--reboot",
+        action="store_const",
+        dest="act",
+        const="reboot",
+        help="switch it off, then on; without any of the three, as after_fence says",
     )
-    parser.add_argument("--all", action="store_true", help="test: every device (default)")
+    parser.add_argument("--all", action="store_true", help="test: every device, as without a DEVICE")
     parser.add_argument("--level", metavar="N", help="verify: the devices of this level (1)")
     parser.add_argument(
         "--anyway", action="store_true", help="also in a pause of the pair, or where nobody could serve meanwhile"
@@ -57,6 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     match what:
         case "history":
             return show_history(arguments)
+        case "test" if arguments.all and arguments.about:
+            print_error(f"cannot understand the command: {arguments.about} or --all")
+            return Exit.USAGE
         case "test":
             return request(arguments, "fence-test", {"device": arguments.about} if arguments.about else {})
         case "verify":

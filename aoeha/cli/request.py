@@ -1,6 +1,7 @@
 """What the verbs that change something have in common: ask, show what the daemon says meanwhile, wait if told to."""
 
 import argparse
+from typing import Any
 
 from aoeha.cli.control import ControlError, ask
 from aoeha.cli.exits import Exit
@@ -32,21 +33,21 @@ def request(arguments: argparse.Namespace, verb: str, words: dict[str, str], und
     wait_ms = getattr(arguments, "wait", 0)
     if wait_ms:
         words = words | {"wait_ms": str(wait_ms)}
+    said: set[str] = set()
+
+    def show(line: dict[str, Any]) -> None:
+        said.add(str(line.get("sentence", "")))
+        print_saying(line)
+
     try:
-        reply = ask(
-            arguments.socket,
-            verb,
-            words,
-            deadline_seconds=wait_ms / 1_000 + ANSWER_SECONDS,
-            saying=print_saying,
-        )
+        reply = ask(arguments.socket, verb, words, deadline_seconds=wait_ms / 1_000 + ANSWER_SECONDS, saying=show)
     except ControlError as error:
         print_error(str(error))
         return error.code
     if reply.code != Exit.DONE:
         print_error(reply.sentence)
         return reply.code
-    if reply.sentence:
+    if reply.sentence and reply.sentence not in said:
         print(reply.sentence)
     if undo:
         print(undo)

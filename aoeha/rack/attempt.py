@@ -16,7 +16,9 @@ from aoeha.rack.evidence import Evidence
 from aoeha.rack.host import CHECKOUT, RackError
 from aoeha.rack.rack import GATEWAYS, SHELVES, Rack, RackOptions
 
-__all__ = ["main", "run_until_signal"]
+__all__ = ["INTERRUPTED", "main", "run_until_signal"]
+
+INTERRUPTED = 130
 
 
 def run_until_signal(work: Coroutine[None, None, int]) -> int:
@@ -38,7 +40,7 @@ def run_until_signal(work: Coroutine[None, None, int]) -> int:
             return await task
         except asyncio.CancelledError:
             print("interrupted; the rack is cleaned up", file=sys.stderr)
-            return 130
+            return INTERRUPTED
 
     return asyncio.run(guarded())
 

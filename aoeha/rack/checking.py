@@ -5,21 +5,34 @@ copies: each leg by itself, its journal replayed on the copy, as if the other ha
 """
 
 import asyncio
+import contextlib
 import json
 import shutil
 import sys
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
 from aoeha.rack.guest_link import GuestLink
 from aoeha.rack.host import RackError
-from aoeha.rack.rack import CHECKER, CLIENT, GATEWAYS, SHELVES, Rack, guest_of
+from aoeha.rack.rack import CHECKER, CLIENT, GATEWAYS, LEG_BYTES, SHELVES, Rack, guest_of
 
-__all__ = ["MOUNTED", "RECORDS", "mirror_name", "mirror_state", "read_back", "read_legs", "read_mismatches"]
+__all__ = [
+    "MOUNTED",
+    "RECORDS",
+    "boot_checker",
+    "mirror_name",
+    "mirror_state",
+    "read_back",
+    "read_legs",
+    "read_mismatches",
+    "show_what_hangs",
+]
 
 MOUNTED = "/mnt"
 RECORDS = "records"
 SETTLE_S = 60
+LOGGED_S = 0.5
 
 
 async def mirror_name(link: GuestLink) -> str:
@@ -53,8 +66,8 @@ async def read_mismatches(link: GuestLink) -> int:
     folder = f"/sys/block/{name}/md"
     await link.must("sync")
     await link.ask("write", path=f"{folder}/sync_action", text="check")
-    for _ in range(SETTLE_S * 5):
-        await asyncio.sleep(0.2)
+    for _ in range(SETTLE_S * 20):
+        await asyncio.sleep(0.05)
         if (await link.read(f"{folder}/sync_action")).strip() == "idle":
             return int(await link.read(f"{folder}/mismatch_cnt"))
     raise RackError(f"the mirror's check did not end within {SETTLE_S} s")
@@ -71,17 +84,35 @@ async def read_reservations(rack: Rack, node: str) -> dict[str, list[str]]:
     }
 
 
-async def read_legs(rack: Rack) -> dict[str, Any]:
-    """Power everything off, copy the legs, and read each copy alone in the checker."""
+async def show_what_hangs(rack: Rack) -> None:
+    """Have every guest's kernel log the tasks that are blocked, and tell what its interfaces have seen."""
+    for name in rack.guests:
+        with contextlib.suppress(RackError):
+            await rack.link(name).ask("write", path="/proc/sysrq-trigger", text="w", deadline_ms=1_000)
+            for path in ("/proc/net/dev", "/proc/interrupts"):
+                text = await rack.link(name).ask("read", path=path, deadline_ms=1_000)
+                rack.evidence.note(name, "counters", path=path, text=text)
+    await asyncio.sleep(LOGGED_S)
+
+
+async def boot_checker(rack: Rack) -> None:
+    """Boot the guest that was no part of the drill. Its disks hold nothing until the legs are copied there."""
+    for number in (1, 2):
+        with rack.copy(number).open("wb") as file:
+            file.truncate(LEG_BYTES)
+    await rack.boot(CHECKER)
+
+
+async def read_legs(rack: Rack, booting: Awaitable[None]) -> dict[str, Any]:
+    """Power everything off but the checker, copy the legs, and read each copy alone there."""
     for name in (*GATEWAYS, CLIENT, *SHELVES):
         await rack.power_off(name)
-    copies = []
     for number in (1, 2):
-        copy = rack.disks / f"copy{number}.img"
-        await asyncio.to_thread(shutil.copyfile, rack.leg(number), copy)
-        copies.append(copy)
-    await rack.boot(CHECKER)
+        await asyncio.to_thread(shutil.copyfile, rack.leg(number), rack.copy(number))
+    await booting
     link = rack.link(CHECKER)
+    # Nothing may be left of what its disks held when it looked for partitions.
+    await link.ask("write", path="/proc/sys/vm/drop_caches", text="3")
     for module in ("md-mod", "raid1"):
         await link.run("modprobe", module)
     legs = {f"leg{number}": await _read_leg(link, device) for number, device in ((1, "/dev/ubda"), (2, "/dev/ubdb"))}

@@ -1,40 +1,36 @@
-"""`aoeha rehearse`: boots the user's own aoeha.toml on real kernels, breaks something, and judges what happened.
-
-Each run is a process of its own, because a rack moves its process into a new network namespace.
-"""
+"""`aoeha rehearse`: boots the user's own aoeha.toml on real kernels, breaks something, and judges what happened."""
 
 import argparse
-import os
-import signal
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
-from aoeha.rack.attempt import run_until_signal
-from aoeha.rack.drill import Drill
-from aoeha.rack.guest import die_with_parent
+from aoeha.rack.campaign import FAILED, Campaign, Plan
 from aoeha.rack.host import CHECKOUT, RackError, check_host
 from aoeha.rack.plants import NO_PLANT, PLANTS
-from aoeha.rack.report import one_line, table
 from aoeha.rack.scenario import Scenario, ScenarioError, milliseconds, read
-from aoeha.rack.timeline import Timeline
-from aoeha.rack.verdict import Verdict, judge
+from aoeha.rack.tally import Tally, state_of_checkout
 
 __all__ = ["add_arguments", "run"]
 
 SCENARIOS = CHECKOUT / "tests" / "scenarios" / "rack"
 CONFIGURATION = CHECKOUT / "etc" / "aoeha.toml"
-TRIES_MAX = 3
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-FAILED, RACK_FAILED, INTERRUPTED = 1, 75, 130
 DEMO = "demo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the drill, how often, and what to plant."""
-    parser.add_argument("drill", metavar="DRILL", help="a drill's name, a scenario file, `all`, or `list`")
-    parser.add_argument("--runs", type=int, default=1, metavar="N", help="play it so often and print a table (1)")
+    """Take the drills, how often, and what to plant."""
+    parser.add_argument(
+        "drill", metavar="DRILL", nargs="+", help="a drill's name, a scenario file, `all`, or `list` to name them all"
+    )
+    parser.add_argument("--runs", type=int, default=1, metavar="N", help="play each so often and print a table (1)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="M",
+        help="so many side by side, but those that want the machine for themselves at the end, one at a time (1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out what was passed in a row before, on this commit"
+    )
     parser.add_argument("--plant", default="", metavar="FAILURE", help="plant a failure; the verdict must turn red")
     parser.add_argument("--config", default=str(CONFIGURATION), metavar="FILE", help="what to boot (etc/aoeha.toml)")
     parser.add_argument("--timing", action="append", default=[], metavar="KEY=VALUE", help="e.g. deadtime=1s")
@@ -45,37 +41,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play what was asked for; 0 when every verdict was green."""
-    if arguments.drill == "list":
+    if arguments.drill == ["list"]:
         for path in sorted(SCENARIOS.glob("*.txt")):
             print(f"{path.stem:<16}{read(path).about}")
         for plant in PLANTS.values():
             print(f"  --plant {plant.name:<16}{plant.about}")
         return 0
     try:
-        scenarios = _scenarios(arguments)
+        paths = _paths(arguments.drill)
+        scenarios = [_set(read(path), arguments) for path in paths]
+        plan = _plan(arguments)
+        tally = _tally(arguments, paths)
         check_host()
-        return _play_all(scenarios, arguments)
+        return Campaign(plan, tally).play(scenarios)
     except (RackError, ScenarioError, ValueError) as error:
         print(f"aoeha: {error}", file=sys.stderr)
         return FAILED
 
 
-def _scenarios(arguments: argparse.Namespace) -> list[Scenario]:
-    if arguments.plant and arguments.plant not in PLANTS:
-        raise ScenarioError(f'cannot plant "{arguments.plant}": choose from {", ".join(PLANTS)}')
-    if arguments.drill == "all":
-        return [read(path) for path in sorted(SCENARIOS.glob("*.txt")) if path.stem != DEMO]
-    path = SCENARIOS / f"{arguments.drill}.txt"
-    if not path.exists():
-        path = Path(arguments.drill)
-    if not path.exists():
-        known = ", ".join(sorted(each.stem for each in SCENARIOS.glob("*.txt")))
-        raise ScenarioError(f'there is no drill "{arguments.drill}": choose from {known}, all')
-    scenario = read(path)
-    for timing in arguments.timing:
-        key, _, value = timing.partition("=")
-        scenario.timings[key] = value
-    return [scenario if arguments.slow is None else _slowed(scenario, milliseconds(arguments.slow))]
+def _paths(drills: list[str]) -> list[Path]:
+    """The scenario files of these drills, each once."""
+    known = sorted(SCENARIOS.glob("*.txt"))
+    paths: dict[Path, None] = {}
+    for drill in drills:
+        named = SCENARIOS / f"{drill}.txt"
+        if drill == "all":
+            paths.update(dict.fromkeys(path for path in known if path.stem != DEMO))
+        elif named in known or Path(drill).exists():
+            paths[named if named in known else Path(drill)] = None
+        else:
+            names = ", ".join(path.stem for path in known)
+            raise ScenarioError(f'there is no drill "{drill}": choose from {names}, all')
+    return list(paths)
+
+
+def _set(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:
+    """The scenario with the timings and the power switch that were asked for."""
+    timings = {key: value for key, _, value in (timing.partition("=") for timing in arguments.timing)}
+    changed = replace(scenario, timings={**scenario.timings, **timings})
+    return changed if arguments.slow is None else _slowed(changed, milliseconds(arguments.slow))
 
 
 def _slowed(scenario: Scenario, time_ms: int) -> Scenario:
@@ -86,76 +90,22 @@ def _slowed(scenario: Scenario, time_ms: int) -> Scenario:
     return replace(scenario, statements=statements)
 
 
-def _play_all(scenarios: list[Scenario], arguments: argparse.Namespace) -> int:
-    good = True
-    for scenario in scenarios:
-        verdicts: list[Verdict] = []
-        for number in range(1, arguments.runs + 1):
-            verdict = _play_until_it_counts(scenario, arguments, number)
-            if verdict is None:
-                return INTERRUPTED
-            verdicts.append(verdict)
-        passed = sum(verdict.result == "pass" for verdict in verdicts)
-        good = good and passed == len(verdicts)
-        if arguments.runs > 1:
-            print(f"{scenario.name}: {passed} of {len(verdicts)} runs are green\n{table(verdicts)}", flush=True)
-    return 0 if good else FAILED
+def _plan(arguments: argparse.Namespace) -> Plan:
+    if arguments.plant and arguments.plant not in PLANTS:
+        raise ScenarioError(f'cannot plant "{arguments.plant}": choose from {", ".join(PLANTS)}')
+    if arguments.runs < 1 or arguments.jobs < 1:
+        raise ScenarioError("cannot play less than one run at one place: --runs and --jobs are 1 or more")
+    return Plan(
+        Path(arguments.config), Path(arguments.evidence), PLANTS.get(arguments.plant, NO_PLANT),
+        arguments.runs, arguments.jobs, shown=not arguments.quiet, resume=arguments.resume,
+    )  # fmt: skip
 
 
-def _play_until_it_counts(scenario: Scenario, arguments: argparse.Namespace, number: int) -> Verdict | None:
-    """Play a run; one that the machine's stalls or the rack's own failure made worthless is shown and played again."""
-    verdict: Verdict | None = None
-    for tried in range(1, TRIES_MAX + 1):
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        folder = Path(arguments.evidence) / f"{scenario.name}-{stamp}-{os.getpid()}-{number}"
-        code = _in_own_process(scenario, arguments, folder)
-        if code == INTERRUPTED:
-            return None
-        verdict = judge(folder)
-        if code == RACK_FAILED:
-            verdict = replace(verdict, result="void")
-        again = f" (try {tried} of {TRIES_MAX})" if verdict.result == "void" else ""
-        print(f"{scenario.name} {number}/{arguments.runs}: {one_line(verdict)}{again}; evidence: {folder}", flush=True)
-        if verdict.result != "void":
-            break
-    return verdict
-
-
-def _in_own_process(scenario: Scenario, arguments: argparse.Namespace, folder: Path) -> int:
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        die_with_parent(signal.SIGTERM)
-        code = FAILED
-        try:
-            code = _play(scenario, arguments, folder)
-        except RackError as error:
-            code = RACK_FAILED
-            print(f"aoeha: {error}", file=sys.stderr)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    # Whoever is told to end, the child is the one that cleans up; waitpid goes on after the handler.
-    for number in SIGNALS:
-        signal.signal(number, lambda number, _: os.kill(child, number))
-    try:
-        _, status = os.waitpid(child, 0)
-    finally:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
-    return os.waitstatus_to_exitcode(status)
-
-
-def _play(scenario: Scenario, arguments: argparse.Namespace, folder: Path) -> int:
-    drill = Drill(scenario, Path(arguments.config), folder, PLANTS.get(arguments.plant, NO_PLANT))
-    if not arguments.quiet:
-        timeline = Timeline()
-        drill.progress = timeline.step
-        drill.listen(timeline.take)
-
-    async def play() -> int:
-        await drill.run()
-        return 0
-
-    return run_until_signal(play())
+def _tally(arguments: argparse.Namespace, paths: list[Path]) -> Tally | None:
+    """Where runs are counted; None when they are not of the drills as they are."""
+    changed = arguments.plant or arguments.timing or arguments.slow or Path(arguments.config) != CONFIGURATION
+    if not changed and all(path.parent == SCENARIOS for path in paths):
+        return Tally(Path(arguments.evidence), state_of_checkout())
+    if arguments.resume:
+        raise ScenarioError("cannot resume: only drills as they are, with nothing planted or set, are counted")
+    return None

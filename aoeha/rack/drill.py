@@ -18,26 +18,29 @@ from aoeha.rack.cables import garble, set_cables, set_medium, split_storage
 from aoeha.rack.checking import (
     MOUNTED,
     RECORDS,
+    boot_checker,
     mirror_name,
     mirror_state,
     read_back,
     read_legs,
     read_mismatches,
     read_reservations,
+    show_what_hangs,
 )
 from aoeha.rack.evidence import Evidence
 from aoeha.rack.gateway_files import configured_timing, gateway_files
 from aoeha.rack.guest_link import GuestEvent, GuestLink, now_ms
 from aoeha.rack.host import RackError
+from aoeha.rack.namespaces import JUDGED, UNJUDGED
 from aoeha.rack.operating import UnmetError, run_command, run_fatal, run_refused
 from aoeha.rack.plants import Plant
+from aoeha.rack.prepared_legs import PreparedLegs
 from aoeha.rack.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, SHELVES, Rack, RackOptions
 from aoeha.rack.scenario import Scenario, Statement, milliseconds
 
 __all__ = ["Drill", "UnmetError"]
 
 POLL_S = 0.05
-SETTLE_S = 0.5
 RECORD_EVERY_MS = 20
 PING_EVERY_MS = 50
 RESTART_MS = 100
@@ -50,10 +53,13 @@ AOEHA = str(Path(sys.prefix) / "bin" / "aoeha")
 class Drill:
     """One run of one scenario."""
 
-    def __init__(self, scenario: Scenario, configuration: Path, folder: Path, plant: Plant) -> None:
+    def __init__(
+        self, scenario: Scenario, configuration: Path, folder: Path, plant: Plant, prepared: PreparedLegs | None = None
+    ) -> None:
         self.scenario = scenario
         self.evidence = Evidence(folder)
         self.plant = plant
+        self.prepared = prepared if any(each.kind == "storage" for each in scenario.statements) else None
         self._files = plant.files(gateway_files(configuration, scenario))
         self._daemons: set[str] = set()
         self._rebooted: set[str] = set()
@@ -73,7 +79,7 @@ class Drill:
         deadtime = milliseconds(configured_timing(toml, "deadtime"))
         self.evidence.save("aoeha.toml", toml)
         self.evidence.save("drill.json", self._description(deadtime))
-        options = RackOptions(gateway_files=self._files, dual_homed=self.scenario.dual_homed)
+        options = RackOptions(gateway_files=self._files, dual_homed=self.scenario.dual_homed, prepared=self.prepared)
         async with Rack(self.evidence, options) as rack:
             for listener in self._listeners:
                 rack.listen(listener)
@@ -85,23 +91,12 @@ class Drill:
             except UnmetError as unmet:
                 facts["unmet"] = str(unmet)
                 self.progress(f"not met: {unmet}")
-                await self._show_what_hangs(rack)
+                await show_what_hangs(rack)
             except RackError:
-                await self._show_what_hangs(rack)
+                await show_what_hangs(rack)
                 raise
             await self._collect(rack, facts)
             self.evidence.save("facts.json", facts)
-
-    @staticmethod
-    async def _show_what_hangs(rack: Rack) -> None:
-        """Have every guest's kernel log the tasks that are blocked, and tell what its interfaces have seen."""
-        for name in rack.guests:
-            with contextlib.suppress(RackError):
-                await rack.link(name).ask("write", path="/proc/sysrq-trigger", text="w", deadline_ms=1_000)
-                for path in ("/proc/net/dev", "/proc/interrupts"):
-                    text = await rack.link(name).ask("read", path=path, deadline_ms=1_000)
-                    rack.evidence.note(name, "counters", path=path, text=text)
-        await asyncio.sleep(SETTLE_S)
 
     def _description(self, deadtime_ms: int) -> dict[str, Any]:
         return {
@@ -138,6 +133,7 @@ class Drill:
             case "client":
                 await self._start_client(rack.link(CLIENT))
             case "mark":
+                rack.rank(JUDGED)
                 self._rebooted.clear()
                 self._logged.clear()
                 self._boots = Counter(rack.boots)
@@ -404,18 +400,23 @@ class Drill:
     async def _collect(self, rack: Rack, facts: dict[str, Any]) -> None:
         """Read back whatever can be read; what can't be is left out, and missing facts are red."""
         rack.tell("played")
+        rack.rank(UNJUDGED)
         self.progress("reading every record back: by the client, from the mirror, from each leg alone")
         patience_ms = UNMET_PATIENCE_MS if "unmet" in facts else BEFORE_JUDGING_MS
+        booting = asyncio.create_task(boot_checker(rack))
         for name, reading in (
             ("written", lambda: rack.link(CLIENT).ask("stop_records", deadline_ms=patience_ms)),
             ("client", lambda: read_back(rack)),
             ("mismatches", lambda: self._mismatches(rack)),
-            ("disks", lambda: read_legs(rack)),
+            ("disks", lambda: read_legs(rack, booting)),
         ):
             try:
                 facts[name] = await asyncio.wait_for(reading(), patience_ms / 1000)
             except (RackError, TimeoutError) as error:
                 facts[f"{name}_missing"] = str(error) or "took too long"
+        booting.cancel()
+        await asyncio.gather(booting, return_exceptions=True)
+        rack.tell("read")
 
     async def _mismatches(self, rack: Rack) -> int:
         for gateway in self._last_owner_first():

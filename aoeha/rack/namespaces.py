@@ -10,11 +10,12 @@ from pathlib import Path
 
 from aoeha.rack.host import RackError
 
-__all__ = ["enter_namespaces", "mount_terminals", "rank_before_others", "unmount_terminals"]
+__all__ = ["JUDGED", "UNJUDGED", "enter_namespaces", "mount_terminals", "rank_before_others", "unmount_terminals"]
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 MS_REC, MS_PRIVATE, MNT_DETACH = 1 << 14, 1 << 18, 2
-NICENESS = -10
+JUDGED, UNJUDGED = -15, -10
+"""How a rack ranks among all that this machine does, from the first mark to the end of the play and outside of that."""
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -35,8 +36,8 @@ def rank_before_others() -> None:
     Where sessions are scheduled as groups (sched(7), autogroup) a process's niceness counts only within its session.
     """
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
+        os.setpriority(os.PRIO_PROCESS, 0, JUDGED)
+        Path("/proc/self/autogroup").write_text(str(JUDGED))
 
 
 def mount_terminals(folder: Path) -> None:

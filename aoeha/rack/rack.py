@@ -18,6 +18,7 @@ from aoeha.rack.host import CHECKOUT, RackError, check_host, preload, prepare_ch
 from aoeha.rack.namespaces import enter_namespaces, mount_terminals, rank_before_others, unmount_terminals
 from aoeha.rack.network import DRIVER_ADDRESS, LAN_ADDRESS, connect, make_network
 from aoeha.rack.power_switch import PowerSwitch, Switched
+from aoeha.rack.prepared_legs import LEGS, PreparedLegs
 from aoeha.rack.serial_cable import SerialCable
 from aoeha.rack.wires import Wires
 
@@ -45,11 +46,14 @@ NUMBERS = {"alpha": 11, "beta": 12, "client": 21, "shelf1": 31, "shelf2": 32, "c
 class RackOptions:
     """`gateway_files` maps a path in both gateways to (text, octal mode). `on_event` sees everything as it happens.
 
+    `prepared`: legs that other racks made; where there are none yet, this one's `make_storage` adds its own.
+
     `dual_homed`: every shelf exports its disk on a second switch too, and gateways have a card there.
     """
 
     gateway_files: dict[str, tuple[str, str]] = field(default_factory=dict)
     dual_homed: bool = False
+    prepared: PreparedLegs | None = None
     on_event: Callable[[GuestEvent], None] | None = None
 
 
@@ -130,6 +134,7 @@ class Rack:
         await self._tear_down()
 
     async def _build(self) -> None:
+        self._has_storage = self.options.prepared is not None and self.options.prepared.take(self.disks)
         library = preload(self.folder)
         self.wires = Wires(SERVICE_ADDRESS, guest_of)
         await self._board.open(DRIVER_ADDRESS)
@@ -146,11 +151,15 @@ class Rack:
 
     def leg(self, number: int) -> Path:
         """The file that is leg 1 or 2. It outlives its shelf."""
-        path = self.disks / f"leg{number}.img"
+        path = self.disks / LEGS[number - 1]
         if not path.exists():
             with path.open("wb") as file:
                 file.truncate(LEG_BYTES)
         return path
+
+    def copy(self, number: int) -> Path:
+        """The file to which leg 1 or 2 is copied for the checker."""
+        return self.disks / f"copy{number}.img"
 
     def _plans(self) -> list[GuestPlan]:
         plans = []
@@ -178,7 +187,7 @@ class Rack:
             )
         cards = (_card(0, "lan", CLIENT, "10.77.1.21/24"), _card(2, "mgt", CLIENT, "10.77.9.21/24"))
         plans.append(GuestPlan(CLIENT, cards, files=BASE_FILES))
-        copies = (self.disks / "copy1.img", self.disks / "copy2.img")
+        copies = (self.copy(1), self.copy(2))
         checker = (_card(2, "mgt", CHECKER, f"10.77.9.{NUMBERS[CHECKER]}/24"),)
         plans.append(GuestPlan(CHECKER, checker, disks=copies, files=BASE_FILES))
         bystander = (_card(2, "mgt", BYSTANDER, f"10.77.9.{NUMBERS[BYSTANDER]}/24"),)
@@ -223,6 +232,11 @@ class Rack:
         if self._on_boot is not None:
             await self._on_boot(name, link, by_itself=by_itself)
 
+    def rank(self, niceness: int) -> None:
+        """Have the guests, now and after later boots, come before or after what else this machine does."""
+        for guest in self.guests.values():
+            guest.rank(niceness)
+
     def on_boot(self, action: BootAction) -> None:
         """Have something done in each guest that comes up from now on: `action(name, link, by_itself=...)`.
 
@@ -265,9 +279,13 @@ class Rack:
         self.tell("resumed", node=name, was_killed=guest.was_killed)
 
     async def make_storage(self) -> None:
-        """Run etc/make-storage.sh, as an operator would, on the first gateway."""
+        """Run etc/make-storage.sh, as an operator would, on the first gateway, unless another run's were copied."""
+        if self._has_storage:
+            return
         script = CHECKOUT / "etc" / "make-storage.sh"
         await self.link(GATEWAYS[0]).must("sh", str(script), "--zeroed", deadline_ms=60_000)
+        if self.options.prepared is not None:
+            await asyncio.to_thread(self.options.prepared.keep, self.disks)
 
     def listen(self, listener: Callable[[GuestEvent], None]) -> None:
         """Call back with every event of every guest."""

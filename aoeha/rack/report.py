@@ -3,9 +3,10 @@
 from collections import defaultdict
 from statistics import median
 
+from aoeha.rack.stages import Stages
 from aoeha.rack.verdict import Verdict
 
-__all__ = ["one_line", "table"]
+__all__ = ["one_line", "stages_line", "table"]
 
 
 def _seconds(milliseconds: int | None) -> str:
@@ -31,6 +32,13 @@ def one_line(verdict: Verdict) -> str:
         stalled = f"the machine stalled for {_seconds(verdict.stalled_ms)}" if verdict.stalled_ms else "the rack failed"
         parts.append(f"{stalled}, so this run shows nothing")
     return "; ".join([*parts, *(verdict.complaints if verdict.result == "fail" else [])])
+
+
+def stages_line(stages: Stages, took_ms: int) -> str:
+    """How long a run took, and where that time went; what is missing to the whole was spent around it."""
+    parts = [f"{stage} {stage_ms / 1000:.1f}" for stage, stage_ms in stages.items()]
+    parts.append(f"around it {(took_ms - sum(stages.values())) / 1000:.1f}")
+    return f"{took_ms / 1000:.1f} s: {', '.join(parts)}"
 
 
 def table(verdicts: list[Verdict]) -> str:

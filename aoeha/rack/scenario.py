@@ -14,6 +14,7 @@ untouched                         after the first mark no resource may be starte
                                   unless `power-offs` says how often
 power-offs NUMBER                 how often the gateways' power switch must have switched something off
 outage at most TIME               the longest pause that the client may see after any mark
+alone                             wants the machine for itself: its verdict is about milliseconds
 boot GUEST...                     switch guests on and wait for them
 storage                           make the storage, once, as an operator would
 daemon NODE...                    start aoeha there; it also starts after each later boot
@@ -151,6 +152,7 @@ class Scenario:
     untouched: bool = False
     durable: bool = False
     dual_homed: bool = False
+    alone: bool = False
     foreign: tuple[str, int] | None = None
     power_offs: int | None = None
     outage_max_ms: int | None = None
@@ -175,7 +177,7 @@ def read(path: Path) -> Scenario:
 
 def parse(name: str, text: str) -> Scenario:
     """Read a scenario's text; raises ScenarioError for the first line that is none."""
-    about, watchdog, untouched, durable, dual_homed = "", "", False, False, False
+    about, watchdog, untouched, durable, dual_homed, alone = "", "", False, False, False, False
     foreign: tuple[str, int] | None = None
     power_offs: int | None = None
     outage_max_ms: int | None = None
@@ -198,6 +200,8 @@ def parse(name: str, text: str) -> Scenario:
                 timings["deadsecs"] = _rest(name, number, line, r"deadsecs (\d+)")
             case "dual-homed":
                 dual_homed = True
+            case "alone":
+                alone = True
             case "foreign":
                 foreign = _foreign(name, number, line)
             case "durable":
@@ -233,6 +237,7 @@ def parse(name: str, text: str) -> Scenario:
         untouched,
         durable,
         dual_homed,
+        alone,
         foreign,
         power_offs,
         outage_max_ms,

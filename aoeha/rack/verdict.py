@@ -42,6 +42,12 @@ class Verdict:
         """The sentences of what was not good."""
         return [f"{finding.about}: {finding.sentence}" for finding in self.findings if not finding.good]
 
+    @property
+    def worst_ms(self) -> int | None:
+        """The client's longest wait that had an end, None where none had."""
+        waits = [wait for pause in self.outages for wait in (pause.address_ms, pause.write_ms)]
+        return max((wait for wait in waits if wait is not None), default=None)
+
 
 def judge(folder: Path) -> Verdict:
     """Judge an evidence folder."""

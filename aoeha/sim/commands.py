@@ -10,7 +10,7 @@ kill NODE | crash NODE | start NODE
 pause NODE [TIME] | freeze NODE [TIME] | halt-clock NODE TIME | resume NODE | jump NODE TIME
 disk NODE ok|full|hangs
 break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wear NODE RESOURCE
-device NAME ok|dead|slow|late|vague | miswire NAME NODE | unpower NAME with NODE
+device NAME ok|dead|slow|late|vague|refuses|lies | miswire NAME NODE | unpower NAME with NODE
 shelf NAME silent|ok|restarts|fails
 reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
 cut-san NODE [SHELF|ADDRESS] | heal-san [NODE]    between a gateway and the shelves; shelf1/2 is its second address
@@ -31,6 +31,7 @@ from collections.abc import Callable, Sequence
 from aoeha.core.types import TaskKind
 from aoeha.sim.link import Link
 from aoeha.sim.machine import Machine
+from aoeha.sim.power import MODES
 from aoeha.sim.world import World
 
 __all__ = ["VERBS", "CommandError", "do", "milliseconds"]
@@ -255,8 +256,8 @@ def _wear(world: World, words: Sequence[str]) -> None:
 
 
 def _device(world: World, words: Sequence[str]) -> None:
-    if words[1] not in ("ok", "dead", "slow", "late", "vague"):
-        raise CommandError("a device is ok, dead, slow, late or vague")
+    if words[1] not in MODES:
+        raise CommandError(f"a device is {', '.join(MODES[:-1])} or {MODES[-1]}")
     world.power.set_mode(words[0], words[1])
 
 

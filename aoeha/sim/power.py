@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aoeha.sim.work import Job, Work
     from aoeha.sim.world import World
 
-__all__ = ["Device", "Power"]
+__all__ = ["MODES", "Device", "Power"]
 
 SWITCH_MS = (60, 350)
 LATE_MS = (1_000, 25_000)
@@ -26,9 +26,14 @@ SLOW_PERCENT = (30, 95)
 """A slow device takes so much of its time-out."""
 
 
+MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies")
+"""dead: no answer. late: no answer in time, but it switches. vague: reads unknown. refuses: says that it can't. lies:
+says that it has switched, and has not; what it reads is so."""
+
+
 @dataclass(slots=True)
 class Device:
-    """One fence device. `mode` is ok, dead, slow, late or vague; `miswired` names a gateway whose plug is another's."""
+    """One fence device. `miswired` names a gateway whose plug is another's. `mode` is one of MODES."""
 
     config: FenceConfig
     outlets: dict[str, bool] = field(default_factory=dict)
@@ -92,12 +97,15 @@ class Power:
             timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
             timeline.after(deadline_ms + random.randint(*LATE_MS), self._act, device, job)
             return
+        if device.mode == "refuses":
+            timeline.after(duration_ms, self._report, work, job, TaskResult.FAILED, None)
+            return
         lag_ms = random.randint(*LATE_MS) if device.mode == "vague" and random.random() < HASTY_SHARE else 0
         timeline.after(duration_ms + lag_ms, self._act, device, job)
         timeline.after(duration_ms, self._answer, work, job, device)
 
     def _act(self, device: Device, job: "Job") -> None:
-        if job.task.kind is TaskKind.POWER_STATUS:
+        if job.task.kind is TaskKind.POWER_STATUS or device.mode == "lies":
             return
         on = job.task.kind is TaskKind.POWER_ON
         victim = self.world.machines[job.task.node]

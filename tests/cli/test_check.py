@@ -96,3 +96,15 @@ def test_agents_are_listed_and_described() -> None:
     described = aoeha("agents", "nfs")
     assert 'lease               a duration like "200ms", "2s" or "10m"; default ' in described.stdout
     assert "did you mean nfs?" in aoeha("agents", "nsf").stderr
+
+
+@pytest.mark.parametrize("words", [("--over", "true"), ("--node", "delta")])
+def test_devices_are_not_asked_from_a_machine_that_is_neither_gateway(tmp_path: Path, words: tuple[str, str]) -> None:
+    file = tmp_path / "aoeha.toml"
+    file.write_text((ROOT / "etc" / "aoeha.toml").read_text().replace("alpha", "gamma"))
+    ran = aoeha("check", "--fences", *words, str(file))
+    assert ran.returncode == 64
+    assert "cannot tell which gateway this is: the configuration names gamma and beta, not" in ran.stderr
+    alone = aoeha("check", *words, str(file))
+    assert alone.returncode == 64
+    assert "add --fences" in alone.stderr

@@ -105,6 +105,7 @@ def test_each_verb_asks_what_it_says(path: Path, words: list[str], verb: str, ar
         (["fence", "verify"], 64),
         (["fence", "verify", "beta"], 64),
         (["fence", "test", "--off"], 64),
+        (["fence", "test", "pdu", "--all"], 64),
         (["fence", "beta", "gamma", "--on"], 64),
         (["fence", "beta", "--on", "--off"], 64),
         (["fence", "beta", "--on", "--wait", "soon"], 64),
@@ -166,8 +167,8 @@ def test_confirm_shows_what_is_known_before_it_asks(path: Path) -> None:
         "last beat on serial: 3m ago",
         "last beat on storage-network: never",
         "shelf e1.0 of storage at e1: reserved for alpha; the stamp of alpha moved there 3.0s ago",
-        "fence device power-switch: read ON 1h06m ago (10.77.1.1 port 7700",
-        "fence device pdu-b: read unknown never",
+        "fence device power-switch: the plug of alpha read ON 1h06m ago (10.77.1.1 port 7700",
+        "fence device pdu-b: was not asked yet",
         "aoeha fence test",
     ):
         assert line in ran.stderr
@@ -181,6 +182,23 @@ def test_what_the_daemon_says_meanwhile_and_how_to_undo_it_is_printed(path: Path
         "beta serves storage",
         "To undo: on the other gateway, once it serves: aoeha switchover storage",
     ]
+
+
+def test_an_answer_that_was_just_said_is_not_said_again(path: Path) -> None:
+    with DaemonDouble(path, say("info", "power", "pdu reads beta as on"), done(0, "pdu reads beta as on")):
+        ran = aoeha("fence", "test", "--socket", str(path))
+    assert ran.stdout.splitlines() == ["power: pdu reads beta as on"]
+
+
+def test_fence_help_tells_what_each_form_is_for() -> None:
+    ran = aoeha("fence", "--help")
+    for form in (
+        "NODE [--off | --on | --reboot]",
+        "test [DEVICE | --all]",
+        "verify NODE [--level N]",
+        "history [-n COUNT]",
+    ):
+        assert f"aoeha fence {form}" in ran.stdout
 
 
 def test_events_carry_the_local_time(path: Path) -> None:

@@ -99,9 +99,16 @@ class Bmc:
             self.process.kill()
             self.process.wait(timeout=10)
 
+    def power(self, *, on: bool) -> None:
+        (self.folder / "power").write_text("1\n" if on else "0\n")
+
     def freeze(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def _await_answer(self) -> None:
         assert self.process is not None

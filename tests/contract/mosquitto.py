@@ -2,55 +2,18 @@
 
 import asyncio
 import contextlib
-import ctypes
 import gc
-import itertools
-import os
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-CLONE_NEWNET = 0x40000000
+from namespaces import inside
+
 ADDRESS, PORT, TLS_PORT = "127.0.0.1", 1883, 8883
 START_LIMIT_S, RUN_LIMIT_S = 20, 90
 T = TypeVar("T")
-numbers = itertools.count()
-
-
-@contextlib.contextmanager
-def namespace() -> Iterator[str]:
-    """Make a namespace with a loopback interface; yields its name."""
-    name = f"mqtt{os.getpid()}x{next(numbers)}"
-    subprocess.run(["ip", "netns", "add", name], check=True, timeout=10)
-    try:
-        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True, timeout=10)
-        yield name
-    finally:
-        subprocess.run(["ip", "netns", "del", name], check=False, timeout=10)
-
-
-def inside(name: str, work: Callable[[], T]) -> T:
-    """Run `work` in a thread that lives in the namespace, with what it starts; the rest of this process stays."""
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            with Path("/run/netns", name).open() as file:
-                libc = ctypes.CDLL(None, use_errno=True)
-                assert libc.setns(file.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
-            results.append(work())
-        except BaseException as error:  # noqa: BLE001  # raised again in the test's own thread
-            errors.append(error)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
 
 
 def run(name: str, act: Callable[[], Awaitable[T]]) -> T:

@@ -1,24 +1,22 @@
 """The address agent in a network namespace, with the announcements captured at the other end of the wire."""
 
 import asyncio
-import ctypes
 import json
 import os
 import select
 import socket
 import struct
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from lossy_cable import Cable
+from namespaces import inside
 
 from aoeha.agents.finding import build_resource_agent
 from aoeha.agents.interface import AgentError, ResourceAgent
@@ -30,8 +28,6 @@ from aoeha.io.tickle import established, tickle
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")]
 
-T = TypeVar("T")
-CLONE_NEWNET = 0x40000000
 ARP, IPV6 = 0x0806, 0x86DD
 QUESTION, REPLY = 1, 2
 HERE = f"aoeha-a{os.getpid()}"
@@ -60,28 +56,6 @@ def wire() -> Iterator[None]:
     finally:
         for name in (HERE, THERE):
             ip("netns", "del", name)
-
-
-def inside(namespace: str, work: Callable[[], T]) -> T:
-    """Run `work` in a thread that lives in a network namespace; the rest of this process stays where it is."""
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            with Path("/run/netns", namespace).open() as file:
-                libc = ctypes.CDLL(None, use_errno=True)
-                assert libc.setns(file.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
-            results.append(work())
-        except BaseException as error:  # noqa: BLE001 (raised again in the test's own thread)
-            errors.append(error)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
 
 
 def listener(ethertype: int) -> socket.socket:

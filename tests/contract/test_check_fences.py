@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 HERE = socket.gethostname().partition(".")[0]
 
 
-def check(directory: Path, switch: PowerSwitch) -> subprocess.CompletedProcess[str]:
+def check(directory: Path, switch: PowerSwitch, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command beside the switch; the pair is this machine and another one."""
 
     def run(port: int) -> subprocess.CompletedProcess[str]:
@@ -24,7 +24,7 @@ def check(directory: Path, switch: PowerSwitch) -> subprocess.CompletedProcess[s
         file = directory / "aoeha.toml"
         file.write_text(text.replace('address = "10.77.1.1"', 'address = "127.0.0.1"'))
         return subprocess.run(
-            [sys.executable, "-m", "aoeha.cli.main", "check", "--fences", str(file)],
+            [sys.executable, "-m", "aoeha.cli.main", "check", "--fences", *words, str(file)],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -44,9 +44,12 @@ def test_every_plug_is_read_and_nothing_is_switched(tmp_path: Path) -> None:
     switch = PowerSwitch({HERE: "on", "beta": "off"})
     ran = check(tmp_path, switch)
     assert ran.returncode == 0, ran.stderr
+    for asked in ("metadata: good", "settings for plug beta of beta: good", "monitor: good"):
+        assert f"fence power-switch: {asked}, " in ran.stdout
     assert f"fence power-switch: plug {HERE} of {HERE}: reads on" in ran.stdout
     assert "fence power-switch: plug beta of beta: reads off" in ran.stdout
     assert "verify by hand, switched power strip:" in ran.stdout
+    assert f"fences: every device answers from {HERE}\n  now the same on beta" in ran.stdout
     assert switch.plugs == {HERE: "on", "beta": "off"}
 
 
@@ -54,8 +57,9 @@ def test_every_plug_is_read_and_nothing_is_switched(tmp_path: Path) -> None:
     ("plugs", "manner", "words"),
     [
         ({HERE: "off", "beta": "on"}, Manner.HONEST, "reads off, and"),
-        ({HERE: "on"}, Manner.HONEST, "plug beta of beta: "),
-        ({HERE: "on", "beta": "on"}, Manner.DEAD, "plug beta of beta: "),
+        ({HERE: "on"}, Manner.HONEST, "plug beta of beta: cannot read plug beta: the power switch at 127.0.0.1 port "),
+        ({HERE: "on", "beta": "on"}, Manner.DEAD, "is the switch alive and cabled?"),
+        ({HERE: "on", "beta": "on"}, Manner.GARBAGE, "plug beta of beta: cannot read plug beta: the power switch at "),
     ],
 )
 def test_a_device_that_proves_nothing_is_a_failure(
@@ -66,18 +70,54 @@ def test_a_device_that_proves_nothing_is_a_failure(
     assert words in ran.stderr
 
 
+GOOD = "sh -c 'echo fingerprint {tag}; echo fences: every device answers from beta; echo \"  [ ] said here\"'"
+
+
 @pytest.mark.parametrize(
-    ("kind", "family"),
+    ("over", "sentence"),
     [
-        ("external:fence_ipmilan", "management controller"),
-        ("mqtt_plug", "MQTT plug"),
-        ("external:fence_apc_snmp", "switched power strip"),
-        ("external:fence_apc", "switched power strip"),
-        ("wti", "switch on a serial line"),
-        ("external:fence_dummy", "other device"),
+        ("no-such-program", "cannot ask from beta: `no-such-program`: "),
+        ("sh -c 'exit 3'", "not every device answers from beta, or it was not asked"),
+        (GOOD.replace("from beta", "from gamma"), "it is not beta that `sh -c "),
+        (GOOD.replace("{tag}", "00000000"), "beta has another configuration"),
+        ("sh -c 'echo it broke >&2; exit 1'", "beta: it broke"),
+        ("'", "No closing quotation"),
     ],
 )
-def test_each_kind_has_its_list(kind: str, family: str) -> None:
-    found, entries = checklist(kind)
+def test_other_gateway_that_was_not_really_asked_is_a_failure(tmp_path: Path, over: str, sentence: str) -> None:
+    ran = check(tmp_path, PowerSwitch({HERE: "on", "beta": "on"}), "--over", over)
+    assert ran.returncode == 1
+    assert sentence in ran.stderr
+    assert "\nfences: every device answers" not in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "family", "entry"),
+    [
+        ("external:fence_ipmilan", {}, "management controller", "power restore policy"),
+        ("mqtt_plug", {"family": "tasmota"}, "MQTT plug (tasmota)", "SetOption21 1"),
+        ("mqtt_plug", {"family": "zigbee2mqtt"}, "MQTT plug (zigbee2mqtt)", "availability: true"),
+        ("mqtt_plug", {"family": "shelly"}, "MQTT plug (shelly)", "restore_last"),
+        ("mqtt_plug", {}, "MQTT plug", "SetOption21 1"),
+        ("mqtt_plug", {}, "MQTT plug", "retained command"),
+        ("mqtt_plug", {}, "MQTT plug", "hang on a UPS"),
+        ("external:fence_apc_snmp", {}, "switched power strip", "as they were"),
+        ("external:fence_apc", {}, "switched power strip", "hang on a UPS"),
+        ("snmp_pdu", {}, "switched power strip", "as they were"),
+        ("wti", {"device": "/dev/ttyS1"}, "switch on a serial line", "by-path"),
+        ("wti", {"address": "10.77.1.5"}, "switched power strip", "as they were"),
+        ("serial_switch", {"protocol": "rps10"}, "switch on a serial line", "After a mains failure"),
+        ("serial_switch", {"protocol": "apcsmart"}, "UPS on a serial line", "940-0024C"),
+        ("external:fence_dummy", {}, "other device", "No UPS between"),
+    ],
+)
+def test_each_kind_has_its_list(kind: str, parameters: dict[str, str], family: str, entry: str) -> None:
+    found, entries = checklist(kind, parameters)
     assert found == family
-    assert any("aoeha fence verify" in entry for entry in entries)
+    assert any(entry in line for line in entries)
+    assert any("aoeha fence verify" in line for line in entries)
+
+
+def test_list_of_one_firmware_names_no_other_one() -> None:
+    _, entries = checklist("mqtt_plug", {"family": "shelly"})
+    assert not [entry for entry in entries if "Tasmota" in entry or "Zigbee2MQTT" in entry]

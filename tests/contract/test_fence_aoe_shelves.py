@@ -89,6 +89,35 @@ def test_target_that_acknowledges_and_does_nothing_is_no_proof(pair: Pair) -> No
     assert "reserved for nobody after the order" in fault
 
 
+class Late(Remembering):
+    """A target that answers everything so late."""
+
+    delay_s = 0.0
+
+    def _answers(self, asked: Frame) -> Iterator[tuple[int | None, Config | Ata | Reserve | Opaque]]:
+        time.sleep(self.delay_s)
+        yield from super()._answers(asked)
+
+
+def test_target_that_answers_after_the_deadline_is_silent_and_its_late_answer_proves_nothing(pair: Pair) -> None:
+    pair.targets.append(str(SCRIPTED))
+    with Late(pair.san, Script(VBLADE, 0x4019, "told")) as target:
+        target.owners, target.delay_s = (pair.alpha,), 1.0
+        assert pair.run("off", "beta")[0] == 1
+        assert pair.holders() == [set(), set()], "nothing was changed"
+        for known in ("e1.0", "e2.0"):
+            pair.hold(known, pair.alpha)
+        for action in ("off", "status", "monitor"):
+            code, said, fault = pair.run(action, "beta")
+            assert (code, said) == (1, ""), action
+            assert f"cannot reach {SCRIPTED} " in fault
+        # Answers to all of the above are still on their way when it is asked in time, and it lets everybody in.
+        target.owners, target.delay_s = (), 0.0
+        assert pair.run("status", "beta", deadline="9s")[:2] == (0, "Status: ON\n")
+        assert pair.run("off", "beta", deadline="9s")[0] == 0
+        assert target.owners == (pair.alpha,)
+
+
 @pytest.mark.parametrize("reserve", ["unknown", "silent"])
 def test_target_without_reservations_fences_nobody_and_fails_the_monitor(pair: Pair, reserve: str) -> None:
     pair.targets.append(str(SCRIPTED))

@@ -15,8 +15,9 @@ import pytest
 from fence_sequences import REBOOTS, SEQUENCES, Act, play
 from power_switch import PowerSwitch
 
-from aoeha.agents.fence_install import install_fence_wrappers, program_name
+from aoeha.agents.fence_install import install_fence_wrappers
 from aoeha.agents.fence_metadata import read_metadata
+from aoeha.agents.fence_names import program_name
 
 FENCING = Path(__file__).parents[2] / "fencing"
 AGENTS = sorted(FENCING.glob("*.py"))
@@ -92,7 +93,7 @@ def test_metadata_follows_the_rules_of_fence_agents(path: Path) -> None:
     code, text, fault = asyncio.run(run([sys.executable, str(path)], "action=metadata\n"))
     assert (code, fault) == (0, "")
     root = ET.fromstring(text)
-    assert root.get("name") == f"fence_{path.stem}"
+    assert root.get("name") == program_name(path.stem)
     assert root.get("shortdesc")
     names = [parameter.get("name") for parameter in root.iter("parameter")]
     assert len(names) == len(set(names))
@@ -133,7 +134,7 @@ def test_unreachable_or_missing_device_is_1_and_never_2(path: Path) -> None:
     for action in ("on", "off", "status", "monitor", "list", "reboot", "validate-all"):
         code, said, fault = asyncio.run(run([sys.executable, str(path)], f"action={action}\nplug=1\n"))
         assert (code, said) == (1, ""), action
-        assert fault.startswith(f"fence_{path.stem}: ")
+        assert fault.startswith(f"{program_name(path.stem)}: ")
         assert "Traceback" not in fault
 
 
@@ -152,15 +153,15 @@ def test_wrappers_are_executable_programs_that_answer(tmp_path: Path) -> None:
     assert {wrapper.name for wrapper in wrappers} >= {"fence_rack_power", "fence_aoe"}
     for wrapper in wrappers:
         assert stat.S_IMODE(wrapper.stat().st_mode) == 0o755
-    described = subprocess.run(
-        [str(tmp_path / "fence_aoe"), "-o", "metadata"],
-        env={"PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    assert read_metadata(described.stdout).name == "fence_aoe"
+        described = subprocess.run(
+            [str(wrapper), "-o", "metadata"],
+            env={"PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        assert read_metadata(described.stdout).name == wrapper.name
     assert install_fence_wrappers(tmp_path) == wrappers, "ours may be written again"
 
 

@@ -89,7 +89,45 @@ def test_wrong_password_is_unknown_takes_no_orders_and_is_not_shown(bmc: Bmc) ->
     assert "hunter2" not in fault + str(refused.value)
 
 
-def test_dead_bmc_is_unknown(bmc: Bmc) -> None:
+def test_dead_bmc_is_unknown_takes_no_orders_and_fails_its_monitor(bmc: Bmc) -> None:
     bmc.freeze()
     agent = fence(bmc, shell_timeout=1, login_timeout=1, power_timeout=1)
     assert state(agent)[0] is PlugState.UNKNOWN
+    for refused in (agent.power_off(""), agent.monitor()):
+        with pytest.raises(AgentError):
+            asyncio.run(refused)
+    assert bmc.orders() == []
+    assert bmc.is_on()
+
+
+def test_late_answer_is_waited_for_or_is_none(bmc: Bmc) -> None:
+    """Each run of ipmitool has a session of its own, so an answer that is due from before belongs to nobody."""
+    bmc.power(on=False)
+    bmc.freeze()
+    hasty = fence(bmc, shell_timeout=1, login_timeout=1, power_timeout=1)
+    assert state(hasty)[0] is PlugState.UNKNOWN
+    bmc.power(on=True)
+    bmc.thaw()
+    assert state(fence(bmc)) == (PlugState.ON, "")
+    bmc.freeze()
+
+    async def answered_late() -> PlugState:
+        agent = fence(bmc)
+        reading = asyncio.create_task(agent.status(""))
+        await asyncio.sleep(1.5)
+        assert not reading.done()
+        bmc.thaw()
+        return await reading
+
+    assert asyncio.run(answered_late()) is PlugState.ON
+
+
+def test_bmc_switches_its_own_chassis_whatever_the_plug_is_called(bmc: Bmc, tmp_path: Path) -> None:
+    """A BMC has no plugs: whose it is, only its address says, so a wrong one shows by `aoeha fence verify` alone."""
+    other_folder = tmp_path / "other"
+    other_folder.mkdir()
+    with Bmc(other_folder).serving() as other:
+        asyncio.run(fence(bmc).power_off("somebody-else"))
+        assert (bmc.is_on(), other.is_on()) == (False, True)
+        assert asyncio.run(fence(bmc).status("alpha")) is PlugState.OFF
+        assert asyncio.run(fence(other).status("alpha")) is PlugState.ON

@@ -17,6 +17,7 @@ import pytest
 from fence_sequences import REBOOTS, SEQUENCES, play
 from mosquitto import ADDRESS, PORT, TLS_PORT, Mosquitto, run
 from mqtt_plugs import PLUGS, EmulatedPlug, Manner, TasmotaPlug
+from namespaces import namespace as namespace_of
 
 from aoeha.agents.finding import AgentKind, load_from
 from aoeha.agents.interface import AgentError
@@ -39,7 +40,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
-    with mosquitto.namespace() as name:
+    with namespace_of("mqtt") as name:
         yield name
 
 
@@ -205,8 +206,10 @@ def test_wrong_password_is_told_and_never_shown(locked: Mosquitto, tmp_path: Pat
     assert "refused us" in fault
     assert "correct user and password" in fault
     assert "wrong" not in fault
-    with pytest.raises(AgentError, match="refused us"):
-        run(locked.namespace, switches.monitor)
+    for refused in (switches.monitor, lambda: switches.power_off(TasmotaPlug.name)):
+        with pytest.raises(AgentError, match="refused us") as told:
+            run(locked.namespace, refused)
+        assert "wrong" not in str(told.value)
 
 
 def test_password_that_others_may_read_is_refused(locked: Mosquitto, tmp_path: Path) -> None:

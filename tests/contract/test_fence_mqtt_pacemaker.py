@@ -9,6 +9,7 @@ import mosquitto
 import pytest
 from mosquitto import ADDRESS, PORT, run
 from mqtt_plugs import PLUGS, Manner
+from namespaces import namespace
 from test_fence_pacemaker import FENCER, Fencer
 
 pytestmark = [
@@ -42,7 +43,7 @@ def test_pacemaker_switches_a_plug_and_takes_silence_for_a_failure(tmp_path: Pat
         finally:
             await asyncio.to_thread(fencer.stop)
 
-    with mosquitto.namespace() as room, mosquitto.running(room, tmp_path):
+    with namespace("mqtt") as room, mosquitto.running(room, tmp_path):
 
         async def act() -> list[tuple[bool, bool]]:
             async with plug.plugged_in():

@@ -15,6 +15,7 @@ import mosquitto
 import pytest
 from mosquitto import ADDRESS, PORT, Mosquitto, run
 from mqtt_plugs import PLUGS, EmulatedPlug, Manner, TasmotaPlug, ZigbeePlug
+from namespaces import namespace as namespace_of
 
 from aoeha.agents.finding import AgentKind, load_from
 from aoeha.agents.interface import AgentError
@@ -38,7 +39,7 @@ MQTT_PLUG = load_from(AgentKind.FENCE, PROGRAM)
 
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
-    with mosquitto.namespace() as name:
+    with namespace_of("mqtt") as name:
         yield name
 
 

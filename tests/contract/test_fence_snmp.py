@@ -129,10 +129,15 @@ def test_order_that_was_taken_and_not_done_is_no_proof(strip: PowerStrip) -> Non
     assert state(ours(strip))[0] is PlugState.ON
 
 
-def test_answer_after_the_deadline_is_no_answer(strip: PowerStrip) -> None:
+def test_late_answer_is_none_and_is_not_taken_for_a_later_one(strip: PowerStrip) -> None:
     strip.switch(1, on=False)
     strip.behave(Manner.LATE)
     assert state(ours(strip, deadline="1s"))[0] is PlugState.UNKNOWN
+    with pytest.raises(AgentError, match="alive, cabled"):
+        switch(ours(strip, deadline="1s"), "off", "2")
+    strip.switch(1, on=True)
+    strip.behave(Manner.HONEST)
+    assert state(ours(strip, deadline="20s"))[0] is PlugState.ON
 
 
 def test_dead_strip_is_unknown_within_its_deadline(strip: PowerStrip) -> None:
@@ -152,25 +157,35 @@ def test_dead_strip_is_unknown_within_its_deadline(strip: PowerStrip) -> None:
 @pytest.mark.parametrize(
     "credentials", ["defVersion 2c\ndefCommunity hunter2\n", VERSIONS["3"].replace(PASSPHRASE, "hunter2hunter2")]
 )
-def test_wrong_password_is_unknown_and_is_not_shown(strip: PowerStrip, credentials: str) -> None:
-    read, fault = state(ours(strip, credentials))
+def test_wrong_password_is_unknown_takes_no_orders_and_is_not_shown(strip: PowerStrip, credentials: str) -> None:
+    agent = ours(strip, credentials)
+    read, fault = state(agent)
     assert read is PlugState.UNKNOWN
-    assert "hunter2" not in fault
+    with pytest.raises(AgentError, match="the right password") as refused:
+        switch(agent, "off")
+    assert strip.orders() == []
     assert strip.is_on(1)
+    assert "hunter2" not in fault + str(refused.value)
 
 
 def test_credentials_that_others_may_read_are_refused(strip: PowerStrip) -> None:
     agent = ours(strip)
+    asyncio.run(agent.validate("1"))  # type: ignore[attr-defined]
     (strip.folder / "credentials" / "snmp.conf").chmod(0o644)
     read, fault = state(agent)
     assert read is PlugState.UNKNOWN
     assert "cannot trust" in fault
+    with pytest.raises(AgentError, match="cannot use plug 1: cannot trust"):
+        asyncio.run(agent.validate("1"))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("plug", ["", "node1", "1 .1.3.6", "1;2", "-1", "1.1"])
 def test_plug_is_a_number_and_nothing_else(strip: PowerStrip, plug: str) -> None:
     with pytest.raises(AgentError, match="plugs of this strip are numbers"):
         switch(ours(strip), "off", plug)
+    if plug:
+        with pytest.raises(AgentError, match="plugs of this strip are numbers"):
+            asyncio.run(ours(strip).validate(plug))  # type: ignore[attr-defined]
     assert strip.orders() == []
 
 

@@ -19,9 +19,9 @@ import pytest
 from bmc import PASSWORD, USER, Bmc
 from fence_agents import agent
 from mqtt_plugs import PLUGS
+from namespaces import in_private_network
 from power_strip import COMMUNITY, PowerStrip
 from power_switch import PowerSwitch
-from private_network import in_private_network
 from pty_line import cabled
 from serial_switches import Rps10Emulator, SmartUpsEmulator
 from wti_switch import WtiEmulator

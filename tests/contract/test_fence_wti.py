@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from device_manners import Manner
 from fence_agents import agent, run, run_agent, together
-from private_network import in_private_network
+from namespaces import in_private_network
 from pty_line import LOOK_MS, cabled
 from wti_switch import WtiEmulator
 
@@ -498,7 +498,7 @@ def test_program_ends_with_1_when_the_switch_is_dead(tmp_path: Path) -> None:
     actions = ("off", "on", "reboot", "status", "monitor", "list")
     ends = asyncio.run(together({action: perform(action) for action in actions}))
     assert {(code, said) for code, said, _ in ends.values()} == {(1, "")}
-    assert all(fault.startswith("fence_wti: cannot ") for _, _, fault in ends.values())
+    assert all(fault.startswith("fence_aoeha_wti: cannot ") for _, _, fault in ends.values())
     assert SECRET not in "".join(fault for _, _, fault in ends.values())
 
 

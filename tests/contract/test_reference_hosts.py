@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from test_agent_address import HERE, THERE, inside, ip, pytestmark, wire
+from namespaces import inside
+from test_agent_address import HERE, THERE, ip, pytestmark, wire
 
 from aoeha.core.events import TaskDone
 from aoeha.core.types import ResourceStatus, Task, TaskKind, TaskResult

@@ -89,6 +89,15 @@ def unknown_is_off(original: Any) -> Any:
     return read_back
 
 
+def order_is_proof(original: Any) -> Any:
+    """A device that took the order has carried it out."""
+
+    def read_back(turn: Any, task: Any, done: Any) -> None:
+        original(turn, task, replace(done, plug=PlugState.OFF) if done.result is TaskResult.OK else done)
+
+    return read_back
+
+
 def epoch_forgotten(_original: Any) -> Any:
     return lambda _state, group: group.held_epoch + 1
 
@@ -414,6 +423,8 @@ IN_STORIES = (
         Mutation("believe an ordered plug at once", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)),
         "operator-fences-through-a-wrong-plug",
     ),
+    (Mutation("believe an order that was taken", fencing, "_read_back", order_is_proof, ("I1",)), "device-lies"),
+    (Mutation("take a refusal for off", fencing, "_switched_off", failed_off_is_off, ("I1",)), "device-refuses"),
     (
         Mutation(
             "believe a plug while its gateway is heard", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)
