@@ -411,9 +411,10 @@ class Oracle:
         return clean
 
     def _has_asked(self, victim: "Machine") -> bool:
-        """Whether a node said a while ago that it cannot stop what it should; a begun fence is finished."""
+        """Whether a node in trouble said a while ago that it cannot stop what it should; a begun fence is finished."""
         asked_ms = self._asked_ms.get(victim.name)
-        return asked_ms is not None and self.world.timeline.now_ms - asked_ms < BLIND_FENCE_MS
+        lately = asked_ms is not None and self.world.timeline.now_ms - asked_ms < BLIND_FENCE_MS
+        return lately and victim.name in self.troubled
 
     def _was_blind(self, victim: "Machine") -> bool:
         """Whether a node saw no shelf a while ago: it may have asked to be fenced, and a begun fence is finished."""
