@@ -3,6 +3,8 @@
 A leg has several addresses where its shelf is dual-homed; each keeps a reservation of its own, and is asked on every
 storage interface at once: the first answer counts. What does not answer in time is left out of the report. Nothing is
 decided here: a forced change is made only where the address shows whom the task expects.
+
+Nobody waits for the other interfaces' answers: a reading tells on which of them the reading before it was answered.
 """
 
 import asyncio
@@ -11,13 +13,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aoeha.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
-from aoeha.aoe.places import Places, first_answer, usable
+from aoeha.aoe.places import Places, Question, ask_all, first_answer, first_of, usable
 from aoeha.core.types import Hold, Holder, Task, TaskKind
 
 __all__ = ["Hosts", "LegHolds"]
 
 ANSWER_SHARE = 0.4
 """Of a task's time for each question: a change is followed by a reading, and a report must come before the deadline."""
+
+
+Owners = tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +51,53 @@ class LegHolds:
         self._interfaces = interfaces
         self._hosts = hosts
         self._targets = targets
+        self._heard: dict[tuple[str, bytes], frozenset[str]] = {}
+        self._finishing: set[asyncio.Task[None]] = set()
 
     async def perform(self, task: Task) -> tuple[Hold, ...]:
         """Do what a task asks for and report every address that answered. AoeError when no interface can be used."""
         legs = self._targets[task.group]
+        if task.kind is TaskKind.READ_HOLDS and len(self._interfaces) > 1:
+            return await self._read(task, legs)
         names = legs if task.kind is TaskKind.READ_HOLDS else [task.subject]
         interfaces = usable(self._interfaces)
         async with AoeClient(interfaces) as client:
             asked = [self._ask(client, task, Places(name, mac, interfaces)) for name in names for mac in legs[name]]
             answers = await asyncio.gather(*asked)
         return tuple(hold for hold in answers if hold is not None)
+
+    async def _read(self, task: Task, legs: Mapping[str, tuple[bytes, ...]]) -> tuple[Hold, ...]:
+        """Report the first answer of each address as soon as it is there; the other questions run on."""
+        patience_ms = int(task.deadline_ms * ANSWER_SHARE)
+        interfaces = usable(self._interfaces)
+        client = await AoeClient(interfaces).__aenter__()
+        places = [Places(name, mac, interfaces) for name in legs for mac in legs[name]]
+        asked = [ask_all(place, lambda at: client.read_reservation(at, patience_ms)) for place in places]
+        finishing = asyncio.create_task(self._finish(client, places, asked))
+        self._finishing.add(finishing)
+        finishing.add_done_callback(self._finishing.discard)
+        answers = await asyncio.gather(*map(first_of, asked))
+        return tuple(
+            self._with_ways(place, self._hosts.holder(answer[1]))
+            for place, answer in zip(places, answers, strict=True)
+            if answer is not None
+        )
+
+    async def _finish(self, client: AoeClient, places: list[Places], asked: list[list[Question[Owners]]]) -> None:
+        """Note on which interfaces each address answered, once all questions have ended; then close the sockets."""
+        try:
+            for place, questions in zip(places, asked, strict=True):
+                answers = await asyncio.gather(*questions)
+                heard = frozenset(answer[0].interface for answer in answers if answer is not None)
+                self._heard[place.leg, place.mac] = heard
+        finally:
+            client.close()
+
+    def _with_ways(self, place: Places, holder: Holder) -> Hold:
+        known = self._heard.get((place.leg, place.mac))
+        heard = tuple(one for one in self._interfaces if known is not None and one in known)
+        unheard = tuple(one for one in self._interfaces if known is not None and one not in known)
+        return Hold(place.leg, place.mac.hex(":"), holder, heard, unheard)
 
     async def _ask(self, client: AoeClient, task: Task, places: Places) -> Hold | None:
         patience_ms = int(task.deadline_ms * ANSWER_SHARE)

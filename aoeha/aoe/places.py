@@ -10,9 +10,10 @@ from aoeha.aoe.client import AoeClient, TargetAddress
 from aoeha.aoe.frames import Target
 from aoeha.aoe.port import AoeError
 
-__all__ = ["Places", "first_answer", "usable"]
+__all__ = ["Places", "Question", "ask_all", "first_answer", "first_of", "usable"]
 
 Answer = TypeVar("Answer")
+Question = asyncio.Task[tuple[TargetAddress, Answer] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,25 @@ async def first_answer(
     places: Places, ask: Callable[[TargetAddress], Awaitable[Answer]]
 ) -> tuple[TargetAddress, Answer] | None:
     """Ask one address through all interfaces at once; return the first answer and the way that it came."""
-    questions = [asyncio.create_task(_ask(place, ask)) for place in places.all()]
+    questions = ask_all(places, ask)
     try:
-        for answer in asyncio.as_completed(questions):
-            found = await answer
-            if found is not None:
-                return found
+        return await first_of(questions)
     finally:
         for question in questions:
             question.cancel()
+
+
+def ask_all(places: Places, ask: Callable[[TargetAddress], Awaitable[Answer]]) -> list[Question[Answer]]:
+    """Ask one address through all interfaces at once; return the questions, one for each of them, as they run."""
+    return [asyncio.create_task(_ask(place, ask)) for place in places.all()]
+
+
+async def first_of(questions: list[Question[Answer]]) -> tuple[TargetAddress, Answer] | None:
+    """Return the first answer and the way that it came, None when there is none. The other questions run on."""
+    for answer in asyncio.as_completed(questions):
+        found = await answer
+        if found is not None:
+            return found
     return None
 
 

@@ -2,22 +2,21 @@
 
 Rules. A fence is begun only against a silent peer (or one that asks for it, having failed to stop), and only by a node
 that could then serve. All devices of a level are switched off, and after the last of them all are read in one round:
-only a round that reads off everywhere is proof, and only about the boot that it was begun against. A level that fails
-makes room for the next, then for a pause; each attempt asks again whether its reason still stands. A new boot of the
-peer ends the whole affair: the tasks are cancelled and waited for, and a late answer counts for nothing.
+only a round that reads off everywhere is proof, only about the boot that it was begun against, and only when that is
+heard no more (`power_proof`). Where it is, the plug is a wrong one: what lost its power by mistake gets it back, and
+no device that gave a false proof is used again. A level that fails makes room for the next, then for a pause; each
+attempt asks again whether its reason still stands. A new boot of the peer ends the whole affair: the tasks are
+cancelled and waited for, and a late answer counts for nothing.
 
 What this file does not know: what the proof is used for.
 """
 
-from aoeha.core import devices, membership, orders, ownership, revival, rivals, storage_fence
+from aoeha.core import devices, duel, membership, orders, ownership, power_proof, revival, rivals, storage_fence
 from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
 from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition, Turn, phase_of
 from aoeha.core.types import GroupPhase, PlugState, ProofKind, Task, TaskKind, TaskResult
 
-DUEL_DELAY_MS = 2_000
-"""How long the node of lower rank waits where both might fence each other (R7), besides the keepalive by which one
-may notice the silence before the other. A device that takes longer may still carry out the orders of both."""
 BACK_OFF_FIRST_MS = 1_000
 BACK_OFF_MAX_MS = 30_000
 
@@ -34,7 +33,9 @@ def decide(turn: Turn) -> None:
             _attempt(turn)
         case FencePhase.WAITING | FencePhase.BACKING_OFF if not _reason(turn.state):
             _stand_down(turn)
-        case FencePhase.SETTLING if turn.now_ms >= fence.until_ms and not orders.awaits_silence(turn.state):
+        case FencePhase.SETTLING if power_proof.stamps_go_on(turn.state):
+            _wrong_plug(turn, "its stamp on the shelves moved on")
+        case FencePhase.SETTLING if turn.now_ms >= fence.until_ms and not power_proof.awaits_silence(turn.state):
             _succeed(turn)
         case _:
             pass
@@ -81,11 +82,13 @@ def confirm(turn: Turn, user: str) -> None:
 def peer_spoke(turn: Turn) -> None:
     """A new beat was heard. If it is of the boot that was read off, or that a human called off, the proof was wrong."""
     state, fence, peer = turn.state, turn.state.fence, turn.state.peer
-    if orders.awaits_silence(state) and peer.boot_id == fence.victim_boot_id:
-        if not _was_under_way(state):
-            orders.wrong_plug(turn, "its beats go on")
+    if fence.phase is FencePhase.SETTLING and peer.boot_id == fence.victim_boot_id:
+        if power_proof.beats_go_on(state):
+            # Who is heard again is no longer silent: the next level needs a reason of its own.
+            membership.judge(turn)
+            _wrong_plug(turn, "its beats go on")
         return
-    if _was_under_way(state):
+    if power_proof.was_under_way(state):
         name = state.config.peer
         turn.alarm(
             "power-off",
@@ -102,17 +105,6 @@ def peer_spoke(turn: Turn) -> None:
             _proof_was_wrong(turn, group)
     if fence.off_boot_id is not None or fence.word_boot_id is not None:
         turn.change_fence(off_boot_id=None, word_boot_id=None, word_user="")
-
-
-def _was_under_way(state: NodeState) -> bool:
-    """Whether the newest beat may have been sent before its sender lost power: it is early, and answers nothing since.
-
-    A slow link delivers the beats of the dead. A living node answers, or, where it does not hear us, goes on beating.
-    """
-    off, beat = state.last_off, state.peer.beat
-    if off is None or beat is None or beat.boot_id != off.boot_id:
-        return False
-    return beat.echo_sequence <= off.sequence and state.now_ms - off.at_ms < state.config.deadtime_ms
 
 
 def _reason(state: NodeState) -> str:
@@ -165,8 +157,10 @@ def wanted_legs(state: NodeState) -> tuple[str, ...]:
 
 
 def _asks_to_be_fenced(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer says that it can neither serve nor stop the group; not where that may be of long ago (R10)."""
     theirs = state.peer_group(group.name)
-    return membership.has_reported(state) and theirs is not None and theirs.phase is GroupPhase.BLOCKED
+    asks = membership.has_reported(state) and theirs is not None and theirs.phase is GroupPhase.BLOCKED
+    return asks and membership.is_news(state)
 
 
 def _is_our_turn(state: NodeState) -> bool:
@@ -185,7 +179,7 @@ def _consider(turn: Turn) -> None:
         _explain_idleness(turn)
         return
     ordered = orders.reason(state)
-    delay_ms = 0 if ordered else duel_delay_ms(state)
+    delay_ms = 0 if ordered else duel.delay_ms(state)
     turn.change_fence(
         phase=FencePhase.WAITING,
         victim_boot_id=state.peer.boot_id,
@@ -235,9 +229,14 @@ def _attempt(turn: Turn) -> None:
     if not reason:
         _stand_down(turn)
         return
-    level = devices.levels(state)[state.fence.level_index]
+    level = devices.on_level(state, devices.levels(state)[state.fence.level_index])
     turn.change_fence(phase=FencePhase.SWITCHING_OFF, failed="", read=(), attempts=state.fence.attempts + 1)
-    for device in devices.on_level(state, level):
+    wrong = next((device for device in level if device.distrusted and not orders.reason(state)), None)
+    if wrong is not None:
+        turn.change_fence(failed=_disbelieved(wrong.name, wrong.distrusted))
+        _level_failed(turn)
+        return
+    for device in level:
         _start(turn, TaskKind.POWER_OFF, device.name, reason)
 
 
@@ -291,7 +290,7 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
         devices.note_silence(turn, task.subject, done)
     doubt = orders.doubt(turn.state, devices.by_name(turn.state, task.subject))
     if doubt:
-        turn.change_fence(failed=f"{task.subject} is not believed any more: it {doubt}")
+        turn.change_fence(failed=_disbelieved(task.subject, doubt))
     elif plug is not PlugState.OFF:
         peer = turn.state.config.peer
         turn.change_fence(failed=f"{task.subject} reads {plug.value} after switching {peer} off: {devices.why(done)}")
@@ -304,12 +303,13 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
     settle_ms = max(
         devices.settings(turn.state, device.name).settle_ms for device in devices.on_level(turn.state, level)
     )
-    turn.change_fence(phase=FencePhase.SETTLING, until_ms=turn.now_ms + settle_ms)
-    if orders.is_going_off(turn.state):
-        turn.change(last_off=Off(turn.state.fence.victim_boot_id, turn.now_ms, turn.state.sequence))
-        orders.read_off(turn)
-    if settle_ms == 0 and not orders.awaits_silence(turn.state):
+    power_proof.read_off(turn, settle_ms)
+    if settle_ms == 0 and not power_proof.awaits_silence(turn.state):
         _succeed(turn)
+
+
+def _disbelieved(device: str, doubt: str) -> str:
+    return f"{device} is not believed any more: it {doubt}"
 
 
 def _succeed(turn: Turn) -> None:
@@ -324,6 +324,22 @@ def _succeed(turn: Turn) -> None:
     turn.say(Level.WARNING, state.config.peer, f"{state.config.peer} is powered off: {read}")
     revival.fenced_again(turn)
     orders.succeeded(turn, read)
+
+
+def _wrong_plug(turn: Turn, how: str) -> None:
+    """It read off and runs on: nobody believes these devices any more, and what lost its power gets it back."""
+    peer, read = turn.state.config.peer, [device for device, _ in turn.state.fence.read]
+    for device in read:
+        devices.distrust_one(turn, device)
+    sentence = f"{', '.join(read)} reads {peer} as off, and {peer} runs on ({how}): a wrong plug"
+    if orders.is_going_off(turn.state):
+        turn.change(fence=FenceState())
+        orders.wrong_plug(turn, sentence, read)
+        return
+    for device in read:
+        devices.start(turn, TaskKind.POWER_ON, device, f"it switched something else off than {peer}")
+    turn.change_fence(failed=sentence, read_off=None)
+    _level_failed(turn)
 
 
 def _level_failed(turn: Turn) -> None:
@@ -402,41 +418,3 @@ def _cancel_for_new_boot(turn: Turn) -> None:
     turn.change_fence(phase=FencePhase.CANCELLING, off_boot_id=None)
     for task_id, _ in fence.tasks:
         turn.do(CancelTask(task_id))
-
-
-def duel_delay_ms(state: NodeState) -> int:
-    """How long to wait before the peer is fenced, for the case that it is about to fence us."""
-    return _duel_turn(state) * (DUEL_DELAY_MS + state.config.keepalive_ms)
-
-
-def _duel_turn(state: NodeState) -> int:
-    """Whose turn it is to shoot where both might: 0 at once, 1 or 2 later, never both in the same turn.
-
-    A peer that has not heard of our release believes that we own the group and have no reason to shoot: it shoots at
-    once, whatever its rank.
-    """
-    if not _may_duel(state):
-        return 0
-    if not _ranks_first(state):
-        return 2
-    beat = state.peer.beat
-    heard_of_it = beat is not None and beat.echo_sequence > state.released_sequence
-    return 0 if not state.released_sequence or heard_of_it else 1
-
-
-def _may_duel(state: NodeState) -> bool:
-    """Whether the peer, if alive, would have a reason to fence us too: it wants what we hold or what nobody holds."""
-    if state.peer.condition is PeerCondition.LEFT:
-        return False
-    owners = [ownership.owner(state, group) for group in state.groups]
-    return any(name != state.config.peer for name in owners) and not _heard_holding_all(state)
-
-
-def _heard_holding_all(state: NodeState) -> bool:
-    beat = state.peer.beat
-    return beat is not None and bool(beat.groups) and all(group.holding for group in beat.groups)
-
-
-def _ranks_first(state: NodeState) -> bool:
-    """Whether this node shoots first. One of the two must: so the first group decides, even if each prefers one."""
-    return ownership.ranks_first(state, state.groups[0])

@@ -19,6 +19,19 @@ class AddressState:
 
 
 @dataclass(frozen=True, slots=True)
+class WayState:
+    """A storage interface of this node: whether a leg answers there, and since when it does, or does not.
+
+    `known`: it has answered there since this daemon started.
+    """
+
+    interface: str
+    heard: bool
+    since_ms: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LegState:
     """One leg. A dual-homed shelf has several addresses, each with a reservation of its own.
 
@@ -27,7 +40,8 @@ class LegState:
     taken back, and the mirror was not seen whole since. `leaving` and `returning`: the mirror shall go on without it,
     or take it in again, once the peer knows. `errors` counts how often in a row its target answered and the mirror had
     to go without it all the same; it is not tried again before `rests_until_ms`. `strays` are addresses by which our
-    driver reaches it and that the configuration does not name.
+    driver reaches it and that the configuration does not name. `ways` are the interfaces by which it was asked, where
+    there are several.
     """
 
     name: str
@@ -40,6 +54,7 @@ class LegState:
     errors: int = 0
     rests_until_ms: int = 0
     strays: tuple[str, ...] = ()
+    ways: tuple[WayState, ...] = ()
 
     def shows(self, holder: Holder) -> bool:
         """Whether every address answered so."""

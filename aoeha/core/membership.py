@@ -16,7 +16,7 @@ from aoeha.core.actions import Level
 from aoeha.core.events import BeatHeard, LinkReported
 from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, LinkCondition, LinkState, NodeState, PeerCondition, Turn
-from aoeha.core.types import Beat, BeatFlag, GroupBeat
+from aoeha.core.types import Beat, BeatFlag, GroupBeat, Holder
 
 RETIRED_BOOT_IDS_MAX = 8
 BACK_WITHIN_MAX_MS = 30_000
@@ -124,17 +124,38 @@ def may_be_back(state: NodeState, group: GroupState) -> bool:
     """Whether the peer can have taken a group again since its newest beat, which says that it owns nothing (R10).
 
     Only from legs, and only unheard: in an absence of ours, or in a silence, which it waits for as we do. To take what
-    no shelf keeps it would have to end us first, or to ask us.
+    no shelf keeps it would have to end us first, or to ask us. Nothing tells of an absence in which our clock stood
+    still as well. So who is there is asked for the group, whatever it said. Who left cannot be; but it had given its
+    legs to us, so that they are looked at again once its leave is heard.
     """
     if not (group.legs and state.config.storage_suffices):
         return False
-    return state.peer.stale or state.now_ms >= silence_due_ms(state)
+    if state.peer.condition is not PeerCondition.LEFT or state.peer.stale or state.now_ms >= silence_due_ms(state):
+        return True
+    return look_is_due(state, group) or _bears_only_its_name(group)
+
+
+def look_is_due(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer left, and the legs were not looked at since that was heard."""
+    heard, read_ms = heard_ms(state), group.shelf_read_ms
+    return state.peer.condition is PeerCondition.LEFT and heard is not None and (read_ms is None or read_ms < heard)
 
 
 def has_reported(state: NodeState) -> bool:
     """Whether the peer is alive and its newest beat tells what it looked at itself."""
     beat = state.peer.beat
     return is_alive(state) and beat is not None and BeatFlag.PROBED in beat.flags
+
+
+def is_news(state: NodeState) -> bool:
+    """Whether the newest beat was sent while we were there to hear it, as far as its answers tell (R10)."""
+    return not state.peer.stale
+
+
+def _bears_only_its_name(group: GroupState) -> bool:
+    return any(leg.shows_anywhere(Holder.PEER) for leg in group.legs) and not any(
+        leg.shows_anywhere(Holder.US) for leg in group.legs
+    )
 
 
 def _patience_ends_ms(state: NodeState) -> int:

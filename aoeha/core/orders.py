@@ -1,21 +1,20 @@
 """Power as an operator orders it: off, on, reboot, a look at the devices, and the test of the plug (DESIGN.md §9).
 
 Rules. One order at a time, about the peer alone. Going off is an ordinary fence with an operator for its reason; but
-the peer may have been alive, and so the plug's word is not enough: an order counts as done, and gives a proof, only
-when the plug reads off and the beats have stopped. A peer that goes on beating hangs on another plug: its device is
-distrusted, and what lost its power by mistake gets it back. A peer that was switched off by order stays off. An order
-that fails is not repeated; a fence that has a reason of its own goes on.
+the peer may have been alive, and so an order counts as done, and gives a proof, only when the plug reads off and the
+beats have stopped. Where they go on, what lost its power by mistake gets it back. A peer that was switched off by order
+stays off. An order that fails is not repeated; a fence that has a reason of its own goes on.
 
 What this file does not know: levels, back-off, and who takes over.
 """
 
 from dataclasses import replace
 
-from aoeha.core import devices, membership, shelf_link
+from aoeha.core import devices, membership
 from aoeha.core.actions import Answer, Level
 from aoeha.core.events import CommandGiven, TaskDone
 from aoeha.core.power_order import OrderStage, PowerAct, PowerOrder
-from aoeha.core.state import DeviceState, FenceState, NodeState, PeerCondition, Turn, phase_of
+from aoeha.core.state import DeviceState, NodeState, Turn, phase_of
 from aoeha.core.types import GroupPhase, PlugState, Task, TaskKind, TaskResult
 
 DONE, FAILED, TIMED_OUT = 0, 1, 124
@@ -51,9 +50,7 @@ def decide(turn: Turn) -> None:
     order = turn.state.order
     if order is None:
         return
-    if order.stage is OrderStage.GOING_OFF and _stamped_since(turn.state, order):
-        wrong_plug(turn, "its stamp on the shelves moved on")
-    elif order.stage is OrderStage.OFF and _may_come_back(turn.state, order):
+    if order.stage is OrderStage.OFF and _may_come_back(turn.state, order):
         _switch_on(turn, _own_devices(turn.state, order))
     order = turn.state.order
     if order is not None and order.command_id and turn.now_ms >= order.answer_by_ms:
@@ -93,28 +90,9 @@ def doubt(state: NodeState, device: DeviceState) -> str:
     return "" if only_one_level(state) else device.doubt
 
 
-def read_off(turn: Turn) -> None:
-    """The plug was read as off: from now on the beats must stop."""
-    if is_going_off(turn.state):
-        _change(turn, off_since_ms=turn.now_ms)
-
-
-def awaits_silence(state: NodeState) -> bool:
-    """Whether the plug of a peer reads off by order, and the peer may still be heard."""
-    order = state.order
-    if order is None or not is_going_off(state) or not order.off_since_ms:
-        return False
-    return membership.is_alive(state) or state.peer.condition is PeerCondition.BY_SHELVES
-
-
-def wrong_plug(turn: Turn, how: str) -> None:
-    """It read off and runs on: nobody believes this device any more, and what lost its power gets it back."""
-    peer, read = turn.state.config.peer, [device for device, _ in turn.state.fence.read]
-    names = ", ".join(read)
-    for device in read:
-        devices.distrust_one(turn, device)
-    turn.change(fence=FenceState())
-    _change(turn, off_since_ms=0, failed=f"{names} reads {peer} as off, and {peer} runs on ({how}): a wrong plug")
+def wrong_plug(turn: Turn, sentence: str, read: list[str]) -> None:
+    """The plugs read off and the peer runs on."""
+    _change(turn, failed=sentence)
     _switch_on(turn, read)
 
 
@@ -220,14 +198,6 @@ def _own_devices(state: NodeState, order: PowerOrder) -> list[str]:
         for device in state.devices
         if not order.level or devices.settings(state, device.name).level == order.level
     ]
-
-
-def _stamped_since(state: NodeState, order: PowerOrder) -> bool:
-    """Whether the peer's stamp moved so long after its plug read off that it cannot be an old one."""
-    stamped_ms = shelf_link.heard_ms(state)
-    if not order.off_since_ms or stamped_ms is None:
-        return False
-    return stamped_ms - order.off_since_ms >= state.config.deadtime_ms
 
 
 def _end(turn: Turn) -> None:

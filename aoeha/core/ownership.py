@@ -362,7 +362,7 @@ def _take(turn: Turn, proof: Proof) -> None:
 
 def _as_new(leg: LegState) -> LegState:
     """A leg at the beginning of an ownership: what its target forgot before is the last owner's matter."""
-    return LegState(leg.name, leg.addresses, strays=leg.strays)
+    return LegState(leg.name, leg.addresses, strays=leg.strays, ways=leg.ways)
 
 
 def _grant(turn: Turn, name: str) -> None:
@@ -383,7 +383,7 @@ def _grant(turn: Turn, name: str) -> None:
         or orders.is_taking(state)
         or state.fence.tasks
         or state.oath_pending
-        or state.fence.phase is FencePhase.CANCELLING
+        or state.fence.phase in (FencePhase.SETTLING, FencePhase.CANCELLING)
     ):
         return
     turn.change_group(name, grant=grant, floor=max(group.floor, grant.epoch))

@@ -2,6 +2,8 @@
 
 Rules. An address that answered in none of two hold checks, while another one of its leg does, is an alarm for as long
 as that lasts: nothing is lost yet, but no storage fence of that leg is complete, and the next fault takes the leg away.
+A leg that answers on one storage interface of this node and no more on another is an alarm too, in the same way; and
+so is an interface on which no leg ever answered, which may have been dead before this daemon started.
 An address by which this node's driver reaches a leg, and that the configuration does not name, is an alarm as well:
 nobody reserves it, so the peer could go on writing there after a storage fence.
 
@@ -9,10 +11,10 @@ What this file does not know: whose the legs are, and how their addresses are fo
 """
 
 from aoeha.core import shelves
-from aoeha.core.legs import AddressState, LegState
+from aoeha.core.legs import AddressState, LegState, WayState
 from aoeha.core.replacing import replaced
-from aoeha.core.state import GroupState, Turn
-from aoeha.core.types import Holder
+from aoeha.core.state import GroupState, NodeState, Turn
+from aoeha.core.types import Hold, Holder
 
 
 def judge(turn: Turn, name: str) -> None:
@@ -29,6 +31,27 @@ def judge(turn: Turn, name: str) -> None:
                     about,
                     f"{leg.name} does not answer at {address.name}, only at {_others(leg, address)}: look at that port "
                     f"of its shelf, its cable and its switch. Until it answers, {peer} can't be kept out there",
+                )
+
+
+def judge_interfaces(turn: Turn, name: str, holds: tuple[Hold, ...]) -> None:
+    """Raise and clear the alarms about our own storage interfaces, after an answer that tells of them."""
+    node = turn.state.config.node
+    for leg in turn.state.group(name).legs:
+        told = [hold for hold in holds if hold.leg == leg.name and (hold.heard or hold.unheard)]
+        if not told:
+            continue
+        ways = _note_ways(turn, name, leg, told)
+        heard = [way.interface for way in ways if way.heard]
+        for way in ways:
+            about = f"{leg.name} on {way.interface}"
+            if way.heard:
+                turn.clear_alarm(about, f"{leg.name} answers on {way.interface} again")
+            elif heard and _is_lost(turn, turn.state.group(name), way):
+                turn.alarm(
+                    about,
+                    f"{leg.name} does not answer on {way.interface}, only on {' and '.join(heard)}: look at "
+                    f"{way.interface} of {node}, its cable and its switch. With one more fault {node} loses {leg.name}",
                 )
 
 
@@ -59,6 +82,37 @@ def _about(leg: LegState, address: str) -> str:
 
 def _others(leg: LegState, silent: AddressState) -> str:
     return " and ".join(a.name for a in leg.addresses if a is not silent and a.holder is not Holder.SILENT)
+
+
+def _note_ways(turn: Turn, name: str, leg: LegState, told: list[Hold]) -> tuple[WayState, ...]:
+    """Note on which interfaces a leg answered, by any of its addresses; return what is known of them now."""
+    read_ms, before = turn.state.group(name).shelf_read_ms or 0, {way.interface: way for way in leg.ways}
+    heard = {interface for hold in told for interface in hold.heard}
+    asked = heard.union(*(hold.unheard for hold in told))
+    ways = []
+    for interface in sorted(asked):
+        now, known = interface in heard, before.get(interface)
+        since_ms = known.since_ms if known is not None and known.heard is now else read_ms
+        ways.append(WayState(interface, now, since_ms, now or (known is not None and known.known)))
+    if tuple(ways) != leg.ways:
+        changed = replaced(leg, ways=tuple(ways))
+        legs = (changed if one.name == leg.name else one for one in turn.state.group(name).legs)
+        turn.change_group(name, legs=tuple(legs))
+    return tuple(ways)
+
+
+def _is_lost(turn: Turn, group: GroupState, way: WayState) -> bool:
+    """Whether a way has been silent for two hold checks, and is one that can be expected to answer."""
+    read_ms = group.shelf_read_ms
+    if read_ms is None or read_ms - way.since_ms < turn.state.config.hold_every_ms:
+        return False
+    return way.known or not _ever_answered(turn.state, way.interface)
+
+
+def _ever_answered(state: NodeState, interface: str) -> bool:
+    """Whether any leg has answered there: not every interface need lead to every shelf."""
+    ways = [way for group in state.groups for leg in group.legs for way in leg.ways]
+    return any(way.known for way in ways if way.interface == interface)
 
 
 def _was_silent_before(turn: Turn, group: GroupState, address: AddressState) -> bool:

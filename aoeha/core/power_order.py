@@ -28,7 +28,7 @@ class PowerOrder:
     """One order. Nobody waits any more where `command_id` is 0.
 
     `anyway`: also in a pause. `level` limits a VERIFY. `tasks` maps a running task to its device; `found` are sentences
-    for the answer, `failed` the first thing that went wrong. `off_since_ms` is when the plug was read as off,
+    for the answer, `failed` the first thing that went wrong. `off_since_ms` is when it was proven off,
     `switched` names the devices that were told to give power back.
     """
 

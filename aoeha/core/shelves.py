@@ -9,7 +9,7 @@ A stranger's is a lost leg and an alarm. Who gives a group up leaves its legs to
 What this file does not know: why the group is owned.
 """
 
-from aoeha.core import ledger, rivals
+from aoeha.core import ledger, membership, rivals
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TargetStarted, TaskDone
 from aoeha.core.legs import AddressState, LegState
@@ -21,7 +21,7 @@ Request = tuple[TaskKind, str, Holder]
 """What is asked of the shelves, about which leg, and whom it is expected to show."""
 
 ADVERT_PAUSE_MS = 20
-"""Between two readings that adverts ask for: whoever floods the storage network with them keeps nobody busy."""
+"""Between two readings that adverts or beats ask for: whoever floods the network with them keeps nobody busy."""
 ANSWERS = (Holder.NOBODY, Holder.US, Holder.PEER, Holder.STRANGER)
 
 
@@ -173,7 +173,8 @@ def _takeable(group: GroupState, address: AddressState) -> bool:
 
 def _read_due(state: NodeState, group: GroupState) -> bool:
     age_ms = state.now_ms - group.shelf_asked_ms
-    asked_for = group.shelf_due and age_ms >= ADVERT_PAUSE_MS
+    doubtful = not group.holding and membership.look_is_due(state, group)
+    asked_for = (group.shelf_due or doubtful) and age_ms >= ADVERT_PAUSE_MS
     return asked_for or group.shelf_read_ms is None or age_ms >= state.config.hold_every_ms
 
 

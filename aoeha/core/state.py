@@ -223,8 +223,21 @@ class DeviceState:
 
 
 @dataclass(frozen=True, slots=True)
+class Off:
+    """A power-off: of which boot, when it was read or proven, our newest sequence then, and by which level."""
+
+    boot_id: str
+    at_ms: int
+    sequence: int
+    level_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FenceState:
-    """The one fence that may be under way. `tasks` maps a running task to its device; `read` what was read back."""
+    """The one fence that may be under way. `tasks` maps a running task to its device; `read` what was read back.
+
+    `read_off`: all of it was off, and the peer may still be heard.
+    """
 
     phase: FencePhase = FencePhase.IDLE
     victim_boot_id: str = ""
@@ -239,16 +252,7 @@ class FenceState:
     word_boot_id: str | None = None
     word_until_ms: int = 0
     word_user: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Off:
-    """The last power-off that was confirmed: of which boot, when, our newest sequence then, and by which level."""
-
-    boot_id: str
-    at_ms: int
-    sequence: int
-    level_index: int = 0
+    read_off: Off | None = None
 
 
 @dataclass(frozen=True, slots=True)

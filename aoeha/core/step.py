@@ -15,6 +15,7 @@ from aoeha.core import (
     beats,
     blindness,
     commands,
+    duel,
     eviction,
     fencing,
     ledger,
@@ -175,7 +176,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     pause.learn(turn)
     absence.decide(turn)
     ledger.learn(turn)
-    storage_fence.decide(turn, fencing.wanted_legs(turn.state), fencing.duel_delay_ms(turn.state))
+    storage_fence.decide(turn, fencing.wanted_legs(turn.state), duel.delay_ms(turn.state))
     fencing.decide(turn)
     before = turn.state
     ownership.decide(turn)
@@ -211,6 +212,7 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
     elif task.kind in SHELF_KINDS:
         shelves.task_done(turn, task, done)
         paths.judge(turn, task.group)
+        paths.judge_interfaces(turn, task.group, done.holds)
         storage_fence.note_first(turn, task.group)
     elif task.kind in LEG_KINDS:
         eviction.task_done(turn, task, done)

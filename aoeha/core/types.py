@@ -200,11 +200,17 @@ NEVER_MS = 0xFFFF * 10
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What one target address of a leg said when it was asked whose it is."""
+    """What one target address of a leg said when it was asked whose it is.
+
+    `heard` and `unheard` are the storage interfaces on which it answered when it was last asked on all of them, and
+    those on which it did not. Both are empty where that is not known, or where there is but one.
+    """
 
     leg: str
     address: str
     holder: Holder
+    heard: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

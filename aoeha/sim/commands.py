@@ -14,6 +14,8 @@ device NAME ok|dead|slow|late|vague|refuses|lies | miswire NAME NODE | unpower N
 shelf NAME silent|ok|restarts|fails
 reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
 cut-san NODE [SHELF|ADDRESS] | heal-san [NODE]    between a gateway and the shelves; shelf1/2 is its second address
+cut-interface NODE INTERFACE [SHELF]    one of a gateway's ways to the shelves; heal-san mends it too
+queue NODE TIME    a switch keeps for so long what a gateway writes, whatever becomes of its sender
 cut-clients NODE | heal-clients [NODE]    between a gateway and its clients with their reference hosts
 recover [SHELF]               an operator takes the leg in again where its mirror runs
 ask NODE: VERB [KEY=VALUE...]
@@ -293,8 +295,24 @@ def _cut_san(world: World, words: Sequence[str]) -> None:
     world.storage.disturbed()
 
 
+def _cut_interface(world: World, words: Sequence[str]) -> None:
+    name, interface, *shelves = words
+    if interface not in world.storage.interfaces:
+        raise CommandError(f"the storage interfaces are {' and '.join(world.storage.interfaces)}")
+    machine = _machine(world, name)
+    cut = {(machine.name, interface, shelf) for shelf in shelves or world.storage.shelves}
+    world.storage.cut_interfaces.update(cut)
+    world.storage.disturbed()
+
+
+def _queue(world: World, words: Sequence[str]) -> None:
+    world.storage.queue_ms[_machine(world, words[0]).name] = milliseconds(words[1])
+
+
 def _heal_san(world: World, words: Sequence[str]) -> None:
     names = words or list(world.machines)
+    kept = {one for one in world.storage.cut_interfaces if one[0] not in names}
+    world.storage.cut_interfaces = kept
     world.storage.cut -= {(node, path) for node, path in world.storage.cut if node in names}
     world.storage.disturbed()
 
@@ -344,6 +362,8 @@ def _restore(world: World, _: Sequence[str]) -> None:
     for shelf in world.storage.shelves.values():
         shelf.answer_again()
     world.storage.cut.clear()
+    world.storage.cut_interfaces.clear()
+    world.storage.queue_ms.clear()
     _heal_clients(world, ())
     _recover(world, ())
     for machine in world.machines.values():
@@ -403,6 +423,8 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "shelf": _shelf,
     "recover": _recover,
     "cut-san": _cut_san,
+    "cut-interface": _cut_interface,
+    "queue": _queue,
     "reserve": _reserve,
     "cut-clients": _cut_clients,
     "heal-clients": _heal_clients,

@@ -17,7 +17,8 @@ What it changes:
 - Where a group has legs: a moment less than a tick may pass, and then every age stays what it was (the rest is in
   exhaust_canonical_legs.py); what a beat says about the age of links is one bit, late or not.
 
-What it has no room for: reference hosts; this pair has none, so nobody ever asks them.
+What it has no room for: reference hosts, of which this pair has none, so that nobody ever asks them; and a second
+storage interface, so that no leg has several ways.
 
 What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats where nobody stamps legs,
 the routine looks after the first (monitor, validation, reading of a device), what a plug was read as for people, orders
@@ -27,7 +28,7 @@ of an operator about power (nobody gives one here), and that an operator's word 
 from dataclasses import replace
 from functools import cache
 
-from aoeha.core.legs import AddressState, HeardLedger, HostsState, LegState, SeizureState, ShelfLinkState
+from aoeha.core.legs import AddressState, HeardLedger, HostsState, LegState, SeizureState, ShelfLinkState, WayState
 from aoeha.core.state import (
     DeviceState,
     FencePhase,
@@ -270,6 +271,7 @@ def _fence(fence: FenceState, now_ms: int, known: dict[int, int]) -> FenceState:
         failed="yes" if fence.failed else "",
         power_on_task_id=known.get(fence.power_on_task_id, 0),
         word_until_ms=0 if fence.word_boot_id is None else NEVER_MS,
+        read_off=None if fence.read_off is None else Off(fence.read_off.boot_id, NOW_MS, NEVER_MS),
     )
 
 
@@ -293,6 +295,6 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
-    HeardLedger, HostsState, Ledger, Off, GroupBeat,
+    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -51,7 +51,9 @@ class Holds:
             seen = tuple(SeenRecord(n, a.name, self._record(machine, task, a)) for n, a in answering)
             done = TaskDone(0, task.id, TaskResult.OK, records=seen)
         else:
-            holds = tuple(Hold(n, a.name, self._act(machine, task, a)) for n, a in answering)
+            holds = tuple(
+                Hold(n, a.name, self._act(machine, task, a), *self._ways(machine, task, n)) for n, a in answering
+            )
             if task.expected is Holder.UNKNOWN or any(
                 hold.leg in task.legs and hold.holder is task.expected for hold in holds
             ):
@@ -77,6 +79,13 @@ class Holds:
             case _:
                 pass
         return _holder(machine, address)
+
+    def _ways(self, machine: "Machine", task: Task, shelf: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """On which interfaces a shelf answers a machine, and on which it does not."""
+        every, heard = self.world.storage.interfaces, self.world.storage.heard_on(machine, shelf)
+        if task.kind is not TaskKind.READ_HOLDS or len(every) == 1:
+            return (), ()
+        return heard, tuple(one for one in every if one not in heard)
 
     def _record(self, machine: "Machine", task: Task, address: "Address") -> LockRecord | None:
         cluster = machine.config.cluster

@@ -77,6 +77,7 @@ class Oracle:
         self._ordered: set[str] = set()
         self._paused_from: dict[str, int] = {}
         self._left_ms: dict[str, int] = {}
+        self._asked_ms: dict[str, int] = {}
         self._named_on_legs: set[str] = set()
         self._blackouts: dict[str, Blackout] = {}
         self._both_since_ms: dict[str, int] = {}
@@ -134,7 +135,7 @@ class Oracle:
         if (
             victim.alive
             and victim.runs_whole(group)
-            and not (victim.name in self.troubled or self.excused or self._was_blind(victim))
+            and not (self._has_asked(victim) or self.excused or self._was_blind(victim))
         ):
             self._judge_cause(machine, victim)
 
@@ -148,6 +149,8 @@ class Oracle:
     def beat_sent(self, machine: "Machine", beat: Beat) -> None:
         """A node tells the world how it stands: that must be true, and remembered."""
         self._note_pause(machine, paused=BeatFlag.PAUSED in beat.flags)
+        if any(group.phase is GroupPhase.BLOCKED for group in beat.groups):
+            self._asked_ms[machine.name] = self.world.timeline.now_ms
         for group in beat.groups:
             self._judge_word(machine, group, probed=BeatFlag.PROBED in beat.flags)
         if BeatFlag.LEAVING in beat.flags:
@@ -223,6 +226,7 @@ class Oracle:
         self._ordered.discard(machine.name)
         self._paused_from.pop(machine.name, None)
         self._left_ms.pop(machine.name, None)
+        self._asked_ms.pop(machine.name, None)
         self._remembered[machine.name] = machine.memory_disk
         self._forget_epochs(machine)
         if not machine.broken:
@@ -344,13 +348,12 @@ class Oracle:
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
     def _judge_right(self, machine: "Machine", group: GroupBeat) -> None:
-        """Who was granted, left or rebooted has it not again; nobody powered off by order is heard."""
+        """Who was granted, left or rebooted has it not again; nobody powered off is heard."""
         state = machine.daemon.state if machine.daemon is not None else None
         proof = state.group(group.name).proof if state is not None else None
         victim = self._peer(machine)
         heard = victim.alive and sightings.whole_link_ms(self.world, machine, victim) > self._patience_ms(machine)
-        ordered = proof is not None and proof.kind is ProofKind.POWERED_OFF and victim.name in self._ordered
-        if ordered and heard:
+        if proof is not None and proof.kind is ProofKind.POWERED_OFF and heard:
             sentence = f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears"
             self._broken("I1", sentence)
         if state is None or proof is None or proof.kind not in (ProofKind.HANDED_OVER, ProofKind.REBOOTED):
@@ -381,7 +384,7 @@ class Oracle:
     def _judge_fence(self, machine: "Machine", victim: "Machine") -> None:
         """A fence needs a cause: no whole link for long enough, or a victim that cannot stop what it should."""
         self.world.count("order", "fence")
-        if victim.name in self.troubled or self.excused or self._was_blind(victim):
+        if self._has_asked(victim) or self.excused or self._was_blind(victim):
             return
         clean, patience_ms = self._judge_cause(machine, victim), self._patience_ms(machine)
         left_ms = self._left_ms.get(victim.name) if victim.left and victim.name not in self._named_on_legs else None
@@ -407,6 +410,12 @@ class Oracle:
             judge_blind_fence(self.world, machine, victim, self._patience_ms(machine))
         return clean
 
+    def _has_asked(self, victim: "Machine") -> bool:
+        """Whether a node in trouble said a while ago that it cannot stop what it should; a begun fence is finished."""
+        asked_ms = self._asked_ms.get(victim.name)
+        lately = asked_ms is not None and self.world.timeline.now_ms - asked_ms < BLIND_FENCE_MS
+        return lately and victim.name in self.troubled
+
     def _was_blind(self, victim: "Machine") -> bool:
         """Whether a node saw no shelf a while ago: it may have asked to be fenced, and a begun fence is finished."""
         until_ms = self.world.storage.blind_until_ms.get(victim.name)
@@ -429,7 +438,8 @@ class Oracle:
         blackout, config, now_ms = self._blackouts.get(machine.name), machine.config, self.world.timeline.now_ms
         if blackout is None or not clean or blackout.until_ms - blackout.since_ms <= config.deadtime_ms:
             return
-        heard_before = max(min(clean), victim.present_since_ms or now_ms) < blackout.since_ms - config.deadtime_ms
+        there_ms = now_ms if victim.present_since_ms is None else victim.present_since_ms
+        heard_before = max(min(clean), there_ms) < blackout.since_ms - config.deadtime_ms
         hasty = now_ms - blackout.until_ms < config.deadtime_ms - 2 * config.keepalive_ms
         if heard_before and hasty:
             self._broken("I5", f"{machine.name} fences {victim.name} for a silence during which it was away itself")

@@ -25,7 +25,8 @@ class Settings:
 
     `groups` are `name` or `name:preferred-node`, `devices` are `name:level`, several separated by commas. With
     `reserve` the shelves' reservations are used, and with `suffices` they are proof enough to start. Each shelf has
-    `paths` addresses, and `unnamed` more that the configuration does not name. `hosts` is how many reference hosts
+    `paths` addresses, and `unnamed` more that the configuration does not name; each gateway reaches all
+    of them by each of its `interfaces`, eth1 and so on. `hosts` is how many reference hosts
     stand among the clients; `cut-clients` parts a gateway from all of them.
     """
 
@@ -53,6 +54,7 @@ class Settings:
     durable: int = 1
     paths: int = 1
     unnamed: int = 0
+    interfaces: int = 1
     hosts: int = 0
     seed: int = 0
 
@@ -109,7 +111,15 @@ class Settings:
         configs = {first: self._config(first, second), second: self._config(second, first)}
         serial = self.link_names()[: self.serial]
         paths = self.paths + self.unnamed
-        return World(configs, serial=serial, seed=self.seed, boot_ms=self.boot_ms, paths=paths, traced=traced)
+        return World(
+            configs,
+            serial=serial,
+            seed=self.seed,
+            boot_ms=self.boot_ms,
+            paths=paths,
+            interfaces=self.interfaces,
+            traced=traced,
+        )
 
     def _config(self, node: str, peer: str) -> PairConfig:
         fences = [word.partition(":") for word in self.devices.split(",") if word]

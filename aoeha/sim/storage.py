@@ -55,7 +55,7 @@ class Write:
 class Storage:
     """The shelves, a mirror on them for every group, and one client each."""
 
-    def __init__(self, world: "World", groups: tuple[str, ...], client_ms: int, paths: int) -> None:
+    def __init__(self, world: "World", groups: tuple[str, ...], client_ms: int, paths: int, interfaces: int) -> None:
         self.world = world
         self.shelves = {name: Shelf(name, groups, paths) for name in SHELVES}
         self.mirrors = {group: Mirror(SHELVES) for group in groups}
@@ -64,6 +64,9 @@ class Storage:
         self.served_ms: dict[str, int | None] = dict.fromkeys(groups)
         self.worst_outage_ms = 0
         self.cut: set[tuple[str, str]] = set()
+        self.interfaces = tuple(f"eth{number + 1}" for number in range(interfaces))
+        self.cut_interfaces: set[tuple[str, str, str]] = set()
+        self.queue_ms: dict[str, int] = {}
         self.reach = {name: Reach() for name in world.configs}
         self.blind_until_ms: dict[str, int] = {}
         self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
@@ -89,7 +92,14 @@ class Storage:
 
     def reaches(self, machine: "Machine", place: str) -> bool:
         """Whether frames of a machine come to a shelf, or to one address of it, and the answers back."""
-        return not self.cut or any((machine.name, path) not in self.cut for path in self.paths(place))
+        if not self.cut and not self.cut_interfaces:
+            return True
+        by_cable = bool(self.heard_on(machine, place.partition("/")[0]))
+        return by_cable and any((machine.name, path) not in self.cut for path in self.paths(place))
+
+    def heard_on(self, machine: "Machine", shelf: str) -> tuple[str, ...]:
+        """The interfaces of a machine that lead to a shelf."""
+        return tuple(one for one in self.interfaces if (machine.name, one, shelf) not in self.cut_interfaces)
 
     def cut_clients(self, name: str, *, cut: bool) -> None:
         """Part a gateway from clients and reference hosts, or join it to them; the gateways themselves stay joined."""
@@ -174,6 +184,8 @@ class Storage:
         return ""
 
     def _admits(self, machine: "Machine", group: str, shelf: str) -> bool:
+        if not self.heard_on(machine, shelf):
+            return False
         cut = {path for node, path in self.cut if node == machine.name}
         return self.shelves[shelf].takes_writes_of(machine.name, group, cut)
 
@@ -216,7 +228,22 @@ class Storage:
         delay_ms = self.world.random.randint(*WRITE_MS)
         assembly = self._assemblies[machine.name, group]
         write = Write(group, self._number, machine, machine.boots, assembly, [])
-        self.world.timeline.after(delay_ms, machine.by_kernel, self._write_lands, write)
+        queue_ms = self.queue_ms.get(machine.name, 0)
+        if queue_ms:
+            self.world.timeline.after(delay_ms + queue_ms, self._leaves_the_queue, write)
+        else:
+            self.world.timeline.after(delay_ms, machine.by_kernel, self._write_lands, write)
+
+    def _leaves_the_queue(self, write: Write) -> None:
+        """Frames that a switch has kept go on to the shelves, though their sender may be gone by now."""
+        machine = write.machine
+        if machine.alive and machine.boots == write.boots:
+            machine.by_kernel(self._write_lands, write)
+            return
+        for leg in write.assembly.active:
+            if self._takes(leg, write):
+                leg.records.add(write.number)
+                self._tell_oracle(write, leg)
 
     def _write_lands(self, write: Write) -> None:
         """What a kernel sends lands, unless that kernel is gone or its storage was taken from it."""
@@ -234,10 +261,7 @@ class Storage:
                 leg.records.add(write.number)
                 write.landed.append(leg)
                 write.assembly.answered(leg)
-                foreign = write.assembly is not self._newest[write.group]
-                self.world.oracle.write_landed(
-                    machine, write.group, foreign=foreign, forgotten=self._has_forgotten(leg.shelf, write.group)
-                )
+                self._tell_oracle(write, leg)
             elif write.assembly.did_not_take(leg, now_ms, alone=not writable, error=leg in reached):
                 self.world.count("mirror", "leg kicked by the kernel")
                 self.world.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
@@ -246,6 +270,11 @@ class Storage:
             return
         self.acknowledged[write.group].add(write.number)
         self._note_service(write.group)
+
+    def _tell_oracle(self, write: Write, leg: Leg) -> None:
+        foreign = write.assembly is not self._newest[write.group]
+        forgotten = self._has_forgotten(leg.shelf, write.group)
+        self.world.oracle.write_landed(write.machine, write.group, foreign=foreign, forgotten=forgotten)
 
     def _takes(self, leg: Leg, write: Write) -> bool:
         return self._admits(write.machine, write.group, leg.shelf)

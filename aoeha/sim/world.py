@@ -39,6 +39,7 @@ class World:
         boot_ms: int = 15_000,
         client_ms: int = 2_000,
         paths: int = 1,
+        interfaces: int = 1,
         traced: bool = False,
     ) -> None:
         self.configs = dict(configs)
@@ -64,7 +65,7 @@ class World:
             machine.mains = False
             for link in self.links.values():
                 link.join(machine.name, machine.config.peer, machine.arrive)
-        self.storage = Storage(self, tuple(self.resources), client_ms, paths)
+        self.storage = Storage(self, tuple(self.resources), client_ms, paths, interfaces)
         self.timeline.after(EXPLAIN_EVERY_MS, self._ask_why)
 
     def run(self, ms: int) -> None:

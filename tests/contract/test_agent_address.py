@@ -7,6 +7,7 @@ import select
 import socket
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from lossy_cable import Cable
 from namespaces import inside
 
 from aoeha.agents.finding import build_resource_agent
@@ -28,8 +30,10 @@ from aoeha.io.tickle import established, tickle
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")]
 
 ARP, IPV6 = 0x0806, 0x86DD
+QUESTION, REPLY = 1, 2
 HERE = f"aoeha-a{os.getpid()}"
 THERE = f"aoeha-b{os.getpid()}"
+BETWEEN = f"aoeha-m{os.getpid()}"
 
 
 def ip(*words: str) -> str:
@@ -224,6 +228,59 @@ def test_the_network_tells_whether_another_machine_has_the_address() -> None:
     assert rival("10.9.8.6/24") is False
     ip("-n", THERE, "addr", "del", "10.9.8.7/24", "dev", "far0")
     assert rival() is False
+
+
+class FirstLost:
+    """Loses the first frames of an ARP conversation about who has an address: its questions, or the answers."""
+
+    def __init__(self, operation: int, count: int) -> None:
+        self.operation = operation
+        self.count = count
+        self.seen = 0
+
+    def __call__(self, frame: bytes) -> bool:
+        if frame[12:14] != struct.pack("!H", ARP) or frame[20:22] != struct.pack("!H", self.operation):
+            return False
+        self.seen += 1
+        return self.seen <= self.count
+
+
+@contextmanager
+def lossy_wire(loses: Callable[[bytes], bool]) -> Iterator[None]:
+    """Like `wire`, with a cable in between that loses frames; the other machine has our address."""
+    for name in (HERE, THERE, BETWEEN):
+        ip("netns", "add", name)
+    try:
+        for name, near, far in ((HERE, "near0", "mid0"), (THERE, "far0", "mid1")):
+            ip("-n", name, "link", "add", near, "type", "veth", "peer", "name", far, "netns", BETWEEN)
+            ip("-n", name, "link", "set", near, "up")
+            ip("-n", BETWEEN, "link", "set", far, "up")
+        ip("-n", THERE, "addr", "add", "10.9.8.7/24", "dev", "far0")
+        cable = inside(BETWEEN, lambda: Cable("mid0", "mid1", loses))
+        relay = threading.Thread(target=cable.carry)
+        relay.start()
+        try:
+            yield
+        finally:
+            cable.stop()
+            relay.join()
+    finally:
+        for name in (HERE, THERE, BETWEEN):
+            ip("netns", "del", name)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+@pytest.mark.parametrize("operation", [QUESTION, REPLY])
+def test_a_rival_is_found_although_frames_of_the_conversation_are_lost(operation: int, lost: int) -> None:
+    with lossy_wire(FirstLost(operation, lost)):
+        assert rival() is True
+
+
+def test_the_network_is_asked_three_times_before_silence_counts() -> None:
+    loses = FirstLost(QUESTION, 100)
+    with lossy_wire(loses):
+        assert rival() is False
+    assert loses.seen == 3
 
 
 @pytest.mark.usefixtures("wire")

@@ -22,6 +22,7 @@ pytestmark = [
 ]
 
 ALPHA, BETA = "eth1", "beta1"
+HOURS_MS = 10_000_000
 
 
 class Pair:
@@ -34,18 +35,29 @@ class Pair:
         for number in (1, 2):
             san.export(f"shelf{number}", f"e{number}.0", "s1", san.disk(f"disk{number}", 1024 * 1024))
         mac = san.address("e1.0", "eth1").mac
-        targets = {"storage": {"e1.0": (mac,), "e2.0": (mac,)}}
+        targets = self.targets = {"storage": {"e1.0": (mac,), "e2.0": (mac,)}}
         macs = {}
         for name in (ALPHA, BETA):
             with inside(san.gateway):
                 client = AoeClient([name])
             macs[name] = client.port(name).address
             client.close()
+        self.hosts = Hosts(frozenset({macs[ALPHA]}), frozenset({macs[BETA]}))
         self.alpha = LegHolds((ALPHA,), Hosts(frozenset({macs[ALPHA]}), frozenset({macs[BETA]})), targets)
         self.beta = LegHolds((BETA,), Hosts(frozenset({macs[BETA]}), frozenset({macs[ALPHA]})), targets)
 
     def ask(self, who: LegHolds, kind: TaskKind, leg: str = "", expected: Holder = Holder.UNKNOWN) -> dict[str, Holder]:
-        task = Task(1, kind, "storage", leg or "storage", "", 500, "test", expected)
+        return {hold.leg: hold.holder for hold in self.holds(who, kind, leg, expected)}
+
+    def holds(
+        self,
+        who: LegHolds,
+        kind: TaskKind,
+        leg: str = "",
+        expected: Holder = Holder.UNKNOWN,
+        deadline_ms: int = 500,
+    ) -> tuple[Hold, ...]:
+        task = Task(1, kind, "storage", leg or "storage", "", deadline_ms, "test", expected)
 
         async def asked() -> tuple[Hold, ...]:
             with inside(self.san.gateway):
@@ -53,7 +65,7 @@ class Pair:
                 await asyncio.sleep(0)
             return await work
 
-        return {hold.leg: hold.holder for hold in asyncio.run(asked())}
+        return asyncio.run(asked())
 
     def read(self, who: LegHolds) -> dict[str, Holder]:
         return self.ask(who, TaskKind.READ_HOLDS)
@@ -102,6 +114,39 @@ def test_what_does_not_answer_is_left_out_within_the_tasks_time(pair: Pair) -> N
     begun_s = time.monotonic()
     assert pair.read(pair.alpha) == {"e1.0": Holder.NOBODY}
     assert time.monotonic() - begun_s < 5
+
+
+def ways_of(pair: Pair, who: LegHolds, leg: str, expected: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
+    """Read until the leg is told to be reached so: a reading tells what the one before it has found."""
+
+    async def told() -> None:
+        limit = time.monotonic() + 10
+        seen: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+        while expected not in seen:
+            assert time.monotonic() < limit, seen
+            task = Task(1, TaskKind.READ_HOLDS, "storage", "storage", "", 500, "test")
+            with inside(pair.san.gateway):
+                work = asyncio.create_task(who.perform(task))
+                await asyncio.sleep(0)
+            seen = {(hold.heard, hold.unheard) for hold in await work if hold.leg == leg}
+
+    asyncio.run(told())
+
+
+def test_a_reading_tells_on_which_interfaces_the_one_before_was_answered(pair: Pair) -> None:
+    both = LegHolds((ALPHA, BETA), pair.hosts, pair.targets)
+    ways_of(pair, both, "e1.0", ((ALPHA, BETA), ()))
+    ip("-n", pair.san.gateway, "link", "set", BETA, "down")
+    ways_of(pair, both, "e2.0", ((ALPHA,), (BETA,)))
+    ip("-n", pair.san.gateway, "link", "set", BETA, "up")
+    ways_of(pair, both, "e2.0", ((ALPHA, BETA), ()))
+
+
+def test_nobody_waits_for_an_interface_that_is_silent(pair: Pair) -> None:
+    both = LegHolds((ALPHA, "eth2"), pair.hosts, pair.targets)
+    answers = pair.holds(both, TaskKind.READ_HOLDS, deadline_ms=HOURS_MS)
+    assert {hold.leg: hold.holder for hold in answers} == {"e1.0": Holder.NOBODY, "e2.0": Holder.NOBODY}
+    ways_of(pair, both, "e1.0", ((ALPHA,), ("eth2",)))
 
 
 def test_without_an_interface_the_error_names_it(pair: Pair) -> None:

@@ -36,14 +36,15 @@ JUDGED = {
     "rival_task_id rival_asked_ms missing",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
-    "word_boot_id word_until_ms word_user",
+    "word_boot_id word_until_ms word_user read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number",
     "Proof": "kind group epoch peer_boot_id detail",
     "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs",
     "Identity": "boot_id incarnation",
-    "LegState": "name addresses forgot copying tainted leaving returning errors rests_until_ms strays",
+    "LegState": "name addresses forgot copying tainted leaving returning errors rests_until_ms strays ways",
+    "WayState": "interface heard since_ms known",
     "AddressState": "name holder since_ms held_epoch",
     "SeizureState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",

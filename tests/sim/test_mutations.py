@@ -15,6 +15,7 @@ from aoeha.core import (
     absence,
     beats,
     blindness,
+    duel,
     eviction,
     fencing,
     ledger,
@@ -23,6 +24,7 @@ from aoeha.core import (
     orders,
     ownership,
     paths,
+    power_proof,
     protection,
     recovery,
     rivals,
@@ -38,6 +40,7 @@ from aoeha.core.types import Grant, GroupPhase, Holder, PlugState, Proof, ProofK
 from aoeha.sim import daemon
 from aoeha.sim.mirror import Assembly, Mirror
 from aoeha.sim.scenario import perform, read
+from aoeha.sim.shelf import Address
 from aoeha.sim.swarm import Outcome, play, story_of
 from aoeha.wire.receiver import Receiver, Rejected, Rejection
 
@@ -285,8 +288,22 @@ def never_in_vain(_original: Any) -> Any:
 
 
 def plug_alone_is_proof(_original: Any) -> Any:
-    """An operator's power-off counts as soon as the plug reads off, whoever goes on beating."""
+    """A power-off counts as soon as the plug reads off, whoever goes on beating."""
     return lambda _state: False
+
+
+def settled_at_once(original: Any) -> Any:
+    return lambda turn, _settle_ms: original(turn, 0)
+
+
+def everybody_is_let_in(_original: Any) -> Any:
+    """A reservation is remembered and shown, and changes nothing."""
+    return lambda address, _host: address.answers
+
+
+def always_news(_original: Any) -> Any:
+    """What a beat says is so, though we were away and it may have waited in a buffer."""
+    return lambda _state: True
 
 
 def always_protected(_original: Any) -> Any:
@@ -325,6 +342,19 @@ def claimed_without_clients(original: Any) -> Any:
     return should_claim
 
 
+def whoever_speaks(original: Any) -> Any:
+    """What a record says counts, though no beat of that boot was ever heard."""
+
+    def spoken(state: Any, group: Any) -> Any:
+        said = group.shelf_link.said
+        if said is None:
+            return None
+        peer = replace(state.peer, boot_id=said.boot_id, incarnation=said.incarnation)
+        return original(replace(state, peer=peer), group)
+
+    return spoken
+
+
 def stopped_for_no_claim(_original: Any) -> Any:
     return lambda _state, _group: True
 
@@ -352,7 +382,7 @@ def only_what_shows_the_peer(_original: Any) -> Any:
 
 
 IN_STORIES = (
-    (Mutation("both rank first in a duel", fencing, "_ranks_first", everybody_ranks_first, ("I5",)), "fence-duel"),
+    (Mutation("both rank first in a duel", duel, "_ranks_first", everybody_ranks_first, ("I5",)), "fence-duel"),
     (
         Mutation("believe a leave of before a sleep", membership, "may_be_back", never_back, ("I1",)),
         "leave-heard-after-a-sleep",
@@ -370,6 +400,14 @@ IN_STORIES = (
         "taken-again-a-moment-ago",
     ),
     (
+        Mutation("believe a leave while the clock stood still", membership, "may_be_back", never_back, ("I1",)),
+        "leave-heard-after-the-clock-stood-still",
+    ),
+    (
+        Mutation("believe a reboot while the clock stood still", membership, "may_be_back", never_back, ("I1",)),
+        "reboot-heard-after-the-clock-stood-still",
+    ),
+    (
         Mutation("force the legs of one that left", shelf_link, "shows_peer", no_name_on_legs, ("I5",)),
         "leave-of-long-ago",
     ),
@@ -382,11 +420,21 @@ IN_STORIES = (
         "cold-start-on-other-paths",
     ),
     (
-        Mutation("believe a plug while its gateway is heard", orders, "awaits_silence", plug_alone_is_proof, ("I1",)),
+        Mutation("believe an ordered plug at once", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)),
         "operator-fences-through-a-wrong-plug",
     ),
     (Mutation("believe an order that was taken", fencing, "_read_back", order_is_proof, ("I1",)), "device-lies"),
     (Mutation("take a refusal for off", fencing, "_switched_off", failed_off_is_off, ("I1",)), "device-refuses"),
+    (
+        Mutation(
+            "believe a plug while its gateway is heard", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)
+        ),
+        "blocked-owner-on-a-wrong-plug",
+    ),
+    (
+        Mutation("fence for a cry of long ago", membership, "is_news", always_news, ("I5",)),
+        "cry-for-help-of-long-ago",
+    ),
     (
         Mutation("call a pair protected that is not", protection, "unprotected", always_protected, ("I8",)),
         "devices-dead-for-long",
@@ -406,6 +454,10 @@ IN_STORIES = (
     (
         Mutation("stop before the claim", offers, "_is_claimed", stopped_for_no_claim, ("I5",)),
         "offer-that-nobody-claims",
+    ),
+    (
+        Mutation("believe the words of a boot never heard", shelf_link, "spoken", whoever_speaks, ("I1",)),
+        "offer-to-one-that-never-heard-it",
     ),
     (
         Mutation("grant in the record before the stop", offers, "_word", granted_while_it_runs, ("I4", "I1")),
@@ -438,6 +490,14 @@ IN_STORIES = (
     (
         Mutation("skip a leg that does not answer", ledger, "fence_legs", those_that_answer, ("I1",)),
         "one-leg-out-of-the-takers-reach",
+    ),
+    (
+        Mutation("start at once after a power-off", power_proof, "read_off", settled_at_once, ("I1",)),
+        "frames-in-a-switch-outlive-their-sender",
+    ),
+    (
+        Mutation("keep nobody out of a reserved leg", Address, "admits", everybody_is_let_in, ("I1",)),
+        "frames-in-a-switch-meet-a-reservation",
     ),
     (
         Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
@@ -497,6 +557,10 @@ def nothing_is_said(_original: Any) -> Any:
     return lambda *_: None
 
 
+def always_news_of(_original: Any) -> Any:
+    return lambda _state, _interface: True
+
+
 def stamps_tell_no_pause(original: Any) -> Any:
     return lambda state, group, word: replace(original(state, group, word), pause_number=0, paused=False)
 
@@ -511,6 +575,16 @@ IN_TRACES = (
         Mutation("say nothing of a path that is lost", paths, "judge", nothing_is_said, ()),
         "path-lost-while-its-leg-serves",
         "shelf1 does not answer at shelf1/2",
+    ),
+    (
+        Mutation("say nothing of an interface that is lost", paths, "judge_interfaces", nothing_is_said, ()),
+        "storage-interface-lost-of-two",
+        "shelf1 does not answer on eth2, only on eth1",
+    ),
+    (
+        Mutation("expect nothing of an interface that never answered", paths, "_ever_answered", always_news_of, ()),
+        "storage-interface-dead-at-boot",
+        "shelf1 does not answer on eth2, only on eth1",
     ),
     (
         Mutation("try a bad disk at one pace", eviction, "_rest", first_of_its_kind, ()),
