@@ -183,8 +183,11 @@ def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], H
     addresses = []
     for address in leg.addresses:
         holder = answers.get((leg.name, address.name), Holder.SILENT)
+        taken = holder is Holder.PEER and _proved_ours(turn.state.group(name), address)
+        held_epoch = turn.state.group(name).held_epoch if taken else address.held_epoch
         same = holder is address.holder
-        addresses.append(address if same else replaced(address, holder=holder, since_ms=asked_ms))
+        now = address if same else replaced(address, holder=holder, since_ms=asked_ms, held_epoch=held_epoch)
+        addresses.append(now)
     if tuple(addresses) == leg.addresses:
         return
     changed = replaced(leg, addresses=tuple(addresses))
@@ -193,6 +196,12 @@ def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], H
         turn.change_group(name, retry_at_ms=0)
     legs = tuple(changed if known.name == leg.name else known for known in turn.state.group(name).legs)
     turn.change_group(name, legs=legs)
+
+
+def _proved_ours(group: GroupState, address: AddressState) -> bool:
+    """Whether an address showed us as part of the proof by which we own: who shows there next has taken it from us."""
+    fenced = group.holding and group.proof is not None and group.proof.kind is ProofKind.STORAGE_FENCED
+    return fenced and address.holder is Holder.US
 
 
 def _judge(turn: Turn, name: str) -> None:

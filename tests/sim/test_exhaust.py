@@ -160,6 +160,23 @@ def test_a_lost_leg_that_is_forced_back_is_found(monkeypatch: pytest.MonkeyPatch
     assert "R3" in violation_of(CALM._replace(pauses=1, boots=1), "running with reservations")
 
 
+REBOOTED_UNHEARD = (
+    "all from alpha is cut", "all from beta is cut", "alpha crashes", "alpha boots", "alpha ticks", "alpha: probe ends",
+    "beta ticks", "alpha ticks", "beta ticks", "alpha ticks", "beta ticks", "beta ticks", "alpha ticks",
+    "beta: force hold is done", "alpha: set hold is done", "alpha ticks", "beta: force hold is done",
+)  # fmt: skip
+"""One boots and finds its own name on its legs, at the moment at which the other one takes them for its silence."""
+
+
+def test_a_leg_of_a_storage_proof_that_is_forced_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    purse = CALM._replace(losses=2, crashes=1, boots=3)
+    start = "running with reservations"
+    whole = explore(purse, states_max=5_000, seconds_max=30, start=start, after=REBOOTED_UNHEARD)
+    assert not whole.violation, whole.story
+    monkeypatch.setattr(shelves, "_proved_ours", lambda _group, _address: False)
+    assert "I1" in violation_of(purse, start, REBOOTED_UNHEARD)
+
+
 OUT_OF_SIGHT = ("all from alpha is cut", "alpha does not reach leg1 any more")
 JOINING = ("all from alpha is cut", "all from beta is cut", "alpha reaches leg1 again")
 """What has happened before: then a way more that is cut is enough for what was planted."""
