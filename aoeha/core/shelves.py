@@ -183,9 +183,7 @@ def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], H
     addresses = []
     for address in leg.addresses:
         holder = answers.get((leg.name, address.name), Holder.SILENT)
-        taken = holder is Holder.PEER and _proved_ours(turn.state.group(name), address)
-        held_epoch = turn.state.group(name).held_epoch if taken else address.held_epoch
-        same = holder is address.holder
+        same, held_epoch = holder is address.holder, _held_epoch(turn.state.group(name), address)
         now = address if same else replaced(address, holder=holder, since_ms=asked_ms, held_epoch=held_epoch)
         addresses.append(now)
     if tuple(addresses) == leg.addresses:
@@ -198,10 +196,13 @@ def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], H
     turn.change_group(name, legs=legs)
 
 
-def _proved_ours(group: GroupState, address: AddressState) -> bool:
-    """Whether an address showed us as part of the proof by which we own: who shows there next has taken it from us."""
+def _held_epoch(group: GroupState, address: AddressState) -> int:
+    """In which ownership an address was held last: what showed us while we own by a storage proof was part of that.
+
+    Such a proof may be made of what we reserved long ago, and the peer may be in the middle of taking it.
+    """
     fenced = group.holding and group.proof is not None and group.proof.kind is ProofKind.STORAGE_FENCED
-    return fenced and address.holder is Holder.US
+    return group.held_epoch if fenced and address.holder is Holder.US else address.held_epoch
 
 
 def _judge(turn: Turn, name: str) -> None:
