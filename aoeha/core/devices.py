@@ -2,7 +2,8 @@
 
 Rules. A device that cannot be reached is an alarm now, not on the day it is needed. One that reads off while the node
 goes on beating is the wrong plug, or knows nothing: it is believed by nobody until it reads on. One that confirmed a
-power-off and was wrong is distrusted until a human has looked.
+power-off and was wrong is distrusted until a human has looked. One that takes an order and goes on to read on may be
+read for ever, and protects nobody: only an order that it carries out, a fence's or a test's of the plug, ends that.
 
 What this file does not know: when a fence is due.
 """
@@ -51,13 +52,29 @@ def take_reading(turn: Turn, name: str, done: TaskDone) -> None:
     )
     if not reachable:
         turn.alarm(device.name, f"fence device {device.name} cannot be reached: {why(done)}")
-    elif not by_name(turn.state, device.name).doubt:
+    elif not (by_name(turn.state, name).doubt or device.disobeyed):
         turn.clear_alarm(device.name, f"fence device {device.name} answers")
 
 
 def note_silence(turn: Turn, device: str, done: TaskDone) -> None:
     """A device failed when it was needed: that is as good as a failed reading."""
     turn.change_device(device, reachable=False, detail=why(done), checked_ms=turn.now_ms, plug=PlugState.UNKNOWN)
+
+
+def note_obedience(turn: Turn, name: str, plug: PlugState) -> None:
+    """Take in what a device reads after it took the order to switch the peer off."""
+    disobeyed = by_name(turn.state, name).disobeyed
+    match plug:
+        case PlugState.ON:
+            sentence = f"reads on after switching {turn.state.config.peer} off"
+            turn.change_device(name, disobeyed=sentence)
+            turn.alarm(name, f"NOT PROTECTED: fence device {name} {sentence}: it takes orders and does not obey")
+        case PlugState.OFF if disobeyed:
+            turn.change_device(name, disobeyed="")
+            if not by_name(turn.state, name).doubt:
+                turn.clear_alarm(name, f"fence device {name} obeys again")
+        case _:
+            pass
 
 
 def distrust(turn: Turn) -> None:
@@ -76,7 +93,7 @@ def distrust_one(turn: Turn, name: str) -> None:
 
 def trust_again(turn: Turn, name: str) -> None:
     """Its plug was seen to be the peer's: a doubt is settled."""
-    turn.change_device(name, distrusted="", contradicted="")
+    turn.change_device(name, distrusted="", contradicted="", disobeyed="")
     turn.clear_alarm(name, f"the plug of fence device {name} was verified")
 
 
@@ -113,10 +130,12 @@ def start(turn: Turn, kind: TaskKind, device: str, reason: str, node: str = "") 
 
 
 def protected(state: NodeState) -> bool:
-    """Whether at least one level of fence devices answers in full."""
-    return any(
-        all(device.reachable and not device.doubt for device in on_level(state, level)) for level in levels(state)
-    )
+    """Whether at least one level of fence devices answers in full, is believed, and did as it was told."""
+    return any(all(_would_do(device) for device in on_level(state, level)) for level in levels(state))
+
+
+def _would_do(device: DeviceState) -> bool:
+    return bool(device.reachable) and not device.doubt and not device.disobeyed
 
 
 def levels(state: NodeState) -> list[int]:
@@ -143,4 +162,12 @@ def why(done: TaskDone) -> str:
     """Why a task did not do what it should."""
     if done.detail:
         return done.detail
-    return "it did not answer in time" if done.result is TaskResult.TIMED_OUT else done.result.value.replace("_", " ")
+    match done.result:
+        case TaskResult.TIMED_OUT:
+            return "it did not answer in time"
+        case TaskResult.OK:
+            return "it does not tell whether the plug is on or off"
+        case TaskResult.FAILED:
+            return "it failed"
+        case result:
+            return f"it was {result.value}"

@@ -288,12 +288,14 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
     turn.change_fence(read=(*turn.state.fence.read, (task.subject, plug)))
     if plug is PlugState.UNKNOWN:
         devices.note_silence(turn, task.subject, done)
+    devices.note_obedience(turn, task.subject, plug)
     doubt = orders.doubt(turn.state, devices.by_name(turn.state, task.subject))
     if doubt:
         turn.change_fence(failed=_disbelieved(task.subject, doubt))
     elif plug is not PlugState.OFF:
-        peer = turn.state.config.peer
-        turn.change_fence(failed=f"{task.subject} reads {plug.value} after switching {peer} off: {devices.why(done)}")
+        unclear = f": {devices.why(done)}" if plug is PlugState.UNKNOWN else ""
+        sentence = f"{task.subject} reads {plug.value} after switching {turn.state.config.peer} off{unclear}"
+        turn.change_fence(failed=sentence)
     if turn.state.fence.tasks:
         return
     if turn.state.fence.failed:

@@ -204,6 +204,7 @@ class DeviceState:
 
     `distrusted` stands until the daemon is started anew: the device gave a false proof. `read_off_of` is the boot of
     the peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
+    `disobeyed` tells what became of an order that it took and did not carry out: what it reads is so, and no protection.
     """
 
     name: str
@@ -214,6 +215,7 @@ class DeviceState:
     distrusted: str = ""
     read_off_of: str = ""
     contradicted: str = ""
+    disobeyed: str = ""
     plug: PlugState | None = None
 
     @property

@@ -20,7 +20,7 @@ What it changes:
 What it has no room for: reference hosts, of which this pair has none, so that nobody ever asks them; and a second
 storage interface, so that no leg has several ways.
 
-What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats where nobody stamps legs,
+What it loses: sentences, alarms (an alarm that stands is said again), that a device disobeyed, ages of links in beats where nobody stamps legs,
 the routine looks after the first (monitor, validation, reading of a device), what a plug was read as for people, orders
 of an operator about power (nobody gives one here), and that an operator's word expires.
 """
@@ -257,6 +257,7 @@ def _device(device: DeviceState, now_ms: int, known: dict[int, int]) -> DeviceSt
         task_id=known.get(device.task_id, 0),
         distrusted="yes" if device.distrusted else "",
         contradicted="yes" if device.contradicted else "",
+        disobeyed="",
         plug=None,
     )
 

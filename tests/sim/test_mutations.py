@@ -15,6 +15,7 @@ from aoeha.core import (
     absence,
     beats,
     blindness,
+    devices,
     duel,
     eviction,
     fencing,
@@ -566,6 +567,11 @@ def stamps_tell_no_pause(original: Any) -> Any:
 
 
 IN_TRACES = (
+    (
+        Mutation("trust a device that disobeyed", devices, "note_obedience", nothing_is_said, ()),
+        "device-disobeys",
+        "NOT PROTECTED: a dead alpha could not be proven dead",
+    ),
     (
         Mutation("say nothing of an address that nobody named", paths, "note_used", nothing_is_said, ()),
         "address-that-nobody-named",
