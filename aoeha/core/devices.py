@@ -50,6 +50,8 @@ def take_reading(turn: Turn, name: str, done: TaskDone) -> None:
         contradicted="" if believed_again else device.contradicted,
         plug=done.plug if reachable else PlugState.UNKNOWN,
     )
+    if done.plug is PlugState.ON:
+        turn.clear_alarm(about_power(name), f"{name} reads {turn.state.config.peer} as on")
     if not reachable:
         turn.alarm(device.name, f"fence device {device.name} cannot be reached: {why(done)}")
     elif not (by_name(turn.state, name).doubt or device.disobeyed):
@@ -59,6 +61,11 @@ def take_reading(turn: Turn, name: str, done: TaskDone) -> None:
 def note_silence(turn: Turn, device: str, done: TaskDone) -> None:
     """A device failed when it was needed: that is as good as a failed reading."""
     turn.change_device(device, reachable=False, detail=why(done), checked_ms=turn.now_ms, plug=PlugState.UNKNOWN)
+
+
+def about_power(name: str) -> str:
+    """What an alarm is about that tells of power which a device did not give back."""
+    return f"power by {name}"
 
 
 def note_obedience(turn: Turn, name: str, plug: PlugState) -> None:

@@ -204,7 +204,8 @@ class DeviceState:
 
     `distrusted` stands until the daemon is started anew: the device gave a false proof. `read_off_of` is the boot of
     the peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
-    `disobeyed` tells what became of an order that it took and did not carry out: what it reads is so, and no protection.
+    `disobeyed` tells what became of an order that it took and did not carry out: what it reads is so, and not enough.
+    `owed`: it was told to switch off and not on again, and how often that is yet tried; `back_task_id` is doing so.
     """
 
     name: str
@@ -216,6 +217,8 @@ class DeviceState:
     read_off_of: str = ""
     contradicted: str = ""
     disobeyed: str = ""
+    owed: int = 0
+    back_task_id: int = 0
     plug: PlugState | None = None
 
     @property
@@ -250,7 +253,6 @@ class FenceState:
     failed: str = ""
     read: tuple[tuple[str, PlugState], ...] = ()
     off_boot_id: str | None = None
-    power_on_task_id: int = 0
     word_boot_id: str | None = None
     word_until_ms: int = 0
     word_user: str = ""

@@ -18,6 +18,7 @@ from aoeha.core import (
     duel,
     eviction,
     fencing,
+    giving_back,
     ledger,
     membership,
     offers,
@@ -191,6 +192,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
         ownership.decide(turn)
     orders.decide(turn)
     revival.decide(turn)
+    giving_back.decide(turn)
     protection.decide(turn)
     commands.decide(turn)
     absence.panic(turn)

@@ -34,8 +34,9 @@ JUDGED = {
     "shelf_link",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms rival "
     "rival_task_id rival_asked_ms missing",
-    "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed plug",
-    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
+    "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
+    "owed back_task_id plug",
+    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id "
     "word_boot_id word_until_ms word_user read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number",

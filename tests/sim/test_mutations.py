@@ -19,6 +19,7 @@ from aoeha.core import (
     duel,
     eviction,
     fencing,
+    giving_back,
     ledger,
     membership,
     offers,
@@ -562,6 +563,10 @@ def always_news_of(_original: Any) -> Any:
     return lambda _state, _interface: True
 
 
+def whoever_it_is(_original: Any) -> Any:
+    return lambda _state: True
+
+
 def stamps_tell_no_pause(original: Any) -> Any:
     return lambda state, group, word: replace(original(state, group, word), pause_number=0, paused=False)
 
@@ -571,6 +576,16 @@ IN_TRACES = (
         Mutation("trust a device that disobeyed", devices, "note_obedience", nothing_is_said, ()),
         "device-disobeys",
         "NOT PROTECTED: a dead alpha could not be proven dead",
+    ),
+    (
+        Mutation("keep what a fence took that was given up", giving_back, "decide", nothing_is_said, ()),
+        "given-up-fence-gives-power-back",
+        "power on  left",
+    ),
+    (
+        Mutation("give a silent peer its power at once", giving_back, "_is_well", whoever_it_is, ()),
+        "given-up-fence-of-a-silent-peer",
+        "the fence was given up, and alpha lives",
     ),
     (
         Mutation("say nothing of an address that nobody named", paths, "note_used", nothing_is_said, ()),
