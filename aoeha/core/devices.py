@@ -11,10 +11,41 @@ What this file does not know: when a fence is due.
 from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.state import DeviceState, FencePhase, NodeState, Turn
-from aoeha.core.types import FenceConfig, PlugState, Task, TaskKind, TaskResult
+from aoeha.core.types import DeviceMemory, FenceConfig, PlugState, Task, TaskKind, TaskResult
 
 READING_GRACE_MS = 1_000
 """A beat may be this old when it is heard: a plug read as off is contradicted only by a later one."""
+
+
+def recalled(fence: FenceConfig, memory: DeviceMemory | None, *, same_boot: bool) -> DeviceState:
+    """A device as it is at the start: what was found out about it stands, unless aoeha.toml now means another one."""
+    if memory is None or memory.tag != fence.tag:
+        return DeviceState(fence.name)
+    owed = memory.owed if same_boot else 0
+    return DeviceState(fence.name, distrusted=memory.distrusted, disobeyed=memory.disobeyed, owed=owed)
+
+
+def remembered(state: NodeState) -> tuple[DeviceMemory, ...]:
+    """What the next daemon must know of the devices."""
+    return tuple(
+        DeviceMemory(device.name, settings(state, device.name).tag, device.distrusted, device.disobeyed, device.owed)
+        for device in state.devices
+        if device.distrusted or device.disobeyed or device.owed
+    )
+
+
+def remind(turn: Turn) -> None:
+    """Say at the start what an earlier daemon found out."""
+    for device in turn.state.devices:
+        _tell(turn, device.name)
+
+
+def _tell(turn: Turn, name: str) -> None:
+    device = by_name(turn.state, name)
+    if device.distrusted:
+        turn.alarm(name, f"NOT PROTECTED: fence device {name} {device.distrusted}: check its wiring")
+    elif device.disobeyed:
+        turn.alarm(name, f"NOT PROTECTED: fence device {name} {device.disobeyed}: it takes orders and does not obey")
 
 
 def watch(turn: Turn) -> None:
@@ -75,7 +106,7 @@ def note_obedience(turn: Turn, name: str, plug: PlugState) -> None:
         case PlugState.ON:
             sentence = f"reads on after switching {turn.state.config.peer} off"
             turn.change_device(name, disobeyed=sentence)
-            turn.alarm(name, f"NOT PROTECTED: fence device {name} {sentence}: it takes orders and does not obey")
+            _tell(turn, name)
         case PlugState.OFF if disobeyed:
             turn.change_device(name, disobeyed="")
             if not by_name(turn.state, name).doubt:
@@ -95,7 +126,7 @@ def distrust_one(turn: Turn, name: str) -> None:
     sentence = f"read {turn.state.config.peer} as off while it was running"
     if not by_name(turn.state, name).distrusted:
         turn.change_device(name, distrusted=sentence)
-        turn.alarm(name, f"NOT PROTECTED: fence device {name} {sentence}: check its wiring")
+        _tell(turn, name)
 
 
 def trust_again(turn: Turn, name: str) -> None:

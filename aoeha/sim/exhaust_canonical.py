@@ -43,6 +43,7 @@ from aoeha.core.state import (
 )
 from aoeha.core.types import (
     Beat,
+    DeviceMemory,
     FenceConfig,
     GroupBeat,
     GroupConfig,
@@ -205,7 +206,15 @@ def beat_as_heard(beat: Beat, *, overtaken: bool) -> Beat:
 
 def canonical_memory(memory: Memory) -> Memory:
     """Return what lies on disk without its sentences."""
-    return replace(memory, groups=tuple(replace(group, proof=_proof(group.proof)) for group in memory.groups))
+    return replace(
+        memory,
+        groups=tuple(replace(group, proof=_proof(group.proof)) for group in memory.groups),
+        devices=tuple(_device_memory(device) for device in memory.devices if device.distrusted or device.owed),
+    )
+
+
+def _device_memory(memory: DeviceMemory) -> DeviceMemory:
+    return replace(memory, distrusted="yes" if memory.distrusted else "", disobeyed="")
 
 
 def _link(link: LinkState, now_ms: int, deadtime_ms: int) -> LinkState:
@@ -299,6 +308,6 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
-    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState,
+    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState, DeviceMemory,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

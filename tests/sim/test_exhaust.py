@@ -40,7 +40,9 @@ JUDGED = {
     "word_boot_id word_until_ms word_user read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number",
-    "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number",
+    "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number "
+    "devices",
+    "DeviceMemory": "name tag distrusted disobeyed owed",
     "Proof": "kind group epoch peer_boot_id detail",
     "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs",
     "Identity": "boot_id incarnation",

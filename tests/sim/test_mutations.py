@@ -563,15 +563,21 @@ def always_news_of(_original: Any) -> Any:
     return lambda _state, _interface: True
 
 
-def whoever_it_is(_original: Any) -> Any:
-    return lambda _state: True
-
-
 def stamps_tell_no_pause(original: Any) -> Any:
     return lambda state, group, word: replace(original(state, group, word), pause_number=0, paused=False)
 
 
 IN_TRACES = (
+    (
+        Mutation("advise a standby beside a silence", ownership, "_in_standby", nothing_is_said, ()),
+        "standby-beside-a-silent-owner",
+        "find out why before you end that",
+    ),
+    (
+        Mutation("forget what devices did", devices, "remembered", nobody_saw_to_it, ()),
+        "distrust-outlives-the-daemon",
+        "not taking over storage: alpha may still be writing",
+    ),
     (
         Mutation("trust a device that disobeyed", devices, "note_obedience", nothing_is_said, ()),
         "device-disobeys",
@@ -581,11 +587,6 @@ IN_TRACES = (
         Mutation("keep what a fence took that was given up", giving_back, "decide", nothing_is_said, ()),
         "given-up-fence-gives-power-back",
         "power on  left",
-    ),
-    (
-        Mutation("give a silent peer its power at once", giving_back, "_is_well", whoever_it_is, ()),
-        "given-up-fence-of-a-silent-peer",
-        "the fence was given up, and alpha lives",
     ),
     (
         Mutation("say nothing of an address that nobody named", paths, "note_used", nothing_is_said, ()),
