@@ -10,7 +10,7 @@ kill NODE | crash NODE | start NODE
 pause NODE [TIME] | freeze NODE [TIME] | halt-clock NODE TIME | resume NODE | jump NODE TIME
 disk NODE ok|full|hangs
 break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wear NODE RESOURCE
-device NAME ok|dead|slow|late|vague|refuses|lies | miswire NAME NODE | unpower NAME with NODE
+device NAME ok|dead|slow|late|vague|refuses|lies|hasty | miswire NAME NODE | unpower NAME with NODE
 replug NAME NODE             its plug is corrected in aoeha.toml, and the daemon there is started anew
 shelf NAME silent|ok|restarts|fails
 reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
