@@ -79,6 +79,7 @@ def take_reading(turn: Turn, name: str, done: TaskDone) -> None:
         checked_ms=turn.now_ms,
         read_off_of=turn.state.peer.boot_id if done.plug is PlugState.OFF else "",
         contradicted="" if believed_again else device.contradicted,
+        owed=max(device.owed - 1, 0) if believed_again else device.owed,
         plug=done.plug if reachable else PlugState.UNKNOWN,
     )
     if done.plug is PlugState.ON:

@@ -276,6 +276,7 @@ def _rest(turn: Turn) -> None:
         word_user=fence.word_user,
     )
     turn.change(fence=at_rest)
+    giving_back.look(turn)
 
 
 def _start(turn: Turn, kind: TaskKind, device: str, reason: str) -> None:
@@ -429,6 +430,7 @@ def _cancel_for_new_boot(turn: Turn) -> None:
         Level.INFO, turn.state.config.peer, f"{turn.state.config.peer} is heard with a new boot: its fence is cancelled"
     )
     orders.failed(turn, f"{turn.state.config.peer} is heard with a new boot")
+    giving_back.look(turn)
     if not fence.tasks:
         turn.change(fence=FenceState())
         return

@@ -1,10 +1,11 @@
 """Power that was taken and is given back: after a fence, by one that was given up, from a wrong plug (R7, R8).
 
-Rules. A device that was told to switch the peer off owes it that power until it was told to switch it on. A fence that
-is given up gives back what it took: at once where the peer is heard (it lives on another supply), else after the
-patience after which a fenced peer is switched on, and only where such a one would be. A device that fails is tried
-again when it answers again, a few times; the alarm stands until the plug is seen to be on. No fence switches anything
-off while power is on its way back: a supply outlives a moment without it, and its plug could be read in that moment.
+Rules. A device that was told to switch the peer off owes it that power until it was told to switch it on, or read on a
+few times. When a fence is given up its devices are read, and what reads off is switched on: at once where the peer is
+heard (it lives on another supply), else after the patience after which a fenced peer is switched on, and only where
+such a one would be. A device that fails is tried again when it reads off again, a few times; the alarm stands until the
+plug is seen to be on. No fence switches anything off while power is on its way back: a supply outlives a moment without
+it, and its plug could be read in that moment.
 
 What this file does not know: why a fence was given up, or what a proof is.
 """
@@ -13,7 +14,7 @@ from aoeha.core import devices, membership
 from aoeha.core.actions import Level
 from aoeha.core.events import TaskDone
 from aoeha.core.state import FencePhase, NodeState, PeerCondition, Turn
-from aoeha.core.types import Task, TaskKind, TaskResult
+from aoeha.core.types import PlugState, Task, TaskKind, TaskResult
 
 PATIENCE_MS = 30_000
 """A fenced node is switched on when the groups run here, or after this long."""
@@ -25,6 +26,13 @@ def owe(turn: Turn, name: str) -> None:
     turn.change_device(name, owed=TRIES_MAX)
 
 
+def look(turn: Turn) -> None:
+    """A fence is given up: what became of the plugs is to be read now."""
+    for device in turn.state.devices:
+        if device.owed:
+            turn.change_device(device.name, checked_ms=None)
+
+
 def settle(turn: Turn, names: list[str]) -> None:
     """Somebody else sees to it that these devices give power back, or the peer is to stay off."""
     for name in names:
@@ -33,12 +41,12 @@ def settle(turn: Turn, names: list[str]) -> None:
 
 def decide(turn: Turn) -> None:
     """Give back what a fence that was given up still owes."""
-    names = [device.name for device in turn.state.devices if device.owed and device.reachable]
+    names = [device.name for device in turn.state.devices if device.owed and device.plug is PlugState.OFF]
     if not names or not _is_given_up(turn.state) or is_under_way(turn.state):
         return
     peer = turn.state.config.peer
     if _is_well(turn.state):
-        begin(turn, names, f"the fence was given up, and {peer} lives")
+        begin(turn, names, f"its fence was given up, and {peer} lives")
     elif _is_forgotten(turn.state):
         turn.change(revived_ms=turn.now_ms)
         begin(turn, names, f"the fence of {peer} was given up")
@@ -59,6 +67,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     turn.change_device(name, back_task_id=0)
     if done.result is TaskResult.OK:
         settle(turn, [name])
+        turn.change_device(name, plug=PlugState.ON)
         turn.clear_alarm(devices.about_power(name), f"{name} gave {peer} its power back")
         if not is_under_way(turn.state):
             turn.say(Level.INFO, peer, _what_came_of_it(turn.state))
@@ -68,7 +77,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     turn.change_device(name, owed=max(devices.by_name(turn.state, name).owed - 1, 0))
     turn.alarm(
         devices.about_power(name),
-        f"{name} could not switch {peer} on ({why}), which is without that power: aoeha fence {peer} --on, or by hand",
+        f"{name} could not switch {peer} on ({why}): it may lack that power; by hand, or: aoeha fence {peer} --on",
     )
 
 

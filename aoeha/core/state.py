@@ -205,7 +205,7 @@ class DeviceState:
     `distrusted`: it gave a false proof, and that stands until its plug is verified. `read_off_of` is the boot of the
     peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
     `disobeyed` tells what became of an order that it took and did not carry out: what it reads is so, and not enough.
-    `owed`: it was told to switch off and not on again, and how often that is yet tried; `back_task_id` is doing so.
+    `owed`: it was told to switch off, and so often it is yet tried or looked at; `back_task_id` switches on again.
     """
 
     name: str

@@ -214,7 +214,8 @@ def canonical_memory(memory: Memory) -> Memory:
 
 
 def _device_memory(memory: DeviceMemory) -> DeviceMemory:
-    return replace(memory, distrusted="yes" if memory.distrusted else "", disobeyed="")
+    distrusted = "yes" if memory.distrusted else ""
+    return replace(memory, distrusted=distrusted, disobeyed="", owed=min(memory.owed, 1))
 
 
 def _link(link: LinkState, now_ms: int, deadtime_ms: int) -> LinkState:
@@ -268,8 +269,9 @@ def _device(device: DeviceState, now_ms: int, known: dict[int, int]) -> DeviceSt
         distrusted="yes" if device.distrusted else "",
         contradicted="yes" if device.contradicted else "",
         disobeyed="",
+        owed=min(device.owed, 1),
         back_task_id=known.get(device.back_task_id, 0),
-        plug=None,
+        plug=device.plug if device.owed else None,
     )
 
 

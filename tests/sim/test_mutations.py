@@ -569,6 +569,11 @@ def stamps_tell_no_pause(original: Any) -> Any:
 
 IN_TRACES = (
     (
+        Mutation("condemn a plug for one beat", power_proof, "beats_go_on", always_news, ()),
+        "relay-opens-after-its-plug-reads-off",
+        "a wrong plug",
+    ),
+    (
         Mutation("advise a standby beside a silence", ownership, "_in_standby", nothing_is_said, ()),
         "standby-beside-a-silent-owner",
         "find out why before you end that",
