@@ -16,29 +16,30 @@ help: ## what can be made
 demo: setup ## boot two gateways, two shelves and a client, pull the plug, see that nothing is lost
 	@$(BIN)/aoeha rehearse demo
 
-# The seeds want both processors, beside tests of devices that mostly wait; the rack wants the machine for itself.
+# The seeds want both processors, and the rack wants the machine for itself; in between, tests of devices mostly wait.
 test: setup check ## everything: lint, types, unit, contract, command line, simulator, and the rack on real kernels
-	@$(MAKE) --no-print-directory --keep-going test-beside test-rack
+	@$(MAKE) --no-print-directory --keep-going test-seeds test-beside test-rack
 
 test-beside:
-	@echo "aoeha: the tests but for the rack, some side by side, about ten minutes; each part is shown when it is done"
+	@echo "aoeha: devices, simulator, mutations and units side by side, about eight minutes; each is shown when it is done"
 	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target \
-		test-devices test-seeds test-simulator test-mutations test-units
+		test-devices test-simulator test-mutations test-units
 
 test-devices:
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) $(wildcard tests/contract/test_fence_*.py)
 
 test-seeds:
-	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py
+	@echo "aoeha: thousands of seeds, about five minutes"
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py
 
-test-simulator: test-seeds
+test-simulator:
 	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim --ignore tests/sim/test_swarm.py \
 		--ignore tests/sim/test_mutations.py
 
-test-mutations: test-seeds
+test-mutations:
 	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py
 
-test-units: test-seeds
+test-units:
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests --ignore tests/sim --ignore tests/rack \
 		--ignore-glob '*/contract/test_fence_*.py'
 
