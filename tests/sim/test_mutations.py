@@ -196,6 +196,11 @@ def forced_back(original: Any) -> Any:
     return judged
 
 
+def held_by_word_alone(_original: Any) -> Any:
+    """What a storage proof was made of does not count as held before it is reserved once more."""
+    return lambda _group, address: address.held_epoch
+
+
 def back_without_a_doubt(original: Any) -> Any:
     """A daemon that comes back takes what its legs show for leftovers, and has forgotten which it held."""
 
@@ -504,6 +509,10 @@ IN_STORIES = (
     (
         Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
         "frozen-owner-with-a-stopped-clock",
+    ),
+    (
+        Mutation("force back what proved an ownership", shelves, "_held_epoch", held_by_word_alone, ("I1",)),
+        "rebooted-owner-as-its-legs-are-taken",
     ),
     (
         Mutation("call for a fence for one silent shelf", blindness, "_is_blind", fenced_for_one_silent_leg, ("I5",)),
