@@ -176,9 +176,7 @@ ONE_MISSED = (
 
 
 @pytest.mark.parametrize("after", [REBOOTED_UNHEARD, ONE_MISSED])
-def test_a_leg_of_a_storage_proof_is_never_forced_back(
-    after: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_leg_of_a_storage_proof_is_never_forced_back(after: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     purse = CALM._replace(losses=2, crashes=1, ways=1, mends=1, boots=3)
     start = "running with reservations"
     whole = explore(purse, states_max=5_000, seconds_max=60, start=start, after=after)
