@@ -23,6 +23,7 @@ _BAD = frozenset(
         "blocked",
         "UNREACHABLE",
         "DISTRUSTED",
+        "DISOBEYS",
     }
 )
 _HARMLESS_COUNTERS = frozenset({"accepted", "sent", "received"})

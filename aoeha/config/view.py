@@ -48,6 +48,7 @@ def pair_config(configuration: Configuration, node: str) -> PairConfig:
                 timeout_ms=fence.timeout_ms,
                 settle_ms=fence.settle_ms,
                 monitor_every_ms=fence.monitor_interval_ms,
+                tag=zlib.crc32(msgspec.json.encode((fence.type, fence.plug, fence.parameters), order="sorted")),
             )
             for fence in configuration.fences
         ),

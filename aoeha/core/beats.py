@@ -4,7 +4,7 @@ Rules. A beat goes out every keepalive, and at once when anything that the peer 
 was remembered before: `Persist` stands before it in the same step.
 """
 
-from aoeha.core import commands, ownership
+from aoeha.core import commands, devices, ownership
 from aoeha.core.actions import Persist, SendBeat
 from aoeha.core.membership import lives
 from aoeha.core.state import GroupState, LinkState, NodeState, Turn, phase_of
@@ -66,6 +66,7 @@ def memory_of(state: NodeState) -> Memory:
             GroupMemory(g.name, g.epoch, max(g.floor, g.claim_epoch), g.holding, g.proof, g.grant, g.claims, _held(g))
             for g in state.groups
         ),
+        devices=devices.remembered(state),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aoeha.core import ledger, membership, offers, ownership, protection
 from aoeha.core.state import (
+    DeviceState,
     FencePhase,
     GroupState,
     LinkCondition,
@@ -318,10 +319,14 @@ def _devices(state: NodeState) -> tuple[DeviceStatus, ...]:
         DeviceStatus(
             name=device.name,
             level=levels[device.name],
-            state="DISTRUSTED" if device.doubt else words[device.reachable],
+            state=_trouble(device) or words[device.reachable],
             checked_ms_ago=None if device.checked_ms is None else state.now_ms - device.checked_ms,
-            detail=device.doubt or device.detail,
+            detail=device.doubt or device.disobeyed or device.detail,
             plug=device.plug.value if device.plug is not None else "unknown",
         )
         for device in state.devices
     )
+
+
+def _trouble(device: DeviceState) -> str:
+    return "DISTRUSTED" if device.doubt else "DISOBEYS" if device.disobeyed else ""

@@ -11,7 +11,18 @@ cancelled and waited for, and a late answer counts for nothing.
 What this file does not know: what the proof is used for.
 """
 
-from aoeha.core import devices, duel, membership, orders, ownership, power_proof, revival, rivals, storage_fence
+from aoeha.core import (
+    devices,
+    duel,
+    giving_back,
+    membership,
+    orders,
+    ownership,
+    power_proof,
+    revival,
+    rivals,
+    storage_fence,
+)
 from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
 from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition, Turn, phase_of
@@ -50,8 +61,8 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     if task.id == device.task_id:
         devices.note_reading(turn, device, done)
         return
-    if task.id == turn.state.fence.power_on_task_id:
-        revival.powered_on(turn, task, done)
+    if task.id == device.back_task_id:
+        giving_back.task_done(turn, task, done)
         return
     if task.id not in dict(turn.state.fence.tasks):
         return
@@ -166,7 +177,7 @@ def _asks_to_be_fenced(state: NodeState, group: GroupState) -> bool:
 def _is_our_turn(state: NodeState) -> bool:
     """Whether to shoot now: it is time by rank, and the first leg, where it answers, has stayed ours (R7)."""
     fence = state.fence
-    if state.now_ms < fence.until_ms:
+    if state.now_ms < fence.until_ms or giving_back.is_under_way(state):
         return False
     arbitrated = fence.phase is FencePhase.WAITING and storage_fence.arbitrates(state, wanted(state))
     return storage_fence.first_leg_stands(state) or not arbitrated
@@ -192,7 +203,8 @@ def _consider(turn: Turn) -> None:
         state.config.peer,
         f"fencing {state.config.peer}: {reason}" + (f"; waiting {delay_ms} ms" if delay_ms else ""),
     )
-    if ordered or (not delay_ms and not storage_fence.arbitrates(state, wanted(state))):
+    at_once = ordered or (not delay_ms and not storage_fence.arbitrates(state, wanted(state)))
+    if at_once and not giving_back.is_under_way(state):
         _attempt(turn)
 
 
@@ -237,29 +249,34 @@ def _attempt(turn: Turn) -> None:
         _level_failed(turn)
         return
     for device in level:
+        giving_back.owe(turn, device.name)
         _start(turn, TaskKind.POWER_OFF, device.name, reason)
 
 
 def make_room(turn: Turn) -> None:
     """Let an order begin at once where a fence waits for its time, or for another try."""
     if turn.state.fence.phase in (FencePhase.WAITING, FencePhase.BACKING_OFF):
-        turn.change(fence=_at_rest(turn.state.fence))
+        _rest(turn)
 
 
 def _stand_down(turn: Turn) -> None:
-    turn.change(fence=_at_rest(turn.state.fence))
+    _rest(turn)
     turn.say(Level.INFO, turn.state.config.peer, f"no reason to fence {turn.state.config.peer} any more")
     orders.failed(turn, "it was given up: the pair is paused, or two machines use that name")
 
 
-def _at_rest(fence: FenceState) -> FenceState:
-    """A fence that is not under way, with what is known of an earlier one."""
-    return FenceState(
+def _rest(turn: Turn) -> None:
+    """No fence is under way any more; what is known of an earlier one stays."""
+    fence = turn.state.fence
+    at_rest = FenceState(
+        until_ms=turn.now_ms + giving_back.PATIENCE_MS,
         off_boot_id=fence.off_boot_id,
         word_boot_id=fence.word_boot_id,
         word_until_ms=fence.word_until_ms,
         word_user=fence.word_user,
     )
+    turn.change(fence=at_rest)
+    giving_back.look(turn)
 
 
 def _start(turn: Turn, kind: TaskKind, device: str, reason: str) -> None:
@@ -288,12 +305,14 @@ def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
     turn.change_fence(read=(*turn.state.fence.read, (task.subject, plug)))
     if plug is PlugState.UNKNOWN:
         devices.note_silence(turn, task.subject, done)
+    devices.note_obedience(turn, task.subject, plug)
     doubt = orders.doubt(turn.state, devices.by_name(turn.state, task.subject))
     if doubt:
         turn.change_fence(failed=_disbelieved(task.subject, doubt))
     elif plug is not PlugState.OFF:
-        peer = turn.state.config.peer
-        turn.change_fence(failed=f"{task.subject} reads {plug.value} after switching {peer} off: {devices.why(done)}")
+        unclear = f": {devices.why(done)}" if plug is PlugState.UNKNOWN else ""
+        sentence = f"{task.subject} reads {plug.value} after switching {turn.state.config.peer} off{unclear}"
+        turn.change_fence(failed=sentence)
     if turn.state.fence.tasks:
         return
     if turn.state.fence.failed:
@@ -316,7 +335,7 @@ def _succeed(turn: Turn) -> None:
     state, fence = turn.state, turn.state.fence
     read = ", ".join(f"{device} reads {plug.value}" for device, plug in fence.read)
     turn.change(last_off=Off(fence.victim_boot_id, turn.now_ms, state.sequence, fence.level_index))
-    turn.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=turn.now_ms + revival.POWER_ON_PATIENCE_MS))
+    turn.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=turn.now_ms + giving_back.PATIENCE_MS))
     for device, _ in fence.read:
         turn.change_device(device, reachable=True, detail="", checked_ms=turn.now_ms, plug=PlugState.OFF)
     turn.clear_alarm("fence", "fencing works again")
@@ -336,8 +355,7 @@ def _wrong_plug(turn: Turn, how: str) -> None:
         turn.change(fence=FenceState())
         orders.wrong_plug(turn, sentence, read)
         return
-    for device in read:
-        devices.start(turn, TaskKind.POWER_ON, device, f"it switched something else off than {peer}")
+    giving_back.begin(turn, read, f"it switched something else off than {peer}")
     turn.change_fence(failed=sentence, read_off=None)
     _level_failed(turn)
 
@@ -356,7 +374,7 @@ def _level_failed(turn: Turn) -> None:
     if orders.is_going_off(state):
         orders.failed(turn, fence.failed)
         if not _reason(turn.state):
-            turn.change(fence=_at_rest(fence))
+            _rest(turn)
             return
     rounds = (fence.attempts - 1) // len(devices.levels(state))
     pause_ms = min(BACK_OFF_FIRST_MS << min(rounds, 10), BACK_OFF_MAX_MS)
@@ -404,7 +422,7 @@ def _void_old_word(turn: Turn) -> None:
 
 def _cancel_for_new_boot(turn: Turn) -> None:
     fence, peer = turn.state.fence, turn.state.peer
-    if fence.power_on_task_id or fence.phase in (FencePhase.IDLE, FencePhase.CANCELLING):
+    if fence.phase in (FencePhase.IDLE, FencePhase.CANCELLING):
         return
     if not membership.is_alive(turn.state) or peer.boot_id == fence.victim_boot_id:
         return
@@ -412,6 +430,7 @@ def _cancel_for_new_boot(turn: Turn) -> None:
         Level.INFO, turn.state.config.peer, f"{turn.state.config.peer} is heard with a new boot: its fence is cancelled"
     )
     orders.failed(turn, f"{turn.state.config.peer} is heard with a new boot")
+    giving_back.look(turn)
     if not fence.tasks:
         turn.change(fence=FenceState())
         return

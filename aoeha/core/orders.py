@@ -10,7 +10,7 @@ What this file does not know: levels, back-off, and who takes over.
 
 from dataclasses import replace
 
-from aoeha.core import devices, membership
+from aoeha.core import devices, giving_back, membership
 from aoeha.core.actions import Answer, Level
 from aoeha.core.events import CommandGiven, TaskDone
 from aoeha.core.power_order import OrderStage, PowerAct, PowerOrder
@@ -107,6 +107,7 @@ def succeeded(turn: Turn, read: str) -> None:
     if order.act is PowerAct.OFF:
         sentence = f"{peer} was switched off by {order.user} and stays off. To undo: aoeha fence {peer} --on"
         turn.change(kept_off=True)
+        giving_back.settle(turn, [device.name for device in turn.state.devices])
         turn.alarm(ABOUT, sentence)
         _end(turn)
 
@@ -187,6 +188,7 @@ def _switch_on(turn: Turn, names: list[str]) -> None:
         turn.change(revived_ms=turn.now_ms)
     turn.clear_alarm(ABOUT, f"{turn.state.config.peer} gets its power back")
     _change(turn, stage=OrderStage.GOING_ON, switched=tuple(names))
+    giving_back.settle(turn, names)
     for name in names:
         _start(turn, TaskKind.POWER_ON, name, _why(turn.state))
 

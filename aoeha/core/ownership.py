@@ -68,11 +68,19 @@ def may_start(state: NodeState, group: GroupState) -> Verdict:
     return Verdict(yes=not unreserved, sentence=unreserved)
 
 
+def _in_standby(state: NodeState) -> str:
+    """Where the test of a plug silenced the peer, the plugs may be swapped: who ends its standby then ends itself."""
+    node, peer = state.config.node, state.config.peer
+    if membership.is_silent(state):
+        return f"{node} is in standby, and {peer} is silent: find out why before you end that"
+    return f"{node} is in standby; to end that: aoeha unstandby {node}"
+
+
 def willing(state: NodeState, group: GroupState) -> Verdict:
     """Whether this node could serve the group if it were allowed to. Who could not never claims and never fences."""
     node = state.config.node
     if state.standby:
-        return Verdict(yes=False, sentence=f"{node} is in standby; to end that: aoeha unstandby {node}")
+        return Verdict(yes=False, sentence=_in_standby(state))
     if state.leaving or state.panicking:
         return Verdict(yes=False, sentence=f"{node} is leaving")
     if state.paused:

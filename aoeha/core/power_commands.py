@@ -7,7 +7,7 @@ nothing. One order at a time, and none while a fence is being carried out.
 What this file does not know: how an order is carried out.
 """
 
-from aoeha.core import devices, fencing, membership, orders, ownership
+from aoeha.core import devices, fencing, giving_back, membership, orders, ownership
 from aoeha.core.actions import Answer
 from aoeha.core.events import CommandGiven
 from aoeha.core.power_order import PowerAct
@@ -101,7 +101,7 @@ def _is_free(turn: Turn, event: CommandGiven) -> bool:
         )
     elif state.fence.phase not in (FencePhase.IDLE, FencePhase.WAITING, FencePhase.BACKING_OFF):
         _refuse(turn, event, FAILED, f"cannot: {peer} is being fenced ({state.fence.phase.value}); see: aoeha status")
-    elif state.fence.power_on_task_id:
+    elif giving_back.is_under_way(state):
         _refuse(turn, event, FAILED, f"cannot: {peer} is being switched on; try again in a moment")
     elif state.leaving or state.panicking:
         _refuse(turn, event, FAILED, f"cannot: {state.config.node} is leaving")

@@ -1,9 +1,9 @@
 """Whether a dead peer could be proven dead now: one state, NOT PROTECTED, with its reason and its mend.
 
-Rules. A pair is protected, seen from a node, while one level of fence devices answers in full and is believed, or while
-the shelves alone would do: they are declared sufficient, every group has legs, and each leg that the peer may still
-write to answers here. Anything else is an alarm now, not on the day on which a proof is needed. What has not been asked
-yet since this daemon started is no alarm, and no protection either.
+Rules. A pair is protected, seen from a node, while one level of fence devices answers in full, is believed and
+obeys, or while the shelves alone would do: they are declared sufficient, every group has legs, and each leg that the
+peer may still write to answers here. Anything else is an alarm now, not on the day on which a proof is needed. What has
+not been asked yet since this daemon started is no alarm, and no protection either.
 
 What this file does not know: whether anybody needs a proof.
 """
@@ -44,6 +44,8 @@ def _device_trouble(state: NodeState, device: DeviceState) -> str:
     peer = state.config.peer
     if device.doubt:
         return f"{device.name} {device.doubt}: check its wiring, then: aoeha fence verify {peer}"
+    if device.disobeyed:
+        return f"{device.name} {device.disobeyed}: mend it, then: aoeha fence verify {peer}"
     if device.reachable is None:
         return f"{device.name} has not answered yet"
     if not device.reachable:

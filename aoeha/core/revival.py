@@ -9,14 +9,10 @@ None of this is needed where every group has legs that answer: there each sees w
 What this file does not know: how a fence is carried out.
 """
 
-from aoeha.core import devices, membership, orders, shelves
+from aoeha.core import devices, giving_back, membership, orders, shelves
 from aoeha.core.actions import Level
-from aoeha.core.events import TaskDone
-from aoeha.core.state import DeviceState, NodeState, Turn, phase_of
-from aoeha.core.types import GroupPhase, Task, TaskKind, TaskResult
-
-POWER_ON_PATIENCE_MS = 30_000
-"""A fenced node is switched on when the groups run here, or after this long."""
+from aoeha.core.state import NodeState, Turn, phase_of
+from aoeha.core.types import GroupPhase
 
 
 def decide(turn: Turn) -> None:
@@ -24,34 +20,21 @@ def decide(turn: Turn) -> None:
     state, fence = turn.state, turn.state.fence
     if state.order is not None or not state.config.power_on_after_fence or state.kept_off or fence.off_boot_id is None:
         return
-    if fence.power_on_task_id or fence.tasks or not membership.is_silent(state):
+    if giving_back.is_under_way(state) or fence.tasks or not membership.is_silent(state):
         return
     held = [group for group in state.groups if group.holding]
     settled = held and all(phase_of(group) is GroupPhase.RUNNING for group in held)
     if not settled and turn.now_ms < fence.until_ms:
         return
-    for device in _may_be_off(state):
-        task_id = devices.start(turn, TaskKind.POWER_ON, device.name, "fenced, and the groups are cared for")
-        turn.change_fence(power_on_task_id=task_id)
-    turn.change_fence(off_boot_id=None)
+    giving_back.begin(turn, _may_be_off(state), "fenced, and the groups are cared for")
     turn.change(revived_ms=turn.now_ms)
     turn.say(Level.INFO, state.config.peer, f"switching {state.config.peer} on again")
 
 
-def _may_be_off(state: NodeState) -> list[DeviceState]:
+def _may_be_off(state: NodeState) -> list[str]:
     """The devices that may have switched something off: those of the level that confirmed it, and of all before."""
     tried = devices.levels(state)[: state.last_off.level_index + 1 if state.last_off is not None else 1]
-    return [device for level in tried for device in devices.on_level(state, level)]
-
-
-def powered_on(turn: Turn, task: Task, done: TaskDone) -> None:
-    """Take in the end of a power-on."""
-    turn.change_fence(power_on_task_id=0)
-    peer = turn.state.config.peer
-    if done.result is TaskResult.OK:
-        turn.say(Level.INFO, peer, f"{peer} has power again")
-    else:
-        turn.alarm(peer, f"{task.subject} could not switch {peer} on: {devices.why(done)}")
+    return [device.name for level in tried for device in devices.on_level(state, level)]
 
 
 def peer_spoke(turn: Turn) -> None:

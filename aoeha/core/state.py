@@ -202,8 +202,10 @@ class GroupState:
 class DeviceState:
     """A fence device as its last reading left it. `reachable` None: not asked yet. `plug` is what it read.
 
-    `distrusted` stands until the daemon is started anew: the device gave a false proof. `read_off_of` is the boot of
-    the peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
+    `distrusted`: it gave a false proof, and that stands until its plug is verified. `read_off_of` is the boot of the
+    peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
+    `disobeyed` tells what became of an order that it took and did not carry out: what it reads is so, and not enough.
+    `owed`: it was told to switch off, and so often it is yet tried or looked at; `back_task_id` switches on again.
     """
 
     name: str
@@ -214,6 +216,9 @@ class DeviceState:
     distrusted: str = ""
     read_off_of: str = ""
     contradicted: str = ""
+    disobeyed: str = ""
+    owed: int = 0
+    back_task_id: int = 0
     plug: PlugState | None = None
 
     @property
@@ -248,7 +253,6 @@ class FenceState:
     failed: str = ""
     read: tuple[tuple[str, PlugState], ...] = ()
     off_boot_id: str | None = None
-    power_on_task_id: int = 0
     word_boot_id: str | None = None
     word_until_ms: int = 0
     word_user: str = ""

@@ -15,9 +15,11 @@ from aoeha.core import (
     beats,
     blindness,
     commands,
+    devices,
     duel,
     eviction,
     fencing,
+    giving_back,
     ledger,
     membership,
     offers,
@@ -47,7 +49,6 @@ from aoeha.core.events import (
 )
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.state import (
-    DeviceState,
     FenceState,
     GroupState,
     LinkState,
@@ -75,6 +76,7 @@ def initial(
     """
     same_boot = memory is not None and memory.boot_id == identity.boot_id
     known = {group.name: group for group in memory.groups} if memory is not None else {}
+    tried = {device.name: device for device in memory.devices} if memory is not None else {}
     state = NodeState(
         config=config,
         identity=identity,
@@ -85,7 +87,7 @@ def initial(
         links=tuple(LinkState(name) for name in config.links),
         peer=PeerState(boot_id=memory.peer_boot_id if memory is not None and same_boot else ""),
         groups=tuple(_group(group, known.get(group.name), same_boot=same_boot) for group in config.groups),
-        devices=tuple(DeviceState(fence.name) for fence in config.fences),
+        devices=tuple(devices.recalled(fence, tried.get(fence.name), same_boot=same_boot) for fence in config.fences),
         fence=FenceState(),
         sequence=now_ms,
         standby=memory is not None and memory.standby,
@@ -96,6 +98,7 @@ def initial(
     )
     turn = Turn(state)
     pause.remind(turn)
+    devices.remind(turn)
     if memory is not None and same_boot:
         absence.swear(turn, memory.peer_was_alive)
     return _settle(turn)
@@ -191,6 +194,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
         ownership.decide(turn)
     orders.decide(turn)
     revival.decide(turn)
+    giving_back.decide(turn)
     protection.decide(turn)
     commands.decide(turn)
     absence.panic(turn)

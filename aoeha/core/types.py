@@ -313,13 +313,17 @@ class GroupConfig:
 
 @dataclass(frozen=True, slots=True)
 class FenceConfig:
-    """One fence device. All devices of a level must confirm; levels are tried in rising order."""
+    """One fence device. All devices of a level must confirm; levels are tried in rising order.
+
+    `tag` differs where the configuration means another outlet, or another way to it.
+    """
 
     name: str
     level: int = 1
     timeout_ms: int = 10_000
     settle_ms: int = 0
     monitor_every_ms: int = 60_000
+    tag: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,8 +382,22 @@ class GroupMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """What was found out about a fence device with that `tag`, and how much power it owes (DeviceState)."""
+
+    name: str
+    tag: int
+    distrusted: str = ""
+    disobeyed: str = ""
+    owed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
-    """What `Persist` writes. Believed in full on the same boot (it lies in /run); after a reboot only epochs count."""
+    """What `Persist` writes. Believed in full on the same boot (it lies in /run).
+
+    After a reboot only epochs count, and what makes a fence device no proof.
+    """
 
     boot_id: str
     incarnation: int
@@ -391,3 +409,4 @@ class Memory:
     left: bool = False
     paused: bool = False
     pause_number: int = 0
+    devices: tuple[DeviceMemory, ...] = ()

@@ -10,7 +10,8 @@ kill NODE | crash NODE | start NODE
 pause NODE [TIME] | freeze NODE [TIME] | halt-clock NODE TIME | resume NODE | jump NODE TIME
 disk NODE ok|full|hangs
 break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wear NODE RESOURCE
-device NAME ok|dead|slow|late|vague|refuses|lies | miswire NAME NODE | unpower NAME with NODE
+device NAME ok|dead|slow|late|vague|refuses|lies|hasty | miswire NAME NODE | unpower NAME with NODE
+replug NAME NODE             its plug is corrected in aoeha.toml, and the daemon there is started anew
 shelf NAME silent|ok|restarts|fails
 reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
 cut-san NODE [SHELF|ADDRESS] | heal-san [NODE]    between a gateway and the shelves; shelf1/2 is its second address
@@ -377,11 +378,19 @@ def _restore(world: World, _: Sequence[str]) -> None:
         _bring_back(world, machine)
 
 
+def _replug(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[1])
+    world.power.devices[words[0]].miswired = ""
+    machine.replug(words[:1])
+    machine.kill_daemon()
+
+
 def _bring_back(world: World, machine: Machine) -> None:
-    daemon = machine.daemon
+    daemon, wrong = machine.daemon, machine.distrusted()
+    machine.replug(wrong)
     if daemon is None:
         machine.start_daemon()
-    elif daemon.state is not None and any(device.distrusted for device in daemon.state.devices):
+    elif wrong:
         machine.kill_daemon()
     elif daemon.state is not None and daemon.state.paused:
         _ask(world, [machine.name, "resume"])
@@ -419,6 +428,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "wear": _wear,
     "device": _device,
     "miswire": _miswire,
+    "replug": _replug,
     "unpower": _unpower,
     "shelf": _shelf,
     "recover": _recover,

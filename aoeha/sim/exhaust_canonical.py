@@ -20,9 +20,10 @@ What it changes:
 What it has no room for: reference hosts, of which this pair has none, so that nobody ever asks them; and a second
 storage interface, so that no leg has several ways.
 
-What it loses: sentences, alarms (an alarm that stands is said again), ages of links in beats where nobody stamps legs,
-the routine looks after the first (monitor, validation, reading of a device), what a plug was read as for people, orders
-of an operator about power (nobody gives one here), and that an operator's word expires.
+What it loses: sentences, alarms (an alarm that stands is said again), that a device disobeyed (it is only said), ages
+of links in beats where nobody stamps legs, the routine looks after the first (monitor, validation, reading of a
+device), what a plug was read as for people, orders of an operator about power (nobody gives one here), and that an
+operator's word expires.
 """
 
 from dataclasses import replace
@@ -42,6 +43,7 @@ from aoeha.core.state import (
 )
 from aoeha.core.types import (
     Beat,
+    DeviceMemory,
     FenceConfig,
     GroupBeat,
     GroupConfig,
@@ -140,7 +142,7 @@ def canonical(state: NodeState) -> NodeState:
             canonical_legs(state, _group(group, now_ms, known), listening_ms, known) for group in state.groups
         ),
         devices=tuple(_device(device, now_ms, known) for device in state.devices),
-        fence=_fence(state.fence, now_ms, known),
+        fence=_fence(state, now_ms, known),
         tasks=tuple(
             replace(task, id=known[task.id], reason="", deadline_ms=0, record=canonical_record(task.record))
             for task in state.tasks
@@ -204,7 +206,16 @@ def beat_as_heard(beat: Beat, *, overtaken: bool) -> Beat:
 
 def canonical_memory(memory: Memory) -> Memory:
     """Return what lies on disk without its sentences."""
-    return replace(memory, groups=tuple(replace(group, proof=_proof(group.proof)) for group in memory.groups))
+    return replace(
+        memory,
+        groups=tuple(replace(group, proof=_proof(group.proof)) for group in memory.groups),
+        devices=tuple(_device_memory(device) for device in memory.devices if device.distrusted or device.owed),
+    )
+
+
+def _device_memory(memory: DeviceMemory) -> DeviceMemory:
+    distrusted = "yes" if memory.distrusted else ""
+    return replace(memory, distrusted=distrusted, disobeyed="", owed=min(memory.owed, 1))
 
 
 def _link(link: LinkState, now_ms: int, deadtime_ms: int) -> LinkState:
@@ -257,19 +268,23 @@ def _device(device: DeviceState, now_ms: int, known: dict[int, int]) -> DeviceSt
         task_id=known.get(device.task_id, 0),
         distrusted="yes" if device.distrusted else "",
         contradicted="yes" if device.contradicted else "",
-        plug=None,
+        disobeyed="",
+        owed=min(device.owed, 1),
+        back_task_id=known.get(device.back_task_id, 0),
+        plug=device.plug if device.owed else None,
     )
 
 
-def _fence(fence: FenceState, now_ms: int, known: dict[int, int]) -> FenceState:
+def _fence(state: NodeState, now_ms: int, known: dict[int, int]) -> FenceState:
+    fence = state.fence
     timed = fence.phase in (FencePhase.WAITING, FencePhase.BACKING_OFF, FencePhase.SETTLING)
+    timed = timed or any(device.owed for device in state.devices)
     return replace(
         fence,
         attempts=min(fence.attempts, 1),
         until_ms=due_ms(fence.until_ms, now_ms) if timed or fence.off_boot_id is not None else 0,
         tasks=tuple((known[task_id], device) for task_id, device in fence.tasks),
         failed="yes" if fence.failed else "",
-        power_on_task_id=known.get(fence.power_on_task_id, 0),
         word_until_ms=0 if fence.word_boot_id is None else NEVER_MS,
         read_off=None if fence.read_off is None else Off(fence.read_off.boot_id, NOW_MS, NEVER_MS),
     )
@@ -295,6 +310,6 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
-    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState,
+    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState, DeviceMemory,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -330,6 +330,14 @@ def _cut_clients(chance: Chance) -> Lines:
     return lines
 
 
+def _disobey(chance: Chance) -> Lines:
+    """A device takes orders and does nothing, or takes none, while it is needed."""
+    name, mode = chance.device(), chance.random.choice(("lies", "refuses"))
+    begin_and_end = _for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
+    used = chance.random.choice((_cut_all, _cut_all, _order_power, _lose_power))(chance)
+    return [*begin_and_end, *((delay_ms + 1_000, line) for delay_ms, line in used)]
+
+
 KINDS: dict[str, Callable[[Chance], Lines]] = {
     "cut one": _cut_one,
     "cut all": _cut_all,
@@ -364,6 +372,9 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
 
 NEED_A_DEVICE = (_device, _order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
 MISWIRED_PERCENT = 6
+DISOBEYING_SHARE = 0.2
+"""Of all seeds have a device that does not obey; by dice of their own, so that others stay as they are."""
+DISOBEYING_MAX = 3
 
 
 def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
@@ -382,6 +393,11 @@ def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
     if settings.device_names() and random.randrange(100) < MISWIRED_PERCENT:
         at_ms = random.randint(FIRST_MS, SAFETY_MS)
         lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _miswire(chance))
+    apart = Chance(Random(f"devices of {settings.seed}"), settings)
+    if settings.device_names() and apart.random.random() < DISOBEYING_SHARE:
+        for _ in range(apart.random.randint(1, DISOBEYING_MAX)):
+            at_ms = apart.random.randint(FIRST_MS, SAFETY_MS - 10_000)
+            lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _disobey(apart))
     if settings.hosts:
         apart = Chance(Random(f"clients of {settings.seed}"), settings)
         for _ in range(apart.random.randint(1, CLIENT_FAULTS_MAX)):

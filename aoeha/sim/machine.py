@@ -4,10 +4,11 @@
 does nothing at all, and what it had under way goes on when it thaws: its kernel first, its daemon after.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aoeha.core.events import MirrorsChanged, TargetStarted
+from aoeha.core.replacing import replaced
 from aoeha.core.types import Memory, PairConfig
 from aoeha.sim.daemon import Daemon, Inheritance
 
@@ -68,6 +69,16 @@ class Machine:
     def has_supply(self) -> bool:
         """Whether a cord brings power."""
         return self.mains and self.world.power.feeds(self.name)
+
+    def distrusted(self) -> list[str]:
+        """The devices of which this gateway remembers a false proof."""
+        known = [memory.devices for memory in (self.memory_run, self.memory_disk) if memory is not None]
+        return [device.name for devices in known for device in devices if device.distrusted]
+
+    def replug(self, devices: Sequence[str]) -> None:
+        """Let aoeha.toml mean other outlets of these devices when the next daemon reads it."""
+        fences = (replaced(fence, tag=fence.tag + (fence.name in devices)) for fence in self.config.fences)
+        self.config = replaced(self.config, fences=tuple(fences))
 
     def power_changed(self) -> None:
         """Come up or go down as the power has it."""

@@ -20,15 +20,16 @@ __all__ = ["MODES", "Device", "Power"]
 
 SWITCH_MS = (60, 350)
 LATE_MS = (1_000, 25_000)
+HASTY_MS = 900
 HASTY_SHARE = 0.5
 """So often a vague device answers before it has switched."""
 SLOW_PERCENT = (30, 95)
 """A slow device takes so much of its time-out."""
 
 
-MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies")
+MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies", "hasty")
 """dead: no answer. late: no answer in time, but it switches. vague: reads unknown. refuses: says that it can't. lies:
-says that it has switched, and has not; what it reads is so."""
+says that it has switched, and has not; what it reads is so. hasty: reads what it was told, HASTY_MS before it is so."""
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Device:
     miswired: str = ""
     shares_power_of: str = ""
     mode_since_ms: int = 0
+    told: dict[str, bool] = field(default_factory=dict)
 
     @property
     def in_chassis(self) -> bool:
@@ -101,6 +103,10 @@ class Power:
             timeline.after(duration_ms, self._report, work, job, TaskResult.FAILED, None)
             return
         lag_ms = random.randint(*LATE_MS) if device.mode == "vague" and random.random() < HASTY_SHARE else 0
+        if device.mode == "hasty":
+            lag_ms = HASTY_MS
+            if job.task.kind is not TaskKind.POWER_STATUS:
+                device.told[job.task.node] = job.task.kind is TaskKind.POWER_ON
         timeline.after(duration_ms + lag_ms, self._act, device, job)
         timeline.after(duration_ms, self._answer, work, job, device)
 
@@ -127,6 +133,8 @@ class Power:
         self._report(work, job, TaskResult.OK, plug)
 
     def _reading(self, device: Device, node: str) -> PlugState:
+        if device.mode == "hasty" and node in device.told:
+            return PlugState.ON if device.told[node] else PlugState.OFF
         if not device.in_chassis:
             return PlugState.ON if device.outlets[node] else PlugState.OFF
         if device.miswired == node:

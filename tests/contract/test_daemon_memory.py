@@ -6,15 +6,19 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from aoeha.core.types import GroupMemory, Memory
+from aoeha.core.types import DeviceMemory, GroupMemory, Memory
 from aoeha.io.durable import MemoryStore
 
 BOOT = "a" * 32
 OTHER_BOOT = "b" * 32
 GROUP = GroupMemory("g", 7, 5, holding=False, proof=None, grant=None, claims=2)
-MEMORY = Memory(BOOT, 3, OTHER_BOOT, standby=True, groups=(GROUP,), peer_was_alive=True, panicked=False)
+STRIP = DeviceMemory("strip", 77, distrusted="read b as off while it was running", owed=2)
+MEMORY = Memory(
+    BOOT, 3, OTHER_BOOT, standby=True, groups=(GROUP,), peer_was_alive=True, panicked=False, devices=(STRIP,)
+)
 
 
 @pytest.fixture
@@ -35,6 +39,15 @@ def test_nothing_remembered_is_no_fault(store: MemoryStore) -> None:
 def test_this_boots_memory_comes_back_whole(store: MemoryStore) -> None:
     assert remember(store, MEMORY) == ""
     assert store.recall(BOOT).memory == MEMORY
+    store.close()
+
+
+def test_a_file_from_before_devices_were_remembered_is_read(store: MemoryStore) -> None:
+    remember(store, MEMORY)
+    plain = msgspec.json.decode(store.run_file.read_bytes())
+    del plain["devices"]
+    store.run_file.write_bytes(msgspec.json.encode(plain))
+    assert store.recall(BOOT).memory == replace(MEMORY, devices=())
     store.close()
 
 

@@ -34,12 +34,15 @@ JUDGED = {
     "shelf_link",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms rival "
     "rival_task_id rival_asked_ms missing",
-    "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted plug",
-    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
+    "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
+    "owed back_task_id plug",
+    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id "
     "word_boot_id word_until_ms word_user read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number",
-    "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number",
+    "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number "
+    "devices",
+    "DeviceMemory": "name tag distrusted disobeyed owed",
     "Proof": "kind group epoch peer_boot_id detail",
     "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs",
     "Identity": "boot_id incarnation",

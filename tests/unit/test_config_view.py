@@ -19,8 +19,22 @@ def test_each_node_sees_the_other_as_its_peer() -> None:
     assert (alpha.node, alpha.peer, beta.node, beta.peer) == ("alpha", "beta", "beta", "alpha")
     assert alpha.links == ("serial", "lan")
     assert [resource.name for resource in alpha.groups[0].resources][:2] == ["shelves", "mirror"]
-    assert alpha.fences == (FenceConfig(name="power-switch", level=1, timeout_ms=5_000),)
+    (fence,) = alpha.fences
+    assert fence == FenceConfig(name="power-switch", level=1, timeout_ms=5_000, tag=fence.tag)
     assert alpha.config_tag == beta.config_tag
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "another"),
+    [('plug = { alpha = "', 'plug = { alpha = "9', True), ("[[fence]]", "[[fence]]  # the old one", False)],
+)
+def test_a_device_is_another_one_where_its_outlet_is(tmp_path: Path, known: str, now: str, another: bool) -> None:
+    file = tmp_path / "aoeha.toml"
+    text = EXAMPLE.read_text()
+    assert known in text
+    file.write_text(text.replace(known, now, 1))
+    before, after = (pair_config(load(path), "alpha").fences[0].tag for path in (EXAMPLE, file))
+    assert (before != after) is another
 
 
 def test_each_deadline_goes_where_it_belongs(tmp_path: Path) -> None:

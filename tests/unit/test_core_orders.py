@@ -171,7 +171,7 @@ def test_a_fence_that_fails_is_answered_and_not_repeated() -> None:
 def test_who_waits_too_short_a_time_is_told_so_and_the_order_goes_on() -> None:
     pair = serving_pair()
     pair.command("beta", "fence", node="alpha", act="off", wait_ms="100")
-    pair.run(150)
+    pair.run(300)
     assert answers(pair, "beta")[0][0] == 124
     pair.command("beta", "fence", node="alpha", act="on")
     assert "another order under way" in answers(pair, "beta")[1][1]
