@@ -239,10 +239,10 @@ class RaidAgent(ResourceAgent[RaidParameters]):
 
     async def _assemble(self, selection: Selection, *, readonly: bool) -> None:
         """Assemble exactly the chosen legs. A leg that calls the others failed starts without --run."""
-        device, run = self.parameters.device, ("--run",) if selection.short else ()
-        untouched = ("--readonly",) if readonly else ()
+        device = self.parameters.device
+        how = (*(("--run",) if selection.short else ()), *(("--readonly",) if readonly else ()))
         await must_run(
-            self.host, "mdadm", "--assemble", *run, *untouched, device, f"--uuid={self.parameters.uuid}", *selection.legs,
+            self.host, "mdadm", "--assemble", *how, device, f"--uuid={self.parameters.uuid}", *selection.legs,
             deadline_ms=ASSEMBLE_DEADLINE_MS, to=f"assemble {device} from {', '.join(selection.legs)}",
         )  # fmt: skip
 

@@ -41,6 +41,7 @@ from aoeha.core.state import (
 )
 from aoeha.core.types import (
     Beat,
+    Caution,
     FenceConfig,
     GroupBeat,
     GroupConfig,
@@ -293,6 +294,6 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
-    HeardLedger, HostsState, Ledger, Off, GroupBeat,
+    HeardLedger, HostsState, Ledger, Off, GroupBeat, Caution,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

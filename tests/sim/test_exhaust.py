@@ -33,7 +33,7 @@ JUDGED = {
     "taken_sequence unsure blind undisputed ledger ledger_since_ms ledger_version heard_ledger complete seizure "
     "shelf_link",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms rival "
-    "rival_task_id rival_asked_ms missing",
+    "rival_task_id rival_asked_ms missing caution",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id power_on_task_id "
     "word_boot_id word_until_ms word_user",
@@ -41,7 +41,8 @@ JUDGED = {
     "back_within_ms pause_number",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number",
     "Proof": "kind group epoch peer_boot_id detail",
-    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs",
+    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs caution",
+    "Caution": "copies_nothing read_last",
     "Identity": "boot_id incarnation",
     "LegState": "name addresses forgot copying tainted leaving returning errors rests_until_ms strays",
     "AddressState": "name holder since_ms held_epoch",
