@@ -251,7 +251,7 @@ class RaidAgent(ResourceAgent[RaidParameters]):
 
         A copy onto a leg that came back is never held up, nor a check, which changes nothing.
         """
-        self._copies_nothing = caution.copies_nothing and len(array.working) > 1
+        self._copies_nothing = caution.copies_nothing and array.unclean and len(array.working) > 1
         frozen = array.action == "frozen"
         if self._copies_nothing:
             self._let_go_later(None)

@@ -30,7 +30,7 @@ class ArrayState:
     `state` is md/array_state, `action` md/sync_action, `wanted` the number of legs of a whole mirror. `members` and
     `working` are block names; a working one is in sync and its disk still has a size: md keeps the last leg of a
     mirror in sync even when its disk is gone. `failed` ones are marked faulty, or their disk is gone. `read_last` ones
-    are read only where no other one has the data.
+    are read only where no other one has the data. `unclean`: a resync is to come, or has not ended.
     """
 
     name: str
@@ -41,6 +41,7 @@ class ArrayState:
     working: tuple[str, ...]
     failed: tuple[str, ...] = ()
     read_last: tuple[str, ...] = ()
+    unclean: bool = False
 
     def is_rebuilding(self, member: str) -> bool:
         """Tell whether md copies onto this member, or will by itself."""
@@ -74,9 +75,10 @@ def array_state(name: str) -> ArrayState | None:
         failed = tuple(member for member, flags in states.items() if "faulty" in flags or _NO_DISK in flags)
         last = tuple(member for member, flags in states.items() if "write_mostly" in flags)
         action = _read(folder / "sync_action") if wanted else ""
+        unclean = wanted > 0 and _read(folder / "resync_start") != "none"
     except (OSError, ValueError):
         return None
-    return None if state == "clear" else ArrayState(name, state, action, wanted, members, working, failed, last)
+    return None if state == "clear" else ArrayState(name, state, action, wanted, members, working, failed, last, unclean)
 
 
 def set_resync_action(name: str, action: str) -> None:
