@@ -14,7 +14,12 @@ def array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(md_sysfs, "_BLOCK", tmp_path)
     folder = tmp_path / "md0" / "md"
     folder.mkdir(parents=True)
-    for name, text in (("array_state", "clean"), ("raid_disks", "2"), ("sync_action", "idle"), ("resync_start", "none")):
+    for name, text in (
+        ("array_state", "clean"),
+        ("raid_disks", "2"),
+        ("sync_action", "idle"),
+        ("resync_start", "none"),
+    ):
         (folder / name).write_text(f"{text}\n")
     for leg in ("a", "b"):
         (folder / f"dev-{leg}" / "block").mkdir(parents=True)
