@@ -78,7 +78,9 @@ def array_state(name: str) -> ArrayState | None:
         unclean = wanted > 0 and _read(folder / "resync_start") != "none"
     except (OSError, ValueError):
         return None
-    return None if state == "clear" else ArrayState(name, state, action, wanted, members, working, failed, last, unclean)
+    return (
+        None if state == "clear" else ArrayState(name, state, action, wanted, members, working, failed, last, unclean)
+    )
 
 
 def set_resync_action(name: str, action: str) -> None:

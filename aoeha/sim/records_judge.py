@@ -47,6 +47,9 @@ def judge_eviction(world: "World", group: str, leg: "Leg", survivors: list["Leg"
 def judge_reads(world: "World", group: str, assembly: "Assembly") -> None:
     """What was overwritten on a leg is read from the other one, once the owner could know."""
     read = assembly.read
+    if all(leg.overwritten for leg in assembly.active):
+        world.count("excused", "both legs overwritten")
+        return
     for number in sorted(read.overwritten.keys() & assembly.records):
         if _could_be_known(world, group, read.overwritten[number]):
             sentence = f"record {number} of {group} is read from {read.shelf}, where it was overwritten"
