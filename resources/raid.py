@@ -140,7 +140,8 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             counted = f"{len(array.working)} of {array.wanted} legs work"
             reason = f"{counted}, without {', '.join(lost)}{rebuilding}"
             return Observation(ResourceStatus.DEGRADED, reason, self._missing(array), read_last=self._read_last())
-        return Observation(ResourceStatus.RUNNING, read_last=self._read_last())
+        held = "its legs are made equal when the other gateway cannot write any more" if self._copies_nothing else ""
+        return Observation(ResourceStatus.RUNNING, held, read_last=self._read_last())
 
     async def evict(self, leg: str) -> None:
         """Go on without a leg whose shelf is silent; what waits for it ends. Never without the last working leg."""
