@@ -1,6 +1,7 @@
 """What a mirror keeps clear of, and for how long: as long as a fenced peer may write, or a leg of it is not sound."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pair import pair_config
@@ -35,7 +36,7 @@ def may_write(state: NodeState) -> bool:
     return taint.zombie_may_write(state, state.groups[0])
 
 
-def caution(state: NodeState, **fields: dict[str, bool]) -> Caution:
+def caution(state: NodeState, **fields: dict[str, Any]) -> Caution:
     group = state.groups[0]
     legs = tuple(replace(LegState(name, (AddressState(name),)), **fields.get(name, {})) for name in ("one", "two"))
     mirror = ResourceState(group.resources[0].config, missing=())
