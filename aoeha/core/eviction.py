@@ -44,6 +44,7 @@ def decide(turn: Turn) -> None:
         mirror = _mirror(group)
         if mirror is None or mirror.missing is None or not group.holding or mirror.phase not in UP:
             ledger.publish(turn, name, None)
+            turn.clear_alarm(f"{name} waits", f"{name} is not served here any more")
             continue
         _trust(turn, group, mirror)
         _warn_of_loss(turn, name)

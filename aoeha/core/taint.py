@@ -1,9 +1,9 @@
 """Legs that may hold what nobody should read: how a running mirror is kept clear of them until they have left (R5).
 
 Rules. A peer that was fenced at the shelves alone may run on, and repeats its old writes for hours. While it may, a
-target that forgets our reservation takes them: what it then holds is newer than nothing and must win over nothing. So
-as long as that can happen, no leg is copied onto another whole one, for md would ask the first of them what is right;
-what a crash left unequal waits until the peer is off, has booted anew, or was vouched dead. A leg that is not sound,
+target that forgets our reservation takes them, over what was acknowledged since. As long as that can happen, no leg is
+copied onto another whole one, for md would take the first of them for right; what a crash left unequal waits until the
+peer is off, has booted anew, or was vouched dead. A leg that is not sound,
 because of that or because its target lost what it had acknowledged, is read last from the moment on at which it is
 known, and nothing is copied from it. None of this needs the peer's word: nobody counts on less than before. It holds
 across a restart of ours, for the leg's own superblock tells that it is read last: whoever owns the group next, and did
@@ -44,17 +44,20 @@ def caution(state: NodeState, group: GroupState, mirror: ResourceState) -> Cauti
 
 def observed(turn: Turn, name: str, mirror: ResourceState, seen: tuple[str, ...]) -> None:
     """Take in which legs a mirror of ours reads last."""
-    for leg in _whole(turn.state.group(name), mirror):
+    group = turn.state.group(name)
+    whole = _whole(group, mirror)
+    for leg in group.legs:
         about = f"reads of {leg.name}"
-        if leg.name in mirror.caution.read_last and leg.name not in seen:
+        if leg in whole and leg.name in mirror.caution.read_last and leg.name not in seen:
             turn.alarm(about, f"{mirror.config.name} still reads {leg.name}, which is not sound: look at `dmesg`")
         else:
             turn.clear_alarm(about, f"{leg.name} is not read before the other leg")
-        if leg.name in seen and is_sound(turn.state.group(name), leg) and turn.state.group(name).holding:
-            turn.say(Level.WARNING, leg.name, f"{leg.name} was found doubtful before: its superblock has it read last")
-            tainted = replaced(leg, forgot=True, tainted=True)
-            legs = tuple(tainted if known.name == leg.name else known for known in turn.state.group(name).legs)
-            turn.change_group(name, legs=legs)
+    marked = [leg for leg in whole if group.holding and leg.name in seen and is_sound(group, leg)]
+    for leg in marked:
+        turn.say(Level.WARNING, leg.name, f"{leg.name} was found doubtful before: its superblock has it read last")
+    if marked:
+        legs = tuple(replaced(leg, forgot=True, tainted=True) if leg in marked else leg for leg in group.legs)
+        turn.change_group(name, legs=legs)
 
 
 def _is_gone(state: NodeState, proof: Proof) -> bool:
