@@ -2,12 +2,15 @@
 
 The resync that follows a crash is held back (`frozen`) while the service comes up: it would compete with the journal
 replay of the mount (measured: the mount takes 1.1 s with it, 0.1 to 0.5 s without). It is let go a few seconds after
-the start; monitor lets it go too, for the case that the daemon was killed in between.
+the start; monitor lets it go too, for the case that the daemon was killed in between. For as long as the daemon says
+that nothing may be copied between the legs it is not let go at all: then it is held back before the array can be
+written to, for md begins it with the first write (measured: assembled read-only, frozen, made active, nothing runs).
 """
 
 import asyncio
 import os
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,13 +21,21 @@ from aoeha.agents.aoe_driver import target_of
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.leg_choice import Legs, Refusal, Selection, choose_legs
 from aoeha.agents.leg_exchange import Leg, evict_leg, return_leg
-from aoeha.agents.md_sysfs import ArrayState, array_of, array_state, block_name, set_resync_action
+from aoeha.agents.md_sysfs import (
+    ArrayState,
+    array_of,
+    array_state,
+    block_name,
+    end_readonly,
+    read_last,
+    set_resync_action,
+)
 from aoeha.agents.ocf_face import ocf_main
 from aoeha.agents.parameters import Duration
 from aoeha.agents.preflight import Finding, SharedArray, array_findings
 from aoeha.agents.running import must_run, said, try_run
 from aoeha.agents.superblock import LegRecord, parse_examine
-from aoeha.core.types import ResourceStatus
+from aoeha.core.types import Caution, ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
 
@@ -65,22 +76,26 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         super().__init__(name, parameters, host)
         self.root = Path("/")
         self._release: asyncio.Task[None] | None = None
+        self._copies_nothing = False
 
     async def start(self) -> None:
         """Assemble from legs that hold every acknowledged write by their own records, or say why there are none."""
-        await self.start_from(())
+        await self.start_from((), Caution())
 
-    async def start_from(self, complete: tuple[str, ...]) -> None:
+    async def start_from(self, complete: tuple[str, ...], caution: Caution) -> None:
         """Assemble; from one of the `complete` legs alone if need be."""
-        if self._running() is not None:
+        if (running := self._running()) is not None:
+            await self._heed(running, caution)
             return
         await self._get_ready("start")
         selection = await self._select(complete)
-        await self._assemble(selection)
+        await self._assemble(selection, readonly=caution.copies_nothing)
         array = self._running()
         if array is None:
             raise AgentError(f"cannot start {self.parameters.device}: mdadm reported success but no array is active")
-        await self._hold_resync(array)
+        await self._heed(array, caution)
+        if not caution.copies_nothing:
+            await self._hold_resync(array)
 
     async def stop(self) -> None:
         """Stop whatever array has our legs. A short-lived user of the device (a probe) is waited for."""
@@ -107,13 +122,16 @@ class RaidAgent(ResourceAgent[RaidParameters]):
 
     async def monitor(self) -> Observation:
         """Read sysfs. A mirror that lost a leg is degraded."""
+        return await self.look(Caution())
+
+    async def look(self, caution: Caution) -> Observation:
+        """Monitor; hold back, or let go, what md would copy between its legs, and keep it from reading some."""
         array = self._array()
         if array is None or array.state == "inactive":
             return Observation(ResourceStatus.STOPPED)
         if not self._is_ours(array):
             return Observation(ResourceStatus.FAILED, self._assembled_by_others(array))
-        if array.action == "frozen" and self._release is None:
-            await self._set_action(array.name, "idle")
+        await self._heed(array, caution)
         if not array.working or array.state == "broken":
             return Observation(ResourceStatus.FAILED, f"{array.name} has no working leg")
         if len(array.working) < array.wanted:
@@ -121,8 +139,9 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             rebuilding = "; it is being rebuilt" if any(array.is_rebuilding(block_name(leg)) for leg in lost) else ""
             counted = f"{len(array.working)} of {array.wanted} legs work"
             reason = f"{counted}, without {', '.join(lost)}{rebuilding}"
-            return Observation(ResourceStatus.DEGRADED, reason, self._missing(array))
-        return Observation(ResourceStatus.RUNNING)
+            return Observation(ResourceStatus.DEGRADED, reason, self._missing(array), read_last=self._read_last())
+        held = "its legs are made equal when the other gateway cannot write any more" if self._copies_nothing else ""
+        return Observation(ResourceStatus.RUNNING, held, read_last=self._read_last())
 
     async def evict(self, leg: str) -> None:
         """Go on without a leg whose shelf is silent; what waits for it ends. Never without the last working leg."""
@@ -146,6 +165,12 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             if block_name(leg) not in array.working and not array.is_rebuilding(block_name(leg))
         ]
         return tuple(target for leg in gone if (target := target_of(leg)))
+
+    def _read_last(self) -> tuple[str, ...]:
+        """Name the targets of the working legs that md reads only where no other one has the data."""
+        array = self._array()
+        last = [member for member in array.working if member in array.read_last] if array is not None else []
+        return tuple(target for leg in self.parameters.legs if block_name(leg) in last and (target := target_of(leg)))
 
     def _leg(self, target: str, to: str) -> Leg:
         device = next((leg for leg in self.parameters.legs if target_of(leg) == target), None)
@@ -213,13 +238,38 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             return {name: record for part in parts for name, record in part.items()}
         return parse_examine(completed.stdout)
 
-    async def _assemble(self, selection: Selection) -> None:
+    async def _assemble(self, selection: Selection, *, readonly: bool) -> None:
         """Assemble exactly the chosen legs. A leg that calls the others failed starts without --run."""
-        device, run = self.parameters.device, ("--run",) if selection.short else ()
+        device = self.parameters.device
+        how = (*(("--run",) if selection.short else ()), *(("--readonly",) if readonly else ()))
         await must_run(
-            self.host, "mdadm", "--assemble", *run, device, f"--uuid={self.parameters.uuid}", *selection.legs,
+            self.host, "mdadm", "--assemble", *how, device, f"--uuid={self.parameters.uuid}", *selection.legs,
             deadline_ms=ASSEMBLE_DEADLINE_MS, to=f"assemble {device} from {', '.join(selection.legs)}",
         )  # fmt: skip
+
+    async def _heed(self, array: ArrayState, caution: Caution) -> None:
+        """Freeze or thaw md's copying between whole legs, and have it read some last. Then it may be written to.
+
+        A copy onto a leg that came back is never held up, nor a check, which changes nothing.
+        """
+        self._copies_nothing = caution.copies_nothing and array.unclean and len(array.working) > 1
+        frozen = array.action == "frozen"
+        if self._copies_nothing:
+            self._let_go_later(None)
+            if not frozen and array.action != "check":
+                frozen = await self._set_action(array.name, "frozen")
+        elif frozen and self._release is None:
+            await self._set_action(array.name, "idle")
+        if array.state == "readonly":
+            if self._copies_nothing and not frozen:
+                raise AgentError(
+                    f"cannot start {self.parameters.device}: md does not hold back its resync; see `dmesg`"
+                )
+            await self._tell(f"end of {array.name}'s read-only time", partial(end_readonly, array.name))
+        for leg in self.parameters.legs:
+            member = block_name(leg)
+            if target_of(leg) in caution.read_last and member in array.working and member not in array.read_last:
+                await self._tell(f"order to read {member} last", partial(read_last, array.name, member))
 
     async def _hold_resync(self, array: ArrayState) -> None:
         if self.parameters.hold_resync_ms and len(array.members) > 1:
@@ -239,19 +289,21 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             await asyncio.sleep(self.parameters.hold_resync_ms / 1000)
         finally:
             # On cancellation too: a frozen array would never resync, nor take a leg back.
-            await self._set_action(name, "idle")
+            if not self._copies_nothing:
+                await self._set_action(name, "idle")
             self._release = None
 
-    async def _set_action(self, name: str, action: str) -> None:
-        """Freeze or thaw; it only makes the start faster, so a failure is no failure of the mirror."""
+    async def _set_action(self, name: str, action: str) -> bool:
+        """Freeze or thaw. Tells whether md took it."""
+        return await self._tell(f"write of {name}/md/sync_action", partial(set_resync_action, name, action))
+
+    async def _tell(self, what: str, call: Callable[[], None]) -> bool:
+        """Tell md something in sysfs; whether it took it is told, and seen at the next look."""
         try:
-            await bounded_call(
-                f"write of {name}/md/sync_action",
-                partial(set_resync_action, name, action),
-                deadline_ms=SYSFS_DEADLINE_MS,
-            )
+            await bounded_call(what, call, deadline_ms=SYSFS_DEADLINE_MS)
         except (OSError, TimeoutError):
-            return
+            return False
+        return True
 
     def _array(self) -> ArrayState | None:
         """Return the array that has one of our legs, or whose node is ours."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 from aoeha.agents.parameters import ParameterError, typed_parameters
-from aoeha.core.types import PlugState, ResourceStatus
+from aoeha.core.types import Caution, PlugState, ResourceStatus
 from aoeha.io.host import Host
 
 __all__ = ["AgentError", "FenceAgent", "Observation", "Parameters", "ResourceAgent"]
@@ -33,13 +33,15 @@ class Observation:
     """What a monitor saw, and why it is not plainly running or stopped.
 
     `missing`: the legs (`e1.0`) that a mirror goes without and does not rebuild. `used`: each hardware address at which
-    the kernel reaches a target, after that target's name; empty where the kernel does not tell.
+    the kernel reaches a target, after that target's name; empty where the kernel does not tell. `read_last`: the legs
+    that a mirror reads only where no other one has the data.
     """
 
     status: ResourceStatus
     reason: str = ""
     missing: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
+    read_last: tuple[str, ...] = ()
 
 
 P = TypeVar("P", bound=Parameters)
@@ -73,13 +75,19 @@ class ResourceAgent(ABC, Generic[P]):
         """Tell whether another machine has the address now. AgentError when the network cannot be asked."""
         raise AgentError(f"cannot ask the network about {self.name}: its agent has no address")
 
-    async def start_from(self, complete: tuple[str, ...]) -> None:
+    async def start_from(self, complete: tuple[str, ...], caution: Caution) -> None:
         """Start; a mirror may go without the others where it finds one of these legs ("e1.0").
 
-        Each of them is known to hold every acknowledged write. Other resources have no legs.
+        Each of them is known to hold every acknowledged write. It keeps clear of what `caution` names from its first
+        moment on. Other resources have no legs.
         """
-        del complete
+        del complete, caution
         await self.start()
+
+    async def look(self, caution: Caution) -> Observation:
+        """Monitor; a mirror sees to it first that it keeps clear of what `caution` names. Others have no legs."""
+        del caution
+        return await self.monitor()
 
     async def evict(self, leg: str) -> None:
         """Let a mirror go on without a leg ("e1.0") whose shelf is silent, and end what waits for it. Mirrors only.

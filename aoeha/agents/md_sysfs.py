@@ -10,7 +10,9 @@ __all__ = [
     "array_of",
     "array_state",
     "block_name",
+    "end_readonly",
     "fail_member",
+    "read_last",
     "remove_member",
     "set_resync_action",
 ]
@@ -27,7 +29,8 @@ class ArrayState:
 
     `state` is md/array_state, `action` md/sync_action, `wanted` the number of legs of a whole mirror. `members` and
     `working` are block names; a working one is in sync and its disk still has a size: md keeps the last leg of a
-    mirror in sync even when its disk is gone. `failed` ones are marked faulty, or their disk is gone.
+    mirror in sync even when its disk is gone. `failed` ones are marked faulty, or their disk is gone. `read_last` ones
+    are read only where no other one has the data. `unclean`: a resync is to come, or has not ended.
     """
 
     name: str
@@ -37,6 +40,8 @@ class ArrayState:
     members: tuple[str, ...]
     working: tuple[str, ...]
     failed: tuple[str, ...] = ()
+    read_last: tuple[str, ...] = ()
+    unclean: bool = False
 
     def is_rebuilding(self, member: str) -> bool:
         """Tell whether md copies onto this member, or will by itself."""
@@ -68,15 +73,33 @@ def array_state(name: str) -> ArrayState | None:
         members = tuple(states)
         working = tuple(member for member, flags in states.items() if "in_sync" in flags and _NO_DISK not in flags)
         failed = tuple(member for member, flags in states.items() if "faulty" in flags or _NO_DISK in flags)
+        last = tuple(member for member, flags in states.items() if "write_mostly" in flags)
         action = _read(folder / "sync_action") if wanted else ""
+        unclean = wanted > 0 and _read(folder / "resync_start") != "none"
     except (OSError, ValueError):
         return None
-    return None if state == "clear" else ArrayState(name, state, action, wanted, members, working, failed)
+    return (
+        None if state == "clear" else ArrayState(name, state, action, wanted, members, working, failed, last, unclean)
+    )
 
 
 def set_resync_action(name: str, action: str) -> None:
     """Write md/sync_action. May hang with the array's legs: to be called through bounded_call. Raises OSError."""
     (_BLOCK / name / "md" / "sync_action").write_text(action)
+
+
+def end_readonly(name: str) -> None:
+    """Let an array that was assembled read-only be written to. May hang, as set_resync_action. Raises OSError."""
+    (_BLOCK / name / "md" / "array_state").write_text("active")
+
+
+def read_last(name: str, member: str) -> None:
+    """Have a member read, and copied from, only where no other has the data; its superblock keeps that.
+
+    md calls this write-mostly. Measured with Linux 6.1: it goes before the rule that what is not in sync yet is read
+    from the first member, and a resync takes its data from the others. May hang, as set_resync_action. Raises OSError.
+    """
+    (_BLOCK / name / "md" / f"dev-{member}" / "state").write_text("writemostly")
 
 
 def fail_member(name: str, member: str) -> None:

@@ -64,7 +64,7 @@ class TaskDone:
 
     `detail` is a sentence. `missing` names the legs that a mirror under observation goes without, and does not rebuild.
     `used` are the addresses at which the kernel's driver reaches its targets, each after its target's name; empty where
-    that is not known.
+    that is not known. `read_last` are the legs that a mirror under observation reads only where no other has the data.
     """
 
     now_ms: int
@@ -77,6 +77,7 @@ class TaskDone:
     records: tuple[SeenRecord, ...] = ()
     missing: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
+    read_last: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

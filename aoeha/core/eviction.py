@@ -7,7 +7,8 @@ address, for a while, and another leg is seen to be ours still: who fenced us by
 is done by the mirror's bitmap, or by a full copy where its target restarted meanwhile, or may have, and does not keep
 what it acknowledged. One that restarts so within a running mirror leaves it and comes back in the same way, if the
 other one did not; with both gone through that, there is only an alarm. So does one that restarted, durable or not,
-while a fenced peer may have written there. A leg that is being copied is no other leg, and is believed again when the
+while a fenced peer may have written there; until it has left, the mirror reads it last and copies nothing from it, and
+does not go on with it alone. A leg that is being copied is no other leg, and is believed again when the
 mirror is whole. Nobody starts from a leg that was left out: the other's own records call it missing.
 
 A leg that the kernel gave up, or that cannot be taken back, although its shelf answers has a disk that reports errors.
@@ -19,7 +20,7 @@ What this file does not know: how md is told.
 
 from typing import Any
 
-from aoeha.core import ledger, recovery
+from aoeha.core import ledger, recovery, taint
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import LegState
@@ -43,9 +44,12 @@ def decide(turn: Turn) -> None:
         mirror = _mirror(group)
         if mirror is None or mirror.missing is None or not group.holding or mirror.phase not in UP:
             ledger.publish(turn, name, None)
+            turn.clear_alarm(f"{name} waits", f"{name} is not served here any more")
             continue
         _trust(turn, group, mirror)
         _warn_of_loss(turn, name)
+        _warn_of_the_last(turn, group, mirror)
+        _keep_clear(turn, turn.state.group(name), mirror)
         _intend(turn, name, mirror)
         ledger.publish(turn, name, mirror)
         _act(turn, turn.state.group(name), mirror)
@@ -79,6 +83,34 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
         turn.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
         _change_leg(turn, group.name, task.leg, copying=True)
         turn.say(Level.INFO, task.leg, f"{task.leg} is being copied")
+
+
+def _warn_of_the_last(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+    """Writes hang for as long as the only leg that is known to be sound does not answer."""
+    about = f"{group.name} waits"
+    for leg in group.legs:
+        others = _others(group, mirror, leg)
+        tainted = [other.name for other in others if other.tainted]
+        alone = leg.name not in (mirror.missing or ()) and not leg.tainted and bool(tainted)
+        if alone and _silent_twice(turn.state, group, leg) and not any(_may_be_last(other) for other in others):
+            turn.alarm(
+                about,
+                f"writes to {group.name} wait until {leg.name} answers: {turn.state.config.peer} may have overwritten "
+                f"acknowledged ones on {', '.join(tainted)}",
+            )
+            return
+    turn.clear_alarm(about, f"writes to {group.name} wait no longer")
+
+
+def _keep_clear(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+    """Tell the mirror at once what it must not read or copy from any more; what it may again, it learns in time."""
+    wanted, told = taint.caution(turn.state, group, mirror), mirror.caution
+    doubtful = [name for name in wanted.read_last if name not in told.read_last]
+    for name in doubtful:
+        turn.say(Level.WARNING, name, f"{mirror.config.name} reads {name} no more, and copies nothing from it")
+    if doubtful or (wanted.copies_nothing and not told.copies_nothing):
+        recovery.look_again(turn, group.name, mirror)
+        turn.change_resource(group.name, mirror.config.name, caution=wanted)
 
 
 def _intend(turn: Turn, name: str, mirror: ResourceState) -> None:
@@ -164,14 +196,12 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
     if leg.name in (mirror.missing or ()) or not _keeps_another(group, mirror, leg):
         return ""
     if _silent_twice(state, group, leg):
-        return "its shelf does not answer"
-    if not leg.forgot or leg.copying or not leg.shows(Holder.US) or any(other.forgot for other in others):
+        return "its shelf does not answer" if any(_may_be_last(other) for other in others) else ""
+    if leg.copying or not leg.shows(Holder.US) or not all(taint.is_sound(group, other) for other in others):
         return ""
     if leg.tainted:
         return f"its target restarted, and until then {state.config.peer}, which runs on, may have written there"
-    if not _config(group, leg.name).durable:
-        return "its target restarted and may have lost what it had acknowledged"
-    return ""
+    return "" if taint.is_sound(group, leg) else "its target restarted and may have lost what it had acknowledged"
 
 
 def _others(group: GroupState, mirror: ResourceState, leg: LegState) -> list[LegState]:
@@ -182,6 +212,11 @@ def _others(group: GroupState, mirror: ResourceState, leg: LegState) -> list[Leg
 def _keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> bool:
     """Whether another whole leg is seen to be ours: one by which we were fenced, before the gate opened, is not."""
     return any(other.shows_anywhere(Holder.US) for other in _others(group, mirror, leg))
+
+
+def _may_be_last(leg: LegState) -> bool:
+    """Whether a mirror may go on with this leg alone: acknowledged writes may be gone from one that is tainted."""
+    return leg.shows_anywhere(Holder.US) and not leg.tainted
 
 
 def _silent_twice(state: NodeState, group: GroupState, leg: LegState) -> bool:
@@ -211,7 +246,7 @@ def _trust(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
 def _warn_of_loss(turn: Turn, name: str) -> None:
     """With nothing left to copy from, only a human can tell what is missing."""
     group = turn.state.group(name)
-    if all(leg.forgot and not _config(group, leg.name).durable for leg in group.legs):
+    if not any(taint.is_sound(group, leg) for leg in group.legs):
         legs = ", ".join(leg.name for leg in group.legs)
         turn.alarm(
             f"{name} data", f"every target of {name} restarted ({legs}): check what was written last, and compare"

@@ -16,10 +16,10 @@ What this file does not know: why a leg should leave or return, and how.
 
 from typing import Any
 
-from aoeha.core import membership
+from aoeha.core import membership, taint
 from aoeha.core.legs import HeardLedger, LegState
 from aoeha.core.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState, Turn
-from aoeha.core.types import Ledger, LegConfig
+from aoeha.core.types import Ledger
 
 CLOCKS_PERCENT = 10
 """The gate waits longer than a ledger is used by so much: two clocks may run differently."""
@@ -134,14 +134,10 @@ def _sets(group: GroupState, mirror: ResourceState | None) -> tuple[tuple[int, .
     legs = list(enumerate(group.legs))
     within = [(place, leg) for place, leg in legs if leg.name not in mirror.missing]
     staying = [(place, leg) for place, leg in within if not (leg.copying or leg.leaving)]
-    sound = [place for place, leg in staying if not leg.tainted and (not leg.forgot or _config(group, leg).durable)]
+    sound = [place for place, leg in staying if taint.is_sound(group, leg)]
     fence = {place for place, _ in within} | {place for place, leg in legs if leg.returning}
     return tuple(sorted(fence)), tuple(sound or (place for place, _ in staying))
 
 
 def _at(group: GroupState, places: tuple[int, ...]) -> tuple[LegState, ...]:
     return tuple(leg for place, leg in enumerate(group.legs) if place in places)
-
-
-def _config(group: GroupState, leg: LegState) -> LegConfig:
-    return next(config for config in group.config.legs if config.name == leg.name)

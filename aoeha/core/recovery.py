@@ -9,9 +9,10 @@ reboots itself, by its ration. A monitor that sees trouble decides nothing by it
 What this file does not know: whether the group may be held at all. It asks `ownership.may_start` before each start.
 """
 
-from aoeha.core import membership, ownership, rivals, shelves
+from aoeha.core import membership, ownership, rivals, shelves, taint
 from aoeha.core.actions import CancelTask, Level, StartTask
 from aoeha.core.events import TaskDone
+from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState, Turn, phase_of
 from aoeha.core.types import GroupPhase, ResourceConfig, ResourceStatus, Task, TaskKind, TaskResult
 
@@ -21,6 +22,8 @@ VALIDATE_EVERY_MS = 10_000
 BLOCKED_PATIENCE_MS = 30_000
 """How long a node that cannot stop a group waits to be fenced before it reboots itself."""
 
+TELLING = (TaskKind.PROBE, TaskKind.START, TaskKind.MONITOR)
+"""What a mirror learns with it how it shall treat its legs."""
 UP = (ResourcePhase.RUNNING, ResourcePhase.DEGRADED)
 BUSY = (ResourcePhase.STARTING, ResourcePhase.STOPPING)
 
@@ -194,6 +197,7 @@ def _observed(turn: Turn, group: GroupState, resource: ResourceState, done: Task
     if seen in (ResourceStatus.RUNNING, ResourceStatus.DEGRADED):
         phase = ResourcePhase.RUNNING if seen is ResourceStatus.RUNNING else ResourcePhase.DEGRADED
         _note_health(turn, group, resource, phase, reason)
+        taint.observed(turn, group.name, replaced(resource, missing=done.missing), done.read_last)
     elif probing:
         phase = ResourcePhase.STOPPED if seen is ResourceStatus.STOPPED else ResourcePhase.FAILED
         turn.change_resource(group.name, name, phase=phase, reason=reason)
@@ -334,11 +338,20 @@ def _resource(group: GroupState, name: str) -> ResourceState:
 
 def _start(turn: Turn, kind: TaskKind, group: str, resource: ResourceState, reason: str) -> None:
     state, deadline_ms = turn.state, _deadline_ms(kind, resource.config)
-    legs = state.group(group).complete if kind is TaskKind.START and resource.config.mirror else ()
-    task = Task(state.next_task_id, kind, group, resource.config.name, "", deadline_ms, reason, legs=legs)
+    task = Task(state.next_task_id, kind, group, resource.config.name, "", deadline_ms, reason)
+    if resource.config.mirror and kind in TELLING:
+        task = _telling(turn, task, resource)
     turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
     turn.change_resource(group, resource.config.name, task_id=task.id)
     turn.do(StartTask(task))
+
+
+def _telling(turn: Turn, task: Task, mirror: ResourceState) -> Task:
+    """Tell a mirror, with the task, what it must keep clear of."""
+    group = turn.state.group(task.group)
+    caution = taint.caution(turn.state, group, mirror)
+    turn.change_resource(task.group, mirror.config.name, caution=caution)
+    return replaced(task, legs=group.complete if task.kind is TaskKind.START else (), caution=caution)
 
 
 def _deadline_ms(kind: TaskKind, config: ResourceConfig) -> int:

@@ -9,7 +9,7 @@ A stranger's is a lost leg and an alarm. Who gives a group up leaves its legs to
 What this file does not know: why the group is owned.
 """
 
-from aoeha.core import ledger, membership, rivals
+from aoeha.core import ledger, membership, rivals, taint
 from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TargetStarted, TaskDone
 from aoeha.core.legs import AddressState, LegState
@@ -217,20 +217,11 @@ def _judged_leg(turn: Turn, group: GroupState, leg: LegState) -> LegState:
     """A leg of ours that shows nobody has forgotten us; what it had acknowledged may be gone with that (R5)."""
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
     forgot = (was_ours or group.unsure) and leg.shows_anywhere(Holder.NOBODY)
-    tainted = forgot and _zombie_may_write(turn.state, group)
+    tainted = forgot and taint.zombie_may_write(turn.state, group)
     addresses = tuple(_judged(turn, group, leg, address) for address in leg.addresses)
     if not forgot and addresses == leg.addresses:
         return leg
     return replaced(leg, addresses=addresses, forgot=True if forgot else leg.forgot, tainted=tainted or leg.tainted)
-
-
-def _zombie_may_write(state: NodeState, group: GroupState) -> bool:
-    """Whether a peer that was fenced at the shelves alone may run on: what forgets us takes its writes again (R5)."""
-    proof, peer = group.proof, state.peer
-    if proof is None or proof.kind is not ProofKind.STORAGE_FENCED:
-        return False
-    gone = proof.peer_boot_id in peer.retired_boot_ids or state.fence.off_boot_id == proof.peer_boot_id
-    return not gone and (state.last_off is None or state.last_off.boot_id != proof.peer_boot_id)
 
 
 def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState) -> AddressState:

@@ -14,6 +14,7 @@ from aoeha.core.power_order import PowerOrder
 from aoeha.core.replacing import replaced
 from aoeha.core.types import (
     Beat,
+    Caution,
     Grant,
     GroupBeat,
     GroupConfig,
@@ -116,6 +117,8 @@ class ResourceState:
     """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet.
 
     `rival`: whether somebody else answered for its address when the network was last asked, None for not asked yet.
+    `missing` are the legs that a mirror was last seen to go without, None for not seen yet; `caution` is
+    what it was last told to keep clear of.
     """
 
     config: ResourceConfig
@@ -131,6 +134,7 @@ class ResourceState:
     rival_task_id: int = 0
     rival_asked_ms: int = 0
     missing: tuple[str, ...] | None = None
+    caution: Caution = field(default_factory=Caution)
 
 
 @dataclass(frozen=True, slots=True)

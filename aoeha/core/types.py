@@ -241,6 +241,18 @@ class SeenRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Caution:
+    """What a running mirror keeps clear of.
+
+    With `copies_nothing` no leg is copied onto another whole one. The legs of `read_last` are read, or copied from,
+    only where no other leg has the data.
+    """
+
+    copies_nothing: bool = False
+    read_last: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Long work. Ends in exactly one TaskDone; killed `deadline_ms` after its start.
 
@@ -249,7 +261,7 @@ class Task:
     whom it may take the leg, `record` a WRITE_RECORD what to write. `renews` names addresses whose life a READ_HOLDS
     prolongs by `lifetime_ms`, 0 for ever: when it finds one of `legs` to be of whom it expects, or at once when it
     expects UNKNOWN. A START of a mirror may do without the others where it finds one of `legs`: each of them is known
-    to hold every acknowledged write.
+    to hold every acknowledged write. `caution` is what a mirror keeps clear of from its START, PROBE or MONITOR on.
     """
 
     id: int
@@ -266,6 +278,7 @@ class Task:
     leg: str = ""
     whole: bool = False
     legs: tuple[str, ...] = ()
+    caution: Caution = Caution()
 
 
 @dataclass(frozen=True, slots=True)

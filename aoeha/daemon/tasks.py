@@ -103,7 +103,7 @@ class TaskRunner:
         del self._running[task.id]
         status = outcome.observation.status if outcome.observation else None
         seen = outcome.observation or Observation(ResourceStatus.STOPPED)
-        found = outcome.holds, outcome.records, seen.missing, seen.used
+        found = outcome.holds, outcome.records, seen.missing, seen.used, seen.read_last
         self._post(TaskDone(clock.now_ms(), task.id, outcome.result, status, outcome.plug, outcome.detail, *found))
 
     async def _bounded(self, task: Task, cancelled: asyncio.Event) -> _Outcome:
@@ -156,10 +156,10 @@ class TaskRunner:
             case TaskKind.POWER_OFF | TaskKind.POWER_ON | TaskKind.POWER_STATUS:
                 return await self._switch(task)
             case TaskKind.PROBE | TaskKind.MONITOR:
-                seen = await self._agent(task).monitor()
+                seen = await self._agent(task).look(task.caution)
                 return _Outcome(TaskResult.OK, observation=seen, detail=seen.reason)
             case TaskKind.START:
-                return await _done(self._agent(task).start_from(task.legs))
+                return await _done(self._agent(task).start_from(task.legs, task.caution))
             case TaskKind.STOP:
                 return await _done(self._agent(task).stop())
             case TaskKind.VALIDATE:

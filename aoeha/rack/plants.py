@@ -69,16 +69,33 @@ async def _second_writer(_: Rack) -> None:
 
 def _careless_mirror(files: Files) -> Files:
     """Give both gateways a raid agent that starts from whatever leg answers, whatever its records say."""
-    text = (CHECKOUT / "resources" / "raid.py").read_text()
-    for careful, careless in (
+    choice = "choose_legs(self.parameters.device, self.parameters.uuid, Legs(legs, present, known), records)"
+    return _other_raid_agent(
+        files,
+        (choice, "Selection(present, ())"),
+        ('"mdadm", "--assemble", *how, device,', '"mdadm", "--assemble", "--run", device,'),
+    )
+
+
+def _careless_resync(files: Files) -> Files:
+    """Give both gateways a raid agent that lets md copy and read as it likes, whoever may still write to the legs."""
+    return _other_raid_agent(
+        files,
+        ("        await self._heed(running, caution)\n", ""),
+        ("readonly=caution.copies_nothing", "readonly=False"),
         (
-            "choose_legs(self.parameters.device, self.parameters.uuid, Legs(legs, present, known), records)",
-            "Selection(present, ())",
+            "        if not caution.copies_nothing:\n            await self._hold",
+            "        if True:\n            await self._hold",
         ),
-        ('"mdadm", "--assemble", *run, device,', '"mdadm", "--assemble", "--run", device,'),
-    ):
+        ("        await self._heed(array, caution)\n", "        await self._heed(array, Caution())\n"),
+    )
+
+
+def _other_raid_agent(files: Files, *changes: tuple[str, str]) -> Files:
+    text = (CHECKOUT / "resources" / "raid.py").read_text()
+    for careful, careless in changes:
         if careful not in text:
-            raise RackError(f"cannot plant a careless mirror: resources/raid.py has no {careful!r}")
+            raise RackError(f"cannot plant a careless raid agent: resources/raid.py has no {careful!r}")
         text = text.replace(careful, careless)
     return {**files, "/etc/aoeha/resources.d/raid.py": (text, "644")}
 
@@ -141,6 +158,7 @@ ALL_PLANTS = (
     ),
     Plant("owner-dies", "the gateway that serves loses its power with the cable", change=_kill_the_owner),
     Plant("careless-mirror", "a gateway starts the mirror from a leg that was left out", files=_careless_mirror),
+    Plant("careless-resync", "a mirror copies and reads what a fenced gateway wrote", files=_careless_resync),
     Plant("nothing-breaks", "nothing is broken at all", change=_break_nothing),
     Plant("wrong-plug", "the plug that should be the standby's feeds nothing", change=_plug_wrongly),
     Plant("right-plug", "every plug feeds the gateway whose it is", change=_plug_rightly),

@@ -43,6 +43,7 @@ from aoeha.core.state import (
 )
 from aoeha.core.types import (
     Beat,
+    Caution,
     DeviceMemory,
     FenceConfig,
     GroupBeat,
@@ -310,6 +311,6 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
-    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState, DeviceMemory,
+    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState, DeviceMemory, Caution,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -249,6 +249,7 @@ def _end_task(gateway: Gateway, state: NodeState, what: Happening) -> Outcome:
         holds=answer.holds,
         records=answer.records,
         missing=answer.missing,
+        read_last=answer.read_last,
     )
     outcome = _feed(_having(gateway, state, answer), done)
     effect = what.storage or what.result is TaskResult.OK

@@ -11,7 +11,7 @@ writes wherever it is not kept out, at any time, for as long as its storage coun
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from aoeha.core.types import (
@@ -57,6 +57,7 @@ class Answer:
     result: TaskResult = TaskResult.OK
     status: ResourceStatus | None = None
     missing: tuple[str, ...] = ()
+    read_last: tuple[str, ...] = ()
 
 
 SILENCE = Answer()
@@ -207,7 +208,7 @@ class Shelves(NamedTuple):
             case TaskKind.RETURN_LEG:
                 disks = self.disks.taken_back(index, takes, places[task.leg])
             case _:
-                return Effect(self, self._seen(index))
+                return Effect(self, replace(self._seen(index), read_last=task.caution.read_last))
         if disks is None:
             return Effect(self, Answer(result=TaskResult.FAILED))
         return Effect(self._replace(disks=disks), Answer(), stale=disks.stale(disks.assemblies[index].active))

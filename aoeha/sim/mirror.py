@@ -4,6 +4,9 @@ Each leg carries a superblock. A kernel that cannot reach a leg for `SILENCE_MAX
 wait for its daemon: it writes into the other's superblock that the leg is missing, and acknowledges without it from
 then on. The last leg is never kicked. A leg that was called missing holds old data until it has been recovered. Two
 legs that call each other missing were written apart, and nobody can tell which one is right.
+
+A mirror that was not stopped is unclean: what was written last may lie on one leg only, and the first leg, among those
+that are not marked to be read last, is copied over the others there.
 """
 
 from dataclasses import dataclass, field
@@ -16,13 +19,25 @@ SILENCE_MAX_MS = 16_000
 
 @dataclass(slots=True, eq=False)
 class Leg:
-    """Half of a mirror. `missing` names the shelves that its superblock calls missing, `recovering` that it lags."""
+    """Half of a mirror. `missing` names the shelves that its superblock calls missing, `recovering` that it lags.
+
+    `overwritten` are records that a late write of a former owner destroyed here, and when; `read_last` is the mark in
+    the superblock by which md reads the other leg.
+    """
 
     shelf: str
     records: set[int] = field(default_factory=set)
     events: int = 0
     missing: set[str] = field(default_factory=set)
     recovering: bool = False
+    overwritten: dict[int, int] = field(default_factory=dict)
+    read_last: bool = False
+
+    def overwrite(self, record: int, now_ms: int) -> None:
+        """An old write lands where this record lies."""
+        if record in self.records:
+            self.records.discard(record)
+            self.overwritten[record] = now_ms
 
     def calls_missing(self, other: "Leg") -> bool:
         """Whether its superblock says so."""
@@ -31,11 +46,35 @@ class Leg:
 
 @dataclass(slots=True, eq=False)
 class Assembly:
-    """The mirror as one kernel has it started: the legs in use, and since when one of them does not answer."""
+    """The mirror as one kernel has it started: the legs in use, and since when one of them does not answer.
+
+    `unclean`: a resync is to come, which waits for as long as `copies_nothing` holds.
+    """
 
     active: list[Leg]
     silent_since_ms: dict[str, int] = field(default_factory=dict)
     waits_for_the_daemon: bool = False
+    unclean: bool = False
+    copies_nothing: bool = False
+
+    @property
+    def read(self) -> Leg:
+        """The leg that is read while both are not known to be equal, and that a resync takes for right."""
+        return next((leg for leg in self.active if not leg.read_last), self.active[0])
+
+    @property
+    def records(self) -> set[int]:
+        """What can be read of the legs in use, one way or another."""
+        return set[int]().union(*(leg.records for leg in self.active))
+
+    def resync(self) -> None:
+        """Make all legs in use equal to the one that is read, where they differ."""
+        source = self.read
+        for leg in self.active:
+            differing = {*source.overwritten, *leg.overwritten}
+            leg.records = (leg.records - differing) | (source.records & differing)
+            leg.overwritten = dict(source.overwritten)
+        self.unclean = False
 
     def answered(self, leg: Leg) -> None:
         """A leg took a write."""
@@ -58,6 +97,7 @@ class Assembly:
         """Go on without a leg: the others' superblocks call it missing."""
         self.active.remove(leg)
         self.silent_since_ms.pop(leg.shelf, None)
+        self.unclean = self.unclean and len(self.active) > 1
         for survivor in self.active:
             survivor.missing.add(leg.shelf)
             survivor.events += 1
@@ -101,9 +141,9 @@ class Mirror:
         leg = next(leg for leg in self.legs if leg.shelf == shelf)
         if leg in assembly.active:
             return False
-        source = assembly.active[0]
-        leg.records = set(source.records)
-        leg.recovering = False
+        source = assembly.read
+        leg.records, leg.overwritten = set(source.records), dict(source.overwritten)
+        leg.recovering = leg.read_last = False
         leg.missing = source.missing - {shelf}
         assembly.active.append(leg)
         for known in assembly.active:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from aoeha.core.types import Caution
 from aoeha.sim.client import Client, Peer
 from aoeha.sim.mirror import Assembly, Leg, Mirror
-from aoeha.sim.records_judge import judge_start
+from aoeha.sim.records_judge import judge_eviction, judge_reads, judge_resync, judge_start
 from aoeha.sim.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ __all__ = ["SHELVES", "Storage"]
 SHELVES = ("shelf1", "shelf2")
 WRITE_MS = (1, 12)
 RETRY_MS = 200
+REPEAT_MS = 110
+"""The driver repeats a frame that is not answered so often (measured)."""
+RESYNC_AFTER_MS = 5_000
+"""So long the agent holds the resync of an unclean mirror back while the service comes up."""
 ADVERT_MS = 1
 MD_EVENT_MS = 2
 RETAKE_SLACK_MS = 1_000
@@ -76,6 +81,7 @@ class Storage:
                     address.started = partial(self._announce, name, group)
         self._assemblies: dict[tuple[str, str], Assembly] = {}
         self._newest: dict[str, Assembly] = {}
+        self._left_clean: dict[str, bool] = {}
         self._started: dict[str, tuple[Machine, int]] = {}
         self._restarted_ms: dict[str, int] = {}
         self._number = 0
@@ -130,19 +136,62 @@ class Storage:
         if len(assembly.active) < len(self.shelves):
             self.world.count("mirror", "started with a leg missing")
         assembly.waits_for_the_daemon = group in self._managed
+        assembly.unclean = not self._left_clean.get(group, True)
+        self._left_clean[group] = False
         self._assemblies[machine.name, group] = self._newest[group] = assembly
+        if assembly.unclean:
+            resync = (machine, machine.boots, group, assembly)
+            self.world.timeline.after(RESYNC_AFTER_MS, machine.by_kernel, self._resync, *resync)
         self._started[group] = (machine, self.world.timeline.now_ms)
         judge_start(self.world, machine, group, assembly)
         return ""
 
     def stop(self, machine: "Machine", group: str) -> None:
         """Stop a mirror; what it had under way is written or given up before."""
-        self._assemblies.pop((machine.name, group), None)
+        assembly = self._assemblies.pop((machine.name, group), None)
+        if assembly is not None and assembly is self._newest[group]:
+            self._left_clean[group] = not assembly.unclean
 
     def forget(self, machine: "Machine") -> None:
         """A kernel is gone."""
         for group in self.mirrors:
-            self.stop(machine, group)
+            self._assemblies.pop((machine.name, group), None)
+
+    def heed(self, machine: "Machine", group: str, caution: Caution) -> None:
+        """Tell a machine's mirror what to keep clear of; only a copy takes away the mark of a leg that is read last."""
+        assembly = self._assemblies.get((machine.name, group))
+        if assembly is None:
+            return
+        for leg in assembly.active:
+            leg.read_last |= leg.shelf in caution.read_last
+        released = assembly.copies_nothing and not caution.copies_nothing
+        assembly.copies_nothing = caution.copies_nothing
+        if released and assembly.unclean:
+            self._resync(machine, machine.boots, group, assembly)
+
+    def read_last(self, machine: "Machine", group: str) -> tuple[str, ...]:
+        """The shelves whose legs a machine's mirror reads only where no other one has the data."""
+        assembly = self._assemblies.get((machine.name, group))
+        return tuple(leg.shelf for leg in assembly.active if leg.read_last) if assembly is not None else ()
+
+    def _resync(self, machine: "Machine", boots: int, group: str, assembly: Assembly) -> None:
+        """A kernel makes its legs equal; while one does not take its writes, that hangs."""
+        if not machine.alive or machine.boots != boots or self._assemblies.get((machine.name, group)) is not assembly:
+            return
+        if assembly.copies_nothing or not assembly.unclean:
+            return
+        if not all(self._admits(machine, group, leg.shelf) for leg in assembly.active):
+            self.world.timeline.after(RETRY_MS, machine.by_kernel, self._resync, machine, boots, group, assembly)
+            return
+        known = assembly.records - self._overwritten_before(group, assembly)
+        assembly.resync()
+        self.world.count("mirror", "resync")
+        judge_resync(self.world, group, known - assembly.records, machine.name)
+
+    def _overwritten_before(self, group: str, assembly: Assembly) -> set[int]:
+        """What was overwritten under an earlier owner, which did not live to say so."""
+        _, started_ms = self._started[group]
+        return {number for leg in assembly.active for number, at_ms in leg.overwritten.items() if at_ms <= started_ms}
 
     def missing(self, machine: "Machine", group: str) -> list[str]:
         """The shelves whose legs this machine's mirror goes without."""
@@ -170,6 +219,7 @@ class Storage:
         survivors = [other for other in assembly.active if other is not leg]
         if not any(self._admits(machine, group, other.shelf) for other in survivors):
             return "no other leg can be told"
+        judge_eviction(self.world, group, leg, survivors)
         assembly.evict(leg)
         self.world.count("mirror", "leg evicted")
         return ""
@@ -203,12 +253,43 @@ class Storage:
         """A machine has taken the service address: it tells the network and the clients."""
         self.clients[group].announced(machine.name, self.world.timeline.now_ms)
 
-    def _announce(self, shelf: str, _group: str, address: str) -> None:
+    def _announce(self, shelf: str, group: str, address: str) -> None:
         """Whoever listens on the storage network hears that a target has started."""
         self._restarted_ms[shelf] = self.world.timeline.now_ms
+        self._repeat_old_writes(shelf, group)
         for machine in self.world.machines.values():
             if self.reaches(machine, address):
                 self.world.timeline.after(ADVERT_MS, machine.hear_target, shelf, address)
+
+    def _repeat_old_writes(self, shelf: str, group: str) -> None:
+        """A kernel whose mirror was taken from it has writes out, its own if no client's, and repeats them."""
+        for (name, owned), assembly in self._assemblies.items():
+            if owned == group in self._managed and assembly is not self._newest[group]:
+                machine, leg = (
+                    self.world.machines[name],
+                    next(leg for leg in self.mirrors[group].legs if leg.shelf == shelf),
+                )
+                write = Write(group, 0, machine, machine.boots, assembly, [leg])
+                delay_ms = self.world.random.randrange(REPEAT_MS)
+                self.world.timeline.after(delay_ms, machine.by_kernel, self._old_write_lands, write)
+
+    def _old_write_lands(self, write: Write) -> None:
+        """It lands again and again, until the target is reserved."""
+        machine, (leg,) = write.machine, write.landed
+        there = machine.alive and machine.boots == write.boots
+        there = there and self._assemblies.get((machine.name, write.group)) is write.assembly
+        if there and leg in write.assembly.active and self._takes(leg, write):
+            self._lands(leg, write)
+            self.world.timeline.after(REPEAT_MS, machine.by_kernel, self._old_write_lands, write)
+
+    def _lands(self, leg: Leg, write: Write) -> None:
+        """A write changes a leg; a former owner's destroys what the new one has written there since."""
+        foreign = write.assembly is not self._newest[write.group]
+        newest = max(self.acknowledged[write.group], default=0)
+        if foreign and write.group in self._managed and newest > write.number:
+            leg.overwrite(newest, self.world.timeline.now_ms)
+        forgotten = self._has_forgotten(leg.shelf, write.group)
+        self.world.oracle.write_landed(write.machine, write.group, foreign=foreign, forgotten=forgotten)
 
     def _client_writes(self, group: str) -> None:
         client, now_ms = self.clients[group], self.world.timeline.now_ms
@@ -243,7 +324,7 @@ class Storage:
         for leg in write.assembly.active:
             if self._takes(leg, write):
                 leg.records.add(write.number)
-                self._tell_oracle(write, leg)
+                self._lands(leg, write)
 
     def _write_lands(self, write: Write) -> None:
         """What a kernel sends lands, unless that kernel is gone or its storage was taken from it."""
@@ -261,7 +342,7 @@ class Storage:
                 leg.records.add(write.number)
                 write.landed.append(leg)
                 write.assembly.answered(leg)
-                self._tell_oracle(write, leg)
+                self._lands(leg, write)
             elif write.assembly.did_not_take(leg, now_ms, alone=not writable, error=leg in reached):
                 self.world.count("mirror", "leg kicked by the kernel")
                 self.world.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
@@ -271,23 +352,24 @@ class Storage:
         self.acknowledged[write.group].add(write.number)
         self._note_service(write.group)
 
-    def _tell_oracle(self, write: Write, leg: Leg) -> None:
-        foreign = write.assembly is not self._newest[write.group]
-        forgotten = self._has_forgotten(leg.shelf, write.group)
-        self.world.oracle.write_landed(write.machine, write.group, foreign=foreign, forgotten=forgotten)
-
     def _takes(self, leg: Leg, write: Write) -> bool:
         return self._admits(write.machine, write.group, leg.shelf)
 
     def _has_forgotten(self, shelf: str, group: str) -> bool:
         """Whether a shelf restarted under the newest owner, which is not there or has had no time to take it back."""
-        restarted_ms, (owner, started_ms) = self._restarted_ms.get(shelf, 0), self._started[group]
-        here_since_ms = self.world.timeline.now_ms if owner.present_since_ms is None else owner.present_since_ms
-        had_ms = self.world.timeline.now_ms - max(restarted_ms, here_since_ms)
+        restarted_ms, (owner, _) = self._restarted_ms.get(shelf, 0), self._started[group]
+        started_ms, there_ms = self.owner_times_ms(group)
+        had_ms = self.world.timeline.now_ms - max(restarted_ms, there_ms)
         return restarted_ms > started_ms and had_ms <= owner.config.hold_every_ms + RETAKE_SLACK_MS
+
+    def owner_times_ms(self, group: str) -> tuple[int, int]:
+        """When the newest owner of a group started its mirror, and since when its daemon has been there."""
+        owner, started_ms = self._started[group]
+        return started_ms, self.world.timeline.now_ms if owner.present_since_ms is None else owner.present_since_ms
 
     def _note_service(self, group: str) -> None:
         now_ms = self.world.timeline.now_ms
+        judge_reads(self.world, group, self._newest[group])
         before_ms = self.served_ms[group]
         if before_ms is not None:
             self.worst_outage_ms = max(self.worst_outage_ms, now_ms - before_ms - self.clients[group].period_ms)

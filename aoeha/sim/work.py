@@ -91,6 +91,8 @@ class Work:
         if task.kind is TaskKind.START:
             machine.active[task.subject] = "starting"
             self.world.changed()
+        if task.kind in (TaskKind.PROBE, TaskKind.MONITOR):
+            self._heed(machine, task)
         trouble = machine.broken.get((task.kind.value, task.subject), "")
         if trouble in ("hang", "late"):
             self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, trouble == "late")
@@ -103,6 +105,11 @@ class Work:
             self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, False)
         else:
             self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, trouble == "fail")
+
+    def _heed(self, machine: "Machine", task: Task) -> None:
+        """A mirror is told what it must keep clear of."""
+        if task.subject == self.world.resources[task.group][0]:
+            self.world.storage.heed(machine, task.group, task.caution)
 
     def _change_mirror(self, job: Job) -> None:
         """Let a leg leave its mirror, or come back."""
@@ -195,6 +202,7 @@ class Work:
         status: ResourceStatus | None = None
         missing: tuple[str, ...] = ()
         used: tuple[tuple[str, str], ...] = ()
+        read_last: tuple[str, ...] = ()
         detail = "no luck" if failed else ""
         match task.kind:
             case TaskKind.START:
@@ -204,12 +212,14 @@ class Work:
             case TaskKind.PROBE | TaskKind.MONITOR if not failed:
                 status, detail = self._look(machine, task.subject)
                 missing, used = self._missing(machine, task.subject), self._used(machine, task.subject)
+                read_last = self._read_last(machine, task.subject)
             case _:
                 pass
         result = TaskResult.FAILED if failed or (detail and status is None) else TaskResult.OK
         if result is TaskResult.FAILED:
             detail = f"cannot {task.kind.value} {task.subject}: {detail}"
-        self.report(job, TaskDone(0, task.id, result, status, None, detail, missing=missing, used=used))
+        seen = TaskDone(0, task.id, result, status, None, detail, missing=missing, used=used, read_last=read_last)
+        self.report(job, seen)
 
     def _time_out(self, job: Job, late: bool) -> None:
         if job.over or job.boots != job.machine.boots:
@@ -242,7 +252,9 @@ class Work:
         if machine.active.get(resource) != "starting":
             return ""
         if worked:
-            return machine.resource_runs(resource, job.task.legs)
+            fault = machine.resource_runs(resource, job.task.legs)
+            self._heed(machine, job.task)
+            return fault
         machine.resource_ends(resource)
         return ""
 
@@ -265,6 +277,11 @@ class Work:
         group = self.world.group_of(resource)
         is_mirror = resource == self.world.resources[group][0]
         return self.world.storage.used(machine, group) if is_mirror else ()
+
+    def _read_last(self, machine: "Machine", resource: str) -> tuple[str, ...]:
+        group = self.world.group_of(resource)
+        is_mirror = resource == self.world.resources[group][0]
+        return self.world.storage.read_last(machine, group) if is_mirror else ()
 
     def _half_done(self) -> bool:
         return self.world.random.randrange(100) < HALF_DONE_PERCENT

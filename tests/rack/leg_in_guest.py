@@ -9,6 +9,7 @@ import asyncio
 import mmap
 import os
 import re
+import stat
 import subprocess
 import sys
 import threading
@@ -17,10 +18,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from aoeha.agents.aoe_driver import is_up
 from aoeha.agents.finding import load_resource_agent
 from aoeha.agents.interface import AgentError, ResourceAgent
 from aoeha.aoe.client import AoeClient, TargetAddress
 from aoeha.aoe.frames import Target
+from aoeha.core.types import Caution
 from aoeha.io.host import Place
 from aoeha.io.mirror_watch import MirrorWatch
 from aoeha.io.processes import ProcessHost
@@ -155,17 +158,84 @@ def same_legs() -> None:
     """Compare the data of both legs, which begins behind their superblocks and bitmaps."""
     # md writes past the page cache of its legs.
     Path("/proc/sys/vm/drop_caches").write_text("3")
+    offsets = data_offsets()
+    done = subprocess.run(
+        ["cmp", "-i", f"{offsets[0]}:{offsets[1]}", "-n", str(48 << 20), *LEGS], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def data_offsets() -> list[int]:
+    """Where the data of each leg begin, in bytes."""
     offsets = []
     for leg in LEGS:
         said = subprocess.run(["mdadm", "--examine", leg], check=True, capture_output=True, text=True).stdout
         found = re.search(r"Data Offset : (\d+) sectors", said)
         assert found, said
         offsets.append(int(found[1]) * 512)
-    done = subprocess.run(
-        ["cmp", "-i", f"{offsets[0]}:{offsets[1]}", "-n", str(48 << 20), *LEGS], capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    return offsets
+
+
+def block(device: str, at: int, text: bytes = b"") -> bytes:
+    """Read the first bytes of a block past the page cache, or write them."""
+    page = mmap.mmap(-1, BLOCK)
+    disk = os.open(device, (os.O_WRONLY if text else os.O_RDONLY) | os.O_DIRECT)
+    page[: len(text)] = text
+    os.pwrite(disk, page, at) if text else os.preadv(disk, [page], at)
+    os.close(disk)
+    return page[:4]
+
+
+async def left_unclean(mirror: ResourceAgent[Any], places: list[int]) -> None:
+    """Both legs are lost in the midst of a write, and hold different things where it was."""
+    block(DEVICE, FIRST_BYTE, b"both")
+    for target in ("e1.0", "e2.0"):
+        Path("/dev/etherd/flush").write_text(target)
+    await mirror.stop()
+
+    async def are_back() -> bool:
+        Path("/dev/etherd/discover").write_text("1")
+        await asyncio.sleep(0.3)
+        for leg in LEGS:
+            number = Path(f"/sys/class/block/etherd!{Path(leg).name}/dev")
+            if number.exists() and not Path(leg).exists():
+                major, _, minor = number.read_text().strip().partition(":")
+                os.mknod(leg, stat.S_IFBLK | 0o600, os.makedev(int(major), int(minor)))
+        return all(is_up(Path(leg).name) for leg in LEGS)
+
+    await until("both legs are there again", are_back, 20)
+    for leg, at, text in zip(LEGS, places, (b"leg1", b"leg2"), strict=True):
+        block(leg, at, text)
+
+
+async def kept_clear(mirror: ResourceAgent[Any]) -> None:
+    """Nothing is copied for as long as that is forbidden; then it is read, and copied, from the leg that is sound."""
+    places = [FIRST_BYTE + offset for offset in data_offsets()]
+    await left_unclean(mirror, places)
+    await mirror.start_from((), Caution(copies_nothing=True))
+    block(DEVICE, FIRST_BYTE + (1 << 20), b"more")
+    await asyncio.sleep(2)
+    assert [block(leg, at) for leg, at in zip(LEGS, places, strict=True)] == [b"leg1", b"leg2"]
+    assert block(DEVICE, FIRST_BYTE) == b"leg1", "md reads the first leg of what is not in sync"
+    seen = await mirror.look(Caution(copies_nothing=True, read_last=("e1.0",)))
+    assert (seen.status.value, seen.read_last) == ("running", ("e1.0",)), seen
+    assert {block(DEVICE, FIRST_BYTE) for _ in range(20)} == {b"leg2"}
+    await mirror.look(Caution(read_last=("e1.0",)))
+
+    async def is_equal() -> bool:
+        return block(LEGS[0], places[0]) == b"leg2"
+
+    await until("let go, the sound leg was copied", is_equal, 30)
+    assert block(LEGS[1], places[1]) == b"leg2"
+    await mirror.evict("e1.0")
+    await mirror.take_back("e1.0", whole=True)
+
+    async def is_whole() -> bool:
+        return (await mirror.monitor()).status.value == "running"
+
+    await until("copied as a whole", is_whole, 90)
+    assert (await mirror.monitor()).read_last == (), "the mark is gone with the copy"
 
 
 async def written_apart(mirror: ResourceAgent[Any]) -> None:
@@ -212,6 +282,7 @@ async def main() -> None:
     await returned(mirror, whole=False)
     writer.end()
     same_legs()
+    await kept_clear(mirror)
     await written_apart(mirror)
     say("legs passed")
 

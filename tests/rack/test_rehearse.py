@@ -46,6 +46,7 @@ PLANTED = {
     "leg-stale": "nothing-breaks",
     "evict-cut": "owner-dies",
     "dual-homed": "second-writer",
+    "target-restart-unseen": "careless-resync",
     "target-restart-zombie": "second-writer",
     "target-restart-after-off": "second-writer",
     "fence-verify": "wrong-plug",

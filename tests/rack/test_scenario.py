@@ -155,7 +155,8 @@ def test_the_storage_recipe_and_the_example_configuration_name_the_same_things()
     assert f"legs = [{legs}]" in example
 
 
-def test_the_careless_mirror_is_still_planted_into_the_raid_agent_as_it_is() -> None:
-    text, mode = PLANTS["careless-mirror"].files({})["/etc/aoeha/resources.d/raid.py"]
+@pytest.mark.parametrize("plant", ["careless-mirror", "careless-resync"])
+def test_a_careless_raid_agent_is_still_planted_into_the_one_as_it_is(plant: str) -> None:
+    text, mode = PLANTS[plant].files({})["/etc/aoeha/resources.d/raid.py"]
     compile(text, "raid.py", "exec")
     assert mode == "644"

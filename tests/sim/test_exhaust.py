@@ -33,7 +33,7 @@ JUDGED = {
     "taken_sequence unsure blind undisputed ledger ledger_since_ms ledger_version heard_ledger complete seizure "
     "shelf_link",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms rival "
-    "rival_task_id rival_asked_ms missing",
+    "rival_task_id rival_asked_ms missing caution",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
     "owed back_task_id plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id "
@@ -44,7 +44,8 @@ JUDGED = {
     "devices",
     "DeviceMemory": "name tag distrusted disobeyed owed",
     "Proof": "kind group epoch peer_boot_id detail",
-    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs",
+    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs caution",
+    "Caution": "copies_nothing read_last",
     "Identity": "boot_id incarnation",
     "LegState": "name addresses forgot copying tainted leaving returning errors rests_until_ms strays ways",
     "WayState": "interface heard since_ms known",

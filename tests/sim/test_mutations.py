@@ -30,12 +30,13 @@ from aoeha.core import (
     shelf_link,
     shelves,
     storage_fence,
+    taint,
 )
 from aoeha.core.actions import Persist
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.performer import Performer
 from aoeha.core.power_order import OrderStage
-from aoeha.core.types import Grant, GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
+from aoeha.core.types import Caution, Grant, GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
 from aoeha.sim import daemon
 from aoeha.sim.mirror import Assembly, Mirror
 from aoeha.sim.scenario import perform, read
@@ -212,6 +213,26 @@ def back_without_a_doubt(original: Any) -> Any:
 
 def nobody_else_answers(_original: Any) -> Any:
     return lambda _state, _group, _resource: ""
+
+
+def clear_of_nothing(_original: Any) -> Any:
+    return lambda _state, _group, _mirror: Caution()
+
+
+def copies_all_the_same(original: Any) -> Any:
+    return lambda state, group, mirror: replace(original(state, group, mirror), copies_nothing=False)
+
+
+def reads_all_the_same(original: Any) -> Any:
+    return lambda state, group, mirror: replace(original(state, group, mirror), read_last=())
+
+
+def ours_is_enough(_original: Any) -> Any:
+    return lambda leg: leg.shows_anywhere(Holder.US)
+
+
+def sees_no_mark(_original: Any) -> Any:
+    return lambda _turn, _name, _mirror, _seen: None
 
 
 def any_leg_will_do(original: Any) -> Any:
@@ -532,6 +553,26 @@ IN_STORIES = (
     (
         Mutation("force legs back after a restart", absence, "swear", back_without_a_doubt, ("I1",)),
         "adopted-after-a-storage-fence",
+    ),
+    (
+        Mutation("keep clear of no leg", taint, "caution", clear_of_nothing, ("I2",)),
+        "fenced-writes-before-the-resync",
+    ),
+    (
+        Mutation("resync while a fenced peer may write", taint, "caution", copies_all_the_same, ("I2",)),
+        "fenced-writes-as-the-resync-begins",
+    ),
+    (
+        Mutation("read a leg that a fenced peer wrote to", taint, "caution", reads_all_the_same, ("I2",)),
+        "fenced-writes-before-the-resync",
+    ),
+    (
+        Mutation("go on with such a leg alone", eviction, "_may_be_last", ours_is_enough, ("I2",)),
+        "fenced-writes-on-the-last-leg",
+    ),
+    (
+        Mutation("overlook the mark on such a leg", taint, "observed", sees_no_mark, ("I2",)),
+        "fenced-writes-and-a-new-daemon",
     ),
 )
 """Rules for incidents so rare that seeds alone would take too long to meet them."""

@@ -14,7 +14,12 @@ def array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(md_sysfs, "_BLOCK", tmp_path)
     folder = tmp_path / "md0" / "md"
     folder.mkdir(parents=True)
-    for name, text in (("array_state", "clean"), ("raid_disks", "2"), ("sync_action", "idle")):
+    for name, text in (
+        ("array_state", "clean"),
+        ("raid_disks", "2"),
+        ("sync_action", "idle"),
+        ("resync_start", "none"),
+    ):
         (folder / name).write_text(f"{text}\n")
     for leg in ("a", "b"):
         (folder / f"dev-{leg}" / "block").mkdir(parents=True)
@@ -43,6 +48,23 @@ def test_a_leg_without_a_disk_has_failed_whatever_md_says(array: Path) -> None:
     assert state is not None
     assert (state.working, state.failed) == (("a",), ("b",))
     assert not state.is_rebuilding("b")
+
+
+def test_a_leg_that_is_read_last_works(array: Path) -> None:
+    (array / "dev-a" / "state").write_text("in_sync,write_mostly\n")
+    state = array_state("md0")
+    assert state is not None
+    assert (state.working, state.read_last) == (("a", "b"), ("a",))
+    md_sysfs.read_last("md0", "b")
+    assert (array / "dev-b" / "state").read_text() == "writemostly"
+
+
+def test_a_mirror_is_unclean_until_its_resync_has_ended(array: Path) -> None:
+    for start, unclean in (("0", True), ("16384", True), ("none", False)):
+        (array / "resync_start").write_text(f"{start}\n")
+        state = array_state("md0")
+        assert state is not None
+        assert state.unclean is unclean
 
 
 def test_no_array_is_none(array: Path) -> None:

@@ -62,6 +62,28 @@ def test_the_last_leg_is_never_kicked() -> None:
     assert assembly.active == [last]
 
 
+def test_a_resync_takes_the_first_leg_for_right_that_is_not_to_be_read_last() -> None:
+    for marked, remain in ((False, {1}), (True, {1, 2})):
+        assembly = assembled(Mirror(("shelf1", "shelf2")))
+        first, second = assembly.active
+        first.records, second.records, first.read_last = {1, 2}, {1, 2}, marked
+        first.overwrite(2, 5)
+        assert (assembly.read is second) is marked
+        assembly.resync()
+        assert first.records == second.records == remain
+        assert first.overwritten == second.overwritten == ({} if marked else {2: 5})
+
+
+def test_a_copy_takes_the_mark_of_a_leg_away() -> None:
+    mirror = Mirror(("shelf1", "shelf2"))
+    assembly = assembled(mirror)
+    first, _ = assembly.active
+    first.read_last = True
+    assembly.evict(first)
+    assert mirror.recover("shelf1", assembly)
+    assert not first.read_last
+
+
 def test_with_both_legs_there_the_one_that_was_kicked_is_left_out() -> None:
     mirror = Mirror(("shelf1", "shelf2"))
     without_the_second(mirror)
