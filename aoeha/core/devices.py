@@ -98,8 +98,13 @@ def contradict(turn: Turn) -> None:
 
 
 def _called_off(turn: Turn, device: DeviceState) -> bool:
-    stands = device.checked_ms is not None and turn.now_ms - device.checked_ms >= READING_GRACE_MS
-    return stands and bool(device.read_off_of) and device.read_off_of == turn.state.peer.boot_id
+    """Whether a reading called off what beats now. A slow link brings beats of the dead, which answer nothing since."""
+    read_ms, peer = device.checked_ms, turn.state.peer
+    if read_ms is None or turn.now_ms - read_ms < READING_GRACE_MS:
+        return False
+    answered = peer.answered_ms is not None and peer.answered_ms >= read_ms
+    stands = answered or turn.now_ms - read_ms >= turn.state.config.deadtime_ms
+    return stands and bool(device.read_off_of) and device.read_off_of == peer.boot_id
 
 
 def start(turn: Turn, kind: TaskKind, device: str, reason: str, node: str = "") -> int:
