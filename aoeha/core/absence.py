@@ -15,7 +15,8 @@ What this file does not know: how long a kernel takes to boot.
 
 from aoeha.core import membership, ownership, recovery, shelf_link, storage_fence
 from aoeha.core.actions import Level, Panic
-from aoeha.core.state import GroupState, NodeState, Turn, phase_of
+from aoeha.core.state import GroupState, NodeState, phase_of
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupPhase, Holder
 
 

@@ -7,7 +7,8 @@ was remembered before: `Persist` stands before it in the same step.
 from aoeha.core import commands, devices, ownership
 from aoeha.core.actions import Persist, SendBeat
 from aoeha.core.membership import lives
-from aoeha.core.state import GroupState, LinkState, NodeState, Turn, phase_of
+from aoeha.core.state import GroupState, LinkState, NodeState, phase_of
+from aoeha.core.turn import Turn
 from aoeha.core.types import NEVER_MS, Beat, BeatFlag, GroupBeat, GroupMemory, Memory
 
 

@@ -8,7 +8,8 @@ What this file does not know: how a blocked group's owner is fenced.
 """
 
 from aoeha.core import recovery
-from aoeha.core.state import GroupState, NodeState, Turn
+from aoeha.core.state import GroupState, NodeState
+from aoeha.core.turn import Turn
 from aoeha.core.types import Holder
 
 

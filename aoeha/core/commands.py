@@ -9,7 +9,8 @@ leaves its resources running. No request ever skips a proof.
 from aoeha.core import eviction, fencing, membership, ownership, pause, power_commands, recovery
 from aoeha.core.actions import Answer, Leave, Level
 from aoeha.core.events import CommandGiven
-from aoeha.core.state import GroupState, NodeState, Turn, phase_of
+from aoeha.core.state import GroupState, NodeState, phase_of
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupPhase
 from aoeha.core.waiting import Waiting
 

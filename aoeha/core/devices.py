@@ -10,7 +10,8 @@ What this file does not know: when a fence is due.
 
 from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
-from aoeha.core.state import DeviceState, FencePhase, NodeState, Turn
+from aoeha.core.state import DeviceState, FencePhase, NodeState
+from aoeha.core.turn import Turn
 from aoeha.core.types import DeviceMemory, FenceConfig, PlugState, Task, TaskKind, TaskResult
 
 READING_GRACE_MS = 1_000

@@ -25,7 +25,8 @@ from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import LegState
 from aoeha.core.replacing import replaced
-from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState, Turn
+from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState
+from aoeha.core.turn import Turn
 from aoeha.core.types import Holder, LegConfig, Task, TaskKind, TaskResult
 
 EVICT_DEADLINE_MS, RETURN_DEADLINE_MS = 5_000, 30_000

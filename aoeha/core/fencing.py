@@ -25,7 +25,8 @@ from aoeha.core import (
 )
 from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
-from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition, Turn, phase_of
+from aoeha.core.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition, phase_of
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupPhase, PlugState, ProofKind, Task, TaskKind, TaskResult
 
 BACK_OFF_FIRST_MS = 1_000

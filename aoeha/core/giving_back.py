@@ -13,7 +13,8 @@ What this file does not know: why a fence was given up, or what a proof is.
 from aoeha.core import devices, membership
 from aoeha.core.actions import Level
 from aoeha.core.events import TaskDone
-from aoeha.core.state import FencePhase, NodeState, PeerCondition, Turn
+from aoeha.core.state import FencePhase, NodeState, PeerCondition
+from aoeha.core.turn import Turn
 from aoeha.core.types import PlugState, Task, TaskKind, TaskResult
 
 PATIENCE_MS = 30_000

@@ -18,7 +18,8 @@ from typing import Any
 
 from aoeha.core import membership, taint
 from aoeha.core.legs import HeardLedger, LegState
-from aoeha.core.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState, Turn
+from aoeha.core.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
+from aoeha.core.turn import Turn
 from aoeha.core.types import Ledger
 
 CLOCKS_PERCENT = 10

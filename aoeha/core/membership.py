@@ -15,7 +15,8 @@ from aoeha.core import shelf_link
 from aoeha.core.actions import Level
 from aoeha.core.events import BeatHeard, LinkReported
 from aoeha.core.replacing import replaced
-from aoeha.core.state import GroupState, LinkCondition, LinkState, NodeState, PeerCondition, Turn
+from aoeha.core.state import GroupState, LinkCondition, LinkState, NodeState, PeerCondition
+from aoeha.core.turn import Turn
 from aoeha.core.types import Beat, BeatFlag, GroupBeat, Holder
 
 RETIRED_BOOT_IDS_MAX = 8

@@ -17,7 +17,8 @@ from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import HostsState
 from aoeha.core.replacing import replaced
-from aoeha.core.state import GroupState, NodeState, PeerCondition, Turn
+from aoeha.core.state import GroupState, NodeState, PeerCondition
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupBeat, GroupPhase, Holder, ResourceStatus, Task, TaskKind, TaskResult
 
 ABOUT = "reference hosts"

@@ -14,7 +14,8 @@ from aoeha.core import devices, giving_back, membership
 from aoeha.core.actions import Answer, Level
 from aoeha.core.events import CommandGiven, TaskDone
 from aoeha.core.power_order import OrderStage, PowerAct, PowerOrder
-from aoeha.core.state import DeviceState, NodeState, Turn, phase_of
+from aoeha.core.state import DeviceState, NodeState, phase_of
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupPhase, PlugState, Task, TaskKind, TaskResult
 
 DONE, FAILED, TIMED_OUT = 0, 1, 124

@@ -18,15 +18,8 @@ from aoeha.core import ledger, membership, orders, rivals, shelf_link, shelves, 
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState, SeizureState
 from aoeha.core.replacing import replaced
-from aoeha.core.state import (
-    FencePhase,
-    GroupState,
-    NodeState,
-    PeerCondition,
-    ResourcePhase,
-    Turn,
-    phase_of,
-)
+from aoeha.core.state import FencePhase, GroupState, NodeState, PeerCondition, ResourcePhase, phase_of
+from aoeha.core.turn import Turn
 from aoeha.core.types import BeatFlag, Grant, GroupBeat, GroupPhase, Proof, ProofKind
 
 BLIND_EPOCH_JUMP = 1_000

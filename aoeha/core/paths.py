@@ -13,7 +13,8 @@ What this file does not know: whose the legs are, and how their addresses are fo
 from aoeha.core import shelves
 from aoeha.core.legs import AddressState, LegState, WayState
 from aoeha.core.replacing import replaced
-from aoeha.core.state import GroupState, NodeState, Turn
+from aoeha.core.state import GroupState, NodeState
+from aoeha.core.turn import Turn
 from aoeha.core.types import Hold, Holder
 
 

@@ -10,7 +10,7 @@ What this file does not know: what each rule leaves undone meanwhile; the rules 
 """
 
 from aoeha.core import storage_fence
-from aoeha.core.state import Turn
+from aoeha.core.turn import Turn
 from aoeha.core.types import BeatFlag
 
 ABOUT = "pair"

@@ -11,7 +11,8 @@ from aoeha.core import devices, fencing, giving_back, membership, orders, owners
 from aoeha.core.actions import Answer
 from aoeha.core.events import CommandGiven
 from aoeha.core.power_order import PowerAct
-from aoeha.core.state import FencePhase, NodeState, Turn
+from aoeha.core.state import FencePhase, NodeState
+from aoeha.core.turn import Turn
 from aoeha.core.types import BeatFlag
 
 FAILED, USAGE, UNSAFE = 1, 64, 107

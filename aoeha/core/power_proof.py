@@ -10,7 +10,8 @@ What this file does not know: what is done about a wrong plug.
 """
 
 from aoeha.core import devices, membership, shelf_link
-from aoeha.core.state import FencePhase, NodeState, Off, Turn
+from aoeha.core.state import FencePhase, NodeState, Off
+from aoeha.core.turn import Turn
 
 
 def read_off(turn: Turn, settle_ms: int) -> None:

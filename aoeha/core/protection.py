@@ -9,7 +9,8 @@ What this file does not know: whether anybody needs a proof.
 """
 
 from aoeha.core import devices, ledger
-from aoeha.core.state import DeviceState, GroupState, NodeState, Turn
+from aoeha.core.state import DeviceState, GroupState, NodeState
+from aoeha.core.turn import Turn
 from aoeha.core.types import Holder
 
 ABOUT = "protection"

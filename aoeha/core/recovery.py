@@ -13,7 +13,8 @@ from aoeha.core import membership, ownership, rivals, shelves, taint
 from aoeha.core.actions import CancelTask, Level, StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.replacing import replaced
-from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState, Turn, phase_of
+from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState, phase_of
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupPhase, ResourceConfig, ResourceStatus, Task, TaskKind, TaskResult
 
 STOP_TRIES = 2

@@ -11,7 +11,8 @@ What this file does not know: how a fence is carried out.
 
 from aoeha.core import devices, giving_back, membership, orders, shelves
 from aoeha.core.actions import Level
-from aoeha.core.state import NodeState, Turn, phase_of
+from aoeha.core.state import NodeState, phase_of
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupPhase
 
 

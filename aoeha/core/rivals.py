@@ -15,7 +15,8 @@ What this file does not know: how the network is asked.
 from aoeha.core import ledger, membership
 from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
-from aoeha.core.state import GroupState, LinkCondition, NodeState, ResourcePhase, ResourceState, Turn
+from aoeha.core.state import GroupState, LinkCondition, NodeState, ResourcePhase, ResourceState
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupPhase, Holder, ProofKind, ResourceStatus, Task, TaskKind, TaskResult
 
 ASK_EVERY_MS = 1_000

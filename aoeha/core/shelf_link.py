@@ -16,7 +16,8 @@ What this file does not know: what may be done about a silent peer.
 from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import ShelfLinkState
-from aoeha.core.state import GroupState, LinkCondition, NodeState, Turn
+from aoeha.core.state import GroupState, LinkCondition, NodeState
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupBeat, Holder, LockRecord, PairConfig, SeenRecord, Task, TaskKind
 
 EVERY_MIN_MS = 100

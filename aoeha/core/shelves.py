@@ -14,7 +14,8 @@ from aoeha.core.actions import Level, StartTask
 from aoeha.core.events import TargetStarted, TaskDone
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.replacing import replaced
-from aoeha.core.state import GroupState, NodeState, Turn, phase_of
+from aoeha.core.state import GroupState, NodeState, phase_of
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupPhase, Holder, ProofKind, Task, TaskKind
 
 Request = tuple[TaskKind, str, Holder]

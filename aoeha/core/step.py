@@ -48,15 +48,8 @@ from aoeha.core.events import (
     Tick,
 )
 from aoeha.core.legs import AddressState, LegState
-from aoeha.core.state import (
-    FenceState,
-    GroupState,
-    LinkState,
-    NodeState,
-    PeerState,
-    ResourceState,
-    Turn,
-)
+from aoeha.core.state import FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState
+from aoeha.core.turn import Turn
 from aoeha.core.types import GroupConfig, GroupMemory, Identity, Memory, PairConfig, TaskKind
 
 ACTIONS_MAX = 256

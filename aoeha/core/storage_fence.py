@@ -19,7 +19,8 @@ What this file does not know: how a reservation is made, and what the proof is u
 from aoeha.core import ledger, shelves
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState, SeizureState
-from aoeha.core.state import GroupState, NodeState, Turn
+from aoeha.core.state import GroupState, NodeState
+from aoeha.core.turn import Turn
 from aoeha.core.types import Holder
 
 STANDS_MS = 50

@@ -16,7 +16,8 @@ from aoeha.core import membership
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState
 from aoeha.core.replacing import replaced
-from aoeha.core.state import GroupState, NodeState, Off, ResourceState, Turn
+from aoeha.core.state import GroupState, NodeState, Off, ResourceState
+from aoeha.core.turn import Turn
 from aoeha.core.types import Caution, Proof, ProofKind
 
 

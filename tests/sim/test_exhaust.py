@@ -8,8 +8,9 @@ from aoeha.core import eviction, fencing, ledger, membership, ownership, recover
 from aoeha.core.actions import CancelTask
 from aoeha.core.events import MirrorsChanged, TaskDone
 from aoeha.core.legs import AddressState, LegState
-from aoeha.core.state import GroupState, NodeState, ResourceState, Turn
+from aoeha.core.state import GroupState, NodeState, ResourceState
 from aoeha.core.step import step
+from aoeha.core.turn import Turn
 from aoeha.core.types import Holder, Ledger, Proof, ProofKind, ResourceStatus, TaskKind, TaskResult
 from aoeha.sim import exhaust_canonical
 from aoeha.sim.exhaust import STARTS, beginning, explore, main
