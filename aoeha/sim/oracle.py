@@ -125,6 +125,8 @@ class Oracle:
             case TaskKind.POWER_OFF:
                 self._ordered.discard(task.node)
                 self._judge_fence(machine, self.world.machines[task.node])
+            case TaskKind.WRITE_RECORD if task.record is not None and task.record.word is not None:
+                self._judge_word(machine, task.record.word, probed=True)
             case _:
                 pass
 
@@ -158,15 +160,13 @@ class Oracle:
             self._named_on_legs.discard(machine.name)
 
     def record_written(self, machine: "Machine", group: str, record: LockRecord) -> None:
-        """A node writes into a leg's record: as the owner, or what it would say in a beat."""
+        """A stamp lands in a leg's record: who owned nothing must not put itself in the owner's place."""
         owner = self._epochs.get((group, record.epoch), machine.name)
-        if record.word is not None:
-            self._judge_word(machine, record.word, probed=True)
-        elif owner != machine.name and not self.excused:
+        if record.word is None and owner != machine.name and not self.excused:
             self._broken("I1", f"{machine.name} stamps {group} at epoch {record.epoch}, which {owner} owned")
 
     def _judge_word(self, machine: "Machine", group: GroupBeat, *, probed: bool) -> None:
-        """What is said of a group must be true, and what is promised remembered."""
+        """What is said, in a beat or a record, must be true as it is said, and what is promised remembered."""
         running = machine.runs_any(group.name)
         if running and group.phase is GroupPhase.STOPPED and probed:
             self._broken("I4", f"{machine.name} announces {group.name} as stopped while {running} runs there")
