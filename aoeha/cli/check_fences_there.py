@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 from aoeha.config.schema import Configuration
 from aoeha.config.view import config_tag
@@ -20,7 +21,9 @@ def asked_there(configuration: Configuration, over: str, file: str | None, peer:
 
     It must be the peer that answers, with this very configuration. `named`: tell it its name.
     """
-    words = ["aoeha", "check", "--fences", *(["--node", peer] if named else []), *([file] if file else [])]
+    # ssh begins in another directory than this one.
+    its_file = [str(Path(file).absolute())] if file else []
+    words = ["aoeha", "check", "--fences", *(["--node", peer] if named else []), *its_file]
     limit_s = _STARTING_S + sum(fence.timeout_ms * 2 * (1 + len(fence.plug)) for fence in configuration.fences) / 1_000
     try:
         ran = subprocess.run(

@@ -24,8 +24,8 @@ def check(directory: Path, switch: PowerSwitch, *words: str) -> subprocess.Compl
         file = directory / "aoeha.toml"
         file.write_text(text.replace('address = "10.77.1.1"', 'address = "127.0.0.1"'))
         return subprocess.run(
-            [sys.executable, "-m", "aoeha.cli.main", "check", "--fences", *words, str(file)],
-            cwd=ROOT,
+            [sys.executable, "-m", "aoeha.cli.main", "check", "--fences", *words, file.name],
+            cwd=directory,
             capture_output=True,
             text=True,
             timeout=60,
@@ -89,6 +89,14 @@ def test_other_gateway_that_was_not_really_asked_is_a_failure(tmp_path: Path, ov
     assert ran.returncode == 1
     assert sentence in ran.stderr
     assert "\nfences: every device answers" not in ran.stdout
+
+
+def test_other_gateway_is_told_the_whole_path_for_its_shell_begins_elsewhere(tmp_path: Path) -> None:
+    over = tmp_path / "over"
+    over.write_text('#!/bin/sh\necho "asked: $@"\n')
+    over.chmod(0o755)
+    ran = check(tmp_path, PowerSwitch({HERE: "on", "beta": "on"}), "--over", str(over))
+    assert f"asked: aoeha check --fences {tmp_path}/aoeha.toml" in ran.stdout
 
 
 @pytest.mark.parametrize(
