@@ -6,7 +6,9 @@ copies: each leg by itself, its journal replayed on the copy, as if the other ha
 
 import asyncio
 import contextlib
+import errno
 import json
+import os
 import shutil
 import sys
 from collections.abc import Awaitable
@@ -65,12 +67,26 @@ async def read_mismatches(link: GuestLink) -> int:
     name = await mirror_name(link)
     folder = f"/sys/block/{name}/md"
     await link.must("sync")
-    await link.ask("write", path=f"{folder}/sync_action", text="check")
+    await _begin_check(link, f"{folder}/sync_action")
     for _ in range(SETTLE_S * 20):
         await asyncio.sleep(0.05)
         if (await link.read(f"{folder}/sync_action")).strip() == "idle":
             return int(await link.read(f"{folder}/mismatch_cnt"))
     raise RackError(f"the mirror's check did not end within {SETTLE_S} s")
+
+
+async def _begin_check(link: GuestLink, sync_action: str) -> None:
+    """Ask for a check; md refuses with EBUSY while a resync begins or ends."""
+    for _ in range(SETTLE_S * 20):
+        try:
+            await link.ask("write", path=sync_action, text="check")
+        except RackError as error:
+            if os.strerror(errno.EBUSY) not in str(error):
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            return
+    raise RackError(f"the mirror was busy for {SETTLE_S} s, and could not be checked")
 
 
 async def read_reservations(rack: Rack, node: str) -> dict[str, list[str]]:

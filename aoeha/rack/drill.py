@@ -419,8 +419,11 @@ class Drill:
         rack.tell("read")
 
     async def _mismatches(self, rack: Rack) -> int:
+        why = "no gateway has the mirror"
         for gateway in self._last_owner_first():
-            with contextlib.suppress(RackError):
+            try:
                 if await mirror_name(rack.link(gateway)):
                     return await read_mismatches(rack.link(gateway))
-        raise RackError("no gateway has the mirror")
+            except RackError as error:
+                why = str(error)
+        raise RackError(why)
