@@ -4,9 +4,9 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 - Every link cut at once looks like a dead peer where no shelf carries the owner's stamp. A healthy owner is then
   fenced. So I5 is judged only while some link is whole, or a shelf that both reach; and "never both" only while the
   devices switch at once, the nodes have met since they booted, and both were there to count the silence. A device
-  that takes longer than the duel delay (2 s) may carry out the orders of both nodes; two that booted apart without
-  ever meeting have no common time from which to take turns, nor have two of which one was away while the links fell
-  silent, where no shelf settles it. Then both may be dark, and a human switches them on.
+  that takes longer than the duel delay (2 s), or obeys only a later order, may carry out those of both nodes; two that
+  booted apart without ever meeting have no common time from which to take turns, nor have two of which one was away
+  while the links fell silent, where no shelf settles it. Then both may be dark, and a human switches them on.
 - Nobody remembers what no disk took: an epoch of an owner that died with a full disk may come again, after its death.
 - A target that restarts forgets whom it keeps out. Until the owner has reserved it again, or for good when the owner is
   gone, a fenced gateway that lives writes there: only power proves more. Such writes are counted as `excused`.
@@ -294,6 +294,8 @@ class Oracle:
             return "duel of two that never met"
         arbitrated = any(self._is_reserved(group) for group in self.world.resources)
         lately = self._was_away_lately(orderer) or self._was_away_lately(victim)
+        if self.world.power.is_tried_again() and not arbitrated:
+            return "duel of two that tried again"
         return "duel of two that counted from different times" if lately and not arbitrated else ""
 
     def _was_away_lately(self, machine: "Machine") -> bool:

@@ -30,6 +30,9 @@ SLOW_PERCENT = (30, 95)
 MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies", "hasty")
 """dead: no answer. late: no answer in time, but it switches. vague: reads unknown. refuses: says that it can't. lies:
 says that it has switched, and has not; what it reads is so. hasty: reads what it was told, HASTY_MS before it is so."""
+DISOBEDIENT = ("dead", "refuses", "lies")
+AGAIN_MS = 60_000
+"""An order that was not carried out is given again within this time."""
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class Power:
     def __init__(self, world: "World", fences: tuple[FenceConfig, ...]) -> None:
         self.world = world
         self.was_slow = False
+        self.disobeyed_ms: int | None = None
         self.devices = {fence.name: Device(fence) for fence in fences}
         for device in self.devices.values():
             device.outlets = dict.fromkeys(world.configs, True)
@@ -71,6 +75,10 @@ class Power:
         if device.mode != mode:
             device.mode, device.mode_since_ms = mode, self.world.timeline.now_ms
         self.was_slow = self.was_slow or mode in ("slow", "late", "vague")
+
+    def is_tried_again(self) -> bool:
+        """Whether a device did not switch a gateway off lately, so that the order may be given again at any moment."""
+        return self.disobeyed_ms is not None and self.world.timeline.now_ms - self.disobeyed_ms < AGAIN_MS
 
     def switch_on(self, node: str) -> None:
         """Every outlet of a gateway, by hand."""
@@ -90,6 +98,8 @@ class Power:
         duration_ms = random.randint(*SWITCH_MS)
         victim = self.world.machines[job.task.node]
         unpowered = device.shares_power_of == job.task.node and not victim.mains
+        if job.task.kind is TaskKind.POWER_OFF and (unpowered or device.mode in DISOBEDIENT):
+            self.disobeyed_ms = timeline.now_ms
         if device.mode == "dead" or unpowered:
             timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
             return

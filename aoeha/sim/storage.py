@@ -356,11 +356,12 @@ class Storage:
         return self._admits(write.machine, write.group, leg.shelf)
 
     def _has_forgotten(self, shelf: str, group: str) -> bool:
-        """Whether a shelf restarted under the newest owner, which is not there or has had no time to take it back."""
+        """Whether a shelf restarted under the newest owner, which is gone for good or had no time to take it back."""
         restarted_ms, (owner, _) = self._restarted_ms.get(shelf, 0), self._started[group]
         started_ms, there_ms = self.owner_times_ms(group)
         had_ms = self.world.timeline.now_ms - max(restarted_ms, there_ms)
-        return restarted_ms > started_ms and had_ms <= owner.config.hold_every_ms + RETAKE_SLACK_MS
+        gone = self._assemblies.get((owner.name, group)) is not self._newest[group]
+        return restarted_ms > started_ms and (gone or had_ms <= owner.config.hold_every_ms + RETAKE_SLACK_MS)
 
     def owner_times_ms(self, group: str) -> tuple[int, int]:
         """When the newest owner of a group started its mirror, and since when its daemon has been there."""
