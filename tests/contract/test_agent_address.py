@@ -44,6 +44,14 @@ def hardware_address() -> str:
     return str(json.loads(ip("-n", HERE, "-json", "link", "show", "near0"))[0]["address"])
 
 
+def carries(namespace: str, port: str) -> None:
+    """Wait for the kernel's word: it tells of new carriers up to a second late, and drops what is sent before."""
+    until = time.monotonic() + 10
+    while json.loads(ip("-n", namespace, "-json", "link", "show", port))[0]["operstate"] != "UP":
+        assert time.monotonic() < until, f"{port} has no carrier"
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def wire() -> Iterator[None]:
     """Two namespaces with a cable: near0 in HERE, far0 in THERE."""
@@ -53,6 +61,8 @@ def wire() -> Iterator[None]:
         ip("-n", HERE, "link", "add", "near0", "type", "veth", "peer", "name", "far0", "netns", THERE)
         ip("-n", HERE, "link", "set", "near0", "up")
         ip("-n", THERE, "link", "set", "far0", "up")
+        for name, port in ((HERE, "near0"), (THERE, "far0")):
+            carries(name, port)
         yield
     finally:
         for name in (HERE, THERE):

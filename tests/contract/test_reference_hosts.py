@@ -28,11 +28,20 @@ async def through_a_task(hosts: tuple[str, ...]) -> TaskDone:
         return await arrived.get()
 
 
+def can_be_found(namespace: str, port: str, group: str) -> None:
+    """Wait until an IPv6 address is in its solicited-node group, which the kernel joins in a thread of its own."""
+    until = time.monotonic() + 10
+    while group not in ip("-n", namespace, "maddress", "show", "dev", port).split():
+        assert time.monotonic() < until, f"{port} has not joined {group}"
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def addresses(wire: None) -> None:  # noqa: ARG001  it needs the cable
     for namespace, port, last in ((HERE, "near0", 1), (THERE, "far0", 2)):
         ip("-n", namespace, "address", "add", f"10.9.8.{last}/24", "dev", port)
         ip("-n", namespace, "address", "add", f"fd00:9::{last}/64", "dev", port, "nodad")
+        can_be_found(namespace, port, f"ff02::1:ff00:{last}")
 
 
 def asked(*hosts: str) -> bool:
