@@ -585,9 +585,10 @@ def unbroken(seed: int) -> str:
 
 
 def first_broken(names: tuple[str, ...]) -> tuple[int, Outcome]:
+    """The first seed in which the oracle names something; where the core asserts before it, the seed tells nothing."""
     for seed in range(SEEDS_MAX):
         outcome = play(story_of(seed))
-        if outcome.broken:
+        if outcome.broken not in ("", "core"):
             return seed, outcome
     pytest.fail(f"nobody noticed in {SEEDS_MAX} seeds; expected {names}")
 
