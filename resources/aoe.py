@@ -5,6 +5,7 @@ On the standby the driver stays unloaded; stop unloads it. `deadsecs` bounds how
 """
 
 import asyncio
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +13,12 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from aoeha.agents.aoe_driver import CONTROL, addresses_of, is_up, make_node, state_of, write_control
+from aoeha.agents.aoe_hurry import hurry_for_a_moment
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_face import ocf_main
 from aoeha.agents.parameters import Duration
 from aoeha.agents.running import must_run
-from aoeha.core.types import ResourceStatus
+from aoeha.core.types import Hurry, ResourceStatus
 from aoeha.io.blocking import bounded_call
 
 MODULE = Path("/sys/module/aoe")
@@ -24,6 +26,8 @@ SETTINGS = MODULE / "parameters"
 LOAD_DEADLINE_MS = 10_000
 UNLOAD_DEADLINE_MS = 10_000
 SYSFS_DEADLINE_MS = 2_000
+END_OF_HURRY_S = 0.3
+"""So long a hurry that nobody wants any more may take to write back what it found."""
 LOOK_EVERY_S = 0.02
 DISCOVER_EVERY_S = 0.5
 LAGGARD_S = 1.25
@@ -54,6 +58,8 @@ class AoeAgent(ResourceAgent[AoeParameters]):
 
     parameters_type = AoeParameters
     summary = "the AoE driver with the storage interfaces that it may use and the targets that must be up"
+    driver = True
+    _hurries = False
 
     async def start(self) -> None:
         """Return when all targets are up, or some of them and patience is spent. None at all is a failure."""
@@ -93,9 +99,14 @@ class AoeAgent(ResourceAgent[AoeParameters]):
         raise AgentError(f"{failure or 'the aoe driver is still loaded after it was removed'}{used}")
 
     async def monitor(self) -> Observation:
-        """Read sysfs. A target that is up need not be reachable: the driver notices only with I/O."""
+        """Read sysfs. A target that is up need not be reachable: the driver notices only with I/O.
+
+        A driver whose patience is not ours gets it back: a daemon may have died while it was in a hurry.
+        """
         if not _loaded():
             return Observation(ResourceStatus.STOPPED)
+        if not self._hurries and _read(SETTINGS / "aoe_deadsecs") != str(self.parameters.deadsecs):
+            await self._write(SETTINGS / "aoe_deadsecs", str(self.parameters.deadsecs))
         missing = [
             f"{target} is {state_of(target) or 'absent'}" for target in self.parameters.targets if not is_up(target)
         ]
@@ -104,6 +115,29 @@ class AoeAgent(ResourceAgent[AoeParameters]):
             return Observation(ResourceStatus.RUNNING, used=used)
         none = len(missing) == len(self.parameters.targets)
         return Observation(ResourceStatus.FAILED if none else ResourceStatus.DEGRADED, ", ".join(missing), used=used)
+
+    async def leave_paths(self, legs: tuple[str, ...], hurry: Hurry) -> None:
+        """Make the driver impatient for a moment. A thread does that, which ends it however this call ends."""
+        if not _loaded():
+            raise AgentError(f"cannot leave a path to {' and '.join(legs)}: the aoe driver is not loaded")
+        others = tuple(target for target in self.parameters.targets if target not in legs)
+        over, setting = threading.Event(), SETTINGS / "aoe_deadsecs"
+        act = partial(hurry_for_a_moment, setting, str(self.parameters.deadsecs), hurry, others, over)
+        call = asyncio.ensure_future(
+            bounded_call(f"hurry with {setting}", act, deadline_ms=hurry.for_ms + SYSFS_DEADLINE_MS)
+        )
+        self._hurries = True
+        try:
+            await asyncio.shield(call)
+        except asyncio.CancelledError:
+            over.set()
+            await asyncio.wait({call}, timeout=END_OF_HURRY_S)
+            raise
+        except OSError as error:
+            raise AgentError(f"cannot write to {setting}: {error.strerror}") from error
+        finally:
+            over.set()
+            self._hurries = False
 
     async def validate(self) -> None:
         """Require the interfaces, up."""

@@ -8,12 +8,15 @@ import re
 import stat
 from pathlib import Path
 
-__all__ = ["CONTROL", "addresses_of", "is_up", "make_node", "state_of", "target_of", "write_control"]
+__all__ = [
+    "CONTROL", "addresses_of", "is_up", "make_node", "progress_of", "state_of", "target_of", "write_control",
+]  # fmt: skip
 
 CONTROL = Path("/dev/etherd")
 _BLOCK = Path("/sys/class/block")
 _DEBUG = Path("/sys/kernel/debug/aoe")
 _ADDRESS = re.compile(r"^([0-9a-f]{12}):\d+:\d+:\d+$", re.MULTILINE)
+_ENDED, _UNDER_WAY = (0, 4, 11, 15), 8
 _LEG = re.compile(r"/dev/etherd/(e\d+\.\d+)(?:p\d+)?")
 
 
@@ -45,6 +48,17 @@ def addresses_of(target: str) -> tuple[str, ...]:
     return tuple(sorted(":".join(re.findall("..", digits)) for digits in shown))
 
 
+def progress_of(target: str) -> tuple[int, int]:
+    """Return how much I/O of a target is under way and how much has ended since it appeared; 0 and 0 for no target.
+
+    Source: Documentation/block/stat.rst; what has ended are reads, writes, discards and flushes.
+    """
+    fields = [int(word) for word in _read(_BLOCK / f"etherd!{target}" / "stat").split() if word.isdigit()]
+    if len(fields) <= _UNDER_WAY:
+        return 0, 0
+    return fields[_UNDER_WAY], sum(fields[place] for place in _ENDED if place < len(fields))
+
+
 def make_node(device: str) -> None:
     """Make a target's device node where neither udev nor devtmpfs does, or left that of an earlier number."""
     node = Path(device)
@@ -66,7 +80,7 @@ def write_control(path: Path, text: str) -> None:
 
     A missing driver's file must not become a regular one in /dev.
     """
-    descriptor = os.open(path, os.O_WRONLY)
+    descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC)  # as a shell does; such files have nothing to cut off
     try:
         os.write(descriptor, text.encode())
     finally:

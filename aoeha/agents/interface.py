@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 from aoeha.agents.parameters import ParameterError, typed_parameters
-from aoeha.core.types import Caution, PlugState, ResourceStatus
+from aoeha.core.types import Caution, Hurry, PlugState, ResourceStatus
 from aoeha.io.host import Host
 
 __all__ = ["AgentError", "FenceAgent", "Observation", "Parameters", "ResourceAgent"]
@@ -59,6 +59,7 @@ class ResourceAgent(ABC, Generic[P]):
     summary: ClassVar[str]
     exclusive: ClassVar[bool] = False
     mirror: ClassVar[bool] = False
+    driver: ClassVar[bool] = False
     """Whether it is an address: two nodes must never answer for it at once, and `rival` tells whether one does."""
 
     def __init__(self, name: str, parameters: P, host: Host) -> None:
@@ -102,6 +103,14 @@ class ResourceAgent(ABC, Generic[P]):
         Returns when the copy has begun; `monitor` tells how it goes. AgentError when it could not be begun.
         """
         raise AgentError(f"cannot take {leg} back into {self.name} (whole: {whole}): it is no mirror")
+
+    async def leave_paths(self, legs: tuple[str, ...], hurry: Hurry) -> None:
+        """Let the kernel's driver leave the silent ones of several paths to `legs` ("e1.0") at once. Drivers only.
+
+        Returns when the driver is as patient as ever. AgentError when it was too late, or when something else waits
+        that would suffer; then the driver leaves them in its own time.
+        """
+        raise AgentError(f"cannot leave a path to {' and '.join(legs)} ({hurry}): {self.name} is no driver")
 
     async def renew(self, lifetime_ms: int) -> None:
         """Let an address live for so long from now, 0 for ever; only exclusive resources are asked.

@@ -79,6 +79,7 @@ def _group(group: Group) -> GroupConfig:
                 monitor_every_ms=resource.monitor_interval_ms,
                 exclusive=_is(resource.type, "exclusive"),
                 mirror=_is(resource.type, "mirror"),
+                driver=_is(resource.type, "driver"),
             )
             for resource in group.resources
         ),

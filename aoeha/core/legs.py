@@ -9,13 +9,17 @@ from aoeha.core.types import Holder, Ledger, LockRecord, SeenRecord
 class AddressState:
     """One target address of a leg as it last answered, and since when it has answered so.
 
-    `held_epoch`: in which ownership of ours we last held it, 0 for never.
+    `held_epoch`: in which ownership of ours we last held it, 0 for never. Of a silent one whose leg has others too:
+    `answered_ms` is when the last complete look that it answered was begun, 0 for not known, and `hurried` tells that
+    our driver was told to leave it.
     """
 
     name: str
     holder: Holder = Holder.UNKNOWN
     since_ms: int = 0
     held_epoch: int = 0
+    answered_ms: int = 0
+    hurried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

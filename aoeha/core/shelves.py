@@ -73,6 +73,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     if group.shelf_task_id != task.id:
         return
     turn.change_group(group.name, shelf_task_id=0)
+    looked_ms = group.shelf_read_ms or 0
     if task.kind is TaskKind.READ_HOLDS:
         turn.change_group(group.name, shelf_read_ms=group.shelf_asked_ms)
     if task.kind is TaskKind.GIVE_HOLD:
@@ -80,7 +81,7 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     answers = {(hold.leg, hold.address): hold.holder for hold in done.holds}
     for leg in group.legs:
         if task.kind is TaskKind.READ_HOLDS or leg.name == task.subject:
-            _note(turn, group.name, leg, answers)
+            _note(turn, group.name, leg, answers, looked_ms)
     group = turn.state.group(group.name)
     if group.holding:
         _judge(turn, group.name)
@@ -179,14 +180,20 @@ def _read_due(state: NodeState, group: GroupState) -> bool:
     return asked_for or group.shelf_read_ms is None or age_ms >= state.config.hold_every_ms
 
 
-def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], Holder]) -> None:
+def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], Holder], looked_ms: int) -> None:
+    """Note what the addresses of a leg show. `looked_ms`: when the complete look before this one was begun."""
     asked_ms = turn.state.group(name).shelf_asked_ms
     addresses = []
     for address in leg.addresses:
         holder = answers.get((leg.name, address.name), Holder.SILENT)
         same, held_epoch = holder is address.holder, _held_epoch(turn.state.group(name), address)
-        now = address if same else replaced(address, holder=holder, since_ms=asked_ms, held_epoch=held_epoch)
-        addresses.append(now)
+        if same:
+            addresses.append(address)
+            continue
+        silenced = holder is Holder.SILENT and address.holder is not Holder.UNKNOWN and len(leg.addresses) > 1
+        answered_ms = looked_ms if silenced else 0
+        now = replaced(address, holder=holder, since_ms=asked_ms, held_epoch=held_epoch, answered_ms=answered_ms)
+        addresses.append(replaced(now, hurried=False) if now.hurried else now)
     if tuple(addresses) == leg.addresses:
         return
     changed = replaced(leg, addresses=tuple(addresses))

@@ -25,6 +25,7 @@ from aoeha.core import (
     offers,
     orders,
     ownership,
+    path_failover,
     paths,
     pause,
     protection,
@@ -145,7 +146,9 @@ def next_wake(state: NodeState) -> int:
         wakes.append(state.fence.until_ms)
     if state.oath_until_ms > state.now_ms:
         wakes.append(state.oath_until_ms)
-    shelf_wakes = (*storage_fence.next_wakes_ms(state), *shelf_link.next_wakes_ms(state))
+    shelf_wakes = (
+        *storage_fence.next_wakes_ms(state), *shelf_link.next_wakes_ms(state), *path_failover.next_wakes_ms(state),
+    )  # fmt: skip
     wakes.extend(due_ms for due_ms in shelf_wakes if due_ms > state.now_ms)
     return max(min(wakes), state.now_ms)
 
@@ -182,6 +185,7 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     offers.decide(turn)
     blindness.decide(turn)
     eviction.decide(turn)
+    path_failover.decide(turn)
     recovery.decide(turn)
     if turn.state is not before:
         ownership.decide(turn)
@@ -213,6 +217,8 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
         storage_fence.note_first(turn, task.group)
     elif task.kind in LEG_KINDS:
         eviction.task_done(turn, task, done)
+    elif task.kind is TaskKind.LEAVE_PATH:
+        path_failover.task_done(turn, task, done)
     elif task.kind in RECORD_KINDS:
         shelf_link.task_done(turn, task, done)
     elif task.kind is TaskKind.ASK_HOSTS:

@@ -60,6 +60,7 @@ class TaskKind(Enum):
     `GIVE_HOLD` leaves a leg of ours to the peer. Each of them reads back and reports what it read. `READ_RECORDS` reads
     the lock record of every address of a group's legs, `WRITE_RECORD` puts one into all of them. `EVICT_LEG` lets the
     group's mirror, its subject, go on without a leg; `RETURN_LEG` takes the leg in again, by its bitmap or `whole`.
+    `LEAVE_PATH` lets the group's driver, its subject, leave silent paths to `legs` that it would try on for long.
     """
 
     PROBE = "probe"
@@ -79,6 +80,7 @@ class TaskKind(Enum):
     WRITE_RECORD = "write_record"
     EVICT_LEG = "evict_leg"
     RETURN_LEG = "return_leg"
+    LEAVE_PATH = "leave_path"
     ASK_HOSTS = "ask_hosts"
 
 
@@ -253,6 +255,15 @@ class Caution:
 
 
 @dataclass(frozen=True, slots=True)
+class Hurry:
+    """How impatient a driver shall be with silent paths, and for how long; not to be begun after `begin_by_ms`."""
+
+    deadsecs: int
+    for_ms: int
+    begin_by_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Long work. Ends in exactly one TaskDone; killed `deadline_ms` after its start.
 
@@ -261,7 +272,8 @@ class Task:
     whom it may take the leg, `record` a WRITE_RECORD what to write. `renews` names addresses whose life a READ_HOLDS
     prolongs by `lifetime_ms`, 0 for ever: when it finds one of `legs` to be of whom it expects, or at once when it
     expects UNKNOWN. A START of a mirror may do without the others where it finds one of `legs`: each of them is known
-    to hold every acknowledged write. `caution` is what a mirror keeps clear of from its START, PROBE or MONITOR on.
+    to hold every acknowledged write. `caution` is what a mirror keeps clear of from its START, PROBE or MONITOR on. A
+    LEAVE_PATH carries `hurry`.
     """
 
     id: int
@@ -279,6 +291,7 @@ class Task:
     whole: bool = False
     legs: tuple[str, ...] = ()
     caution: Caution = Caution()
+    hurry: Hurry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +311,7 @@ class ResourceConfig:
     """One resource of a group: the deadlines of its agent and how often it is looked at.
 
     `exclusive`: an address, for which two nodes must never answer at once. `mirror`: what the legs are halves of.
+    `driver`: that by which this node's kernel reaches the legs.
     """
 
     name: str
@@ -307,6 +321,7 @@ class ResourceConfig:
     monitor_every_ms: int = 10_000
     exclusive: bool = False
     mirror: bool = False
+    driver: bool = False
 
 
 @dataclass(frozen=True, slots=True)

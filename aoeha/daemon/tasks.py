@@ -173,6 +173,9 @@ class TaskRunner:
                 return await _done(self._agent(task).evict(task.leg))
             case TaskKind.RETURN_LEG:
                 return await _done(self._agent(task).take_back(task.leg, whole=task.whole))
+            case TaskKind.LEAVE_PATH:
+                assert task.hurry is not None, "a task without what it is about"
+                return await _done(self._agent(task).leave_paths(task.legs, task.hurry))
             case TaskKind.READ_RECORDS | TaskKind.WRITE_RECORD:
                 return await self._record(task)
             case TaskKind.ASK_HOSTS:

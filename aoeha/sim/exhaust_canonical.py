@@ -48,6 +48,7 @@ from aoeha.core.types import (
     FenceConfig,
     GroupBeat,
     GroupConfig,
+    Hurry,
     Identity,
     Ledger,
     LockRecord,
@@ -311,6 +312,6 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
-    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState, DeviceMemory, Caution,
+    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState, DeviceMemory, Caution, Hurry,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

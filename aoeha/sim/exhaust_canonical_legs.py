@@ -5,7 +5,7 @@ leg was taken, before a first leg had stood for its while. What a hold or its ab
 the longest patience with it. Lost: in which earlier ownership an address was held, and what only a mirror's legs know
 (that they forgot): exhaust_canonical_ledger.py puts that back where there is a mirror, and elsewhere nobody has a
 ledger and every leg is in the fence set. Of a stamp that was read, only whose it is: nobody pauses the pair here, and
-without reference hosts no record says more.
+without reference hosts no record says more. A leg has one address, so that no path is ever left.
 """
 
 from dataclasses import replace

@@ -80,14 +80,18 @@ class Assembly:
         """A leg took a write."""
         self.silent_since_ms.pop(leg.shelf, None)
 
-    def did_not_take(self, leg: Leg, now_ms: int, *, alone: bool, error: bool = False) -> bool:
+    def did_not_take(self, leg: Leg, now_ms: int, *, alone: bool, error: bool = False, hurried_ms: int = 0) -> bool:
         """Note that a leg took no write; kick it once that has lasted too long. Tells whether it was kicked.
 
         With `alone` no other leg can be written to either: nobody can be told that this one is missing. An `error` that
-        the target reports is waited for by nobody.
+        the target reports is waited for by nobody. `hurried_ms`: how long the driver waits while it is in a hurry, else
+        0.
         """
         since_ms = self.silent_since_ms.setdefault(leg.shelf, now_ms)
-        waiting = now_ms - since_ms < SILENCE_MAX_MS or self.waits_for_the_daemon
+        if hurried_ms:
+            waiting = now_ms - since_ms < hurried_ms
+        else:
+            waiting = now_ms - since_ms < SILENCE_MAX_MS or self.waits_for_the_daemon
         if (waiting and not error) or len(self.active) == 1 or alone:
             return False
         self.evict(leg)

@@ -162,6 +162,7 @@ class Settings:
                 self.monitor_ms,
                 resource == names[-1] != names[0],
                 bool(self.reserve) and resource == names[0],
+                bool(self.reserve) and resource == names[0],
             )
             for resource in names
         )

@@ -72,6 +72,8 @@ class Storage:
         self.interfaces = tuple(f"eth{number + 1}" for number in range(interfaces))
         self.cut_interfaces: set[tuple[str, str, str]] = set()
         self.queue_ms: dict[str, int] = {}
+        self.hurried_ms: dict[str, int] = {}
+        """How long the driver of a machine waits that was told to leave silent paths."""
         self.reach = {name: Reach() for name in world.configs}
         self.blind_until_ms: dict[str, int] = {}
         self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
@@ -154,6 +156,7 @@ class Storage:
 
     def forget(self, machine: "Machine") -> None:
         """A kernel is gone."""
+        self.hurried_ms.pop(machine.name, None)
         for group in self.mirrors:
             self._assemblies.pop((machine.name, group), None)
 
@@ -343,7 +346,9 @@ class Storage:
                 write.landed.append(leg)
                 write.assembly.answered(leg)
                 self._lands(leg, write)
-            elif write.assembly.did_not_take(leg, now_ms, alone=not writable, error=leg in reached):
+            elif write.assembly.did_not_take(
+                leg, now_ms, alone=not writable, error=leg in reached, hurried_ms=self.hurried_ms.get(machine.name, 0)
+            ):
                 self.world.count("mirror", "leg kicked by the kernel")
                 self.world.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
         if any(leg not in write.landed for leg in write.assembly.active):

@@ -29,6 +29,7 @@ DURATIONS_MS = {
 LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
 LEG_KINDS = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
 LEG_MS = (50, 500)
+HURRY_MS = (1, 300)
 HOSTS_MS = 5
 ARP_PROBE_MS = 200
 """Three questions on the network take so long."""
@@ -80,6 +81,9 @@ class Work:
         if task.kind in LEG_KINDS:
             self.world.timeline.after(self.world.random.randint(*LEG_MS), machine.by_kernel, self._change_mirror, job)
             return
+        if task.kind is TaskKind.LEAVE_PATH:
+            self.world.timeline.after(self.world.random.randint(*HURRY_MS), machine.by_kernel, self._hurry, job)
+            return
         if task.kind is TaskKind.FIND_RIVAL:
             self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
             return
@@ -107,8 +111,10 @@ class Work:
             self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, trouble == "fail")
 
     def _heed(self, machine: "Machine", task: Task) -> None:
-        """A mirror is told what it must keep clear of."""
+        """A mirror is told what it must keep clear of; a driver is as patient again as it should be."""
         if task.subject == self.world.resources[task.group][0]:
+            if not self._hurries(machine):
+                self.world.storage.hurried_ms.pop(machine.name, None)
             self.world.storage.heed(machine, task.group, task.caution)
 
     def _change_mirror(self, job: Job) -> None:
@@ -120,6 +126,32 @@ class Work:
         act = storage.evict if task.kind is TaskKind.EVICT_LEG else storage.take_back
         fault = act(job.machine, task.group, task.leg)
         self.report(job, TaskDone(0, task.id, TaskResult.FAILED if fault else TaskResult.OK, detail=fault))
+
+    def _hurry(self, job: Job) -> None:
+        """Make a driver impatient for a moment: it leaves silent paths, and legs that are silent for long."""
+        if job.over or job.boots != job.machine.boots or job.daemon is None:
+            return
+        task, machine = job.task, job.machine
+        assert task.hurry is not None
+        if machine.clock_ms() > task.hurry.begin_by_ms:
+            job.over = True
+            self.report(job, TaskDone(0, task.id, TaskResult.FAILED, detail="it is too late"))
+            return
+        self.world.count("mirror", "paths left")
+        self.world.storage.hurried_ms[machine.name] = (task.hurry.deadsecs + 1) * 1_000
+        self.world.timeline.after(task.hurry.for_ms, machine.by_kernel, self._hurried, job)
+
+    def _hurries(self, machine: "Machine") -> bool:
+        """Whether a driver of this machine is in a hurry by order of the daemon that runs."""
+        jobs = (job for job in self._jobs.values() if job.machine is machine and job.daemon is not None)
+        return any(job.task.kind is TaskKind.LEAVE_PATH for job in jobs)
+
+    def _hurried(self, job: Job) -> None:
+        """End that, unless the daemon that should is gone: then the next one's first look does."""
+        if job.boots == job.machine.boots and (job.daemon is not None or job.over):
+            self.world.storage.hurried_ms.pop(job.machine.name, None)
+            job.over = True
+            self.report(job, TaskDone(0, job.task.id, TaskResult.OK))
 
     def _find_rival(self, job: Job) -> None:
         """Hear whether the other machine's kernel answers for the address; a frozen one does not."""

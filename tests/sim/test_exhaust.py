@@ -45,12 +45,14 @@ JUDGED = {
     "devices",
     "DeviceMemory": "name tag distrusted disobeyed owed",
     "Proof": "kind group epoch peer_boot_id detail",
-    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs caution",
+    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs caution "
+    "hurry",
+    "Hurry": "deadsecs for_ms begin_by_ms",
     "Caution": "copies_nothing read_last",
     "Identity": "boot_id incarnation",
     "LegState": "name addresses forgot copying tainted leaving returning errors rests_until_ms strays ways",
     "WayState": "interface heard since_ms known",
-    "AddressState": "name holder since_ms held_epoch",
+    "AddressState": "name holder since_ms held_epoch answered_ms hurried",
     "SeizureState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms said answering",

@@ -23,6 +23,7 @@ from aoeha.core import (
     offers,
     orders,
     ownership,
+    path_failover,
     power_proof,
     protection,
     recovery,
@@ -143,6 +144,10 @@ def stopping_is_stopped(original: Any) -> Any:
         return GroupPhase.STOPPED if known is GroupPhase.STOPPING else known
 
     return phase
+
+
+def always_in_time(_original: Any) -> Any:
+    return lambda state: state.now_ms + 1_000
 
 
 def pause_ignored(_original: Any) -> Any:
@@ -573,6 +578,10 @@ IN_STORIES = (
     (
         Mutation("overlook the mark on such a leg", taint, "observed", sees_no_mark, ("I2",)),
         "fenced-writes-and-a-new-daemon",
+    ),
+    (
+        Mutation("hurry a driver whatever waits", path_failover, "_begin_by_ms", always_in_time, ("I2",)),
+        "path-and-shelf-lost-together",
     ),
 )
 """Rules for incidents so rare that seeds alone would take too long to meet them."""

@@ -12,6 +12,7 @@ from aoeha.core import (
     giving_back,
     offers,
     ownership,
+    path_failover,
     paths,
     power_proof,
     shelf_link,
@@ -100,6 +101,16 @@ IN_TRACES = (
         Mutation("say nothing of a path that is lost", paths, "judge", nothing_is_said, ()),
         "path-lost-while-its-leg-serves",
         "shelf1 does not answer at shelf1/2",
+    ),
+    (
+        Mutation("let a driver wait at a silent path", path_failover, "decide", nothing_is_said, ()),
+        "path-lost-of-two",
+        "mirror goes on without shelf1 at shelf1/2",
+    ),
+    (
+        Mutation("hurry a driver while a leg is silent", path_failover, "_is_calm", always_news_of, ()),
+        "path-and-shelf-lost-together",
+        "mirror goes on without shelf1 at shelf1/2",
     ),
     (
         Mutation("say nothing of an interface that is lost", paths, "judge_interfaces", nothing_is_said, ()),

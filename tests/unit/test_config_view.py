@@ -42,7 +42,7 @@ def test_each_deadline_goes_where_it_belongs(tmp_path: Path) -> None:
     file = tmp_path / "aoeha.toml"
     file.write_text(EXAMPLE.read_text().replace('type = "aoe"\n', f'type = "aoe"\n{times}', 1))
     group = pair_config(load(file), "alpha").groups[0]
-    assert group.resources[0] == ResourceConfig("shelves", 1_000, 2_000, 3_000, 4_000)
+    assert group.resources[0] == ResourceConfig("shelves", 1_000, 2_000, 3_000, 4_000, driver=True)
 
 
 def test_the_core_knows_the_reference_hosts(tmp_path: Path) -> None:
