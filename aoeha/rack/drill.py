@@ -106,6 +106,7 @@ class Drill:
             "policy": configured_timing(self._files["/etc/aoeha/aoeha.toml"][0], "fence_policy"),
             "power_offs": self.scenario.power_offs,
             "outage_max_ms": self.scenario.outage_max_ms,
+            "outage_limits_ms": dict(self.scenario.outage_limits_ms),
             "untouched": self.scenario.untouched,
             "foreign": self.scenario.foreign,
             "deadtime_ms": deadtime_ms,

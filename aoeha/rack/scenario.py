@@ -14,6 +14,7 @@ untouched                         after the first mark no resource may be starte
                                   unless `power-offs` says how often
 power-offs NUMBER                 how often the gateways' power switch must have switched something off
 outage at most TIME               the longest pause that the client may see after any mark
+outage at most TIME after NAME... the longest that it may see after these marks, up to the next one
 alone                             wants the machine for itself: its verdict is about milliseconds
 boot GUEST...                     switch guests on and wait for them
 storage                           make the storage, once, as an operator would
@@ -157,6 +158,7 @@ class Scenario:
     power_offs: int | None = None
     outage_max_ms: int | None = None
     statements: tuple[Statement, ...] = ()
+    outage_limits_ms: tuple[tuple[str, int], ...] = ()
 
 
 def milliseconds(text: str) -> int:
@@ -181,6 +183,7 @@ def parse(name: str, text: str) -> Scenario:
     foreign: tuple[str, int] | None = None
     power_offs: int | None = None
     outage_max_ms: int | None = None
+    outage_limits_ms: list[tuple[str, int]] = []
     timings: dict[str, str] = {}
     owners: list[tuple[Ownership, ...]] = []
     statements: list[Statement] = []
@@ -216,6 +219,9 @@ def parse(name: str, text: str) -> Scenario:
                 untouched = True
             case "power-offs":
                 power_offs = int(_rest(name, number, line, r"power-offs (\d+)"))
+            case "outage" if " after " in line:
+                limit, _, marks = _rest(name, number, line, r"outage at most (\d+(?:ms|s|m) after [a-z0-9 -]+)").partition(" after ")
+                outage_limits_ms += [(mark, milliseconds(limit)) for mark in marks.split()]
             case "outage":
                 outage_max_ms = milliseconds(_rest(name, number, line, r"outage at most (\d+(?:ms|s|m))"))
             case "repeat":
@@ -242,6 +248,7 @@ def parse(name: str, text: str) -> Scenario:
         power_offs,
         outage_max_ms,
         tuple(statements),
+        tuple(outage_limits_ms),
     )
 
 

@@ -71,7 +71,8 @@ def judge_record(record: Record) -> Verdict:
         _power_offs(record),
     )  # fmt: skip
     pauses = tuple(outages(record))
-    findings = (*findings, *_came_back(pauses, record.drill["outage_max_ms"]))
+    limits_ms = record.drill.get("outage_limits_ms", {})
+    findings = (*findings, *_came_back(pauses, record.drill["outage_max_ms"], limits_ms))
     result = "pass" if all(finding.good for finding in findings) else "fail"
     if stalled_ms > record.drill["deadtime_ms"] // 2:
         result = "void"
@@ -193,13 +194,18 @@ def _untouched(record: Record) -> Finding:
     return Finding("resources", not touched, "; ".join(touched[:3]) or "nothing was started or stopped")
 
 
-def _came_back(pauses: tuple[Outage, ...], limit_ms: int | None) -> list[Finding]:
+def _came_back(pauses: tuple[Outage, ...], limit_ms: int | None, limits_ms: dict[str, int]) -> list[Finding]:
     if not pauses:
         return [Finding("outage", good=False, sentence="nothing was measured")]
     # An earlier mark may have no end: what it broke is mended after the next one, as where an operator is needed.
     gone = [pause.mark for pause in pauses[-1:] if pause.address_ms is None or pause.write_ms is None]
     if gone:
         return [Finding("outage", good=False, sentence=f"no answer after {', '.join(gone)}")]
+    for pause in pauses:
+        waited_ms, allowed_ms = max(pause.address_ms or 0, pause.write_ms or 0), limits_ms.get(pause.mark)
+        if allowed_ms is not None and waited_ms > allowed_ms:
+            waited = f"the client waited {waited_ms} ms after {pause.mark}, expected {allowed_ms} at most"
+            return [Finding("outage", good=False, sentence=waited)]
     longest_ms = max(gap for pause in pauses for gap in (pause.address_ms or 0, pause.write_ms or 0))
     if limit_ms is not None and longest_ms > limit_ms:
         return [

@@ -1,0 +1,138 @@
+"""When a driver may be hurried: never while anything on its machine can have waited as long as costs a leg."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pair import pair_config
+
+from aoeha.core import path_failover
+from aoeha.core.actions import StartTask
+from aoeha.core.legs import AddressState, LegState
+from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState
+from aoeha.core.step import initial
+from aoeha.core.turn import Turn
+from aoeha.core.types import Holder, Identity, ResourceConfig, Task, TaskKind
+
+CUT_MS = 100_000
+ANSWERED_MS, SINCE_MS = CUT_MS - 100, CUT_MS + 900
+RIPE_MS = SINCE_MS + 4_000
+OURS = AddressState("one/1", Holder.US, 1_000, held_epoch=1)
+LOST = AddressState("one/2", Holder.SILENT, SINCE_MS, held_epoch=1, answered_ms=ANSWERED_MS)
+
+
+def leg(name: str, *addresses: AddressState, **fields: Any) -> LegState:
+    named = tuple(replace(address, name=f"{name}/{number}") for number, address in enumerate(addresses, 1))
+    return replace(LegState(name, named), **fields)
+
+
+WELL = leg("two", OURS, OURS)
+CUT = leg("one", OURS, LOST)
+
+
+def group_of(*legs: LegState, name: str = "storage", **fields: Any) -> GroupState:
+    driver = ResourceState(ResourceConfig("shelves", driver=True), ResourcePhase.RUNNING)
+    mirror = ResourceState(ResourceConfig("mirror", mirror=True), ResourcePhase.RUNNING)
+    config = replace(pair_config("alpha", "beta").groups[0], name=name)
+    known = GroupState(config, (driver, mirror), 1, 1, legs=legs, shelf_read_ms=RIPE_MS - 800)
+    return replace(known, **fields)
+
+
+def at(now_ms: int, *groups: GroupState, **fields: Any) -> NodeState:
+    state, _ = initial(pair_config("alpha", "beta"), Identity("a" * 32, 1), None, 0)
+    return replace(state, **{"now_ms": now_ms, "groups": groups, **fields})
+
+
+def ordered(state: NodeState) -> list[Task]:
+    turn = Turn(state)
+    path_failover.decide(turn)
+    again = Turn(turn.state)
+    path_failover.decide(again)
+    assert not [action for action in again.actions if isinstance(action, StartTask)], "once for a silence"
+    return [action.task for action in turn.actions if isinstance(action, StartTask)]
+
+
+def test_a_path_is_left_when_what_met_its_silence_has_waited_long_enough() -> None:
+    assert ordered(at(RIPE_MS - 1, group_of(CUT, WELL))) == []
+    (task,) = ordered(at(RIPE_MS, group_of(CUT, WELL)))
+    assert (task.kind, task.subject, task.legs) == (TaskKind.LEAVE_PATH, "shelves", ("one",))
+    assert task.hurry is not None
+    assert path_failover.next_wakes_ms(at(SINCE_MS, group_of(CUT, WELL))) == (RIPE_MS,)
+
+
+@pytest.mark.parametrize("addresses", [2, 3, 4])
+def test_nothing_has_waited_as_long_as_costs_a_leg_when_it_is_over(addresses: int) -> None:
+    """What the driver does with deadsecs is told at the head of path_failover."""
+    cut = leg("one", *(OURS,) * (addresses - 1), LOST)
+    ripe_ms = path_failover.next_wakes_ms(at(SINCE_MS, group_of(cut, WELL)))[0]
+    (task,) = ordered(at(ripe_ms, group_of(cut, WELL, shelf_read_ms=ripe_ms - 800)))
+    assert task.hurry is not None
+    first_waited_ms = ripe_ms - SINCE_MS
+    assert first_waited_ms // 1_000 > task.hurry.deadsecs // addresses, "then it leaves the path"
+    latest_ms = task.hurry.begin_by_ms + task.hurry.for_ms - ANSWERED_MS
+    assert latest_ms + 1_500 < (task.hurry.deadsecs + 1) * 1_000, "and not the leg"
+    assert task.hurry.begin_by_ms >= ripe_ms
+
+
+def test_both_legs_by_one_switch_are_one_order() -> None:
+    (task,) = ordered(at(RIPE_MS, group_of(CUT, leg("two", OURS, LOST))))
+    assert task.legs == ("one", "two")
+
+
+def test_found_too_late_nothing_is_done() -> None:
+    (task,) = ordered(at(RIPE_MS, group_of(CUT, WELL)))
+    assert task.hurry is not None
+    last_ms = task.hurry.begin_by_ms
+    assert ordered(at(last_ms, group_of(CUT, WELL)))
+    assert ordered(at(last_ms + 1, group_of(CUT, WELL, shelf_read_ms=last_ms))) == []
+
+
+OLDER = replace(LOST, since_ms=SINCE_MS - 1_000, answered_ms=ANSWERED_MS - 1_000)
+NEWS = {
+    "a leg is silent": (leg("two", LOST, LOST),),
+    "a leg has one address, and that is silent": (leg("two", LOST),),
+    "another path has been silent for longer": (leg("two", OURS, OLDER),),
+    "another path was left long ago": (leg("two", OURS, replace(OLDER, hurried=True)),),
+    "it is not known since when it is silent": (leg("two", OURS, replace(LOST, answered_ms=0)),),
+    "a stranger holds an address": (leg("two", OURS, replace(OURS, holder=Holder.STRANGER)),),
+    "an address has forgotten us": (leg("two", OURS, replace(OURS, holder=Holder.NOBODY)),),
+    "a leg is about to leave": (leg("two", OURS, OURS, leaving=True),),
+    "a leg is reached by an address that nobody named": (leg("two", OURS, OURS, strays=("02:00:00:00:00:01",)),),
+}
+
+
+@pytest.mark.parametrize("legs", NEWS.values(), ids=list(NEWS))
+def test_nobody_hurries_while_something_else_may_wait(legs: tuple[LegState, ...]) -> None:
+    assert ordered(at(RIPE_MS, group_of(CUT, *legs))) == []
+    other = group_of(*legs, name="other")
+    assert ordered(at(RIPE_MS, group_of(CUT, WELL), other)) == [], "in whichever group"
+    stopped = tuple(replace(resource, phase=ResourcePhase.STOPPED) for resource in other.resources)
+    elsewhere = replace(other, held_epoch=0, resources=stopped)
+    assert ordered(at(RIPE_MS, group_of(CUT, WELL), elsewhere)), "that is here"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"unsure": True}, {"blind": True}, {"yielding": "switchover"}, {"leg_task_id": 7}, {"held_epoch": 0},
+        {"shelf_read_ms": None}, {"shelf_read_ms": RIPE_MS - 2_501},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_nobody_hurries_in_doubt_about_a_group(fields: dict[str, Any]) -> None:
+    assert ordered(at(RIPE_MS, group_of(CUT, WELL, **fields))) == []
+
+
+@pytest.mark.parametrize(
+    "fields", [{"paused": True}, {"panicking": True}, {"leaving": True}, {"oath_until_ms": RIPE_MS + 1}], ids=str
+)
+def test_nobody_hurries_in_doubt_about_the_node(fields: dict[str, Any]) -> None:
+    assert ordered(at(RIPE_MS, group_of(CUT, WELL), **fields)) == []
+
+
+def test_a_path_that_is_the_only_one_is_not_left() -> None:
+    assert ordered(at(RIPE_MS, group_of(leg("one", LOST), WELL))) == []
+
+
+def test_without_a_driver_nobody_is_told() -> None:
+    assert ordered(at(RIPE_MS, group_of(CUT, WELL, resources=group_of().resources[1:]))) == []
