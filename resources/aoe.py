@@ -5,6 +5,7 @@ On the standby the driver stays unloaded; stop unloads it. `deadsecs` bounds how
 """
 
 import asyncio
+import contextlib
 import threading
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,9 @@ from aoeha.agents.aoe_hurry import hurry_for_a_moment
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_face import ocf_main
 from aoeha.agents.parameters import Duration
-from aoeha.agents.running import must_run
+from aoeha.agents.running import must_run, try_run
 from aoeha.core.types import Hurry, ResourceStatus
+from aoeha.io import clock
 from aoeha.io.blocking import bounded_call
 
 MODULE = Path("/sys/module/aoe")
@@ -26,6 +28,8 @@ SETTINGS = MODULE / "parameters"
 LOAD_DEADLINE_MS = 10_000
 UNLOAD_DEADLINE_MS = 10_000
 SYSFS_DEADLINE_MS = 2_000
+READS = 16
+"""The driver takes the paths to a target in turn; what else is under way may shift that."""
 END_OF_HURRY_S = 0.3
 """So long a hurry that nobody wants any more may take to write back what it found."""
 LOOK_EVERY_S = 0.02
@@ -117,9 +121,32 @@ class AoeAgent(ResourceAgent[AoeParameters]):
         return Observation(ResourceStatus.FAILED if none else ResourceStatus.DEGRADED, ", ".join(missing), used=used)
 
     async def leave_paths(self, legs: tuple[str, ...], hurry: Hurry) -> None:
-        """Make the driver impatient for a moment. A thread does that, which ends it however this call ends."""
+        """See to it that something waits at each silent path, and make the driver impatient when it has waited enough.
+
+        Without that, the next write to a leg would meet its silent path later, and wait there anew.
+        """
         if not _loaded():
             raise AgentError(f"cannot leave a path to {' and '.join(legs)}: the aoe driver is not loaded")
+        reads = [asyncio.create_task(self._read_by_every_path(target, hurry)) for target in legs]
+        try:
+            await asyncio.sleep(max(hurry.begin_ms - clock.now_ms(), 0) / 1_000)
+            await self._be_impatient(legs, hurry)
+        finally:
+            for read in reads:
+                read.cancel()
+            await asyncio.wait(reads)
+
+    async def _read_by_every_path(self, target: str, hurry: Hurry) -> None:
+        """Read block after block, by one path after the other, as the driver does, until one does not answer."""
+        device, until_ms = CONTROL / target, hurry.begin_by_ms + hurry.for_ms
+        words = ("dd", f"if={device}", "of=/dev/null", "bs=4096", f"count={READS}", "iflag=direct")
+        with contextlib.suppress(AgentError):
+            await try_run(
+                self.host, *words, deadline_ms=max(until_ms - clock.now_ms(), 1), to=f"read {device} by all its paths"
+            )
+
+    async def _be_impatient(self, legs: tuple[str, ...], hurry: Hurry) -> None:
+        """Have a thread do it, which ends it however this call ends."""
         others = tuple(target for target in self.parameters.targets if target not in legs)
         over, setting = threading.Event(), SETTINGS / "aoe_deadsecs"
         act = partial(hurry_for_a_moment, setting, str(self.parameters.deadsecs), hurry, others, over)

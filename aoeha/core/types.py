@@ -256,10 +256,14 @@ class Caution:
 
 @dataclass(frozen=True, slots=True)
 class Hurry:
-    """How impatient a driver shall be with silent paths, and for how long; not to be begun after `begin_by_ms`."""
+    """How impatient a driver shall be with silent paths, from when on and for how long.
+
+    Not to be begun after `begin_by_ms`.
+    """
 
     deadsecs: int
     for_ms: int
+    begin_ms: int
     begin_by_ms: int
 
 

@@ -220,7 +220,9 @@ def parse(name: str, text: str) -> Scenario:
             case "power-offs":
                 power_offs = int(_rest(name, number, line, r"power-offs (\d+)"))
             case "outage" if " after " in line:
-                limit, _, marks = _rest(name, number, line, r"outage at most (\d+(?:ms|s|m) after [a-z0-9 -]+)").partition(" after ")
+                limit, _, marks = _rest(
+                    name, number, line, r"outage at most (\d+(?:ms|s|m) after [a-z0-9 -]+)"
+                ).partition(" after ")
                 outage_limits_ms += [(mark, milliseconds(limit)) for mark in marks.split()]
             case "outage":
                 outage_max_ms = milliseconds(_rest(name, number, line, r"outage at most (\d+(?:ms|s|m))"))

@@ -82,7 +82,9 @@ class Work:
             self.world.timeline.after(self.world.random.randint(*LEG_MS), machine.by_kernel, self._change_mirror, job)
             return
         if task.kind is TaskKind.LEAVE_PATH:
-            self.world.timeline.after(self.world.random.randint(*HURRY_MS), machine.by_kernel, self._hurry, job)
+            assert task.hurry is not None
+            wait_ms = max(0, task.hurry.begin_ms - machine.clock_ms()) + self.world.random.randint(*HURRY_MS)
+            self.world.timeline.after(wait_ms, machine.by_kernel, self._hurry, job)
             return
         if task.kind is TaskKind.FIND_RIVAL:
             self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
@@ -182,6 +184,8 @@ class Work:
         done = TaskDone(0, task_id, TaskResult.CANCELLED)
         if job.task.kind not in (*POWER, *SHELF_KINDS):
             job.over = True
+            if job.task.kind is TaskKind.LEAVE_PATH:
+                self.world.storage.hurried_ms.pop(daemon.machine.name, None)
             if self.world.random.randrange(100) < JUST_ENDED_PERCENT:
                 status, detail = self._look(daemon.machine, job.task.subject)
                 done = TaskDone(0, task_id, TaskResult.OK, status, None, detail)

@@ -47,7 +47,7 @@ JUDGED = {
     "Proof": "kind group epoch peer_boot_id detail",
     "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs caution "
     "hurry",
-    "Hurry": "deadsecs for_ms begin_by_ms",
+    "Hurry": "deadsecs for_ms begin_ms begin_by_ms",
     "Caution": "copies_nothing read_last",
     "Identity": "boot_id incarnation",
     "LegState": "name addresses forgot copying tainted leaving returning errors rests_until_ms strays ways",

@@ -147,7 +147,7 @@ def stopping_is_stopped(original: Any) -> Any:
 
 
 def always_in_time(_original: Any) -> Any:
-    return lambda state: state.now_ms + 1_000
+    return lambda state: state.now_ms + 10_000
 
 
 def pause_ignored(_original: Any) -> Any:

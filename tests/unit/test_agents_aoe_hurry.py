@@ -48,7 +48,7 @@ def agent_in(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> ResourceAgent[obj
 
 
 def soon(for_ms: int = 30) -> Hurry:
-    return Hurry(7, for_ms, clock.now_ms() + 60_000)
+    return Hurry(7, for_ms, 0, clock.now_ms() + 60_000)
 
 
 def wait_until_it_shows(file: Path, text: str) -> None:
@@ -114,7 +114,7 @@ def test_other_resources_have_no_paths() -> None:
 
 
 def test_too_late_is_not_at_all(kernel: Path) -> None:
-    late = Hurry(7, 30, clock.now_ms() - 1)
+    late = Hurry(7, 30, 0, clock.now_ms() - 1)
     setting(kernel).chmod(0o400)
     written = setting(kernel).stat().st_mtime_ns
     with pytest.raises(AgentError, match="it is too late by"):
@@ -124,7 +124,7 @@ def test_too_late_is_not_at_all(kernel: Path) -> None:
 
 def test_one_that_was_held_up_before_it_wrote_ends_at_once(kernel: Path) -> None:
     times = iter((1_000, 1_600))
-    hurry_for_a_moment(setting(kernel), USUAL, Hurry(7, 600, 1_000), (), NeverOver(0.0), now_ms=lambda: next(times))
+    hurry_for_a_moment(setting(kernel), USUAL, Hurry(7, 600, 0, 1_000), (), NeverOver(0.0), now_ms=lambda: next(times))
     assert setting(kernel).read_text() == USUAL
 
 

@@ -7,7 +7,7 @@ import pytest
 from pair import pair_config
 
 from aoeha.core import path_failover
-from aoeha.core.actions import StartTask
+from aoeha.core.actions import CancelTask, StartTask
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.step import initial
@@ -16,7 +16,7 @@ from aoeha.core.types import Holder, Identity, ResourceConfig, Task, TaskKind
 
 CUT_MS = 100_000
 ANSWERED_MS, SINCE_MS = CUT_MS - 100, CUT_MS + 900
-RIPE_MS = SINCE_MS + 4_000
+FOUND_MS = SINCE_MS + 500
 OURS = AddressState("one/1", Holder.US, 1_000, held_epoch=1)
 LOST = AddressState("one/2", Holder.SILENT, SINCE_MS, held_epoch=1, answered_ms=ANSWERED_MS)
 
@@ -34,7 +34,7 @@ def group_of(*legs: LegState, name: str = "storage", **fields: Any) -> GroupStat
     driver = ResourceState(ResourceConfig("shelves", driver=True), ResourcePhase.RUNNING)
     mirror = ResourceState(ResourceConfig("mirror", mirror=True), ResourcePhase.RUNNING)
     config = replace(pair_config("alpha", "beta").groups[0], name=name)
-    known = GroupState(config, (driver, mirror), 1, 1, legs=legs, shelf_read_ms=RIPE_MS - 800)
+    known = GroupState(config, (driver, mirror), 1, 1, legs=legs, shelf_read_ms=SINCE_MS)
     return replace(known, **fields)
 
 
@@ -52,39 +52,69 @@ def ordered(state: NodeState) -> list[Task]:
     return [action.task for action in turn.actions if isinstance(action, StartTask)]
 
 
-def test_a_path_is_left_when_what_met_its_silence_has_waited_long_enough() -> None:
-    assert ordered(at(RIPE_MS - 1, group_of(CUT, WELL))) == []
-    (task,) = ordered(at(RIPE_MS, group_of(CUT, WELL)))
+def test_a_path_is_left_as_soon_as_its_silence_is_found() -> None:
+    (task,) = ordered(at(FOUND_MS, group_of(CUT, WELL)))
     assert (task.kind, task.subject, task.legs) == (TaskKind.LEAVE_PATH, "shelves", ("one",))
-    assert task.hurry is not None
-    assert path_failover.next_wakes_ms(at(SINCE_MS, group_of(CUT, WELL))) == (RIPE_MS,)
 
 
 @pytest.mark.parametrize("addresses", [2, 3, 4])
 def test_nothing_has_waited_as_long_as_costs_a_leg_when_it_is_over(addresses: int) -> None:
     """What the driver does with deadsecs is told at the head of path_failover."""
     cut = leg("one", *(OURS,) * (addresses - 1), LOST)
-    ripe_ms = path_failover.next_wakes_ms(at(SINCE_MS, group_of(cut, WELL)))[0]
-    (task,) = ordered(at(ripe_ms, group_of(cut, WELL, shelf_read_ms=ripe_ms - 800)))
+    (task,) = ordered(at(FOUND_MS, group_of(cut, WELL)))
     assert task.hurry is not None
-    first_waited_ms = ripe_ms - SINCE_MS
-    assert first_waited_ms // 1_000 > task.hurry.deadsecs // addresses, "then it leaves the path"
+    read_soon_ms = task.hurry.begin_ms + task.hurry.for_ms - (FOUND_MS + 500)
+    assert read_soon_ms // 1_000 > task.hurry.deadsecs // addresses, "then it leaves the path"
     latest_ms = task.hurry.begin_by_ms + task.hurry.for_ms - ANSWERED_MS
-    assert latest_ms + 1_500 < (task.hurry.deadsecs + 1) * 1_000, "and not the leg"
-    assert task.hurry.begin_by_ms >= ripe_ms
+    assert latest_ms + 2_000 <= (task.hurry.deadsecs + 1) * 1_000, "and not the leg"
+    assert task.deadline_ms > task.hurry.begin_by_ms + task.hurry.for_ms - FOUND_MS
 
 
 def test_both_legs_by_one_switch_are_one_order() -> None:
-    (task,) = ordered(at(RIPE_MS, group_of(CUT, leg("two", OURS, LOST))))
+    (task,) = ordered(at(FOUND_MS, group_of(CUT, leg("two", OURS, LOST))))
     assert task.legs == ("one", "two")
 
 
 def test_found_too_late_nothing_is_done() -> None:
-    (task,) = ordered(at(RIPE_MS, group_of(CUT, WELL)))
+    (task,) = ordered(at(FOUND_MS, group_of(CUT, WELL)))
     assert task.hurry is not None
-    last_ms = task.hurry.begin_by_ms
-    assert ordered(at(last_ms, group_of(CUT, WELL)))
-    assert ordered(at(last_ms + 1, group_of(CUT, WELL, shelf_read_ms=last_ms))) == []
+    spare_ms = task.hurry.begin_by_ms - task.hurry.begin_ms
+    assert spare_ms > 200
+    assert ordered(at(FOUND_MS + spare_ms, group_of(CUT, WELL)))
+    assert ordered(at(FOUND_MS + spare_ms + 1, group_of(CUT, WELL))) == []
+
+
+def test_an_old_look_at_another_group_is_too_old() -> None:
+    other = group_of(WELL, name="other", shelf_read_ms=ANSWERED_MS)
+    assert ordered(at(FOUND_MS, group_of(CUT, WELL), other))
+    assert ordered(at(FOUND_MS, group_of(CUT, WELL), replace(other, shelf_read_ms=ANSWERED_MS - 2_000))) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "stands"),
+    [
+        ((CUT, WELL), True),
+        ((leg("one", OURS, replace(LOST, holder=Holder.US)), WELL), False),
+        ((leg("one", LOST, LOST), WELL), False),
+        ((CUT, leg("two", LOST, LOST)), False),
+        ((CUT, leg("two", OURS, LOST)), True),
+    ],
+)
+def test_it_is_called_off_when_it_has_no_reason_or_does_harm(now: tuple[LegState, ...], stands: bool) -> None:
+    turn = Turn(at(FOUND_MS, group_of(CUT, WELL)))
+    path_failover.decide(turn)
+    (task,) = turn.state.tasks
+    known = turn.state.groups[0].legs
+    marked = tuple(known[0] if new is CUT else new if new.name != "one" else _hurried(new) for new in now)
+    later = Turn(replace(turn.state, now_ms=FOUND_MS + 1_000, groups=(replace(turn.state.groups[0], legs=marked),)))
+    path_failover.decide(later)
+    called_off = [action for action in later.actions if isinstance(action, CancelTask)]
+    assert called_off == ([] if stands else [CancelTask(task.id)])
+
+
+def _hurried(known: LegState) -> LegState:
+    addresses = (replace(one, hurried=one.holder is Holder.SILENT) for one in known.addresses)
+    return replace(known, addresses=tuple(addresses))
 
 
 OLDER = replace(LOST, since_ms=SINCE_MS - 1_000, answered_ms=ANSWERED_MS - 1_000)
@@ -103,36 +133,36 @@ NEWS = {
 
 @pytest.mark.parametrize("legs", NEWS.values(), ids=list(NEWS))
 def test_nobody_hurries_while_something_else_may_wait(legs: tuple[LegState, ...]) -> None:
-    assert ordered(at(RIPE_MS, group_of(CUT, *legs))) == []
+    assert ordered(at(FOUND_MS, group_of(CUT, *legs))) == []
     other = group_of(*legs, name="other")
-    assert ordered(at(RIPE_MS, group_of(CUT, WELL), other)) == [], "in whichever group"
+    assert ordered(at(FOUND_MS, group_of(CUT, WELL), other)) == [], "in whichever group"
     stopped = tuple(replace(resource, phase=ResourcePhase.STOPPED) for resource in other.resources)
     elsewhere = replace(other, held_epoch=0, resources=stopped)
-    assert ordered(at(RIPE_MS, group_of(CUT, WELL), elsewhere)), "that is here"
+    assert ordered(at(FOUND_MS, group_of(CUT, WELL), elsewhere)), "that is here"
 
 
 @pytest.mark.parametrize(
     "fields",
     [
         {"unsure": True}, {"blind": True}, {"yielding": "switchover"}, {"leg_task_id": 7}, {"held_epoch": 0},
-        {"shelf_read_ms": None}, {"shelf_read_ms": RIPE_MS - 2_501},
+        {"shelf_read_ms": None},
     ],
     ids=str,
 )  # fmt: skip
 def test_nobody_hurries_in_doubt_about_a_group(fields: dict[str, Any]) -> None:
-    assert ordered(at(RIPE_MS, group_of(CUT, WELL, **fields))) == []
+    assert ordered(at(FOUND_MS, group_of(CUT, WELL, **fields))) == []
 
 
 @pytest.mark.parametrize(
-    "fields", [{"paused": True}, {"panicking": True}, {"leaving": True}, {"oath_until_ms": RIPE_MS + 1}], ids=str
+    "fields", [{"paused": True}, {"panicking": True}, {"leaving": True}, {"oath_until_ms": FOUND_MS + 1}], ids=str
 )
 def test_nobody_hurries_in_doubt_about_the_node(fields: dict[str, Any]) -> None:
-    assert ordered(at(RIPE_MS, group_of(CUT, WELL), **fields)) == []
+    assert ordered(at(FOUND_MS, group_of(CUT, WELL), **fields)) == []
 
 
 def test_a_path_that_is_the_only_one_is_not_left() -> None:
-    assert ordered(at(RIPE_MS, group_of(leg("one", LOST), WELL))) == []
+    assert ordered(at(FOUND_MS, group_of(leg("one", LOST), WELL))) == []
 
 
 def test_without_a_driver_nobody_is_told() -> None:
-    assert ordered(at(RIPE_MS, group_of(CUT, WELL, resources=group_of().resources[1:]))) == []
+    assert ordered(at(FOUND_MS, group_of(CUT, WELL, resources=group_of().resources[1:]))) == []
