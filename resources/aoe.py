@@ -146,7 +146,9 @@ class AoeAgent(ResourceAgent[AoeParameters]):
             )
 
     async def _be_impatient(self, legs: tuple[str, ...], hurry: Hurry) -> None:
-        """Have a thread do it, which ends it however this call ends."""
+        """Have a thread do it, which ends it however this call ends; not where the driver is as impatient always."""
+        if self.parameters.deadsecs <= hurry.deadsecs:
+            return
         others = tuple(target for target in self.parameters.targets if target not in legs)
         over, setting = threading.Event(), SETTINGS / "aoe_deadsecs"
         act = partial(hurry_for_a_moment, setting, str(self.parameters.deadsecs), hurry, others, over)

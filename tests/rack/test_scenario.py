@@ -78,6 +78,9 @@ def test_numbers_and_times_that_are_judged_are_read() -> None:
     scenario = parse("x", "power-offs 1\noutage at most 1500ms\n")
     assert (scenario.power_offs, scenario.outage_max_ms) == (1, 1_500)
     assert (parse("x", "").power_offs, parse("x", "").outage_max_ms) == (None, None)
+    scenario = parse("x", "outage at most 8s after path-cut switch-cut\noutage at most 1s after kill\n")
+    assert scenario.outage_limits_ms == (("path-cut", 8_000), ("switch-cut", 8_000), ("kill", 1_000))
+    assert scenario.outage_max_ms is None
 
 
 @pytest.mark.parametrize(

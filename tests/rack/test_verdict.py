@@ -158,6 +158,13 @@ def test_a_longer_outage_than_allowed_is_red() -> None:
     assert complaint_about(judge_record(good_record(drill=drill)), "outage")
 
 
+@pytest.mark.parametrize(("allowed_ms", "good"), [(1, False), (60_000, True)])
+def test_a_longer_outage_after_one_mark_than_allowed_there_is_red(allowed_ms: int, good: bool) -> None:
+    mark = judge_record(good_record()).outages[0].mark
+    drill = {**good_record().drill, "outage_limits_ms": {mark: allowed_ms}}
+    assert bool(complaint_about(judge_record(good_record(drill=drill)), "outage")) is not good
+
+
 def test_one_of_several_histories_is_enough() -> None:
     drill = {**good_record().drill, "owners": [[{"node": "alpha", "proof": ""}], *good_record().drill["owners"]]}
     assert judge_record(good_record(drill=drill)).result == "pass"

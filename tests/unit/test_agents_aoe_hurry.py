@@ -38,12 +38,12 @@ def setting(kernel: Path) -> Path:
     return kernel / "module" / "aoe" / "parameters" / "aoe_deadsecs"
 
 
-def agent_in(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> ResourceAgent[object]:
+def agent_in(kernel: Path, monkeypatch: pytest.MonkeyPatch, deadsecs: str = USUAL) -> ResourceAgent[object]:
     kind = load_resource_agent("aoe")
     module = sys.modules[kind.__module__]
     monkeypatch.setattr(module, "MODULE", kernel / "module" / "aoe")
     monkeypatch.setattr(module, "SETTINGS", kernel / "module" / "aoe" / "parameters")
-    parameters = kind.typed({"interfaces": ["eth1"], "targets": ["e1.0", "e2.0"], "deadsecs": int(USUAL)})
+    parameters = kind.typed({"interfaces": ["eth1"], "targets": ["e1.0", "e2.0"], "deadsecs": int(deadsecs)})
     return kind("shelves", parameters, ProcessHost(Place("gw", "alpha")))
 
 
@@ -91,6 +91,12 @@ def test_a_driver_that_was_left_in_a_hurry_gets_its_patience_back(
     setting(kernel).write_text("7\n")
     asyncio.run(agent_in(kernel, monkeypatch).monitor())
     assert setting(kernel).read_text() == USUAL
+
+
+def test_one_that_is_impatient_always_is_left_alone(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = setting(kernel).stat().st_mtime_ns
+    asyncio.run(agent_in(kernel, monkeypatch, "7").leave_paths(("e1.0",), soon()))
+    assert setting(kernel).stat().st_mtime_ns == before
 
 
 def test_without_a_driver_nobody_hurries(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
