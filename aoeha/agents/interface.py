@@ -58,9 +58,11 @@ class ResourceAgent(ABC, Generic[P]):
     parameters_type: ClassVar[type[Parameters]]
     summary: ClassVar[str]
     exclusive: ClassVar[bool] = False
-    mirror: ClassVar[bool] = False
-    driver: ClassVar[bool] = False
     """Whether it is an address: two nodes must never answer for it at once, and `rival` tells whether one does."""
+    mirror: ClassVar[bool] = False
+    """Whether it is what the group's legs are halves of."""
+    driver: ClassVar[bool] = False
+    """Whether it is what the kernel reaches the group's legs by."""
 
     def __init__(self, name: str, parameters: P, host: Host) -> None:
         self.name = name
