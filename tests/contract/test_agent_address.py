@@ -265,6 +265,8 @@ def lossy_wire(loses: Callable[[bytes], bool]) -> Iterator[None]:
             ip("-n", name, "link", "add", near, "type", "veth", "peer", "name", far, "netns", BETWEEN)
             ip("-n", name, "link", "set", near, "up")
             ip("-n", BETWEEN, "link", "set", far, "up")
+        for name, port in ((HERE, "near0"), (BETWEEN, "mid0"), (THERE, "far0"), (BETWEEN, "mid1")):
+            carries(name, port)
         ip("-n", THERE, "addr", "add", "10.9.8.7/24", "dev", "far0")
         cable = inside(BETWEEN, lambda: Cable("mid0", "mid1", loses))
         relay = threading.Thread(target=cable.carry)
