@@ -8,7 +8,6 @@ read for ever, and protects nobody: only an order that it carries out, a fence's
 What this file does not know: when a fence is due.
 """
 
-from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.state import DeviceState, FencePhase, NodeState
 from aoeha.core.turn import Turn
@@ -169,8 +168,7 @@ def start(turn: Turn, kind: TaskKind, device: str, reason: str, node: str = "") 
     state = turn.state
     about, deadline_ms = node or state.config.peer, settings(state, device).timeout_ms
     task = Task(state.next_task_id, kind, "", device, about, deadline_ms, reason)
-    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
-    turn.do(StartTask(task))
+    turn.begin(task)
     return task.id
 
 

@@ -18,13 +18,10 @@ so ends the pause, and so does a target that is started anew.
 What this file does not know: how md is told.
 """
 
-from typing import Any
-
 from aoeha.core import ledger, recovery, taint
-from aoeha.core.actions import Level, StartTask
+from aoeha.core.actions import Level
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import LegState
-from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.turn import Turn
 from aoeha.core.types import Holder, LegConfig, Task, TaskKind, TaskResult
@@ -77,12 +74,12 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
     if evicted:
         missing = (*mirror.missing, task.leg)
         turn.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
-        _change_leg(turn, group.name, task.leg, copying=False)
+        turn.change_leg(group.name, task.leg, copying=False)
         turn.alarm(task.leg, f"{task.subject} goes on without {task.leg}; it comes back by itself when its shelf does")
     else:
         missing = tuple(name for name in mirror.missing if name != task.leg)
         turn.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
-        _change_leg(turn, group.name, task.leg, copying=True)
+        turn.change_leg(group.name, task.leg, copying=True)
         turn.say(Level.INFO, task.leg, f"{task.leg} is being copied")
 
 
@@ -126,7 +123,7 @@ def _intend(turn: Turn, name: str, mirror: ResourceState) -> None:
         rested = _is_steady(turn.state, leg) and turn.now_ms >= _leg(turn.state.group(name), leg.name).rests_until_ms
         returning = missing and (rested or bool(begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
-            _change_leg(turn, name, leg.name, leaving=leaving, returning=returning)
+            turn.change_leg(name, leg.name, leaving=leaving, returning=returning)
 
 
 def _given_up(turn: Turn, name: str, leg: LegState) -> None:
@@ -134,7 +131,7 @@ def _given_up(turn: Turn, name: str, leg: LegState) -> None:
     if leg.shows(Holder.US):
         _rest(turn, name, leg, "the kernel gave it up by itself")
     else:
-        _change_leg(turn, name, leg.name, rests_until_ms=turn.now_ms + RETURN_AGAIN_MS)
+        turn.change_leg(name, leg.name, rests_until_ms=turn.now_ms + RETURN_AGAIN_MS)
         turn.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
 
 
@@ -142,7 +139,7 @@ def _rest(turn: Turn, name: str, leg: LegState, what: str) -> None:
     """Leave a leg alone for a while, longer each time: its shelf answers, so it is the disk that does not work."""
     errors = leg.errors + 1 if turn.now_ms - leg.rests_until_ms < REST_MAX_MS else 1
     pause_ms = min(RETURN_AGAIN_MS << min(errors - 1, 10), REST_MAX_MS)
-    _change_leg(turn, name, leg.name, errors=errors, rests_until_ms=turn.now_ms + pause_ms)
+    turn.change_leg(name, leg.name, errors=errors, rests_until_ms=turn.now_ms + pause_ms)
     often = "" if errors == 1 else f", {errors} times in a row"
     turn.alarm(
         leg.name,
@@ -155,7 +152,7 @@ def end_rests(turn: Turn) -> tuple[str, ...]:
     """Try every leg again at once, as if it had never failed: somebody has seen to its disk. Return which rested."""
     resting = [(group.name, leg.name) for group in turn.state.groups for leg in group.legs if leg.errors]
     for name, leg in resting:
-        _change_leg(turn, name, leg, errors=0, rests_until_ms=0)
+        turn.change_leg(name, leg, errors=0, rests_until_ms=0)
     return tuple(leg for _, leg in resting)
 
 
@@ -238,10 +235,10 @@ def _trust(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
         return
     for leg in group.legs:
         if leg.copying:
-            _change_leg(turn, group.name, leg.name, forgot=False, copying=False, tainted=False)
+            turn.change_leg(group.name, leg.name, forgot=False, copying=False, tainted=False)
             turn.clear_alarm(leg.name, f"{leg.name} is a whole half of {mirror.config.name} again")
         elif leg.forgot is None and leg.shows(Holder.US):
-            _change_leg(turn, group.name, leg.name, forgot=False)
+            turn.change_leg(group.name, leg.name, forgot=False)
 
 
 def _warn_of_loss(turn: Turn, name: str) -> None:
@@ -272,9 +269,8 @@ def _start(
     deadline_ms = EVICT_DEADLINE_MS if kind is TaskKind.EVICT_LEG else RETURN_DEADLINE_MS
     number = turn.state.next_task_id
     task = Task(number, kind, group.name, mirror.config.name, "", deadline_ms, reason, leg=leg.name, whole=whole)
-    turn.change(tasks=(*turn.state.tasks, task), next_task_id=number + 1)
+    turn.begin(task)
     turn.change_group(group.name, leg_task_id=number)
-    turn.do(StartTask(task))
 
 
 def _mirror(group: GroupState) -> ResourceState | None:
@@ -287,9 +283,3 @@ def _config(group: GroupState, leg: str) -> LegConfig:
 
 def _leg(group: GroupState, name: str) -> LegState:
     return next(leg for leg in group.legs if leg.name == name)
-
-
-def _change_leg(turn: Turn, name: str, leg: str, **fields: Any) -> None:
-    known_legs = turn.state.group(name).legs
-    legs = tuple(replaced(known, **fields) if known.name == leg else known for known in known_legs)
-    turn.change_group(name, legs=legs)

@@ -13,7 +13,7 @@ What this file does not know: how a record gets to the shelves, and what a claim
 """
 
 from aoeha.core import beats, membership, shelf_link
-from aoeha.core.actions import Level, StartTask
+from aoeha.core.actions import Level
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import HostsState
 from aoeha.core.replacing import replaced
@@ -97,9 +97,8 @@ def _ask_hosts(turn: Turn) -> None:
         return
     patience_ms, reason = state.config.shelf_timeout_ms, "could clients reach us?"
     task = Task(state.next_task_id, TaskKind.ASK_HOSTS, "", ABOUT, "", patience_ms, reason)
-    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
+    turn.begin(task)
     turn.change(hosts=replaced(hosts, task_id=task.id, asked_ms=turn.now_ms))
-    turn.do(StartTask(task))
 
 
 def _is_claimed(state: NodeState, group: GroupState) -> bool:

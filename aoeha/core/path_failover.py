@@ -21,7 +21,7 @@ nothing is done: the driver leaves the path by itself, after 11 s.
 What this file does not know: how a driver is told.
 """
 
-from aoeha.core.actions import CancelTask, Level, StartTask
+from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.replacing import replaced
@@ -81,8 +81,7 @@ def _order(turn: Turn, group: GroupState, driver: ResourceState, legs: list[LegS
     number, subject = turn.state.next_task_id, driver.config.name
     deadline_ms = begin_by_ms - turn.now_ms + LOW_FOR_MS + SLACK_MS
     task = Task(number, TaskKind.LEAVE_PATH, group.name, subject, "", deadline_ms, reason, legs=names, hurry=hurry)
-    turn.change(tasks=(*turn.state.tasks, task), next_task_id=number + 1)
-    turn.do(StartTask(task))
+    turn.begin(task)
 
 
 def _stands(state: NodeState, task: Task) -> bool:

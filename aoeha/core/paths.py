@@ -12,7 +12,6 @@ What this file does not know: whose the legs are, and how their addresses are fo
 
 from aoeha.core import shelves
 from aoeha.core.legs import AddressState, LegState, WayState
-from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, NodeState
 from aoeha.core.turn import Turn
 from aoeha.core.types import Hold, Holder
@@ -71,10 +70,7 @@ def note_used(turn: Turn, name: str, used: tuple[tuple[str, str], ...]) -> None:
                 f"shelves keeps anybody out there. Add it to the address of leg {leg.name}, on both gateways",
             )
         if strays != leg.strays:
-            legs = (
-                replaced(one, strays=strays) if one.name == leg.name else one for one in turn.state.group(name).legs
-            )
-            turn.change_group(name, legs=tuple(legs))
+            turn.change_leg(name, leg.name, strays=strays)
 
 
 def _about(leg: LegState, address: str) -> str:
@@ -96,9 +92,7 @@ def _note_ways(turn: Turn, name: str, leg: LegState, told: list[Hold]) -> tuple[
         since_ms = known.since_ms if known is not None and known.heard is now else read_ms
         ways.append(WayState(interface, now, since_ms, now or (known is not None and known.known)))
     if tuple(ways) != leg.ways:
-        changed = replaced(leg, ways=tuple(ways))
-        legs = (changed if one.name == leg.name else one for one in turn.state.group(name).legs)
-        turn.change_group(name, legs=tuple(legs))
+        turn.change_leg(name, leg.name, ways=tuple(ways))
     return tuple(ways)
 
 

@@ -10,7 +10,7 @@ What this file does not know: whether the group may be held at all. It asks `own
 """
 
 from aoeha.core import membership, ownership, rivals, shelves, taint
-from aoeha.core.actions import CancelTask, Level, StartTask
+from aoeha.core.actions import CancelTask, Level
 from aoeha.core.events import TaskDone
 from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState, phase_of
@@ -342,9 +342,8 @@ def _start(turn: Turn, kind: TaskKind, group: str, resource: ResourceState, reas
     task = Task(state.next_task_id, kind, group, resource.config.name, "", deadline_ms, reason)
     if resource.config.mirror and kind in TELLING:
         task = _telling(turn, task, resource)
-    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
+    turn.begin(task)
     turn.change_resource(group, resource.config.name, task_id=task.id)
-    turn.do(StartTask(task))
 
 
 def _telling(turn: Turn, task: Task, mirror: ResourceState) -> Task:

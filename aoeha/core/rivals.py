@@ -13,7 +13,6 @@ What this file does not know: how the network is asked.
 """
 
 from aoeha.core import ledger, membership
-from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.state import GroupState, LinkCondition, NodeState, ResourcePhase, ResourceState
 from aoeha.core.turn import Turn
@@ -117,6 +116,5 @@ def _ask(turn: Turn, group: GroupState, resource: ResourceState) -> None:
     state, config = turn.state, resource.config
     reason = "does anybody else answer?"
     task = Task(state.next_task_id, TaskKind.FIND_RIVAL, group.name, config.name, "", config.monitor_ms, reason)
-    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
+    turn.begin(task)
     turn.change_resource(group.name, config.name, rival_task_id=task.id, rival_asked_ms=turn.now_ms)
-    turn.do(StartTask(task))

@@ -13,7 +13,6 @@ Who has words for the peer (`aoeha.core.offers`) reads each record and then puts
 What this file does not know: what may be done about a silent peer.
 """
 
-from aoeha.core.actions import StartTask
 from aoeha.core.events import TaskDone
 from aoeha.core.legs import ShelfLinkState
 from aoeha.core.state import GroupState, LinkCondition, NodeState
@@ -250,6 +249,5 @@ def _ask(turn: Turn, group: GroupState, kind: TaskKind, record: LockRecord | Non
     state = turn.state
     reason, patience_ms = f"{state.config.peer} is not heard on any other link", every_ms(state.config)
     task = Task(state.next_task_id, kind, group.name, group.name, "", patience_ms, reason, record=record)
-    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
+    turn.begin(task)
     turn.change_shelf_link(group.name, task_id=task.id, asked_ms=turn.now_ms)
-    turn.do(StartTask(task))

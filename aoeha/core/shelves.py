@@ -10,7 +10,7 @@ What this file does not know: why the group is owned.
 """
 
 from aoeha.core import ledger, membership, rivals, taint
-from aoeha.core.actions import Level, StartTask
+from aoeha.core.actions import Level
 from aoeha.core.events import TargetStarted, TaskDone
 from aoeha.core.legs import AddressState, LegState
 from aoeha.core.replacing import replaced
@@ -63,8 +63,8 @@ def target_started(turn: Turn, event: TargetStarted) -> None:
     """
     for group in turn.state.groups:
         if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
-            rested = tuple(replaced(leg, rests_until_ms=0) if leg.name == event.leg else leg for leg in group.legs)
-            turn.change_group(group.name, shelf_due=True, shelf_retry_ms=0, legs=rested)
+            turn.change_leg(group.name, event.leg, rests_until_ms=0)
+            turn.change_group(group.name, shelf_due=True, shelf_retry_ms=0)
 
 
 def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
@@ -192,16 +192,15 @@ def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], H
             continue
         silenced = holder is Holder.SILENT and address.holder is not Holder.UNKNOWN and len(leg.addresses) > 1
         answered_ms = looked_ms if silenced else 0
-        now = replaced(address, holder=holder, since_ms=asked_ms, held_epoch=held_epoch, answered_ms=answered_ms)
-        addresses.append(replaced(now, hurried=False) if now.hurried else now)
+        now = replaced(address, holder=holder, since_ms=asked_ms, held_epoch=held_epoch)
+        addresses.append(replaced(now, answered_ms=answered_ms, hurried=False))
     if tuple(addresses) == leg.addresses:
         return
     changed = replaced(leg, addresses=tuple(addresses))
     if leg.shows_anywhere(Holder.SILENT) and not changed.shows_anywhere(Holder.SILENT):
         # A start that failed for want of this leg need not wait out its pause.
         turn.change_group(name, retry_at_ms=0)
-    legs = tuple(changed if known.name == leg.name else known for known in turn.state.group(name).legs)
-    turn.change_group(name, legs=legs)
+    turn.change_leg(name, leg.name, addresses=changed.addresses)
 
 
 def _held_epoch(group: GroupState, address: AddressState) -> int:
@@ -269,7 +268,6 @@ def _ask(turn: Turn, group: GroupState, request: Request, reason: str, renews: t
         lifetime_ms=lifetime_ms,
         legs=ledger.vouching_legs(group) if renews else (),
     )
-    turn.change(tasks=(*state.tasks, task), next_task_id=task.id + 1)
+    turn.begin(task)
     due = group.shelf_due and kind is not TaskKind.READ_HOLDS
     turn.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=turn.now_ms, shelf_due=due)
-    turn.do(StartTask(task))

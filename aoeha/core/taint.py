@@ -3,11 +3,11 @@
 Rules. A peer that was fenced at the shelves alone may run on, and repeats its old writes for hours. While it may, a
 target that forgets our reservation takes them, over what was acknowledged since. As long as that can happen, no leg is
 copied onto another whole one, for md would take the first of them for right; what a crash left unequal waits until the
-peer is off, has booted anew, or was vouched dead. A leg that is not sound,
-because of that or because its target lost what it had acknowledged, is read last from the moment on at which it is
-known, and nothing is copied from it. None of this needs the peer's word: nobody counts on less than before. It holds
-across a restart of ours, for the leg's own superblock tells that it is read last: whoever owns the group next, and did
-not ask for that, takes the leg for tainted, and has it copied as a whole.
+peer is off, has booted anew, or was vouched dead. A leg that is not sound, because of that or because its target lost what
+it had acknowledged, is read last from the moment on at which it is known, and nothing is copied from it. None of this
+needs the peer's word: nobody counts on less than before. It holds across a restart of ours, for the leg's own
+superblock tells that it is read last: whoever owns the group next, and did not ask for that, takes the leg for tainted,
+and has it copied as a whole.
 
 What this file does not know: how a leg leaves the mirror and comes back, and how md is told.
 """
@@ -15,7 +15,6 @@ What this file does not know: how a leg leaves the mirror and comes back, and ho
 from aoeha.core import membership
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState
-from aoeha.core.replacing import replaced
 from aoeha.core.state import GroupState, NodeState, Off, ResourceState
 from aoeha.core.turn import Turn
 from aoeha.core.types import Caution, Proof, ProofKind
@@ -56,9 +55,7 @@ def observed(turn: Turn, name: str, mirror: ResourceState, seen: tuple[str, ...]
     marked = [leg for leg in whole if group.holding and leg.name in seen and is_sound(group, leg)]
     for leg in marked:
         turn.say(Level.WARNING, leg.name, f"{leg.name} was found doubtful before: its superblock has it read last")
-    if marked:
-        legs = tuple(replaced(leg, forgot=True, tainted=True) if leg in marked else leg for leg in group.legs)
-        turn.change_group(name, legs=legs)
+        turn.change_leg(name, leg.name, forgot=True, tainted=True)
 
 
 def _is_gone(state: NodeState, proof: Proof) -> bool:

@@ -6,9 +6,10 @@ Nothing here decides. A Turn never outlives its step.
 from dataclasses import dataclass, field
 from typing import Any
 
-from aoeha.core.actions import Action, Level, Say
+from aoeha.core.actions import Action, Level, Say, StartTask
 from aoeha.core.replacing import replaced
 from aoeha.core.state import Alarm, NodeState
+from aoeha.core.types import Task
 
 
 @dataclass(slots=True)
@@ -58,6 +59,16 @@ class Turn:
     def change_device(self, name: str, **fields: Any) -> None:
         """Replace fields of one fence device."""
         self.change(devices=tuple(replaced(d, **fields) if d.name == name else d for d in self.state.devices))
+
+    def change_leg(self, group: str, name: str, **fields: Any) -> None:
+        """Replace fields of one leg of a group."""
+        legs = self.state.group(group).legs
+        self.change_group(group, legs=tuple(replaced(leg, **fields) if leg.name == name else leg for leg in legs))
+
+    def begin(self, task: Task) -> None:
+        """Have a task started, which bears the next number."""
+        self.change(tasks=(*self.state.tasks, task), next_task_id=task.id + 1)
+        self.do(StartTask(task))
 
     def do(self, action: Action) -> None:
         """Ask for an action, after those already asked for."""
