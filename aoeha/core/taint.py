@@ -3,9 +3,9 @@
 Rules. A peer that was fenced at the shelves alone may run on, and repeats its old writes for hours. While it may, a
 target that forgets our reservation takes them, over what was acknowledged since. As long as that can happen, no leg is
 copied onto another whole one, for md would take the first of them for right; what a crash left unequal waits until the
-peer is off, has booted anew, or was vouched dead. A leg that is not sound, because of that or because its target lost what
-it had acknowledged, is read last from the moment on at which it is known, and nothing is copied from it. None of this
-needs the peer's word: nobody counts on less than before. It holds across a restart of ours, for the leg's own
+peer is off, has booted anew, or was vouched dead. A leg that is not sound, because of that or because its target lost
+what it had acknowledged, is read last from the moment on at which it is known, and nothing is copied from it. None of
+this needs the peer's word: nobody counts on less than before. It holds across a restart of ours, for the leg's own
 superblock tells that it is read last: whoever owns the group next, and did not ask for that, takes the leg for tainted,
 and has it copied as a whole.
 
