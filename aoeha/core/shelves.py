@@ -41,6 +41,14 @@ def decide(turn: Turn) -> None:
             read(turn, group, "whose are the legs?")
 
 
+def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
+    """When the legs of a group have to be looked at again; who beats more often than that looks as it beats."""
+    if state.config.keepalive_ms <= state.config.hold_every_ms:
+        return ()
+    idle = (group for group in state.groups if group.legs and not group.shelf_task_id)
+    return tuple(group.shelf_asked_ms + state.config.hold_every_ms for group in idle)
+
+
 def read(turn: Turn, group: GroupState, reason: str) -> None:
     """Ask every address of every leg whose reservation it shows, and prolong what depends on the answer (R12)."""
     alone = turn.state.paused or rivals.peer_owns_nothing(turn.state, group)

@@ -146,8 +146,8 @@ def next_wake(state: NodeState) -> int:
         wakes.append(state.fence.until_ms)
     if state.oath_until_ms > state.now_ms:
         wakes.append(state.oath_until_ms)
-    shelf_wakes = (*storage_fence.next_wakes_ms(state), *shelf_link.next_wakes_ms(state))
-    wakes.extend(due_ms for due_ms in shelf_wakes if due_ms > state.now_ms)
+    for rules in (shelves, storage_fence, shelf_link):
+        wakes.extend(due_ms for due_ms in rules.next_wakes_ms(state) if due_ms > state.now_ms)
     return max(min(wakes), state.now_ms)
 
 

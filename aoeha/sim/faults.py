@@ -12,6 +12,7 @@ SAFETY_MS = 600_000
 FIRST_MS = 25_000
 FAULTS_MIN, FAULTS_MAX = 5, 12
 CLIENT_FAULTS_MAX = 3
+PATH_FAULTS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,8 +71,11 @@ def _for_a_while(chance: Chance, begin: str, end: str) -> Lines:
 
 
 def _cut_all(chance: Chance) -> Lines:
-    spread_ms = chance.random.choice((0, 0, 1_500))
-    names, length_ms = chance.settings.link_names(), chance.while_ms()
+    return _cut_all_for(chance, chance.while_ms())
+
+
+def _cut_all_for(chance: Chance, length_ms: int) -> Lines:
+    names, spread_ms = chance.settings.link_names(), chance.random.choice((0, 0, 1_500))
     cuts = [(chance.random.randint(0, spread_ms), f"cut {name}") for name in names]
     return [*cuts, (spread_ms + length_ms, "heal")]
 
@@ -178,13 +182,14 @@ def _device(chance: Chance) -> Lines:
 def _lost_with_its_device(chance: Chance) -> Lines:
     node, name = chance.node(), chance.device()
     lost: Lines = [(0, f"unpower {name} with {node}"), (0, f"power off {node}")]
-    looked = [(chance.ms(5_000, 30_000), f"vouch {node}")] if chance.random.random() < 0.5 else []
+    looked = [(chance.ms(5_000, 120_000), f"vouch {node}")] if chance.random.random() < 0.5 else []
     return [*lost, *looked, (chance.while_ms(), f"power on {node}")]
 
 
 def _miswire(chance: Chance) -> Lines:
-    """A plug is wired wrongly, and soon the links are cut, so that it is used as a proof."""
-    used = _cut_all(chance) if chance.random.random() < 0.8 else _order_power(chance)
+    """A plug is wired wrongly, and soon the links are cut for so long that it is used as a proof."""
+    long_ms = chance.ms(chance.settings.deadtime_ms, 4 * chance.settings.deadtime_ms)
+    used = _cut_all_for(chance, long_ms) if chance.random.random() < 0.8 else _order_power(chance)
     return [(0, f"miswire {chance.device()} {chance.node()}"), *((delay_ms + 1_000, line) for delay_ms, line in used)]
 
 
@@ -219,7 +224,7 @@ def _operator(chance: Chance) -> Lines:
     if choice == 3:
         return [(0, f"vouch {node}")]
     if choice == 4:
-        return [(0, f"power off {node}"), (chance.ms(2_000, 60_000), f"vouch {node}")]
+        return [(0, f"power off {node}"), (chance.ms(2_000, 120_000), f"vouch {node}")]
     wait = chance.random.choice(("", " wait_ms=20000"))
     return [(0, f"ask {node}: switchover group={group}{wait}")]
 
@@ -309,6 +314,22 @@ def _cut_san(chance: Chance) -> Lines:
     return _for_a_while(chance, f"cut-san {node}{shelf}", f"heal-san {node}")
 
 
+def _cut_path(chance: Chance) -> Lines:
+    """A shelf loses one of its addresses for a gateway, or one of its cables, or both shelves the switch they share."""
+    node, shelves = chance.node(), chance.random.choice((("shelf1",), ("shelf2",), ("shelf1", "shelf2")))
+    if chance.settings.interfaces > 1:
+        begin = f"cut-interface {node} eth{chance.random.randint(1, chance.settings.interfaces)} {' '.join(shelves)}"
+    else:
+        number = chance.random.randint(1, chance.settings.paths)
+        begin = f"cut-san {node} {' '.join(f'{shelf}/{number}' for shelf in shelves)}"
+    lines = _for_a_while(chance, begin, f"heal-san {node}")
+    meanwhile = chance.random.choice((_cut_san, _shelf, _kill, _stand_still, _lose_power, None))
+    if meanwhile is not None:
+        after_ms = chance.ms(500, 12_000)
+        lines += [(after_ms + delay_ms, line) for delay_ms, line in meanwhile(chance)]
+    return lines
+
+
 def _cut_san_and_links(chance: Chance) -> Lines:
     """A gateway loses its links, and with them its way to one shelf or to both."""
     return [*_cut_all(chance), *_cut_san(chance)]
@@ -368,7 +389,8 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
     "cut san": _cut_san,
     "cut san and links": _cut_san_and_links,
 }
-"""Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise."""
+"""Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise, and so does
+what only some pairs have."""
 
 NEED_A_DEVICE = (_device, _order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
 MISWIRED_PERCENT = 6
@@ -403,4 +425,9 @@ def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
         for _ in range(apart.random.randint(1, CLIENT_FAULTS_MAX)):
             at_ms = apart.random.randint(FIRST_MS, SAFETY_MS - 10_000)
             lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _cut_clients(apart))
+    if settings.reserve and settings.paths > 1:
+        apart = Chance(Random(f"paths of {settings.seed}"), settings)
+        for _ in range(apart.random.randint(1, PATH_FAULTS_MAX)):
+            at_ms = apart.random.randint(FIRST_MS, SAFETY_MS - 10_000)
+            lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _cut_path(apart))
     return tuple(line for line in sorted(lines, key=lambda planned: planned.at_ms) if line.at_ms < SAFETY_MS)

@@ -28,11 +28,13 @@ EXPECTED_FAULTS = (
     ),
     *("unpower", "vouch", "wear", "break fail", "break hang", "break late", "disk full", "disk hangs", "device dead"),
     *("device late", "device slow", "device vague", "shelf silent", "shelf restarts", "recover"),
-    *("cut-san", "heal-san"),
+    *("cut-san", "cut-interface", "heal-san"),
 )
 """Every kind of fault of aoeha.sim.faults, as it is counted."""
 
-EXPECTED_MIRROR = ("leg kicked by the kernel", "leg recovered", "started with a leg missing", "start refused")
+EXPECTED_MIRROR = (
+    *("leg kicked by the kernel", "leg recovered", "started with a leg missing", "start refused", "paths left"),
+)
 EXPECTED_CLIENT = ("no answer", "session reset")
 
 
