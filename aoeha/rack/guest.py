@@ -185,8 +185,7 @@ class Guest:
         What the kernel traces is stopped by the kernel's own standstill; a traced process that is stopped besides makes
         the kernel panic when it goes on (measured).
         """
-        assert self._process is not None
-        self._paused = [os.pidfd_open(pid) for pid in self._untraced(self._first_processes(self._process.pid)[0])]
+        self._paused = [os.pidfd_open(pid) for pid in self.kernel_processes()]
         self._signal_paused(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -201,9 +200,10 @@ class Guest:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(descriptor, number)
 
-    @staticmethod
-    def _untraced(first: int) -> list[int]:
+    def kernel_processes(self) -> list[int]:
         """The guest kernel's own processes: those of its namespace that nobody traces."""
+        assert self._process is not None
+        first = self._first_processes(self._process.pid)[0]
         namespace = Path(f"/proc/{first}/ns/pid").readlink()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):

@@ -1,6 +1,7 @@
 """The whole rack: shelves, gateways, client, switches, null-modem and power switch, made and torn down together."""
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections import Counter
@@ -20,6 +21,7 @@ from aoeha.rack.network import DRIVER_ADDRESS, LAN_ADDRESS, connect, make_networ
 from aoeha.rack.power_switch import PowerSwitch, Switched
 from aoeha.rack.prepared_legs import LEGS, PreparedLegs
 from aoeha.rack.serial_cable import SerialCable
+from aoeha.rack.silence import watched
 from aoeha.rack.wires import Wires
 
 __all__ = ["GATEWAYS", "LEG_BYTES", "SERVICE_ADDRESS", "SHELVES", "Rack", "RackOptions", "guest_of"]
@@ -38,6 +40,8 @@ LEG_BYTES = 64 << 20
 BootAction = Callable[..., Coroutine[None, None, None]]
 TICK_MS = 20
 STALL_MS = 200
+SILENT_MS = 1_000
+"""From then on a guest without a sign of life is looked at from outside: it may be killed before it can tell."""
 SHARED_MEMORY = Path("/dev/shm")
 NUMBERS = {"alpha": 11, "beta": 12, "client": 21, "shelf1": 31, "shelf2": 32, "checker": 41, "bystander": 51}
 
@@ -107,6 +111,7 @@ class Rack:
         self.guests: dict[str, Guest] = {}
         self.cable = SerialCable()
         self._ticks: dict[str, int] = {}
+        self._looked_at: dict[str, int] = {}
         self.boots: Counter[str] = Counter()
         self.folder = self.disks = Path()
         self._board = Switchboard(self._take)
@@ -258,6 +263,7 @@ class Rack:
         """Pull a guest's plug; returns when nothing of it runs."""
         was_on = self.guests[name].is_on
         await self.guests[name].power_off()
+        self._ticks.pop(name, None)
         if was_on:
             self.evidence.note(name, "power", state="off")
 
@@ -270,6 +276,7 @@ class Rack:
         """Have a guest stand still and go on."""
         guest = self.guests[name]
         self.tell("paused", node=name)
+        self._ticks.pop(name, None)
         guest.pause()
         try:
             await asyncio.sleep(time_ms / 1000)
@@ -338,7 +345,15 @@ class Rack:
             stalled = after - before - TICK_MS
             if stalled >= STALL_MS:
                 self.evidence.note("host", "stalled", stalled_ms=stalled)
+            for name, tick_ms in self._ticks.items():
+                if after - tick_ms >= SILENT_MS and self._looked_at.get(name) != tick_ms and self.guests[name].is_on:
+                    self._looked_at[name] = tick_ms
+                    self.spawn(self._look_from_outside(name))
             before = after
+
+    async def _look_from_outside(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            self.evidence.note(name, "silent", processes=await watched(self.guests[name].kernel_processes()))
 
     async def _tear_down(self) -> None:
         for task in list(self._tasks):
