@@ -18,6 +18,9 @@ LONGEST_SILENCE_MS = 600_000
 WATCHDOG_MIN_MS, WATCHDOG_MAX_MS = 6_000, 60_000
 """A restarted daemon may take 3 s until it is back (BACK_WITHIN_MS of its first beat), and feeds first after a quarter
 of the time-out; after a minute nobody waits for a hanging gateway any more."""
+KEEPALIVE_MAX_MS = 2_000
+"""Watchdogs are fed when the daemon turns, and beats may be all that turns it: three in the shortest time-out of the
+kernel's, and five in systemd's (WatchdogSec in etc/systemd/aoeha.service)."""
 
 SHORT_DEADSECS = 15
 DEADSECS_LEASES = 2
@@ -72,6 +75,12 @@ def _timing_order(configuration: Configuration) -> Iterator[Complaint]:
     keepalive, warntime, deadtime = timing.keepalive_ms, timing.warntime_ms, timing.deadtime_ms
     if keepalive < 20:
         yield Complaint(("timing", "keepalive"), f'expected at least "20ms", got "{render_duration(keepalive)}"')
+    if keepalive > KEEPALIVE_MAX_MS:
+        yield Complaint(
+            ("timing", "keepalive"),
+            f'expected at most "{render_duration(KEEPALIVE_MAX_MS)}", got "{render_duration(keepalive)}"; a daemon '
+            "that has so little to do is taken for one that hangs, by the kernel's watchdog and by systemd's",
+        )
     if warntime < 2 * keepalive:
         yield Complaint(
             ("timing", "warntime"),

@@ -31,6 +31,7 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ('name = "lan"', 'name = "serial"', "link[serial].name: expected a name of its own"),
         ('name = "volume"', 'name = "mirror"', "group[storage].resource[mirror].name: expected a name of its own"),
         ('keepalive = "200ms"', 'keepalive = "10ms"', 'timing.keepalive: expected at least "20ms"'),
+        ('keepalive = "200ms"', 'keepalive = "2001ms"', 'timing.keepalive: expected at most "2s", got "2001ms"'),
         ('warntime = "600ms"', 'warntime = "399ms"', 'timing.warntime: expected at least twice keepalive ("400ms")'),
         ('deadtime = "2s"', 'deadtime = "600ms"', 'timing.deadtime: expected more than warntime ("600ms")'),
         ('deadtime = "2s"', 'deadtime = "1400ms"', 'deadtime: expected at least "1500ms", twice warntime and time'),
