@@ -35,6 +35,8 @@ from aoeha.aoe.port import AoeError, Port
 __all__ = ["AoeClient", "NoAnswerError", "RefusedError", "TargetAddress", "TargetConfig", "payload_bytes"]
 
 _ATTEMPTS = 4
+_SHARES = 2**_ATTEMPTS - 1
+"""Waits double: a target that was started a moment ago may lose the first frame, and others may write meanwhile."""
 _QUESTIONS_MAX = 1024
 _DISCOVERED_MAX = 16_384
 _OWN_TAGS = 0x8000_0000
@@ -227,7 +229,10 @@ class AoeClient:
         return _target_config(port, frame, frame.body)
 
     async def _ask(self, address: TargetAddress, body: Body, deadline_ms: int) -> tuple[Port, Frame]:
-        """Send up to four times within the deadline and return the first answer that fits, error frames as errors."""
+        """Send up to four times within the deadline, first again after a fifteenth of it; return the first answer.
+
+        An error frame is raised as RefusedError.
+        """
         port = self._ports.get(address.interface)
         if port is None:
             raise AoeError(f"cannot ask {address}: that interface is not open")
@@ -239,9 +244,10 @@ class AoeClient:
 
         tag = self._register(_Question(address.interface, address.mac, address.target, accept))
         try:
-            for _ in range(_ATTEMPTS):
+            for attempt in range(_ATTEMPTS):
                 port.send(Frame(address.mac, port.address, address.target, tag, body))
-                done, _pending = await asyncio.wait((answer,), timeout=deadline_ms / 1000 / _ATTEMPTS)
+                wait_s = deadline_ms / 1_000 * 2**attempt / _SHARES
+                done, _pending = await asyncio.wait((answer,), timeout=wait_s)
                 if done:
                     break
         finally:

@@ -53,6 +53,12 @@ PLANTED = {
     "wrong-plug": "right-plug",
     "wrong-plug-needed": "right-plug",
     "crossed-plugs": "right-plug",
+    "cables-by-storage": "owner-dies",
+    "cables-without-switch": "owner-dies",
+    "switch-dies": "owner-dies",
+    "pause-by-power": "nothing-breaks",
+    "san-cut-by-storage": "nothing-breaks",
+    "san-cut-without-switch": "nothing-breaks",
 }
 IN_EVERY_RUN = (
     "demo", "power-loss", "fence-dead", "fence-broken", "daemon-kill", "switchover", "serial-cut", "all-cut",
