@@ -3,15 +3,16 @@
 Rules. A fenced peer is switched on when the groups run here, or after a while. From then on its being off is no longer
 known. One that is still not heard after three quarters of `restart_window` may have booted without reaching us; it
 would wait out `restart_window` and then fence us in turn, for ever. So it is switched off again and kept off, and a
-human is told. A node whose own last boot ended without leaving grants that time: it fences nobody it has not heard.
-None of this is needed where every group has legs that answer: there each sees whether the other one serves (R6, R11).
+human is told. Who sees no shelf of what it owns does not: the other one may see them. A node whose own last boot ended
+without leaving grants that time: it fences nobody it has not heard. None of this is needed where every group has legs
+that answer: there each sees whether the other one serves (R6, R11).
 
 What this file does not know: how a fence is carried out.
 """
 
 from aoeha.core import devices, giving_back, membership, orders, shelves
 from aoeha.core.actions import Level
-from aoeha.core.state import NodeState, phase_of
+from aoeha.core.state import GroupState, NodeState, phase_of
 from aoeha.core.turn import Turn
 from aoeha.core.types import GroupPhase
 
@@ -57,11 +58,15 @@ def fenced_again(turn: Turn) -> None:
 
 def overdue(state: NodeState) -> bool:
     """Whether a peer that was switched on has had its time and is still not heard, while we serve."""
-    serving = any(group.holding for group in state.groups)
+    serving = any(group.holding and _could_serve(group) for group in state.groups)
     waited_ms = state.now_ms - state.revived_ms if state.revived_ms else 0
     patient = waited_ms < state.config.restart_window_ms * 3 // 4
     unseen = membership.is_silent(state) and not shelves.tell(state)
     return serving and not patient and not state.kept_off and unseen
+
+
+def _could_serve(group: GroupState) -> bool:
+    return not group.legs or any(shelves.answers(leg) for leg in group.legs)
 
 
 def fell_lately(state: NodeState) -> bool:
