@@ -188,7 +188,7 @@ def _lost_with_its_device(chance: Chance) -> Lines:
 
 def _miswire(chance: Chance) -> Lines:
     """A plug is wired wrongly, and soon the links are cut for so long that it is used as a proof."""
-    long_ms = chance.ms(chance.settings.deadtime_ms, 4 * chance.settings.deadtime_ms)
+    long_ms = chance.ms(2 * chance.settings.deadtime_ms, 4 * chance.settings.deadtime_ms)
     used = _cut_all_for(chance, long_ms) if chance.random.random() < 0.8 else _order_power(chance)
     return [(0, f"miswire {chance.device()} {chance.node()}"), *((delay_ms + 1_000, line) for delay_ms, line in used)]
 
@@ -393,7 +393,7 @@ KINDS: dict[str, Callable[[Chance], Lines]] = {
 what only some pairs have."""
 
 NEED_A_DEVICE = (_device, _order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
-MISWIRED_PERCENT = 6
+MISWIRED_PERCENT = 10
 DISOBEYING_SHARE = 0.2
 """Of all seeds have a device that does not obey; by dice of their own, so that others stay as they are."""
 DISOBEYING_MAX = 3

@@ -27,6 +27,7 @@ from aoeha.core import (
     power_proof,
     protection,
     recovery,
+    revival,
     rivals,
     shelf_link,
     shelves,
@@ -269,6 +270,10 @@ MUTATIONS = (
 
 def shelves_say_nothing(_original: Any) -> Any:
     return lambda _state: True
+
+
+def seen_or_not(_original: Any) -> Any:
+    return lambda _group: True
 
 
 def fenced_for_one_silent_leg(_original: Any) -> Any:
@@ -582,6 +587,10 @@ IN_STORIES = (
     (
         Mutation("hurry a driver whatever waits", path_failover, "_begin_by_ms", always_in_time, ("I2",)),
         "path-and-shelf-lost-together",
+    ),
+    (
+        Mutation("switch off again though no shelf is seen", revival, "_could_serve", seen_or_not, ("I5",)),
+        "blind-owner-and-a-peer-that-has-power-again",
     ),
 )
 """Rules for incidents so rare that seeds alone would take too long to meet them."""
