@@ -36,7 +36,7 @@ __all__ = ["AoeClient", "NoAnswerError", "RefusedError", "TargetAddress", "Targe
 
 _ATTEMPTS = 4
 _SHARES = 2**_ATTEMPTS - 1
-"""Waits double: a target that was started a moment ago may lose the first frame, and others may write meanwhile."""
+"""Waits double: one lost frame costs little, and a target that is slow is not flooded."""
 _QUESTIONS_MAX = 1024
 _DISCOVERED_MAX = 16_384
 _OWN_TAGS = 0x8000_0000
