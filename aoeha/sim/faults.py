@@ -1,6 +1,6 @@
 """Disasters as seeded lines of text: what breaks, when, and when it is mended again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -64,6 +64,7 @@ class Chance:
 
 
 Lines = list[tuple[int, str]]
+Kind = Callable[[Chance], Lines]
 
 
 def _for_a_while(chance: Chance, begin: str, end: str) -> Lines:
@@ -359,7 +360,7 @@ def _disobey(chance: Chance) -> Lines:
     return [*begin_and_end, *((delay_ms + 1_000, line) for delay_ms, line in used)]
 
 
-KINDS: dict[str, Callable[[Chance], Lines]] = {
+KINDS: dict[str, Kind] = {
     "cut one": _cut_one,
     "cut all": _cut_all,
     "deaf": _deaf,
@@ -395,8 +396,10 @@ what only some pairs have."""
 NEED_A_DEVICE = (_device, _order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
 MISWIRED_PERCENT = 10
 DISOBEYING_SHARE = 0.2
-"""Of all seeds have a device that does not obey; by dice of their own, so that others stay as they are."""
+"""Of all seeds have a device that does not obey."""
 DISOBEYING_MAX = 3
+OWN_DICE = ("devices", "clients", "paths")
+"""What has dice of its own, so that the seeds that lack it stay as they are."""
 
 
 def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
@@ -415,19 +418,18 @@ def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
     if settings.device_names() and random.randrange(100) < MISWIRED_PERCENT:
         at_ms = random.randint(FIRST_MS, SAFETY_MS)
         lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _miswire(chance))
-    apart = Chance(Random(f"devices of {settings.seed}"), settings)
-    if settings.device_names() and apart.random.random() < DISOBEYING_SHARE:
-        for _ in range(apart.random.randint(1, DISOBEYING_MAX)):
-            at_ms = apart.random.randint(FIRST_MS, SAFETY_MS - 10_000)
-            lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _disobey(apart))
+    devices, clients, paths = (Chance(Random(f"{what} of {settings.seed}"), settings) for what in OWN_DICE)
+    if settings.device_names() and devices.random.random() < DISOBEYING_SHARE:
+        lines.extend(_several(devices, DISOBEYING_MAX, _disobey))
     if settings.hosts:
-        apart = Chance(Random(f"clients of {settings.seed}"), settings)
-        for _ in range(apart.random.randint(1, CLIENT_FAULTS_MAX)):
-            at_ms = apart.random.randint(FIRST_MS, SAFETY_MS - 10_000)
-            lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _cut_clients(apart))
+        lines.extend(_several(clients, CLIENT_FAULTS_MAX, _cut_clients))
     if settings.reserve and settings.paths > 1:
-        apart = Chance(Random(f"paths of {settings.seed}"), settings)
-        for _ in range(apart.random.randint(1, PATH_FAULTS_MAX)):
-            at_ms = apart.random.randint(FIRST_MS, SAFETY_MS - 10_000)
-            lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _cut_path(apart))
+        lines.extend(_several(paths, PATH_FAULTS_MAX, _cut_path))
     return tuple(line for line in sorted(lines, key=lambda planned: planned.at_ms) if line.at_ms < SAFETY_MS)
+
+
+def _several(chance: Chance, most: int, kind: Kind) -> Iterator[Planned]:
+    """One to `most` faults of one kind, at any time that leaves the last one some seconds."""
+    for _ in range(chance.random.randint(1, most)):
+        at_ms = chance.random.randint(FIRST_MS, SAFETY_MS - 10_000)
+        yield from (Planned(at_ms + delay_ms, line) for delay_ms, line in kind(chance))

@@ -113,7 +113,6 @@ class Machine:
     def _come_up(self) -> None:
         self.boots += 1
         self.alive = True
-        self.left = False
         self.boot_id = self.world.random.randbytes(16).hex()
         self.world.oracle.came_up(self)
         self.booted = False

@@ -350,7 +350,7 @@ class Oracle:
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
     def _judge_right(self, machine: "Machine", group: GroupBeat) -> None:
-        """Who was granted, left or rebooted has it not again; nobody powered off is heard."""
+        """Who granted, left or rebooted has it not again, a reboot ends no leave; nobody powered off is heard."""
         state = machine.daemon.state if machine.daemon is not None else None
         proof = state.group(group.name).proof if state is not None else None
         victim = self._peer(machine)
@@ -369,7 +369,7 @@ class Oracle:
         beside = victim.daemon.state if victim.daemon is not None else None
         if not granted and beside is not None and beside.group(group.name).holding:
             self._broken("I1", f"{machine.name} owns {group.name}, {giver} {proof.kind.value}, which has it again")
-        if not granted and giver not in self._left_ms and proof.kind is ProofKind.HANDED_OVER:
+        if proof.kind is ProofKind.HANDED_OVER and not (granted or victim.left or giver in self._left_ms):
             self._broken("I1", f"{machine.name} owns {group.name} at epoch {group.epoch}, which {giver} never granted")
 
     def _judge_stop(self, machine: "Machine", task: Task) -> None:

@@ -33,7 +33,11 @@ EXPECTED_FAULTS = (
 """Every kind of fault of aoeha.sim.faults, as it is counted."""
 
 EXPECTED_MIRROR = (
-    *("leg kicked by the kernel", "leg recovered", "started with a leg missing", "start refused", "paths left"),
+    "leg kicked by the kernel",
+    "leg recovered",
+    "started with a leg missing",
+    "start refused",
+    "paths left",
 )
 EXPECTED_CLIENT = ("no answer", "session reset")
 
