@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,11 +12,11 @@ from pathlib import Path
 
 from aoeha.rack.attempt import INTERRUPTED, run_until_signal
 from aoeha.rack.drill import Drill
-from aoeha.rack.guest_link import now_ms
 from aoeha.rack.host import RackError
 from aoeha.rack.places import Places, Run
 from aoeha.rack.plants import Plant
 from aoeha.rack.prepared_legs import PreparedLegs
+from aoeha.rack.remaining import Remaining
 from aoeha.rack.report import one_line, stages_line, table
 from aoeha.rack.scenario import Scenario
 from aoeha.rack.stages import stages
@@ -53,16 +53,15 @@ class Campaign:
         self._plan = plan
         self._tally = tally
         self._name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-        self._began_ms = now_ms()
         self._verdicts: dict[str, list[Verdict]] = defaultdict(list)
-        self._left: Counter[str] = Counter()
+        self._remaining = Remaining([], plan.jobs)
         self._prepared: PreparedLegs | None = None
         self._not_green: list[Run] = []
 
     def play(self, scenarios: list[Scenario]) -> int:
         """Play them all; 0 when every verdict was green."""
         runs = list(self._runs(scenarios))
-        self._left = Counter(run.scenario.name for run in runs)
+        self._remaining = Remaining(runs, self._plan.jobs)
         places = Places(self._plan.jobs, self._play, self._ended)
         with self._shared_legs(len(runs)):
             places.play_all(runs)
@@ -123,7 +122,8 @@ class Campaign:
         print(f"{name}: {one_line(verdict)}{tried}; evidence: {run.folder}")
         if not again:
             self._count(run, verdict, took_ms)
-        print(f"  {stages_line(stages(run.folder), took_ms)}{self._how_far()}", flush=True)
+        how_far = self._remaining.sentence()
+        print(f"  {stages_line(stages(run.folder), took_ms)}{how_far and '; '}{how_far}", flush=True)
         if not again:
             return None
         folder = run.folder.with_name(f"{run.scenario.name}-{self._name}-{run.number}-try{run.tried + 1}")
@@ -133,21 +133,13 @@ class Campaign:
         name = run.scenario.name
         verdicts = self._verdicts[name]
         verdicts.append(verdict)
-        self._left[name] -= 1
+        self._remaining.counted(name, took_ms)
         passed = verdict.result == "pass"
         if not passed:
             self._not_green.append(run)
         if self._tally is not None and verdict.result != "void":
             played = Played(state_of_checkout(), name, passed, took_ms, verdict.worst_ms, str(run.folder))
             self._tally.add(played)
-        if self._plan.runs > 1 and not self._left[name]:
+        if self._plan.runs > 1 and not self._remaining.of(name):
             green = sum(each.result == "pass" for each in verdicts)
             print(f"{name}: {green} of {len(verdicts)} runs are green\n{table(verdicts)}")
-
-    def _how_far(self) -> str:
-        left = self._left.total()
-        played = sum(map(len, self._verdicts.values()))
-        if not left or not played:
-            return ""
-        minutes = (now_ms() - self._began_ms) / played * left / 60_000
-        return f"; {played} of {played + left} played, about {minutes:.0f} min to go"

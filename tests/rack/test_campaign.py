@@ -14,6 +14,7 @@ from aoeha.rack.command import add_arguments
 from aoeha.rack.command import run as rehearse
 from aoeha.rack.places import Places, Run
 from aoeha.rack.prepared_legs import LEGS, PreparedLegs
+from aoeha.rack.remaining import Remaining
 from aoeha.rack.report import stages_line
 from aoeha.rack.scenario import parse
 from aoeha.rack.stages import stages
@@ -76,6 +77,22 @@ def test_a_run_that_wants_the_machine_for_itself_begins_when_all_others_have_end
     runs = [logged.run("p", alone=True), logged.run("q", alone=True), *(logged.run(name) for name in "abc")]
     Places(3, logged.play, logged.ended).play_all(runs)
     assert logged.lines()[-4:] == ["begin p", "end p", "begin q", "end q"]
+
+
+def test_minutes_to_go_count_runs_side_by_side_together_and_those_alone_one_after_the_other(tmp_path: Path) -> None:
+    logged = Logged(tmp_path)
+    runs = [*(logged.run("quick") for _ in range(5)), *(logged.run("alone", alone=True) for _ in range(3))]
+    remaining = Remaining(runs, jobs=2)
+    assert not remaining.sentence()
+    remaining.counted("quick", 60_000)
+    assert remaining.sentence() == "1 of 8 played, about 5 min to go"
+    remaining.counted("alone", 180_000)
+    assert remaining.sentence() == "2 of 8 played, about 8 min to go"
+    for _ in range(4):
+        remaining.counted("quick", 60_000)
+    remaining.counted("alone", 180_000)
+    remaining.counted("alone", 180_000)
+    assert not remaining.sentence()
 
 
 def test_a_run_that_is_to_be_played_again_is(tmp_path: Path) -> None:
