@@ -1,8 +1,9 @@
 """What the wires say: whose writes the shelves acknowledged, for whom they are reserved, who answers for the address.
 
 Looks at every frame that a guest hands to a switch, and keeps those that bear witness: a shelf's answer to a write (the
-gateway that it is for has written, or was refused) or to a reservation, what a target says when it starts, and whatever
-comes from the service address. No guest knows of it. Each frame bears the time at which the kernel saw it.
+gateway that it is for has written, or was refused) or to a reservation, the question for that reservation, what a
+target says when it starts, and whatever comes from the service address. No guest knows of it. Each frame bears the time
+at which the kernel saw it.
 """
 
 import asyncio
@@ -43,8 +44,8 @@ BYTE, HALF, WORD, EQUAL, ANY_BIT, RETURN = 0x30, 0x28, 0x20, 0x15, 0x45, 0x06
 class Stretch:
     """`who` did one thing for a while at a `place` (a shelf, or ADDRESS).
 
-    `kind`: it wrote ("landed") or tried to ("refused"), reserved the target ("reserved"), announced itself ("advert"),
-    or answered for the address ("answered").
+    `kind`: it wrote ("landed") or tried to ("refused"), asked for a reservation ("asked") and had it ("reserved"),
+    announced itself ("advert"), or answered for the address ("answered").
     """
 
     kind: str
@@ -59,13 +60,14 @@ def _filter(address: str) -> bytes:
     """The kernel's filter (bpf(4)): jumps count the instructions that are skipped."""
     number = int(ipaddress.IPv4Address(address))
     program = (
-        (BYTE, 0, 0, PACKET_TYPE), (EQUAL, 21, 0, PACKET_OUTGOING),
-        (HALF, 0, 0, 12), (EQUAL, 2, 0, AOE), (EQUAL, 11, 0, ARP), (EQUAL, 12, 17, IPV4),
-        (BYTE, 0, 0, 14), (ANY_BIT, 0, 15, RESPONSE), (BYTE, 0, 0, 19), (EQUAL, 4, 0, ATA), (EQUAL, 11, 0, RESERVE),
-        (EQUAL, 0, 11, CONFIG), (WORD, 0, 0, 20), (EQUAL, 8, 9, 0),
-        (BYTE, 0, 0, 24), (ANY_BIT, 6, 7, WRITE),
-        (WORD, 0, 0, 28), (EQUAL, 4, 5, number),
-        (WORD, 0, 0, 26), (EQUAL, 0, 3, number), (BYTE, 0, 0, 23), (EQUAL, 0, 1, socket.IPPROTO_ICMP),
+        (BYTE, 0, 0, PACKET_TYPE), (EQUAL, 23, 0, PACKET_OUTGOING),
+        (HALF, 0, 0, 12), (EQUAL, 2, 0, AOE), (EQUAL, 11, 0, ARP), (EQUAL, 12, 19, IPV4),
+        (BYTE, 0, 0, 14), (ANY_BIT, 0, 14, RESPONSE), (BYTE, 0, 0, 19), (EQUAL, 4, 0, ATA), (EQUAL, 13, 0, RESERVE),
+        (EQUAL, 0, 13, CONFIG), (WORD, 0, 0, 20), (EQUAL, 10, 11, 0),
+        (BYTE, 0, 0, 24), (ANY_BIT, 8, 9, WRITE),
+        (WORD, 0, 0, 28), (EQUAL, 6, 7, number),
+        (WORD, 0, 0, 26), (EQUAL, 0, 5, number), (BYTE, 0, 0, 23), (EQUAL, 2, 3, socket.IPPROTO_ICMP),
+        (BYTE, 0, 0, 19), (EQUAL, 0, 1, RESERVE),
         (RETURN, 0, 0, SNAP_BYTES), (RETURN, 0, 0, 0),
     )  # fmt: skip
     return b"".join(struct.pack("HBBI", *instruction) for instruction in program)
@@ -77,6 +79,8 @@ def read_frame(frame: bytes, guest_of: Callable[[str], str]) -> tuple[str, str, 
     if frame[12:14] != AOE.to_bytes(2, "big"):
         return "answered", ADDRESS, source
     refused = bool(frame[14] & ERROR)
+    if not frame[14] & RESPONSE:
+        return ("asked", target, source) if _sets(frame) else None
     match frame[19]:
         case command if command == ATA:
             return (REFUSED if refused else "landed"), source, target
@@ -84,8 +88,11 @@ def read_frame(frame: bytes, guest_of: Callable[[str], str]) -> tuple[str, str, 
             # Answers to the kernel driver's questions bear no tag either, but go to who asked.
             return ("advert", source, source) if frame[:6] == EVERYBODY else None
         case _:
-            sets = not refused and frame[24] != READ and frame[25] > 0
-            return ("reserved", source, target) if sets else None
+            return ("reserved", source, target) if _sets(frame) and not refused else None
+
+
+def _sets(reservation: bytes) -> bool:
+    return reservation[24] != READ and reservation[25] > 0
 
 
 class Wires:

@@ -44,12 +44,22 @@ def reservations(record: Record) -> tuple[bool, str]:
         return True, "no target restarts beside a fenced gateway in this drill"
     shelf, granted_ms = record.drill["foreign"]
     landed = [each for each in record.wires if each["kind"] == "landed" and _may_be_foreign(record, each)]
-    gaps = []
-    for started_ms in _restarts(record, shelf):
-        held = [each["since_ms"] for each in record.wires if each["kind"] == "reserved" and each["place"] == shelf]
-        gaps.append(min((at_ms - started_ms for at_ms in held if at_ms >= started_ms), default=FOREVER_MS))
-    told = f"{shelf} was reserved again after {', '.join(f'{gap} ms' for gap in gaps) or 'no restart'}"
+    asked, gaps = _since_restarts(record, shelf, "asked"), _since_restarts(record, shelf, "reserved")
+    told = f"{shelf} was reserved again after {_milliseconds(gaps)}, asked for after {_milliseconds(asked)}"
     return bool(gaps) and max(gaps) <= granted_ms, f"{told}; {len(landed)} stretches of foreign writes until then"
+
+
+def _since_restarts(record: Record, shelf: str, kind: str) -> list[int]:
+    """How long after each restart of a shelf's target something first happened there."""
+    times = [each["since_ms"] for each in record.wires if each["kind"] == kind and each["place"] == shelf]
+    return [
+        min((at_ms - started_ms for at_ms in times if at_ms >= started_ms), default=FOREVER_MS)
+        for started_ms in _restarts(record, shelf)
+    ]
+
+
+def _milliseconds(times: list[int]) -> str:
+    return ", ".join("never" if time == FOREVER_MS else f"{time} ms" for time in times) or "no restart"
 
 
 def _restarts(record: Record, shelf: str) -> list[int]:

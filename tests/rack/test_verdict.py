@@ -127,7 +127,9 @@ def test_it_may_land_neither_before_nor_after_nor_elsewhere(landed: tuple[str, i
 
 
 def test_a_target_that_is_taken_again_too_late_or_never_restarted_is_red() -> None:
-    assert complaint_about(beside_a_zombie(reserved_ms=14_051), "reservations")
+    asked = stretch("asked", "shelf1", "beta", 14_012, 14_012)
+    late = beside_a_zombie(asked, reserved_ms=14_051)
+    assert "shelf1 was reserved again after 51 ms, asked for after 12 ms" in " ".join(late.complaints)
     drill = {**good_record().drill, "foreign": ["shelf1", 50]}
     assert complaint_about(judge_record(good_record(drill=drill)), "reservations")
 

@@ -25,6 +25,12 @@ def test_a_reservation_is_one_that_was_set_for_somebody() -> None:
         assert read_frame(encode(told), guest_of) == expected
 
 
+def test_who_asks_for_a_reservation_is_seen_before_the_target_answers() -> None:
+    for kind, expected in ((ReserveCommand.SET, ("asked", "shelf1", "alpha")), (ReserveCommand.READ, None)):
+        asked = Frame(SHELF, ALPHA, Target(1, 0), 7, Reserve(kind, (ALPHA,)))
+        assert read_frame(encode(asked), guest_of) == expected
+
+
 def test_a_target_that_starts_tells_everybody_and_an_answer_is_no_such_thing() -> None:
     for target, expected in ((b"\xff" * 6, ("advert", "shelf1", "shelf1")), (ALPHA, None)):
         told = Frame(target, SHELF, Target(1, 0), 0, Config(ConfigCommand.READ), response=True)

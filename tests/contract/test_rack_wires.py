@@ -1,0 +1,81 @@
+"""The kernel's filter keeps of what goes over a wire just what the rack reads in it."""
+
+import os
+import socket
+import subprocess
+
+import pytest
+from namespaces import inside, namespace
+
+from aoeha.aoe.frames import Ata, Config, ConfigCommand, Frame, Reserve, ReserveCommand, Target, encode
+from aoeha.rack.rack import guest_of
+from aoeha.rack.wires import Wires
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")]
+
+SHELF, ALPHA, LAN = (bytes.fromhex(mac) for mac in ("027701000031", "027701000011", "027700000012"))
+ADDRESS = socket.inet_aton("192.0.2.10")
+ANOTHER = socket.inet_aton("192.0.2.11")
+
+
+def from_shelf(body: Ata | Config | Reserve, to: bytes = ALPHA, tag: int = 7) -> bytes:
+    return encode(Frame(to, SHELF, Target(1, 0), tag, body, response=True))
+
+
+def from_gateway(body: Ata | Config | Reserve) -> bytes:
+    return encode(Frame(SHELF, ALPHA, Target(1, 0), 7, body))
+
+
+def ping(source: bytes, protocol: int = socket.IPPROTO_ICMP) -> bytes:
+    return bytes(6) + LAN + b"\x08\x00" + bytes(9) + bytes([protocol]) + bytes(2) + source + bytes(30)
+
+
+def arp(sender: bytes) -> bytes:
+    return bytes(6) + LAN + b"\x08\x06" + bytes(14) + sender + bytes(28)
+
+
+WRITE, READ = Ata(0x41, 0, 0, 0x40, 0), Ata(0x40, 0, 0, 0x40, 0)
+SET, SHOW = Reserve(ReserveCommand.SET, (ALPHA,)), Reserve(ReserveCommand.READ, (ALPHA,))
+KEPT = {
+    ("landed", "shelf1", "alpha"): from_shelf(WRITE),
+    ("asked", "shelf1", "alpha"): from_gateway(SET),
+    ("reserved", "shelf1", "alpha"): from_shelf(SET),
+    ("advert", "shelf1", "shelf1"): from_shelf(Config(ConfigCommand.READ), b"\xff" * 6, tag=0),
+    ("answered", "address", "beta"): ping(ADDRESS),
+}
+LEFT = (
+    from_shelf(READ),
+    from_gateway(WRITE),
+    from_shelf(SHOW),
+    from_gateway(SHOW),
+    from_shelf(Config(ConfigCommand.READ)),
+    ping(ANOTHER),
+    ping(ADDRESS, socket.IPPROTO_TCP),
+    arp(ANOTHER),
+)
+
+
+def seen(frames: tuple[bytes, ...]) -> list[tuple[str, str, str]]:
+    """What the rack notes of frames that go over a cable in a network of its own."""
+
+    def watch() -> list[tuple[str, str, str]]:
+        for command in ("link add here type veth peer there", "link set here up", "link set there up"):
+            subprocess.run(["ip", *command.split()], check=True, timeout=10)
+        wires = Wires(socket.inet_ntoa(ADDRESS), guest_of)
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+            sender.bind(("here", 0))
+            for frame in frames:
+                sender.send(frame)
+        return [(each["kind"], each["place"], each["who"]) for each in wires.close()["stretches"]]
+
+    with namespace("wires") as name:
+        return inside(name, watch)
+
+
+@pytest.mark.parametrize("witnessed", KEPT)
+def test_a_frame_that_bears_witness_is_kept(witnessed: tuple[str, str, str]) -> None:
+    assert seen((KEPT[witnessed],)) == [witnessed]
+
+
+def test_a_telling_neighbour_is_kept_and_everything_else_is_left_where_it_is() -> None:
+    assert seen((*LEFT, arp(ADDRESS))) == [("answered", "address", "beta")]
