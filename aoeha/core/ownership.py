@@ -14,7 +14,7 @@ What this file does not know: how a fence is done, and how resources are started
 
 from dataclasses import dataclass
 
-from aoeha.core import ledger, membership, orders, rivals, shelf_link, shelves, storage_fence
+from aoeha.core import ledger, membership, orders, rivals, shelf_link, shelves, storage_fence, taint
 from aoeha.core.actions import Level
 from aoeha.core.legs import LegState, SeizureState
 from aoeha.core.replacing import replaced
@@ -218,7 +218,11 @@ def _release(turn: Turn, name: str) -> None:
     group = turn.state.group(name)
     if not (group.holding and group.yielding):
         return
-    if phase_of(group) is GroupPhase.STOPPED and shelves.left_to_the_peer(group):
+    if phase_of(group) is GroupPhase.STOPPED and shelves.are_passed_on(turn.state, group):
+        if taint.zombie_may_write(turn.state, group):
+            node, peer = turn.state.config.node, turn.state.config.peer
+            sentence = f"{name} stays reserved for {node}: {peer} may still write until it is off or boots anew"
+            turn.say(Level.WARNING, name, sentence)
         turn.change_group(name, held_epoch=0, proof=None, yielding="", blind=False, seizure=SeizureState())
         turn.change(released_sequence=turn.state.sequence)
         turn.say(Level.INFO, name, f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}")

@@ -4,7 +4,8 @@ Rules. The owner of a group holds every address of its legs, for itself alone, b
 holds each second, and whenever a target announces itself. Only a proof forces: who owns the group by one may take an
 address that still shows the peer, once in each ownership. One that was held in this ownership and shows the peer means
 that this node was fenced: it never forces back, it reboots. One that shows nobody has restarted, and is reserved again.
-A stranger's is a lost leg and an alarm. Who gives a group up leaves its legs to the peer, and tells it afterwards.
+A stranger's is a lost leg and an alarm. Who gives a group up leaves its legs to the peer, and tells it afterwards; but
+it keeps out a peer that was fenced at the shelves alone, and may run on, whatever becomes of the group.
 
 What this file does not know: why the group is owned.
 """
@@ -136,9 +137,9 @@ def answers(leg: LegState) -> bool:
     return any(address.holder in ANSWERS for address in leg.addresses)
 
 
-def left_to_the_peer(group: GroupState) -> bool:
-    """Whether every leg was left to the peer, as far as its shelf answered."""
-    return all(leg.name in group.given for leg in group.legs)
+def are_passed_on(state: NodeState, group: GroupState) -> bool:
+    """Whether every leg was left to the peer, as far as its shelf answered and the peer may have it."""
+    return taint.zombie_may_write(state, group) or all(leg.name in group.given for leg in group.legs)
 
 
 def _stopped_for_the_peer(group: GroupState) -> bool:
@@ -146,6 +147,8 @@ def _stopped_for_the_peer(group: GroupState) -> bool:
 
 
 def _leave(turn: Turn, group: GroupState) -> None:
+    if are_passed_on(turn.state, group):
+        return
     for leg in group.legs:
         if leg.name not in group.given:
             _ask(turn, group, (TaskKind.GIVE_HOLD, leg.name, Holder.US), group.yielding)

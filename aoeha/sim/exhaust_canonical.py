@@ -158,7 +158,7 @@ def canonical(state: NodeState) -> NodeState:
         oath_sequence=0,
         oath_until_ms=due_ms(state.oath_until_ms, now_ms, state.config.deadtime_ms),
         revived_ms=_since(state.revived_ms, now_ms, state.config.restart_window_ms),
-        last_off=None,
+        last_off=canonical_off(state) if reserved else None,
         released_sequence=0,
         waiting=(),
         alarms=(),
@@ -180,7 +180,6 @@ def _with_ledger(state: NodeState, done: NodeState, known: dict[int, int]) -> No
         sequence=TOP,
         oath_sequence=canonical_thresholds(state)[0],
         last_groups=canonical_told(state.last_groups, state),
-        last_off=canonical_off(state),
     )
 
 

@@ -69,6 +69,8 @@ class Holds:
             case TaskKind.SET_HOLD:
                 address.set_reservation(me, (me,))
             case TaskKind.GIVE_HOLD:
+                if address.admits(me):
+                    self.world.oracle.leg_left(machine, task.group)
                 address.set_reservation(me, (peer,))
             case TaskKind.FORCE_HOLD if shown is task.expected:
                 self.world.count("reservation", "forced")

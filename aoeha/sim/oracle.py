@@ -27,6 +27,7 @@ from aoeha.core.power_order import OrderStage
 from aoeha.core.types import Beat, BeatFlag, Grant, GroupBeat, GroupPhase, LockRecord, Memory, ProofKind, Task, TaskKind
 from aoeha.sim import sightings
 from aoeha.sim.blind_fence_judge import judge_blind_fence
+from aoeha.sim.leg_judge import judge_leg_left
 from aoeha.sim.violation import Violation
 
 if TYPE_CHECKING:
@@ -111,11 +112,9 @@ class Oracle:
             self._broken("I5", f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")
         match task.kind:
             case TaskKind.START:
-                running = self._peer(machine).runs_any(task.group)
+                peer, running = self._peer(machine), self._peer(machine).runs_any(task.group)
                 if running and not self._is_reserved(task.group):
-                    sentence = (
-                        f"{machine.name} starts {task.subject} while {running} runs on {self._peer(machine).name}"
-                    )
+                    sentence = f"{machine.name} starts {task.subject} while {running} runs on {peer.name}"
                     self._two_run(task.group, sentence)
             case TaskKind.STOP:
                 self._judge_stop(machine, task)
@@ -141,6 +140,11 @@ class Oracle:
         ):
             self._judge_cause(machine, victim)
 
+    def leg_left(self, machine: "Machine", group: str) -> None:
+        """A node is about to leave a leg to its peer."""
+        if not self.excused:
+            judge_leg_left(self.world, machine, self._peer(machine), group)
+
     def acts_alone(self, machine: "Machine", task: Task, acting: bool) -> None:
         """A start or stop begins; what it would undo must have ended, or its end would be taken for another's."""
         if acting:
@@ -161,7 +165,7 @@ class Oracle:
 
     def record_written(self, machine: "Machine", group: str, record: LockRecord) -> None:
         """A stamp lands in a leg's record: who owned nothing must not put itself in the owner's place."""
-        owner = self._epochs.get((group, record.epoch), machine.name)
+        owner = self._epochs.get((group, record.epoch), "nobody")
         if record.word is None and owner != machine.name and not self.excused:
             self._broken("I1", f"{machine.name} stamps {group} at epoch {record.epoch}, which {owner} owned")
 
@@ -398,15 +402,12 @@ class Oracle:
         """Nothing is taken from a node that can be heard or seen. Return since when links have been whole."""
         patience_ms, whole_ms = self._patience_ms(machine), sightings.whole_link_ms(self.world, machine, victim)
         clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
+        fences = f"{machine.name} fences {victim.name}"
         if whole_ms > patience_ms:
-            sentence = f"{machine.name} fences {victim.name}, to which a whole link has led for {whole_ms} ms"
-            self._broken("I5", sentence)
+            self._broken("I5", f"{fences}, to which a whole link has led for {whole_ms} ms")
         stamped_ms = sightings.stamped_for_ms(self.world, machine, victim, self._whole_since_ms)
         if stamped_ms > patience_ms:
-            sentence = (
-                f"{machine.name} fences {victim.name}, which has stamped a shelf that both reach for {stamped_ms} ms"
-            )
-            self._broken("I5", sentence)
+            self._broken("I5", f"{fences}, which has stamped a shelf that both reach for {stamped_ms} ms")
         self._judge_hasty_fence(machine, victim, clean)
         if machine.name in self._strangers:
             judge_blind_fence(self.world, machine, victim, self._patience_ms(machine))

@@ -125,7 +125,7 @@ MACHINES: dict[str, Machine] = {
                 "yields (powered off)",
             ),
             "owns (rebooted)": ("yields (rebooted)",),
-            "owns (storage-fenced)": ("yields (storage-fenced)",),
+            "owns (storage-fenced)": ("free", "yields (storage-fenced)"),
             "yields (handed over)": (
                 "free",
                 "granted to the peer",
@@ -136,6 +136,7 @@ MACHINES: dict[str, Machine] = {
                 "granted to the peer",
             ),
             "yields (rebooted)": ("granted to the peer",),
+            "yields (storage-fenced)": ("free",),
         },
     ),
     "group": Machine(

@@ -189,6 +189,7 @@ def take_by_incidents(taken: Taken) -> None:
     with watching_the_world(taken):
         perform(read(SCENARIOS / "leg-lost-unheard-long-ago.txt"))
         perform(read(SCENARIOS / "leave-of-long-ago.txt"))
+        perform(read(SCENARIOS / "leaves-beside-a-fenced-gateway-that-lives.txt"))
         perform(read(SCENARIOS / "victim-boots-as-its-plug-is-read.txt"))
 
 

@@ -189,6 +189,25 @@ def test_a_leg_of_a_storage_proof_is_never_forced_back(after: tuple[str, ...], m
     assert "I1" in violation_of(purse, start, after)
 
 
+FENCED_AND_ALIVE = (
+    "the daemon on alpha dies", "beta ticks", "beta ticks", "beta ticks", "beta ticks", "beta: force hold is done",
+    "beta: force hold is done", "beta: set hold is done", "beta: start ends",
+)  # fmt: skip
+"""One took the legs of the other, whose kernel has storage started as before."""
+
+
+def test_a_leg_that_is_left_to_a_gateway_that_runs_on_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hasty(state: NodeState, group: GroupState) -> bool:
+        del state
+        return all(leg.name in group.given for leg in group.legs)
+
+    purse, start = CALM._replace(crashes=1, commands=1), "running with reservations"
+    whole = explore(purse, states_max=5_000, seconds_max=60, start=start, after=FENCED_AND_ALIVE)
+    assert not whole.violation, whole.story
+    monkeypatch.setattr(shelves, "are_passed_on", hasty)
+    assert "I1" in violation_of(purse, start, FENCED_AND_ALIVE)
+
+
 OUT_OF_SIGHT = ("all from alpha is cut", "alpha does not reach leg1 any more")
 JOINING = ("all from alpha is cut", "all from beta is cut", "alpha reaches leg1 again")
 """What has happened before: then a way more that is cut is enough for what was planted."""

@@ -280,6 +280,18 @@ def fenced_for_one_silent_leg(_original: Any) -> Any:
     return lambda _state, group: any(leg.shows(Holder.SILENT) for leg in group.legs)
 
 
+def left_while_it_runs(_original: Any) -> Any:
+    return lambda group: bool(group.yielding)
+
+
+def left_to_anybody(_original: Any) -> Any:
+    return lambda _state, group: all(leg.name in group.given for leg in group.legs)
+
+
+def stamped_by_anybody(_original: Any) -> Any:
+    return lambda state, _group: shelf_link.is_quiet(state)
+
+
 def open_at_once(_original: Any) -> Any:
     return lambda _state, _group: True
 
@@ -533,6 +545,18 @@ IN_STORIES = (
     (
         Mutation("keep nobody out of a reserved leg", Address, "admits", everybody_is_let_in, ("I1",)),
         "frames-in-a-switch-meet-a-reservation",
+    ),
+    (
+        Mutation("leave the legs before the stop", shelves, "_stopped_for_the_peer", left_while_it_runs, ("I4",)),
+        "switchover-with-reservations",
+    ),
+    (
+        Mutation("leave legs to a fenced gateway that lives", shelves, "are_passed_on", left_to_anybody, ("I1",)),
+        "leaves-beside-a-fenced-gateway-that-lives",
+    ),
+    (
+        Mutation("stamp what is not our own", shelf_link, "_stamping", stamped_by_anybody, ("I1",)),
+        "links-cut-while-nobody-owns",
     ),
     (
         Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
