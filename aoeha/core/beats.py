@@ -6,10 +6,11 @@ was remembered before: `Persist` stands before it in the same step.
 
 from aoeha.core import commands, devices, ownership
 from aoeha.core.actions import Persist, SendBeat
+from aoeha.core.legs import LegState
 from aoeha.core.membership import lives
 from aoeha.core.state import GroupState, LinkState, NodeState, phase_of
 from aoeha.core.turn import Turn
-from aoeha.core.types import NEVER_MS, Beat, BeatFlag, GroupBeat, GroupMemory, Memory
+from aoeha.core.types import NEVER_MS, Beat, BeatFlag, GroupBeat, GroupMemory, Holder, Memory
 
 
 def remember(turn: Turn) -> None:
@@ -72,12 +73,19 @@ def memory_of(state: NodeState) -> Memory:
 
 
 def _held(group: GroupState) -> tuple[tuple[str, str], ...]:
+    """What was held in this ownership, though its target has forgotten it: no disk is waited for to take that again."""
+    if not group.holding:
+        return ()
     return tuple(
         (leg.name, address.name)
         for leg in group.legs
         for address in leg.addresses
-        if group.holding and address.held_epoch == group.held_epoch
+        if address.held_epoch == group.held_epoch or (address.holder is Holder.NOBODY and _is_missed(group, leg))
     )
+
+
+def _is_missed(group: GroupState, leg: LegState) -> bool:
+    return leg.forgot is True and not group.unsure
 
 
 def group_beat(state: NodeState, group: GroupState) -> GroupBeat:

@@ -7,6 +7,7 @@ import pytest
 from test_mutations import SCENARIOS, Mutation, always_news, only_those_who_looked, only_what_shows_the_peer
 
 from aoeha.core import (
+    beats,
     devices,
     eviction,
     giving_back,
@@ -65,7 +66,16 @@ def stamps_tell_no_pause(original: Any) -> Any:
     return lambda state, group, word: replace(original(state, group, word), pause_number=0, paused=False)
 
 
+def never_missed(_original: Any) -> Any:
+    return lambda _group, _leg: False
+
+
 IN_TRACES = (
+    (
+        Mutation("wait for the disk before a leg is taken again", beats, "_is_missed", never_missed, ()),
+        "target-restarts-as-the-disk-hangs",
+        "cannot remember",
+    ),
     (
         Mutation("let beats of the dead contradict a plug", devices, "_called_off", whoever_was_read_off, ()),
         "late-beats-after-a-routine-reading",
