@@ -114,8 +114,7 @@ class Oracle:
             case TaskKind.START:
                 peer, running = self._peer(machine), self._peer(machine).runs_any(task.group)
                 if running and not self._is_reserved(task.group):
-                    sentence = f"{machine.name} starts {task.subject} while {running} runs on {peer.name}"
-                    self._two_run(task.group, sentence)
+                    self._two_run(task.group, f"{machine.name} starts {task.subject} beside {running} on {peer.name}")
             case TaskKind.STOP:
                 self._judge_stop(machine, task)
             case TaskKind.POWER_OFF if order is not None and order.stage is OrderStage.GOING_OFF:

@@ -14,6 +14,7 @@ from aoeha.rack.wires import Wires
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")]
 
 SHELF, ALPHA, LAN = (bytes.fromhex(mac) for mac in ("027701000031", "027701000011", "027700000012"))
+ETH_P_ALL = 0x0003
 ADDRESS = socket.inet_aton("192.0.2.10")
 ANOTHER = socket.inet_aton("192.0.2.11")
 
@@ -55,6 +56,14 @@ LEFT = (
 )
 
 
+def arrival() -> socket.socket:
+    """A socket of one interface: what arrives there is handed to those of all interfaces first."""
+    receiver = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    receiver.settimeout(20)
+    receiver.bind(("there", ETH_P_ALL))
+    return receiver
+
+
 def seen(frames: tuple[bytes, ...]) -> list[tuple[str, str, str]]:
     """What the rack notes of frames that go over a cable in a network of its own."""
 
@@ -62,10 +71,14 @@ def seen(frames: tuple[bytes, ...]) -> list[tuple[str, str, str]]:
         for command in ("link add here type veth peer there", "link set here up", "link set there up"):
             subprocess.run(["ip", *command.split()], check=True, timeout=10)
         wires = Wires(socket.inet_ntoa(ADDRESS), guest_of)
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender, arrival() as receiver:
             sender.bind(("here", 0))
             for frame in frames:
                 sender.send(frame)
+            awaited = list(frames)
+            while awaited:
+                arrived = receiver.recv(2048)
+                awaited = [frame for frame in awaited if frame != arrived]
         return [(each["kind"], each["place"], each["who"]) for each in wires.close()["stretches"]]
 
     with namespace("wires") as name:
