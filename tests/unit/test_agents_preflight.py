@@ -59,7 +59,8 @@ def test_a_line_for_the_shared_array_is_found_and_mended(tmp_path: Path, line: s
 
 def test_a_line_in_the_folder_beside_mdadm_conf_is_found_and_mended(tmp_path: Path) -> None:
     put(prepared(tmp_path), f"{MDADM}.d/shared.conf", f"ARRAY /dev/md/x UUID={UUID}\n")
-    must_be_mended(tmp_path)
+    (finding,) = must_be_mended(tmp_path)
+    assert "lists the shared array" in finding.sentence
 
 
 def test_an_array_of_the_machine_itself_is_listed_before_assembly_stops(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_an_array_of_the_machine_itself_is_listed_before_assembly_stops(tmp_path
 
 def test_a_running_array_of_legs_needs_no_line(tmp_path: Path) -> None:
     put(tmp_path, "sys/block/md127/slaves/etherd!e1.0/dev")
-    must_be_mended(tmp_path)
+    assert not [finding for finding in must_be_mended(tmp_path) if "md127" in finding.sentence]
 
 
 def test_the_driver_loaded_at_boot_is_found_and_mended(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def test_a_host_whose_lvm_is_restrained_has_no_finding(tmp_path: Path, text: str
     ],
 )
 def test_a_restraint_with_a_hole_is_found(tmp_path: Path, text: str) -> None:
-    must_be_mended(with_lvm(tmp_path, text))
+    (finding,) = must_be_mended(with_lvm(tmp_path, text))
+    assert "LVM" in finding.sentence
 
 
 def test_a_devices_file_without_shared_disks_is_enough(tmp_path: Path) -> None:

@@ -68,4 +68,6 @@ def test_each_cause_refuses_the_check_and_the_start_until_it_is_mended(cause: st
 
 def test_what_does_not_concern_the_array_refuses_nothing(tmp_path: Path) -> None:
     put(prepared(tmp_path), "etc/systemd/system/multi-user.target.wants/nfs-server.service", "[Unit]\n")
-    asyncio.run(agent(tmp_path, IdleHost()).validate())
+    host = IdleHost()
+    asyncio.run(agent(tmp_path, host).validate())
+    assert host.ran == ["modprobe raid1"]
