@@ -240,7 +240,7 @@ class Search(Known):
             label = f"{NODES[index]}: {task.kind.value.replace('_', ' ')}"
             self.happening = f"{label} is done"
             shelves, effect = self._effect(pair[7], index, task)
-            self._judge_force(pair, index, task, effect.forced)
+            self._judge_hold(pair, index, task, effect.forced)
             self._judge_legs(index, task, effect)
             answer, done = effect.answer, self._reshelved(pair, shelves, pair.purse)
             if me.hears and self._room(pair, index):
@@ -394,13 +394,15 @@ class Search(Known):
         shelves = self._shelves[values[7]]
         return shelves.lands_in_mirror(index) if me.mirrored else shelves.lands(index)
 
-    def _judge_force(self, pair: Pair, index: int, task: Task, forced: tuple[int, ...]) -> None:
+    def _judge_hold(self, pair: Pair, index: int, task: Task, forced: tuple[int, ...]) -> None:
         """R3: what was held in this ownership and shows the peer is lost; no leg is left to a peer while one writes."""
         for place in forced:
             if self._facts[pair[index]].had[place]:
                 raise Violation(f"R3: {NODES[index]} forces {LEGS[place].name} back, which it held in this ownership")
+        if task.kind is not TaskKind.GIVE_HOLD:
+            return
         for one, invariant in ((index, "I4"), (1 - index, "I1")):
-            if task.kind is TaskKind.GIVE_HOLD and self._facts[pair[one]].storage:
+            if self._facts[pair[one]].storage:
                 sentence = f"{NODES[index]} leaves {task.subject} to its peer while storage is started on {NODES[one]}"
                 raise Violation(f"{invariant}: {sentence}")
 

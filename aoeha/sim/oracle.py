@@ -112,7 +112,8 @@ class Oracle:
             self._broken("I5", f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")
         match task.kind:
             case TaskKind.START:
-                peer, running = self._peer(machine), self._peer(machine).runs_any(task.group)
+                peer = self._peer(machine)
+                running = peer.runs_any(task.group)
                 if running and not self._is_reserved(task.group):
                     self._two_run(task.group, f"{machine.name} starts {task.subject} beside {running} on {peer.name}")
             case TaskKind.STOP:
@@ -359,8 +360,7 @@ class Oracle:
         victim = self._peer(machine)
         heard = victim.alive and sightings.whole_link_ms(self.world, machine, victim) > self._patience_ms(machine)
         if proof is not None and proof.kind is ProofKind.POWERED_OFF and heard:
-            sentence = f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears"
-            self._broken("I1", sentence)
+            self._broken("I1", f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears")
         if state is None or proof is None or proof.kind not in (ProofKind.HANDED_OVER, ProofKind.REBOOTED):
             return
         giver, taker = machine.config.peer, state.identity
