@@ -17,14 +17,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tick:
     """Time passed. Comes whenever `next_wake` asked for it, at the latest once a keepalive."""
 
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BeatHeard:
     """An authentic beat of the peer that is no replay. `now_ms` is when it was read, not when it was handled."""
 
@@ -33,7 +33,7 @@ class BeatHeard:
     beat: Beat
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LinkReported:
     """A link's own word about its medium: a fault as a sentence, or empty when it works again. Decides nothing."""
 
@@ -42,7 +42,7 @@ class LinkReported:
     fault: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TargetStarted:
     """A target announced itself on the storage network, as targets do when they start. It may have forgotten all."""
 
@@ -51,14 +51,14 @@ class TargetStarted:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MirrorsChanged:
     """The kernel did something with a mirror of this node by itself. Its monitor tells what; that cannot wait (R5)."""
 
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TaskDone:
     """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks, holds and records by shelf tasks.
 
@@ -80,7 +80,7 @@ class TaskDone:
     read_last: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PersistDone:
     """The last Persist ended. `fault` is empty, or why it is not on disk."""
 
@@ -88,7 +88,7 @@ class PersistDone:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CommandGiven:
     """An operator's request. `user` is the login name that the kernel vouched for."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aoeha.core.types import Holder, Ledger, LockRecord, SeenRecord
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AddressState:
     """One target address of a leg as it last answered, and since when it has answered so.
 
@@ -22,7 +22,7 @@ class AddressState:
     hurried: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WayState:
     """A storage interface of this node: whether a leg answers there, and since when it does, or does not.
 
@@ -35,7 +35,7 @@ class WayState:
     known: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LegState:
     """One leg. A dual-homed shelf has several addresses, each with a reservation of its own.
 
@@ -69,7 +69,7 @@ class LegState:
         return any(address.holder is holder for address in self.addresses)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HeardLedger:
     """The peer's ledger of an ownership at `epoch`, from a beat that it sent after `as_of_ms` on our clock."""
 
@@ -79,7 +79,7 @@ class HeardLedger:
     as_of_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SeizureState:
     """A storage fence: the peer's legs are taken, one after the other (R7).
 
@@ -102,7 +102,7 @@ class SeizureState:
     yielded_until_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ShelfLinkState:
     """The legs as a link (R6). `seen`: the record of each address as last read. `heard_ms`: when one had moved.
 
@@ -123,7 +123,7 @@ class ShelfLinkState:
     answering: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HostsState:
     """The reference hosts (R13). `answer` tells whether one answered, since `since_ms`; None for not asked yet."""
 

@@ -75,7 +75,7 @@ class FencePhase(Enum):
     CANCELLING = "cancelling"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LinkState:
     """One link. `heard_ms` is None until the first beat; `fault` is the medium's own word."""
 
@@ -85,7 +85,7 @@ class LinkState:
     condition: LinkCondition = LinkCondition.UNHEARD
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PeerState:
     """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
 
@@ -108,7 +108,7 @@ class PeerState:
     stale: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResourceState:
     """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet.
 
@@ -133,7 +133,7 @@ class ResourceState:
     caution: Caution = field(default_factory=Caution)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GroupState:
     """One group: who owns it, by what right, and how its resources stand here.
 
@@ -198,7 +198,7 @@ class GroupState:
         return self.held_epoch > 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeviceState:
     """A fence device as its last reading left it. `reachable` None: not asked yet. `plug` is what it read.
 
@@ -227,7 +227,7 @@ class DeviceState:
         return self.distrusted or self.contradicted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Off:
     """A power-off: of which boot, when it was read or proven, our newest sequence then, and by which level."""
 
@@ -237,7 +237,7 @@ class Off:
     level_index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FenceState:
     """The one fence that may be under way. `tasks` maps a running task to its device; `read` what was read back.
 
@@ -259,7 +259,7 @@ class FenceState:
     read_off: Off | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Alarm:
     """Something a human should look at, for as long as it holds."""
 
@@ -267,7 +267,7 @@ class Alarm:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NodeState:
     """Everything this node knows at `now_ms`.
 

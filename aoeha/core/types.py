@@ -115,7 +115,7 @@ class ProofKind(Enum):
     STORAGE_FENCED = "storage-fenced"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Proof:
     """A reason to own a group. Good for one epoch of one group, about one boot of the peer, and for nothing else."""
 
@@ -126,7 +126,7 @@ class Proof:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Grant:
     """A promise: the peer, at exactly this boot, incarnation and claim, may own the group at this epoch."""
 
@@ -136,7 +136,7 @@ class Grant:
     claim: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
     """Which legs of a group its owner may still write to, and which of them hold every acknowledged write (R4).
 
@@ -148,7 +148,7 @@ class Ledger:
     start: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GroupBeat:
     """One group as its sender sees it.
 
@@ -172,7 +172,7 @@ class GroupBeat:
     acknowledged: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Beat:
     """One heartbeat: the sender's whole public state.
 
@@ -200,7 +200,7 @@ NEVER_MS = 0xFFFF * 10
 """The age of a link on which nothing was ever heard, and the greatest that a beat can carry."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hold:
     """What one target address of a leg said when it was asked whose it is.
 
@@ -215,7 +215,7 @@ class Hold:
     unheard: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LockRecord:
     """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME.
 
@@ -233,7 +233,7 @@ class LockRecord:
     word: GroupBeat | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SeenRecord:
     """What one target address of a leg showed as lock record of the peer, None for none that is its."""
 
@@ -242,7 +242,7 @@ class SeenRecord:
     record: LockRecord | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caution:
     """What a running mirror keeps clear of.
 
@@ -254,7 +254,7 @@ class Caution:
     read_last: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hurry:
     """How impatient a driver shall be with silent paths, from when on and for how long.
 
@@ -267,7 +267,7 @@ class Hurry:
     begin_by_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Task:
     """Long work. Ends in exactly one TaskDone; killed `deadline_ms` after its start.
 
@@ -298,7 +298,7 @@ class Task:
     hurry: Hurry | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LegConfig:
     """One half of a group's mirror: the target's name ("e1.0") and every address at which it may be written to.
 
@@ -310,7 +310,7 @@ class LegConfig:
     durable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResourceConfig:
     """One resource of a group: the deadlines of its agent and how often it is looked at.
 
@@ -328,7 +328,7 @@ class ResourceConfig:
     driver: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GroupConfig:
     """Resources that live together, in start order, and the legs on which they write.
 
@@ -343,7 +343,7 @@ class GroupConfig:
     legs: tuple[LegConfig, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FenceConfig:
     """One fence device. All devices of a level must confirm; levels are tried in rising order.
 
@@ -358,7 +358,7 @@ class FenceConfig:
     tag: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PairConfig:
     """All that the core must know of aoeha.toml, seen from `node`.
 
@@ -387,7 +387,7 @@ class PairConfig:
     reference_hosts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Identity:
     """Who this daemon is: this kernel's boot and this start of the daemon within it."""
 
@@ -395,7 +395,7 @@ class Identity:
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GroupMemory:
     """What one group must remember across a daemon restart, and what of it may make a node refuse after a reboot.
 
@@ -413,7 +413,7 @@ class GroupMemory:
     held: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeviceMemory:
     """What was found out about a fence device with that `tag`, and how much power it owes (DeviceState)."""
 
@@ -424,7 +424,7 @@ class DeviceMemory:
     owed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Memory:
     """What `Persist` writes. Believed in full on the same boot (it lies in /run).
 
