@@ -288,9 +288,10 @@ class Storage:
     def _lands(self, leg: Leg, write: Write) -> None:
         """A write changes a leg; a former owner's destroys what the new one has written there since."""
         foreign = write.assembly is not self._newest[write.group]
-        newest = max(self.acknowledged[write.group], default=0)
-        if foreign and write.group in self._managed and newest > write.number:
-            leg.overwrite(newest, self.world.timeline.now_ms)
+        if foreign and write.group in self._managed:
+            newest = max(self.acknowledged[write.group], default=0)
+            if newest > write.number:
+                leg.overwrite(newest, self.world.timeline.now_ms)
         forgotten = self._has_forgotten(leg.shelf, write.group)
         self.world.oracle.write_landed(write.machine, write.group, foreign=foreign, forgotten=forgotten)
 
