@@ -28,6 +28,8 @@ NEEDLESS = "raid6_select_algo"
 """Computes for 0.9 s which way to do raid 6 is fastest. Nothing in a guest does raid 6."""
 RESETS = (b"sysrq: Resetting", b"softdog: Initiating system reboot")
 """A kernel's last words before a reset."""
+LOOK_S, RESET_S = 0.5, 1.0
+"""How often a kernel's words are read, and how soon after its last ones a reset has ended it."""
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -60,6 +62,12 @@ class GuestPlan:
     memory_mb: int = 192
     files: dict[str, tuple[str, str]] = field(default_factory=dict)
     shares: tuple[tuple[Path, str], ...] = ()
+
+
+async def _ends_within(process: asyncio.subprocess.Process, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), seconds)
+    return process.returncode is not None
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
@@ -140,17 +148,28 @@ class Guest:
         """Wait for the end of all its processes; tell whether its kernel was reset, by itself or by its watchdog.
 
         Meant to begin anew in the same process, user-mode-linux ends there: softdog's reset aborts it, and after
-        sysrq b it finds its own network interfaces busy and halts (6.1, measured).
+        sysrq b it finds its own network interfaces busy and halts (6.1, measured). Rarely that abort fails (SIGSEGV in
+        its own handler), and it stands there for ever: such a reset is finished here, as hardware would.
         """
-        assert self._process is not None
-        await self._process.wait()
+        process = self._process
+        assert process is not None
+        while not await _ends_within(process, LOOK_S):
+            if self._says_reset() and not await _ends_within(process, RESET_S):
+                self._kill(process)
         self._board.forget(self.name)
-        if self.was_killed:
-            return False
+        return not self.was_killed and self._says_reset()
+
+    def _says_reset(self) -> bool:
         with self._console().open("rb") as console:
             console.seek(self._console_begin)
             said = console.read()
         return any(words in said for words in RESETS)
+
+    def _kill(self, process: asyncio.subprocess.Process) -> None:
+        """Kill the first of its processes, which takes all others with it."""
+        for pid in self._first_processes(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _console(self) -> Path:
         return self._folder / f"console-{self.name}.txt"
@@ -161,9 +180,7 @@ class Guest:
             process = self._process
             self.was_killed = True
             if process is not None and process.returncode is None:
-                for pid in self._first_processes(process.pid):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                self._kill(process)
                 try:
                     await asyncio.wait_for(process.wait(), 5)
                 except TimeoutError:
