@@ -27,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`void` means that the machine stalled: the run shows nothing either way."""
+    """`void` means that the machine stalled: the run shows nothing either way. A lost write shows, stall or not."""
 
     result: str
     findings: tuple[Finding, ...] = ()
@@ -74,7 +74,7 @@ def judge_record(record: Record) -> Verdict:
     limits_ms = record.drill.get("outage_limits_ms", {})
     findings = (*findings, *_came_back(pauses, record.drill["outage_max_ms"], limits_ms))
     result = "pass" if all(finding.good for finding in findings) else "fail"
-    if stalled_ms > record.drill["deadtime_ms"] // 2:
+    if stalled_ms > record.drill["deadtime_ms"] // 2 and not _lost_for_good(record, acknowledged):
         result = "void"
     return Verdict(result, findings, pauses, len(acknowledged), lost, stalled_ms)
 
@@ -95,17 +95,14 @@ def _play(record: Record) -> Finding:
 
 def _records(record: Record, acknowledged: set[int]) -> tuple[list[Finding], int | None]:
     """Every acknowledged record, as read back by the client and from each leg alone; and the greatest number lost."""
-    legs = record.facts.get("disks", {}).get("legs", {})
-    sources = {"client": record.facts.get("client"), **{n: legs.get(n, {}).get("records") for n in ("leg1", "leg2")}}
     findings = [Finding("records", bool(acknowledged), f"{len(acknowledged)} acknowledged")]
     losses: list[int | None] = []
-    for name, read in sources.items():
+    for name, read in _readings(record).items():
         if read is None:
             findings.append(Finding(name, good=False, sentence="its records were not read back"))
             losses.append(None)
             continue
-        bad = set(read["bad"])
-        gone = sorted(number for number in acknowledged if number >= read["places"] or number in bad)
+        gone = sorted(_gone(read, acknowledged))
         losses.append(len(gone))
         sentence = (
             f"acknowledged and lost: {', '.join(map(str, gone[:5]))}" if gone else "holds every acknowledged record"
@@ -113,6 +110,22 @@ def _records(record: Record, acknowledged: set[int]) -> tuple[list[Finding], int
         findings.append(Finding(name, not gone, sentence))
     known = [loss for loss in losses if loss is not None]
     return findings, max(known) if len(known) == len(losses) else None
+
+
+def _lost_for_good(record: Record, acknowledged: set[int]) -> bool:
+    """Whether the client, or every leg, lacks an acknowledged record: one leg may have left the mirror in a stall."""
+    gone = {name: _gone(read, acknowledged) for name, read in _readings(record).items() if read is not None}
+    return bool(gone.get("client", set()) | (gone.get("leg1", set()) & gone.get("leg2", set())))
+
+
+def _readings(record: Record) -> dict[str, dict[str, Any] | None]:
+    legs = record.facts.get("disks", {}).get("legs", {})
+    return {"client": record.facts.get("client"), **{n: legs.get(n, {}).get("records") for n in ("leg1", "leg2")}}
+
+
+def _gone(read: dict[str, Any], acknowledged: set[int]) -> set[int]:
+    bad = set(read["bad"])
+    return {number for number in acknowledged if number >= read["places"] or number in bad}
 
 
 def _disks(record: Record) -> list[Finding]:

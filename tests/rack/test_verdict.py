@@ -242,5 +242,20 @@ def test_a_machine_that_stalled_makes_the_run_void() -> None:
     assert with_events(event(END_MS + 1, "host", "stalled", stalled_ms=5_000)).result == "pass"
 
 
+@pytest.mark.parametrize(
+    ("lack_it", "result"),
+    [({"client"}, "fail"), ({"leg1", "leg2"}, "fail"), ({"leg1"}, "void"), ({"leg2"}, "void"), (set(), "void")],
+)
+def test_no_stall_excuses_a_lost_write(lack_it: set[str], result: str) -> None:
+    facts = json.loads(json.dumps(good_record().facts))
+    lacking = {"places": ACKNOWLEDGED, "bad": [7]}
+    for leg in lack_it - {"client"}:
+        facts["disks"]["legs"][leg]["records"] = lacking
+    if "client" in lack_it:
+        facts["client"] = lacking
+    events = sorted([*good_events(), event(MARK_MS + 1, "host", "stalled", stalled_ms=5_000)], key=lambda e: e["at_ms"])
+    assert judge_record(good_record(facts=facts, events=tuple(events))).result == result
+
+
 def test_a_folder_without_evidence_is_red(tmp_path: Path) -> None:
     assert complaint_about(judge(tmp_path), "evidence")
