@@ -187,10 +187,16 @@ def why(state: NodeState) -> str:
     for group in state.groups:
         if phase_of(group) is GroupPhase.BLOCKED:
             return f"{group.name} is blocked: {_what_blocks(group)}"
-    for group in state.groups:
-        if group.refusal and not group.holding:
-            return group.refusal
+    for refusal in [_refusal(state, group) for group in state.groups]:
+        if refusal:
+            return refusal
     return "; ".join(_why_group(state, group) for group in state.groups)
+
+
+def _refusal(state: NodeState, group: GroupState) -> str:
+    """Why this node does not start a group. What it refused in a silence is over when the peer serves and is heard."""
+    served = ownership.owner(state, group) == state.config.peer and membership.lives(state)
+    return "" if group.holding or served else group.refusal
 
 
 def _what_blocks(group: GroupState) -> str:
@@ -281,7 +287,7 @@ def _group(state: NodeState, group: GroupState) -> GroupStatus:
         owner="unknown" if owner is None else owner or "nobody",
         proof="" if group.proof is None else group.proof.kind.value,
         resources=tuple(ResourceStatusView(r.config.name, r.phase.value, r.reason) for r in group.resources),
-        refusal="" if group.holding else group.refusal,
+        refusal=_refusal(state, group),
         legs=_legs(state, group),
     )
 

@@ -1,0 +1,38 @@
+"""What a gateway says of itself is true now, not only when it was decided."""
+
+from aoeha.core.explain import status
+from aoeha.sim.commands import do
+from aoeha.sim.settings import Settings
+from aoeha.sim.world import World
+
+REFUSAL = "not taking over storage: no shelf of storage answers beta"
+
+
+def after(*lines: str) -> World:
+    """Two gateways, of which alpha serves and beta has lost its way to the shelves, and then these incidents."""
+    world = Settings(reserve=1, resources=3).world()
+    for line in ("boot alpha beta", "wait 20s", "cut-san beta", "wait 5s", *lines):
+        verb, _, rest = line.partition(" ")
+        if verb == "wait":
+            world.run(int(rest.removesuffix("s")) * 1_000)
+        else:
+            do(world, line)
+    return world
+
+
+def told(world: World) -> tuple[str, str]:
+    """Why beta does not serve: of the whole and of the group."""
+    daemon = world.machines["beta"].daemon
+    assert daemon is not None
+    assert daemon.state is not None
+    shown = status(daemon.state)
+    return shown.why, shown.groups[0].refusal
+
+
+def test_a_gateway_that_sees_no_shelf_says_so_while_its_peer_is_silent() -> None:
+    assert told(after("cut serial1", "cut ether1", "wait 60s")) == (REFUSAL, REFUSAL)
+
+
+def test_what_was_refused_in_a_silence_is_over_when_the_peer_is_heard_again() -> None:
+    world = after("cut serial1", "cut ether1", "wait 60s", "heal serial1", "heal ether1", "wait 5s")
+    assert told(world) == ("beta leaves storage to alpha, which is heard on 2 of 2 links", "")
