@@ -187,8 +187,8 @@ def why(state: NodeState) -> str:
     for group in state.groups:
         if phase_of(group) is GroupPhase.BLOCKED:
             return f"{group.name} is blocked: {_what_blocks(group)}"
-    for refusal in [_refusal(state, group) for group in state.groups]:
-        if refusal:
+    for group in state.groups:
+        if refusal := _refusal(state, group):
             return refusal
     return "; ".join(_why_group(state, group) for group in state.groups)
 

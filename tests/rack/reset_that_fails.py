@@ -1,4 +1,4 @@
-"""Run by test_reset.py as a process of its own: a rack takes that process into namespaces.
+"""Run by test_watchdog.py as a process of its own: a rack takes that process into namespaces.
 
 A shelf's kernel says that it is being reset and runs on, as user-mode-linux rarely does when its abort fails.
 """

@@ -1,4 +1,4 @@
-"""A real softdog counts, is fed and is stopped as aoeha.io.watchdog says; the drill `watchdog` shows the reset."""
+"""A real softdog does as aoeha.io.watchdog says, and a reset ends in a boot; the drill `watchdog` shows both in one."""
 
 import os
 import shutil
@@ -24,3 +24,9 @@ def test_a_softdog_is_opened_fed_and_stopped_and_survives_the_daemon_that_feeds_
     attempt = [sys.executable, "-m", "aoeha.rack.attempt", "alpha", "--", *command]
     done = subprocess.run(attempt, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["softdog passed"], done.stdout + done.stderr
+
+
+def test_a_kernel_that_stands_still_in_its_own_reset_boots_again() -> None:
+    script = [sys.executable, "tests/rack/reset_that_fails.py"]
+    done = subprocess.run(script, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["booted again"], done.stdout + done.stderr
