@@ -52,13 +52,17 @@ SEEDS_MAX = 2_000
 
 @dataclass(frozen=True)
 class Mutation:
-    """A rule broken on purpose: `target.name` becomes `make(original)`; `expected` are the invariants it may break."""
+    """A rule broken on purpose: `target.name` becomes `make(original)`; `expected` are the invariants it may break.
+
+    The search begins at `first_seed`: near a seed that meets what is rare, or minutes go by for nothing.
+    """
 
     name: str
     target: Any
     function: str
     make: Callable[[Any], Any]
     expected: tuple[str, ...]
+    first_seed: int = 0
 
 
 def silence_is_proof(original: Any) -> Any:
@@ -251,9 +255,9 @@ def any_leg_will_do(original: Any) -> Any:
 
 MUTATIONS = (
     Mutation("skip the proof check", ownership, "proof_against_peer", silence_is_proof, ("I1",)),
-    Mutation("accept exit code 2 as off", fencing, "_switched_off", failed_off_is_off, ("I1",)),
-    Mutation("take unknown as off", fencing, "_read_back", unknown_is_off, ("I1",)),
-    Mutation("forget the epoch", ownership, "_next_epoch", epoch_forgotten, ("I1", "I6")),
+    Mutation("accept exit code 2 as off", fencing, "_switched_off", failed_off_is_off, ("I1",), 180),
+    Mutation("take unknown as off", fencing, "_read_back", unknown_is_off, ("I1",), 1040),
+    Mutation("forget the epoch", ownership, "_next_epoch", epoch_forgotten, ("I1", "I6"), 20),
     Mutation("start on a grant without its epoch", ownership, "_grants_us", any_grant_counts, ("I1",)),
     Mutation("count a late end of an earlier try", recovery, "task_done", any_end_counts, ("I1", "I4", "I5")),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",)),
@@ -471,7 +475,7 @@ IN_STORIES = (
         "operator-fences-through-a-wrong-plug",
     ),
     (Mutation("believe an order that was taken", fencing, "_read_back", order_is_proof, ("I1",)), "device-lies"),
-    (Mutation("take a refusal for off", fencing, "_switched_off", failed_off_is_off, ("I1",)), "device-refuses"),
+    (Mutation("take a refusal for off", fencing, "_switched_off", failed_off_is_off, ("I1",), 180), "device-refuses"),
     (
         Mutation(
             "believe a plug while its gateway is heard", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)
@@ -626,13 +630,13 @@ def unbroken(seed: int) -> str:
     return play(story_of(seed)).sentence
 
 
-def first_broken(names: tuple[str, ...]) -> tuple[int, Outcome]:
+def first_broken(mutation: Mutation) -> tuple[int, Outcome]:
     """The first seed in which the oracle names something; where the core asserts before it, the seed tells nothing."""
-    for seed in range(SEEDS_MAX):
+    for seed in range(mutation.first_seed, mutation.first_seed + SEEDS_MAX):
         outcome = play(story_of(seed))
         if outcome.broken not in ("", "core"):
             return seed, outcome
-    pytest.fail(f"nobody noticed in {SEEDS_MAX} seeds; expected {names}")
+    pytest.fail(f"nobody noticed in {SEEDS_MAX} seeds; expected {mutation.expected}")
 
 
 @pytest.mark.timeout(900)
@@ -641,9 +645,9 @@ def test_a_broken_rule_is_named(mutation: Mutation, monkeypatch: pytest.MonkeyPa
     original = getattr(mutation.target, mutation.function)
     with monkeypatch.context() as broken:
         broken.setattr(mutation.target, mutation.function, mutation.make(original))
-        seed, outcome = first_broken(mutation.expected)
+        seed, outcome = first_broken(mutation)
     assert outcome.broken in mutation.expected, f"seed {seed}: {outcome.sentence}"
-    assert not [sentence for sentence in map(unbroken, range(seed + 1)) if sentence]
+    assert not [sentence for sentence in map(unbroken, range(mutation.first_seed, seed + 1)) if sentence]
 
 
 @pytest.mark.parametrize(("mutation", "story"), IN_STORIES, ids=[mutation.name for mutation, _ in IN_STORIES])
