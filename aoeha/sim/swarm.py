@@ -8,6 +8,7 @@ from aoeha.sim.commands import do
 from aoeha.sim.faults import SAFETY_MS, Planned, plan
 from aoeha.sim.records_judge import judge_records
 from aoeha.sim.settings import Settings
+from aoeha.sim.status_judge import judge_ownership
 from aoeha.sim.violation import Violation
 from aoeha.sim.world import World
 
@@ -146,6 +147,7 @@ def _expect_well(world: World, bound_ms: int) -> None:
         if trouble and world.timeline.now_ms > end_ms:
             reasons = "; ".join(f"{name}: {world.why(name)}" for name in world.machines)
             world.oracle.never_settled(bound_ms, f"{trouble} ({reasons})")
+    judge_ownership(world)
     judge_records(world)
 
 

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from random import Random
 
 from aoeha.core.actions import Answer, Level, Say
-from aoeha.core.explain import status
+from aoeha.core.explain import Status, status
 from aoeha.core.types import PairConfig
 from aoeha.sim.link import Link
 from aoeha.sim.machine import Machine
 from aoeha.sim.oracle import Oracle
 from aoeha.sim.power import Power
-from aoeha.sim.protection_judge import judge_protection
+from aoeha.sim.status_judge import judge_protection
 from aoeha.sim.storage import Storage
 from aoeha.sim.timeline import Timeline
 from aoeha.sim.trace import Trace
@@ -105,15 +105,17 @@ class World:
         if answer.code:
             self.count("refusal", f"request refused with {answer.code}")
 
+    def told(self) -> list[tuple[Machine, Status]]:
+        """What each node that has a daemon tells of itself."""
+        daemons = [(machine, machine.daemon) for machine in self.machines.values() if machine.daemon is not None]
+        return [(machine, status(daemon.state)) for machine, daemon in daemons if daemon.state is not None]
+
     def why(self, node: str) -> str:
         """Ask a node why things are as they are; empty while it has no daemon."""
-        daemon = self.machines[node].daemon
-        return "" if daemon is None or daemon.state is None else status(daemon.state).why
+        return next((told.why for machine, told in self.told() if machine.name == node), "")
 
     def _ask_why(self) -> None:
-        for machine in self.machines.values():
-            if machine.daemon is not None and machine.daemon.state is not None:
-                told = status(machine.daemon.state)
-                self.oracle.explained(machine, told.why)
-                judge_protection(self, machine, protected=told.protected)
+        for machine, told in self.told():
+            self.oracle.explained(machine, told.why)
+            judge_protection(self, machine, told)
         self.timeline.after(EXPLAIN_EVERY_MS, self._ask_why)
