@@ -78,6 +78,7 @@ class Oracle:
         self._ordered: set[str] = set()
         self._paused_from: dict[str, int] = {}
         self._left_ms: dict[str, int] = {}
+        self._given_up: set[tuple[str, str]] = set()
         self._asked_ms: dict[str, int] = {}
         self._named_on_legs: set[str] = set()
         self._blackouts: dict[str, Blackout] = {}
@@ -133,11 +134,8 @@ class Oracle:
         """A node is about to take a leg that shows its peer: that is a fence where the peer serves from it."""
         victim = self._peer(machine)
         self._named_on_legs.add(victim.name)
-        if (
-            victim.alive
-            and victim.runs_whole(group)
-            and not (self._has_asked(victim) or self.excused or self._was_blind(victim))
-        ):
+        unasked = not (self._has_asked(victim) or self.excused or self._was_blind(victim))
+        if victim.alive and victim.runs_whole(group) and unasked:
             self._judge_cause(machine, victim)
 
     def leg_left(self, machine: "Machine", group: str) -> None:
@@ -148,9 +146,8 @@ class Oracle:
     def acts_alone(self, machine: "Machine", task: Task, acting: bool) -> None:
         """A start or stop begins; what it would undo must have ended, or its end would be taken for another's."""
         if acting:
-            self._broken(
-                "I4", f"{machine.name} begins to {task.kind.value} {task.subject} before the last act on it ended"
-            )
+            act = f"{task.kind.value} {task.subject}"
+            self._broken("I4", f"{machine.name} begins to {act} before the last act on it ended")
 
     def beat_sent(self, machine: "Machine", beat: Beat) -> None:
         """A node tells the world how it stands: that must be true, and remembered."""
@@ -161,6 +158,7 @@ class Oracle:
             self._judge_word(machine, group, probed=BeatFlag.PROBED in beat.flags)
         if BeatFlag.LEAVING in beat.flags:
             self._left_ms[machine.name] = self.world.timeline.now_ms
+            self._given_up.update((machine.name, group.name) for group in beat.groups)
             self._named_on_legs.discard(machine.name)
 
     def record_written(self, machine: "Machine", group: str, record: LockRecord) -> None:
@@ -179,6 +177,7 @@ class Oracle:
         if group.grant is not None:
             self._granted.add((machine.name, group.name, group.grant))
         if group.holding:
+            self._given_up.discard((machine.name, group.name))
             if (group.name, group.epoch) not in self._epochs:
                 self._judge_right(machine, group)
             owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
@@ -354,7 +353,7 @@ class Oracle:
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
     def _judge_right(self, machine: "Machine", group: GroupBeat) -> None:
-        """Who granted, left or rebooted has it not again, a reboot ends no leave; nobody powered off is heard."""
+        """Who granted or rebooted has it not again, who left has not had it since; nobody powered off is heard."""
         state = machine.daemon.state if machine.daemon is not None else None
         proof = state.group(group.name).proof if state is not None else None
         victim = self._peer(machine)
@@ -372,7 +371,7 @@ class Oracle:
         beside = victim.daemon.state if victim.daemon is not None else None
         if not granted and beside is not None and beside.group(group.name).holding:
             self._broken("I1", f"{machine.name} owns {group.name}, {giver} {proof.kind.value}, which has it again")
-        if proof.kind is ProofKind.HANDED_OVER and not (granted or victim.left or giver in self._left_ms):
+        if proof.kind is ProofKind.HANDED_OVER and not granted and (giver, group.name) not in self._given_up:
             self._broken("I1", f"{machine.name} owns {group.name} at epoch {group.epoch}, which {giver} never granted")
 
     def _judge_stop(self, machine: "Machine", task: Task) -> None:
