@@ -35,9 +35,17 @@ REBOOTS = {
 }
 
 
-async def play(acts: list[Act], run: Run) -> None:
+STATUS = {0: "STATUS: ON", 2: "STATUS: OFF"}
+"""What a program says when it is asked for the plug's state, by its exit code."""
+
+
+async def play(acts: list[Act], run: Run) -> list[str]:
+    """Perform the actions in order; return a sentence for each that did not end as prescribed."""
+    wrong = []
     for number, (action, code) in enumerate(acts, start=1):
         ended, said, fault = await run(action)
-        assert ended == code, f"{number}. {action}: {ended}, not {code}: {said}{fault}"
-        if action == "status":
-            assert said.strip().upper() == {0: "STATUS: ON", 2: "STATUS: OFF"}[code], f"{number}. {action}"
+        if ended != code:
+            wrong.append(f"{number}. {action}: {ended}, not {code}: {said}{fault}")
+        elif action == "status" and said.strip().upper() != STATUS[code]:
+            wrong.append(f"{number}. {action}: ended with {code} and said {said!r}")
+    return wrong

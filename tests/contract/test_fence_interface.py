@@ -60,12 +60,14 @@ PARTIES = [
 ]
 
 
-def perform(party: Party, folder: Path, acts: list[Act]) -> None:
-    async def performed() -> None:
-        async with party(folder) as (program, options):
-            await play(acts, lambda action: run(program, f"action={action}\n{options}plug=alpha\n"))
+def perform(party: Party, folder: Path, acts: list[Act]) -> list[str]:
+    """Return what did not end as prescribed."""
 
-    asyncio.run(performed())
+    async def performed() -> list[str]:
+        async with party(folder) as (program, options):
+            return await play(acts, lambda action: run(program, f"action={action}\n{options}plug=alpha\n"))
+
+    return asyncio.run(performed())
 
 
 @pytest.mark.parametrize("name", [*SEQUENCES, *REBOOTS])
@@ -74,7 +76,7 @@ def test_prescribed_sequence_of_actions_ends_as_prescribed(party: Party, name: s
     acts = (SEQUENCES | REBOOTS)[name]
     if party is fence_dummy and acts == SEQUENCES["refused"]:
         acts = acts[:1]  # Without an action it reboots; ours take that for a mistake.
-    perform(party, tmp_path, acts)
+    assert perform(party, tmp_path, acts) == []
 
 
 @pytest.mark.parametrize("party", PARTIES)

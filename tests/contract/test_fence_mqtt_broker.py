@@ -195,7 +195,8 @@ def secret_file(folder: Path, text: str, mode: int = 0o600) -> dict[str, Any]:
 
 
 def test_right_password_opens(locked: Mosquitto, tmp_path: Path) -> None:
-    run(locked.namespace, agent(**secret_file(tmp_path, SECRET)).monitor)
+    """Who is let in asks the plug, and there is none."""
+    assert "nobody answers as" in status_of(locked.namespace, agent(**secret_file(tmp_path, SECRET)))[1]
 
 
 @pytest.mark.parametrize("secret", [None, "wrong"])
@@ -273,7 +274,7 @@ def test_password_is_read_once(locked: Mosquitto, tmp_path: Path) -> None:
     switches = agent(**secret_file(tmp_path, SECRET))
     run(locked.namespace, switches.monitor)
     (tmp_path / "secret").unlink()
-    run(locked.namespace, switches.monitor)
+    assert "nobody answers as" in status_of(locked.namespace, switches)[1]
 
 
 def certificate(folder: Path, name: str) -> None:
@@ -407,16 +408,14 @@ def test_program_switches_and_tells(
     assert (code, said, plug.draws) == expected, fault
 
 
-def test_program_goes_through_the_prescribed_sequences(broker: Mosquitto) -> None:
+@pytest.mark.parametrize("name", [*SEQUENCES, *REBOOTS])
+def test_program_goes_through_the_prescribed_sequence(broker: Mosquitto, name: str) -> None:
     plug = TasmotaPlug()
 
-    async def act() -> None:
-        for acts in (SEQUENCES | REBOOTS).values():
-            await play(
-                acts, lambda action: run_program(f"action={action}\nplug={plug.name}\nfamily=tasmota\n{OPTIONS}")
-            )
+    async def perform(action: str) -> tuple[int, str, str]:
+        return await run_program(f"action={action}\nplug={plug.name}\nfamily=tasmota\n{OPTIONS}")
 
-    with_plug(broker, plug, act)
+    assert with_plug(broker, plug, lambda: play((SEQUENCES | REBOOTS)[name], perform)) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -137,34 +138,33 @@ def test_pacemaker_lets_a_node_in_again_on_that_node_alone(pair: Pair, on_alpha:
     assert pair.holders() == [{pair.alpha, pair.beta}, {pair.alpha, pair.beta}]
 
 
-def test_pacemaker_switches_a_rack_pdu_off_and_takes_a_lie_for_a_failure(tmp_path: Path) -> None:
+@pytest.fixture
+def strip(tmp_path: Path) -> Iterator[tuple[Fencer, PowerStrip]]:
+    """A fencer whose power strip feeds alpha by its first outlet and beta by its second."""
     room = f"strip{os.getpid()}"
-    ip("netns", "add", room)
-    try:
+    with ExitStack() as cleanup:
+        ip("netns", "add", room)
+        cleanup.callback(ip, "netns", "del", room)
         ip("-n", room, "link", "set", "lo", "up")
-        strip = PowerStrip(tmp_path)
+        power = PowerStrip(tmp_path)
         with inside(room):
-            strip.start()
-        try:
-            _switch_a_strip(Fencer(room, tmp_path), strip)
-        finally:
-            strip.stop()
-    finally:
-        ip("netns", "del", room)
-
-
-def _switch_a_strip(fencer: Fencer, strip: PowerStrip) -> None:
-    credentials = strip.folder / "snmp.conf"
-    credentials.write_text(f"defVersion 2c\ndefCommunity {COMMUNITY}\n")
-    credentials.chmod(0o600)
-    options = {"ip": "127.0.0.1", "ipport": str(strip.port), "family": "apc_rpdu", "credentials": str(credentials)}
-    try:
+            power.start()
+        cleanup.callback(power.stop)
+        fencer = Fencer(room, tmp_path)
+        cleanup.callback(fencer.stop)
+        credentials = power.folder / "snmp.conf"
+        credentials.write_text(f"defVersion 2c\ndefCommunity {COMMUNITY}\n")
+        credentials.chmod(0o600)
+        options = {"ip": "127.0.0.1", "ipport": str(power.port), "family": "apc_rpdu", "credentials": str(credentials)}
         fencer.register("strip", "fence_snmp_pdu", options | {"pcmk_host_map": "alpha:1;beta:2"})
-        assert fencer.ask("--fence", "beta", "--timeout", "30")[0] == 0
-        assert (strip.is_on(1), strip.is_on(2)) == (True, False)
-        assert fencer.ask("--unfence", "beta", "--timeout", "30")[0] == 0
-        assert strip.is_on(2)
-        strip.behave(Manner.LIAR)
-        assert fencer.ask("--fence", "beta", "--timeout", "30")[0] != 0
-    finally:
-        fencer.stop()
+        yield fencer, power
+
+
+def test_pacemaker_switches_a_rack_pdu_off_and_takes_a_lie_for_a_failure(strip: tuple[Fencer, PowerStrip]) -> None:
+    fencer, power = strip
+    assert fencer.ask("--fence", "beta", "--timeout", "30")[0] == 0
+    assert (power.is_on(1), power.is_on(2)) == (True, False)
+    assert fencer.ask("--unfence", "beta", "--timeout", "30")[0] == 0
+    assert power.is_on(2)
+    power.behave(Manner.LIAR)
+    assert fencer.ask("--fence", "beta", "--timeout", "30")[0] != 0

@@ -215,7 +215,7 @@ def test_program_plays_the_prescribed_sequences(strip: PowerStrip, name: str) ->
         assert process.returncode is not None
         return process.returncode, out.decode(), err.decode()
 
-    asyncio.run(play((SEQUENCES | REBOOTS)[name], run))
+    assert asyncio.run(play((SEQUENCES | REBOOTS)[name], run)) == []
 
 
 @needs_fence_agents

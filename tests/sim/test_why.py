@@ -3,7 +3,6 @@
 import pytest
 
 from aoeha.core import explain
-from aoeha.core.explain import status
 from aoeha.sim.commands import do
 from aoeha.sim.settings import Settings
 from aoeha.sim.status_judge import judge_ownership
@@ -27,10 +26,7 @@ def after(*lines: str) -> World:
 
 def told(world: World) -> tuple[str, str]:
     """Why beta does not serve: of the whole and of the group."""
-    daemon = world.machines["beta"].daemon
-    assert daemon is not None
-    assert daemon.state is not None
-    shown = status(daemon.state)
+    shown = next(status for machine, status in world.told() if machine.name == "beta")
     return shown.why, shown.groups[0].refusal
 
 

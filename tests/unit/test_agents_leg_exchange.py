@@ -28,7 +28,10 @@ def test_the_last_working_leg_is_never_evicted() -> None:
         asyncio.run(evict_leg(LEG, array(working=(TWO,), failed=(ONE,))))
 
 
-def test_evicting_a_leg_that_failed_already_and_is_gone_does_nothing() -> None:
+def test_only_a_leg_that_has_not_failed_yet_is_marked_as_faulty() -> None:
+    """The host of the test has no such mirror: whoever marks a leg of it is refused."""
+    with pytest.raises(AgentError, match="md refused"):
+        asyncio.run(evict_leg(LEG, array(working=(ONE, TWO))))
     asyncio.run(evict_leg(LEG, array(working=(ONE,), failed=(TWO,))))
 
 
