@@ -29,7 +29,7 @@ test-devices:
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) $(wildcard tests/contract/test_fence_*.py)
 
 test-seeds:
-	@echo "aoeha: thousands of seeds, about five minutes"
+	@echo "aoeha: thousands of seeds, about four minutes"
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py
 
 test-simulator:

@@ -199,6 +199,7 @@ class Daemon:
 
     def _persist(self, memory: Memory) -> None:
         """Write /run at once and the disk in a while. A disk that is full or hangs ends in a fault, not in a halt."""
+        self.world.rest.remembered(self.machine.name)
         self.machine.memory_run = memory
         delay_ms = SLOW_DISK_MS if self.machine.disk == "hangs" else DISK_MS
         self.world.timeline.after(delay_ms, self.machine.by_kernel, self._persisted, memory)

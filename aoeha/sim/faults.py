@@ -353,11 +353,17 @@ def _cut_clients(chance: Chance) -> Lines:
 
 
 def _disobey(chance: Chance) -> Lines:
-    """A device takes orders and does nothing, or takes none, while it is needed."""
-    name, mode = chance.device(), chance.random.choice(("lies", "refuses"))
-    begin_and_end = _for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
+    """A device takes orders and does nothing, or takes none, or cannot tell what it did, while it is needed.
+
+    One that is asked how it is before it is needed is found out; some fail only when a silence is about to be noticed.
+    """
+    name, mode = chance.device(), chance.random.choice(("lies", "refuses", "vague"))
     used = chance.random.choice((_cut_all, _cut_all, _order_power, _lose_power))(chance)
-    return [*begin_and_end, *((delay_ms + 1_000, line) for delay_ms, line in used)]
+    noticed_ms = chance.settings.deadtime_ms - chance.settings.keepalive_ms
+    begun_ms = chance.random.choice((0, noticed_ms))
+    ended_ms = begun_ms + chance.while_ms()
+    device = [(begun_ms, f"device {name} {mode}"), (ended_ms, f"device {name} ok")]
+    return [*device, *((delay_ms + 1_000, line) for delay_ms, line in used)]
 
 
 KINDS: dict[str, Kind] = {
@@ -394,9 +400,9 @@ KINDS: dict[str, Kind] = {
 what only some pairs have."""
 
 NEED_A_DEVICE = (_device, _order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
-MISWIRED_PERCENT = 10
+MISWIRED_PERCENT = 16
 DISOBEYING_SHARE = 0.2
-"""Of all seeds have a device that does not obey."""
+"""Of all seeds have a device that fails when it is needed."""
 DISOBEYING_MAX = 3
 OWN_DICE = ("devices", "clients", "paths")
 """What has dice of its own, so that the seeds that lack it stay as they are."""

@@ -11,6 +11,7 @@ from aoeha.sim.link import Link
 from aoeha.sim.machine import Machine
 from aoeha.sim.oracle import Oracle
 from aoeha.sim.power import Power
+from aoeha.sim.rest_judge import RestJudge
 from aoeha.sim.status_judge import judge_protection
 from aoeha.sim.storage import Storage
 from aoeha.sim.timeline import Timeline
@@ -53,6 +54,7 @@ class World:
         any_config = next(iter(self.configs.values()))
         self.resources = {group.name: tuple(r.name for r in group.resources) for group in any_config.groups}
         self.oracle = Oracle(self)
+        self.rest = RestJudge(self.timeline)
         self.work = Work(self)
         self.power = Power(self, any_config.fences)
         serial_names = frozenset(serial)

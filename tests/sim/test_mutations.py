@@ -255,9 +255,10 @@ def any_leg_will_do(original: Any) -> Any:
 
 MUTATIONS = (
     Mutation("skip the proof check", ownership, "proof_against_peer", silence_is_proof, ("I1",)),
-    Mutation("accept exit code 2 as off", fencing, "_switched_off", failed_off_is_off, ("I1",), 180),
-    Mutation("take unknown as off", fencing, "_read_back", unknown_is_off, ("I1",), 1040),
-    Mutation("forget the epoch", ownership, "_next_epoch", epoch_forgotten, ("I1", "I6"), 20),
+    Mutation("accept exit code 2 as off", fencing, "_switched_off", failed_off_is_off, ("I1",), 60),
+    Mutation("take unknown as off", fencing, "_read_back", unknown_is_off, ("I1",), 830),
+    Mutation("forget the epoch", ownership, "_next_epoch", epoch_forgotten, ("I1",), 4),
+    Mutation("forget it over and over", ownership, "_next_epoch", epoch_forgotten, ("I6",)),
     Mutation("start on a grant without its epoch", ownership, "_grants_us", any_grant_counts, ("I1",)),
     Mutation("count a late end of an earlier try", recovery, "task_done", any_end_counts, ("I1", "I4", "I5")),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",)),
@@ -475,7 +476,7 @@ IN_STORIES = (
         "operator-fences-through-a-wrong-plug",
     ),
     (Mutation("believe an order that was taken", fencing, "_read_back", order_is_proof, ("I1",)), "device-lies"),
-    (Mutation("take a refusal for off", fencing, "_switched_off", failed_off_is_off, ("I1",), 180), "device-refuses"),
+    (Mutation("take a refusal for off", fencing, "_switched_off", failed_off_is_off, ("I1",)), "device-refuses"),
     (
         Mutation(
             "believe a plug while its gateway is heard", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)
