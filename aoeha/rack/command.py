@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ __all__ = ["add_arguments", "run"]
 SCENARIOS = CHECKOUT / "tests" / "scenarios" / "rack"
 CONFIGURATION = CHECKOUT / "etc" / "aoeha.toml"
 DEMO = "demo"
+WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,13 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print verdicts only")
 
 
+def _named(abouts: Mapping[str, str]) -> Iterator[str]:
+    """Names in one column, in their order, what they stand for in another."""
+    indent = max(map(len, abouts)) + 2
+    for name, about in sorted(abouts.items()):
+        yield textwrap.fill(about, WIDTH, initial_indent=name.ljust(indent), subsequent_indent=" " * indent)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Play what was asked for; 0 when every verdict was green."""
     if arguments.drill == ["list"]:
-        for path in sorted(SCENARIOS.glob("*.txt")):
-            print(f"{path.stem:<16}{read(path).about}")
-        for plant in PLANTS.values():
-            print(f"  --plant {plant.name:<16}{plant.about}")
+        print(*_named({path.stem: read(path).about for path in SCENARIOS.glob("*.txt")}), sep="\n")
+        print("\nfor --plant:\n")
+        print(*_named({plant.name: plant.about for plant in PLANTS.values()}), sep="\n")
         return 0
     try:
         paths = _paths(arguments.drill)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from aoeha.rack.attempt import INTERRUPTED
-from aoeha.rack.command import add_arguments
+from aoeha.rack.command import SCENARIOS, add_arguments
 from aoeha.rack.command import run as rehearse
 from aoeha.rack.places import Places, Run
+from aoeha.rack.plants import PLANTS
 from aoeha.rack.prepared_legs import LEGS, PreparedLegs
 from aoeha.rack.remaining import Remaining
 from aoeha.rack.report import stages_line
@@ -171,6 +172,17 @@ def test_a_run_with_something_planted_is_not_resumed(tmp_path: Path, capsys: pyt
     words = ["demo", "--resume", "--plant", "lost-record", "--evidence", str(tmp_path)]
     assert rehearse(parser.parse_args(words)) == RED
     assert "cannot resume" in capsys.readouterr().err
+
+
+def test_every_drill_is_listed_by_its_name_and_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    assert rehearse(parser.parse_args(["list"])) == 0
+    listed = capsys.readouterr().out.splitlines()
+    named = [line.split("  ")[0] for line in listed if line and not line.startswith(" ")]
+    drills = sorted(path.stem for path in SCENARIOS.glob("*.txt"))
+    assert named == [*drills, "for --plant:", *sorted(PLANTS)]
+    assert max(map(len, listed)) <= 100
 
 
 def test_the_time_of_a_run_is_told_by_stage(tmp_path: Path) -> None:
