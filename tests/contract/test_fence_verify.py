@@ -171,29 +171,19 @@ class CordedPair(Pair):
         return status(self["alpha"].state).unprotected
 
 
-def tell(pair: CordedPair) -> None:
-    """The story. First the outlet of beta's name feeds something else, then somebody mends that."""
-    pair.boot()
-    pair.run(SETTLED_MS)
-    pair.command("beta", "standby")
-    pair.run(1_000)
-    assert pair.unprotected() == ""
-    assert pair.serves("alpha")
+def play(bench: Benches, folder: Path, story: Callable[[CordedPair], None]) -> None:
+    """Let the story happen to a pair whose device is of this bench, in a network of its own."""
 
-    code, sentence = pair.verify()
-    assert (code, "switch reads beta as off, and beta runs on" in sentence) == (1, True), sentence
-    assert "aoeha fence verify beta" in pair.unprotected()
-    assert (pair["beta"].boot, pair["beta"].powered) == (1, True)
-    assert pair.bench.is_on(), "what lost its power by mistake has it back"
-    assert pair.serves("alpha")
-    assert pair["beta"].started == []
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
 
-    pair.is_corded = True
-    code, sentence = pair.verify()
-    assert (code, "the plug is that of beta" in sentence) == (0, True), sentence
-    assert pair.unprotected() == ""
-    assert (pair["beta"].boot, pair["beta"].powered) == (2, True)
-    assert pair.serves("alpha")
+        def carry_out(work: Coroutine[Any, Any, Any]) -> Any:
+            return asyncio.run_coroutine_threadsafe(work, loop).result(ORDER_LIMIT_S)
+
+        async with bench(folder) as made:
+            await asyncio.to_thread(story, CordedPair(made, carry_out))
+
+    in_private_network(scene)
 
 
 FAMILIES: dict[str, tuple[Benches, tuple[str, ...]]] = {
@@ -216,13 +206,27 @@ def test_a_wrong_plug_reads_off_and_is_found_and_the_right_one_passes(family: st
     if missing := [name for name in programs if shutil.which(name) is None]:
         pytest.skip(f"needs {', '.join(missing)}")
 
-    async def scene() -> None:
-        loop = asyncio.get_running_loop()
+    def first_something_elses_plug_then_betas(pair: CordedPair) -> None:
+        pair.boot()
+        pair.run(SETTLED_MS)
+        pair.command("beta", "standby")
+        pair.run(1_000)
+        assert pair.unprotected() == ""
+        assert pair.serves("alpha")
 
-        def carry_out(work: Coroutine[Any, Any, Any]) -> Any:
-            return asyncio.run_coroutine_threadsafe(work, loop).result(ORDER_LIMIT_S)
+        code, sentence = pair.verify()
+        assert (code, "switch reads beta as off, and beta runs on" in sentence) == (1, True), sentence
+        assert "aoeha fence verify beta" in pair.unprotected()
+        assert (pair["beta"].boot, pair["beta"].powered) == (1, True)
+        assert pair.bench.is_on(), "what lost its power by mistake has it back"
+        assert pair.serves("alpha")
+        assert pair["beta"].started == []
 
-        async with bench(tmp_path) as made:
-            await asyncio.to_thread(tell, CordedPair(made, carry_out))
+        pair.is_corded = True
+        code, sentence = pair.verify()
+        assert (code, "the plug is that of beta" in sentence) == (0, True), sentence
+        assert pair.unprotected() == ""
+        assert (pair["beta"].boot, pair["beta"].powered) == (2, True)
+        assert pair.serves("alpha")
 
-    in_private_network(scene)
+    play(bench, tmp_path, first_something_elses_plug_then_betas)

@@ -1,6 +1,5 @@
 """Beats and bytes: what comes back is what went in, and nothing else comes in at all."""
 
-import contextlib
 from dataclasses import replace
 
 import pytest
@@ -35,6 +34,15 @@ def encoded(content: Beat) -> bytes:
     return encode(message(content), CLUSTER, KEY.id, KEY.secret)
 
 
+def read_or_none(data: bytes) -> Message | None:
+    """What these bytes say; no exception but the codec's own is a refusal."""
+    try:
+        peek_envelope(data)
+        return decode(data, NAMES)
+    except CodecError:
+        return None
+
+
 @given(beats())
 def test_a_beat_comes_back_as_it_was(content: Beat) -> None:
     data = encoded(content)
@@ -64,19 +72,18 @@ def test_what_is_cut_or_longer_is_refused_even_with_the_right_key(content: Beat,
 @given(st.binary(max_size=1_500))
 @example(bytes(1_500))
 @example(b"\xff" * 1_500)
-def test_garbage_raises_nothing_but_the_codecs_own_error(data: bytes) -> None:
-    for read in (lambda: decode(data, NAMES), lambda: peek_envelope(data)):
-        with contextlib.suppress(CodecError):
-            read()
+def test_garbage_is_refused_or_read_as_a_beat_that_can_be_written(data: bytes) -> None:
+    read = read_or_none(data)
+    assert read is None or decode(encode(read, CLUSTER, KEY.id, KEY.secret), NAMES) == read
 
 
 @given(beats(), st.data())
-def test_damaged_content_raises_nothing_but_the_codecs_own_error(content: Beat, data: st.DataObject) -> None:
+def test_damaged_content_is_refused_or_read_as_a_beat_that_can_be_written(content: Beat, data: st.DataObject) -> None:
     changed = bytearray(encoded(content))
     for _ in range(data.draw(st.integers(1, 4))):
         changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(CodecError):
-        decode(bytes(changed), NAMES)
+    read = read_or_none(bytes(changed))
+    assert read is None or decode(encode(read, CLUSTER, KEY.id, KEY.secret), NAMES) == read
 
 
 @pytest.mark.parametrize("names", [("storage",), ("storage", "archive")])
