@@ -90,6 +90,7 @@ class Daemon:
         if self.ended:
             return
         self.world.oracle.remembers(self.machine, self.memory)
+        self.world.oracle.pause_counts_from(self.machine, 0)
         identity = Identity(self.machine.boot_id, self.incarnation)
         self.state, actions = initial(self.machine.config, identity, self.memory, self.machine.clock_ms())
         self._perform(actions)
@@ -122,6 +123,8 @@ class Daemon:
             return
         before = self.state
         self.state, actions = step(before, event)
+        if self.state.paused and not before.paused:
+            self.world.oracle.pause_counts_from(self.machine, before.next_task_id)
         self.world.steps += 1
         if isinstance(event, PersistDone):
             self.performer.persist_done()

@@ -108,7 +108,7 @@ class Oracle:
         state = machine.daemon.state if machine.daemon is not None else None
         order = state.order if state is not None and task.kind is TaskKind.POWER_OFF else None
         anyway = order is not None and order.anyway
-        decided_in_a_pause = task.id >= self._paused_from.get(machine.name, task.id + 1)
+        decided_in_a_pause = task.id >= self._paused_from[machine.name]
         if state is not None and state.paused and decided_in_a_pause and task.kind in MOVES and not anyway:
             self._broken("I5", f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")
         match task.kind:
@@ -138,6 +138,10 @@ class Oracle:
         if victim.alive and victim.runs_whole(group) and unasked:
             self._judge_cause(machine, victim)
 
+    def pause_counts_from(self, machine: "Machine", next_task_id: int) -> None:
+        """In a pause, a node begins nothing from this task on; what it had decided before may wait for its disk."""
+        self._paused_from[machine.name] = next_task_id
+
     def leg_left(self, machine: "Machine", group: str) -> None:
         """A node is about to leave a leg to its peer."""
         if not self.excused:
@@ -151,7 +155,6 @@ class Oracle:
 
     def beat_sent(self, machine: "Machine", beat: Beat) -> None:
         """A node tells the world how it stands: that must be true, and remembered."""
-        self._note_pause(machine, paused=BeatFlag.PAUSED in beat.flags)
         if any(group.phase is GroupPhase.BLOCKED for group in beat.groups):
             self._asked_ms[machine.name] = self.world.timeline.now_ms
         for group in beat.groups:
@@ -227,7 +230,6 @@ class Oracle:
         self._strangers.add(machine.name)
         self._fenced_dead.discard(machine.name)
         self._ordered.discard(machine.name)
-        self._paused_from.pop(machine.name, None)
         self._left_ms.pop(machine.name, None)
         self._asked_ms.pop(machine.name, None)
         self._remembered[machine.name] = machine.memory_disk
@@ -270,13 +272,6 @@ class Oracle:
     def never_settled(self, bound_ms: int, sentence: str) -> None:
         """The healed pair is not well in time."""
         self._broken("I6", f"{sentence} {bound_ms // 1_000} s after all faults ended")
-
-    def _note_pause(self, machine: "Machine", *, paused: bool) -> None:
-        """Note from which task on a node is in a pause; what it had decided before may still wait for its disk."""
-        if not paused:
-            self._paused_from.pop(machine.name, None)
-        elif machine.daemon is not None and machine.daemon.state is not None:
-            self._paused_from.setdefault(machine.name, machine.daemon.state.next_task_id)
 
     def _forget_epochs(self, machine: "Machine") -> None:
         """What this node owned and its disk did not take is forgotten: the number may be used again."""
