@@ -35,6 +35,8 @@ MOUNTED = "/mnt"
 RECORDS = "records"
 SETTLE_S = 60
 LOGGED_S = 0.5
+CHECKED = ("idle", "frozen")
+"""What md/sync_action reads after a check; a daemon that holds copies back freezes the mirror as soon as it is idle."""
 
 
 async def mirror_name(link: GuestLink) -> str:
@@ -70,7 +72,7 @@ async def read_mismatches(link: GuestLink) -> int:
     await _begin_check(link, f"{folder}/sync_action")
     for _ in range(SETTLE_S * 20):
         await asyncio.sleep(0.05)
-        if (await link.read(f"{folder}/sync_action")).strip() == "idle":
+        if (await link.read(f"{folder}/sync_action")).strip() in CHECKED:
             return int(await link.read(f"{folder}/mismatch_cnt"))
     raise RackError(f"the mirror's check did not end within {SETTLE_S} s")
 
