@@ -126,7 +126,7 @@ class Switchboard:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link: GuestLink | None = None
         try:
-            while line := await reader.readline():
+            while (line := await reader.readline()).endswith(b"\n"):
                 at_ms = now_ms()
                 message = json.loads(line)
                 if "id" in message:
