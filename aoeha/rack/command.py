@@ -42,13 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print verdicts only")
 
 
-def _named(abouts: Mapping[str, str]) -> Iterator[str]:
-    """Names in one column, in their order, what they stand for in another."""
-    indent = max(map(len, abouts)) + 2
-    for name, about in sorted(abouts.items()):
-        yield textwrap.fill(about, WIDTH, initial_indent=name.ljust(indent), subsequent_indent=" " * indent)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Play what was asked for; 0 when every verdict was green."""
     if arguments.drill == ["list"]:
@@ -66,6 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
     except (RackError, ScenarioError, ValueError) as error:
         print(f"aoeha: {error}", file=sys.stderr)
         return FAILED
+
+
+def _named(abouts: Mapping[str, str]) -> Iterator[str]:
+    """Names in one column, in their order, what they stand for in another."""
+    indent = max(map(len, abouts)) + 2
+    for name, about in sorted(abouts.items()):
+        yield textwrap.fill(about, WIDTH, initial_indent=name.ljust(indent), subsequent_indent=" " * indent)
 
 
 def _paths(drills: list[str]) -> list[Path]:

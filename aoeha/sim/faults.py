@@ -71,6 +71,10 @@ def _for_a_while(chance: Chance, begin: str, end: str) -> Lines:
     return [(0, begin), (chance.while_ms(), end)]
 
 
+def _later(delay_ms: int, lines: Lines) -> Lines:
+    return [(delay_ms + at_ms, line) for at_ms, line in lines]
+
+
 def _cut_all(chance: Chance) -> Lines:
     return _cut_all_for(chance, chance.while_ms())
 
@@ -191,7 +195,7 @@ def _miswire(chance: Chance) -> Lines:
     """A plug is wired wrongly, and soon the links are cut for so long that it is used as a proof."""
     long_ms = chance.ms(2 * chance.settings.deadtime_ms, 4 * chance.settings.deadtime_ms)
     used = _cut_all_for(chance, long_ms) if chance.random.random() < 0.8 else _order_power(chance)
-    return [(0, f"miswire {chance.device()} {chance.node()}"), *((delay_ms + 1_000, line) for delay_ms, line in used)]
+    return [(0, f"miswire {chance.device()} {chance.node()}"), *_later(1_000, used)]
 
 
 def _shelf(chance: Chance) -> Lines:
@@ -326,8 +330,7 @@ def _cut_path(chance: Chance) -> Lines:
     lines = _for_a_while(chance, begin, f"heal-san {node}")
     meanwhile = chance.random.choice((_cut_san, _shelf, _kill, _stand_still, _lose_power, None))
     if meanwhile is not None:
-        after_ms = chance.ms(500, 12_000)
-        lines += [(after_ms + delay_ms, line) for delay_ms, line in meanwhile(chance)]
+        lines += _later(chance.ms(500, 12_000), meanwhile(chance))
     return lines
 
 
@@ -361,9 +364,8 @@ def _disobey(chance: Chance) -> Lines:
     used = chance.random.choice((_cut_all, _cut_all, _order_power, _lose_power))(chance)
     noticed_ms = chance.settings.deadtime_ms - chance.settings.keepalive_ms
     begun_ms = chance.random.choice((0, noticed_ms))
-    ended_ms = begun_ms + chance.while_ms()
-    device = [(begun_ms, f"device {name} {mode}"), (ended_ms, f"device {name} ok")]
-    return [*device, *((delay_ms + 1_000, line) for delay_ms, line in used)]
+    failing = _for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
+    return [*_later(begun_ms, failing), *_later(1_000, used)]
 
 
 KINDS: dict[str, Kind] = {
