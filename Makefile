@@ -67,10 +67,10 @@ drills: setup ## every drill until it has passed RUNS times in a row on this com
 	@$(BIN)/aoeha rehearse all --runs $(RUNS) --jobs $(JOBS) --resume --quiet
 
 setup: $(VENV)/ready
-	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.install
+	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.machines.install
 
 $(VENV)/ready: requirements.lock pyproject.toml
-	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.install
+	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.machines.install
 	@echo "aoeha: making the virtual environment $(VENV) from requirements.lock"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
@@ -81,4 +81,4 @@ clean: ## remove the virtual environment and evidence of drills
 	@rm -rf $(VENV) evidence .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 clean-host: ## name what make installed on this machine and how to remove it
-	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.install --name-what-to-remove
+	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.machines.install --name-what-to-remove

@@ -19,16 +19,16 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from aoeha.agents.fence_face import fence_main
+from aoeha.agents.fence_cli import fence_main
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
 from aoeha.agents.parameters import Duration
-from aoeha.agents.unfinished_writes import unfinished_writes
-from aoeha.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
-from aoeha.aoe.frames import FrameError, Target, format_mac
-from aoeha.aoe.places import Places, first_answer, usable
-from aoeha.aoe.port import AoeError, ethernet_interfaces
-from aoeha.aoe.probe import probe
-from aoeha.core.types import PlugState
+from aoeha.agents.parts.inflight_io import unfinished_writes
+from aoeha.core.model.task import PlugState
+from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
+from aoeha.fabric.aoe.frames import FrameError, Target, format_mac
+from aoeha.fabric.aoe.places import Places, first_answer, usable
+from aoeha.fabric.aoe.port import AoeError, ethernet_interfaces
+from aoeha.fabric.aoe.probe import probe
 from aoeha.io.host import Host
 
 ADDRESSES_SHAPE = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}(,[0-9a-f]{2}(:[0-9a-f]{2}){5})*", re.ASCII | re.IGNORECASE)

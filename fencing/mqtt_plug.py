@@ -20,12 +20,12 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 from msgspec import Meta
 
-from aoeha.agents.fence_face import fence_main
+from aoeha.agents.fence_cli import fence_main
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
 from aoeha.agents.parameters import Duration
-from aoeha.agents.plug_families import FAMILIES, Outlet, OutletName, PlugError, Reading, Topics
+from aoeha.agents.parts.mqtt_plugs import FAMILIES, Outlet, OutletName, PlugError, Reading, Topics
 from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
-from aoeha.core.types import PlugState
+from aoeha.core.model.task import PlugState
 from aoeha.io.blocking import shared_call
 from aoeha.io.host import Host
 from aoeha.io.mqtt import Broker, MqttError, Session, require_library, session

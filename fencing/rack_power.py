@@ -13,10 +13,10 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from aoeha.agents.fence_face import fence_main
+from aoeha.agents.fence_cli import fence_main
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
 from aoeha.agents.parameters import Duration
-from aoeha.core.types import PlugState
+from aoeha.core.model.task import PlugState
 from aoeha.io.host import Host
 
 REPLY_MAX_BYTES = 1024

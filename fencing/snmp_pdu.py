@@ -18,12 +18,12 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from aoeha.agents.fence_face import fence_main
+from aoeha.agents.fence_cli import fence_main
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
 from aoeha.agents.parameters import Duration
 from aoeha.agents.running import said, try_run
 from aoeha.agents.secret_file import SecretFileError, read_private
-from aoeha.core.types import PlugState
+from aoeha.core.model.task import PlugState
 from aoeha.io.blocking import shared_call
 from aoeha.io.host import Completed, Host
 

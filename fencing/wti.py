@@ -16,12 +16,12 @@ from typing import Annotated, ClassVar, TypeVar
 
 from msgspec import Meta
 
+from aoeha.agents.fence_cli import fence_main
 from aoeha.agents.fence_dialogue import UnclearError, exchange, steady
-from aoeha.agents.fence_face import fence_main
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
 from aoeha.agents.parameters import Duration
 from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
-from aoeha.core.types import PlugState
+from aoeha.core.model.task import PlugState
 from aoeha.io.blocking import bounded_call
 from aoeha.io.dialogue import BusyError, Dialogue, DialogueEndedError, StalledError
 from aoeha.io.host import Host

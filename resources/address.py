@@ -15,8 +15,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
-from aoeha.agents.ocf_face import ocf_main
-from aoeha.core.types import ResourceStatus
+from aoeha.agents.ocf_adapter import ocf_main
+from aoeha.core.model.task import ResourceStatus
 from aoeha.io import netlink
 from aoeha.io.announce import announce
 from aoeha.io.arp_probe import somebody_answers

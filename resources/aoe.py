@@ -13,13 +13,13 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from aoeha.agents.aoe_driver import CONTROL, addresses_of, is_up, make_node, state_of, write_control
-from aoeha.agents.aoe_hurry import hurry_for_a_moment
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
-from aoeha.agents.ocf_face import ocf_main
+from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
+from aoeha.agents.parts.aoe_driver import CONTROL, addresses_of, is_up, make_node, state_of, write_control
+from aoeha.agents.parts.deadsecs_override import hurry_for_a_moment
 from aoeha.agents.running import must_run, try_run
-from aoeha.core.types import Hurry, ResourceStatus
+from aoeha.core.model.task import Hurry, ResourceStatus
 from aoeha.io import clock
 from aoeha.io.blocking import bounded_call
 

@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
-from aoeha.agents.ocf_face import ocf_main
+from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.running import must_run, said, try_run
-from aoeha.core.types import ResourceStatus
+from aoeha.core.model.task import ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.mounts import Mount, mounts, users_of
 

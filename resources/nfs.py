@@ -17,12 +17,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from aoeha.agents.client_memory import ClientMemory
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
-from aoeha.agents.ocf_face import ocf_main
+from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
+from aoeha.agents.parts.tcp_tickles import ClientMemory
 from aoeha.agents.running import must_run, said, try_run
-from aoeha.core.types import ResourceStatus
+from aoeha.core.model.task import ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
 from aoeha.io.mounts import mount_pseudo, mounts

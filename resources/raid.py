@@ -17,11 +17,13 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from aoeha.agents.aoe_driver import target_of
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
-from aoeha.agents.leg_choice import Legs, Refusal, Selection, choose_legs
-from aoeha.agents.leg_exchange import Leg, evict_leg, return_leg
-from aoeha.agents.md_sysfs import (
+from aoeha.agents.ocf_adapter import ocf_main
+from aoeha.agents.parameters import Duration
+from aoeha.agents.parts.aoe_driver import target_of
+from aoeha.agents.parts.leg_choice import Legs, Refusal, Selection, choose_legs
+from aoeha.agents.parts.md_member import Leg, evict_leg, return_leg
+from aoeha.agents.parts.md_sysfs import (
     ArrayState,
     array_of,
     array_state,
@@ -30,14 +32,12 @@ from aoeha.agents.md_sysfs import (
     read_last,
     set_resync_action,
 )
-from aoeha.agents.ocf_face import ocf_main
-from aoeha.agents.parameters import Duration
-from aoeha.agents.preflight import Finding, SharedArray, array_findings
+from aoeha.agents.parts.superblock import LegRecord, parse_examine
 from aoeha.agents.running import must_run, said, try_run
-from aoeha.agents.superblock import LegRecord, parse_examine
-from aoeha.core.types import Caution, ResourceStatus
+from aoeha.core.model.task import Caution, ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
+from aoeha.preflight import Finding, SharedArray, array_findings
 
 RAID1_MODULE = Path("/sys/module/raid1")
 LOAD_DEADLINE_MS = 10_000

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from aoeha.agents.fence_names import beside, program_name
-from aoeha.agents.finding import AgentKind, agent_files
+from aoeha.agents.registry import AgentKind, agent_files
 
 __all__ = ["FENCE_FOLDER", "install_fence_wrappers"]
 

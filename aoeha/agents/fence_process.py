@@ -22,7 +22,7 @@ from aoeha.agents.interface import AgentError, FenceAgent, Parameters
 from aoeha.agents.parameters import ParameterError
 from aoeha.agents.running import said, try_run
 from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
-from aoeha.core.types import PlugState
+from aoeha.core.model.task import PlugState
 from aoeha.io.blocking import shared_call
 from aoeha.io.host import Completed, Host
 

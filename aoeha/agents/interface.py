@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 from aoeha.agents.parameters import ParameterError, typed_parameters
-from aoeha.core.types import Caution, Hurry, PlugState, ResourceStatus
+from aoeha.core.model.task import Caution, Hurry, PlugState, ResourceStatus
 from aoeha.io.host import Host
 
 __all__ = ["AgentError", "FenceAgent", "Observation", "Parameters", "ResourceAgent"]

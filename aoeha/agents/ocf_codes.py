@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from aoeha.core.types import ResourceStatus
+from aoeha.core.model.task import ResourceStatus
 
 __all__ = ["OcfCode", "code_of", "status_of"]
 

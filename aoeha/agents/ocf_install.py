@@ -4,7 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from aoeha.agents.finding import AgentKind, agent_files
+from aoeha.agents.registry import AgentKind, agent_files
 
 __all__ = ["OCF_FOLDER", "install_ocf_wrappers"]
 

@@ -14,7 +14,7 @@ from aoeha.agents.interface import AgentError, Observation, Parameters, Resource
 from aoeha.agents.ocf_codes import OcfCode, status_of
 from aoeha.agents.parameters import ParameterError
 from aoeha.agents.running import said
-from aoeha.core.types import ResourceStatus
+from aoeha.core.model.task import ResourceStatus
 from aoeha.io.host import Completed
 
 __all__ = ["OcfParameters", "OcfProcess", "ocf_agent"]

@@ -35,17 +35,21 @@ VERBS = {
     "switchover": Verb("move a group to the other gateway", "aoeha.cli.switchover"),
     "confirm": Verb("vouch that a gateway is off", "aoeha.cli.confirm"),
     "cleanup": Verb("forget what failed on a gateway, and try it again", "aoeha.cli.cleanup"),
-    "fence": Verb("switch the other gateway's power, and try the fence devices", "aoeha.cli.fence"),
-    "check": Verb("judge a configuration, and this machine", "aoeha.cli.check", speaks_to_daemon=False),
-    "agents": Verb("list the types of resources and fence devices", "aoeha.cli.agents", speaks_to_daemon=False),
+    "fence": Verb("switch the other gateway's power, and try the fence devices", "aoeha.cli.fence.verb"),
+    "check": Verb("judge a configuration, and this machine", "aoeha.cli.check.verb", speaks_to_daemon=False),
+    "agents": Verb("list the types of resources and fence devices", "aoeha.cli.agents.verb", speaks_to_daemon=False),
     "keygen": Verb("make the key that both gateways share", "aoeha.cli.keygen", speaks_to_daemon=False),
     "aoe": Verb(
         "look at AoE targets, and reserve them by hand, without a kernel driver",
-        "aoeha.cli.aoe",
+        "aoeha.cli.aoe.verb",
         speaks_to_daemon=False,
     ),
-    "replay": Verb("repeat what a gateway decided, from its journal", "aoeha.cli.replay", speaks_to_daemon=False),
-    "simulate": Verb("try a pair on virtual time, and break it", "aoeha.cli.simulate", speaks_to_daemon=False),
+    "replay": Verb(
+        "repeat what a gateway decided, from its journal", "aoeha.cli.simulator.replay", speaks_to_daemon=False
+    ),
+    "simulate": Verb(
+        "try a pair on virtual time, and break it", "aoeha.cli.simulator.simulate", speaks_to_daemon=False
+    ),
     "rehearse": Verb("boot the pair in a virtual rack and break it", "aoeha.rack.command", speaks_to_daemon=False),
     "daemon": Verb("run the gateway's process", "aoeha.cli.daemon", speaks_to_daemon=False),
 }

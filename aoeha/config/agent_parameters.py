@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from aoeha.agents.fence_process import FenceProcess
-from aoeha.agents.finding import (
+from aoeha.agents.interface import AgentError, FenceAgent, ResourceAgent
+from aoeha.agents.parameters import ParameterError
+from aoeha.agents.registry import (
     AgentKind,
     AgentNotFoundError,
     build_fence_agent,
@@ -14,8 +16,6 @@ from aoeha.agents.finding import (
     load_fence_agent,
     load_resource_agent,
 )
-from aoeha.agents.interface import AgentError, FenceAgent, ResourceAgent
-from aoeha.agents.parameters import ParameterError
 from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
 from aoeha.config.build import Builder, closest
 from aoeha.config.findings import Complaint, KeyPath

@@ -4,9 +4,9 @@ import zlib
 
 import msgspec
 
-from aoeha.agents.finding import AgentNotFoundError, load_resource_agent
+from aoeha.agents.registry import AgentNotFoundError, load_resource_agent
 from aoeha.config.schema import Configuration, Group
-from aoeha.core.types import FenceConfig, GroupConfig, LegConfig, PairConfig, ResourceConfig
+from aoeha.core.model.config import FenceConfig, GroupConfig, LegConfig, PairConfig, ResourceConfig
 
 __all__ = ["config_tag", "for_node", "pair_config", "peer_of"]
 

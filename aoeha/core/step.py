@@ -10,34 +10,13 @@ StartTask, and one PersistDone for each Persist.
 
 from typing import assert_never
 
-from aoeha.core import (
-    absence,
-    beats,
-    blindness,
-    commands,
-    devices,
-    duel,
-    eviction,
-    fencing,
-    giving_back,
-    ledger,
-    membership,
-    offers,
-    orders,
-    ownership,
-    path_failover,
-    paths,
-    pause,
-    protection,
-    recovery,
-    revival,
-    rivals,
-    shelf_link,
-    shelves,
-    storage_fence,
-)
-from aoeha.core.actions import Action, StartTask
-from aoeha.core.events import (
+from aoeha.core import beats
+from aoeha.core.fencing import devices, fence_race, power_fence, power_on, power_orders, power_restore, readiness
+from aoeha.core.memory import remember
+from aoeha.core.mirror import leg_membership, path_failover
+from aoeha.core.model.actions import Action, StartTask
+from aoeha.core.model.config import GroupConfig, Identity, PairConfig
+from aoeha.core.model.events import (
     BeatHeard,
     CommandGiven,
     Event,
@@ -48,10 +27,16 @@ from aoeha.core.events import (
     TaskDone,
     Tick,
 )
-from aoeha.core.legs import AddressState, LegState
-from aoeha.core.state import FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState
-from aoeha.core.turn import Turn
-from aoeha.core.types import GroupConfig, GroupMemory, Identity, Memory, PairConfig, TaskKind
+from aoeha.core.model.legs import AddressState, LegState
+from aoeha.core.model.memory import GroupMemory, Memory
+from aoeha.core.model.state import FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import TaskKind
+from aoeha.core.operator import commands, pause
+from aoeha.core.ownership import blockers, claims, client_isolation, own_stall
+from aoeha.core.peer import disk_heartbeat, membership
+from aoeha.core.resources import address_conflict, lifecycle, storage_loss
+from aoeha.core.storage import leg_ledger, path_alarms, reservations, storage_fence
 
 ACTIONS_MAX = 256
 POWER_KINDS = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
@@ -94,7 +79,7 @@ def initial(
     pause.remind(turn)
     devices.remind(turn)
     if memory is not None and same_boot:
-        absence.swear(turn, memory.peer_was_alive)
+        own_stall.swear(turn, memory.peer_was_alive)
     return _settle(turn)
 
 
@@ -102,19 +87,19 @@ def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]
     """Advance by one event. Pure: no clock, no I/O, no logging, no randomness."""
     turn = Turn(state)
     turn.change(now_ms=max(event.now_ms, state.now_ms))
-    absence.notice(turn, state.now_ms)
+    own_stall.notice(turn, state.now_ms)
     match event:
         case BeatHeard():
             before = (turn.state.peer.boot_id, turn.state.peer.incarnation, turn.state.peer.sequence)
             membership.hear(turn, event)
             if (turn.state.peer.boot_id, turn.state.peer.incarnation, turn.state.peer.sequence) != before:
-                fencing.peer_spoke(turn)
+                power_fence.peer_spoke(turn)
         case LinkReported():
             membership.report_link(turn, event)
         case TargetStarted():
-            shelves.target_started(turn, event)
+            reservations.target_started(turn, event)
         case MirrorsChanged():
-            recovery.mirrors_changed(turn)
+            lifecycle.mirrors_changed(turn)
         case TaskDone():
             _task_done(turn, event)
         case CommandGiven():
@@ -146,7 +131,7 @@ def next_wake(state: NodeState) -> int:
         wakes.append(state.fence.until_ms)
     if state.oath_until_ms > state.now_ms:
         wakes.append(state.oath_until_ms)
-    for rules in (shelves, storage_fence, shelf_link):
+    for rules in (reservations, storage_fence, disk_heartbeat):
         wakes.extend(due_ms for due_ms in rules.next_wakes_ms(state) if due_ms > state.now_ms)
     return max(min(wakes), state.now_ms)
 
@@ -163,7 +148,7 @@ def check_invariants(state: NodeState, actions: tuple[Action, ...]) -> None:
     for action in actions:
         if isinstance(action, StartTask) and action.task.kind is TaskKind.START:
             group = state.group(action.task.group)
-            assert ownership.may_start(state, group).yes, "I1: started without a right"
+            assert blockers.may_start(state, group).yes, "I1: started without a right"
     assert len(actions) <= ACTIONS_MAX, "a step must be bounded"
 
 
@@ -171,31 +156,31 @@ def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
     """Let every rule look at the state, once, in order; then remember, and tell the peer."""
     membership.judge(turn)
     pause.learn(turn)
-    absence.decide(turn)
-    ledger.learn(turn)
-    storage_fence.decide(turn, fencing.wanted_legs(turn.state), duel.delay_ms(turn.state))
-    fencing.decide(turn)
+    own_stall.decide(turn)
+    leg_ledger.learn(turn)
+    storage_fence.decide(turn, power_fence.wanted_legs(turn.state), fence_race.delay_ms(turn.state))
+    power_fence.decide(turn)
     before = turn.state
-    ownership.decide(turn)
-    shelves.decide(turn)
-    shelf_link.decide(turn, offers.words(turn.state))
-    rivals.decide(turn)
-    offers.decide(turn)
-    blindness.decide(turn)
-    eviction.decide(turn)
+    claims.decide(turn)
+    reservations.decide(turn)
+    disk_heartbeat.decide(turn, client_isolation.words(turn.state))
+    address_conflict.decide(turn)
+    client_isolation.decide(turn)
+    storage_loss.decide(turn)
+    leg_membership.decide(turn)
     path_failover.decide(turn)
-    recovery.decide(turn)
+    lifecycle.decide(turn)
     if turn.state is not before:
-        ownership.decide(turn)
-    orders.decide(turn)
-    revival.decide(turn)
-    giving_back.decide(turn)
-    protection.decide(turn)
+        claims.decide(turn)
+    power_orders.decide(turn)
+    power_on.decide(turn)
+    power_restore.decide(turn)
+    readiness.decide(turn)
     commands.decide(turn)
-    absence.panic(turn)
+    own_stall.panic(turn)
     if not turn.state.left:
         beats.send(turn)
-    beats.remember(turn)
+    remember(turn)
     actions = tuple(turn.actions)
     check_invariants(turn.state, actions)
     return turn.state, actions
@@ -207,25 +192,25 @@ def _task_done(turn: Turn, done: TaskDone) -> None:
         return
     turn.change(tasks=tuple(t for t in turn.state.tasks if t.id != task.id))
     if task.kind in POWER_KINDS:
-        fencing.task_done(turn, task, done)
+        power_fence.task_done(turn, task, done)
     elif task.kind in SHELF_KINDS:
-        shelves.task_done(turn, task, done)
-        paths.judge(turn, task.group)
-        paths.judge_interfaces(turn, task.group, done.holds)
+        reservations.task_done(turn, task, done)
+        path_alarms.judge(turn, task.group)
+        path_alarms.judge_interfaces(turn, task.group, done.holds)
         storage_fence.note_first(turn, task.group)
     elif task.kind in LEG_KINDS:
-        eviction.task_done(turn, task, done)
+        leg_membership.task_done(turn, task, done)
     elif task.kind is TaskKind.LEAVE_PATH:
         path_failover.task_done(turn, task, done)
     elif task.kind in RECORD_KINDS:
-        shelf_link.task_done(turn, task, done)
+        disk_heartbeat.task_done(turn, task, done)
     elif task.kind is TaskKind.ASK_HOSTS:
-        offers.task_done(turn, task, done)
+        client_isolation.task_done(turn, task, done)
     elif task.kind is TaskKind.FIND_RIVAL:
-        rivals.task_done(turn, task, done)
+        address_conflict.task_done(turn, task, done)
     else:
-        recovery.task_done(turn, task, done)
-        paths.note_used(turn, task.group, done.used)
+        lifecycle.task_done(turn, task, done)
+        path_alarms.note_used(turn, task.group, done.used)
 
 
 def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) -> GroupState:

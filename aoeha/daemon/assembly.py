@@ -5,20 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from aoeha.agents.finding import AgentNotFoundError, build_fence_agent, build_resource_agent
 from aoeha.agents.parameters import ParameterError
-from aoeha.aoe.adverts import Adverts
-from aoeha.aoe.holds import Hosts, LegHolds
-from aoeha.aoe.records import LegRecords, Signature
+from aoeha.agents.registry import AgentNotFoundError, build_fence_agent, build_resource_agent
 from aoeha.config.findings import ConfigurationError
 from aoeha.config.keys import load_keys
 from aoeha.config.load import load
 from aoeha.config.schema import Configuration, SerialLink
 from aoeha.config.view import for_node, pair_config, peer_of
-from aoeha.core.actions import Level
-from aoeha.core.types import PairConfig
-from aoeha.daemon.feeding import Feeding
+from aoeha.core.model.actions import Level
+from aoeha.core.model.config import PairConfig
 from aoeha.daemon.tasks import Agents, Device
+from aoeha.daemon.watchdog_feeder import Feeding
+from aoeha.fabric.aoe.adverts import Adverts
+from aoeha.fabric.aoe.records import LegRecords, Signature
+from aoeha.fabric.aoe.reservations import Hosts, LegHolds
 from aoeha.io.host import Host
 from aoeha.io.link import Link, SerialSettings, UdpSettings
 from aoeha.io.serial_link import SerialLink as SerialPort

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from aoeha.core.actions import Answer
-from aoeha.core.events import CommandGiven
+from aoeha.core.model.actions import Answer
+from aoeha.core.model.events import CommandGiven
+from aoeha.daemon.event_log import Sentence, Sentences
 from aoeha.daemon.fence_history import FenceHistory
-from aoeha.daemon.sentences import Sentence, Sentences
 from aoeha.io import clock
 from aoeha.io.control_socket import Connection, Request
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from aoeha.core.actions import Action, Answer, StartTask
-from aoeha.core.events import CommandGiven, Event, TaskDone
-from aoeha.core.types import Task, TaskKind, TaskResult
+from aoeha.core.model.actions import Action, Answer, StartTask
+from aoeha.core.model.events import CommandGiven, Event, TaskDone
+from aoeha.core.model.task import Task, TaskKind, TaskResult
 from aoeha.io import clock
 from aoeha.io.durable import LatestWriter, make_private_directory, write_atomically
 

@@ -21,7 +21,7 @@ import termios
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from aoeha.core.types import NEVER_MS, Beat, BeatFlag
+from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag
 from aoeha.io.link import SerialSettings, UdpSettings
 from aoeha.io.udp_link import open_socket, peer_sockaddr
 from aoeha.wire.codec import (

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from aoeha.core.events import Event
+from aoeha.core.model.events import Event
 
 __all__ = ["INBOX_MAX", "Inbox"]
 

@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aoeha.core.actions import Action
-from aoeha.core.events import Event
-from aoeha.core.state import NodeState
+from aoeha.core.model.actions import Action
+from aoeha.core.model.events import Event
+from aoeha.core.model.state import NodeState
 from aoeha.daemon.part_writer import PartWriter
 from aoeha.io import clock
 from aoeha.journal.records import Header, encode_header, encode_step

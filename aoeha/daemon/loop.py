@@ -8,13 +8,13 @@ traceback, and the next daemon adopts what runs.
 import asyncio
 from collections.abc import Callable
 
-from aoeha.core.actions import Action
-from aoeha.core.events import Event, PersistDone, Tick
-from aoeha.core.state import NodeState
+from aoeha.core.model.actions import Action
+from aoeha.core.model.events import Event, PersistDone, Tick
+from aoeha.core.model.state import NodeState
 from aoeha.core.step import next_wake, step
+from aoeha.daemon.action_executor import Performing
 from aoeha.daemon.inbox import Inbox
-from aoeha.daemon.performing import Performing
-from aoeha.daemon.punctuality import LoopLag
+from aoeha.daemon.loop_lag import LoopLag
 from aoeha.io import clock
 
 __all__ = ["Loop", "Recorder", "Turned"]

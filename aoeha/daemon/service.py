@@ -8,24 +8,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from aoeha.core.actions import Action, Level
-from aoeha.core.events import CommandGiven, Event, MirrorsChanged, TargetStarted
-from aoeha.core.state import NodeState
+from aoeha.core.model.actions import Action, Level
+from aoeha.core.model.config import Identity
+from aoeha.core.model.events import CommandGiven, Event, MirrorsChanged, TargetStarted
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial
-from aoeha.core.types import Identity, Memory
 from aoeha.daemon import assembly
+from aoeha.daemon.action_executor import Hands, Performing
 from aoeha.daemon.arguments import Settings
 from aoeha.daemon.assembly import Blueprint, StartError
-from aoeha.daemon.beat_road import BeatRoad
+from aoeha.daemon.beat_transport import BeatRoad
 from aoeha.daemon.commands import Commands
+from aoeha.daemon.event_log import Sentences
 from aoeha.daemon.fence_history import FenceHistory
 from aoeha.daemon.first_beat import FirstBeat, forget
 from aoeha.daemon.inbox import Inbox
-from aoeha.daemon.inheritance import Inheritance
 from aoeha.daemon.journal_file import JournalFile
 from aoeha.daemon.loop import Loop
-from aoeha.daemon.performing import Hands, Performing
-from aoeha.daemon.sentences import Sentences
+from aoeha.daemon.restart_state import Inheritance
 from aoeha.daemon.status import status_document
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock, sysrq

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aoeha.core.explain import status
-from aoeha.core.state import NodeState
+from aoeha.core.model.state import NodeState
+from aoeha.core.status import status
 from aoeha.journal.codec import to_plain
 
 __all__ = ["status_document"]

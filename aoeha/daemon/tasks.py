@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, ResourceAgent
-from aoeha.aoe.holds import LegHolds
-from aoeha.aoe.port import AoeError
-from aoeha.aoe.records import LegRecords
-from aoeha.core.events import TaskDone
-from aoeha.core.types import Hold, Holder, PlugState, ResourceStatus, SeenRecord, Task, TaskKind, TaskResult
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.shelves import Hold, Holder, SeenRecord
+from aoeha.core.model.task import PlugState, ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.fabric.aoe.port import AoeError
+from aoeha.fabric.aoe.records import LegRecords
+from aoeha.fabric.aoe.reservations import LegHolds
 from aoeha.io import clock
 from aoeha.io.reference_hosts import one_answers
 

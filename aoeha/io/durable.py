@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from aoeha.core.types import Memory
+from aoeha.core.model.memory import Memory
 from aoeha.journal.codec import RecordError, from_plain, to_plain
 
 __all__ = ["DISK_DEADLINE_MS", "LatestWriter", "MemoryStore", "Recalled", "make_private_directory", "write_atomically"]

@@ -10,8 +10,8 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from aoeha.core.actions import Action
-from aoeha.core.events import Event
+from aoeha.core.model.actions import Action
+from aoeha.core.model.events import Event
 
 __all__ = ["RecordError", "action_from", "event_from", "from_plain", "to_plain", "to_record"]
 

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from aoeha.core.actions import Action
-from aoeha.core.events import Event
-from aoeha.core.state import NodeState
-from aoeha.core.types import Identity, Memory, PairConfig
+from aoeha.core.model.actions import Action
+from aoeha.core.model.config import Identity, PairConfig
+from aoeha.core.model.events import Event
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.state import NodeState
 from aoeha.journal.codec import RecordError, action_from, event_from, from_plain, to_plain, to_record
 
 __all__ = ["SCHEMA", "Header", "Step", "decode_line", "encode_header", "encode_step"]

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from aoeha.rack.campaign import FAILED, Campaign, Plan
-from aoeha.rack.host import CHECKOUT, RackError, check_host
-from aoeha.rack.plants import NO_PLANT, PLANTS
-from aoeha.rack.scenario import Scenario, ScenarioError, milliseconds, read
-from aoeha.rack.tally import Tally, state_of_checkout
+from aoeha.rack.drills.campaign import FAILED, Campaign, Plan
+from aoeha.rack.drills.planted_faults import NO_PLANT, PLANTS
+from aoeha.rack.drills.scenario import Scenario, ScenarioError, milliseconds, read
+from aoeha.rack.drills.tally import Tally, state_of_checkout
+from aoeha.rack.machines.host import CHECKOUT, RackError, check_host
 
 __all__ = ["add_arguments", "run"]
 

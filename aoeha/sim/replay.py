@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
-from aoeha.core.actions import Action, Answer, Panic, Say, StartTask
-from aoeha.core.events import Event
-from aoeha.core.state import NodeState
+from aoeha.core.model.actions import Action, Answer, Panic, Say, StartTask
+from aoeha.core.model.events import Event
+from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial, step
 from aoeha.journal.codec import RecordError
 from aoeha.journal.records import Header, Step, decode_line

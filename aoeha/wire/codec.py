@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from aoeha.core.types import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger
+from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger
 
 __all__ = [
     "NONCE_SIZE",

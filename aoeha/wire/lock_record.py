@@ -19,7 +19,8 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import replace
 
-from aoeha.core.types import Grant, GroupBeat, GroupPhase, LockRecord
+from aoeha.core.model.beat import Grant, GroupBeat, GroupPhase
+from aoeha.core.model.shelves import LockRecord
 from aoeha.wire.keys import Key
 
 __all__ = ["RECORD_MAX", "pack", "unpack"]

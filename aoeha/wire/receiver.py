@@ -24,8 +24,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from aoeha.core.replacing import replaced
-from aoeha.core.types import Beat, GroupBeat
+from aoeha.core.model.beat import Beat, GroupBeat
+from aoeha.core.model.replacing import replaced
 from aoeha.wire.codec import (
     NO_NONCE,
     UDP_LIMIT,

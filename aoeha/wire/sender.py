@@ -8,8 +8,8 @@ the whole state, so the receiver can tell whether the groups that it kept from e
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aoeha.core.replacing import replaced
-from aoeha.core.types import Beat, GroupBeat
+from aoeha.core.model.beat import Beat, GroupBeat
+from aoeha.core.model.replacing import replaced
 from aoeha.wire.codec import CodecError, Message, encode, encoded_size, state_digest
 from aoeha.wire.keys import Key
 

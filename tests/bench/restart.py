@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "contract"))
 
 from daemon_pair import Gateway, Pair, pair, wait_for
 
-from aoeha.core.events import BeatHeard
-from aoeha.core.types import BeatFlag
+from aoeha.core.model.beat import BeatFlag
+from aoeha.core.model.events import BeatHeard
 from aoeha.journal.records import Step, decode_line
 
 RUNS = 7

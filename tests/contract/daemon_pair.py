@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from aoeha.core.model.memory import Memory
 from aoeha.core.step import initial, step
-from aoeha.core.types import Memory
 from aoeha.journal.records import Header, Step, decode_line, encode_step
 
 NODES = ("alpha", "beta")
@@ -90,7 +90,7 @@ RESOURCE_AGENT = '''
 import os
 from pathlib import Path
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
-from aoeha.core.types import ResourceStatus
+from aoeha.core.model.task import ResourceStatus
 
 class FileParameters(Parameters, frozen=True):
     root: str
@@ -142,7 +142,7 @@ FENCE_AGENT = '''
 """The power switch of the test, on a unix socket that both namespaces see."""
 import asyncio
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
-from aoeha.core.types import PlugState
+from aoeha.core.model.task import PlugState
 
 class PowerParameters(Parameters, frozen=True):
     socket: str

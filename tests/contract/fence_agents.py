@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aoeha.agents.finding import build_fence_agent
+from aoeha.agents.registry import build_fence_agent
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 

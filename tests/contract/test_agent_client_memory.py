@@ -4,7 +4,7 @@ import asyncio
 import socket
 from pathlib import Path
 
-from aoeha.agents.client_memory import ClientMemory
+from aoeha.agents.parts.tcp_tickles import ClientMemory
 from aoeha.io.tickle import Connection, established
 
 

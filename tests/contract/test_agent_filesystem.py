@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from aoeha.agents.finding import build_resource_agent
 from aoeha.agents.interface import AgentError, ResourceAgent
-from aoeha.core.types import ResourceStatus
+from aoeha.agents.registry import build_resource_agent
+from aoeha.core.model.task import ResourceStatus
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 

@@ -4,7 +4,7 @@ import asyncio
 
 from test_aoe_vblade import San, inside, pytestmark, san
 
-from aoeha.aoe.adverts import Adverts
+from aoeha.fabric.aoe.adverts import Adverts
 
 __all__ = ["pytestmark", "san"]
 

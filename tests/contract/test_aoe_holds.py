@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from test_aoe_vblade import San, inside, ip
 
-from aoeha.aoe.client import AoeClient
-from aoeha.aoe.holds import Hosts, LegHolds
-from aoeha.aoe.port import AoeError
-from aoeha.core.types import Hold, Holder, Task, TaskKind
+from aoeha.core.model.shelves import Hold, Holder
+from aoeha.core.model.task import Task, TaskKind
+from aoeha.fabric.aoe.client import AoeClient
+from aoeha.fabric.aoe.port import AoeError
+from aoeha.fabric.aoe.reservations import Hosts, LegHolds
 
 pytestmark = [
     pytest.mark.root,

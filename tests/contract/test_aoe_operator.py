@@ -18,8 +18,8 @@ from daemon_double import DaemonDouble, done
 from test_aoe_probe import Script, ScriptedTarget
 from test_aoe_vblade import San, ip
 
-from aoeha.aoe.frames import Target, format_mac
-from aoeha.core.types import LockRecord
+from aoeha.core.model.shelves import LockRecord
+from aoeha.fabric.aoe.frames import Target, format_mac
 from aoeha.wire.keys import Key
 from aoeha.wire.lock_record import pack
 

@@ -13,10 +13,10 @@ from typing import NamedTuple, Self
 import pytest
 from test_aoe_vblade import San, inside
 
-from aoeha.aoe.client import NoAnswerError, TargetAddress, TargetConfig
-from aoeha.aoe.frames import Ata, Config, Frame, FrameError, Opaque, Reserve, Target, decode, encode
-from aoeha.aoe.identity import DiskIdentity
-from aoeha.aoe.probe import Capability, Family, ReservationAnswer, capability, probe
+from aoeha.fabric.aoe.client import NoAnswerError, TargetAddress, TargetConfig
+from aoeha.fabric.aoe.frames import Ata, Config, Frame, FrameError, Opaque, Reserve, Target, decode, encode
+from aoeha.fabric.aoe.identity import DiskIdentity
+from aoeha.fabric.aoe.probe import Capability, Family, ReservationAnswer, capability, probe
 
 pytestmark = [
     pytest.mark.root,

@@ -6,8 +6,10 @@ import signal
 from test_aoe_holds import ALPHA, BETA, Pair, pair, pytestmark
 from test_aoe_vblade import inside
 
-from aoeha.aoe.records import LegRecords, Signature
-from aoeha.core.types import GroupBeat, GroupPhase, LockRecord, SeenRecord, Task, TaskKind
+from aoeha.core.model.beat import GroupBeat, GroupPhase
+from aoeha.core.model.shelves import LockRecord, SeenRecord
+from aoeha.core.model.task import Task, TaskKind
+from aoeha.fabric.aoe.records import LegRecords, Signature
 from aoeha.wire.keys import Key
 
 __all__ = ["pair", "pytestmark"]

@@ -18,17 +18,10 @@ from typing import TypeVar
 
 import pytest
 
-from aoeha.aoe.client import (
-    AoeClient,
-    NoAnswerError,
-    RefusedError,
-    TargetAddress,
-    TargetConfig,
-    payload_bytes,
-)
-from aoeha.aoe.frames import Frame, Opaque, Reserve, ReserveCommand, Target, format_mac
-from aoeha.aoe.port import AoeError, NoPrivilegeError, ethernet_interfaces
-from aoeha.cli import aoe
+from aoeha.cli.aoe import verb
+from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress, TargetConfig, payload_bytes
+from aoeha.fabric.aoe.frames import Frame, Opaque, Reserve, ReserveCommand, Target, format_mac
+from aoeha.fabric.aoe.port import AoeError, NoPrivilegeError, ethernet_interfaces
 
 pytestmark = [
     pytest.mark.root,
@@ -122,9 +115,9 @@ class San:
 
     def command(self, *words: str) -> int:
         parser = argparse.ArgumentParser()
-        aoe.add_arguments(parser)
+        verb.add_arguments(parser)
         with inside(self.gateway):
-            return aoe.run(parser.parse_args(words))
+            return verb.run(parser.parse_args(words))
 
 
 @pytest.fixture

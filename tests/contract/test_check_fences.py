@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from power_switch import Manner, PowerSwitch
 
-from aoeha.cli.fence_checklist import checklist
+from aoeha.cli.fence.checklist import checklist
 
 ROOT = Path(__file__).parents[2]
 HERE = socket.gethostname().partition(".")[0]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.core.actions import Answer, StartTask
-from aoeha.core.events import CommandGiven, TaskDone
-from aoeha.core.types import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.model.actions import Answer, StartTask
+from aoeha.core.model.events import CommandGiven, TaskDone
+from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
 from aoeha.daemon.fence_history import HISTORY_MAX, FenceHistory
 
 FILE = "fence_history.json"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.core.actions import Level
-from aoeha.core.events import PersistDone, Tick
+from aoeha.core.model.actions import Level
+from aoeha.core.model.events import PersistDone, Tick
+from aoeha.daemon.event_log import RING_MAX, Sentence, Sentences
 from aoeha.daemon.inbox import INBOX_MAX, Inbox
-from aoeha.daemon.punctuality import WINDOW_MS, LoopLag
-from aoeha.daemon.sentences import RING_MAX, Sentence, Sentences
+from aoeha.daemon.loop_lag import WINDOW_MS, LoopLag
 from aoeha.io import clock, control_socket, sysrq
 from aoeha.io.systemd import ServiceManager
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.core.events import Tick
-from aoeha.core.state import DeviceState, FenceState, NodeState, PeerState
-from aoeha.core.types import Identity, PairConfig
+from aoeha.core.model.config import Identity, PairConfig
+from aoeha.core.model.events import Tick
+from aoeha.core.model.state import DeviceState, FenceState, NodeState, PeerState
 from aoeha.daemon.journal_file import JournalFile, JournalLimits
 from aoeha.journal.records import Header, Step, decode_line
 

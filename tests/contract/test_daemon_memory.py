@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aoeha.core.types import DeviceMemory, GroupMemory, Memory
+from aoeha.core.model.memory import DeviceMemory, GroupMemory, Memory
 from aoeha.io.durable import MemoryStore
 
 BOOT = "a" * 32

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from daemon_pair import Gateway, Pair, pair, wait_for
 
-from aoeha.core.types import Beat, BeatFlag
+from aoeha.core.model.beat import Beat, BeatFlag
 from aoeha.wire.keys import Key
 from aoeha.wire.sender import Sender
 

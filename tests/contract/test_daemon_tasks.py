@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, Parameters, ResourceAgent
-from aoeha.core.events import TaskDone
-from aoeha.core.types import PlugState, ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.task import PlugState, ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.daemon.tasks import ABANDONED_MAX, Agents, Device, TaskRunner
 from aoeha.io.host import Host, Place
 from aoeha.io.processes import ProcessHost

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from test_aoe_vblade import San, inside, ip
 
-from aoeha.agents.finding import build_fence_agent, load_fence_agent
 from aoeha.agents.interface import AgentError, FenceAgent
 from aoeha.agents.parameters import ParameterError, parameters_from_strings
-from aoeha.agents.unfinished_writes import unfinished_writes
-from aoeha.aoe.client import AoeClient, RefusedError, TargetAddress
-from aoeha.aoe.frames import Ata, Target, format_mac
+from aoeha.agents.parts.inflight_io import unfinished_writes
+from aoeha.agents.registry import build_fence_agent, load_fence_agent
+from aoeha.fabric.aoe.client import AoeClient, RefusedError, TargetAddress
+from aoeha.fabric.aoe.frames import Ata, Target, format_mac
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 

@@ -11,7 +11,7 @@ from test_aoe_probe import SCRIPTED, Script, ScriptedTarget
 from test_aoe_vblade import San
 from test_fence_aoe import Pair
 
-from aoeha.aoe.frames import Ata, Config, Frame, Opaque, Reserve, ReserveCommand, format_mac
+from aoeha.fabric.aoe.frames import Ata, Config, Frame, Opaque, Reserve, ReserveCommand, format_mac
 
 pytestmark = [
     pytest.mark.root,

@@ -12,7 +12,7 @@ from bmc import PASSWORD, USER, Bmc, Manner
 
 from aoeha.agents.fence_process import FenceProcess
 from aoeha.agents.interface import AgentError
-from aoeha.core.types import PlugState
+from aoeha.core.model.task import PlugState
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 

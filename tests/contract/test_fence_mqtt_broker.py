@@ -19,10 +19,10 @@ from mosquitto import ADDRESS, PORT, TLS_PORT, Mosquitto, run
 from mqtt_plugs import PLUGS, EmulatedPlug, Manner, TasmotaPlug
 from namespaces import namespace as namespace_of
 
-from aoeha.agents.finding import AgentKind, load_from
 from aoeha.agents.interface import AgentError
 from aoeha.agents.parameters import ParameterError
-from aoeha.core.types import PlugState
+from aoeha.agents.registry import AgentKind, load_from
+from aoeha.core.model.task import PlugState
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 
@@ -492,7 +492,7 @@ def test_daemon_neither_needs_nor_loads_aiomqtt() -> None:
 def test_daemon_with_such_a_device_starts_without_aiomqtt() -> None:
     code = (
         "import asyncio, sys; sys.modules['aiomqtt'] = None\n"
-        "from aoeha.agents.finding import build_fence_agent\n"
+        "from aoeha.agents.registry import build_fence_agent\n"
         "from aoeha.io.host import Place\nfrom aoeha.io.processes import ProcessHost\n"
         "table = {'address': '127.0.0.1', 'family': 'shelly'}\n"
         "device = build_fence_agent('mqtt_plug', 'plugs', table, ProcessHost(Place('gw', 'beta')))\n"

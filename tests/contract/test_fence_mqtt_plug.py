@@ -17,9 +17,9 @@ from mosquitto import ADDRESS, PORT, Mosquitto, run
 from mqtt_plugs import PLUGS, EmulatedPlug, Manner, TasmotaPlug, ZigbeePlug
 from namespaces import namespace as namespace_of
 
-from aoeha.agents.finding import AgentKind, load_from
 from aoeha.agents.interface import AgentError
-from aoeha.core.types import PlugState
+from aoeha.agents.registry import AgentKind, load_from
+from aoeha.core.model.task import PlugState
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 

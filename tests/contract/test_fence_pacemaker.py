@@ -18,7 +18,7 @@ from test_aoe_vblade import San, inside, ip
 from test_fence_aoe import Pair
 
 from aoeha.agents.fence_install import install_fence_wrappers
-from aoeha.aoe.frames import format_mac
+from aoeha.fabric.aoe.frames import format_mac
 
 FENCER = Path("/usr/lib/pacemaker/pacemaker-fenced")
 ITSELF = "localhost"

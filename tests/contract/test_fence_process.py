@@ -15,7 +15,7 @@ from power_switch import Manner, PowerSwitch
 from aoeha.agents.fence_process import FenceProcess
 from aoeha.agents.interface import AgentError
 from aoeha.agents.parameters import ParameterError
-from aoeha.core.types import PlugState
+from aoeha.core.model.task import PlugState
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 

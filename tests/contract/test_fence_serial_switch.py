@@ -20,7 +20,7 @@ from serial_switches import Rps10Emulator, SmartUpsEmulator
 
 from aoeha.agents.interface import AgentError
 from aoeha.agents.parameters import ParameterError
-from aoeha.core.types import PlugState
+from aoeha.core.model.task import PlugState
 
 T = TypeVar("T")
 

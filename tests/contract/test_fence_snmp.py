@@ -13,10 +13,10 @@ from fence_sequences import REBOOTS, SEQUENCES, play
 from power_strip import COMMUNITY, FAMILIES, PASSPHRASE, PRIVACY, USER, Manner, PowerStrip
 
 from aoeha.agents.fence_process import FenceProcess
-from aoeha.agents.finding import load_fence_agent
 from aoeha.agents.interface import AgentError, FenceAgent
 from aoeha.agents.parameters import ParameterError
-from aoeha.core.types import PlugState
+from aoeha.agents.registry import load_fence_agent
+from aoeha.core.model.task import PlugState
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 

@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from pair import Pair
 
 from aoeha.agents.interface import AgentError
-from aoeha.core.explain import status
-from aoeha.core.types import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.status import status
 
 SETTLED_MS = 15_000
 ORDER_LIMIT_S = 30

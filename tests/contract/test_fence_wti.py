@@ -21,10 +21,10 @@ from pty_line import LOOK_MS, cabled
 from wti_switch import WtiEmulator
 
 from aoeha.agents.fence_dialogue import UnclearError
-from aoeha.agents.finding import load_fence_agent
 from aoeha.agents.interface import AgentError
 from aoeha.agents.parameters import ParameterError
-from aoeha.core.types import PlugState
+from aoeha.agents.registry import load_fence_agent
+from aoeha.core.model.task import PlugState
 
 T = TypeVar("T")
 NEEDS_ROOT = (

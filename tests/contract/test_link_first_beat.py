@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.core.types import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase
+from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase
 from aoeha.daemon.first_beat import (
     BACK_WITHIN_MS,
     FIRST_SEQUENCE,

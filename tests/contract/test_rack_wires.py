@@ -7,9 +7,9 @@ import subprocess
 import pytest
 from namespaces import inside, namespace
 
-from aoeha.aoe.frames import Ata, Config, ConfigCommand, Frame, Reserve, ReserveCommand, Target, encode
-from aoeha.rack.rack import guest_of
-from aoeha.rack.wires import Wires
+from aoeha.fabric.aoe.frames import Ata, Config, ConfigCommand, Frame, Reserve, ReserveCommand, Target, encode
+from aoeha.rack.machines.rack import guest_of
+from aoeha.rack.machines.wires import Wires
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")]
 

@@ -9,8 +9,8 @@ import pytest
 from namespaces import inside
 from test_agent_address import HERE, THERE, ip, pytestmark, wire
 
-from aoeha.core.events import TaskDone
-from aoeha.core.types import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.daemon.tasks import Agents, TaskRunner
 from aoeha.io.reference_hosts import one_answers
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from test_aoe_vblade import San, ip
 
-from aoeha.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
-from aoeha.aoe.frames import Ata, Config, ConfigCommand, FrameError, Reserve
-from aoeha.sim.shelf import CONFIG_MAX, Address, Answer
+from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
+from aoeha.fabric.aoe.frames import Ata, Config, ConfigCommand, FrameError, Reserve
+from aoeha.sim.world.shelf import CONFIG_MAX, Address, Answer
 
 pytestmark = [
     pytest.mark.root,

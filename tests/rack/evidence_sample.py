@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aoeha.rack.record import JournalEntry, Record
+from aoeha.rack.evidence.record import JournalEntry, Record
 
 ACKNOWLEDGED = 100
 MARK_MS, UNPLUGGED_MS, TAKEN_MS, SERVED_MS, END_MS = 10_000, 10_010, 12_050, 13_000, 20_000

@@ -18,12 +18,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from aoeha.agents.aoe_driver import is_up
-from aoeha.agents.finding import load_resource_agent
 from aoeha.agents.interface import AgentError, ResourceAgent
-from aoeha.aoe.client import AoeClient, TargetAddress
-from aoeha.aoe.frames import Target
-from aoeha.core.types import Caution
+from aoeha.agents.parts.aoe_driver import is_up
+from aoeha.agents.registry import load_resource_agent
+from aoeha.core.model.task import Caution
+from aoeha.fabric.aoe.client import AoeClient, TargetAddress
+from aoeha.fabric.aoe.frames import Target
 from aoeha.io.host import Place
 from aoeha.io.mirror_watch import MirrorWatch
 from aoeha.io.processes import ProcessHost

@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aoeha.rack.evidence import Evidence
-from aoeha.rack.guest_link import GuestLink
-from aoeha.rack.rack import Rack, RackOptions
+from aoeha.rack.evidence.folder import Evidence
+from aoeha.rack.machines.guest_link import GuestLink
+from aoeha.rack.machines.rack import Rack, RackOptions
 
 PATIENCE_S = 60
 

@@ -6,8 +6,8 @@ its errors. With one address a leg that is the loss of a shelf; with two it is t
 The driver leaves a path when a frame has waited longer than deadsecs / paths there. A third word, `hurry`, tries what
 shortens that: 2 s into the silence deadsecs is 3 for a moment, too long to give up the leg, too short to keep the path.
 
-    python -m aoeha.rack.attempt --storage --deadline-s 300 alpha -- python tests/rack/stall_in_guest.py 15 eth1
-    python -m aoeha.rack.attempt --storage --dual-homed alpha -- python tests/rack/stall_in_guest.py 15 eth1,eth3
+    python -m aoeha.rack.drills.shell --storage --deadline-s 300 alpha -- python tests/rack/stall_in_guest.py 15 eth1
+    python -m aoeha.rack.drills.shell --storage --dual-homed alpha -- python tests/rack/stall_in_guest.py 15 eth1,eth3
 """
 
 import asyncio
@@ -17,9 +17,9 @@ import sys
 import time
 from pathlib import Path
 
-from aoeha.agents.finding import load_resource_agent
-from aoeha.aoe.client import AoeClient, TargetAddress
-from aoeha.aoe.frames import Target
+from aoeha.agents.registry import load_resource_agent
+from aoeha.fabric.aoe.client import AoeClient, TargetAddress
+from aoeha.fabric.aoe.frames import Target
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 

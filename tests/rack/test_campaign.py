@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.rack.attempt import INTERRUPTED
 from aoeha.rack.command import SCENARIOS, add_arguments
 from aoeha.rack.command import run as rehearse
-from aoeha.rack.places import Places, Run
-from aoeha.rack.plants import PLANTS
-from aoeha.rack.prepared_legs import LEGS, PreparedLegs
-from aoeha.rack.remaining import Remaining
-from aoeha.rack.report import stages_line
-from aoeha.rack.scenario import parse
-from aoeha.rack.stages import stages
-from aoeha.rack.tally import Played, Tally
+from aoeha.rack.drills.eta import Remaining
+from aoeha.rack.drills.planted_faults import PLANTS
+from aoeha.rack.drills.runner import Places, Run
+from aoeha.rack.drills.scenario import parse
+from aoeha.rack.drills.shell import INTERRUPTED
+from aoeha.rack.drills.tally import Played, Tally
+from aoeha.rack.evidence.phases import stages
+from aoeha.rack.judges.report import stages_line
+from aoeha.rack.machines.prepared_legs import LEGS, PreparedLegs
 
 RED = 1
 

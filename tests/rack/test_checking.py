@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from aoeha.rack.checking import read_mismatches
-from aoeha.rack.guest_link import GuestLink, Switchboard
+from aoeha.rack.evidence.checking import read_mismatches
+from aoeha.rack.machines.guest_link import GuestLink, Switchboard
 
 MDSTAT = "md127 : active raid1 etherd/e2.0[1] etherd/e1.0[0]\n"
 HERE = "127.0.0.1"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.rack.host import preload
+from aoeha.rack.machines.host import preload
 
 pytestmark = [
     pytest.mark.rack,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from aoeha.rack.guest_link import Switchboard
-from aoeha.rack.host import RackError
+from aoeha.rack.machines.guest_link import Switchboard
+from aoeha.rack.machines.host import RackError
 
 HERE = "127.0.0.1"
 

@@ -21,6 +21,16 @@ pytestmark = [
 
 def test_a_silent_leg_is_evicted_and_taken_back_and_a_split_mirror_is_refused() -> None:
     command = ["python", "tests/rack/leg_in_guest.py"]
-    attempt = [sys.executable, "-m", "aoeha.rack.attempt", "--storage", "--deadline-s", "300", "alpha", "--", *command]
+    attempt = [
+        sys.executable,
+        "-m",
+        "aoeha.rack.drills.shell",
+        "--storage",
+        "--deadline-s",
+        "300",
+        "alpha",
+        "--",
+        *command,
+    ]
     done = subprocess.run(attempt, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["legs passed"], done.stdout + done.stderr

@@ -24,7 +24,17 @@ pytestmark = [
 
 def test_ocf_tester_passes_for_each_agent() -> None:
     command = ["sh", "tests/rack/ocf_in_guest.sh"]
-    attempt = [sys.executable, "-m", "aoeha.rack.attempt", "--storage", "--deadline-s", "500", "alpha", "--", *command]
+    attempt = [
+        sys.executable,
+        "-m",
+        "aoeha.rack.drills.shell",
+        "--storage",
+        "--deadline-s",
+        "500",
+        "alpha",
+        "--",
+        *command,
+    ]
     done = subprocess.run(attempt, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     passed = {kind for kind in AGENTS if f"/{kind} passed all tests" in done.stdout}
     assert passed == set(AGENTS), done.stdout + done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.rack.plants import PLANTS
+from aoeha.rack.drills.planted_faults import PLANTS
 
 CHECKOUT = Path(__file__).parents[2]
 MISSING = [tool for tool in ("linux.uml", "vblade", "mdadm", "exportfs") if shutil.which(tool) is None]

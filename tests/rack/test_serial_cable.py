@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.rack.namespaces import mount_terminals, unmount_terminals
-from aoeha.rack.serial_cable import SerialCable
+from aoeha.rack.machines.namespaces import mount_terminals, unmount_terminals
+from aoeha.rack.machines.serial_cable import SerialCable
 
 PATIENCE_S = 5
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 import subprocess
 
-from aoeha.rack.silence import watched
+from aoeha.rack.machines.guest_stall import watched
 
 SENTENCE = re.compile(r"process (\d+) is in (\w): in 300 ms it ran (\d+) and waited (\d+) for a processor")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from aoeha.rack.report import one_line, table
-from aoeha.rack.verdict import Verdict, judge, judge_record
-from aoeha.rack.wires_record import ADDRESS_LIFETIME_MS
+from aoeha.rack.evidence.wires_record import ADDRESS_LIFETIME_MS
+from aoeha.rack.judges.report import one_line, table
+from aoeha.rack.judges.verdict import Verdict, judge, judge_record
 from tests.rack.evidence_sample import (
     ACKNOWLEDGED,
     END_MS,

@@ -21,7 +21,7 @@ pytestmark = [
 
 def test_a_softdog_is_opened_fed_and_stopped_and_survives_the_daemon_that_feeds_it() -> None:
     command = ["python", "tests/rack/watchdog_in_guest.py"]
-    attempt = [sys.executable, "-m", "aoeha.rack.attempt", "alpha", "--", *command]
+    attempt = [sys.executable, "-m", "aoeha.rack.drills.shell", "alpha", "--", *command]
     done = subprocess.run(attempt, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["softdog passed"], done.stdout + done.stderr
 

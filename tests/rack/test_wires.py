@@ -1,8 +1,8 @@
 """Frames on the rack's switches are read for what they bear witness to."""
 
-from aoeha.aoe.frames import Ata, Config, ConfigCommand, Frame, Reserve, ReserveCommand, Target, encode
-from aoeha.rack.rack import guest_of
-from aoeha.rack.wires import read_frame
+from aoeha.fabric.aoe.frames import Ata, Config, ConfigCommand, Frame, Reserve, ReserveCommand, Target, encode
+from aoeha.rack.machines.rack import guest_of
+from aoeha.rack.machines.wires import read_frame
 
 SHELF, ALPHA = bytes.fromhex("027701000031"), bytes.fromhex("027701000011")
 

@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 from pair import Machine, Pair
 
-from aoeha.core.actions import Action
-from aoeha.core.events import Event
-from aoeha.core.state import NodeState
+from aoeha.core.model.actions import Action
+from aoeha.core.model.events import Event
+from aoeha.core.model.state import NodeState
 from aoeha.journal.records import Header, encode_header, encode_step
 
 __all__ = ["Machine", "Pair", "journals"]

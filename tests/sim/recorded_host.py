@@ -11,21 +11,22 @@ from typing import cast
 import pytest
 from recording import Message, Recording
 
-from aoeha.core.actions import Action, Answer, CancelTask, Leave, Level, Panic, Persist, Say, SendBeat, StartTask
-from aoeha.core.events import Event, PersistDone, TaskDone, Tick
-from aoeha.core.state import NodeState
+from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Level, Panic, Persist, Say, SendBeat, StartTask
+from aoeha.core.model.events import Event, PersistDone, TaskDone, Tick
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.state import NodeState
+from aoeha.core.model.task import Task
 from aoeha.core.step import initial
-from aoeha.core.types import Memory, Task
-from aoeha.daemon.beat_road import BeatRoad
+from aoeha.daemon.action_executor import Hands, Performing
+from aoeha.daemon.beat_transport import BeatRoad
 from aoeha.daemon.commands import Commands
+from aoeha.daemon.event_log import Sentences
 from aoeha.daemon.inbox import Inbox
 from aoeha.daemon.loop import Loop
-from aoeha.daemon.performing import Hands, Performing
-from aoeha.daemon.sentences import Sentences
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock
 from aoeha.io.link import Link
-from aoeha.sim.secret import KEY
+from aoeha.sim.world.test_key import KEY
 from aoeha.wire.receiver import Receiver, ReceiverMemory
 from aoeha.wire.sender import Sender
 

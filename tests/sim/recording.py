@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from aoeha.core.actions import Action
-from aoeha.core.events import Event
-from aoeha.core.state import NodeState
-from aoeha.core.types import Beat, Identity, Memory, PairConfig
-from aoeha.sim import machine
-from aoeha.sim.daemon import Daemon
-from aoeha.sim.machine import Machine
-from aoeha.sim.secret import KEY
+from aoeha.core.model.actions import Action
+from aoeha.core.model.beat import Beat
+from aoeha.core.model.config import Identity, PairConfig
+from aoeha.core.model.events import Event
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.state import NodeState
+from aoeha.sim.world import machine
+from aoeha.sim.world.daemon import Daemon
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.test_key import KEY
 from aoeha.wire.sender import Sender
 
 __all__ = ["Message", "Recording", "recordings"]

@@ -13,15 +13,16 @@ import test_core_chance
 import test_core_stories
 from pair import Machine, Pair
 
-from aoeha.core.actions import Action
-from aoeha.core.events import BeatHeard, Event
-from aoeha.core.state import NodeState
-from aoeha.core.types import FenceConfig, TaskKind, TaskResult
-from aoeha.sim import daemon
-from aoeha.sim.coverage import Taken
-from aoeha.sim.exhaust import STARTS, explore
-from aoeha.sim.exhaust_pair import Purse
-from aoeha.sim.scenario import perform, read
+from aoeha.core.model.actions import Action
+from aoeha.core.model.config import FenceConfig
+from aoeha.core.model.events import BeatHeard, Event
+from aoeha.core.model.state import NodeState
+from aoeha.core.model.task import TaskKind, TaskResult
+from aoeha.sim.exhaust.pair import Purse
+from aoeha.sim.exhaust.search import STARTS, explore
+from aoeha.sim.judges.coverage import Taken
+from aoeha.sim.stories.scenario import perform, read
+from aoeha.sim.world import daemon
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 SEEDS = range(40)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from taking import take_by_chance, take_by_incidents, take_by_rare_stories, take_by_search, take_by_stories
 
-from aoeha.sim.coverage import DOCS, Taken, diagrams, differences, main
-from aoeha.sim.transitions import MACHINES, Machine
+from aoeha.sim.judges.coverage import DOCS, Taken, diagrams, differences, main
+from aoeha.sim.judges.transitions import MACHINES, Machine
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def test_the_gate_names_what_is_missing_and_what_is_new() -> None:
 
 def test_the_document_is_up_to_date() -> None:
     written = (ROOT / DOCS).read_text()
-    assert written == diagrams(), "run: python -m aoeha.sim.coverage --write-docs"
+    assert written == diagrams(), "run: python -m aoeha.sim.judges.coverage --write-docs"
 
 
 def test_every_machine_has_its_diagram(tmp_path: Path) -> None:

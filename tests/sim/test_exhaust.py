@@ -4,18 +4,26 @@ from dataclasses import fields, replace
 
 import pytest
 
-from aoeha.core import eviction, fencing, ledger, membership, ownership, recovery, shelves, storage_fence
-from aoeha.core.actions import CancelTask
-from aoeha.core.events import MirrorsChanged, TaskDone
-from aoeha.core.legs import AddressState, LegState
-from aoeha.core.state import GroupState, NodeState, ResourceState
+from aoeha.core.fencing import power_fence
+from aoeha.core.mirror import leg_membership
+from aoeha.core.model.actions import CancelTask
+from aoeha.core.model.beat import Ledger
+from aoeha.core.model.events import MirrorsChanged, TaskDone
+from aoeha.core.model.legs import AddressState, LegState
+from aoeha.core.model.proof import Proof, ProofKind
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import GroupState, NodeState, ResourceState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import ResourceStatus, TaskKind, TaskResult
+from aoeha.core.ownership import proofs
+from aoeha.core.peer import membership
+from aoeha.core.resources import lifecycle
 from aoeha.core.step import step
-from aoeha.core.turn import Turn
-from aoeha.core.types import Holder, Ledger, Proof, ProofKind, ResourceStatus, TaskKind, TaskResult
-from aoeha.sim import exhaust_canonical
-from aoeha.sim.exhaust import STARTS, beginning, explore, main
-from aoeha.sim.exhaust_canonical import canonical
-from aoeha.sim.exhaust_pair import Purse, Search
+from aoeha.core.storage import leg_ledger, reservations, storage_fence
+from aoeha.sim.exhaust import canonical as canonical_module
+from aoeha.sim.exhaust.canonical import canonical
+from aoeha.sim.exhaust.pair import Purse, Search
+from aoeha.sim.exhaust.search import STARTS, beginning, explore, main
 
 CALM = Purse(crashes=0, losses=0, commands=0, failures=0, pauses=0)
 SMALL = 15_000
@@ -88,7 +96,7 @@ def test_the_count_is_printed_and_the_same_twice(capsys: pytest.CaptureFixture[s
 
 
 def test_the_abstraction_has_judged_every_field_of_the_core() -> None:
-    known = {kind.__name__: " ".join(field.name for field in fields(kind)) for kind in exhaust_canonical.JUDGED}
+    known = {kind.__name__: " ".join(field.name for field in fields(kind)) for kind in canonical_module.JUDGED}
     assert known == {name: " ".join(text.split()) for name, text in JUDGED.items()}
 
 
@@ -114,35 +122,35 @@ def violation_of(purse: Purse, start: str = "running", after: tuple[str, ...] = 
 
 
 def test_silence_taken_for_death_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = ownership.proof_against_peer
+    honest = proofs.proof_against_peer
 
     def silence_is_death(state: NodeState, group: GroupState) -> Proof | None:
         if membership.is_silent(state):
-            return Proof(ProofKind.POWERED_OFF, group.name, ownership._next_epoch(state, group), state.peer.boot_id)
+            return Proof(ProofKind.POWERED_OFF, group.name, proofs._next_epoch(state, group), state.peer.boot_id)
         return honest(state, group)
 
-    monkeypatch.setattr(ownership, "proof_against_peer", silence_is_death)
+    monkeypatch.setattr(proofs, "proof_against_peer", silence_is_death)
     assert "I1" in violation_of(CALM._replace(losses=1, boots=1))
 
 
 def test_a_stop_that_timed_out_and_counts_as_done_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = recovery._stopped
+    honest = lifecycle._stopped
 
     def hopeful(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
         honest(turn, group, resource, replace(done, result=TaskResult.OK))
 
-    monkeypatch.setattr(recovery, "_stopped", hopeful)
+    monkeypatch.setattr(lifecycle, "_stopped", hopeful)
     assert "I4" in violation_of(CALM._replace(commands=1, failures=1, boots=1))
 
 
 def test_an_order_to_switch_off_that_counts_as_done_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = fencing._attempt
+    honest = power_fence._attempt
 
     def hasty(turn: Turn) -> None:
         honest(turn)
         turn.change_fence(off_boot_id=turn.state.fence.victim_boot_id)
 
-    monkeypatch.setattr(fencing, "_attempt", hasty)
+    monkeypatch.setattr(power_fence, "_attempt", hasty)
     assert "I1" in violation_of(CALM._replace(losses=1, boots=1))
 
 
@@ -162,8 +170,8 @@ def test_a_lost_leg_that_is_forced_back_is_found(monkeypatch: pytest.MonkeyPatch
         del turn, leg
         return replace(address, held_epoch=group.held_epoch) if address.holder is Holder.US else address
 
-    monkeypatch.setattr(shelves, "_takeable", stubborn)
-    monkeypatch.setattr(shelves, "_judged", hopeful)
+    monkeypatch.setattr(reservations, "_takeable", stubborn)
+    monkeypatch.setattr(reservations, "_judged", hopeful)
     assert "R3" in violation_of(CALM._replace(pauses=1, boots=1), "running with reservations")
 
 
@@ -185,7 +193,7 @@ def test_a_leg_of_a_storage_proof_is_never_forced_back(after: tuple[str, ...], m
     start = "running with reservations"
     whole = explore(purse, states_max=5_000, seconds_max=60, start=start, after=after)
     assert not whole.violation, whole.story
-    monkeypatch.setattr(shelves, "_held_epoch", lambda _group, address: address.held_epoch)
+    monkeypatch.setattr(reservations, "_held_epoch", lambda _group, address: address.held_epoch)
     assert "I1" in violation_of(purse, start, after)
 
 
@@ -204,7 +212,7 @@ def test_a_leg_that_is_left_to_a_gateway_that_runs_on_is_found(monkeypatch: pyte
     purse, start = CALM._replace(crashes=1, commands=1), "running with reservations"
     whole = explore(purse, states_max=5_000, seconds_max=60, start=start, after=FENCED_AND_ALIVE)
     assert not whole.violation, whole.story
-    monkeypatch.setattr(shelves, "are_passed_on", hasty)
+    monkeypatch.setattr(reservations, "are_passed_on", hasty)
     assert "I1" in violation_of(purse, start, FENCED_AND_ALIVE)
 
 
@@ -243,46 +251,46 @@ def test_a_start_by_an_old_ledger_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         del state
         return group.heard_ledger.ledger if group.heard_ledger is not None else None
 
-    monkeypatch.setattr(ledger, "current", current)
+    monkeypatch.setattr(leg_ledger, "current", current)
     assert "I2" in violation_of(ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT)
 
 
 def test_an_eviction_before_the_peer_knows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = ledger.gate_is_open
+    honest = leg_ledger.gate_is_open
 
     def gate_is_open(state: NodeState, group: GroupState) -> bool:
         return honest(state, group) or any(leg.leaving for leg in group.legs)
 
-    monkeypatch.setattr(ledger, "gate_is_open", gate_is_open)
+    monkeypatch.setattr(leg_ledger, "gate_is_open", gate_is_open)
     assert "I2" in violation_of(ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT)
 
 
 def test_an_earlier_acknowledgement_that_counts_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = ledger.gate_is_open
+    honest = leg_ledger.gate_is_open
 
     def gate_is_open(state: NodeState, group: GroupState) -> bool:
         theirs = state.peer_group(group.name)
         return honest(state, group) or (theirs is not None and theirs.acknowledged > 0)
 
-    monkeypatch.setattr(ledger, "gate_is_open", gate_is_open)
+    monkeypatch.setattr(leg_ledger, "gate_is_open", gate_is_open)
     assert "I2" in violation_of(ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT)
 
 
 def test_a_leg_that_joins_before_the_peer_knows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = ledger.gate_is_open
+    honest = leg_ledger.gate_is_open
 
     def gate_is_open(state: NodeState, group: GroupState) -> bool:
         return honest(state, group) or any(leg.returning for leg in group.legs)
 
-    monkeypatch.setattr(ledger, "gate_is_open", gate_is_open)
+    monkeypatch.setattr(leg_ledger, "gate_is_open", gate_is_open)
     assert "I1" in violation_of(JOINED, "one leg out", JOINING)
 
 
 def test_a_leg_that_joins_while_the_others_are_out_of_sight_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> bool:
-        return leg.returning or bool(eviction._others(group, mirror, leg))
+        return leg.returning or bool(leg_membership._others(group, mirror, leg))
 
-    monkeypatch.setattr(eviction, "_keeps_another", keeps_another)
+    monkeypatch.setattr(leg_membership, "_keeps_another", keeps_another)
     assert "I1" in violation_of(JOINED, "one leg out", JOINING)
 
 

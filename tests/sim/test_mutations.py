@@ -11,39 +11,25 @@ from typing import Any
 
 import pytest
 
-from aoeha.core import (
-    absence,
-    beats,
-    blindness,
-    duel,
-    eviction,
-    fencing,
-    ledger,
-    membership,
-    offers,
-    orders,
-    ownership,
-    path_failover,
-    power_proof,
-    protection,
-    recovery,
-    revival,
-    rivals,
-    shelf_link,
-    shelves,
-    storage_fence,
-    taint,
-)
-from aoeha.core.actions import Persist
-from aoeha.core.legs import AddressState, LegState
-from aoeha.core.performer import Performer
-from aoeha.core.power_order import OrderStage
-from aoeha.core.types import Caution, Grant, GroupPhase, Holder, PlugState, Proof, ProofKind, TaskResult
-from aoeha.sim import daemon
-from aoeha.sim.mirror import Assembly, Mirror
-from aoeha.sim.scenario import perform, read
-from aoeha.sim.shelf import Address
-from aoeha.sim.swarm import Outcome, play, story_of
+from aoeha.core.action_queue import Performer
+from aoeha.core.fencing import fence_race, power_fence, power_on, power_orders, power_proof, readiness
+from aoeha.core.mirror import leg_membership, path_failover
+from aoeha.core.model.actions import Persist
+from aoeha.core.model.beat import Grant, GroupPhase
+from aoeha.core.model.legs import AddressState, LegState
+from aoeha.core.model.power_order import OrderStage
+from aoeha.core.model.proof import Proof, ProofKind
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.task import Caution, PlugState, TaskResult
+from aoeha.core.ownership import claims, client_isolation, group_beat, own_stall, proofs
+from aoeha.core.peer import disk_heartbeat, membership
+from aoeha.core.resources import address_conflict, lifecycle, storage_loss
+from aoeha.core.storage import address_lifetime, leg_ledger, reservations, storage_fence, suspect_legs
+from aoeha.sim.stories.scenario import perform, read
+from aoeha.sim.stories.swarm import Outcome, play, story_of
+from aoeha.sim.world import daemon
+from aoeha.sim.world.mirror import Assembly, Mirror
+from aoeha.sim.world.shelf import Address
 from aoeha.wire.receiver import Receiver, Rejected, Rejection
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -69,7 +55,7 @@ def silence_is_proof(original: Any) -> Any:
     def proof(state: Any, group: Any) -> Any:
         known = original(state, group)
         if known is None and membership.is_silent(state):
-            return Proof(ProofKind.POWERED_OFF, group.name, ownership._next_epoch(state, group), state.peer.boot_id)
+            return Proof(ProofKind.POWERED_OFF, group.name, proofs._next_epoch(state, group), state.peer.boot_id)
         return known
 
     return proof
@@ -83,7 +69,7 @@ def failed_off_is_off(original: Any) -> Any:
             original(turn, task, done)
         else:
             turn.change_fence(read=((task.subject, PlugState.OFF),))
-            fencing._succeed(turn)
+            power_fence._succeed(turn)
 
     return switched_off
 
@@ -254,22 +240,22 @@ def any_leg_will_do(original: Any) -> Any:
 
 
 MUTATIONS = (
-    Mutation("skip the proof check", ownership, "proof_against_peer", silence_is_proof, ("I1",)),
-    Mutation("accept exit code 2 as off", fencing, "_switched_off", failed_off_is_off, ("I1",), 60),
-    Mutation("take unknown as off", fencing, "_read_back", unknown_is_off, ("I1",), 830),
-    Mutation("forget the epoch", ownership, "_next_epoch", epoch_forgotten, ("I1",), 4),
-    Mutation("forget it over and over", ownership, "_next_epoch", epoch_forgotten, ("I6",)),
-    Mutation("start on a grant without its epoch", ownership, "_grants_us", any_grant_counts, ("I1",)),
-    Mutation("count a late end of an earlier try", recovery, "task_done", any_end_counts, ("I1", "I4", "I5")),
+    Mutation("skip the proof check", proofs, "proof_against_peer", silence_is_proof, ("I1",)),
+    Mutation("accept exit code 2 as off", power_fence, "_switched_off", failed_off_is_off, ("I1",), 60),
+    Mutation("take unknown as off", power_fence, "_read_back", unknown_is_off, ("I1",), 830),
+    Mutation("forget the epoch", proofs, "next_epoch", epoch_forgotten, ("I1",), 4),
+    Mutation("forget it over and over", proofs, "next_epoch", epoch_forgotten, ("I6",)),
+    Mutation("start on a grant without its epoch", claims, "_grants_us", any_grant_counts, ("I1",)),
+    Mutation("count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5")),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",)),
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
-    Mutation("hand over before the stop", beats, "phase_of", stopping_is_stopped, ("I4", "I1")),
-    Mutation("ignore own pause", absence, "notice", pause_ignored, ("I5",)),
+    Mutation("hand over before the stop", group_beat, "phase_of", stopping_is_stopped, ("I4", "I1")),
+    Mutation("ignore own pause", own_stall, "notice", pause_ignored, ("I5",)),
     Mutation("announce before persisted", Performer, "take", nothing_waits_for_the_disk, ("I1",)),
     Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5")),
-    Mutation("fence for one quiet link", fencing, "_reason", fence_on_suspicion, ("I5",)),
+    Mutation("fence for one quiet link", power_fence, "_reason", fence_on_suspicion, ("I5",)),
     Mutation("start from any leg", Mirror, "assemble", any_leg_will_do, ("I2",)),
-    Mutation("call a failed stop stopped", recovery, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
+    Mutation("call a failed stop stopped", lifecycle, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
 )
 
 
@@ -294,7 +280,7 @@ def left_to_anybody(_original: Any) -> Any:
 
 
 def stamped_by_anybody(_original: Any) -> Any:
-    return lambda state, _group: shelf_link.is_quiet(state)
+    return lambda state, _group: disk_heartbeat.is_quiet(state)
 
 
 def open_at_once(_original: Any) -> Any:
@@ -320,7 +306,7 @@ def joining_waits_for_nobody(original: Any) -> Any:
 
 def joining_looks_at_nobody(_original: Any) -> Any:
     """A leg is taken back although no leg of the mirror is seen to be ours."""
-    return lambda group, mirror, leg: leg.returning or bool(eviction._others(group, mirror, leg))
+    return lambda group, mirror, leg: leg.returning or bool(leg_membership._others(group, mirror, leg))
 
 
 def never_mind_who_vouches(_original: Any) -> Any:
@@ -415,7 +401,7 @@ def granted_while_it_runs(original: Any) -> Any:
     """What is being stopped is announced as stopped and granted in the record."""
 
     def word(state: Any, group: Any) -> Any:
-        said, record = original(state, group), shelf_link.spoken(state, group)
+        said, record = original(state, group), disk_heartbeat.spoken(state, group)
         if not group.yielding or record is None or not record.word.claim:
             return said
         grant = Grant(record.word.claim_epoch, record.boot_id, record.incarnation, record.word.claim)
@@ -434,7 +420,7 @@ def only_what_shows_the_peer(_original: Any) -> Any:
 
 
 IN_STORIES = (
-    (Mutation("both rank first in a duel", duel, "_ranks_first", everybody_ranks_first, ("I5",)), "fence-duel"),
+    (Mutation("both rank first in a duel", fence_race, "_ranks_first", everybody_ranks_first, ("I5",)), "fence-duel"),
     (
         Mutation("believe a leave of before a sleep", membership, "may_be_back", never_back, ("I1",)),
         "leave-heard-after-a-sleep",
@@ -460,7 +446,7 @@ IN_STORIES = (
         "reboot-heard-after-the-clock-stood-still",
     ),
     (
-        Mutation("force the legs of one that left", shelf_link, "shows_peer", no_name_on_legs, ("I5",)),
+        Mutation("force the legs of one that left", disk_heartbeat, "shows_peer", no_name_on_legs, ("I5",)),
         "leave-of-long-ago",
     ),
     (
@@ -475,8 +461,8 @@ IN_STORIES = (
         Mutation("believe an ordered plug at once", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)),
         "operator-fences-through-a-wrong-plug",
     ),
-    (Mutation("believe an order that was taken", fencing, "_read_back", order_is_proof, ("I1",)), "device-lies"),
-    (Mutation("take a refusal for off", fencing, "_switched_off", failed_off_is_off, ("I1",)), "device-refuses"),
+    (Mutation("believe an order that was taken", power_fence, "_read_back", order_is_proof, ("I1",)), "device-lies"),
+    (Mutation("take a refusal for off", power_fence, "_switched_off", failed_off_is_off, ("I1",)), "device-refuses"),
     (
         Mutation(
             "believe a plug while its gateway is heard", power_proof, "awaits_silence", plug_alone_is_proof, ("I1",)
@@ -488,59 +474,61 @@ IN_STORIES = (
         "cry-for-help-of-long-ago",
     ),
     (
-        Mutation("call a pair protected that is not", protection, "unprotected", always_protected, ("I8",)),
+        Mutation("call a pair protected that is not", readiness, "unprotected", always_protected, ("I8",)),
         "devices-dead-for-long",
     ),
     (
-        Mutation("go on with an order in a pause", orders, "reason", any_order_is_carried_out, ("I5",)),
+        Mutation("go on with an order in a pause", power_orders, "reason", any_order_is_carried_out, ("I5",)),
         "order-overtaken-by-a-pause",
     ),
     (
-        Mutation("offer what clients reach", offers, "offers", offered_for_being_cut_off, ("I5",)),
+        Mutation("offer what clients reach", client_isolation, "offers", offered_for_being_cut_off, ("I5",)),
         "offer-that-nobody-needs",
     ),
     (
-        Mutation("claim without hearing a host", ownership, "_should_claim", claimed_without_clients, ("I5",)),
+        Mutation("claim without hearing a host", claims, "_should_claim", claimed_without_clients, ("I5",)),
         "offer-that-nobody-claims",
     ),
     (
-        Mutation("stop before the claim", offers, "_is_claimed", stopped_for_no_claim, ("I5",)),
+        Mutation("stop before the claim", client_isolation, "_is_claimed", stopped_for_no_claim, ("I5",)),
         "offer-that-nobody-claims",
     ),
     (
-        Mutation("believe the words of a boot never heard", shelf_link, "spoken", whoever_speaks, ("I1",)),
+        Mutation("believe the words of a boot never heard", disk_heartbeat, "spoken", whoever_speaks, ("I1",)),
         "offer-to-one-that-never-heard-it",
     ),
     (
-        Mutation("grant in the record before the stop", offers, "_word", granted_while_it_runs, ("I4", "I1")),
+        Mutation("grant in the record before the stop", client_isolation, "_word", granted_while_it_runs, ("I4", "I1")),
         "offer-to-a-standby-with-clients",
     ),
     (
-        Mutation("evict before the peer knows", ledger, "gate_is_open", open_at_once, ("I2",)),
+        Mutation("evict before the peer knows", leg_ledger, "gate_is_open", open_at_once, ("I2",)),
         "leg-lost-unheard-and-the-owner-dies",
     ),
     (
-        Mutation("count an earlier acknowledgement", ledger, "gate_is_open", any_acknowledgement, ("I2",)),
+        Mutation("count an earlier acknowledgement", leg_ledger, "gate_is_open", any_acknowledgement, ("I2",)),
         "leg-lost-unheard-and-the-owner-dies",
     ),
     (
-        Mutation("let a leg join before the peer knows", ledger, "gate_is_open", joining_waits_for_nobody, ("I1",)),
+        Mutation("let a leg join before the peer knows", leg_ledger, "gate_is_open", joining_waits_for_nobody, ("I1",)),
         "leg-joins-unheard-as-the-other-is-lost",
     ),
     (
-        Mutation("let a leg join with no other in sight", eviction, "_keeps_another", joining_looks_at_nobody, ("I1",)),
+        Mutation(
+            "let a leg join with no other in sight", leg_membership, "_keeps_another", joining_looks_at_nobody, ("I1",)
+        ),
         "leg-joins-unheard-as-the-other-is-lost",
     ),
     (
-        Mutation("take an expired address again", rivals, "unvouched", never_mind_who_vouches, ("I1", "I3")),
+        Mutation("take an expired address again", address_lifetime, "unvouched", never_mind_who_vouches, ("I1", "I3")),
         "leg-joins-unheard-as-the-other-is-lost",
     ),
     (
-        Mutation("start by a ledger that is too old", ledger, "current", never_too_old, ("I2",)),
+        Mutation("start by a ledger that is too old", leg_ledger, "current", never_too_old, ("I2",)),
         "leg-lost-unheard-long-ago",
     ),
     (
-        Mutation("skip a leg that does not answer", ledger, "fence_legs", those_that_answer, ("I1",)),
+        Mutation("skip a leg that does not answer", leg_ledger, "fence_legs", those_that_answer, ("I1",)),
         "one-leg-out-of-the-takers-reach",
     ),
     (
@@ -552,65 +540,73 @@ IN_STORIES = (
         "frames-in-a-switch-meet-a-reservation",
     ),
     (
-        Mutation("leave the legs before the stop", shelves, "_stopped_for_the_peer", left_while_it_runs, ("I4",)),
+        Mutation("leave the legs before the stop", reservations, "_stopped_for_the_peer", left_while_it_runs, ("I4",)),
         "switchover-with-reservations",
     ),
     (
-        Mutation("leave legs to a fenced gateway that lives", shelves, "are_passed_on", left_to_anybody, ("I1",)),
+        Mutation("leave legs to a fenced gateway that lives", reservations, "are_passed_on", left_to_anybody, ("I1",)),
         "leaves-beside-a-fenced-gateway-that-lives",
     ),
     (
-        Mutation("stamp what is not our own", shelf_link, "_stamping", stamped_by_anybody, ("I1",)),
+        Mutation("stamp what is not our own", disk_heartbeat, "_stamping", stamped_by_anybody, ("I1",)),
         "links-cut-while-nobody-owns",
     ),
     (
-        Mutation("force a lost reservation back", shelves, "_judged", forced_back, ("I1",)),
+        Mutation("force a lost reservation back", reservations, "_judged", forced_back, ("I1",)),
         "frozen-owner-with-a-stopped-clock",
     ),
     (
-        Mutation("force back what proved an ownership", shelves, "_held_epoch", held_by_word_alone, ("I1",)),
+        Mutation("force back what proved an ownership", reservations, "_held_epoch", held_by_word_alone, ("I1",)),
         "rebooted-owner-as-its-legs-are-taken",
     ),
     (
-        Mutation("call for a fence for one silent shelf", blindness, "_is_blind", fenced_for_one_silent_leg, ("I5",)),
+        Mutation(
+            "call for a fence for one silent shelf", storage_loss, "_is_blind", fenced_for_one_silent_leg, ("I5",)
+        ),
         "all-links-cut-one-shelf-silent",
     ),
     (
         Mutation(
-            "take the address by the storage fence alone", rivals, "why_not_yet", nobody_else_answers, ("I1", "I3")
+            "take the address by the storage fence alone",
+            address_conflict,
+            "why_not_yet",
+            nobody_else_answers,
+            ("I1", "I3"),
         ),
         "zombie-of-a-pause",
     ),
     (
-        Mutation("fence an owner that stamps its legs", shelf_link, "confirms_silence", shelves_say_nothing, ("I5",)),
+        Mutation(
+            "fence an owner that stamps its legs", disk_heartbeat, "confirms_silence", shelves_say_nothing, ("I5",)
+        ),
         "all-links-cut",
     ),
     (
-        Mutation("fence one from a cold start", shelf_link, "confirms_silence", shelves_say_nothing, ("I5",)),
+        Mutation("fence one from a cold start", disk_heartbeat, "confirms_silence", shelves_say_nothing, ("I5",)),
         "returned-while-all-links-are-cut",
     ),
     (
-        Mutation("force legs back after a restart", absence, "swear", back_without_a_doubt, ("I1",)),
+        Mutation("force legs back after a restart", own_stall, "swear", back_without_a_doubt, ("I1",)),
         "adopted-after-a-storage-fence",
     ),
     (
-        Mutation("keep clear of no leg", taint, "caution", clear_of_nothing, ("I2",)),
+        Mutation("keep clear of no leg", suspect_legs, "caution", clear_of_nothing, ("I2",)),
         "fenced-writes-before-the-resync",
     ),
     (
-        Mutation("resync while a fenced peer may write", taint, "caution", copies_all_the_same, ("I2",)),
+        Mutation("resync while a fenced peer may write", suspect_legs, "caution", copies_all_the_same, ("I2",)),
         "fenced-writes-as-the-resync-begins",
     ),
     (
-        Mutation("read a leg that a fenced peer wrote to", taint, "caution", reads_all_the_same, ("I2",)),
+        Mutation("read a leg that a fenced peer wrote to", suspect_legs, "caution", reads_all_the_same, ("I2",)),
         "fenced-writes-before-the-resync",
     ),
     (
-        Mutation("go on with such a leg alone", eviction, "_may_be_last", ours_is_enough, ("I2",)),
+        Mutation("go on with such a leg alone", leg_membership, "_may_be_last", ours_is_enough, ("I2",)),
         "fenced-writes-on-the-last-leg",
     ),
     (
-        Mutation("overlook the mark on such a leg", taint, "observed", sees_no_mark, ("I2",)),
+        Mutation("overlook the mark on such a leg", suspect_legs, "observed", sees_no_mark, ("I2",)),
         "fenced-writes-and-a-new-daemon",
     ),
     (
@@ -618,7 +614,7 @@ IN_STORIES = (
         "path-and-shelf-lost-together",
     ),
     (
-        Mutation("switch off again though no shelf is seen", revival, "_could_serve", seen_or_not, ("I5",)),
+        Mutation("switch off again though no shelf is seen", power_on, "_could_serve", seen_or_not, ("I5",)),
         "blind-owner-and-a-peer-that-has-power-again",
     ),
 )

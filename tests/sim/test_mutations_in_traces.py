@@ -6,20 +6,13 @@ from typing import Any
 import pytest
 from test_mutations import SCENARIOS, Mutation, always_news, only_those_who_looked, only_what_shows_the_peer
 
-from aoeha.core import (
-    beats,
-    devices,
-    eviction,
-    giving_back,
-    offers,
-    ownership,
-    path_failover,
-    paths,
-    power_proof,
-    shelf_link,
-    shelves,
-)
-from aoeha.sim.scenario import perform, read
+from aoeha.core import memory
+from aoeha.core.fencing import devices, power_proof, power_restore
+from aoeha.core.mirror import leg_membership, path_failover
+from aoeha.core.ownership import blockers, client_isolation
+from aoeha.core.peer import disk_heartbeat
+from aoeha.core.storage import path_alarms, reservations
+from aoeha.sim.stories.scenario import perform, read
 
 
 def whoever_was_read_off(_original: Any) -> Any:
@@ -72,7 +65,7 @@ def never_missed(_original: Any) -> Any:
 
 IN_TRACES = (
     (
-        Mutation("wait for the disk before a leg is taken again", beats, "_is_missed", never_missed, ()),
+        Mutation("wait for the disk before a leg is taken again", memory, "_is_missed", never_missed, ()),
         "target-restarts-as-the-disk-hangs",
         "cannot remember",
     ),
@@ -87,7 +80,7 @@ IN_TRACES = (
         "a wrong plug",
     ),
     (
-        Mutation("advise a standby beside a silence", ownership, "_in_standby", nothing_is_said, ()),
+        Mutation("advise a standby beside a silence", blockers, "_in_standby", nothing_is_said, ()),
         "standby-beside-a-silent-owner",
         "find out why before you end that",
     ),
@@ -102,17 +95,17 @@ IN_TRACES = (
         "NOT PROTECTED: a dead alpha could not be proven dead",
     ),
     (
-        Mutation("keep what a fence took that was given up", giving_back, "decide", nothing_is_said, ()),
+        Mutation("keep what a fence took that was given up", power_restore, "decide", nothing_is_said, ()),
         "given-up-fence-gives-power-back",
         "power on  left",
     ),
     (
-        Mutation("say nothing of an address that nobody named", paths, "note_used", nothing_is_said, ()),
+        Mutation("say nothing of an address that nobody named", path_alarms, "note_used", nothing_is_said, ()),
         "address-that-nobody-named",
         "which the configuration does not name",
     ),
     (
-        Mutation("say nothing of a path that is lost", paths, "judge", nothing_is_said, ()),
+        Mutation("say nothing of a path that is lost", path_alarms, "judge", nothing_is_said, ()),
         "path-lost-while-its-leg-serves",
         "shelf1 does not answer at shelf1/2",
     ),
@@ -127,47 +120,49 @@ IN_TRACES = (
         "mirror leaves the path to shelf1 at shelf1/2",
     ),
     (
-        Mutation("say nothing of an interface that is lost", paths, "judge_interfaces", nothing_is_said, ()),
+        Mutation("say nothing of an interface that is lost", path_alarms, "judge_interfaces", nothing_is_said, ()),
         "storage-interface-lost-of-two",
         "shelf1 does not answer on eth2, only on eth1",
     ),
     (
-        Mutation("expect nothing of an interface that never answered", paths, "_ever_answered", always_news_of, ()),
+        Mutation(
+            "expect nothing of an interface that never answered", path_alarms, "_ever_answered", always_news_of, ()
+        ),
         "storage-interface-dead-at-boot",
         "shelf1 does not answer on eth2, only on eth1",
     ),
     (
-        Mutation("try a bad disk at one pace", eviction, "_rest", first_of_its_kind, ()),
+        Mutation("try a bad disk at one pace", leg_membership, "_rest", first_of_its_kind, ()),
         "disk-with-bad-sectors",
         "it is tried again in 480 s",
     ),
     (
-        Mutation("let a leg rest whatever a human says", eviction, "end_rests", nobody_saw_to_it, ()),
+        Mutation("let a leg rest whatever a human says", leg_membership, "end_rests", nobody_saw_to_it, ()),
         "disk-with-bad-sectors",
         "and shelf1 is tried again",
     ),
     (
-        Mutation("let a leg rest on its new disk", shelves, "target_started", still_the_old_disk, ()),
+        Mutation("let a leg rest on its new disk", reservations, "target_started", still_the_old_disk, ()),
         "disk-is-changed-while-its-leg-rests",
         "taking shelf1 back into mirror by a full copy",
     ),
     (
-        Mutation("judge a leg by what another one shows", shelf_link, "_unread", as_read_before, ()),
+        Mutation("judge a leg by what another one shows", disk_heartbeat, "_unread", as_read_before, ()),
         "san-heals-for-one-that-was-cut-off",
         "POWER CUT            by order of beta",
     ),
     (
-        Mutation("stamp no word about a pause", shelf_link, "_stamp", stamps_tell_no_pause, ()),
+        Mutation("stamp no word about a pause", disk_heartbeat, "_stamp", stamps_tell_no_pause, ()),
         "pause-while-only-the-shelves-are-left",
         "beta   start     mirror",
     ),
     (
-        Mutation("look for no words on legs of ours", shelf_link, "_in_question", only_what_shows_the_peer, ()),
+        Mutation("look for no words on legs of ours", disk_heartbeat, "_in_question", only_what_shows_the_peer, ()),
         "claimers-daemon-dies-before-it-reads-the-grant",
         "beta   warns     alpha      fencing alpha",
     ),
     (
-        Mutation("say nothing before having looked", offers, "words", only_those_who_looked, ()),
+        Mutation("say nothing before having looked", client_isolation, "words", only_those_who_looked, ()),
         "claimers-daemon-dies-before-it-reads-the-grant",
         "alpha  warns     beta       fencing beta",
     ),

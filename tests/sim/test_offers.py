@@ -2,11 +2,11 @@
 
 import pytest
 
-from aoeha.core.explain import status
-from aoeha.core.types import TaskKind
-from aoeha.sim.commands import do
-from aoeha.sim.settings import Settings
-from aoeha.sim.world import World
+from aoeha.core.model.task import TaskKind
+from aoeha.core.status import status
+from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.settings import Settings
+from aoeha.sim.world.world import World
 
 CUT = ("cut serial1", "cut ether1", "cut-clients alpha")
 

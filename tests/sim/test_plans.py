@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 from pair import Machine, Pair
 
-from aoeha.core.actions import Action, Persist, StartTask
-from aoeha.core.events import Event, TaskDone
-from aoeha.core.state import NodeState
-from aoeha.core.types import TaskKind, TaskResult
+from aoeha.core.model.actions import Action, Persist, StartTask
+from aoeha.core.model.events import Event, TaskDone
+from aoeha.core.model.state import NodeState
+from aoeha.core.model.task import TaskKind, TaskResult
 
 LOOKS = (TaskKind.MONITOR, TaskKind.VALIDATE)
 PLAN_MS = 9_000

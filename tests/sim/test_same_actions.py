@@ -6,10 +6,10 @@ import pytest
 from recorded_host import Played, play
 from recording import Recording, recordings
 
-from aoeha.core.actions import Action, Answer, Panic, Say
-from aoeha.core.events import Event, Tick
+from aoeha.core.model.actions import Action, Answer, Panic, Say
+from aoeha.core.model.events import Event, Tick
 from aoeha.journal.codec import to_record
-from aoeha.sim.scenario import perform, read
+from aoeha.sim.stories.scenario import perform, read
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 INCIDENTS = (

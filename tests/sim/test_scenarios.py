@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.sim.scenario import ScenarioError, parse, perform, read, rewritten
+from aoeha.sim.stories.scenario import ScenarioError, parse, perform, read, rewritten
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 FILES = sorted(FOLDER.glob("*.txt"))

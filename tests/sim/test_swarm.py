@@ -1,4 +1,4 @@
-"""Thousands of pairs in which anything may break (aoeha.sim.swarm). Fresh ones each time.
+"""Thousands of pairs in which anything may break (aoeha.sim.stories.swarm). Fresh ones each time.
 
 AOEHA_SEEDS shortens a run, AOEHA_SEED repeats it.
 """
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.core import recovery
-from aoeha.core.types import TaskResult
-from aoeha.sim.crowd import outcomes
-from aoeha.sim.shrink import shrink
-from aoeha.sim.swarm import play, story_of
-from aoeha.sim.tally import Tally
+from aoeha.core.model.task import TaskResult
+from aoeha.core.resources import lifecycle
+from aoeha.sim.stories.parallel import outcomes
+from aoeha.sim.stories.shrink import shrink
+from aoeha.sim.stories.swarm import play, story_of
+from aoeha.sim.stories.tally import Tally
 
 PINNED = Path(__file__).with_name("seeds.txt")
 SEEDS = int(os.environ.get("AOEHA_SEEDS", "2000"))
@@ -61,9 +61,9 @@ def test_a_seed_is_one_story() -> None:
 
 def test_a_failure_shrinks_to_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stop that failed and counts as done is found, and the rest of the ten minutes is left out."""
-    honest = recovery._stopped
+    honest = lifecycle._stopped
     monkeypatch.setattr(
-        recovery,
+        lifecycle,
         "_stopped",
         lambda turn, group, resource, done: honest(turn, group, resource, replace(done, result=TaskResult.OK)),
     )

@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from aoeha.agents.preflight import Finding, SharedArray, findings
-from aoeha.agents.preflight.mending import changes, write
+from aoeha.preflight import Finding, SharedArray, findings
+from aoeha.preflight.repairs import changes, write
 
 UUID = "a0e4a000:00000000:00000000:00000001"
 ARRAYS = (SharedArray("/dev/md/volume", UUID, ("/dev/etherd/e1.0", "/dev/etherd/e2.0")),)

@@ -10,25 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from aoeha.core.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
-from aoeha.core.events import BeatHeard, CommandGiven, Event, PersistDone, TaskDone, Tick
-from aoeha.core.explain import status
-from aoeha.core.performer import Performer
-from aoeha.core.state import NodeState
+from aoeha.core.action_queue import Performer
+from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
+from aoeha.core.model.config import FenceConfig, GroupConfig, Identity, PairConfig, ResourceConfig
+from aoeha.core.model.events import BeatHeard, CommandGiven, Event, PersistDone, TaskDone, Tick
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.state import NodeState
+from aoeha.core.model.task import PlugState, ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.status import status
 from aoeha.core.step import initial, next_wake, step
-from aoeha.core.types import (
-    FenceConfig,
-    GroupConfig,
-    Identity,
-    Memory,
-    PairConfig,
-    PlugState,
-    ResourceConfig,
-    ResourceStatus,
-    Task,
-    TaskKind,
-    TaskResult,
-)
 
 START_MS, STOP_MS, LOOK_MS, POWER_MS, LATENCY_MS = 300, 200, 20, 150, 5
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.agents import aoe_driver
-from aoeha.agents.aoe_hurry import hurry_for_a_moment
-from aoeha.agents.finding import load_resource_agent
 from aoeha.agents.interface import AgentError, ResourceAgent
-from aoeha.core.types import Hurry, ResourceStatus
+from aoeha.agents.parts import aoe_driver
+from aoeha.agents.parts.deadsecs_override import hurry_for_a_moment
+from aoeha.agents.registry import load_resource_agent
+from aoeha.core.model.task import Hurry, ResourceStatus
 from aoeha.io import clock
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost

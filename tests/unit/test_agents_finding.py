@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.agents import finding
-from aoeha.agents.finding import (
+from aoeha.agents import registry
+from aoeha.agents.interface import ResourceAgent
+from aoeha.agents.parameters import ParameterError
+from aoeha.agents.registry import (
     AgentKind,
     AgentNotFoundError,
     agent_files,
@@ -16,15 +18,13 @@ from aoeha.agents.finding import (
     load_from,
     load_resource_agent,
 )
-from aoeha.agents.interface import ResourceAgent
-from aoeha.agents.parameters import ParameterError
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 
 HOST = ProcessHost(Place("test", "alpha"))
 OWN = """
 from aoeha.agents.interface import Observation, Parameters, ResourceAgent
-from aoeha.core.types import ResourceStatus
+from aoeha.core.model.task import ResourceStatus
 
 class OwnParameters(Parameters, frozen=True):
     colour: str
@@ -51,8 +51,8 @@ def test_a_users_own_file_comes_before_ours(tmp_path: Path, monkeypatch: pytest.
     folder = tmp_path / "resources.d"
     folder.mkdir()
     (folder / "address.py").write_text(OWN)
-    ours = finding.folders(AgentKind.RESOURCE)
-    monkeypatch.setattr(finding, "folders", lambda _kind: (folder, *ours))
+    ours = registry.folders(AgentKind.RESOURCE)
+    monkeypatch.setattr(registry, "folders", lambda _kind: (folder, *ours))
     agent = build_resource_agent("address", "mine", {"colour": "red"}, HOST)
     assert type(agent).__name__ == "Own"
     assert agent.parameters.colour == "red"

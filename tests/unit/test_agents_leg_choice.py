@@ -1,7 +1,7 @@
 """Which legs a mirror is started from: the cases in which acknowledged writes would be lost are refused."""
 
-from aoeha.agents.leg_choice import Legs, Refusal, Selection, choose_legs, why_not_take_back
-from aoeha.agents.superblock import LegRecord, parse_examine
+from aoeha.agents.parts.leg_choice import Legs, Refusal, Selection, choose_legs, why_not_take_back
+from aoeha.agents.parts.superblock import LegRecord, parse_examine
 
 UUID = "a0e4a000:00000000:00000000:00000001"
 A, B = "/dev/etherd/e1.0", "/dev/etherd/e2.0"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.agents.aoe_driver import target_of, write_control
-from aoeha.agents.finding import load_resource_agent
 from aoeha.agents.interface import AgentError
-from aoeha.agents.leg_exchange import Leg, evict_leg
-from aoeha.agents.md_sysfs import ArrayState
+from aoeha.agents.parts.aoe_driver import target_of, write_control
+from aoeha.agents.parts.md_member import Leg, evict_leg
+from aoeha.agents.parts.md_sysfs import ArrayState
+from aoeha.agents.registry import load_resource_agent
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 

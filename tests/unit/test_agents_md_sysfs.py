@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.agents import md_sysfs
-from aoeha.agents.md_sysfs import array_state
+from aoeha.agents.parts import md_sysfs
+from aoeha.agents.parts.md_sysfs import array_state
 
 
 @pytest.fixture

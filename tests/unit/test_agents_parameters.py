@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from aoeha.agents.finding import load_resource_agent
 from aoeha.agents.parameters import ParameterError, parameters_from_strings, typed_parameters
+from aoeha.agents.registry import load_resource_agent
 
 
 def test_durations_are_read_as_milliseconds() -> None:

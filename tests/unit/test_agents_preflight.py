@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from host_tree import ARRAYS, MDADM, UUID, fix, must_be_mended, prepared, put, text_of, tree
 
-from aoeha.agents.preflight import array_findings, findings
-from aoeha.rack.rack import BASE_FILES
+from aoeha.preflight import array_findings, findings
+from aoeha.rack.machines.rack import BASE_FILES
 
 LOCAL = "0e0e0e0e:00000000:00000000:00000002"
 

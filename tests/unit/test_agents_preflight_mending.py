@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from host_tree import ARRAYS, MDADM, fix, put, text_of, tree
 
-from aoeha.agents.preflight import findings
-from aoeha.agents.preflight.mending import changes, write
+from aoeha.preflight import findings
+from aoeha.preflight.repairs import changes, write
 
 
 def troubled(root: Path) -> Path:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from host_tree import ARRAYS, must_be_mended, prepared, put, text_of
 
-from aoeha.agents.preflight import findings
-from aoeha.agents.preflight.lvm_settings import settings
+from aoeha.preflight import findings
+from aoeha.preflight.lvm_settings import settings
 
 LOCAL_FILE = "etc/lvm/lvmlocal.conf"
 LIST = "activation/auto_activation_volume_list"

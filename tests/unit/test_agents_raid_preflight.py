@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from host_tree import ARRAYS, MDADM, UUID, fix, prepared, put
 
-from aoeha.agents.finding import load_resource_agent
 from aoeha.agents.interface import AgentError, ResourceAgent
-from aoeha.agents.preflight import findings
+from aoeha.agents.registry import load_resource_agent
 from aoeha.io.host import Completed, Place
+from aoeha.preflight import findings
 
 CAUSES = {
     "udev and mdadm.conf": (MDADM, "HOMEHOST <system>\n"),

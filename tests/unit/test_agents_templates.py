@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.agents.finding import build_resource_agent
 from aoeha.agents.interface import AgentError
+from aoeha.agents.registry import build_resource_agent
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 from aoeha.io.templates import RenderError, render, template_folders, write_atomically

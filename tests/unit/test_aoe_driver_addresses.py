@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.agents import aoe_driver
+from aoeha.agents.parts import aoe_driver
 
 LISTED = """rttavg: 214 rttdev: 51
 nskbpool: 0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aoeha.aoe.frames import (
+from aoeha.fabric.aoe.frames import (
     BROADCAST,
     Ata,
     Body,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aoeha.aoe.frames import Ata, FrameError
-from aoeha.aoe.identity import DiskIdentity, parse_identity
+from aoeha.fabric.aoe.frames import Ata, FrameError
+from aoeha.fabric.aoe.identity import DiskIdentity, parse_identity
 
 
 def swapped(text: str, words: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import pytest
 from aoeha.config.load import load
 from aoeha.config.schema import Fence, Group, Resource, Timing
 from aoeha.config.view import config_tag, for_node, pair_config, peer_of
-from aoeha.core.types import FenceConfig, GroupConfig, PairConfig, ResourceConfig
+from aoeha.core.model.config import FenceConfig, GroupConfig, PairConfig, ResourceConfig
 
 EXAMPLE = Path(__file__).parents[2] / "etc" / "aoeha.toml"
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from pair import Pair
 
-from aoeha.core.types import TaskKind, TaskResult
+from aoeha.core.model.task import TaskKind, TaskResult
 
 SEEDS = 20
 

@@ -3,8 +3,8 @@
 import pytest
 from pair import Pair
 
-from aoeha.core.power_order import PowerAct
-from aoeha.core.types import PlugState, TaskKind
+from aoeha.core.model.power_order import PowerAct
+from aoeha.core.model.task import PlugState, TaskKind
 
 LONG_MS = 15_000
 

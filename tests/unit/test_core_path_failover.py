@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 from pair import pair_config
 
-from aoeha.core import path_failover
-from aoeha.core.actions import CancelTask, StartTask
-from aoeha.core.legs import AddressState, LegState
-from aoeha.core.state import GroupState, NodeState, ResourcePhase, ResourceState
+from aoeha.core.mirror import path_failover
+from aoeha.core.model.actions import CancelTask, StartTask
+from aoeha.core.model.config import Identity, ResourceConfig
+from aoeha.core.model.legs import AddressState, LegState
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import Task, TaskKind
 from aoeha.core.step import initial
-from aoeha.core.turn import Turn
-from aoeha.core.types import Holder, Identity, ResourceConfig, Task, TaskKind
 
 CUT_MS = 100_000
 ANSWERED_MS, SINCE_MS = CUT_MS - 100, CUT_MS + 900

@@ -1,8 +1,8 @@
 """The ordering clause: what was promised is remembered before anybody can act on it."""
 
-from aoeha.core.actions import Leave, Level, Panic, Persist, Say
-from aoeha.core.performer import Performer
-from aoeha.core.types import Memory
+from aoeha.core.action_queue import Performer
+from aoeha.core.model.actions import Leave, Level, Panic, Persist, Say
+from aoeha.core.model.memory import Memory
 
 MEMORY = Memory("a" * 32, 1, "", peer_was_alive=False, standby=False, panicked=False, groups=())
 SAY = Say(Level.INFO, "alpha", "hello")

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 from pair import Pair
 
-from aoeha.core.actions import StartTask
-from aoeha.core.events import BeatHeard, Tick
-from aoeha.core.explain import status
-from aoeha.core.state import PeerCondition
+from aoeha.core.model.actions import StartTask
+from aoeha.core.model.beat import BeatFlag, GroupPhase
+from aoeha.core.model.events import BeatHeard, Tick
+from aoeha.core.model.state import PeerCondition
+from aoeha.core.model.task import TaskKind, TaskResult
+from aoeha.core.status import status
 from aoeha.core.step import initial, step
-from aoeha.core.types import BeatFlag, GroupPhase, TaskKind, TaskResult
 
 
 def serving_pair(**options: object) -> Pair:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from pair import pair_config
 
-from aoeha.core import taint
-from aoeha.core.legs import AddressState, LegState
-from aoeha.core.state import LinkState, NodeState, Off, ResourceState
+from aoeha.core.model.config import Identity, LegConfig
+from aoeha.core.model.legs import AddressState, LegState
+from aoeha.core.model.proof import Proof, ProofKind
+from aoeha.core.model.state import LinkState, NodeState, Off, ResourceState
+from aoeha.core.model.task import Caution
 from aoeha.core.step import initial
-from aoeha.core.types import Caution, Identity, LegConfig, Proof, ProofKind
+from aoeha.core.storage import suspect_legs
 
 FENCED = "a" * 32
 DEADTIME_MS = pair_config("beta", "alpha").deadtime_ms
@@ -33,14 +35,14 @@ def heard(state: NodeState, at_ms: int) -> NodeState:
 
 
 def may_write(state: NodeState) -> bool:
-    return taint.zombie_may_write(state, state.groups[0])
+    return suspect_legs.zombie_may_write(state, state.groups[0])
 
 
 def caution(state: NodeState, **fields: dict[str, Any]) -> Caution:
     group = state.groups[0]
     legs = tuple(replace(LegState(name, (AddressState(name),)), **fields.get(name, {})) for name in ("one", "two"))
     mirror = ResourceState(group.resources[0].config, missing=())
-    return taint.caution(state, replace(group, legs=legs), mirror)
+    return suspect_legs.caution(state, replace(group, legs=legs), mirror)
 
 
 def test_only_who_was_fenced_at_the_shelves_alone_may_write() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from pair import Pair
 
-from aoeha.core.events import BeatHeard
+from aoeha.core.model.events import BeatHeard
 
 
 def test_two_boots_that_alternate_prove_nothing_and_nobody_is_fenced_or_taken_over() -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from aoeha.core.actions import Level
-from aoeha.daemon.feeding import Feeding, Mode
+from aoeha.core.model.actions import Level
+from aoeha.daemon.watchdog_feeder import Feeding, Mode
 from aoeha.io.watchdog import Watchdog, WatchdogError
 
 TIMEOUT_MS = 12_000

@@ -6,14 +6,14 @@ from typing import Any, cast
 
 import pytest
 
-from aoeha.core.actions import Action
-from aoeha.core.events import Event, Tick
-from aoeha.core.state import NodeState
+from aoeha.core.model.actions import Action
+from aoeha.core.model.config import Identity, PairConfig
+from aoeha.core.model.events import Event, Tick
+from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial
-from aoeha.core.types import Identity, PairConfig
+from aoeha.daemon.action_executor import Hands, Performing
 from aoeha.daemon.inbox import Inbox
 from aoeha.daemon.loop import Loop
-from aoeha.daemon.performing import Hands, Performing
 from aoeha.io import clock
 
 CONFIG = PairConfig("gw", "alpha", "beta", ("lan",), (), ())

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aoeha.core.actions import Action, Level, Say
-from aoeha.core.events import Event, TaskDone
-from aoeha.core.state import NodeState
-from aoeha.core.types import BeatFlag, Identity, Memory, PairConfig, TaskResult
+from aoeha.core.model.actions import Action, Level, Say
+from aoeha.core.model.beat import BeatFlag
+from aoeha.core.model.config import Identity, PairConfig
+from aoeha.core.model.events import Event, TaskDone
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.state import NodeState
+from aoeha.core.model.task import TaskResult
 from aoeha.journal.codec import RecordError, action_from, event_from, from_plain, to_plain, to_record
 from aoeha.journal.records import Header, Step, decode_line, encode_header, encode_step
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from aoeha.core.replacing import replaced
-from aoeha.core.state import LinkState
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.state import LinkState
 
 
 def test_the_first_value_stays_as_it_was() -> None:

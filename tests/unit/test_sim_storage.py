@@ -2,13 +2,13 @@
 
 import itertools
 
-from aoeha.agents.leg_choice import Legs, Selection, choose_legs
-from aoeha.agents.superblock import LegRecord
-from aoeha.sim.client import ARP_MS, BACK_OFF_MAX_MS, Client, Peer
-from aoeha.sim.mirror import SILENCE_MAX_MS, Assembly, Leg, Mirror
-from aoeha.sim.shelf import CONFIG_MAX, RESERVED, STRING_PRESENT, Address, Shelf
-from aoeha.sim.timeline import Timeline
-from aoeha.sim.watchdog import Watchdog
+from aoeha.agents.parts.leg_choice import Legs, Selection, choose_legs
+from aoeha.agents.parts.superblock import LegRecord
+from aoeha.sim.world.client import ARP_MS, BACK_OFF_MAX_MS, Client, Peer
+from aoeha.sim.world.mirror import SILENCE_MAX_MS, Assembly, Leg, Mirror
+from aoeha.sim.world.shelf import CONFIG_MAX, RESERVED, STRING_PRESENT, Address, Shelf
+from aoeha.sim.world.timeline import Timeline
+from aoeha.sim.world.watchdog import Watchdog
 
 BOTH = {"shelf1", "shelf2"}
 

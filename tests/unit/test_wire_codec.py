@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wire_samples import BOOTS, CLUSTER, KEY, beat, beats, fat_group, group
 
-from aoeha.core.types import NEVER_MS, Beat
+from aoeha.core.model.beat import NEVER_MS, Beat
 from aoeha.wire.codec import (
     NO_NONCE,
     SERIAL_LIMIT,

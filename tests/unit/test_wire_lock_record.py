@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from aoeha.cli.aoe_lock_record import brief
-from aoeha.core.types import Grant, GroupBeat, GroupPhase, LockRecord
+from aoeha.cli.aoe.lock_record import brief
+from aoeha.core.model.beat import Grant, GroupBeat, GroupPhase
+from aoeha.core.model.shelves import LockRecord
 from aoeha.wire.keys import Key
 from aoeha.wire.lock_record import RECORD_MAX, _mac, pack, unpack
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_samples import BOOTS, KEY, Gateway, beat, beats, group, met_pair
 
-from aoeha.core.types import Beat
+from aoeha.core.model.beat import Beat
 from aoeha.wire.codec import UDP_LIMIT, Message, encode, state_digest
 from aoeha.wire.receiver import CANDIDATES_MAX, LAG_MAX, Rejected, Rejection
 

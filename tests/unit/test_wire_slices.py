@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_samples import BOOTS, Gateway, beat, fat_group, group
 
-from aoeha.core.types import Beat, GroupBeat
+from aoeha.core.model.beat import Beat, GroupBeat
 from aoeha.wire.codec import SERIAL_LIMIT, UDP_LIMIT, CodecError
 from aoeha.wire.receiver import Rejected
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from aoeha.core.types import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase
+from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase
 from aoeha.wire.codec import UDP_LIMIT
 from aoeha.wire.keys import Key
 from aoeha.wire.receiver import Receiver, ReceiverMemory, Rejected

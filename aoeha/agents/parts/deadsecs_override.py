@@ -1,0 +1,75 @@
+"""The AoE driver in a hurry: for a moment it is impatient with silent paths, and then as patient as before.
+
+To be called in a thread of its own, which no delay of the daemon's loop can keep from writing back what was there.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from aoeha.agents.interface import AgentError
+from aoeha.agents.parts.aoe_driver import progress_of, write_control
+from aoeha.core.model.task import Hurry
+from aoeha.io import clock
+
+__all__ = ["hurry_for_a_moment"]
+
+LOOKS = 4
+LOOK_EVERY_S = 0.03
+"""A disk that works ends something within a few looks."""
+RESTORE_TRIES = 3
+
+
+def hurry_for_a_moment(
+    setting: Path,
+    usual: str,
+    hurry: Hurry,
+    others: tuple[str, ...],
+    over: threading.Event,
+    *,
+    now_ms: Callable[[], int] = clock.now_ms,
+) -> None:
+    """Put the hurry's deadsecs in the place of the usual, wait until its time is up or `over` is set, and put it back.
+
+    AgentError, with nothing written, when it is too late, or when one of the `others`, which are in no need of this,
+    has I/O under way that does not end: the driver would give that target up too. AgentError also when the usual value
+    does not stand afterwards. OSError from the file.
+    """
+    if stuck := _stuck(others):
+        raise AgentError(f"{', '.join(stuck)} has I/O under way that does not end, and would be given up")
+    late_ms = now_ms() - hurry.begin_by_ms
+    if late_ms > 0:
+        raise AgentError(f"it is too late by {late_ms} ms: legs could be given up too")
+    try:
+        write_control(setting, str(hurry.deadsecs))
+        left_ms = min(hurry.begin_by_ms + hurry.for_ms - now_ms(), hurry.for_ms)
+        over.wait(max(left_ms, 0) / 1_000)
+    finally:
+        _restore(setting, usual)
+
+
+def _stuck(targets: tuple[str, ...]) -> list[str]:
+    """The targets that have something under way and end nothing for a few looks."""
+    first = {target: progress_of(target) for target in targets}
+    suspects = [target for target, (under_way, _) in first.items() if under_way]
+    for _ in range(LOOKS):
+        if not suspects:
+            break
+        time.sleep(LOOK_EVERY_S)
+        now = {target: progress_of(target) for target in suspects}
+        suspects = [target for target in suspects if now[target][0] and now[target][1] == first[target][1]]
+    return suspects
+
+
+def _restore(setting: Path, usual: str) -> None:
+    for tries_left in reversed(range(RESTORE_TRIES)):
+        try:
+            write_control(setting, usual)
+        except OSError:
+            if not tries_left:
+                raise
+            continue
+        if (shown := setting.read_text().strip()) == usual:
+            return
+    raise AgentError(f"the aoe driver keeps {setting.name} at {shown} instead of {usual}; write {usual} to {setting}")

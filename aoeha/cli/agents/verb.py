@@ -1,0 +1,44 @@
+"""`aoeha agents`: the types that `type = "..."` can name, the fence_* programs of this machine, and ours for others."""
+
+import argparse
+
+from aoeha.cli.exits import Exit
+from aoeha.cli.screen import print_error
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take a type to describe, or one of two verbs."""
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="TYPE | fence [NAME] | install",
+        help="TYPE: show the parameters of this type; fence: list the fence_* programs that are installed here, or "
+        "show the options of one; install: give Pacemaker our agents, as ocf:aoeha:TYPE and fence_NAME",
+    )
+    parser.add_argument("--root", default="/", metavar="DIR", help="with install: below this folder, for packages (/)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List, describe or install, as the words say."""
+    match arguments.words:
+        case []:
+            from aoeha.cli.agents.text import listing  # noqa: PLC0415  loads msgspec and every agent
+
+            print(listing(), end="")
+            return Exit.DONE
+        case ["install"]:
+            from aoeha.cli.agents.install import install  # noqa: PLC0415
+
+            return install(arguments.root)
+        case ["fence", *names] if len(names) < 2:
+            from aoeha.cli.agents.fence import describe_fence, list_fence  # noqa: PLC0415
+
+            return describe_fence(names[0]) if names else list_fence()
+        case [name]:
+            from aoeha.cli.agents.text import describe  # noqa: PLC0415
+
+            return describe(name)
+    print_error("cannot understand the command: one type, `fence` with at most one name, or `install`")
+    return Exit.USAGE

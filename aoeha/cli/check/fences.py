@@ -1,0 +1,143 @@
+"""`aoeha check --fences`: every fence device asked, nothing switched, and what a person must verify."""
+
+import asyncio
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+from aoeha.agents.fence_cli import Reachable, SelfJudging, described
+from aoeha.agents.fence_process import FenceProcess
+from aoeha.agents.interface import AgentError, FenceAgent
+from aoeha.agents.parameters import ParameterError
+from aoeha.agents.registry import AgentNotFoundError, build_fence_agent
+from aoeha.cli.check.fences_there import ANSWERS, asked_there
+from aoeha.cli.exits import Exit
+from aoeha.cli.fence.checklist import checklist
+from aoeha.cli.screen import counted, print_error
+from aoeha.config.schema import Configuration, Fence
+from aoeha.core.model.task import PlugState
+from aoeha.io.host import Place
+from aoeha.io.processes import ProcessHost
+
+__all__ = ["FenceCheck", "check_fences"]
+
+
+@dataclass(frozen=True, slots=True)
+class FenceCheck:
+    """How to ask.
+
+    `file`: as the user named it; `node`: which gateway this is, empty for what the host's name says; `over`: what runs
+    a program on the other gateway, empty to ask from here alone.
+    """
+
+    file: str | None = None
+    node: str = ""
+    over: str = ""
+
+
+def check_fences(configuration: Configuration, wanted: FenceCheck) -> Exit:
+    """Ask every device and print what it says; FAILED when one does not answer, or calls a gateway off that asks it."""
+    own = wanted.node or socket.gethostname().partition(".")[0]
+    nodes = [node.name for node in configuration.nodes]
+    if own not in nodes and (wanted.node or wanted.over):
+        known = " and ".join(nodes)
+        print_error(f'cannot tell which gateway this is: the configuration names {known}, not "{own}"; add --node NAME')
+        return Exit.USAGE
+    if not configuration.fences:
+        print("fences: none is configured", file=sys.stderr)
+        return Exit.FAILED
+    troubles = asyncio.run(_ask_all(configuration, own))
+    peer = next((node for node in nodes if node != own), "") if own in nodes else ""
+    if wanted.over:
+        troubles += asked_there(configuration, wanted.over, wanted.file, peer, named=bool(wanted.node))
+    _print_checklists(configuration)
+    if troubles:
+        print(f"fences: {counted(troubles, 'trouble')}; none of them may stay", file=sys.stderr)
+        return Exit.FAILED
+    if wanted.over:
+        print("fences: every device answers from both gateways")
+    elif peer:
+        print(f'{ANSWERS}{own}\n  now the same on {peer}, or from here: --over "ssh {peer}"')
+    else:
+        print(f"{ANSWERS}here\n  {own} is neither {' nor '.join(nodes)}: now the same on both of them")
+    return Exit.DONE
+
+
+def _print_checklists(configuration: Configuration) -> None:
+    for family, entries in dict(checklist(fence.type, fence.parameters) for fence in configuration.fences).items():
+        print(f"verify by hand, {family}:")
+        for entry in entries:
+            print(f"  [ ] {entry}")
+
+
+async def _ask_all(configuration: Configuration, own: str) -> int:
+    host = ProcessHost(Place(configuration.cluster, f"{own}-check"))
+    troubles = 0
+    for fence in configuration.fences:
+        try:
+            agent = build_fence_agent(fence.type, fence.name, fence.parameters, host)
+        except (AgentNotFoundError, ParameterError) as error:
+            print(f"fence {fence.name}: {error}", file=sys.stderr)
+            troubles += 1
+            continue
+        async for good, sentence in _ask(agent, fence, own):
+            print(f"fence {fence.name}: {sentence}", file=sys.stdout if good else sys.stderr, flush=True)
+            troubles += not good
+    return troubles
+
+
+async def _ask(agent: FenceAgent[Any], fence: Fence, own: str) -> AsyncIterator[tuple[bool, str]]:
+    """Yield what was asked and answered: whether it is good, and a sentence."""
+    limit_s = fence.timeout_ms / 1_000
+    yield await _tried("metadata", _metadata(agent), limit_s)
+    for node, plug in fence.plug.items():
+        yield await _tried(f"settings for plug {plug} of {node}", _settings(agent, plug), limit_s)
+    if isinstance(agent, Reachable):
+        yield await _tried("monitor", agent.monitor(), limit_s)
+    for node, plug in fence.plug.items():
+        yield await _read(agent, node, plug, limit_s, is_own=node == own)
+
+
+async def _metadata(agent: FenceAgent[Any]) -> None:
+    if isinstance(agent, FenceProcess):
+        await agent.metadata()
+    else:
+        described(type(agent), agent.name)
+
+
+async def _settings(agent: FenceAgent[Any], plug: str) -> None:
+    """Let a device judge what its parameters' types could not, as validate-all does."""
+    if isinstance(agent, SelfJudging):
+        await agent.validate(plug)
+
+
+async def _tried(what: str, work: Awaitable[object], limit_s: float) -> tuple[bool, str]:
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(limit_s):
+            await work
+    except TimeoutError:
+        return False, f"{what}: no answer within {limit_s:g} s; is its timeout long enough?"
+    except AgentError as error:
+        return False, f"{what}: {error}"
+    return True, f"{what}: good, {time.monotonic() - begun:.1f} s"
+
+
+async def _read(agent: FenceAgent[Any], node: str, plug: str, limit_s: float, *, is_own: bool) -> tuple[bool, str]:
+    what = f"plug {plug} of {node}"
+    try:
+        async with asyncio.timeout(limit_s):
+            state = await agent.status(plug)
+    except TimeoutError:
+        return False, f"{what}: no answer within {limit_s:g} s; is its timeout long enough?"
+    except AgentError as error:
+        return False, f"{what}: {error}"
+    if state is PlugState.UNKNOWN:
+        fault = getattr(agent, "fault", "") or "it says neither on nor off; such a device never proves anything"
+        return False, f"{what}: {fault}"
+    if state is PlugState.OFF and is_own:
+        return False, f"{what}: reads off, and {node} is this machine, which runs: the plug is another's"
+    return True, f"{what}: reads {state.value}"

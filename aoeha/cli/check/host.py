@@ -1,0 +1,90 @@
+"""`aoeha check --host`: what is wrong with this machine, and mending what a changed file can mend."""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from aoeha.cli.exits import Exit
+from aoeha.cli.screen import counted, print_error
+from aoeha.preflight import Finding, SharedArray, findings
+from aoeha.preflight.repairs import Change, changes, write
+
+__all__ = ["HostCheck", "check_host"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostCheck:
+    """What to do with the machine whose root file system is at `root`."""
+
+    root: str = "/"
+    fix: bool = False
+    dry_run: bool = False
+
+
+def check_host(host: HostCheck, arrays: tuple[SharedArray, ...]) -> Exit:
+    """Print the findings and what was or would be changed: DONE when nothing is left, else FAILED or NO_PRIVILEGE."""
+    root = Path(host.root)
+    if not os.path.isdir(root):  # noqa: PTH112  pathlib's raises where a folder above may not be entered
+        print_error(f"cannot look at {root}: it is no folder; name the place where the root file system is mounted")
+        return Exit.FAILED
+    found = findings(root, arrays)
+    if host.fix:
+        try:
+            planned = changes(root, found)
+            if host.dry_run:
+                _show(planned)
+            else:
+                _write(planned)
+        except OSError as error:
+            return _failed(error)
+    left = findings(root, arrays)
+    _list([finding for finding in left if not (host.dry_run and finding.edit)])
+    return _conclude(left, host)
+
+
+def _show(planned: tuple[Change, ...]) -> None:
+    for change in planned:
+        sys.stdout.writelines(change.diff())
+    sys.stdout.flush()
+
+
+def _write(planned: tuple[Change, ...]) -> None:
+    for change in planned:
+        kept = write(change)
+        file = shlex.quote(str(change.file))
+        print(f"host: wrote {change.file}" + (f"; its old text is in {kept}" if kept else ", a new file"))
+        print(f"  To undo: mv {shlex.quote(str(kept))} {file}" if kept else f"  To undo: rm {file}", flush=True)
+
+
+def _failed(error: OSError) -> Exit:
+    if isinstance(error, PermissionError):
+        print_error(f"cannot change {error.filename}: permission denied; run this as root (sudo)")
+        return Exit.NO_PRIVILEGE
+    print_error(f"cannot change {error.filename}: {error.strerror}; what was written so far stays, and can be repeated")
+    return Exit.FAILED
+
+
+def _list(left: list[Finding]) -> None:
+    for finding in left:
+        print(f"host: {finding.sentence}\n  {finding.mend}", file=sys.stderr)
+
+
+def _conclude(left: tuple[Finding, ...], host: HostCheck) -> Exit:
+    """Print what remains to be done. A dry run leaves everything as it is, so its findings are all left."""
+    if not left:
+        print("host: nothing stands in the way")
+        return Exit.DONE
+    mendable = sum(finding.edit is not None for finding in left)
+    where = "" if os.path.samefile(host.root, "/") else f" (in `chroot {shlex.quote(host.root)}`)"  # noqa: PTH121  `root` is a word of the command line
+    if host.dry_run:
+        how = f"--fix without --dry-run mends {mendable} of them"
+    elif mendable:
+        how = (
+            f"the commands above mend them{where}, and `--fix` does so for {mendable} of them (`--fix --dry-run` shows)"
+        )
+    else:
+        how = f"the commands above mend them{where}"
+    print(f"host: {counted(len(left), 'finding')}; {how}", file=sys.stderr)
+    return Exit.FAILED

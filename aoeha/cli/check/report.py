@@ -1,0 +1,73 @@
+"""What `aoeha check` finds, line by line."""
+
+import dataclasses
+import os
+import sys
+
+from aoeha.cli.check.fences import FenceCheck, check_fences
+from aoeha.cli.check.host import HostCheck, check_host
+from aoeha.cli.exits import Exit
+from aoeha.cli.restart_gap import measured_restart_gap_ms
+from aoeha.cli.screen import counted
+from aoeha.config.agent_parameters import agent_complaints
+from aoeha.config.findings import ConfigurationError, Finding
+from aoeha.config.keys import load_keys
+from aoeha.config.load import inspect
+from aoeha.config.schema import Configuration
+from aoeha.config.view import config_tag
+from aoeha.preflight import SharedArray
+
+__all__ = ["FenceCheck", "HostCheck", "check"]
+
+
+def check(file: str | None, default_file: str, host: HostCheck | None, fences: FenceCheck | None = None) -> Exit:
+    """Print all findings about the file, and about this machine and the fence devices if asked; return the exit code.
+
+    Without a file of its own name, a machine that has none yet is judged alone: that is how a pair is set up.
+    """
+    if host and file is None and not os.path.lexists(default_file):
+        print(f"{default_file}: not written yet; only this machine is judged")
+        return check_host(host, ())
+    file = file or default_file
+    inspection = inspect(file, measured_restart_gap_ms() if host else None)
+    findings = list(inspection.findings)
+    configuration = inspection.configuration
+    if inspection.source is not None and inspection.draft is not None:
+        findings += [inspection.source.finding(complaint) for complaint in agent_complaints(inspection.draft)]
+    if configuration is not None:
+        findings += _key_findings(configuration)
+    for finding in sorted(findings, key=lambda finding: finding.line):
+        print(finding, file=sys.stderr)
+    errors = sum(not finding.warning for finding in findings)
+    warnings = len(findings) - errors
+    if errors or configuration is None:
+        print(f"{file}: {counted(errors, 'error')}, {counted(warnings, 'warning')}", file=sys.stderr)
+    else:
+        nodes = " and ".join(node.name for node in configuration.nodes)
+        tag = config_tag(configuration)
+        print(f"{file}: good for {nodes}, {counted(warnings, 'warning')}; fingerprint {tag:08x}")
+    host_code = check_host(host, _shared_arrays(inspection.draft)) if host else Exit.DONE
+    fence_code = check_fences(configuration, fences) if fences and configuration and not errors else Exit.DONE
+    return Exit.BAD_CONFIGURATION if errors else host_code or fence_code
+
+
+def _key_findings(configuration: Configuration) -> list[Finding]:
+    """Judge the key file. That it isn't there yet is a warning: a file can be checked before the pair is set up."""
+    try:
+        load_keys(configuration.key_file)
+    except ConfigurationError as error:
+        is_unknown = isinstance(error.__cause__, FileNotFoundError | PermissionError)
+        return [dataclasses.replace(finding, warning=is_unknown) for finding in error.findings]
+    return []
+
+
+def _shared_arrays(configuration: Configuration | None) -> tuple[SharedArray, ...]:
+    """Return the arrays that the groups assemble: the resources that name a device, its UUID and its legs."""
+    if configuration is None:
+        return ()
+    tables = (resource.parameters for group in configuration.groups for resource in group.resources)
+    return tuple(
+        SharedArray(str(table["device"]), str(table["uuid"]), tuple(map(str, table["legs"])))
+        for table in tables
+        if table.keys() >= {"device", "uuid", "legs"} and isinstance(table["legs"], list | tuple)
+    )

@@ -1,0 +1,1 @@
+"""`aoeha simulate` and `aoeha replay`."""

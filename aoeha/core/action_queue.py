@@ -1,0 +1,42 @@
+"""Which actions may be performed now: the ordering clause of the core contract, written once for daemon and simulator.
+
+Actions are performed in the order in which the core asked for them. A `Persist` holds up everything behind it until
+`persist_done`: a promise is remembered before anybody hears it, and a reboot of our own before it happens, so that it
+can be rationed. What only informs people is let through at once.
+"""
+
+from dataclasses import dataclass, field
+
+from aoeha.core.model.actions import Action, Answer, Persist, Say
+
+WAITING_MAX = 4_096
+
+
+@dataclass(slots=True)
+class Performer:
+    """A queue with a gate. Holds at most WAITING_MAX actions: more is a bug in the core, and asserted."""
+
+    _waiting: list[Action] = field(default_factory=list)
+    _persisting: bool = False
+
+    def offer(self, actions: tuple[Action, ...]) -> None:
+        """Take in what one step asked for."""
+        self._waiting.extend(actions)
+        assert len(self._waiting) <= WAITING_MAX, "actions pile up behind a Persist"
+
+    def take(self) -> tuple[Action, ...]:
+        """Hand out what may be performed now, in order. A Persist among them is the last that changes anything."""
+        ready: list[Action] = []
+        held: list[Action] = []
+        for action in self._waiting:
+            if isinstance(action, (Say, Answer)) or not self._persisting:
+                ready.append(action)
+                self._persisting = self._persisting or isinstance(action, Persist)
+            else:
+                held.append(action)
+        self._waiting = held
+        return tuple(ready)
+
+    def persist_done(self) -> None:
+        """The Persist that was handed out has ended, well or not: go on (R16)."""
+        self._persisting = False

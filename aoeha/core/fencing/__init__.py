@@ -1,0 +1,1 @@
+"""Power: taking it, proving that it is gone, giving it back."""

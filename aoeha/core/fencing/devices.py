@@ -1,0 +1,218 @@
+"""Fence devices: reading them on a schedule, and whether what they read is believed (R8, DESIGN.md §7).
+
+Rules. A device that cannot be reached is an alarm now, not on the day it is needed. One that reads off while the node
+goes on beating is the wrong plug, or knows nothing: it is believed by nobody until it reads on. One that confirmed a
+power-off and was wrong is distrusted until a human has looked. One that takes an order and goes on to read on may be
+read for ever, and protects nobody: only an order that it carries out, a fence's or a test's of the plug, ends that.
+
+What this file does not know: when a fence is due.
+"""
+
+from aoeha.core.model.config import FenceConfig
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.memory import DeviceMemory
+from aoeha.core.model.state import DeviceState, FencePhase, NodeState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
+
+READING_GRACE_MS = 1_000
+"""A beat may be this old when it is heard: a plug read as off is contradicted only by a later one."""
+
+
+def recalled(fence: FenceConfig, memory: DeviceMemory | None, *, same_boot: bool) -> DeviceState:
+    """A device as it is at the start: what was found out about it stands, unless aoeha.toml now means another one."""
+    if memory is None or memory.tag != fence.tag:
+        return DeviceState(fence.name)
+    owed = memory.owed if same_boot else 0
+    return DeviceState(fence.name, distrusted=memory.distrusted, disobeyed=memory.disobeyed, owed=owed)
+
+
+def remembered(state: NodeState) -> tuple[DeviceMemory, ...]:
+    """What the next daemon must know of the devices."""
+    return tuple(
+        DeviceMemory(device.name, settings(state, device.name).tag, device.distrusted, device.disobeyed, device.owed)
+        for device in state.devices
+        if device.distrusted or device.disobeyed or device.owed
+    )
+
+
+def remind(turn: Turn) -> None:
+    """Say at the start what an earlier daemon found out."""
+    for device in turn.state.devices:
+        _tell(turn, device.name)
+
+
+def _tell(turn: Turn, name: str) -> None:
+    device = by_name(turn.state, name)
+    if device.distrusted:
+        turn.alarm(name, f"NOT PROTECTED: fence device {name} {device.distrusted}: check its wiring")
+    elif device.disobeyed:
+        turn.alarm(name, f"NOT PROTECTED: fence device {name} {device.disobeyed}: it takes orders and does not obey")
+
+
+def watch(turn: Turn) -> None:
+    """Read every device that is due, while no fence is under way."""
+    if turn.state.fence.phase is not FencePhase.IDLE:
+        return
+    for device in turn.state.devices:
+        every_ms = settings(turn.state, device.name).monitor_every_ms
+        due = device.checked_ms is None or turn.now_ms - device.checked_ms >= every_ms
+        if due and not device.task_id:
+            task_id = start(turn, TaskKind.POWER_STATUS, device.name, "routine reading")
+            turn.change_device(device.name, task_id=task_id)
+
+
+def note_reading(turn: Turn, device: DeviceState, done: TaskDone) -> None:
+    """Take in a routine reading."""
+    turn.change_device(device.name, task_id=0)
+    if done.result is not TaskResult.CANCELLED:
+        take_reading(turn, device.name, done)
+
+
+def take_reading(turn: Turn, name: str, done: TaskDone) -> None:
+    """Believe what a device says of the peer's plug, or that it says nothing."""
+    device = by_name(turn.state, name)
+    reachable = done.result is TaskResult.OK and done.plug in (PlugState.ON, PlugState.OFF)
+    believed_again = done.plug is PlugState.ON
+    turn.change_device(
+        device.name,
+        reachable=reachable,
+        detail="" if reachable else why(done),
+        checked_ms=turn.now_ms,
+        read_off_of=turn.state.peer.boot_id if done.plug is PlugState.OFF else "",
+        contradicted="" if believed_again else device.contradicted,
+        owed=max(device.owed - 1, 0) if believed_again else device.owed,
+        plug=done.plug if reachable else PlugState.UNKNOWN,
+    )
+    if done.plug is PlugState.ON:
+        turn.clear_alarm(about_power(name), f"{name} reads {turn.state.config.peer} as on")
+    if not reachable:
+        turn.alarm(device.name, f"fence device {device.name} cannot be reached: {why(done)}")
+    elif not (by_name(turn.state, name).doubt or device.disobeyed):
+        turn.clear_alarm(device.name, f"fence device {device.name} answers")
+
+
+def note_silence(turn: Turn, device: str, done: TaskDone) -> None:
+    """A device failed when it was needed: that is as good as a failed reading."""
+    turn.change_device(device, reachable=False, detail=why(done), checked_ms=turn.now_ms, plug=PlugState.UNKNOWN)
+
+
+def about_power(name: str) -> str:
+    """What an alarm is about that tells of power which a device did not give back."""
+    return f"power by {name}"
+
+
+def note_obedience(turn: Turn, name: str, plug: PlugState) -> None:
+    """Take in what a device reads after it took the order to switch the peer off."""
+    disobeyed = by_name(turn.state, name).disobeyed
+    match plug:
+        case PlugState.ON:
+            sentence = f"reads on after switching {turn.state.config.peer} off"
+            turn.change_device(name, disobeyed=sentence)
+            _tell(turn, name)
+        case PlugState.OFF if disobeyed:
+            turn.change_device(name, disobeyed="")
+            if not by_name(turn.state, name).doubt:
+                turn.clear_alarm(name, f"fence device {name} obeys again")
+        case _:
+            pass
+
+
+def distrust(turn: Turn) -> None:
+    """A fence was confirmed and the node ran on: no device is protection until a human has looked at it."""
+    for device in turn.state.devices:
+        distrust_one(turn, device.name)
+
+
+def distrust_one(turn: Turn, name: str) -> None:
+    """A device read a node as off that ran on: what it reads is no proof any more."""
+    sentence = f"read {turn.state.config.peer} as off while it was running"
+    if not by_name(turn.state, name).distrusted:
+        turn.change_device(name, distrusted=sentence)
+        _tell(turn, name)
+
+
+def trust_again(turn: Turn, name: str) -> None:
+    """Its plug was seen to be the peer's: a doubt is settled."""
+    turn.change_device(name, distrusted="", contradicted="", disobeyed="")
+    turn.clear_alarm(name, f"the plug of fence device {name} was verified")
+
+
+def contradict(turn: Turn) -> None:
+    """The peer is heard: if a whole level had read this boot of it as off, that level is wrong.
+
+    One device of several is not: with a supply at each of them, a node runs on while one of its outlets is off.
+    """
+    peer = turn.state.config.peer
+    for level in levels(turn.state):
+        together = on_level(turn.state, level)
+        if not all(_called_off(turn, device) for device in together):
+            continue
+        for device in together:
+            if not device.contradicted:
+                sentence = f"reads {peer} as off while {peer} is running"
+                turn.change_device(device.name, contradicted=sentence)
+                turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its plugs")
+
+
+def _called_off(turn: Turn, device: DeviceState) -> bool:
+    """Whether a reading called off what beats now. A slow link brings beats of the dead, which answer nothing since."""
+    read_ms, peer = device.checked_ms, turn.state.peer
+    if read_ms is None or turn.now_ms - read_ms < READING_GRACE_MS:
+        return False
+    answered = peer.answered_ms is not None and peer.answered_ms >= read_ms
+    stands = answered or turn.now_ms - read_ms >= turn.state.config.deadtime_ms
+    return stands and bool(device.read_off_of) and device.read_off_of == peer.boot_id
+
+
+def start(turn: Turn, kind: TaskKind, device: str, reason: str, node: str = "") -> int:
+    """Begin a power task about the peer's plug, or about the plug of `node`; return its number."""
+    state = turn.state
+    about, deadline_ms = node or state.config.peer, settings(state, device).timeout_ms
+    task = Task(state.next_task_id, kind, "", device, about, deadline_ms, reason)
+    turn.begin(task)
+    return task.id
+
+
+def protected(state: NodeState) -> bool:
+    """Whether at least one level of fence devices answers in full, is believed, and did as it was told."""
+    return any(all(_would_do(device) for device in on_level(state, level)) for level in levels(state))
+
+
+def _would_do(device: DeviceState) -> bool:
+    return bool(device.reachable) and not device.doubt and not device.disobeyed
+
+
+def levels(state: NodeState) -> list[int]:
+    """The levels in the order in which they are tried."""
+    return sorted({fence.level for fence in state.config.fences})
+
+
+def settings(state: NodeState, device: str) -> FenceConfig:
+    """What aoeha.toml says of a device."""
+    return next(fence for fence in state.config.fences if fence.name == device)
+
+
+def by_name(state: NodeState, name: str) -> DeviceState:
+    """The device of that name."""
+    return next(device for device in state.devices if device.name == name)
+
+
+def on_level(state: NodeState, level: int) -> list[DeviceState]:
+    """All devices that must confirm on this level."""
+    return [by_name(state, fence.name) for fence in state.config.fences if fence.level == level]
+
+
+def why(done: TaskDone) -> str:
+    """Why a task did not do what it should."""
+    if done.detail:
+        return done.detail
+    match done.result:
+        case TaskResult.TIMED_OUT:
+            return "it did not answer in time"
+        case TaskResult.OK:
+            return "it does not tell whether the plug is on or off"
+        case TaskResult.FAILED:
+            return "it failed"
+        case result:
+            return f"it was {result.value}"

@@ -1,0 +1,111 @@
+"""Power that was taken and is given back: after a fence, by one that was given up, from a wrong plug (R7, R8).
+
+Rules. A device that was told to switch the peer off owes it that power until it was told to switch it on, or read on a
+few times. When a fence is given up its devices are read, and what reads off is switched on: at once where the peer is
+heard (it lives on another supply), else after the patience after which a fenced peer is switched on, and only where
+such a one would be. A device that fails is tried again when it reads off again, a few times; the alarm stands until the
+plug is seen to be on. No fence switches anything off while power is on its way back: a supply outlives a moment without
+it, and its plug could be read in that moment.
+
+What this file does not know: why a fence was given up, or what a proof is.
+"""
+
+from aoeha.core.fencing import devices
+from aoeha.core.model.actions import Level
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.state import FencePhase, NodeState, PeerCondition
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.peer import membership
+
+PATIENCE_MS = 30_000
+"""A fenced node is switched on when the groups run here, or after this long."""
+TRIES_MAX = 3
+
+
+def owe(turn: Turn, name: str) -> None:
+    """A device is told to switch the peer off."""
+    turn.change_device(name, owed=TRIES_MAX)
+
+
+def look(turn: Turn) -> None:
+    """A fence is given up: what became of the plugs is to be read now."""
+    for device in turn.state.devices:
+        if device.owed:
+            turn.change_device(device.name, checked_ms=None)
+
+
+def settle(turn: Turn, names: list[str]) -> None:
+    """Somebody else sees to it that these devices give power back, or the peer is to stay off."""
+    for name in names:
+        turn.change_device(name, owed=0)
+
+
+def decide(turn: Turn) -> None:
+    """Give back what a fence that was given up still owes."""
+    names = [device.name for device in turn.state.devices if device.owed and device.plug is PlugState.OFF]
+    if not names or not _is_given_up(turn.state) or is_under_way(turn.state):
+        return
+    peer = turn.state.config.peer
+    if _is_well(turn.state):
+        begin(turn, names, f"its fence was given up, and {peer} lives")
+    elif _is_forgotten(turn.state):
+        turn.change(revived_ms=turn.now_ms)
+        begin(turn, names, f"the fence of {peer} was given up")
+
+
+def begin(turn: Turn, names: list[str], reason: str) -> None:
+    """Switch on. From now on the peer's being off is no longer known."""
+    for name in names:
+        task_id = devices.start(turn, TaskKind.POWER_ON, name, reason)
+        owed = devices.by_name(turn.state, name).owed or TRIES_MAX
+        turn.change_device(name, back_task_id=task_id, owed=owed)
+    turn.change_fence(off_boot_id=None)
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in the end of a power-on."""
+    name, peer = task.subject, turn.state.config.peer
+    turn.change_device(name, back_task_id=0)
+    if done.result is TaskResult.OK:
+        settle(turn, [name])
+        turn.change_device(name, plug=PlugState.ON)
+        turn.clear_alarm(devices.about_power(name), f"{name} gave {peer} its power back")
+        if not is_under_way(turn.state):
+            turn.say(Level.INFO, peer, _what_came_of_it(turn.state))
+        return
+    why = devices.why(done)
+    devices.note_silence(turn, name, done)
+    turn.change_device(name, owed=max(devices.by_name(turn.state, name).owed - 1, 0))
+    turn.alarm(
+        devices.about_power(name),
+        f"{name} could not switch {peer} on ({why}): it may lack that power; by hand, or: aoeha fence {peer} --on",
+    )
+
+
+def is_under_way(state: NodeState) -> bool:
+    """Whether power is on its way back."""
+    return any(device.back_task_id for device in state.devices)
+
+
+def _what_came_of_it(state: NodeState) -> str:
+    peer = state.config.peer
+    if any(device.distrusted for device in state.devices):
+        return f"what lost its power with the plug of {peer} has power again"
+    owing = [device.name for device in state.devices if device.owed]
+    return f"{peer} has power again" + (f", except perhaps that by {', '.join(owing)}" if owing else "")
+
+
+def _is_given_up(state: NodeState) -> bool:
+    """Whether no fence is under way, none has succeeded whose victim is still off, and no order is about power."""
+    return state.fence.phase is FencePhase.IDLE and state.fence.off_boot_id is None and state.order is None
+
+
+def _is_well(state: NodeState) -> bool:
+    return membership.is_alive(state) or state.peer.condition is PeerCondition.LEFT
+
+
+def _is_forgotten(state: NodeState) -> bool:
+    """Whether a peer that is not heard is given its power: nobody keeps it off, and nobody may have his hands on it."""
+    kept = state.kept_off or state.paused or state.fence.word_boot_id is not None
+    return state.config.power_on_after_fence and not kept and state.now_ms >= state.fence.until_ms

@@ -1,0 +1,80 @@
+"""Whether a dead peer could be proven dead now: one state, NOT PROTECTED, with its reason and its mend.
+
+Rules. A pair is protected, seen from a node, while one level of fence devices answers in full, is believed and
+obeys, or while the shelves alone would do: they are declared sufficient, every group has legs, and each leg that the
+peer may still write to answers here. Anything else is an alarm now, not on the day on which a proof is needed. What has
+not been asked yet since this daemon started is no alarm, and no protection either.
+
+What this file does not know: whether anybody needs a proof.
+"""
+
+from aoeha.core.fencing import devices
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import DeviceState, GroupState, NodeState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.storage import leg_ledger
+
+ABOUT = "protection"
+UNREACHED = (Holder.SILENT, Holder.STRANGER, Holder.UNKNOWN)
+
+
+def decide(turn: Turn) -> None:
+    """Raise the alarm, change its words, or end it."""
+    sentence = unprotected(turn.state)
+    if not sentence:
+        peer = turn.state.config.peer
+        turn.clear_alarm(ABOUT, f"protected again: a dead {peer} could be proven dead")
+    elif all(device.checked_ms is not None for device in turn.state.devices) and not _not_asked_yet(turn.state):
+        turn.alarm(ABOUT, f"NOT PROTECTED: {sentence}")
+
+
+def unprotected(state: NodeState) -> str:
+    """Why no level and no shelf could now prove that the peer is dead, and what mends that; empty while one could."""
+    if devices.protected(state) or (_by_shelves(state) and not _leg_out_of_reach(state)):
+        return ""
+    peer = state.config.peer
+    reasons = [_device_trouble(state, device) for device in state.devices]
+    reasons = [reason for reason in reasons if reason]
+    if _by_shelves(state):
+        reasons.append(f"{_leg_out_of_reach(state)} does not answer {state.config.node}: mend its path")
+    elif not state.devices:
+        reasons.append("no fence device is configured, and the shelves are not declared to suffice: add [[fence]]")
+    return f"a dead {peer} could not be proven dead: {'; '.join(reasons)}"
+
+
+def _device_trouble(state: NodeState, device: DeviceState) -> str:
+    peer = state.config.peer
+    if device.doubt:
+        return f"{device.name} {device.doubt}: check its wiring, then: aoeha fence verify {peer}"
+    if device.disobeyed:
+        return f"{device.name} {device.disobeyed}: mend it, then: aoeha fence verify {peer}"
+    if device.reachable is None:
+        return f"{device.name} has not answered yet"
+    if not device.reachable:
+        return f"{device.name} cannot be reached ({device.detail}): mend it, then: aoeha fence test {device.name}"
+    return ""
+
+
+def _by_shelves(state: NodeState) -> bool:
+    """Whether the shelves alone are meant to prove a peer dead."""
+    return state.config.storage_suffices and all(group.legs for group in state.groups)
+
+
+def _leg_out_of_reach(state: NodeState) -> str:
+    """A leg that could not be taken from the peer, empty for none. What we hold ourselves need not be taken."""
+    for group in state.groups:
+        if group.holding:
+            continue
+        for leg in leg_ledger.fence_legs(state, group):
+            if any(leg.shows_anywhere(holder) for holder in UNREACHED):
+                return f"{leg.name} of {group.name}"
+    return ""
+
+
+def _not_asked_yet(state: NodeState) -> bool:
+    """Whether the shelves have yet to tell whether they would do."""
+    return _by_shelves(state) and any(_unread(group) for group in state.groups)
+
+
+def _unread(group: GroupState) -> bool:
+    return not group.holding and any(leg.shows_anywhere(Holder.UNKNOWN) for leg in group.legs)

@@ -1,0 +1,58 @@
+"""What must be remembered, and when it is written (R16).
+
+Rules. What a beat promises was remembered before: `Persist` stands before it in the same step.
+"""
+
+from aoeha.core.fencing import devices
+from aoeha.core.model.actions import Persist
+from aoeha.core.model.legs import LegState
+from aoeha.core.model.memory import GroupMemory, Memory
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import GroupState, NodeState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.peer.membership import lives
+
+
+def remember(turn: Turn) -> None:
+    """Persist what changed, before everything else that this step asks for."""
+    memory = memory_of(turn.state)
+    if memory == turn.state.remembered:
+        return
+    turn.change(remembered=memory)
+    turn.actions.insert(0, Persist(memory))
+
+
+def memory_of(state: NodeState) -> Memory:
+    """What a daemon that starts after this one must know."""
+    return Memory(
+        boot_id=state.identity.boot_id,
+        incarnation=state.identity.incarnation,
+        peer_boot_id=state.peer.boot_id,
+        peer_was_alive=lives(state),
+        standby=state.standby,
+        panicked=state.panicking,
+        left=state.left and not any(group.holding for group in state.groups),
+        paused=state.paused,
+        pause_number=state.pause_number,
+        groups=tuple(
+            GroupMemory(g.name, g.epoch, max(g.floor, g.claim_epoch), g.holding, g.proof, g.grant, g.claims, _held(g))
+            for g in state.groups
+        ),
+        devices=devices.remembered(state),
+    )
+
+
+def _held(group: GroupState) -> tuple[tuple[str, str], ...]:
+    """What was held in this ownership, though its target has forgotten it: no disk is waited for to take that again."""
+    if not group.holding:
+        return ()
+    return tuple(
+        (leg.name, address.name)
+        for leg in group.legs
+        for address in leg.addresses
+        if address.held_epoch == group.held_epoch or (address.holder is Holder.NOBODY and _is_missed(group, leg))
+    )
+
+
+def _is_missed(group: GroupState, leg: LegState) -> bool:
+    return leg.forgot is True and not group.unsure

@@ -1,0 +1,1 @@
+"""Which legs a running mirror goes with."""

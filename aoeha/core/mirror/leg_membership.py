@@ -1,0 +1,289 @@
+"""Legs of a running mirror that leave it and come back (R4, R5).
+
+Rules. The owner lets its mirror go on without a leg that no address answered for in two hold checks, while another leg
+is held and answers; never without the last one. It does nothing of all this before the ledger's gate is open: until
+then writes wait. A leg that the mirror's monitor names as missing is taken in again once it has been ours, on every
+address, for a while, and another leg is seen to be ours still: who fenced us by that one never heard of this one. That
+is done by the mirror's bitmap, or by a full copy where its target restarted meanwhile, or may have, and does not keep
+what it acknowledged. One that restarts so within a running mirror leaves it and comes back in the same way, if the
+other one did not; with both gone through that, there is only an alarm. So does one that restarted, durable or not,
+while a fenced peer may have written there; until it has left, the mirror reads it last and copies nothing from it, and
+does not go on with it alone. A leg that is being copied is no other leg, and is believed again when the
+mirror is whole. Nobody starts from a leg that was left out: the other's own records call it missing.
+
+A leg that the kernel gave up, or that cannot be taken back, although its shelf answers has a disk that reports errors.
+It is tried again after a pause that doubles each time, and an alarm tells people to look at the disk; whoever has done
+so ends the pause, and so does a target that is started anew.
+
+What this file does not know: how md is told.
+"""
+
+from aoeha.core.model.actions import Level
+from aoeha.core.model.config import LegConfig
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.legs import LegState
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import Task, TaskKind, TaskResult
+from aoeha.core.resources import lifecycle
+from aoeha.core.storage import leg_ledger, suspect_legs
+
+EVICT_DEADLINE_MS, RETURN_DEADLINE_MS = 5_000, 30_000
+STEADY_MS = 5_000
+"""A leg that answers again must have done so for this long."""
+EVICT_AGAIN_MS, RETURN_AGAIN_MS = 2_000, 30_000
+REST_MAX_MS = 3_600_000
+"""The longest pause after an error of a disk; one that then does its work for as long begins anew."""
+
+
+def decide(turn: Turn) -> None:
+    """Begin the next eviction or return for every mirror that runs here; one at a time."""
+    for name in [group.name for group in turn.state.groups if group.legs]:
+        group = turn.state.group(name)
+        mirror = _mirror(group)
+        if mirror is None or mirror.missing is None or not group.holding or mirror.phase not in UP:
+            leg_ledger.publish(turn, name, None)
+            turn.clear_alarm(f"{name} waits", f"{name} is not served here any more")
+            continue
+        _trust(turn, group, mirror)
+        _warn_of_loss(turn, name)
+        _warn_of_the_last(turn, group, mirror)
+        _keep_clear(turn, turn.state.group(name), mirror)
+        _intend(turn, name, mirror)
+        leg_ledger.publish(turn, name, mirror)
+        _act(turn, turn.state.group(name), mirror)
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in what became of it; the mirror is looked at anew."""
+    group = turn.state.group(task.group)
+    if group.leg_task_id != task.id:
+        return
+    evicted, worked = task.kind is TaskKind.EVICT_LEG, done.result is TaskResult.OK
+    again_ms = EVICT_AGAIN_MS if evicted else RETURN_AGAIN_MS
+    turn.change_group(group.name, leg_task_id=0, leg_retry_ms=turn.now_ms + (0 if worked else again_ms))
+    mirror = _mirror(group)
+    if mirror is None or mirror.missing is None or mirror.phase not in UP:
+        return
+    lifecycle.look_again(turn, group.name, mirror)
+    if not worked:
+        what = f"leave {task.leg} out of" if evicted else f"take {task.leg} back into"
+        turn.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
+        if not evicted and _leg(group, task.leg).shows(Holder.US):
+            _rest(turn, group.name, _leg(group, task.leg), f"it could not be taken back into {task.subject}")
+        return
+    if evicted:
+        missing = (*mirror.missing, task.leg)
+        turn.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
+        turn.change_leg(group.name, task.leg, copying=False)
+        turn.alarm(task.leg, f"{task.subject} goes on without {task.leg}; it comes back by itself when its shelf does")
+    else:
+        missing = tuple(name for name in mirror.missing if name != task.leg)
+        turn.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
+        turn.change_leg(group.name, task.leg, copying=True)
+        turn.say(Level.INFO, task.leg, f"{task.leg} is being copied")
+
+
+def _warn_of_the_last(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+    """Writes hang for as long as the only leg that is known to be sound does not answer."""
+    about = f"{group.name} waits"
+    for leg in group.legs:
+        others = _others(group, mirror, leg)
+        tainted = [other.name for other in others if other.tainted]
+        alone = leg.name not in (mirror.missing or ()) and not leg.tainted and bool(tainted)
+        if alone and _silent_twice(turn.state, group, leg) and not any(_may_be_last(other) for other in others):
+            turn.alarm(
+                about,
+                f"writes to {group.name} wait until {leg.name} answers: {turn.state.config.peer} may have overwritten "
+                f"acknowledged ones on {', '.join(tainted)}",
+            )
+            return
+    turn.clear_alarm(about, f"writes to {group.name} wait no longer")
+
+
+def _keep_clear(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+    """Tell the mirror at once what it must not read or copy from any more; what it may again, it learns in time."""
+    wanted, told = suspect_legs.caution(turn.state, group, mirror), mirror.caution
+    doubtful = [name for name in wanted.read_last if name not in told.read_last]
+    for name in doubtful:
+        turn.say(Level.WARNING, name, f"{mirror.config.name} reads {name} no more, and copies nothing from it")
+    if doubtful or (wanted.copies_nothing and not told.copies_nothing):
+        lifecycle.look_again(turn, group.name, mirror)
+        turn.change_resource(group.name, mirror.config.name, caution=wanted)
+
+
+def _intend(turn: Turn, name: str, mirror: ResourceState) -> None:
+    """Mark the legs that shall leave, and those that shall return; what was begun and may yet happen stays marked."""
+    group = turn.state.group(name)
+    begun = group.leg_task_id or turn.now_ms < group.leg_retry_ms
+    for place, leg in enumerate(group.legs):
+        missing = leg.name in (mirror.missing or ())
+        if missing and not (leg.leaving or leg.returning) and group.ledger and place in group.ledger.fence:
+            _given_up(turn, name, leg)
+        leaving = bool(_why_evict(turn.state, group, mirror, leg)) or bool(begun and leg.leaving and not missing)
+        rested = _is_steady(turn.state, leg) and turn.now_ms >= _leg(turn.state.group(name), leg.name).rests_until_ms
+        returning = missing and (rested or bool(begun and leg.returning))
+        if (leaving, returning) != (leg.leaving, leg.returning):
+            turn.change_leg(name, leg.name, leaving=leaving, returning=returning)
+
+
+def _given_up(turn: Turn, name: str, leg: LegState) -> None:
+    """The kernel has let a leg go by itself."""
+    if leg.shows(Holder.US):
+        _rest(turn, name, leg, "the kernel gave it up by itself")
+    else:
+        turn.change_leg(name, leg.name, rests_until_ms=turn.now_ms + RETURN_AGAIN_MS)
+        turn.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
+
+
+def _rest(turn: Turn, name: str, leg: LegState, what: str) -> None:
+    """Leave a leg alone for a while, longer each time: its shelf answers, so it is the disk that does not work."""
+    errors = leg.errors + 1 if turn.now_ms - leg.rests_until_ms < REST_MAX_MS else 1
+    pause_ms = min(RETURN_AGAIN_MS << min(errors - 1, 10), REST_MAX_MS)
+    turn.change_leg(name, leg.name, errors=errors, rests_until_ms=turn.now_ms + pause_ms)
+    often = "" if errors == 1 else f", {errors} times in a row"
+    turn.alarm(
+        leg.name,
+        f"{leg.name} has errors though its shelf answers: {what}{often}. Look at that shelf's disk, and at `dmesg`; it "
+        f"is tried again in {pause_ms // 1_000} s, when its target is started anew, or at once by: aoeha cleanup",
+    )
+
+
+def end_rests(turn: Turn) -> tuple[str, ...]:
+    """Try every leg again at once, as if it had never failed: somebody has seen to its disk. Return which rested."""
+    resting = [(group.name, leg.name) for group in turn.state.groups for leg in group.legs if leg.errors]
+    for name, leg in resting:
+        turn.change_leg(name, leg, errors=0, rests_until_ms=0)
+    return tuple(leg for _, leg in resting)
+
+
+def _act(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+    """Evict or take back one leg, once the peer knows."""
+    moving = next((leg for leg in group.legs if leg.leaving or leg.returning), None)
+    if moving is None or group.leg_task_id or turn.now_ms < group.leg_retry_ms or _may_not_act(turn.state, group):
+        return
+    if not leg_ledger.gate_is_open(turn.state, group):
+        _tell_of_the_wait(turn, group, moving)
+    elif moving.leaving:
+        reason = _why_evict(turn.state, group, mirror, moving)
+        if reason:
+            _evict(turn, group, mirror, moving, reason)
+    elif _is_steady(turn.state, moving) and _keeps_another(group, mirror, moving):
+        _return(turn, group, mirror, moving)
+
+
+def _tell_of_the_wait(turn: Turn, group: GroupState, leg: LegState) -> None:
+    """Writes hang, or a leg stays out, longer than an answer of the peer takes: somebody may want to know why."""
+    state = turn.state
+    if turn.now_ms - group.ledger_since_ms >= state.config.warntime_ms:
+        hanging = ", and writes wait with it," if leg.shows(Holder.SILENT) else ""
+        what = f"leave the mirror{hanging}" if leg.leaving else "return"
+        patience_s = -(-leg_ledger.patience_ms(state) // 1_000)
+        turn.alarm(
+            leg.name, f"{leg.name} waits to {what} until {state.config.peer} has heard of it, {patience_s} s at most"
+        )
+
+
+def _may_not_act(state: NodeState, group: GroupState) -> bool:
+    away = group.unsure or state.oath_pending or group.blind
+    return away or state.paused or state.panicking or state.leaving or bool(group.yielding)
+
+
+def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: LegState) -> str:
+    """Why a leg must leave the mirror now, empty for no reason."""
+    others = _others(group, mirror, leg)
+    if leg.name in (mirror.missing or ()) or not _keeps_another(group, mirror, leg):
+        return ""
+    if _silent_twice(state, group, leg):
+        return "its shelf does not answer" if any(_may_be_last(other) for other in others) else ""
+    if leg.copying or not leg.shows(Holder.US) or not all(suspect_legs.is_sound(group, other) for other in others):
+        return ""
+    if leg.tainted:
+        return f"its target restarted, and until then {state.config.peer}, which runs on, may have written there"
+    return (
+        "" if suspect_legs.is_sound(group, leg) else "its target restarted and may have lost what it had acknowledged"
+    )
+
+
+def _others(group: GroupState, mirror: ResourceState, leg: LegState) -> list[LegState]:
+    missing = mirror.missing or ()
+    return [other for other in group.legs if other is not leg and other.name not in missing and not other.copying]
+
+
+def _keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> bool:
+    """Whether another whole leg is seen to be ours: one by which we were fenced, before the gate opened, is not."""
+    return any(other.shows_anywhere(Holder.US) for other in _others(group, mirror, leg))
+
+
+def _may_be_last(leg: LegState) -> bool:
+    """Whether a mirror may go on with this leg alone: acknowledged writes may be gone from one that is tainted."""
+    return leg.shows_anywhere(Holder.US) and not leg.tainted
+
+
+def _silent_twice(state: NodeState, group: GroupState, leg: LegState) -> bool:
+    if not leg.shows(Holder.SILENT) or group.shelf_read_ms is None:
+        return False
+    since_ms = max(address.since_ms for address in leg.addresses)
+    return group.shelf_read_ms - since_ms >= state.config.hold_every_ms
+
+
+def _is_steady(state: NodeState, leg: LegState) -> bool:
+    since_ms = max(address.since_ms for address in leg.addresses)
+    return leg.shows(Holder.US) and state.now_ms - since_ms >= STEADY_MS
+
+
+def _trust(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+    """A leg that is ours and in a mirror that is whole has forgotten nothing, or has been copied since."""
+    if mirror.phase is not ResourcePhase.RUNNING or group.unsure:
+        return
+    for leg in group.legs:
+        if leg.copying:
+            turn.change_leg(group.name, leg.name, forgot=False, copying=False, tainted=False)
+            turn.clear_alarm(leg.name, f"{leg.name} is a whole half of {mirror.config.name} again")
+        elif leg.forgot is None and leg.shows(Holder.US):
+            turn.change_leg(group.name, leg.name, forgot=False)
+
+
+def _warn_of_loss(turn: Turn, name: str) -> None:
+    """With nothing left to copy from, only a human can tell what is missing."""
+    group = turn.state.group(name)
+    if not any(suspect_legs.is_sound(group, leg) for leg in group.legs):
+        legs = ", ".join(leg.name for leg in group.legs)
+        turn.alarm(
+            f"{name} data", f"every target of {name} restarted ({legs}): check what was written last, and compare"
+        )
+
+
+def _evict(turn: Turn, group: GroupState, mirror: ResourceState, leg: LegState, reason: str) -> None:
+    turn.say(Level.WARNING, leg.name, f"leaving {leg.name} out of {mirror.config.name}: {reason}")
+    _start(turn, group, TaskKind.EVICT_LEG, mirror, leg, reason=reason, whole=False)
+
+
+def _return(turn: Turn, group: GroupState, mirror: ResourceState, leg: LegState) -> None:
+    whole = leg.tainted or (leg.forgot is not False and not _config(group, leg.name).durable)
+    how = "by a full copy" if whole else "by what has changed meanwhile"
+    turn.say(Level.INFO, leg.name, f"taking {leg.name} back into {mirror.config.name} {how}")
+    _start(turn, group, TaskKind.RETURN_LEG, mirror, leg, reason="its shelf answers again", whole=whole)
+
+
+def _start(
+    turn: Turn, group: GroupState, kind: TaskKind, mirror: ResourceState, leg: LegState, *, reason: str, whole: bool
+) -> None:
+    deadline_ms = EVICT_DEADLINE_MS if kind is TaskKind.EVICT_LEG else RETURN_DEADLINE_MS
+    number = turn.state.next_task_id
+    task = Task(number, kind, group.name, mirror.config.name, "", deadline_ms, reason, leg=leg.name, whole=whole)
+    turn.begin(task)
+    turn.change_group(group.name, leg_task_id=number)
+
+
+def _mirror(group: GroupState) -> ResourceState | None:
+    return next((resource for resource in group.resources if resource.config.mirror), None)
+
+
+def _config(group: GroupState, leg: str) -> LegConfig:
+    return next(config for config in group.config.legs if config.name == leg)
+
+
+def _leg(group: GroupState, name: str) -> LegState:
+    return next(leg for leg in group.legs if leg.name == name)

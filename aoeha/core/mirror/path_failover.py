@@ -1,0 +1,149 @@
+"""A path to a leg that falls silent is left soon, while the leg answers by another one (R5).
+
+Facts about the Linux driver (rexmit_timer in drivers/block/aoe/aoecmd.c; measured, docs/fencing.md). Each timer tick,
+0.1 s, it looks at how long each frame waits, in whole seconds, and holds that against `aoe_deadsecs` as it is then. One
+that waited longer than min(deadsecs / addresses of its leg, 10) on one path makes it leave that path until something is
+answered there again; one that waited longer than deadsecs altogether costs the whole leg. With the hour that R5 needs,
+writes wait 11 s at the loss of one of two paths, and a switch that both legs have in common costs that twice: what is
+written to the second leg meets its silence only when the first one goes on. So something is read by every path as
+soon as a silence is found, and when that has waited long enough deadsecs is 9 for a moment: with two addresses a path
+is left after 5 s there, a leg is given up after 10 s; with three after 4 s, with four after 3 s, and 10 s again.
+
+Rules. The owner orders that once for each silence, and only while nothing on this machine can have waited close to
+10 s: every address of every leg of every group here is seen to be ours, but for those of this silence, and of each leg
+one address at least. For else the driver would give up a leg past the gate of the ledger. No frame has waited since
+before the last look at which the silent addresses answered, and all others did at the newest: nothing but what hangs
+in a disk. The order is void 2 s before that comes to 10 s, and 0.7 s are for itself: a machine would have to stand
+still for 2 s before the driver's next tick, with which the frames leave the path and are answered at the other one. It
+is called off as soon as anything of this is true no more; its agent looks for disks that hang. Found too late,
+nothing is done: the driver leaves the path by itself, after 11 s.
+
+What this file does not know: how a driver is told.
+"""
+
+from aoeha.core.model.actions import CancelTask, Level
+from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.legs import AddressState, LegState
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import UP, GroupState, NodeState, ResourceState, phase_of
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import Hurry, Task, TaskKind, TaskResult
+
+DEADSECS = 9
+GIVEN_UP_MS = (DEADSECS + 1) * 1_000
+"""A frame that has waited so long while that is set costs its leg."""
+LOW_FOR_MS = 700
+READ_MS = 500
+"""So long it may take until something waits at each silent path."""
+MARGIN_MS = 2_000
+"""Between the latest end, and the moment at which the oldest frame would have waited `GIVEN_UP_MS`."""
+SLACK_MS = 1_500
+
+
+def decide(turn: Turn) -> None:
+    """Order that a driver leaves paths that are newly silent, one order at a time on this machine; call it off."""
+    for task in turn.state.tasks:
+        if task.kind is TaskKind.LEAVE_PATH and not _stands(turn.state, task):
+            turn.change(tasks=tuple(other for other in turn.state.tasks if other.id != task.id))
+            turn.do(CancelTask(task.id))
+            return
+    for group in turn.state.groups:
+        news = [leg for leg in group.legs if any(not address.hurried for address in _silent(leg))]
+        driver = _driver(group) if news else None
+        if driver is not None and not any(task.kind is TaskKind.LEAVE_PATH for task in turn.state.tasks):
+            _order(turn, group, driver, news)
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Say what went wrong. The driver is looked at anew, which gives it back what it should have."""
+    if done.result is TaskResult.OK:
+        return
+    why, legs = done.detail or f"{task.subject}: {done.result.value}", " and ".join(task.legs)
+    turn.say(Level.WARNING, task.legs[0], f"writes wait for the silent path to {legs}, 11 s or twice that: {why}")
+    for resource in turn.state.group(task.group).resources:
+        if resource.config.name == task.subject and resource.phase in UP and not resource.task_id:
+            due_ms = turn.now_ms - resource.config.monitor_every_ms
+            turn.change_resource(task.group, task.subject, checked_ms=due_ms)
+
+
+def _order(turn: Turn, group: GroupState, driver: ResourceState, legs: list[LegState]) -> None:
+    share_ms = (DEADSECS // min(len(leg.addresses) for leg in legs) + 1) * 1_000
+    begin_ms = turn.now_ms + share_ms + READ_MS - LOW_FOR_MS
+    begin_by_ms = _begin_by_ms(turn.state)
+    if begin_ms > begin_by_ms:
+        return
+    names, where = tuple(leg.name for leg in legs), ", ".join(_where(leg) for leg in legs)
+    reason = f"{driver.config.name} leaves the path to {where}, which is silent, in {-(-share_ms // 1_000)} s"
+    turn.say(Level.INFO, names[0], reason)
+    turn.change_group(group.name, legs=tuple(_marked(leg) for leg in group.legs))
+    hurry = Hurry(DEADSECS, LOW_FOR_MS, begin_ms, begin_by_ms)
+    number, subject = turn.state.next_task_id, driver.config.name
+    deadline_ms = begin_by_ms - turn.now_ms + LOW_FOR_MS + SLACK_MS
+    task = Task(number, TaskKind.LEAVE_PATH, group.name, subject, "", deadline_ms, reason, legs=names, hurry=hurry)
+    turn.begin(task)
+
+
+def _stands(state: NodeState, task: Task) -> bool:
+    """Whether an order that is under way still has its reason, and does no harm."""
+    legs = [leg for leg in state.group(task.group).legs if leg.name in task.legs]
+    silent = any(address.hurried for leg in legs for address in _silent(leg))
+    return silent and task.hurry is not None and task.hurry.begin_by_ms <= _begin_by_ms(state)
+
+
+def _begin_by_ms(state: NodeState) -> int:
+    """Until when no frame of this machine can have waited too long, 0 if one could have at any time."""
+    if not _all_else_answers(state):
+        return 0
+    return _waits_since_ms(state) + GIVEN_UP_MS - MARGIN_MS - LOW_FOR_MS
+
+
+def _all_else_answers(state: NodeState) -> bool:
+    """Whether nothing here needs the driver's patience: each leg answers, and none may be gone in a moment."""
+    if state.panicking or state.oath_pending or state.paused or state.leaving:
+        return False
+    return all(_is_calm(group) and all(_answers_us(leg) for leg in group.legs) for group in _here(state))
+
+
+def _is_calm(group: GroupState) -> bool:
+    return group.holding and not (group.unsure or group.blind or group.yielding or group.leg_task_id)
+
+
+def _answers_us(leg: LegState) -> bool:
+    known = all(address.holder in (Holder.US, Holder.SILENT) for address in leg.addresses)
+    return known and leg.shows_anywhere(Holder.US) and not leg.leaving and not leg.strays
+
+
+def _waits_since_ms(state: NodeState) -> int:
+    """Since when a frame of this machine may wait at the earliest, 0 for not known."""
+    here = _here(state)
+    silent = [address.answered_ms for group in here for leg in group.legs for address in _silent(leg)]
+    return min((*silent, *(group.shelf_read_ms or 0 for group in here)), default=0)
+
+
+def _here(state: NodeState) -> list[GroupState]:
+    """The groups whose legs this machine's driver may use."""
+    return [g for g in state.groups if g.legs and (g.holding or phase_of(g) is not GroupPhase.STOPPED)]
+
+
+def _silent(leg: LegState) -> tuple[AddressState, ...]:
+    """The silent addresses of a leg that has several."""
+    if len(leg.addresses) == 1:
+        return ()
+    return tuple(address for address in leg.addresses if address.holder is Holder.SILENT)
+
+
+def _where(leg: LegState) -> str:
+    return f"{leg.name} at {' and '.join(address.name for address in _silent(leg) if not address.hurried)}"
+
+
+def _marked(leg: LegState) -> LegState:
+    silent = _silent(leg)
+    addresses = (replaced(one, hurried=True) if one in silent else one for one in leg.addresses)
+    return replaced(leg, addresses=tuple(addresses)) if silent else leg
+
+
+def _driver(group: GroupState) -> ResourceState | None:
+    """What loads the driver, where it works."""
+    return next((one for one in group.resources if one.config.driver and one.phase in UP), None)

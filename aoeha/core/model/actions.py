@@ -1,0 +1,79 @@
+"""What the core asks for. The daemon and the simulator perform these in the order given (see performer.py)."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from aoeha.core.model.beat import Beat
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.task import Task
+
+__all__ = ["Action", "Answer", "CancelTask", "Leave", "Level", "Panic", "Persist", "Say", "SendBeat", "StartTask"]
+
+
+class Level(Enum):
+    """How loud a sentence is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class SendBeat:
+    """Send this beat on every link. Never waits: a link that is stuck drops it."""
+
+    beat: Beat
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    """Begin long work; answer with exactly one TaskDone."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTask:
+    """Kill this task; its one TaskDone still comes."""
+
+    task_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Remember this. No action after it is performed before PersistDone, whether it worked or not (R16)."""
+
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A decision, refusal or alarm as one sentence. `about` names a node, link, group, resource or device."""
+
+    level: Level
+    about: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The end of a command: an exit code (DESIGN.md §9) and a sentence."""
+
+    command_id: int
+    code: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panic:
+    """Reboot this kernel at once by sysrq, without syncing: what it still holds may belong to the peer."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The daemon may end: everything is handed over or stopped, and the leave was announced."""
+
+
+Action = SendBeat | StartTask | CancelTask | Persist | Say | Answer | Panic | Leave

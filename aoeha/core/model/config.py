@@ -1,0 +1,100 @@
+"""All that the core must know of aoeha.toml."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LegConfig:
+    """One half of a group's mirror: the target's name ("e1.0") and every address at which it may be written to.
+
+    `durable`: what its target acknowledged outlives a restart of the target (vblade -s and the like).
+    """
+
+    name: str
+    addresses: tuple[str, ...]
+    durable: bool = False
+
+
+@dataclass(frozen=True)
+class ResourceConfig:
+    """One resource of a group: the deadlines of its agent and how often it is looked at.
+
+    `exclusive`: an address, for which two nodes must never answer at once. `mirror`: what the legs are halves of.
+    `driver`: that by which this node's kernel reaches the legs.
+    """
+
+    name: str
+    start_ms: int = 20_000
+    stop_ms: int = 20_000
+    monitor_ms: int = 10_000
+    monitor_every_ms: int = 10_000
+    exclusive: bool = False
+    mirror: bool = False
+    driver: bool = False
+
+
+@dataclass(frozen=True)
+class GroupConfig:
+    """Resources that live together, in start order, and the legs on which they write.
+
+    Without legs, or where something else than legs is written to, the shelves prove nothing (R2): `legs` is empty.
+    """
+
+    name: str
+    preferred: str
+    resources: tuple[ResourceConfig, ...]
+    restart_max: int = 2
+    restart_window_ms: int = 600_000
+    legs: tuple[LegConfig, ...] = ()
+
+
+@dataclass(frozen=True)
+class FenceConfig:
+    """One fence device. All devices of a level must confirm; levels are tried in rising order.
+
+    `tag` differs where the configuration means another outlet, or another way to it.
+    """
+
+    name: str
+    level: int = 1
+    timeout_ms: int = 10_000
+    settle_ms: int = 0
+    monitor_every_ms: int = 60_000
+    tag: int = 0
+
+
+@dataclass(frozen=True)
+class PairConfig:
+    """All that the core must know of aoeha.toml, seen from `node`.
+
+    `reference_hosts` are addresses among the clients: whom none of them answers serves nobody (R13).
+    """
+
+    cluster: str
+    node: str
+    peer: str
+    links: tuple[str, ...]
+    groups: tuple[GroupConfig, ...]
+    fences: tuple[FenceConfig, ...]
+    keepalive_ms: int = 200
+    warntime_ms: int = 600
+    deadtime_ms: int = 2_000
+    initdead_ms: int = 10_000
+    confirm_valid_ms: int = 600_000
+    power_on_after_fence: bool = True
+    restart_window_ms: int = 600_000
+    config_tag: int = 0
+    storage_suffices: bool = False
+    hold_every_ms: int = 1_000
+    shelf_timeout_ms: int = 500
+    address_lifetime_ms: int = 3_000
+    ledger_lease_ms: int = 30_000
+    reference_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this daemon is: this kernel's boot and this start of the daemon within it."""
+
+    boot_id: str
+    incarnation: int

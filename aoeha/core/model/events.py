@@ -1,0 +1,104 @@
+"""What can happen to a node. Every event carries the time at which the daemon took it in."""
+
+from dataclasses import dataclass, field
+
+from aoeha.core.model.beat import Beat
+from aoeha.core.model.shelves import Hold, SeenRecord
+from aoeha.core.model.task import PlugState, ResourceStatus, TaskResult
+
+__all__ = [
+    "BeatHeard",
+    "CommandGiven",
+    "Event",
+    "LinkReported",
+    "MirrorsChanged",
+    "PersistDone",
+    "TargetStarted",
+    "TaskDone",
+    "Tick",
+]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time passed. Comes whenever `next_wake` asked for it, at the latest once a keepalive."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True)
+class BeatHeard:
+    """An authentic beat of the peer that is no replay. `now_ms` is when it was read, not when it was handled."""
+
+    now_ms: int
+    link: str
+    beat: Beat
+
+
+@dataclass(frozen=True)
+class LinkReported:
+    """A link's own word about its medium: a fault as a sentence, or empty when it works again. Decides nothing."""
+
+    now_ms: int
+    link: str
+    fault: str
+
+
+@dataclass(frozen=True)
+class TargetStarted:
+    """A target announced itself on the storage network, as targets do when they start. It may have forgotten all."""
+
+    now_ms: int
+    leg: str
+    address: str
+
+
+@dataclass(frozen=True)
+class MirrorsChanged:
+    """The kernel did something with a mirror of this node by itself. Its monitor tells what; that cannot wait (R5)."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True)
+class TaskDone:
+    """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks, holds and records by shelf tasks.
+
+    `detail` is a sentence. `missing` names the legs that a mirror under observation goes without, and does not rebuild.
+    `used` are the addresses at which the kernel's driver reaches its targets, each after its target's name; empty where
+    that is not known. `read_last` are the legs that a mirror under observation reads only where no other has the data.
+    """
+
+    now_ms: int
+    task_id: int
+    result: TaskResult
+    status: ResourceStatus | None = None
+    plug: PlugState | None = None
+    detail: str = ""
+    holds: tuple[Hold, ...] = ()
+    records: tuple[SeenRecord, ...] = ()
+    missing: tuple[str, ...] = ()
+    used: tuple[tuple[str, str], ...] = ()
+    read_last: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PersistDone:
+    """The last Persist ended. `fault` is empty, or why it is not on disk."""
+
+    now_ms: int
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class CommandGiven:
+    """An operator's request. `user` is the login name that the kernel vouched for."""
+
+    now_ms: int
+    command_id: int
+    verb: str
+    user: str
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+Event = Tick | BeatHeard | LinkReported | TargetStarted | MirrorsChanged | TaskDone | PersistDone | CommandGiven

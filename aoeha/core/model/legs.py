@@ -1,0 +1,134 @@
+"""What a node knows of the legs of a group: whose they are, how far it is in taking them, what is stamped there."""
+
+from dataclasses import dataclass
+
+from aoeha.core.model.beat import Ledger
+from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
+
+
+@dataclass(frozen=True)
+class AddressState:
+    """One target address of a leg as it last answered, and since when it has answered so.
+
+    `held_epoch`: in which ownership of ours we last held it, 0 for never. Of a silent one whose leg has others too:
+    `answered_ms` is when the last complete look that it answered was begun, 0 for not known, and `hurried` tells that
+    our driver was told to leave it.
+    """
+
+    name: str
+    holder: Holder = Holder.UNKNOWN
+    since_ms: int = 0
+    held_epoch: int = 0
+    answered_ms: int = 0
+    hurried: bool = False
+
+
+@dataclass(frozen=True)
+class WayState:
+    """A storage interface of this node: whether a leg answers there, and since when it does, or does not.
+
+    `known`: it has answered there since this daemon started.
+    """
+
+    interface: str
+    heard: bool
+    since_ms: int
+    known: bool
+
+
+@dataclass(frozen=True)
+class LegState:
+    """One leg. A dual-homed shelf has several addresses, each with a reservation of its own.
+
+    `forgot`: a target of it has restarted since it was last a whole half of the mirror in our ownership; None for not
+    known yet. `tainted`: that happened while a fenced peer, not known to be off, could write there. `copying`: it was
+    taken back, and the mirror was not seen whole since. `leaving` and `returning`: the mirror shall go on without it,
+    or take it in again, once the peer knows. `errors` counts how often in a row its target answered and the mirror had
+    to go without it all the same; it is not tried again before `rests_until_ms`. `strays` are addresses by which our
+    driver reaches it and that the configuration does not name. `ways` are the interfaces by which it was asked, where
+    there are several.
+    """
+
+    name: str
+    addresses: tuple[AddressState, ...]
+    forgot: bool | None = None
+    copying: bool = False
+    tainted: bool = False
+    leaving: bool = False
+    returning: bool = False
+    errors: int = 0
+    rests_until_ms: int = 0
+    strays: tuple[str, ...] = ()
+    ways: tuple[WayState, ...] = ()
+
+    def shows(self, holder: Holder) -> bool:
+        """Whether every address answered so."""
+        return all(address.holder is holder for address in self.addresses)
+
+    def shows_anywhere(self, holder: Holder) -> bool:
+        """Whether any address answered so."""
+        return any(address.holder is holder for address in self.addresses)
+
+
+@dataclass(frozen=True)
+class HeardLedger:
+    """The peer's ledger of an ownership at `epoch`, from a beat that it sent after `as_of_ms` on our clock."""
+
+    boot_id: str
+    epoch: int
+    ledger: Ledger
+    as_of_ms: int
+
+
+@dataclass(frozen=True)
+class SeizureState:
+    """A storage fence: the peer's legs are taken, one after the other (R7).
+
+    `victim_boot_id` is the boot that it is about, None while there is none; `arbiter` the leg that is taken first.
+    What the shelves were asked before `since_ms` does not count. `forced`: a leg was taken by force; from then on
+    it is finished whatever is heard. `first_ms`: when the first leg was ours; `first_stands`: it still was a while
+    later. `done`: every address is ours. `wanted_ms`: since when the group is wanted; `retry_ms`: not again before.
+    `yielded_until_ms`: the peer took a leg back, so it lives and is left alone.
+    """
+
+    victim_boot_id: str | None = None
+    arbiter: str = ""
+    since_ms: int = 0
+    forced: bool = False
+    first_ms: int | None = None
+    first_stands: bool = False
+    done: bool = False
+    wanted_ms: int | None = None
+    retry_ms: int = 0
+    yielded_until_ms: int = 0
+
+
+@dataclass(frozen=True)
+class ShelfLinkState:
+    """The legs as a link (R6). `seen`: the record of each address as last read. `heard_ms`: when one had moved.
+
+    `said` is the newest record that was seen to move. `answering`: it was read, and ours is to follow in its place.
+
+    `quiet_since_ms` is when the first of `quiet_reads` answered readings without a moved record was asked for, and
+    `read_ms` when the last of them was.
+    """
+
+    task_id: int = 0
+    asked_ms: int = 0
+    seen: tuple[SeenRecord, ...] = ()
+    heard_ms: int | None = None
+    quiet_since_ms: int | None = None
+    quiet_reads: int = 0
+    read_ms: int = 0
+    said: LockRecord | None = None
+    answering: bool = False
+
+
+@dataclass(frozen=True)
+class HostsState:
+    """The reference hosts (R13). `answer` tells whether one answered, since `since_ms`; None for not asked yet."""
+
+    task_id: int = 0
+    asked_ms: int = 0
+    answer: bool | None = None
+    since_ms: int = 0

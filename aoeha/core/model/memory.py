@@ -1,0 +1,55 @@
+"""What a node remembers across a restart of its daemon."""
+
+from dataclasses import dataclass
+
+from aoeha.core.model.beat import Grant
+from aoeha.core.model.proof import Proof
+
+
+@dataclass(frozen=True)
+class GroupMemory:
+    """What one group must remember across a daemon restart, and what of it may make a node refuse after a reboot.
+
+    `held` names the legs' addresses, leg first, that were held in the present ownership: whoever shows there now took
+    them from us (R3).
+    """
+
+    name: str
+    epoch: int
+    floor: int
+    holding: bool
+    proof: Proof | None
+    grant: Grant | None
+    claims: int
+    held: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class DeviceMemory:
+    """What was found out about a fence device with that `tag`, and how much power it owes (DeviceState)."""
+
+    name: str
+    tag: int
+    distrusted: str = ""
+    disobeyed: str = ""
+    owed: int = 0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What `Persist` writes. Believed in full on the same boot (it lies in /run).
+
+    After a reboot only epochs count, and what makes a fence device no proof.
+    """
+
+    boot_id: str
+    incarnation: int
+    peer_boot_id: str
+    peer_was_alive: bool
+    standby: bool
+    panicked: bool
+    groups: tuple[GroupMemory, ...]
+    left: bool = False
+    paused: bool = False
+    pause_number: int = 0
+    devices: tuple[DeviceMemory, ...] = ()

@@ -1,0 +1,55 @@
+"""What an operator ordered about power, while it is carried out."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class PowerAct(Enum):
+    """What was ordered. `VERIFY` takes the standby's power and gives it back, `TEST` only reads."""
+
+    OFF = "off"
+    ON = "on"
+    REBOOT = "reboot"
+    VERIFY = "verify"
+    TEST = "test"
+
+
+TAKING = (PowerAct.OFF, PowerAct.REBOOT, PowerAct.VERIFY)
+"""The orders that take power away."""
+
+
+class OrderStage(Enum):
+    """How far an order is. While `GOING_OFF` the fence carries it out."""
+
+    GOING_OFF = "going off"
+    OFF = "off"
+    GOING_ON = "going on"
+    READING = "reading"
+
+
+@dataclass(frozen=True, slots=True)
+class PowerOrder:
+    """One order. Nobody waits any more where `command_id` is 0.
+
+    `anyway`: also in a pause. `level` limits a VERIFY. `tasks` maps a running task to its device; `found` are sentences
+    for the answer, `failed` the first thing that went wrong. `off_since_ms` is when it was proven off,
+    `switched` names the devices that were told to give power back.
+    """
+
+    act: PowerAct
+    stage: OrderStage
+    user: str
+    command_id: int
+    answer_by_ms: int
+    anyway: bool = False
+    level: int = 0
+    tasks: tuple[tuple[int, str], ...] = ()
+    found: tuple[str, ...] = ()
+    failed: str = ""
+    off_since_ms: int = 0
+    switched: tuple[str, ...] = ()
+
+    @property
+    def takes_power(self) -> bool:
+        """Whether the order takes the peer's power: the peer is promised nothing meanwhile."""
+        return self.act in TAKING

@@ -1,0 +1,62 @@
+"""What target addresses of the shelves show: reservations and lock records."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from aoeha.core.model.beat import GroupBeat
+
+
+class Holder(Enum):
+    """Whose reservation a target address shows to the node that asked. `SILENT`: it did not answer.
+
+    `US` and `PEER` mean that node alone, with all its storage addresses; every other list is a stranger's.
+    """
+
+    UNKNOWN = "unknown"
+    SILENT = "silent"
+    NOBODY = "nobody"
+    US = "us"
+    PEER = "peer"
+    STRANGER = "stranger"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What one target address of a leg said when it was asked whose it is.
+
+    `heard` and `unheard` are the storage interfaces on which it answered when it was last asked on all of them, and
+    those on which it did not. Both are empty where that is not known, or where there is but one.
+    """
+
+    leg: str
+    address: str
+    holder: Holder
+    heard: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LockRecord:
+    """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME.
+
+    `pause_number` and `paused` are its word about the pause of the pair, as in its beats (R15). With `word` it speaks
+    about the group as it would in a beat, for want of links (R13); then it need not hold the leg.
+    """
+
+    owner: str
+    boot_id: str
+    incarnation: int
+    epoch: int
+    stamped_ms: int
+    pause_number: int = 0
+    paused: bool = False
+    word: GroupBeat | None = None
+
+
+@dataclass(frozen=True)
+class SeenRecord:
+    """What one target address of a leg showed as lock record of the peer, None for none that is its."""
+
+    leg: str
+    address: str
+    record: LockRecord | None

@@ -1,0 +1,374 @@
+"""All that a node knows, in one immutable value.
+
+Nothing here decides. `NodeState` is what `step` turns into the next one.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from aoeha.core.model.beat import Beat, Grant, GroupBeat, GroupPhase, Ledger
+from aoeha.core.model.config import GroupConfig, Identity, PairConfig, ResourceConfig
+from aoeha.core.model.legs import HeardLedger, HostsState, LegState, SeizureState, ShelfLinkState
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.power_order import PowerOrder
+from aoeha.core.model.proof import Proof
+from aoeha.core.model.task import Caution, PlugState, Task
+
+
+class LinkCondition(Enum):
+    """How young the newest beat on a link is."""
+
+    UNHEARD = "unheard"
+    UP = "up"
+    LATE = "late"
+    DOWN = "down"
+
+
+class PeerCondition(Enum):
+    """What the beats say about the peer. Only SILENT and UNHEARD ever lead to a fence, and neither is a proof."""
+
+    BOOTING = "booting"
+    ONLINE = "online"
+    LATE = "late"
+    RESTARTING = "restarting"
+    LEFT = "left"
+    ASKED_FOR = "not heard; the shelves are asked"
+    BY_SHELVES = "heard by the shelves only"
+    SILENT = "silent"
+    UNHEARD = "unheard"
+
+
+class ResourcePhase(Enum):
+    """What this node does with a resource or knows of it."""
+
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+    STOPPING = "stopping"
+    STOP_FAILED = "stop failed"
+
+
+UP = (ResourcePhase.RUNNING, ResourcePhase.DEGRADED)
+"""What serves, be it with a leg less."""
+
+
+class FencePhase(Enum):
+    """Where a power fence stands."""
+
+    IDLE = "idle"
+    WAITING = "waiting"
+    SWITCHING_OFF = "switching off"
+    READING_BACK = "reading back"
+    SETTLING = "settling"
+    BACKING_OFF = "backing off"
+    CANCELLING = "cancelling"
+
+
+@dataclass(frozen=True)
+class LinkState:
+    """One link. `heard_ms` is None until the first beat; `fault` is the medium's own word."""
+
+    name: str
+    heard_ms: int | None = None
+    fault: str = ""
+    condition: LinkCondition = LinkCondition.UNHEARD
+
+
+@dataclass(frozen=True)
+class PeerState:
+    """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
+
+    The newest was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits for an answer, 0 for none.
+    `stale`: we were away, and none has answered yet what we sent since, so that all may be news of long ago.
+    """
+
+    condition: PeerCondition = PeerCondition.BOOTING
+    boot_id: str = ""
+    incarnation: int = 0
+    sequence: int = 0
+    beat: Beat | None = None
+    heard: bool = False
+    retired_boot_ids: tuple[str, ...] = ()
+    alternates: bool = False
+    held: tuple[tuple[str, str], ...] = ()
+    answered_ms: int | None = None
+    mark_sequence: int = 0
+    mark_ms: int = 0
+    stale: bool = False
+
+
+@dataclass(frozen=True)
+class ResourceState:
+    """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet.
+
+    `rival`: whether somebody else answered for its address when the network was last asked, None for not asked yet.
+    `missing` are the legs that a mirror was last seen to go without, None for not seen yet; `caution` is
+    what it was last told to keep clear of.
+    """
+
+    config: ResourceConfig
+    phase: ResourcePhase = ResourcePhase.UNKNOWN
+    reason: str = ""
+    task_id: int = 0
+    checked_ms: int = 0
+    stop_failures: int = 0
+    valid: bool | None = None
+    invalid_reason: str = ""
+    validated_ms: int | None = None
+    rival: bool | None = None
+    rival_task_id: int = 0
+    rival_asked_ms: int = 0
+    missing: tuple[str, ...] | None = None
+    caution: Caution = field(default_factory=Caution)
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """One group: who owns it, by what right, and how its resources stand here.
+
+    `epoch` is the highest ownership known to have begun, `held_epoch` our own (0: we do not hold it), `floor` the
+    highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none.
+    `shelf_read_ms` is when the last complete answer of the shelves was asked for, and `shelf_due` tells that
+    something happened since which makes another one due; `given` names the legs left to the peer; `taken_sequence`
+    is our newest sequence when we came to own the group. `unsure`: we were away while we owned it, and its legs may
+    have been taken meanwhile. `blind`: we own it, see none of its shelves, and the peer does. `undisputed`: since
+    we own it the peer has said, in answer to us, that nothing of it runs there any more. `ledger` is ours while we
+    own it and know how its mirror stands, told to the peer since `ledger_since_ms`, and `ledger_version` the last
+    that we gave one; `heard_ledger` the peer's. `complete` names legs from any of which it may be started.
+    """
+
+    config: GroupConfig
+    resources: tuple[ResourceState, ...]
+    epoch: int = 0
+    held_epoch: int = 0
+    floor: int = 0
+    proof: Proof | None = None
+    claims: int = 0
+    claim: int = 0
+    claim_epoch: int = 0
+    grant: Grant | None = None
+    yielding: str = ""
+    hold_back_until_ms: int = 0
+    failures_ms: tuple[int, ...] = ()
+    retry_at_ms: int = 0
+    given_up: str = ""
+    given_up_until_ms: int = 0
+    blocked_since_ms: int = 0
+    refusal: str = ""
+    legs: tuple[LegState, ...] = ()
+    shelf_task_id: int = 0
+    shelf_asked_ms: int = 0
+    shelf_read_ms: int | None = None
+    shelf_retry_ms: int = 0
+    shelf_due: bool = False
+    leg_task_id: int = 0
+    leg_retry_ms: int = 0
+    given: tuple[str, ...] = ()
+    taken_sequence: int = 0
+    unsure: bool = False
+    blind: bool = False
+    undisputed: bool = False
+    ledger: Ledger | None = None
+    ledger_since_ms: int = 0
+    ledger_version: int = 0
+    heard_ledger: HeardLedger | None = None
+    complete: tuple[str, ...] = ()
+    seizure: SeizureState = field(default_factory=SeizureState)
+    shelf_link: ShelfLinkState = field(default_factory=ShelfLinkState)
+
+    @property
+    def name(self) -> str:
+        """The group's name in aoeha.toml."""
+        return self.config.name
+
+    @property
+    def holding(self) -> bool:
+        """Whether this node owns the group."""
+        return self.held_epoch > 0
+
+
+@dataclass(frozen=True)
+class DeviceState:
+    """A fence device as its last reading left it. `reachable` None: not asked yet. `plug` is what it read.
+
+    `distrusted`: it gave a false proof, and that stands until its plug is verified. `read_off_of` is the boot of the
+    peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
+    `disobeyed` tells what became of an order that it took and did not carry out: what it reads is so, and not enough.
+    `owed`: it was told to switch off, and so often it is yet tried or looked at; `back_task_id` switches on again.
+    """
+
+    name: str
+    reachable: bool | None = None
+    detail: str = ""
+    checked_ms: int | None = None
+    task_id: int = 0
+    distrusted: str = ""
+    read_off_of: str = ""
+    contradicted: str = ""
+    disobeyed: str = ""
+    owed: int = 0
+    back_task_id: int = 0
+    plug: PlugState | None = None
+
+    @property
+    def doubt(self) -> str:
+        """Why nothing that the device reads is believed, empty for no reason."""
+        return self.distrusted or self.contradicted
+
+
+@dataclass(frozen=True)
+class Off:
+    """A power-off: of which boot, when it was read or proven, our newest sequence then, and by which level."""
+
+    boot_id: str
+    at_ms: int
+    sequence: int
+    level_index: int = 0
+
+
+@dataclass(frozen=True)
+class FenceState:
+    """The one fence that may be under way. `tasks` maps a running task to its device; `read` what was read back.
+
+    `read_off`: all of it was off, and the peer may still be heard.
+    """
+
+    phase: FencePhase = FencePhase.IDLE
+    victim_boot_id: str = ""
+    level_index: int = 0
+    attempts: int = 0
+    until_ms: int = 0
+    tasks: tuple[tuple[int, str], ...] = ()
+    failed: str = ""
+    read: tuple[tuple[str, PlugState], ...] = ()
+    off_boot_id: str | None = None
+    word_boot_id: str | None = None
+    word_until_ms: int = 0
+    word_user: str = ""
+    read_off: Off | None = None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something a human should look at, for as long as it holds."""
+
+    about: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A command whose end somebody waits for."""
+
+    command_id: int
+    verb: str
+    group: str
+    until_ms: int
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """Everything this node knows at `now_ms`.
+
+    `fell`: its last boot ended without leaving, so the peer may have fenced it. `revived_ms`: when we switched the
+    fenced peer on again, 0 for never; `kept_off`: it was not heard afterwards and has been switched off for good.
+    `released_sequence`: our newest sequence when we last gave a group up. `pause_number` counts the words by which
+    the pair was paused and set going again.
+    """
+
+    config: PairConfig
+    identity: Identity
+    now_ms: int
+    started_ms: int
+    listening_since_ms: int
+    cold: bool
+    links: tuple[LinkState, ...]
+    peer: PeerState
+    groups: tuple[GroupState, ...]
+    devices: tuple[DeviceState, ...]
+    fence: FenceState
+    tasks: tuple[Task, ...] = ()
+    next_task_id: int = 1
+    sequence: int = 0
+    next_beat_ms: int = 0
+    last_groups: tuple[GroupBeat, ...] = ()
+    last_flags: int = 0
+    remembered: Memory | None = None
+    standby: bool = False
+    paused: bool = False
+    pause_number: int = 0
+    leaving: bool = False
+    leaving_beats: int = 0
+    leave_by_ms: int = 0
+    left: bool = False
+    oath_sequence: int = 0
+    oath_until_ms: int = 0
+    panicked_before: bool = False
+    fell: bool = False
+    revived_ms: int = 0
+    kept_off: bool = False
+    last_off: Off | None = None
+    released_sequence: int = 0
+    panicking: bool = False
+    waiting: tuple[Waiting, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    order: PowerOrder | None = None
+    hosts: HostsState = field(default_factory=HostsState)
+
+    @property
+    def oath_pending(self) -> bool:
+        """Whether we were away while owning and have not yet heard that nobody took over (R10)."""
+        return self.oath_until_ms > 0
+
+    @property
+    def probed(self) -> bool:
+        """Whether every resource was looked at since this daemon started."""
+        return all(r.phase is not ResourcePhase.UNKNOWN for group in self.groups for r in group.resources)
+
+    @property
+    def may_be_judged(self) -> bool:
+        """Whether this node knows what runs here and what it could start: before that its beats promise nothing."""
+        return self.probed and all(g.holding or r.valid is not None for g in self.groups for r in g.resources)
+
+    def group(self, name: str) -> GroupState:
+        """The group of that name."""
+        for group in self.groups:
+            if group.config.name == name:
+                return group
+        raise KeyError(name)
+
+    def peer_group(self, name: str) -> GroupBeat | None:
+        """The group as the peer's newest beat shows it, None while the peer has not looked itself."""
+        beat = self.peer.beat
+        if beat is None:
+            return None
+        for group in beat.groups:
+            if group.name == name:
+                return group
+        return None
+
+
+def phase_of(group: GroupState) -> GroupPhase:
+    """What the resources of a group add up to."""
+    phases = [resource.phase for resource in group.resources]
+    if ResourcePhase.STOP_FAILED in phases:
+        return GroupPhase.BLOCKED
+    if ResourcePhase.UNKNOWN in phases:
+        return GroupPhase.UNKNOWN
+    if all(phase is ResourcePhase.STOPPED for phase in phases):
+        return GroupPhase.STOPPED
+    if group.blind:
+        return GroupPhase.BLOCKED
+    if all(phase in (ResourcePhase.RUNNING, ResourcePhase.DEGRADED) for phase in phases):
+        return GroupPhase.STOPPING if group.yielding else GroupPhase.RUNNING
+    if group.holding and not group.yielding:
+        return GroupPhase.STARTING
+    return GroupPhase.STOPPING
+
+
+def stopped_everywhere(state: NodeState) -> bool:
+    """Whether nothing of any group is left on this node."""
+    return all(phase_of(group) is GroupPhase.STOPPED for group in state.groups)

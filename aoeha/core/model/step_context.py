@@ -1,0 +1,102 @@
+"""The workbench of one step: it collects the state and the actions so far, so that the rules read as sentences.
+
+Nothing here decides. A Turn never outlives its step.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aoeha.core.model.actions import Action, Level, Say, StartTask
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.state import Alarm, NodeState
+from aoeha.core.model.task import Task
+
+
+@dataclass(slots=True)
+class Turn:
+    """One step in the making. Mutable on purpose and private to that step."""
+
+    state: NodeState
+    actions: list[Action] = field(default_factory=list)
+
+    @property
+    def now_ms(self) -> int:
+        """The time of this step."""
+        return self.state.now_ms
+
+    def change(self, **fields: Any) -> None:
+        """Replace fields of the node."""
+        self.state = replaced(self.state, **fields)
+
+    def change_peer(self, **fields: Any) -> None:
+        """Replace fields of the peer."""
+        self.change(peer=replaced(self.state.peer, **fields))
+
+    def change_fence(self, **fields: Any) -> None:
+        """Replace fields of the fence."""
+        self.change(fence=replaced(self.state.fence, **fields))
+
+    def change_group(self, name: str, **fields: Any) -> None:
+        """Replace fields of one group."""
+        self.change(groups=tuple([replaced(g, **fields) if g.config.name == name else g for g in self.state.groups]))
+
+    def change_resource(self, group: str, name: str, **fields: Any) -> None:
+        """Replace fields of one resource."""
+        resources = tuple(
+            replaced(resource, **fields) if resource.config.name == name else resource
+            for resource in self.state.group(group).resources
+        )
+        self.change_group(group, resources=resources)
+
+    def change_seizure(self, group: str, **fields: Any) -> None:
+        """Replace fields of one group's storage fence."""
+        self.change_group(group, seizure=replaced(self.state.group(group).seizure, **fields))
+
+    def change_shelf_link(self, group: str, **fields: Any) -> None:
+        """Replace fields of one group's legs as a link."""
+        self.change_group(group, shelf_link=replaced(self.state.group(group).shelf_link, **fields))
+
+    def change_device(self, name: str, **fields: Any) -> None:
+        """Replace fields of one fence device."""
+        self.change(devices=tuple(replaced(d, **fields) if d.name == name else d for d in self.state.devices))
+
+    def change_leg(self, group: str, name: str, **fields: Any) -> None:
+        """Replace fields of one leg of a group."""
+        legs = self.state.group(group).legs
+        self.change_group(group, legs=tuple(replaced(leg, **fields) if leg.name == name else leg for leg in legs))
+
+    def begin(self, task: Task) -> None:
+        """Have a task started, which bears the next number."""
+        self.change(tasks=(*self.state.tasks, task), next_task_id=task.id + 1)
+        self.do(StartTask(task))
+
+    def do(self, action: Action) -> None:
+        """Ask for an action, after those already asked for."""
+        self.actions.append(action)
+
+    def say(self, level: Level, about: str, sentence: str) -> None:
+        """Tell people."""
+        self.actions.append(Say(level, about, sentence))
+
+    def alarm(self, about: str, sentence: str) -> None:
+        """Raise an alarm; one that stands already is not repeated."""
+        alarm = Alarm(about, sentence)
+        if alarm in self.state.alarms:
+            return
+        self.change(alarms=(*(a for a in self.state.alarms if a.about != about), alarm))
+        self.say(Level.ALARM, about, sentence)
+
+    def clear_alarm(self, about: str, sentence: str) -> bool:
+        """End the alarm about something, if there is one, and say so. Tells whether there was one."""
+        standing = any(alarm.about == about for alarm in self.state.alarms)
+        if standing:
+            self.change(alarms=tuple(alarm for alarm in self.state.alarms if alarm.about != about))
+            self.say(Level.INFO, about, sentence)
+        return standing
+
+    def refuse(self, group: str, sentence: str) -> None:
+        """Explain why a group is not started here; said once for as long as it stays true (I8)."""
+        if self.state.group(group).refusal != sentence:
+            self.change_group(group, refusal=sentence)
+            if sentence:
+                self.say(Level.WARNING, group, sentence)

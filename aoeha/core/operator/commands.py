@@ -1,0 +1,251 @@
+"""What operators ask for, as events like any other (DESIGN.md §9).
+
+Rules. A request is answered with an exit code and a sentence, at once or, with `wait_ms`, when it has come true. A
+request that would stop the service without a healthy peer to take it is refused, with the reason. `confirm` is
+refused while the peer is heard. A pause refuses whatever would move something, and a daemon that is ended during one
+leaves its resources running. No request ever skips a proof.
+"""
+
+from aoeha.core.fencing import power_fence
+from aoeha.core.mirror import leg_membership
+from aoeha.core.model.actions import Answer, Leave, Level
+from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.events import CommandGiven
+from aoeha.core.model.state import GroupState, NodeState, Waiting, phase_of
+from aoeha.core.model.step_context import Turn
+from aoeha.core.operator import pause, power_commands
+from aoeha.core.ownership import blockers, leave, owners
+from aoeha.core.ownership.leave import LEAVE_PATIENCE_MS
+from aoeha.core.peer import membership
+
+DONE, FAILED, USAGE, UNSAFE, TIMED_OUT = 0, 1, 64, 107, 124
+
+
+HOLD_BACK_MS = 15_000
+"""After a switchover the former owner leaves the group to the peer for so long."""
+
+
+MOVES = ("standby", "unstandby", "switchover")
+
+
+WAITING_MAX = 16
+"""More who wait are answered at once: what they asked for is under way."""
+
+
+def give(turn: Turn, event: CommandGiven) -> None:
+    """Take in one request."""
+    if turn.state.paused and event.verb in MOVES:
+        _answer(turn, event, UNSAFE, f"cannot {event.verb}: {blockers.PAUSED}")
+        return
+    match event.verb:
+        case "pause" | "resume":
+            _pause(turn, event, paused=event.verb == "pause")
+        case "standby":
+            _standby(turn, event)
+        case "unstandby":
+            turn.change(standby=False)
+            turn.say(Level.INFO, turn.state.config.node, f"{event.user} ended the standby of {turn.state.config.node}")
+            _answer(turn, event, DONE, f"{turn.state.config.node} may own groups again")
+        case "switchover":
+            _switchover(turn, event)
+        case "confirm":
+            _confirm(turn, event)
+        case "cleanup":
+            _clean_up(turn, event)
+        case "fence":
+            power_commands.fence(turn, event)
+        case "fence-verify":
+            power_commands.verify(turn, event)
+        case "fence-test":
+            power_commands.test(turn, event)
+        case "leave":
+            _leave(turn, event)
+        case _:
+            _answer(turn, event, USAGE, f"cannot {event.verb}: no such command")
+
+
+def decide(turn: Turn) -> None:
+    """Answer those who wait, and leave when all is done."""
+    if turn.state.leaving:
+        leave.go_on(turn)
+    still = []
+    for waiting in turn.state.waiting:
+        sentence = _come_true(turn.state, waiting)
+        if sentence:
+            turn.do(Answer(waiting.command_id, DONE, sentence))
+        elif turn.now_ms >= waiting.until_ms:
+            turn.do(
+                Answer(
+                    waiting.command_id, TIMED_OUT, f"{waiting.verb} is not done yet: {_standing(turn.state, waiting)}"
+                )
+            )
+        else:
+            still.append(waiting)
+    if len(still) != len(turn.state.waiting):
+        turn.change(waiting=tuple(still))
+
+
+def _pause(turn: Turn, event: CommandGiven, *, paused: bool) -> None:
+    state = turn.state
+    if state.paused == paused:
+        _answer(turn, event, DONE, f"the pair {'is paused' if paused else 'is not paused'} already")
+        return
+    pause.order(turn, event.user, paused=paused)
+    hint = ". To undo: aoeha resume" if paused else ""
+    heard = membership.is_alive(state)
+    alone = "" if heard else f"; {state.config.peer} is {state.peer.condition.value} and does not know it yet"
+    _answer(turn, event, DONE, f"the pair {'is paused' if paused else 'acts again'}{alone}{hint}")
+
+
+def _standby(turn: Turn, event: CommandGiven) -> None:
+    state, node = turn.state, turn.state.config.node
+    if not _means_us(turn, event):
+        return
+    mine = [group for group in state.groups if group.holding]
+    stuck = [group.name for group in mine if not owners.peer_takes(state, group)]
+    if stuck:
+        _answer(turn, event, UNSAFE, f"cannot put {node} in standby: {_no_taker(state, stuck[0])}")
+        return
+    turn.change(standby=True)
+    for group in mine:
+        turn.change_group(group.name, yielding=f"{event.user} put {node} in standby")
+    turn.say(Level.INFO, node, f"{event.user} put {node} in standby")
+    _answer_or_wait(turn, event, "", f"{node} is in standby. To undo: aoeha unstandby {node}")
+
+
+def _switchover(turn: Turn, event: CommandGiven) -> None:
+    state = turn.state
+    names = [group.name for group in state.groups if group.holding]
+    wanted = event.arguments.get("group") or (names[0] if len(names) == 1 else "")
+    if wanted not in [group.name for group in state.groups]:
+        known = ", ".join(group.name for group in state.groups)
+        _answer(
+            turn,
+            event,
+            USAGE,
+            f"cannot switch over: name one of the groups held by {state.config.node} (groups: {known})",
+        )
+        return
+    group = state.group(wanted)
+    if not group.holding:
+        _answer(
+            turn,
+            event,
+            FAILED,
+            f"cannot switch {wanted} over: {state.config.node} does not own it; ask on {state.config.peer}",
+        )
+        return
+    if not owners.peer_takes(state, group):
+        _answer(turn, event, UNSAFE, f"cannot switch {wanted} over: {_no_taker(state, wanted)}")
+        return
+    turn.change_group(
+        wanted, yielding=f"switchover asked for by {event.user}", hold_back_until_ms=turn.now_ms + HOLD_BACK_MS
+    )
+    turn.say(Level.INFO, wanted, f"{event.user} asked for the switchover of {wanted} to {state.config.peer}")
+    _answer_or_wait(turn, event, wanted, f"{wanted} is being handed over to {state.config.peer}")
+
+
+def _confirm(turn: Turn, event: CommandGiven) -> None:
+    state, peer = turn.state, turn.state.config.peer
+    if event.arguments.get("node") != peer:
+        _answer(
+            turn,
+            event,
+            USAGE,
+            f"cannot confirm {event.arguments.get('node', '')!r}: the peer of {state.config.node} is {peer}",
+        )
+        return
+    if not membership.is_silent(state) and not membership.left_long_ago(state):
+        _answer(
+            turn,
+            event,
+            UNSAFE,
+            f"cannot confirm that {peer} is off: its state is {state.peer.condition.value}, not silent",
+        )
+        return
+    power_fence.confirm(turn, event.user)
+    _answer_or_wait(turn, event, "", f"it is noted that {peer} is off; {state.config.node} may take over")
+
+
+def _clean_up(turn: Turn, event: CommandGiven) -> None:
+    """Forget what failed here, and try it again at once."""
+    node, legs = turn.state.config.node, leg_membership.end_rests(turn)
+    for group in turn.state.groups:
+        turn.change_group(group.name, retry_at_ms=0, failures_ms=(), given_up="")
+    turn.say(Level.INFO, node, f"{event.user} asked {node} to forget its failures")
+    tried = f", and {' and '.join(legs)} is tried again" if legs else ""
+    _answer(turn, event, DONE, f"{node} has forgotten what failed here{tried}")
+
+
+def _leave(turn: Turn, event: CommandGiven) -> None:
+    state, node = turn.state, turn.state.config.node
+    if state.paused:
+        turn.say(Level.WARNING, node, f"{node} ends during the pause: what runs here runs on without it")
+        turn.change(left=True)
+        turn.do(Leave())
+        _answer(turn, event, DONE, f"{node} ends; the pair is paused, and what runs on {node} runs on")
+        return
+    turn.change(leaving=True, leave_by_ms=turn.now_ms + LEAVE_PATIENCE_MS)
+    for group in state.groups:
+        if group.holding:
+            turn.change_group(group.name, yielding=f"{node} is leaving")
+    turn.say(Level.INFO, node, f"{node} is leaving the pair")
+    _answer(turn, event, DONE, f"{node} is leaving")
+
+
+def _come_true(state: NodeState, waiting: Waiting) -> str:
+    peer, node = state.config.peer, state.config.node
+    match waiting.verb:
+        case "standby":
+            if all(not group.holding and _runs_at_peer(state, group) for group in state.groups):
+                return f"{node} is in standby and {peer} serves. To undo: aoeha unstandby {node}"
+        case "switchover":
+            group = state.group(waiting.group)
+            if not group.holding and _runs_at_peer(state, group):
+                return f"{waiting.group} is running on {peer}"
+        case "confirm":
+            if all(group.holding and phase_of(group) is GroupPhase.RUNNING for group in state.groups):
+                return f"everything is running on {node}"
+        case _:
+            pass
+    return ""
+
+
+def _runs_at_peer(state: NodeState, group: GroupState) -> bool:
+    theirs = state.peer_group(group.name)
+    return membership.is_alive(state) and theirs is not None and theirs.holding and theirs.phase is GroupPhase.RUNNING
+
+
+def _standing(state: NodeState, waiting: Waiting) -> str:
+    group = state.group(waiting.group) if waiting.group else state.groups[0]
+    return f"{group.name} is {phase_of(group).value} on {state.config.node}"
+
+
+def _no_taker(state: NodeState, group: str) -> str:
+    peer = state.config.peer
+    if not membership.is_alive(state):
+        return f"{peer} is {state.peer.condition.value}, and {group} would stop"
+    return f"{peer} says that it could not serve {group}; see: aoeha status on {peer}"
+
+
+def _means_us(turn: Turn, event: CommandGiven) -> bool:
+    node, wanted = turn.state.config.node, event.arguments.get("node", "")
+    if wanted in ("", node):
+        return True
+    known = f"run it on {wanted}" if wanted == turn.state.config.peer else f"there is no node {wanted}"
+    _answer(turn, event, USAGE, f"cannot {event.verb} {wanted} from {node}: {known}")
+    return False
+
+
+def _answer(turn: Turn, event: CommandGiven, code: int, sentence: str) -> None:
+    turn.do(Answer(event.command_id, code, sentence))
+
+
+def _answer_or_wait(turn: Turn, event: CommandGiven, group: str, sentence: str) -> None:
+    wanted = event.arguments.get("wait_ms", "")
+    wait_ms = int(wanted) if wanted.isascii() and wanted.isdigit() else 0
+    if wait_ms <= 0 or len(turn.state.waiting) >= WAITING_MAX:
+        _answer(turn, event, DONE, sentence)
+        return
+    waiting = Waiting(event.command_id, event.verb, group, turn.now_ms + wait_ms)
+    turn.change(waiting=(*turn.state.waiting, waiting))

@@ -1,0 +1,1 @@
+"""Who owns a group, and by what proof."""

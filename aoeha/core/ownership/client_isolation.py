@@ -1,0 +1,135 @@
+"""Offer and claim through the shelves: an owner that its clients cannot reach makes way without a link (R13).
+
+Rules. Reference hosts stand among the clients. Where some are configured and no link carries beats, they are asked
+again and again. An owner that sees its legs, but to which none of the hosts has answered for deadtime, offers the group
+in its record and serves on: perhaps nobody could do better. Who reads that, and has an answer of a host itself, claims
+the group in the record, in place of the owner's. Only such a claim makes the owner stop; it leaves its legs to the
+claimer, and grants. Both say there what they would say in beats, and `aoeha.core.ownership.claims` decides on it by the
+same rules, so whatever dies or comes back in between, nobody starts without that grant or another proof.
+
+Words stand in the records only while there is something to agree on. Without reference hosts there are none.
+
+What this file does not know: how a record gets to the shelves, and what a claim and a grant bind to.
+"""
+
+from aoeha.core.model.actions import Level
+from aoeha.core.model.beat import GroupBeat, GroupPhase
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.legs import HostsState
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import GroupState, NodeState, PeerCondition
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.ownership import group_beat
+from aoeha.core.peer import disk_heartbeat, membership
+
+ABOUT = "reference hosts"
+HOLD_BACK_MS = 15_000
+"""After an offer was claimed the former owner leaves the group to the claimer for so long, should a link come back."""
+
+
+def decide(turn: Turn) -> None:
+    """Ask the hosts while no link is left, and stop what the peer has claimed."""
+    if not turn.state.config.reference_hosts:
+        return
+    _ask_hosts(turn)
+    for group in turn.state.groups:
+        offered, about, peer = offers(turn.state, group), f"{group.name} here", turn.state.config.peer
+        if not offered:
+            turn.clear_alarm(about, f"{group.name} is no longer offered to {peer}")
+            continue
+        turn.alarm(about, sentence(turn.state, group))
+        if _is_claimed(turn.state, group):
+            reason = f"{peer} claims it through the shelves and reaches clients"
+            turn.change_group(group.name, yielding=reason, hold_back_until_ms=turn.now_ms + HOLD_BACK_MS)
+            turn.say(Level.WARNING, group.name, f"handing {group.name} over: {reason}")
+
+
+def offers(state: NodeState, group: GroupState) -> bool:
+    """Whether this node owns the group, serves nobody by it as far as it knows, and can tell the peer so."""
+    hosts = state.hosts
+    if not state.config.reference_hosts or not group.holding or group.yielding or hosts.answer is not False:
+        return False
+    if state.paused or state.oath_pending or membership.is_alive(state) or state.peer.condition is PeerCondition.LEFT:
+        return False
+    silent_ms = state.now_ms - max(hosts.since_ms, state.listening_since_ms)
+    return silent_ms >= state.config.deadtime_ms and any(leg.shows_anywhere(Holder.US) for leg in group.legs)
+
+
+def sentence(state: NodeState, group: GroupState) -> str:
+    """What an offer says to people."""
+    node, peer = state.config.node, state.config.peer
+    return f"no reference host answers {node}: it offers {group.name} to {peer} through the shelves, and serves on"
+
+
+def words(state: NodeState) -> dict[str, GroupBeat]:
+    """What is to be said about groups in the records, for want of links."""
+    if not state.config.reference_hosts or not disk_heartbeat.is_quiet(state):
+        return {}
+    return {group.name: _word(state, group) for group in state.groups if group.legs and _has_a_say(state, group)}
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in whether a reference host answered; that they could not be asked is no answer either."""
+    hosts, node = turn.state.hosts, turn.state.config.node
+    if hosts.task_id != task.id:
+        return
+    answer = done.status is ResourceStatus.RUNNING if done.result is TaskResult.OK else None
+    changed = answer is not hosts.answer
+    turn.change(hosts=replaced(hosts, task_id=0, answer=answer, since_ms=hosts.asked_ms if changed else hosts.since_ms))
+    if done.result is TaskResult.FAILED:
+        turn.alarm(ABOUT, f"the reference hosts cannot be asked: {done.detail}")
+    elif answer is not None:
+        turn.clear_alarm(ABOUT, "the reference hosts can be asked again")
+    if changed and answer is not None:
+        turn.say(
+            Level.INFO if answer else Level.WARNING, ABOUT, f"{'one' if answer else 'none'} of them answers {node}"
+        )
+
+
+def _ask_hosts(turn: Turn) -> None:
+    """Once a hold period, while no link carries beats; what was known before that is forgotten."""
+    state, hosts = turn.state, turn.state.hosts
+    if not disk_heartbeat.is_quiet(state):
+        if hosts != HostsState():
+            turn.change(hosts=HostsState())
+        return
+    due = not hosts.asked_ms or turn.now_ms - hosts.asked_ms >= state.config.hold_every_ms
+    if hosts.task_id or not due or state.panicking or state.left:
+        return
+    patience_ms, reason = state.config.shelf_timeout_ms, "could clients reach us?"
+    task = Task(state.next_task_id, TaskKind.ASK_HOSTS, "", ABOUT, "", patience_ms, reason)
+    turn.begin(task)
+    turn.change(hosts=replaced(hosts, task_id=task.id, asked_ms=turn.now_ms))
+
+
+def _is_claimed(state: NodeState, group: GroupState) -> bool:
+    record = disk_heartbeat.spoken(state, group)
+    if record is None or record.word is None or state.peer.alternates:
+        return False
+    return record.word.claim > 0 and record.word.claim_epoch > max(group.held_epoch, group.floor)
+
+
+def _has_a_say(state: NodeState, group: GroupState) -> bool:
+    """Whether there is something to agree on: an offer, a hand-over, a claim or a grant, or who is to own it at all."""
+    record = disk_heartbeat.spoken(state, group)
+    theirs = record.word if record is not None else None
+    if theirs is not None and (theirs.claim > 0 or theirs.grant is not None):
+        return True
+    if group.holding:
+        return bool(group.yielding) or offers(state, group)
+    return group.claim > 0 or group.grant is not None or (theirs is not None and not theirs.holding)
+
+
+def _word(state: NodeState, group: GroupState) -> GroupBeat:
+    """What a beat would say, and that an owner which offers would yield. Who has not looked yet shows only life."""
+    said = group_beat.group_beat(state, group)
+    return replaced(
+        said,
+        phase=said.phase if state.may_be_judged else GroupPhase.UNKNOWN,
+        yielding=said.yielding or offers(state, group),
+        willing=said.willing and state.hosts.answer is not False,
+        ledger=None,
+        acknowledged=0,
+    )

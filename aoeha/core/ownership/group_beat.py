@@ -1,0 +1,29 @@
+"""What this node says about a group."""
+
+from aoeha.core.model.beat import GroupBeat
+from aoeha.core.model.state import GroupState, NodeState, phase_of
+from aoeha.core.ownership import blockers
+
+
+def group_beat(state: NodeState, group: GroupState) -> GroupBeat:
+    """What this node says about a group."""
+    holding_back = state.now_ms < group.hold_back_until_ms
+    return GroupBeat(
+        name=group.name,
+        phase=phase_of(group),
+        holding=group.holding,
+        yielding=bool(group.yielding),
+        willing=blockers.willing(state, group).yes and not group.yielding and not holding_back,
+        epoch=group.held_epoch or group.epoch,
+        floor=group.floor,
+        claim=group.claim,
+        claim_epoch=group.claim_epoch,
+        grant=group.grant,
+        ledger=group.ledger if group.holding else None,
+        acknowledged=_acknowledged(state, group),
+    )
+
+
+def _acknowledged(state: NodeState, group: GroupState) -> int:
+    heard = group.heard_ledger
+    return heard.ledger.version if heard is not None and heard.boot_id == state.peer.boot_id else 0

@@ -1,0 +1,56 @@
+"""A clean leave: stop, hand over, announce it, end (R1).
+
+Rules. A node that leaves hands its groups over first and waits for the peer to take them. It announces its leave only
+when nothing runs on it, in several beats, and then ends. With something that cannot be stopped it ends unannounced, and
+the peer will have to fence it.
+
+What this file does not know: who asked for it.
+"""
+
+from aoeha.core.model.actions import Leave, Level
+from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.state import NodeState, phase_of, stopped_everywhere
+from aoeha.core.model.step_context import Turn
+from aoeha.core.ownership import owners
+from aoeha.core.peer import membership
+
+LEAVE_PATIENCE_MS = 20_000
+"""How long a leaving node waits for the peer to take its groups, once they are stopped."""
+
+
+LEAVING_BEATS = 3
+
+
+def go_on(turn: Turn) -> None:
+    """Stop, hand over, announce the leave, end. With something that cannot be stopped, end unannounced."""
+    state, node = turn.state, turn.state.config.node
+    if state.left:
+        return
+    blocked = any(phase_of(group) is GroupPhase.BLOCKED for group in state.groups)
+    if blocked:
+        turn.alarm(
+            node, f"{node} leaves with something that could not be stopped; {state.config.peer} will have to fence it"
+        )
+        turn.change(left=True)
+        turn.do(Leave())
+        return
+    if not stopped_everywhere(state) or any(group.holding for group in state.groups):
+        turn.change(leave_by_ms=turn.now_ms + LEAVE_PATIENCE_MS)
+        return
+    taken = all(owners.owner(state, group) == state.config.peer for group in state.groups)
+    wanted = membership.is_alive(state) and any(owners.peer_takes(state, group) for group in state.groups)
+    if wanted and not taken and turn.now_ms < state.leave_by_ms:
+        return
+    if state.leaving_beats >= LEAVING_BEATS:
+        turn.change(left=True)
+        turn.say(Level.INFO, node, f"{node} has left the pair")
+        turn.do(Leave())
+
+
+def may_announce_leave(state: NodeState) -> bool:
+    """Whether beats may say that this node leaves: nothing runs here, and the peer took what it wanted."""
+    if not state.leaving or not stopped_everywhere(state) or any(group.holding for group in state.groups):
+        return False
+    taken = all(owners.owner(state, group) == state.config.peer for group in state.groups)
+    wanted = membership.is_alive(state) and any(owners.peer_takes(state, group) for group in state.groups)
+    return taken or not wanted or state.now_ms >= state.leave_by_ms

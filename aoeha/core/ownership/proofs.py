@@ -1,0 +1,61 @@
+"""Why the peer cannot write: the proof that this node has in hand for the next epoch (R2)."""
+
+from aoeha.core.model.beat import BeatFlag, GroupPhase
+from aoeha.core.model.proof import Proof, ProofKind
+from aoeha.core.model.state import GroupState, NodeState, PeerCondition
+from aoeha.core.ownership import peer_word
+from aoeha.core.peer import membership
+from aoeha.core.storage import leg_ledger, storage_fence
+
+BLIND_EPOCH_JUMP = 1_000
+"""Added to an epoch taken without the peer's word by a node that never heard it: it may have counted on (H23)."""
+
+
+def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
+    """The proof about the peer that this node has in hand for the group's next epoch, None if it has none."""
+    peer, fence, name = state.peer, state.fence, group.name
+    if peer.alternates or peer.condition is PeerCondition.BY_SHELVES:
+        return None
+    epoch = next_epoch(state, group)
+    blind = _own_parity(state, epoch) if group.legs else 0
+    blind = blind if peer.heard else _blind_jump(state, epoch)
+    if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
+        return Proof(ProofKind.POWERED_OFF, name, epoch + blind, peer.boot_id, "read back as off")
+    if fence.word_boot_id is not None and fence.word_boot_id == peer.boot_id:
+        return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.word_user}")
+    if state.config.storage_suffices and storage_fence.complete(state, group):
+        legs = ", ".join(leg.name for leg in leg_ledger.fence_legs(state, group))
+        return Proof(ProofKind.STORAGE_FENCED, name, epoch + blind, peer.boot_id, f"{legs} reserved for us")
+    if membership.is_silent(state):
+        return None
+    beat, theirs = peer.beat, state.peer_group(name)
+    if beat is None or theirs is None or BeatFlag.PROBED not in beat.flags:
+        return None
+    if theirs.holding or theirs.phase is not GroupPhase.STOPPED or membership.may_be_back(state, group):
+        return None
+    if peer.condition is PeerCondition.LEFT:
+        return Proof(ProofKind.HANDED_OVER, name, epoch, peer.boot_id, f"{beat.sender} left and holds nothing")
+    holder = dict(peer.held).get(name)
+    if group.grant is None and holder is not None and holder in peer.retired_boot_ids:
+        return Proof(ProofKind.REBOOTED, name, epoch, peer.boot_id, f"boot {holder[:8]} is gone and nothing runs")
+    return None
+
+
+def _blind_jump(state: NodeState, epoch: int) -> int:
+    """How far to jump ahead: two nodes that never met must not both arrive at one epoch."""
+    return BLIND_EPOCH_JUMP + _own_parity(state, epoch + BLIND_EPOCH_JUMP)
+
+
+def _own_parity(state: NodeState, epoch: int) -> int:
+    """What to add so that the peer never takes this epoch by itself: each node has its parity.
+
+    Legs can be taken from a node that has taken them itself a moment ago, unheard.
+    """
+    return int(epoch % 2 != int(state.config.node < state.config.peer))
+
+
+def next_epoch(state: NodeState, group: GroupState) -> int:
+    """Return the lowest epoch above all that this node knows of, the peer's word included."""
+    theirs = peer_word.theirs(state, group)
+    known = (theirs.epoch, theirs.floor, theirs.claim_epoch) if theirs is not None else ()
+    return max(group.epoch, group.floor, group.held_epoch, *known) + 1

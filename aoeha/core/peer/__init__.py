@@ -1,0 +1,1 @@
+"""Whether the peer lives: beats, links, and the shelves as a link."""

@@ -1,0 +1,257 @@
+"""The shelves as the link of last resort (R6).
+
+Rules. Who holds a group's legs and is not heard on any other link stamps a record into every one of them, again and
+again, for as long as that lasts. Who finds the peer's name on legs and hears nothing from it reads those records. A
+stamp that moves is a sign of life. The peer is silent there only after at least two answered readings without one, over
+the time from warntime to deadtime, or a whole deadtime after the last sign. What cannot be read says nothing, so the
+count begins anew with each leg that comes within reach; what was read before an absence of our own says nothing either.
+Records of legs that do not show the peer are not asked for: the reservation goes first. A stamp carries the word about
+the pause of the pair, as a beat does.
+
+Who has words for the peer (`aoeha.core.ownership.client_isolation`) reads each record and then puts its own in its
+place, holder or not.
+
+What this file does not know: what may be done about a silent peer.
+"""
+
+from aoeha.core.model.beat import GroupBeat
+from aoeha.core.model.config import PairConfig
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.legs import ShelfLinkState
+from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
+from aoeha.core.model.state import GroupState, LinkCondition, NodeState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import Task, TaskKind
+
+EVERY_MIN_MS = 100
+STAMPS = 3
+READS_MIN = 2
+
+
+def every_ms(config: PairConfig) -> int:
+    """Return how often a record is stamped and read: two stamps must fall between twice warntime and deadtime."""
+    return max((config.deadtime_ms - 2 * config.warntime_ms) // STAMPS, EVERY_MIN_MS)
+
+
+def decide(turn: Turn, words: dict[str, GroupBeat]) -> None:
+    """Stamp what we hold, read what the peer holds, while no other link tells; one task at a time for each group.
+
+    `words` are what is to be said of groups besides.
+    """
+    for name in [group.name for group in turn.state.groups if group.legs]:
+        group = turn.state.group(name)
+        link = group.shelf_link
+        if link.task_id or turn.state.panicking:
+            continue
+        wish = _wish(turn.state, group, speaks=name in words)
+        if wish is TaskKind.WRITE_RECORD and turn.now_ms >= _write_due_ms(turn.state.config, link):
+            _ask(turn, group, wish, _stamp(turn.state, group, words.get(name)))
+        elif wish is TaskKind.READ_RECORDS and turn.now_ms >= _read_due_ms(turn.state.config, link):
+            _ask(turn, group, wish, None)
+        elif wish is None and link != ShelfLinkState():
+            turn.change_group(name, shelf_link=ShelfLinkState())
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in what the records say, or that ours were stamped."""
+    group = turn.state.group(task.group)
+    link = group.shelf_link
+    if link.task_id != task.id:
+        return
+    turn.change_shelf_link(group.name, task_id=0, answering=_answers(turn.state, task))
+    if task.kind is TaskKind.WRITE_RECORD:
+        return
+    silent = _at(group, Holder.SILENT)
+    known = {place: record for place, record in _seen(group).items() if place not in silent}
+    read = {(seen.leg, seen.address): seen.record for seen in done.records}
+    both = [place for place in read if place in known]
+    turn.change_shelf_link(
+        group.name, seen=tuple(SeenRecord(*place, record) for place, record in (known | read).items())
+    )
+    if not read:
+        return
+    turn.change_shelf_link(group.name, read_ms=link.asked_ms)
+    moved = [
+        record for place in both if (record := read[place]) is not None and _moved(known[place], record, link.said)
+    ]
+    if moved:
+        said = max(moved, key=lambda record: record.stamped_ms)
+        turn.change_shelf_link(
+            group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1, said=said
+        )
+    elif len(both) < len(read) or any(known[place] and not read[place] for place in both):
+        heard_ms = None if _is_silent(turn.state.config, link) else link.heard_ms
+        turn.change_shelf_link(group.name, heard_ms=heard_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
+    else:
+        turn.change_shelf_link(group.name, quiet_reads=link.quiet_reads + 1)
+
+
+def forget(turn: Turn) -> None:
+    """Begin anew: whoever was away cannot say for how long a record has stood still."""
+    for group in turn.state.groups:
+        if group.shelf_link != ShelfLinkState():
+            turn.change_group(group.name, shelf_link=ShelfLinkState())
+
+
+def heard_ms(state: NodeState) -> int | None:
+    """Return when the peer's record was last seen to move, None for not since the other links fell quiet.
+
+    What moved before it stood still for too long says nothing any more.
+    """
+    moving = [group.shelf_link for group in state.groups if not _is_silent(state.config, group.shelf_link)]
+    return max((link.heard_ms for link in moving if link.heard_ms is not None), default=None)
+
+
+def confirms_silence(state: NodeState) -> bool:
+    """Whether no leg that shows the peer leaves open that it lives."""
+    return all(_confirms_silence(state, group) for group in state.groups if group.legs and not group.holding)
+
+
+def shows_peer(state: NodeState) -> bool:
+    """Whether a leg that may be taken by a storage fence is reserved for the peer, or a stamp of it moves."""
+    named = any(leg.shows_anywhere(Holder.PEER) for group in state.groups if not group.holding for leg in group.legs)
+    return state.config.storage_suffices and (named or heard_ms(state) is not None)
+
+
+def spoken(state: NodeState, group: GroupState) -> LockRecord | None:
+    """The peer's record that says how the group stands there, where no link carries its beats, None for none (R13).
+
+    It was seen to move lately, and is of the boot that was heard last: of another one nothing else is known.
+    """
+    link, config = group.shelf_link, state.config
+    if not config.reference_hosts or link.said is None or link.said.word is None or not is_quiet(state):
+        return None
+    fresh = link.heard_ms is not None and state.now_ms - link.heard_ms < config.deadtime_ms
+    known = (state.peer.boot_id, state.peer.incarnation)
+    return link.said if fresh and known[0] == link.said.boot_id and known[1] <= link.said.incarnation else None
+
+
+def is_quiet(state: NodeState) -> bool:
+    """Whether no link carries beats of the peer."""
+    return all(link.condition is not LinkCondition.UP for link in state.links)
+
+
+def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
+    """When something has to be stamped or read again."""
+    wakes = []
+    for group in state.groups:
+        if not group.legs or group.shelf_link.task_id:
+            continue
+        if _stamping(state, group):
+            wakes.append(_write_due_ms(state.config, group.shelf_link))
+        elif _watching(state, group):
+            wakes.append(_read_due_ms(state.config, group.shelf_link))
+    return tuple(wakes)
+
+
+def _wish(state: NodeState, group: GroupState, *, speaks: bool) -> TaskKind | None:
+    if speaks:
+        return TaskKind.WRITE_RECORD if group.shelf_link.answering else TaskKind.READ_RECORDS
+    if _stamping(state, group):
+        return TaskKind.WRITE_RECORD
+    return TaskKind.READ_RECORDS if _watching(state, group) else None
+
+
+def _answers(state: NodeState, task: Task) -> bool:
+    """Whether what was read may now be answered: who never speaks there never does."""
+    return task.kind is TaskKind.READ_RECORDS and bool(state.config.reference_hosts)
+
+
+def _write_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
+    return link.asked_ms + (0 if link.answering else every_ms(config))
+
+
+def _confirms_silence(state: NodeState, group: GroupState) -> bool:
+    """A record stood still, or no leg has forgotten its owner just now, as a target does that restarts."""
+    if _in_question(state, group):
+        return _is_silent(state.config, group.shelf_link) and not _unread(group)
+    return not any(
+        address.holder is Holder.NOBODY and state.now_ms - address.since_ms < state.config.deadtime_ms
+        for leg in group.legs
+        for address in leg.addresses
+    )
+
+
+def _seen(group: GroupState) -> dict[tuple[str, str], LockRecord | None]:
+    return {(seen.leg, seen.address): seen.record for seen in group.shelf_link.seen}
+
+
+def _at(group: GroupState, holder: Holder) -> set[tuple[str, str]]:
+    """The addresses that show this holder, each after its leg."""
+    return {(leg.name, address.name) for leg in group.legs for address in leg.addresses if address.holder is holder}
+
+
+def _unread(group: GroupState) -> bool:
+    """Whether an address shows the peer whose record was not read since it came within reach."""
+    return not _at(group, Holder.PEER) <= _seen(group).keys()
+
+
+def _moved(before: LockRecord | None, after: LockRecord, said: LockRecord | None) -> bool:
+    """Whether somebody has stamped a record between two readings of one address. Older than `said` is no news."""
+    if said is not None and said.boot_id == after.boot_id and after.stamped_ms < said.stamped_ms:
+        return False
+    return before is None or after.boot_id != before.boot_id or after.stamped_ms > before.stamped_ms
+
+
+def _is_silent(config: PairConfig, link: ShelfLinkState) -> bool:
+    if link.quiet_since_ms is None or link.quiet_reads < READS_MIN:
+        return False
+    return link.read_ms - link.quiet_since_ms >= _patience_ms(config, link)
+
+
+def _patience_ms(config: PairConfig, link: ShelfLinkState) -> int:
+    """How long a record must stand still. Until it was seen to move, the time since the last beat counts as well."""
+    return config.deadtime_ms - (config.warntime_ms if link.heard_ms is None else 0)
+
+
+def _read_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
+    """When to read again; one reading falls on the moment at which silence may be judged."""
+    regular_ms = link.asked_ms + every_ms(config)
+    if link.quiet_since_ms is None:
+        return link.asked_ms and regular_ms
+    verdict_ms = link.quiet_since_ms + _patience_ms(config, link)
+    return min(regular_ms, verdict_ms) if link.asked_ms < verdict_ms else regular_ms
+
+
+def _stamping(state: NodeState, group: GroupState) -> bool:
+    if not group.holding or group.unsure or not any(leg.shows_anywhere(Holder.US) for leg in group.legs):
+        return False
+    return is_quiet(state) or _not_heard_by_the_peer(state)
+
+
+def _watching(state: NodeState, group: GroupState) -> bool:
+    return _in_question(state, group) and is_quiet(state)
+
+
+def _in_question(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer may own the group: a leg shows it, or us although we do not, as in the middle of a hand-over."""
+    holders = (Holder.PEER, Holder.US) if state.config.reference_hosts else (Holder.PEER,)
+    return not group.holding and any(leg.shows_anywhere(holder) for leg in group.legs for holder in holders)
+
+
+def _not_heard_by_the_peer(state: NodeState) -> bool:
+    beat = state.peer.beat
+    ages_ms = beat.link_ages_ms if beat is not None else ()
+    return bool(ages_ms) and all(age_ms >= state.config.warntime_ms for age_ms in ages_ms)
+
+
+def _stamp(state: NodeState, group: GroupState, word: GroupBeat | None) -> LockRecord:
+    identity = state.identity
+    return LockRecord(
+        state.config.node,
+        identity.boot_id,
+        identity.incarnation,
+        group.held_epoch if word is None else word.epoch,
+        state.now_ms,
+        state.pause_number,
+        state.paused,
+        word,
+    )
+
+
+def _ask(turn: Turn, group: GroupState, kind: TaskKind, record: LockRecord | None) -> None:
+    state = turn.state
+    reason, patience_ms = f"{state.config.peer} is not heard on any other link", every_ms(state.config)
+    task = Task(state.next_task_id, kind, group.name, group.name, "", patience_ms, reason, record=record)
+    turn.begin(task)
+    turn.change_shelf_link(group.name, task_id=task.id, asked_ms=turn.now_ms)

@@ -1,0 +1,268 @@
+"""Beats and links in, the peer's condition out (R1, R10, R15).
+
+Rules. A link is as good as its youngest accepted beat is young. The peer is alive while any link is up; it is silent
+when every link has been quiet for deadtime, counted only over time in which this node was there to listen, and when
+the shelves, where they show the peer, do not say otherwise: until they have answered it is neither alive nor silent,
+and who is seen there alone is left alone, and told nothing.
+One sequence runs across all links: a beat older than the newest one counts for its link's age and for nothing else.
+A new kernel boot id proves that the earlier boot is gone, unless two boot ids alternate: then two machines use one
+name, and nothing that either says is a proof.
+
+What this file does not know: what may be done about a silent peer. Silence is not proof of death.
+"""
+
+from aoeha.core.model.actions import Level
+from aoeha.core.model.beat import Beat, BeatFlag, GroupBeat
+from aoeha.core.model.events import BeatHeard, LinkReported
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import GroupState, LinkCondition, LinkState, NodeState, PeerCondition
+from aoeha.core.model.step_context import Turn
+from aoeha.core.peer import disk_heartbeat
+
+RETIRED_BOOT_IDS_MAX = 8
+BACK_WITHIN_MAX_MS = 30_000
+"""No announced restart is waited for longer than this."""
+DOUBTED = (PeerCondition.ASKED_FOR, PeerCondition.BY_SHELVES, PeerCondition.SILENT)
+"""Who stands so has left no more, whatever its last beat said: it was seen on the shelves since."""
+
+
+def hear(turn: Turn, event: BeatHeard) -> None:
+    """Take in one authentic beat."""
+    beat, state = event.beat, turn.state
+    if beat.sender != state.config.peer:
+        return
+    _mark_link(turn, event.link)
+    if beat.boot_id != state.peer.boot_id:
+        _meet_new_boot(turn, beat)
+    elif (beat.incarnation, beat.sequence) <= (state.peer.incarnation, state.peer.sequence):
+        return
+    known = turn.state.peer
+    groups = beat.groups if BeatFlag.PROBED in beat.flags else _kept_groups(known.beat, beat)
+    held = dict(known.held)
+    if BeatFlag.PROBED in beat.flags:
+        held.update({group.name: beat.boot_id for group in beat.groups if group.holding})
+    answers_the_mark = 0 < known.mark_sequence <= beat.echo_sequence
+    turn.change_peer(
+        answered_ms=known.mark_ms if answers_the_mark else known.answered_ms,
+        mark_sequence=0 if answers_the_mark else known.mark_sequence,
+        incarnation=beat.incarnation,
+        sequence=beat.sequence,
+        beat=beat if groups is beat.groups else replaced(beat, groups=groups),
+        heard=True,
+        held=tuple(sorted(held.items())),
+        stale=known.stale and beat.echo_sequence <= turn.state.oath_sequence,
+    )
+
+
+def report_link(turn: Turn, event: LinkReported) -> None:
+    """Note what a link says about its medium. Shown to people; beats alone decide."""
+    for link in turn.state.links:
+        if link.name == event.link and link.fault != event.fault:
+            _change_link(turn, replaced(link, fault=event.fault))
+            sentence = f"link {link.name}: {event.fault or 'works again'}"
+            turn.say(Level.WARNING if event.fault else Level.INFO, link.name, sentence)
+
+
+def judge(turn: Turn) -> None:
+    """Bring the conditions of links and peer up to date, and say what changed."""
+    for link in turn.state.links:
+        now = link_condition(turn.state, link)
+        if now is not link.condition:
+            _change_link(turn, replaced(link, condition=now))
+            _tell_link(turn, link, now)
+    condition = _peer_condition(turn.state)
+    if condition is not turn.state.peer.condition:
+        turn.change_peer(condition=condition)
+        _tell_peer(turn, condition)
+
+
+def link_condition(state: NodeState, link: LinkState) -> LinkCondition:
+    """How a link stands now."""
+    if link.heard_ms is None:
+        return LinkCondition.UNHEARD if state.now_ms < _patience_ends_ms(state) else LinkCondition.DOWN
+    quiet_ms = state.now_ms - max(link.heard_ms, state.listening_since_ms)
+    if quiet_ms >= state.config.deadtime_ms:
+        return LinkCondition.DOWN
+    return LinkCondition.LATE if quiet_ms >= state.config.warntime_ms else LinkCondition.UP
+
+
+def heard_ms(state: NodeState) -> int | None:
+    """When the peer was last heard on any link, None for never in this incarnation."""
+    return max((link.heard_ms for link in state.links if link.heard_ms is not None), default=None)
+
+
+def silence_due_ms(state: NodeState) -> int:
+    """When the peer will count as silent if nothing more is heard. Who restarts says how long it takes (R15)."""
+    heard, beat = heard_ms(state), state.peer.beat
+    if heard is None:
+        return _patience_ends_ms(state)
+    restarting = beat is not None and BeatFlag.RESTARTING in beat.flags
+    back_within_ms = min(beat.back_within_ms, BACK_WITHIN_MAX_MS) if beat is not None and restarting else 0
+    return max(heard, state.listening_since_ms) + back_within_ms + state.config.deadtime_ms
+
+
+def is_alive(state: NodeState) -> bool:
+    """Whether the peer is heard at this time."""
+    return state.peer.condition in (PeerCondition.ONLINE, PeerCondition.LATE, PeerCondition.RESTARTING)
+
+
+def lives(state: NodeState) -> bool:
+    """Whether anything at all tells that the peer lives, be it only its stamp on the shelves."""
+    return is_alive(state) or state.peer.condition in (PeerCondition.BY_SHELVES, PeerCondition.ASKED_FOR)
+
+
+def is_silent(state: NodeState) -> bool:
+    """Whether the peer ought to be heard and is not."""
+    return state.peer.condition in (PeerCondition.SILENT, PeerCondition.UNHEARD)
+
+
+def left_long_ago(state: NodeState) -> bool:
+    """Whether the peer left, and could have begun again since and waited in vain to hear us."""
+    return state.peer.condition is PeerCondition.LEFT and state.now_ms >= silence_due_ms(state)
+
+
+def may_be_back(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer can have taken a group again since its newest beat, which says that it owns nothing (R10).
+
+    Only from legs, and only unheard: in an absence of ours, or in a silence, which it waits for as we do. To take what
+    no shelf keeps it would have to end us first, or to ask us. Nothing tells of an absence in which our clock stood
+    still as well. So who is there is asked for the group, whatever it said. Who left cannot be; but it had given its
+    legs to us, so that they are looked at again once its leave is heard.
+    """
+    if not (group.legs and state.config.storage_suffices):
+        return False
+    if state.peer.condition is not PeerCondition.LEFT or state.peer.stale or state.now_ms >= silence_due_ms(state):
+        return True
+    return look_is_due(state, group) or _bears_only_its_name(group)
+
+
+def look_is_due(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer left, and the legs were not looked at since that was heard."""
+    heard, read_ms = heard_ms(state), group.shelf_read_ms
+    return state.peer.condition is PeerCondition.LEFT and heard is not None and (read_ms is None or read_ms < heard)
+
+
+def has_reported(state: NodeState) -> bool:
+    """Whether the peer is alive and its newest beat tells what it looked at itself."""
+    beat = state.peer.beat
+    return is_alive(state) and beat is not None and BeatFlag.PROBED in beat.flags
+
+
+def is_news(state: NodeState) -> bool:
+    """Whether the newest beat was sent while we were there to hear it, as far as its answers tell (R10)."""
+    return not state.peer.stale
+
+
+def _bears_only_its_name(group: GroupState) -> bool:
+    return any(leg.shows_anywhere(Holder.PEER) for leg in group.legs) and not any(
+        leg.shows_anywhere(Holder.US) for leg in group.legs
+    )
+
+
+def _patience_ends_ms(state: NodeState) -> int:
+    patience_ms = state.config.initdead_ms if state.cold else state.config.deadtime_ms
+    return max(state.started_ms, state.listening_since_ms) + patience_ms
+
+
+def _peer_condition(state: NodeState) -> PeerCondition:
+    beat = state.peer.beat
+    unheard = beat is None or heard_ms(state) is None
+    left = beat is not None and not unheard and BeatFlag.LEAVING in beat.flags
+    silent = state.now_ms >= silence_due_ms(state)
+    if left and not (silent and (state.peer.condition in DOUBTED or disk_heartbeat.shows_peer(state))):
+        return PeerCondition.LEFT
+    if silent:
+        if disk_heartbeat.confirms_silence(state):
+            return PeerCondition.UNHEARD if unheard else PeerCondition.SILENT
+        if disk_heartbeat.heard_ms(state) is not None:
+            return PeerCondition.BY_SHELVES
+        if not unheard:
+            return PeerCondition.ASKED_FOR
+    if unheard or beat is None:
+        return PeerCondition.BOOTING
+    if BeatFlag.RESTARTING in beat.flags:
+        return PeerCondition.RESTARTING
+    up = any(link.condition is LinkCondition.UP for link in state.links)
+    return PeerCondition.ONLINE if up else PeerCondition.LATE
+
+
+def _mark_link(turn: Turn, name: str) -> None:
+    for link in turn.state.links:
+        if link.name == name:
+            _change_link(turn, replaced(link, heard_ms=turn.now_ms))
+
+
+def _change_link(turn: Turn, changed: LinkState) -> None:
+    turn.change(links=tuple(changed if link.name == changed.name else link for link in turn.state.links))
+
+
+def _meet_new_boot(turn: Turn, beat: Beat) -> None:
+    peer, name = turn.state.peer, turn.state.config.peer
+    if beat.boot_id in peer.retired_boot_ids:
+        turn.change_peer(alternates=True)
+        turn.alarm(
+            name, f"two machines use the name {name}: boots {beat.boot_id[:8]} and {peer.boot_id[:8]} are both heard"
+        )
+    elif peer.boot_id and peer.heard:
+        turn.say(Level.WARNING, name, f"{name} has rebooted: boot {beat.boot_id[:8]} after {peer.boot_id[:8]}")
+    retired = (
+        *(old for old in peer.retired_boot_ids if old != beat.boot_id),
+        *((peer.boot_id,) if peer.boot_id else ()),
+    )
+    turn.change_peer(
+        boot_id=beat.boot_id, incarnation=0, sequence=0, beat=None, retired_boot_ids=retired[-RETIRED_BOOT_IDS_MAX:]
+    )
+
+
+def _kept_groups(known: Beat | None, beat: Beat) -> tuple[GroupBeat, ...]:
+    """A restarting daemon has not looked yet: what its boot was last known to hold stays believed."""
+    if known is not None and known.boot_id == beat.boot_id and BeatFlag.RESTARTING in beat.flags:
+        return known.groups
+    return beat.groups
+
+
+def _tell_link(turn: Turn, before: LinkState, condition: LinkCondition) -> None:
+    name, peer = before.name, turn.state.config.peer
+    match condition:
+        case LinkCondition.UP:
+            cleared = turn.clear_alarm(name, f"link {name} carries beats again")
+            if not cleared and before.condition is LinkCondition.UNHEARD:
+                turn.say(Level.INFO, name, f"link {name}: {peer} is heard")
+        case LinkCondition.LATE:
+            turn.say(
+                Level.WARNING, name, f"link {name}: {peer} is late, nothing for {turn.state.config.warntime_ms} ms"
+            )
+        case LinkCondition.DOWN:
+            turn.alarm(name, f"link {name} is down: nothing heard from {peer} for {turn.state.config.deadtime_ms} ms")
+        case LinkCondition.UNHEARD:
+            pass
+
+
+def _tell_peer(turn: Turn, condition: PeerCondition) -> None:
+    config = turn.state.config
+    match condition:
+        case PeerCondition.ONLINE:
+            if not turn.clear_alarm(config.peer, f"{config.peer} is online"):
+                turn.say(Level.INFO, config.peer, f"{config.peer} is online")
+        case PeerCondition.LATE:
+            turn.say(Level.WARNING, config.peer, f"{config.peer} is late on all links")
+        case PeerCondition.RESTARTING:
+            turn.say(Level.INFO, config.peer, f"the daemon on {config.peer} is restarting; its resources run on")
+        case PeerCondition.LEFT:
+            turn.clear_alarm(config.peer, f"{config.peer} is no longer missed")
+            turn.say(Level.INFO, config.peer, f"{config.peer} has left the pair; it holds nothing")
+        case PeerCondition.SILENT:
+            links = ", ".join(link.name for link in turn.state.links)
+            turn.alarm(config.peer, f"{config.peer} is silent on all links ({links}) for {config.deadtime_ms} ms")
+        case PeerCondition.ASKED_FOR:
+            turn.say(Level.WARNING, config.peer, f"no link to {config.peer} is left: the shelves are asked about it")
+        case PeerCondition.BY_SHELVES:
+            turn.alarm(
+                config.peer,
+                f"{config.peer} is heard by the shelves only: every link to it is down. It serves on; mend the links",
+            )
+        case PeerCondition.UNHEARD:
+            turn.alarm(config.peer, f"{config.peer} was not heard on any link since this daemon started")
+        case PeerCondition.BOOTING:
+            pass

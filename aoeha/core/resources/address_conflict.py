@@ -1,0 +1,91 @@
+"""Addresses: whether somebody else may still answer for one (R12).
+
+Rules. A storage fence keeps the peer from writing, not from answering: its kernel may hold the address while its daemon
+is dead. So who owns a group by that proof alone asks the network, beside the assembly, and takes the address when
+nobody answers, or when the peer has been off or has rebooted since. It goes on asking until one of these is so.
+
+The other way round, where the peer may take the legs from us and not our power, our own address lives on for a while
+only after a leg was seen to be ours, or while the peer says that it owns nothing: the kernel of a gateway whose daemon
+is dead, or that sees neither shelves nor peer, drops it by itself, and takes it again no sooner. In a pause nobody
+takes anything, and it lives on.
+
+What this file does not know: how the network is asked.
+"""
+
+from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.proof import ProofKind
+from aoeha.core.model.state import GroupState, NodeState, ResourceState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.ownership import owners
+from aoeha.core.peer import membership
+
+ASK_EVERY_MS = 1_000
+
+
+def decide(turn: Turn) -> None:
+    """Ask for rivals of every address that was taken, or is to be, while the peer may still answer for it."""
+    for group in turn.state.groups:
+        if group.holding and not group.undisputed and _says_that_it_stopped(turn.state, group):
+            turn.change_group(group.name, undisputed=True)
+        if not may_have_rival(turn.state, group):
+            continue
+        for resource in group.resources:
+            due = resource.rival is None or turn.now_ms - resource.rival_asked_ms >= ASK_EVERY_MS
+            if resource.config.exclusive and due and not resource.rival_task_id:
+                _ask(turn, group, resource)
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in what the network said. No answer to our question is no answer about rivals either."""
+    resource = next(r for r in turn.state.group(task.group).resources if r.config.name == task.subject)
+    if resource.rival_task_id != task.id:
+        return
+    name, peer = task.subject, turn.state.config.peer
+    rival = done.status is ResourceStatus.RUNNING if done.result is TaskResult.OK else None
+    turn.change_resource(task.group, name, rival_task_id=0, rival=rival)
+    about = f"{name} elsewhere"
+    if rival:
+        turn.alarm(about, f"somebody else answers for {name}: {peer} has it still; its power-off ends that")
+    elif rival is False:
+        turn.clear_alarm(about, f"nobody else answers for {name} any more")
+
+
+def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) -> str:
+    """Why an address may not be taken yet, empty for no reason."""
+    if not resource.config.exclusive or not may_have_rival(state, group) or resource.rival is False:
+        return ""
+    who = f"{state.config.peer} answers for it" if resource.rival else "the network is asked who answers for it"
+    return f"not taking {resource.config.name} yet: {who}"
+
+
+def may_have_rival(state: NodeState, group: GroupState) -> bool:
+    """Whether the group is owned by a storage fence, and nothing since has shown that its victim does not answer.
+
+    Being off shows that, or a new boot, or its own word, in answer to us, that it has stopped everything of the group;
+    that word stands: whoever starts it again there does so by a later right than ours.
+    """
+    proof, off = group.proof, state.last_off
+    if proof is None or proof.kind is not ProofKind.STORAGE_FENCED or proof.peer_boot_id != state.peer.boot_id:
+        return False
+    if owners.superseded(state, group):
+        return False
+    unproven = off is None or off.boot_id != proof.peer_boot_id
+    return unproven and not group.undisputed and not _says_that_it_stopped(state, group)
+
+
+def _says_that_it_stopped(state: NodeState, group: GroupState) -> bool:
+    beat, theirs = state.peer.beat, state.peer_group(group.name)
+    if beat is None or theirs is None or not membership.has_reported(state):
+        return False
+    answers_us = beat.echo_sequence > group.taken_sequence
+    return answers_us and not theirs.holding and theirs.phase is GroupPhase.STOPPED
+
+
+def _ask(turn: Turn, group: GroupState, resource: ResourceState) -> None:
+    state, config = turn.state, resource.config
+    reason = "does anybody else answer?"
+    task = Task(state.next_task_id, TaskKind.FIND_RIVAL, group.name, config.name, "", config.monitor_ms, reason)
+    turn.begin(task)
+    turn.change_resource(group.name, config.name, rival_task_id=task.id, rival_asked_ms=turn.now_ms)

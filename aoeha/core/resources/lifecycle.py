@@ -1,0 +1,368 @@
+"""Starting, stopping and watching resources on this node (R14).
+
+Rules. A group that is held is started in order and watched; one that is not held, or is being handed over, is stopped
+in reverse. A resource that fails is restarted here, together with what stands on it, at most `restart_max` times in
+`restart_window`; then the group is handed to a healthy peer; with none it is tried again slowly, under an alarm. A
+resource that cannot be stopped blocks its group: the peer is asked to fence this node, and if it doesn't, this node
+reboots itself, by its ration. A monitor that sees trouble decides nothing by itself: it is counted here.
+
+What this file does not know: whether the group may be held at all. It asks `ownership.may_start` before each start.
+"""
+
+from aoeha.core.model.actions import CancelTask, Level
+from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.config import ResourceConfig
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState, phase_of
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.ownership import blockers, own_stall, owners
+from aoeha.core.resources import address_conflict
+from aoeha.core.storage import address_lifetime, reservations, suspect_legs
+
+STOP_TRIES = 2
+
+
+RETRY_PAUSE_MS = 30_000
+
+
+VALIDATE_EVERY_MS = 10_000
+
+
+BLOCKED_PATIENCE_MS = 30_000
+"""How long a node that cannot stop a group waits to be fenced before it reboots itself."""
+
+
+TELLING = (TaskKind.PROBE, TaskKind.START, TaskKind.MONITOR)
+"""What a mirror learns with it how it shall treat its legs."""
+
+
+BUSY = (ResourcePhase.STARTING, ResourcePhase.STOPPING)
+
+
+def decide(turn: Turn) -> None:
+    """Start the next thing that every group wants; a node that must go down because of one starts nothing of others."""
+    names = [group.name for group in turn.state.groups]
+    for name in names:
+        _escalate(turn, name)
+    for name in names:
+        _forgive(turn, name)
+        _probe(turn, name)
+        _validate(turn, name)
+        if turn.state.paused:
+            _monitor(turn, name)
+        elif _wanted_up(turn.state, turn.state.group(name)):
+            _raise(turn, name)
+            _monitor(turn, name)
+        else:
+            _lower(turn, name)
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in the end of a resource task."""
+    group = turn.state.group(task.group)
+    resource = _resource(group, task.subject)
+    if resource.task_id != task.id:
+        return
+    turn.change_resource(task.group, task.subject, task_id=0)
+    match task.kind:
+        case TaskKind.PROBE | TaskKind.MONITOR:
+            _observed(turn, group, resource, done)
+        case TaskKind.START:
+            _started(turn, group, resource, done)
+        case TaskKind.STOP:
+            _stopped(turn, group, resource, done)
+        case TaskKind.VALIDATE:
+            _validated(turn, group, resource, done)
+        case _:
+            pass
+
+
+def mirrors_changed(turn: Turn) -> None:
+    """Look at once at every mirror that runs here: one that lost a leg by itself goes on acknowledging without it."""
+    for group in turn.state.groups:
+        for resource in group.resources:
+            if resource.config.mirror and resource.phase in UP:
+                look_again(turn, group.name, resource)
+
+
+def look_again(turn: Turn, name: str, mirror: ResourceState) -> None:
+    """Look at a running mirror anew: a look that is under way may tell of its legs as they were before."""
+    _interrupt(turn, mirror)
+    due_ms = turn.now_ms - mirror.config.monitor_every_ms
+    turn.change_resource(name, mirror.config.name, task_id=0, checked_ms=due_ms)
+
+
+def _wanted_up(state: NodeState, group: GroupState) -> bool:
+    return group.holding and not group.yielding and not _must_stop_first(group) and state.probed
+
+
+def _must_stop_first(group: GroupState) -> bool:
+    """A resource that failed, and all that stands on it, is stopped before it is started again."""
+    return any(resource.phase is ResourcePhase.FAILED for resource in group.resources)
+
+
+def _probe(turn: Turn, name: str) -> None:
+    for resource in turn.state.group(name).resources:
+        if resource.phase is ResourcePhase.UNKNOWN and not resource.task_id:
+            _start(turn, TaskKind.PROBE, name, resource, "what runs here?")
+
+
+def _validate(turn: Turn, name: str) -> None:
+    """Ask the agents of a group that is not held whether they could start it: who could not never fences (R7)."""
+    group = turn.state.group(name)
+    if group.holding or not turn.state.probed:
+        return
+    for resource in group.resources:
+        due = resource.validated_ms is None or turn.now_ms - resource.validated_ms >= VALIDATE_EVERY_MS
+        if due and not resource.task_id:
+            _start(turn, TaskKind.VALIDATE, name, resource, "could it be started here?")
+
+
+def _raise(turn: Turn, name: str) -> None:
+    """Start the first resource that is not up, once all before it are."""
+    group = turn.state.group(name)
+    if turn.now_ms < group.retry_at_ms:
+        return
+    if reservations.reserved(group) and group.shelf_task_id:
+        return
+    verdict = blockers.may_start(turn.state, group)
+    for resource in group.resources:
+        if resource.phase in UP:
+            continue
+        not_yet = address_conflict.why_not_yet(turn.state, group, resource)
+        if not_yet:
+            if resource.rival:
+                turn.refuse(name, not_yet)
+            return
+        unvouched = address_lifetime.unvouched(turn.state, group, resource)
+        if unvouched and verdict.yes:
+            turn.refuse(name, unvouched)
+            return
+        if resource.phase is ResourcePhase.STOPPED and verdict.yes:
+            assert group.proof is not None
+            _interrupt(turn, resource)
+            turn.change_resource(name, resource.config.name, phase=ResourcePhase.STARTING, reason="")
+            reason = f"epoch {group.held_epoch}: {group.proof.kind.value}"
+            _start(turn, TaskKind.START, name, resource, reason)
+        elif not verdict.yes:
+            turn.refuse(name, f"not starting {resource.config.name}: {verdict.sentence}")
+        return
+
+
+def _monitor(turn: Turn, name: str) -> None:
+    for resource in turn.state.group(name).resources:
+        due = turn.now_ms - resource.checked_ms >= resource.config.monitor_every_ms
+        if resource.phase in UP and due and not resource.task_id:
+            _start(turn, TaskKind.MONITOR, name, resource, "still running?")
+
+
+def _lower(turn: Turn, name: str) -> None:
+    """Stop the last resource that is not stopped, once all after it are."""
+    group = turn.state.group(name)
+    if not turn.state.probed or not _may_lower(turn.state, group):
+        return
+    lowest = _lowest_to_stop(group)
+    for resource in reversed(group.resources[lowest:]):
+        if resource.phase is ResourcePhase.STOPPED:
+            continue
+        if resource.phase in BUSY or resource.stop_failures >= STOP_TRIES:
+            return
+        _interrupt(turn, resource)
+        turn.change_resource(name, resource.config.name, phase=ResourcePhase.STOPPING)
+        _start(turn, TaskKind.STOP, name, resource, group.yielding or "not to run here")
+        return
+
+
+def _may_lower(state: NodeState, group: GroupState) -> bool:
+    """What runs without our owning it, after a fresh installation say, is left alone until the peer owns it."""
+    if group.holding or _must_stop_first(group) or any(r.phase in BUSY for r in group.resources):
+        return True
+    if state.leaving or group.epoch > 0:
+        return True
+    theirs = state.peer_group(group.name)
+    return theirs is not None and theirs.holding
+
+
+def _lowest_to_stop(group: GroupState) -> int:
+    if group.yielding or not group.holding:
+        return 0
+    return next(
+        (i for i, r in enumerate(group.resources) if r.phase in (ResourcePhase.FAILED, ResourcePhase.STOP_FAILED)), 0
+    )
+
+
+def _observed(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+    name = resource.config.name
+    turn.change_resource(group.name, name, checked_ms=turn.now_ms)
+    if done.result in (TaskResult.CANCELLED, TaskResult.LOST):
+        return
+    turn.change_resource(group.name, name, missing=done.missing)
+    probing = resource.phase is ResourcePhase.UNKNOWN
+    seen = done.status if done.result is TaskResult.OK and done.status is not None else ResourceStatus.FAILED
+    reason = done.detail or ("its monitor did not answer in time" if done.result is TaskResult.TIMED_OUT else "")
+    if seen in (ResourceStatus.RUNNING, ResourceStatus.DEGRADED):
+        phase = ResourcePhase.RUNNING if seen is ResourceStatus.RUNNING else ResourcePhase.DEGRADED
+        _note_health(turn, group, resource, phase, reason)
+        suspect_legs.observed(turn, group.name, replaced(resource, missing=done.missing), done.read_last)
+    elif probing:
+        phase = ResourcePhase.STOPPED if seen is ResourceStatus.STOPPED else ResourcePhase.FAILED
+        turn.change_resource(group.name, name, phase=phase, reason=reason)
+    elif seen is ResourceStatus.STOPPED and name in address_lifetime.bounded(turn.state, group):
+        turn.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="it was not renewed in time")
+        turn.say(Level.WARNING, name, f"{name} has expired: neither a leg nor {turn.state.config.peer} vouched for us")
+    else:
+        _failed(turn, group, resource, reason or f"it is {seen.value}", stop_first=True)
+
+
+def _note_health(turn: Turn, group: GroupState, resource: ResourceState, phase: ResourcePhase, reason: str) -> None:
+    name = resource.config.name
+    if phase is ResourcePhase.DEGRADED:
+        turn.alarm(name, f"{name} is degraded: {reason}")
+    else:
+        turn.clear_alarm(name, f"{name} is whole again")
+    turn.change_resource(group.name, name, phase=phase, reason=reason)
+
+
+def _started(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+    name = resource.config.name
+    if done.result is TaskResult.OK:
+        turn.change_resource(
+            group.name, name, phase=ResourcePhase.RUNNING, reason=done.detail, checked_ms=turn.now_ms, stop_failures=0
+        )
+        if resource.config.mirror:
+            due_ms = turn.now_ms - resource.config.monitor_every_ms
+            turn.change_resource(group.name, name, checked_ms=due_ms, missing=None)
+            turn.change_group(group.name, complete=())
+        turn.say(Level.INFO, name, f"{name} is running")
+        if phase_of(turn.state.group(group.name)) is GroupPhase.RUNNING:
+            turn.clear_alarm(group.name, f"{group.name} recovered")
+            turn.say(Level.INFO, group.name, f"{group.name} is running on {turn.state.config.node}")
+        return
+    _failed(turn, group, resource, _why(done, "start"), stop_first=True)
+
+
+def _stopped(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+    name = resource.config.name
+    if done.result is TaskResult.OK:
+        turn.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="", stop_failures=0)
+        if not turn.clear_alarm(name, f"{name} is stopped"):
+            turn.say(Level.INFO, name, f"{name} is stopped")
+        return
+    failures = resource.stop_failures + 1
+    phase = ResourcePhase.STOP_FAILED if failures >= STOP_TRIES else ResourcePhase.FAILED
+    turn.change_resource(group.name, name, phase=phase, reason=_why(done, "stop"), stop_failures=failures)
+    turn.alarm(name, f"cannot stop {name}: {_why(done, 'stop')}")
+    if phase is ResourcePhase.STOP_FAILED:
+        turn.change_group(group.name, blocked_since_ms=turn.now_ms)
+
+
+def _validated(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+    name = resource.config.name
+    if done.result in (TaskResult.CANCELLED, TaskResult.LOST):
+        return
+    valid = done.result is TaskResult.OK
+    turn.change_resource(
+        group.name, name, valid=valid, invalid_reason="" if valid else _why(done, "check"), validated_ms=turn.now_ms
+    )
+    about = f"{name} here"
+    if valid:
+        turn.clear_alarm(about, f"{turn.state.config.node} could start {name} again")
+    else:
+        turn.alarm(about, f"{turn.state.config.node} could not start {name}: {_why(done, 'check')}")
+
+
+def _failed(turn: Turn, group: GroupState, resource: ResourceState, reason: str, *, stop_first: bool) -> None:
+    """Count a failure and choose: again here, the peer, or again later."""
+    name = resource.config.name
+    phase = ResourcePhase.FAILED if stop_first else ResourcePhase.STOPPED
+    turn.change_resource(group.name, name, phase=phase, reason=reason)
+    if not group.holding or group.yielding:
+        return
+    turn.alarm(name, f"{name} failed: {reason}")
+    window_ms = group.config.restart_window_ms
+    recent = (*(at for at in group.failures_ms if turn.now_ms - at < window_ms), turn.now_ms)[
+        -(group.config.restart_max + 1) :
+    ]
+    turn.change_group(group.name, failures_ms=recent)
+    if len(recent) <= group.config.restart_max:
+        turn.say(Level.WARNING, group.name, f"restarting {name} here ({len(recent)} of {group.config.restart_max})")
+        return
+    sentence = f"{name} failed {len(recent)} times on {turn.state.config.node}: {reason}"
+    if owners.peer_takes(turn.state, group):
+        turn.change_group(group.name, yielding=sentence, given_up=sentence, given_up_until_ms=turn.now_ms + window_ms)
+        turn.say(Level.WARNING, group.name, f"handing {group.name} over: {sentence}")
+    else:
+        turn.change_group(group.name, retry_at_ms=turn.now_ms + RETRY_PAUSE_MS)
+        turn.alarm(group.name, f"{sentence}; no healthy peer, trying again every {RETRY_PAUSE_MS // 1000} s")
+
+
+def _forgive(turn: Turn, name: str) -> None:
+    group = turn.state.group(name)
+    if group.given_up and turn.now_ms >= group.given_up_until_ms:
+        turn.change_group(name, given_up="", failures_ms=())
+
+
+def _escalate(turn: Turn, name: str) -> None:
+    """A stop that failed for good: the peer was asked by our beats; now this node goes down by itself."""
+    group = turn.state.group(name)
+    if phase_of(group) is not GroupPhase.BLOCKED:
+        if group.blocked_since_ms:
+            turn.change_group(name, blocked_since_ms=0)
+        return
+    overdue = group.blocked_since_ms and turn.now_ms - group.blocked_since_ms >= BLOCKED_PATIENCE_MS
+    if not overdue or turn.state.panicking or turn.state.paused:
+        return
+    if owners.peer_takes(turn.state, group) and not own_stall.rationed(turn.state):
+        turn.change(panicking=True)
+        turn.alarm(name, f"{name} could neither be served nor stopped, and nobody fenced {turn.state.config.node}")
+        return
+    for resource in group.resources:
+        if resource.phase is ResourcePhase.STOP_FAILED:
+            turn.change_resource(name, resource.config.name, phase=ResourcePhase.FAILED, stop_failures=0)
+
+
+def _interrupt(turn: Turn, resource: ResourceState) -> None:
+    """A look that is under way does not hold up a start or a stop; its late answer counts for nothing."""
+    if resource.task_id:
+        turn.do(CancelTask(resource.task_id))
+
+
+def _resource(group: GroupState, name: str) -> ResourceState:
+    return next(resource for resource in group.resources if resource.config.name == name)
+
+
+def _start(turn: Turn, kind: TaskKind, group: str, resource: ResourceState, reason: str) -> None:
+    state, deadline_ms = turn.state, _deadline_ms(kind, resource.config)
+    task = Task(state.next_task_id, kind, group, resource.config.name, "", deadline_ms, reason)
+    if resource.config.mirror and kind in TELLING:
+        task = _telling(turn, task, resource)
+    turn.begin(task)
+    turn.change_resource(group, resource.config.name, task_id=task.id)
+
+
+def _telling(turn: Turn, task: Task, mirror: ResourceState) -> Task:
+    """Tell a mirror, with the task, what it must keep clear of."""
+    group = turn.state.group(task.group)
+    caution = suspect_legs.caution(turn.state, group, mirror)
+    turn.change_resource(task.group, mirror.config.name, caution=caution)
+    return replaced(task, legs=group.complete if task.kind is TaskKind.START else (), caution=caution)
+
+
+def _deadline_ms(kind: TaskKind, config: ResourceConfig) -> int:
+    match kind:
+        case TaskKind.START:
+            return config.start_ms
+        case TaskKind.STOP:
+            return config.stop_ms
+        case _:
+            return config.monitor_ms
+
+
+def _why(done: TaskDone, what: str) -> str:
+    if done.detail:
+        return done.detail
+    return (
+        f"its {what} did not end in time" if done.result is TaskResult.TIMED_OUT else f"its {what} {done.result.value}"
+    )

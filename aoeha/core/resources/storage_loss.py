@@ -1,0 +1,40 @@
+"""An owner that sees none of its shelves (R13).
+
+Rules. What it serves hangs, and stopping it would hang as well. Where the peer is alive and says that it could serve,
+and that has lasted for deadtime, the owner calls its group blocked: the peer fences it and takes over, and an owner
+that nobody fences reboots by its ration. With no such peer it waits: whoever sees a shelf first goes on.
+
+What this file does not know: how a blocked group's owner is fenced.
+"""
+
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import GroupState, NodeState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.ownership import owners
+
+
+def decide(turn: Turn) -> None:
+    """Find out for every group that we own whether we are of any use to it."""
+    for group in turn.state.groups:
+        blind = _is_blind(turn.state, group)
+        if blind == group.blind:
+            continue
+        node, peer, name = turn.state.config.node, turn.state.config.peer, group.name
+        if blind:
+            turn.change_group(name, blind=True, blocked_since_ms=turn.now_ms)
+            turn.alarm(name, f"no shelf of {name} answers {node}, and {peer} could serve it: {node} asks to be fenced")
+        else:
+            turn.change_group(name, blind=False, blocked_since_ms=0)
+            turn.clear_alarm(name, f"{node} need not be fenced any more because of {name}")
+
+
+def _is_blind(state: NodeState, group: GroupState) -> bool:
+    if not group.holding or not group.legs or not owners.peer_takes(state, group):
+        return False
+    patience_ms = state.config.deadtime_ms
+    return all(
+        address.holder is Holder.SILENT
+        and state.now_ms - max(address.since_ms, state.listening_since_ms) >= patience_ms
+        for leg in group.legs
+        for address in leg.addresses
+    )

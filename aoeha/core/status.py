@@ -1,0 +1,342 @@
+"""Why things are as they are: the status document and the sentences in it (I8).
+
+Derived from the state alone, so that a replay explains a decision in the words that the operator saw.
+"""
+
+from dataclasses import dataclass
+
+from aoeha.core.fencing import readiness
+from aoeha.core.model.beat import NEVER_MS, BeatFlag, GroupPhase, Ledger
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import (
+    DeviceState,
+    FencePhase,
+    GroupState,
+    LinkCondition,
+    LinkState,
+    NodeState,
+    PeerCondition,
+    ResourcePhase,
+    phase_of,
+)
+from aoeha.core.ownership import blockers, client_isolation, owners
+from aoeha.core.peer import membership
+from aoeha.core.storage import leg_ledger
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """One of the two gateways."""
+
+    name: str
+    self: bool
+    state: str
+    standby: bool
+    boot_id: str
+    heard_ms_ago: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """One link, from both ends."""
+
+    name: str
+    state: str
+    heard_ms_ago: int | None
+    peer_hears_ms_ago: int | None
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceStatusView:
+    """One resource on this node."""
+
+    name: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegStatus:
+    """One target address of a leg: whose reservation it showed to this node, and how long it has done so.
+
+    `holder` is a node's name, "nobody", "a stranger", "silent" or "unknown". `stamped_ms_ago` tells how long ago the
+    peer's stamp was seen to move there (R6), None where it was not looked for. `data` is what the ledger says of the
+    leg (R4): "whole" (it holds every acknowledged write), "lags" (it is written to, and lacks some), "left out" or
+    "not known".
+    """
+
+    leg: str
+    address: str
+    holder: str
+    since_ms_ago: int
+    stamped_ms_ago: int | None
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStatus:
+    """One group: its owner, by what proof, its resources here. `refusal` tells why this node does not start it."""
+
+    name: str
+    epoch: int
+    phase: str
+    owner: str
+    proof: str
+    resources: tuple[ResourceStatusView, ...]
+    refusal: str
+    legs: tuple[LegStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """One fence device. `plug` is what it last read the peer's plug to be: "on", "off" or "unknown"."""
+
+    name: str
+    level: int
+    state: str
+    checked_ms_ago: int | None
+    detail: str
+    plug: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmStatus:
+    """Something that a human should look at."""
+
+    about: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The status document, schema 1. `unprotected` says why `protected` is false, and what mends it.
+
+    `reference_hosts` is empty where none are configured, else "not asked", "one answers" or "none answers" (R13).
+    """
+
+    schema: int
+    cluster: str
+    node: str
+    now_ms: int
+    config_matches: bool | None
+    nodes: tuple[NodeStatus, ...]
+    links: tuple[LinkStatus, ...]
+    groups: tuple[GroupStatus, ...]
+    fences: tuple[DeviceStatus, ...]
+    protected: bool
+    unprotected: str
+    alarms: tuple[AlarmStatus, ...]
+    reference_hosts: str
+    verdict: str
+    why: str
+
+
+def status(state: NodeState) -> Status:
+    """Describe a node."""
+    return Status(
+        schema=SCHEMA,
+        cluster=state.config.cluster,
+        node=state.config.node,
+        now_ms=state.now_ms,
+        config_matches=config_matches(state),
+        nodes=_nodes(state),
+        links=tuple(_link(state, index, link) for index, link in enumerate(state.links)),
+        groups=tuple(_group(state, group) for group in state.groups),
+        fences=_devices(state),
+        protected=not readiness.unprotected(state),
+        unprotected=readiness.unprotected(state),
+        alarms=tuple(AlarmStatus(alarm.about, alarm.sentence) for alarm in state.alarms),
+        reference_hosts=_reference_hosts(state),
+        verdict=verdict(state),
+        why=why(state),
+    )
+
+
+def config_matches(state: NodeState) -> bool | None:
+    """Whether both nodes run the same aoeha.toml, None while the peer is unheard."""
+    return None if state.peer.beat is None else state.peer.beat.config_tag == state.config.config_tag
+
+
+def _reference_hosts(state: NodeState) -> str:
+    if not state.config.reference_hosts:
+        return ""
+    return {None: "not asked", True: "one answers", False: "none answers"}[state.hosts.answer]
+
+
+def verdict(state: NodeState) -> str:
+    """What would happen if the node that serves died now."""
+    serving = {owners.owner(state, group) for group in state.groups} - {"", None}
+    node, peer = state.config.node, state.config.peer
+    victim = peer if peer in serving else node
+    if not serving:
+        return "nobody serves"
+    survivor = node if victim == peer else peer
+    reasons = _not_ready(state, survivor)
+    if reasons:
+        return f"if {victim} died now: NOT ready: {reasons[0]}"
+    notice_s = state.config.deadtime_ms / 1000
+    return f"if {victim} died now: {survivor} is ready to take over, {notice_s:g} s to notice and a few to start"
+
+
+def why(state: NodeState) -> str:
+    """One sentence for the state of affairs, the most pressing first."""
+    node = state.config.node
+    if state.paused:
+        return blockers.PAUSED
+    if state.oath_pending:
+        return f"{node} was away and waits for {state.config.peer} to answer before it goes on"
+    for group in state.groups:
+        if phase_of(group) is GroupPhase.BLOCKED:
+            return f"{group.name} is blocked: {_what_blocks(group)}"
+    for group in state.groups:
+        if refusal := _refusal(state, group):
+            return refusal
+    return "; ".join(_why_group(state, group) for group in state.groups)
+
+
+def _refusal(state: NodeState, group: GroupState) -> str:
+    """Why this node does not start a group. What it refused in a silence is over when the peer serves and is heard."""
+    served = owners.owner(state, group) == state.config.peer and membership.lives(state)
+    return "" if group.holding or served else group.refusal
+
+
+def _what_blocks(group: GroupState) -> str:
+    stuck = [resource for resource in group.resources if resource.phase is ResourcePhase.STOP_FAILED]
+    if stuck:
+        return f"{stuck[0].config.name} could not be stopped: {stuck[0].reason}"
+    return "none of its shelves answers here"
+
+
+def _why_group(state: NodeState, group: GroupState) -> str:
+    node, peer = state.config.node, state.config.peer
+    up = sum(1 for link in state.links if link.condition is LinkCondition.UP)
+    match owners.owner(state, group):
+        case owner if owner == node and client_isolation.offers(state, group):
+            return client_isolation.sentence(state, group)
+        case owner if owner == peer and group.claim and not membership.is_alive(state):
+            return f"{node} claims {group.name}, which {peer} offers through the shelves"
+        case owner if owner == node and group.refusal and phase_of(group) is not GroupPhase.RUNNING:
+            return group.refusal
+        case owner if owner == node and group.proof is not None:
+            return f"{node} serves {group.name} since epoch {group.held_epoch}: {peer} {group.proof.kind.value}"
+        case owner if owner == peer and membership.is_alive(state):
+            return f"{node} leaves {group.name} to {peer}, which is heard on {up} of {len(state.links)} links"
+        case owner if owner == peer and membership.lives(state):
+            return f"{node} leaves {group.name} to {peer}, which is {state.peer.condition.value}"
+        case owner if owner == peer and state.fence.phase is not FencePhase.IDLE:
+            return f"{node} is fencing {peer} ({state.fence.phase.value}) to take {group.name} over"
+        case None if state.peer.condition is PeerCondition.BOOTING:
+            return f"{node} listens for {peer} before it judges"
+        case _:
+            left = state.peer.condition is PeerCondition.LEFT and group.legs
+            agreeing = (
+                f"its legs are asked, for {peer} left and may be back unheard" if left else "the nodes are agreeing"
+            )
+            return f"nobody owns {group.name}: {blockers.willing(state, group).sentence or agreeing}"
+
+
+def _not_ready(state: NodeState, survivor: str) -> list[str]:
+    reasons = [blockers.PAUSED] if state.paused else []
+    unheard = survivor == state.config.peer and not membership.is_alive(state)
+    if unheard or not membership.lives(state):
+        reasons.append(f"{state.config.peer} is {state.peer.condition.value}")
+    unprotected = readiness.unprotected(state)
+    if unprotected:
+        reasons.append(f"NOT PROTECTED: {unprotected}")
+    for group in state.groups:
+        if survivor == state.config.node:
+            could = blockers.willing(state, group)
+            if not could.yes:
+                reasons.append(could.sentence)
+        else:
+            theirs = state.peer_group(group.name)
+            if theirs is None or not theirs.willing:
+                reasons.append(f"{survivor} says that it could not serve {group.name}")
+    return reasons
+
+
+def _nodes(state: NodeState) -> tuple[NodeStatus, ...]:
+    heard = membership.heard_ms(state)
+    beat = state.peer.beat
+    peer = NodeStatus(
+        name=state.config.peer,
+        self=False,
+        state=state.peer.condition.value,
+        standby=beat is not None and BeatFlag.STANDBY in beat.flags,
+        boot_id=state.peer.boot_id,
+        heard_ms_ago=None if heard is None else state.now_ms - heard,
+    )
+    own = NodeStatus(state.config.node, True, "online", state.standby, state.identity.boot_id, 0)
+    return tuple(sorted((own, peer), key=lambda node: node.name))
+
+
+def _link(state: NodeState, index: int, link: LinkState) -> LinkStatus:
+    ages = state.peer.beat.link_ages_ms if state.peer.beat is not None else ()
+    age = ages[index] if index < len(ages) and ages[index] < NEVER_MS else None
+    heard = None if link.heard_ms is None else state.now_ms - link.heard_ms
+    return LinkStatus(link.name, link.condition.value, heard, age, link.fault)
+
+
+def _group(state: NodeState, group: GroupState) -> GroupStatus:
+    owner = owners.owner(state, group)
+    theirs = state.peer_group(group.name)
+    phase = theirs.phase if owner == state.config.peer and theirs is not None else phase_of(group)
+    return GroupStatus(
+        name=group.name,
+        epoch=max(group.held_epoch, group.epoch),
+        phase=phase.value,
+        owner="unknown" if owner is None else owner or "nobody",
+        proof="" if group.proof is None else group.proof.kind.value,
+        resources=tuple(ResourceStatusView(r.config.name, r.phase.value, r.reason) for r in group.resources),
+        refusal=_refusal(state, group),
+        legs=_legs(state, group),
+    )
+
+
+def _legs(state: NodeState, group: GroupState) -> tuple[LegStatus, ...]:
+    names = {Holder.US: state.config.node, Holder.PEER: state.config.peer, Holder.STRANGER: "a stranger"}
+    heard_ms = group.shelf_link.heard_ms
+    known = group.ledger if group.holding else leg_ledger.current(state, group)
+    return tuple(
+        LegStatus(
+            leg=leg.name,
+            address=address.name,
+            holder=names.get(address.holder, address.holder.value),
+            since_ms_ago=state.now_ms - address.since_ms,
+            stamped_ms_ago=None if heard_ms is None else state.now_ms - heard_ms,
+            data=_data(known, place),
+        )
+        for place, leg in enumerate(group.legs)
+        for address in leg.addresses
+    )
+
+
+def _data(known: Ledger | None, place: int) -> str:
+    if known is None:
+        return "not known"
+    if place in known.start:
+        return "whole"
+    return "lags" if place in known.fence else "left out"
+
+
+def _devices(state: NodeState) -> tuple[DeviceStatus, ...]:
+    levels = {fence.name: fence.level for fence in state.config.fences}
+    words = {None: "unknown", True: "reachable", False: "UNREACHABLE"}
+    return tuple(
+        DeviceStatus(
+            name=device.name,
+            level=levels[device.name],
+            state=_trouble(device) or words[device.reachable],
+            checked_ms_ago=None if device.checked_ms is None else state.now_ms - device.checked_ms,
+            detail=device.doubt or device.disobeyed or device.detail,
+            plug=device.plug.value if device.plug is not None else "unknown",
+        )
+        for device in state.devices
+    )
+
+
+def _trouble(device: DeviceState) -> str:
+    return "DISTRUSTED" if device.doubt else "DISOBEYS" if device.disobeyed else ""

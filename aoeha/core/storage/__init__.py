@@ -1,0 +1,1 @@
+"""Whose the legs are, what they hold, and how they are taken."""

@@ -1,0 +1,39 @@
+"""How long a service address lives by itself (R12).
+
+Rules. Where the peer may take the legs from us and not our power, our own address lives on for a while only after a leg
+was seen to be ours, or while the peer says that it owns nothing: the kernel of a gateway whose daemon is dead, or that
+sees neither shelves nor peer, drops it by itself, and takes it again no sooner. In a pause nobody takes anything, and
+it lives on.
+
+What this file does not know: who else may answer for the address.
+"""
+
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import UP, GroupState, LinkCondition, NodeState, ResourceState
+from aoeha.core.peer import membership
+from aoeha.core.storage import leg_ledger
+
+
+def bounded(state: NodeState, group: GroupState) -> tuple[str, ...]:
+    """The addresses of a group of ours that the kernel has to drop by itself when they are not renewed."""
+    if not group.holding or group.unsure or not group.legs or not state.config.storage_suffices:
+        return ()
+    return tuple(r.config.name for r in group.resources if r.config.exclusive and r.phase in UP)
+
+
+def unvouched(state: NodeState, group: GroupState, resource: ResourceState) -> str:
+    """Why an address would not be renewed, so that one which has expired may not be taken again; empty if it would."""
+    if not resource.config.exclusive or not group.legs or not state.config.storage_suffices:
+        return ""
+    vouching = leg_ledger.vouching_legs(group)
+    ours = any(leg.name in vouching and leg.shows_anywhere(Holder.US) for leg in group.legs)
+    if ours or peer_owns_nothing(state, group):
+        return ""
+    return f"not taking {resource.config.name}: neither a leg nor {state.config.peer} vouches for {state.config.node}"
+
+
+def peer_owns_nothing(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer, heard on a link just now, says that it does not own the group."""
+    theirs = state.peer_group(group.name)
+    heard_now = any(link.condition is LinkCondition.UP for link in state.links)
+    return heard_now and membership.has_reported(state) and theirs is not None and not theirs.holding

@@ -1,0 +1,145 @@
+"""The ledger: which legs the owner of a group may still write to, and which hold every acknowledged write (R4, R5).
+
+Rules. The owner tells both sets in every beat, under a version; who hears them says which version it heard. A set may
+change for the worse only behind a gate: before a leg leaves the mirror it leaves the start set, before one joins it is
+in the fence set, and both wait until the peer cannot be wrong about it any more. That is so when the peer said that it
+heard this version, or left, or was proved off and not heard since; or when any ledger that it can have heard is too old
+to be used. The rest is told afterwards.
+
+Who hears a ledger uses it for `ledger_lease` at most, counted from its own beat that the owner had answered: for the
+proof that the owner cannot write it needs the legs of the fence set and no others, and it may start from one leg of the
+start set. Without one, all legs count, and the legs' own records decide. A ledger that is too old can only make a node
+refuse. Who gives a group up, or loses it, takes its ledger with it. None is learned from shelves or from disk.
+
+What this file does not know: why a leg should leave or return, and how.
+"""
+
+from typing import Any
+
+from aoeha.core.model.beat import Ledger
+from aoeha.core.model.legs import HeardLedger, LegState
+from aoeha.core.model.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.peer import membership
+from aoeha.core.storage import suspect_legs
+
+CLOCKS_PERCENT = 10
+"""The gate waits longer than a ledger is used by so much: two clocks may run differently."""
+
+
+def learn(turn: Turn) -> None:
+    """Take the owner's ledger from its newest beat; one that the owner took back, or gave up, is forgotten."""
+    for name in [group.name for group in turn.state.groups if group.legs]:
+        heard = _heard(turn.state, turn.state.group(name))
+        if heard != turn.state.group(name).heard_ledger:
+            turn.change_group(name, heard_ledger=heard)
+
+
+def publish(turn: Turn, name: str, mirror: ResourceState | None) -> None:
+    """Bring our own ledger up to date with the mirror that runs here; the next beat tells it."""
+    group = turn.state.group(name)
+    sets = _sets(group, mirror)
+    if sets is None:
+        if group.ledger is not None:
+            turn.change_group(name, ledger=None)
+    elif group.ledger is None or (group.ledger.fence, group.ledger.start) != sets:
+        version = max(group.ledger_version, turn.state.sequence) + 1
+        told: dict[str, Any] = {"ledger_version": version, "ledger_since_ms": turn.now_ms}
+        turn.change_group(name, ledger=Ledger(version, *sets), **told)
+
+
+def gate_is_open(state: NodeState, group: GroupState) -> bool:
+    """Whether the peer cannot start, nor prove anything, by sets that differ from ours for the better."""
+    if group.ledger is None:
+        return False
+    theirs = state.peer_group(group.name)
+    if theirs is not None and theirs.acknowledged == group.ledger.version:
+        return True
+    if state.peer.condition is PeerCondition.LEFT or _off_and_unheard_since(state):
+        return True
+    heard_ms = membership.heard_ms(state)
+    unheard_since_ms = state.started_ms if heard_ms is None else heard_ms
+    return state.now_ms - min(group.ledger_since_ms, unheard_since_ms) >= patience_ms(state)
+
+
+def patience_ms(state: NodeState) -> int:
+    """How long the gate stays shut at most."""
+    return state.config.ledger_lease_ms * (100 + CLOCKS_PERCENT) // 100
+
+
+def current(state: NodeState, group: GroupState) -> Ledger | None:
+    """The owner's ledger if it is young enough to rely on and about the last ownership, None if there is none such."""
+    heard = group.heard_ledger
+    if heard is None or heard.epoch != group.epoch:
+        return None
+    return heard.ledger if state.now_ms - heard.as_of_ms <= state.config.ledger_lease_ms else None
+
+
+def fence_legs(state: NodeState, group: GroupState) -> tuple[LegState, ...]:
+    """The legs that the peer may still write to as far as this node knows: all, without a current ledger."""
+    ledger = current(state, group)
+    legs = _at(group, ledger.fence) if ledger is not None else ()
+    return legs or group.legs
+
+
+def complete_legs(state: NodeState, group: GroupState) -> tuple[str, ...]:
+    """The legs that are known to hold every acknowledged write: none, without a current ledger."""
+    ledger = current(state, group)
+    return tuple(leg.name for leg in _at(group, ledger.start)) if ledger is not None else ()
+
+
+def needed_legs(state: NodeState, group: GroupState) -> tuple[tuple[LegState, ...], bool]:
+    """From which legs this node could serve, and whether it needs all of them or any; none where nothing is known.
+
+    An old ledger tells at least which legs have left the mirror, so that the others' own records say so too.
+    """
+    ledger, heard = current(state, group), group.heard_ledger
+    if ledger is not None:
+        return _at(group, ledger.start), False
+    return ((), False) if heard is None else (_at(group, heard.ledger.fence), True)
+
+
+def vouching_legs(group: GroupState) -> tuple[str, ...]:
+    """The legs in the mirror that runs here: one that is ours still tells that nobody has proved us fenced (R12)."""
+    mirror = next((resource for resource in group.resources if resource.config.mirror), None)
+    missing = mirror.missing or () if mirror is not None else ()
+    return tuple(leg.name for leg in group.legs if leg.name not in missing)
+
+
+def _off_and_unheard_since(state: NodeState) -> bool:
+    """Whether the peer's memory is gone: a new boot of it knows no ledger but one that answers its own beats."""
+    off, heard_ms = state.last_off, membership.heard_ms(state)
+    return off is not None and off.boot_id == state.peer.boot_id and (heard_ms is None or heard_ms < off.at_ms)
+
+
+def _heard(state: NodeState, group: GroupState) -> HeardLedger | None:
+    known, theirs, beat = group.heard_ledger, state.peer_group(group.name), state.peer.beat
+    if group.holding:
+        return None
+    if theirs is None or beat is None:
+        return known
+    if not theirs.holding:
+        return None if known is not None and known.boot_id == beat.boot_id else known
+    alike, answered_ms = beat.config_tag == state.config.config_tag, state.peer.answered_ms
+    if theirs.ledger is None or answered_ms is None or not alike:
+        return None
+    return HeardLedger(beat.boot_id, theirs.epoch, theirs.ledger, answered_ms)
+
+
+def _sets(group: GroupState, mirror: ResourceState | None) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The fence set and the start set, None while it is not known how the mirror stands."""
+    if not group.holding or mirror is None or mirror.missing is None:
+        return None
+    copying = any(leg.copying for leg in group.legs)
+    if mirror.phase is ResourcePhase.DEGRADED and not mirror.missing and not copying:
+        return None
+    legs = list(enumerate(group.legs))
+    within = [(place, leg) for place, leg in legs if leg.name not in mirror.missing]
+    staying = [(place, leg) for place, leg in within if not (leg.copying or leg.leaving)]
+    sound = [place for place, leg in staying if suspect_legs.is_sound(group, leg)]
+    fence = {place for place, _ in within} | {place for place, leg in legs if leg.returning}
+    return tuple(sorted(fence)), tuple(sound or (place for place, _ in staying))
+
+
+def _at(group: GroupState, places: tuple[int, ...]) -> tuple[LegState, ...]:
+    return tuple(leg for place, leg in enumerate(group.legs) if place in places)

@@ -1,0 +1,288 @@
+"""Reservations: whose the legs of a group are, as their targets say (R3).
+
+Rules. The owner of a group holds every address of its legs, for itself alone, before it starts anything; it reads the
+holds each second, and whenever a target announces itself. Only a proof forces: who owns the group by one may take an
+address that still shows the peer, once in each ownership. One that was held in this ownership and shows the peer means
+that this node was fenced: it never forces back, it reboots. One that shows nobody has restarted, and is reserved again.
+A stranger's is a lost leg and an alarm. Who gives a group up leaves its legs to the peer, and tells it afterwards; but
+it keeps out a peer that was fenced at the shelves alone, and may run on, whatever becomes of the group.
+
+What this file does not know: why the group is owned.
+"""
+
+from aoeha.core.model.actions import Level
+from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.events import TargetStarted, TaskDone
+from aoeha.core.model.legs import AddressState, LegState
+from aoeha.core.model.proof import ProofKind
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import GroupState, NodeState, phase_of
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import Task, TaskKind
+from aoeha.core.peer import membership
+from aoeha.core.storage import address_lifetime, leg_ledger, suspect_legs
+
+Request = tuple[TaskKind, str, Holder]
+"""What is asked of the shelves, about which leg, and whom it is expected to show."""
+
+ADVERT_PAUSE_MS = 20
+"""Between two readings that adverts or beats ask for: whoever floods the network with them keeps nobody busy."""
+ANSWERS = (Holder.NOBODY, Holder.US, Holder.PEER, Holder.STRANGER)
+
+
+def decide(turn: Turn) -> None:
+    """Reserve what is owned, leave what is given up, and read what is due; one thing at a time for each group."""
+    for name in [group.name for group in turn.state.groups if group.legs]:
+        group = turn.state.group(name)
+        if group.shelf_task_id:
+            continue
+        if group.holding and not turn.state.panicking:
+            if _stopped_for_the_peer(group) and not turn.state.paused:
+                _leave(turn, group)
+            else:
+                _reserve(turn, group)
+        if not turn.state.group(name).shelf_task_id and _read_due(turn.state, group):
+            read(turn, group, "whose are the legs?")
+
+
+def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
+    """When the legs of a group have to be looked at again; who beats more often than that looks as it beats."""
+    if state.config.keepalive_ms <= state.config.hold_every_ms:
+        return ()
+    idle = (group for group in state.groups if group.legs and not group.shelf_task_id)
+    return tuple(group.shelf_asked_ms + state.config.hold_every_ms for group in idle)
+
+
+def read(turn: Turn, group: GroupState, reason: str) -> None:
+    """Ask every address of every leg whose reservation it shows, and prolong what depends on the answer (R12)."""
+    alone = turn.state.paused or address_lifetime.peer_owns_nothing(turn.state, group)
+    request = (TaskKind.READ_HOLDS, group.name, Holder.UNKNOWN if alone else Holder.US)
+    _ask(turn, group, request, reason, address_lifetime.bounded(turn.state, group))
+
+
+def take(turn: Turn, group: GroupState, leg: LegState, reason: str) -> None:
+    """Reserve one leg for us: by force from the peer if it shows there, else where nobody holds it."""
+    if leg.shows_anywhere(Holder.PEER):
+        _ask(turn, group, (TaskKind.FORCE_HOLD, leg.name, Holder.PEER), reason)
+    else:
+        _ask(turn, group, (TaskKind.SET_HOLD, leg.name, Holder.NOBODY), reason)
+
+
+def target_started(turn: Turn, event: TargetStarted) -> None:
+    """Look at once whether it has forgotten a reservation: until it is back, anybody may write there.
+
+    Somebody may have changed its disk: if it was to be left alone for a while, that ends.
+    """
+    for group in turn.state.groups:
+        if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
+            turn.change_leg(group.name, event.leg, rests_until_ms=0)
+            turn.change_group(group.name, shelf_due=True, shelf_retry_ms=0)
+
+
+def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+    """Take in what the shelves said; what did not answer is silent."""
+    group = turn.state.group(task.group)
+    if group.shelf_task_id != task.id:
+        return
+    turn.change_group(group.name, shelf_task_id=0)
+    looked_ms = group.shelf_read_ms or 0
+    if task.kind is TaskKind.READ_HOLDS:
+        turn.change_group(group.name, shelf_read_ms=group.shelf_asked_ms)
+    if task.kind is TaskKind.GIVE_HOLD:
+        turn.change_group(group.name, given=(*group.given, task.subject))
+    answers = {(hold.leg, hold.address): hold.holder for hold in done.holds}
+    for leg in group.legs:
+        if task.kind is TaskKind.READ_HOLDS or leg.name == task.subject:
+            _note(turn, group.name, leg, answers, looked_ms)
+    group = turn.state.group(group.name)
+    if group.holding:
+        _judge(turn, group.name)
+    if task.kind in (TaskKind.SET_HOLD, TaskKind.FORCE_HOLD) and not _leg(group, task.subject).shows(Holder.US):
+        turn.change_group(group.name, shelf_retry_ms=turn.now_ms + turn.state.config.hold_every_ms)
+
+
+def reserved(group: GroupState) -> str:
+    """Why the group's storage may not be touched yet, empty when every address that answers is held by us (R2)."""
+    addresses = [address for leg in group.legs for address in leg.addresses]
+    if not addresses:
+        return ""
+    for leg in group.legs:
+        for address in leg.addresses:
+            held = address.holder is Holder.US and address.held_epoch == group.held_epoch
+            if not held and address.holder is not Holder.SILENT:
+                return f"{leg.name} at {address.name} is not reserved for us yet: it shows {address.holder.value}"
+    return "" if any(address.holder is Holder.US for address in addresses) else "no shelf answers"
+
+
+def unusable(state: NodeState, group: GroupState) -> str:
+    """Why this node could not serve from the group's legs, empty for no reason: who sees no shelf fences nobody."""
+    if not group.legs:
+        return ""
+    if group.shelf_read_ms is None:
+        return f"{state.config.node} has not asked the shelves of {group.name} yet"
+    if not any(answers(leg) for leg in group.legs):
+        return f"no shelf of {group.name} answers {state.config.node}"
+    needed, all_of_them = leg_ledger.needed_legs(state, group)
+    answering = [leg for leg in needed if answers(leg)]
+    if not needed or len(answering) == len(needed) or (answering and not all_of_them):
+        return ""
+    missed = ", ".join(leg.name for leg in needed if leg not in answering)
+    return f"{missed} of {group.name} does not answer {state.config.node}: acknowledged writes may be there alone"
+
+
+def tell(state: NodeState) -> bool:
+    """Whether the shelves can tell about every group whose it is: a leg of each has answered since we started."""
+    return all(group.legs and not unusable(state, group) for group in state.groups)
+
+
+def answers(leg: LegState) -> bool:
+    """Whether the leg's shelf answers this node at any address."""
+    return any(address.holder in ANSWERS for address in leg.addresses)
+
+
+def are_passed_on(state: NodeState, group: GroupState) -> bool:
+    """Whether every leg was left to the peer, as far as its shelf answered and the peer may have it."""
+    return suspect_legs.zombie_may_write(state, group) or all(leg.name in group.given for leg in group.legs)
+
+
+def _stopped_for_the_peer(group: GroupState) -> bool:
+    return bool(group.yielding) and phase_of(group) is GroupPhase.STOPPED
+
+
+def _leave(turn: Turn, group: GroupState) -> None:
+    if are_passed_on(turn.state, group):
+        return
+    for leg in group.legs:
+        if leg.name not in group.given:
+            _ask(turn, group, (TaskKind.GIVE_HOLD, leg.name, Holder.US), group.yielding)
+            return
+
+
+def _reserve(turn: Turn, group: GroupState) -> None:
+    """Take the first leg that is not held in this ownership; an owner that was away holds what it held, or nothing."""
+    if turn.state.oath_pending or turn.now_ms < group.shelf_retry_ms:
+        return
+    for leg in group.legs:
+        if leg.shows_anywhere(Holder.UNKNOWN):
+            read(turn, group, "whose are the legs before we take them?")
+            return
+        if turn.state.paused and leg.shows_anywhere(Holder.PEER):
+            continue
+        if any(_takeable(group, address) for address in leg.addresses):
+            take(turn, group, leg, f"owned at epoch {group.held_epoch}")
+            return
+
+
+def _has_address(leg: LegState, name: str) -> bool:
+    return any(address.name == name for address in leg.addresses)
+
+
+def _leg(group: GroupState, name: str) -> LegState:
+    return next(leg for leg in group.legs if leg.name == name)
+
+
+def _takeable(group: GroupState, address: AddressState) -> bool:
+    """Who was away, and does not know yet what happened meanwhile, only confirms what still names it."""
+    ours = (Holder.US,) if group.unsure else (Holder.NOBODY, Holder.US, Holder.PEER)
+    return address.holder in ours and address.held_epoch != group.held_epoch
+
+
+def _read_due(state: NodeState, group: GroupState) -> bool:
+    age_ms = state.now_ms - group.shelf_asked_ms
+    doubtful = not group.holding and membership.look_is_due(state, group)
+    asked_for = (group.shelf_due or doubtful) and age_ms >= ADVERT_PAUSE_MS
+    return asked_for or group.shelf_read_ms is None or age_ms >= state.config.hold_every_ms
+
+
+def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], Holder], looked_ms: int) -> None:
+    """Note what the addresses of a leg show. `looked_ms`: when the complete look before this one was begun."""
+    asked_ms = turn.state.group(name).shelf_asked_ms
+    addresses = []
+    for address in leg.addresses:
+        holder = answers.get((leg.name, address.name), Holder.SILENT)
+        same, held_epoch = holder is address.holder, _held_epoch(turn.state.group(name), address)
+        if same:
+            addresses.append(address)
+            continue
+        silenced = holder is Holder.SILENT and address.holder is not Holder.UNKNOWN and len(leg.addresses) > 1
+        answered_ms = looked_ms if silenced else 0
+        now = replaced(address, holder=holder, since_ms=asked_ms, held_epoch=held_epoch)
+        addresses.append(replaced(now, answered_ms=answered_ms, hurried=False))
+    if tuple(addresses) == leg.addresses:
+        return
+    changed = replaced(leg, addresses=tuple(addresses))
+    if leg.shows_anywhere(Holder.SILENT) and not changed.shows_anywhere(Holder.SILENT):
+        # A start that failed for want of this leg need not wait out its pause.
+        turn.change_group(name, retry_at_ms=0)
+    turn.change_leg(name, leg.name, addresses=changed.addresses)
+
+
+def _held_epoch(group: GroupState, address: AddressState) -> int:
+    """In which ownership an address was held last: what showed us while we own by a storage proof was part of that.
+
+    Such a proof may be made of what we reserved long ago, and the peer may be in the middle of taking it.
+    """
+    fenced = group.holding and group.proof is not None and group.proof.kind is ProofKind.STORAGE_FENCED
+    return group.held_epoch if fenced and address.holder is Holder.US else address.held_epoch
+
+
+def _judge(turn: Turn, name: str) -> None:
+    """What the answers mean for an owner."""
+    group = turn.state.group(name)
+    legs = tuple(_judged_leg(turn, group, leg) for leg in group.legs)
+    if legs != group.legs:
+        turn.change_group(name, legs=legs)
+
+
+def _judged_leg(turn: Turn, group: GroupState, leg: LegState) -> LegState:
+    """A leg of ours that shows nobody has forgotten us; what it had acknowledged may be gone with that (R5)."""
+    was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
+    forgot = (was_ours or group.unsure) and leg.shows_anywhere(Holder.NOBODY)
+    tainted = forgot and suspect_legs.zombie_may_write(turn.state, group)
+    addresses = tuple(_judged(turn, group, leg, address) for address in leg.addresses)
+    if not forgot and addresses == leg.addresses:
+        return leg
+    return replaced(leg, addresses=addresses, forgot=True if forgot else leg.forgot, tainted=tainted or leg.tainted)
+
+
+def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
+    was_ours = address.held_epoch == group.held_epoch
+    where, peer = f"{leg.name} at {address.name}", turn.state.config.peer
+    match address.holder:
+        case Holder.US:
+            turn.clear_alarm(where, f"{where} is ours again")
+            return address if was_ours or turn.state.oath_pending else replaced(address, held_epoch=group.held_epoch)
+        case Holder.PEER if was_ours and leg.name not in group.given:
+            turn.change(panicking=True)
+            turn.alarm(group.name, f"{turn.state.config.node} was fenced: {where} is reserved for {peer} now")
+        case Holder.STRANGER:
+            turn.alarm(where, f"{where} is reserved for a stranger: neither gateway can write there")
+        case Holder.NOBODY if was_ours:
+            turn.say(Level.WARNING, where, f"{where} has forgotten our reservation: the target was started anew")
+            return replaced(address, held_epoch=0)
+        case _:
+            pass
+    return address
+
+
+def _ask(turn: Turn, group: GroupState, request: Request, reason: str, renews: tuple[str, ...] = ()) -> None:
+    state, (kind, subject, expected) = turn.state, request
+    patience_ms = state.config.shelf_timeout_ms
+    lifetime_ms = state.config.address_lifetime_ms if renews and not state.paused else 0
+    task = Task(
+        state.next_task_id,
+        kind,
+        group.name,
+        subject,
+        "",
+        patience_ms,
+        reason,
+        expected,
+        renews=renews,
+        lifetime_ms=lifetime_ms,
+        legs=leg_ledger.vouching_legs(group) if renews else (),
+    )
+    turn.begin(task)
+    due = group.shelf_due and kind is not TaskKind.READ_HOLDS
+    turn.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=turn.now_ms, shelf_due=due)

@@ -1,0 +1,80 @@
+"""Legs that may hold what nobody should read: how a running mirror is kept clear of them until they have left (R5).
+
+Rules. A peer that was fenced at the shelves alone may run on, and repeats its old writes for hours. While it may, a
+target that forgets our reservation takes them, over what was acknowledged since. As long as that can happen, no leg is
+copied onto another whole one, for md would take the first of them for right; what a crash left unequal waits until the
+peer is off, has booted anew, or was vouched dead. A leg that is not sound, because of that or because its target lost
+what it had acknowledged, is read last from the moment on at which it is known, and nothing is copied from it. None of
+this needs the peer's word: nobody counts on less than before. It holds across a restart of ours, for the leg's own
+superblock tells that it is read last: whoever owns the group next, and did not ask for that, takes the leg for tainted,
+and has it copied as a whole.
+
+What this file does not know: how a leg leaves the mirror and comes back, and how md is told.
+"""
+
+from aoeha.core.model.actions import Level
+from aoeha.core.model.legs import LegState
+from aoeha.core.model.proof import Proof, ProofKind
+from aoeha.core.model.state import GroupState, NodeState, Off, ResourceState
+from aoeha.core.model.step_context import Turn
+from aoeha.core.model.task import Caution
+from aoeha.core.peer import membership
+
+
+def zombie_may_write(state: NodeState, group: GroupState) -> bool:
+    """Whether a peer that was fenced at the shelves alone may run on: what forgets us takes its writes again."""
+    proof = group.proof
+    if proof is None or proof.kind is not ProofKind.STORAGE_FENCED:
+        return False
+    return not _is_gone(state, proof)
+
+
+def is_sound(group: GroupState, leg: LegState) -> bool:
+    """Whether a leg holds what was acknowledged, as far as its target's restarts tell, and nothing else."""
+    durable = next(config.durable for config in group.config.legs if config.name == leg.name)
+    return not leg.tainted and (not leg.forgot or durable)
+
+
+def caution(state: NodeState, group: GroupState, mirror: ResourceState) -> Caution:
+    """What a mirror must keep clear of. No leg is read last where no other one is better."""
+    whole = _whole(group, mirror)
+    unequal = zombie_may_write(state, group) or any(leg.tainted for leg in whole)
+    doubtful = tuple(leg.name for leg in whole if not is_sound(group, leg))
+    return Caution(unequal, doubtful if len(doubtful) < len(whole) else ())
+
+
+def observed(turn: Turn, name: str, mirror: ResourceState, seen: tuple[str, ...]) -> None:
+    """Take in which legs a mirror of ours reads last."""
+    group = turn.state.group(name)
+    whole = _whole(group, mirror)
+    for leg in group.legs:
+        about = f"reads of {leg.name}"
+        if leg in whole and leg.name in mirror.caution.read_last and leg.name not in seen:
+            turn.alarm(about, f"{mirror.config.name} still reads {leg.name}, which is not sound: look at `dmesg`")
+        else:
+            turn.clear_alarm(about, f"{leg.name} is not read before the other leg")
+    marked = [leg for leg in whole if group.holding and leg.name in seen and is_sound(group, leg)]
+    for leg in marked:
+        turn.say(Level.WARNING, leg.name, f"{leg.name} was found doubtful before: its superblock has it read last")
+        turn.change_leg(name, leg.name, forgot=True, tainted=True)
+
+
+def _is_gone(state: NodeState, proof: Proof) -> bool:
+    """Whether the boot that was fenced has ended: by a new one, by power, or by a human's word."""
+    boot_id, peer = proof.peer_boot_id, state.peer
+    if not peer.alternates and (boot_id in peer.retired_boot_ids or peer.boot_id not in ("", boot_id)):
+        return True
+    if boot_id in (state.fence.off_boot_id, state.fence.word_boot_id):
+        return True
+    return state.last_off is not None and state.last_off.boot_id == boot_id and not _beats_on(state, state.last_off)
+
+
+def _beats_on(state: NodeState, off: Off) -> bool:
+    """Whether a boot that was read as off was heard so long afterwards that no slow link explains it (R8)."""
+    heard_ms = membership.heard_ms(state)
+    return heard_ms is not None and heard_ms - off.at_ms >= state.config.deadtime_ms
+
+
+def _whole(group: GroupState, mirror: ResourceState) -> list[LegState]:
+    """The legs of a mirror that md takes for whole."""
+    return [leg for leg in group.legs if leg.name not in (mirror.missing or ()) and not leg.copying]

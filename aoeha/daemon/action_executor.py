@@ -1,0 +1,99 @@
+"""The core's actions, done: each of them at once, or as a task that ends in an event. Nothing here waits."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, assert_never
+
+from aoeha.core.action_queue import Performer
+from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Level, Panic, Persist, Say, SendBeat, StartTask
+from aoeha.core.model.beat import Beat
+from aoeha.core.model.events import PersistDone
+from aoeha.core.model.memory import Memory
+from aoeha.daemon.commands import Commands
+from aoeha.daemon.event_log import Sentences
+from aoeha.daemon.tasks import TaskRunner
+from aoeha.io import clock
+
+__all__ = ["Hands", "Performing", "Remembering"]
+
+
+class Remembering(Protocol):
+    """What keeps Memory (aoeha.io.durable.MemoryStore)."""
+
+    async def remember(self, memory: Memory) -> str:
+        """Return an empty string, or why it is not on disk; within a bounded time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Everything that actions are done with. `send` puts a beat on every link; `panic` does not return."""
+
+    send: Callable[[Beat], None]
+    tasks: TaskRunner
+    memory: Remembering
+    sentences: Sentences
+    commands: Commands
+    panic: Callable[[], None]
+
+
+class Performing:
+    """Performs actions in the order that the performer allows. `left` is set when the daemon may end."""
+
+    def __init__(self, hands: Hands, post: Callable[[PersistDone], None]) -> None:
+        self.left = asyncio.Event()
+        self.memory_fault = ""
+        self._hands = hands
+        self._post = post
+        self._performer = Performer()
+        self._persisting: set[asyncio.Task[None]] = set()
+
+    def offer(self, actions: tuple[Action, ...]) -> None:
+        """Take in what one step asked for and do what may be done now."""
+        self._performer.offer(actions)
+        self._perform_ready()
+
+    def persist_done(self) -> None:
+        """Go on behind the Persist that ended."""
+        self._performer.persist_done()
+        self._perform_ready()
+
+    def _perform_ready(self) -> None:
+        for action in self._performer.take():
+            self._perform(action)
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case SendBeat(beat=beat):
+                self._hands.send(beat)
+            case StartTask(task=task):
+                self._hands.tasks.start(task)
+            case CancelTask(task_id=task_id):
+                self._hands.tasks.cancel(task_id)
+            case Persist(memory=memory):
+                self._spawn(self._persist(memory))
+            case Say(level=level, about=about, sentence=sentence):
+                self._hands.sentences.say(level, about, sentence)
+            case Answer():
+                self._hands.commands.answer(action)
+            case Panic(sentence=sentence):
+                self._hands.sentences.say(Level.ALARM, "panic", sentence)
+                self._hands.panic()
+            case Leave():
+                self.left.set()
+            case _:
+                assert_never(action)
+
+    async def _persist(self, memory: Memory) -> None:
+        try:
+            fault = await self._hands.memory.remember(memory)
+        except Exception as error:  # noqa: BLE001 - the core waits for this one answer, whatever our bug is
+            fault = f"cannot remember: {error!r}"
+        self.memory_fault = fault
+        self._post(PersistDone(clock.now_ms(), fault))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="persist")
+        self._persisting.add(task)
+        task.add_done_callback(self._persisting.discard)

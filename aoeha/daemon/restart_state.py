@@ -1,0 +1,42 @@
+"""What this daemon leaves in /run for its successor's first beat (first_beat.py), kept as true as its last beat."""
+
+from aoeha.core.model.beat import Beat
+from aoeha.daemon.assembly import Blueprint, link_settings
+from aoeha.daemon.first_beat import Remembered, remembered, save
+from aoeha.wire.codec import CodecError
+from aoeha.wire.receiver import Receiver
+
+__all__ = ["Inheritance"]
+
+
+class Inheritance:
+    """Saves before each beat that says something else than the one before. `fault` tells why it could not, or ''."""
+
+    def __init__(self, blueprint: Blueprint, receiver: Receiver, run_directory: str) -> None:
+        self.fault = ""
+        self._pair = blueprint.pair
+        self._keys = blueprint.keys
+        self._key_file = blueprint.configuration.key_file
+        self._links = link_settings(blueprint)
+        self._receiver = receiver
+        self._run_directory = run_directory
+        self._saved: Remembered | None = None
+
+    def keep(self, beat: Beat) -> None:
+        """Save what a successor's first beat will be made of, if that changed."""
+        content = remembered(
+            cluster=self._pair.cluster,
+            peer=self._pair.peer,
+            key_file=self._key_file,
+            peer_nonce=self._receiver.memory().peer_nonce,
+            links=tuple(self._links.values()),
+            beat=beat,
+        )
+        if content == self._saved:
+            return
+        try:
+            save(content, self._keys[0], self._run_directory)
+        except (OSError, CodecError) as error:
+            self.fault = f"cannot prepare a successor's first beat: {error}; a restart would look longer to the peer"
+            return
+        self._saved, self.fault = content, ""

@@ -1,0 +1,1 @@
+"""What shelves can do, one folder a protocol."""

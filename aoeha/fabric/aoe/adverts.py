@@ -1,0 +1,59 @@
+"""Hearing targets announce themselves: vblade and its kin broadcast their parameters when they start (AoE §3.1).
+
+A target that has started anew has forgotten its reservation; the sooner it is asked, the shorter it is open to all.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from aoeha.fabric.aoe.filters import FrameFilter
+from aoeha.fabric.aoe.frames import Config, Frame
+from aoeha.fabric.aoe.port import AoeError, Port
+
+__all__ = ["Adverts"]
+
+Heard = Callable[[str, str], None]
+"""Takes a leg's name ("e1.0") and the address as the configuration writes it."""
+
+
+class Adverts:
+    """Listens on the storage interfaces for the targets of our legs. `targets` maps each leg to its MAC addresses."""
+
+    def __init__(self, interfaces: Iterable[str], targets: Mapping[str, Iterable[bytes]], heard: Heard) -> None:
+        self._ports: dict[str, Port | None] = dict.fromkeys(interfaces)
+        self._legs = {(leg, mac) for leg, macs in targets.items() for mac in macs}
+        self._heard = heard
+
+    def listen(self) -> str:
+        """Open whatever is not open yet; return why an interface cannot be, empty when all are. May be called again."""
+        fault = ""
+        for name, port in self._ports.items():
+            if port is not None:
+                continue
+            try:
+                opened = Port(name, self._receive, FrameFilter.ADVERTS)
+            except AoeError as error:
+                fault = str(error)
+                continue
+            opened.listen()
+            self._ports[name] = opened
+        return fault
+
+    def close(self) -> None:
+        """Give all sockets back."""
+        for name, port in self._ports.items():
+            if port is not None:
+                port.close()
+            self._ports[name] = None
+
+    def _receive(self, _port: Port, frame: Frame) -> bool:
+        """An answer to somebody's question looks like an advert but for its tag: 0 is nobody's."""
+        leg = str(frame.target)
+        if (
+            frame.tag
+            or not frame.response
+            or not isinstance(frame.body, Config)
+            or (leg, frame.source) not in self._legs
+        ):
+            return False
+        self._heard(leg, frame.source.hex(":"))
+        return True

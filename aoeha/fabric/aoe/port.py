@@ -1,0 +1,158 @@
+"""One network interface as AoE sees it: a raw socket that sends frames and hands out those that come in."""
+
+import asyncio
+import fcntl
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aoeha.fabric.aoe.filters import FrameFilter, attach
+from aoeha.fabric.aoe.frames import ETHER_TYPE, Frame, FrameError, decode, encode
+
+__all__ = ["AoeError", "NoPrivilegeError", "Port", "PortCounters", "ethernet_interfaces"]
+
+_ARPHRD_ETHER = 1  # linux/if_arp.h
+_SIOCGIFFLAGS = 0x8913  # linux/sockios.h
+_SIOCGIFMTU = 0x8921
+_IFF_UP = 0x1
+_IFF_LOOPBACK = 0x8
+_FRAME_MAX = 65_536
+_FRAMES_A_WAKE = 64
+"""So many frames are read before other work of the loop gets its turn; the rest wakes it again."""
+
+
+class AoeError(Exception):
+    """An exchange with a target, or its beginning, failed. The message is a sentence."""
+
+
+class NoPrivilegeError(AoeError):
+    """The kernel allows raw sockets to root (CAP_NET_RAW) alone."""
+
+
+@dataclass(slots=True)
+class PortCounters:
+    """What came in since the port was opened. `garbage` was no AoE frame, `strays` answered nobody's question."""
+
+    frames: int = 0
+    garbage: int = 0
+    strays: int = 0
+
+
+class Port:
+    """A raw socket bound to one interface. Frames for other hosts and our own are not handed out.
+
+    `receive` gets each well-formed frame of the kind to `keep` and says whether anybody waited for it. It is called
+    from the event loop.
+    """
+
+    def __init__(
+        self, interface: str, receive: Callable[["Port", Frame], bool], keep: FrameFilter = FrameFilter.ANSWERS
+    ) -> None:
+        """Open the interface. AoeError when it is missing, down or no Ethernet, NoPrivilegeError without the right."""
+        self.interface = interface
+        self.counters = PortCounters()
+        self._receive = receive
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._socket = _open(interface, keep)
+        try:
+            _refuse_unusable(self._socket, interface)
+            self.mtu = _ask_kernel(self._socket, interface, _SIOCGIFMTU, "i")
+            self.address: bytes = self._socket.getsockname()[4]
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def listen(self) -> None:
+        """Hand out frames from now on, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    def close(self) -> None:
+        """Give the socket back. A closed port may be closed again."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop = None
+        self._socket.close()
+
+    def send(self, frame: Frame) -> None:
+        """Send now, or drop the frame when the queue is full: whoever asks asks again. AoeError when it can't leave."""
+        try:
+            self._socket.send(encode(frame))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as fault:
+            raise AoeError(f"cannot send on {self.interface}: {fault.strerror}") from fault
+
+    def _readable(self) -> None:
+        for _ in range(_FRAMES_A_WAKE):
+            try:
+                data, (_interface, _protocol, kind, _hardware, _address) = self._socket.recvfrom(_FRAME_MAX)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                # An interface that went down says so here once; the question that is open ends at its deadline.
+                return
+            if kind in (socket.PACKET_OTHERHOST, socket.PACKET_OUTGOING):
+                continue
+            self.counters.frames += 1
+            try:
+                frame = decode(data)
+            except FrameError:
+                self.counters.garbage += 1
+                continue
+            if not self._receive(self, frame):
+                self.counters.strays += 1
+
+
+def ethernet_interfaces() -> tuple[str, ...]:
+    """Names of all Ethernet interfaces that are up, loopback excluded, in the kernel's order."""
+    names = []
+    for _index, name in socket.if_nameindex():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                flags = _ask_kernel(probe, name, _SIOCGIFFLAGS, "H")
+            except AoeError:
+                continue
+        if flags & _IFF_UP and not flags & _IFF_LOOPBACK and _is_ethernet(name):
+            names.append(name)
+    return tuple(names)
+
+
+def _refuse_unusable(raw: socket.socket, interface: str) -> None:
+    flags = _ask_kernel(raw, interface, _SIOCGIFFLAGS, "H")
+    if not flags & _IFF_UP:
+        raise AoeError(f"cannot use {interface} for AoE: it is down; ip link set {interface} up")
+    if flags & _IFF_LOOPBACK or raw.getsockname()[3] != _ARPHRD_ETHER:
+        raise AoeError(f"cannot use {interface} for AoE: it is no Ethernet interface")
+
+
+def _is_ethernet(interface: str) -> bool:
+    with _open(interface) as probe:
+        return bool(probe.getsockname()[3] == _ARPHRD_ETHER)
+
+
+def _open(interface: str, keep: FrameFilter = FrameFilter.ANSWERS) -> socket.socket:
+    try:
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
+    except PermissionError as fault:
+        raise NoPrivilegeError(f"cannot open a raw socket on {interface}: only root may; try sudo") from fault
+    try:
+        # The socket was opened for no protocol, so that it can't hear other interfaces before it is bound to this one.
+        attach(raw, keep)
+        raw.bind((interface, ETHER_TYPE))
+    except OSError as fault:
+        raw.close()
+        why = "there is no such interface; ip link shows those there are" if fault.errno == 19 else fault.strerror
+        raise AoeError(f"cannot use {interface} for AoE: {why}") from fault
+    return raw
+
+
+def _ask_kernel(asker: socket.socket, interface: str, request: int, layout: str) -> int:
+    """One number from struct ifreq (netdevice(7)): 16 bytes of name, then a union that begins with the answer."""
+    try:
+        answer = fcntl.ioctl(asker.fileno(), request, struct.pack("16s24x", interface.encode()))
+    except OSError as fault:
+        raise AoeError(f"cannot read the state of {interface}: {fault.strerror}") from fault
+    (number,) = struct.unpack_from(layout, answer, 16)
+    return int(number)

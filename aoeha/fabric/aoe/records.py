@@ -1,0 +1,68 @@
+"""Lock records of a group's legs, read and stamped as the core wants it (DESIGN.md R6).
+
+They lie in the targets' config strings, which anybody may set; one that nobody with our key has written, or that is
+another cluster's or group's, counts as none. What does not answer in time is left out of the report.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aoeha.core.model.shelves import LockRecord, SeenRecord
+from aoeha.core.model.task import Task
+from aoeha.fabric.aoe.client import AoeClient, TargetAddress
+from aoeha.fabric.aoe.places import Places, first_answer, usable
+from aoeha.wire.keys import Key
+from aoeha.wire.lock_record import pack, unpack
+
+__all__ = ["LegRecords", "Signature"]
+
+ANSWER_SHARE = 0.8
+"""Of a task's time for the one question to each address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a record is signed for and with: the first key signs, any is accepted. Only `peer`'s are reported."""
+
+    cluster: str
+    peer: str
+    keys: tuple[Key, ...]
+
+
+class LegRecords:
+    """Answers the core's tasks about lock records. `targets` maps group and leg to the shelf's MAC addresses."""
+
+    def __init__(
+        self, interfaces: tuple[str, ...], signature: Signature, targets: Mapping[str, Mapping[str, tuple[bytes, ...]]]
+    ) -> None:
+        self._interfaces = interfaces
+        self._signature = signature
+        self._targets = targets
+
+    async def perform(self, task: Task) -> tuple[SeenRecord, ...]:
+        """Stamp or read every address of a group's legs and report those that answered. AoeError: no interface."""
+        places = usable(self._interfaces)
+        legs = self._targets[task.group]
+        async with AoeClient(places) as client:
+            asked = [self._ask(client, task, Places(leg, mac, places)) for leg, macs in legs.items() for mac in macs]
+            answers = await asyncio.gather(*asked)
+        return tuple(seen for seen in answers if seen is not None)
+
+    async def _ask(self, client: AoeClient, task: Task, places: Places) -> SeenRecord | None:
+        patience_ms = int(task.deadline_ms * ANSWER_SHARE)
+
+        async def exchange(place: TargetAddress) -> bytes:
+            if task.record is None:
+                return (await client.read_config(place, patience_ms)).string
+            line = pack(task.record, self._signature.cluster, task.group, self._signature.keys[0])
+            return (await client.write_config(place, line, force=True, deadline_ms=patience_ms)).string
+
+        found = await first_answer(places, exchange)
+        if found is None:
+            return None
+        return SeenRecord(places.leg, places.mac.hex(":"), self._of_the_peer(found[1], task.group))
+
+    def _of_the_peer(self, string: bytes, group: str) -> LockRecord | None:
+        record = unpack(string, self._signature.cluster, group, self._signature.keys)
+        return record if record is not None and record.owner == self._signature.peer else None

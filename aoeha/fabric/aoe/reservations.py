@@ -1,0 +1,138 @@
+"""Reservations of a group's legs, asked for and changed as the core wants it (DESIGN.md R3).
+
+A leg has several addresses where its shelf is dual-homed; each keeps a reservation of its own, and is asked on every
+storage interface at once: the first answer counts. What does not answer in time is left out of the report. Nothing is
+decided here: a forced change is made only where the address shows whom the task expects.
+
+Nobody waits for the other interfaces' answers: a reading tells on which of them the reading before it was answered.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aoeha.core.model.shelves import Hold, Holder
+from aoeha.core.model.task import Task, TaskKind
+from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
+from aoeha.fabric.aoe.places import Places, Question, ask_all, first_answer, first_of, usable
+
+__all__ = ["Hosts", "LegHolds"]
+
+ANSWER_SHARE = 0.4
+"""Of a task's time for each question: a change is followed by a reading, and a report must come before the deadline."""
+
+
+Owners = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The MAC addresses of both gateways' storage interfaces."""
+
+    ours: frozenset[bytes]
+    peers: frozenset[bytes]
+
+    def holder(self, owners: Iterable[bytes]) -> Holder:
+        """Return whose a reservation is: only the whole of a gateway's own list is that gateway's."""
+        listed = frozenset(owners)
+        if not listed:
+            return Holder.NOBODY
+        if listed == self.ours:
+            return Holder.US
+        return Holder.PEER if listed == self.peers else Holder.STRANGER
+
+
+class LegHolds:
+    """Answers the core's tasks about reservations. `targets` maps group and leg to the shelf's MAC addresses."""
+
+    def __init__(
+        self, interfaces: tuple[str, ...], hosts: Hosts, targets: Mapping[str, Mapping[str, tuple[bytes, ...]]]
+    ) -> None:
+        self._interfaces = interfaces
+        self._hosts = hosts
+        self._targets = targets
+        self._heard: dict[tuple[str, bytes], frozenset[str]] = {}
+        self._finishing: set[asyncio.Task[None]] = set()
+
+    async def perform(self, task: Task) -> tuple[Hold, ...]:
+        """Do what a task asks for and report every address that answered. AoeError when no interface can be used."""
+        legs = self._targets[task.group]
+        if task.kind is TaskKind.READ_HOLDS and len(self._interfaces) > 1:
+            return await self._read(task, legs)
+        names = legs if task.kind is TaskKind.READ_HOLDS else [task.subject]
+        interfaces = usable(self._interfaces)
+        async with AoeClient(interfaces) as client:
+            asked = [self._ask(client, task, Places(name, mac, interfaces)) for name in names for mac in legs[name]]
+            answers = await asyncio.gather(*asked)
+        return tuple(hold for hold in answers if hold is not None)
+
+    async def _read(self, task: Task, legs: Mapping[str, tuple[bytes, ...]]) -> tuple[Hold, ...]:
+        """Report the first answer of each address as soon as it is there; the other questions run on."""
+        patience_ms = int(task.deadline_ms * ANSWER_SHARE)
+        interfaces = usable(self._interfaces)
+        client = await AoeClient(interfaces).__aenter__()
+        places = [Places(name, mac, interfaces) for name in legs for mac in legs[name]]
+        asked = [ask_all(place, lambda at: client.read_reservation(at, patience_ms)) for place in places]
+        finishing = asyncio.create_task(self._finish(client, places, asked))
+        self._finishing.add(finishing)
+        finishing.add_done_callback(self._finishing.discard)
+        answers = await asyncio.gather(*map(first_of, asked))
+        return tuple(
+            self._with_ways(place, self._hosts.holder(answer[1]))
+            for place, answer in zip(places, answers, strict=True)
+            if answer is not None
+        )
+
+    async def _finish(self, client: AoeClient, places: list[Places], asked: list[list[Question[Owners]]]) -> None:
+        """Note on which interfaces each address answered, once all questions have ended; then close the sockets."""
+        try:
+            for place, questions in zip(places, asked, strict=True):
+                answers = await asyncio.gather(*questions)
+                heard = frozenset(answer[0].interface for answer in answers if answer is not None)
+                self._heard[place.leg, place.mac] = heard
+        finally:
+            client.close()
+
+    def _with_ways(self, place: Places, holder: Holder) -> Hold:
+        known = self._heard.get((place.leg, place.mac))
+        heard = tuple(one for one in self._interfaces if known is not None and one in known)
+        unheard = tuple(one for one in self._interfaces if known is not None and one not in known)
+        return Hold(place.leg, place.mac.hex(":"), holder, heard, unheard)
+
+    async def _ask(self, client: AoeClient, task: Task, places: Places) -> Hold | None:
+        patience_ms = int(task.deadline_ms * ANSWER_SHARE)
+        found = await first_answer(places, lambda place: client.read_reservation(place, patience_ms))
+        if found is None:
+            return None
+        place, owners = found
+        wanted = self._wanted(task, self._hosts.holder(owners))
+        if wanted is not None:
+            force = task.kind is TaskKind.FORCE_HOLD and self._hosts.holder(owners) is task.expected
+            try:
+                owners = await _change(client, place, wanted, force=force, patience_ms=patience_ms)
+            except NoAnswerError:
+                return None
+        return Hold(places.leg, places.mac.hex(":"), self._hosts.holder(owners))
+
+    def _wanted(self, task: Task, shown: Holder) -> tuple[bytes, ...] | None:
+        """Return the list that an address should get, None for leaving it alone."""
+        ours, peers = tuple(sorted(self._hosts.ours)), tuple(sorted(self._hosts.peers))
+        match task.kind:
+            case TaskKind.SET_HOLD if shown in (Holder.NOBODY, Holder.US):
+                return ours
+            case TaskKind.FORCE_HOLD if shown in (Holder.NOBODY, Holder.US, task.expected):
+                return ours
+            case TaskKind.GIVE_HOLD if shown in (Holder.NOBODY, Holder.US):
+                return peers
+            case _:
+                return None
+
+
+async def _change(
+    client: AoeClient, place: TargetAddress, wanted: tuple[bytes, ...], *, force: bool, patience_ms: int
+) -> tuple[bytes, ...]:
+    """Change a list and return it as it is read back; a refused change is no error, the list tells."""
+    with contextlib.suppress(RefusedError, NoAnswerError):
+        await client.reserve(place, wanted, force=force, deadline_ms=patience_ms)
+    return await client.read_reservation(place, patience_ms)

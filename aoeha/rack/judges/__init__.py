@@ -1,0 +1,1 @@
+"""What a drill's evidence says."""

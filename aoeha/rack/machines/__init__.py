@@ -1,0 +1,1 @@
+"""Guests, switches, cables and power of the rack."""

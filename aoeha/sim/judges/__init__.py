@@ -1,0 +1,1 @@
+"""What must never happen, and what must come true."""

@@ -1,0 +1,446 @@
+"""What can be done to a world, one line of text each: the words of scenario files and of seeded schedules alike.
+
+cut LINK [from NODE] | unplug LINK | heal [LINK]
+lose LINK PERCENT [from NODE] | delay LINK TIME [from NODE] | repeat LINK PERCENT
+shuffle LINK TIME | garble LINK PERCENT
+noise LINK COUNT | replay LINK COUNT | flap LINK TIME COUNT
+boot NODE... | power off NODE | reset NODE
+power on NODE                by hand: the mains, every outlet and the gateway itself
+kill NODE | crash NODE | start NODE
+pause NODE [TIME] | freeze NODE [TIME] | halt-clock NODE TIME | resume NODE | jump NODE TIME
+disk NODE ok|full|hangs
+break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wear NODE RESOURCE
+device NAME ok|dead|slow|late|vague|refuses|lies|hasty | miswire NAME NODE | unpower NAME with NODE
+replug NAME NODE             its plug is corrected in aoeha.toml, and the daemon there is started anew
+shelf NAME silent|ok|restarts|fails
+reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
+cut-san NODE [SHELF|ADDRESS] | heal-san [NODE]    between a gateway and the shelves; shelf1/2 is its second address
+cut-interface NODE INTERFACE [SHELF]    one of a gateway's ways to the shelves; heal-san mends it too
+queue NODE TIME    a switch keeps for so long what a gateway writes, whatever becomes of its sender
+cut-clients NODE | heal-clients [NODE]    between a gateway and its clients with their reference hosts
+recover [SHELF]               an operator takes the leg in again where its mirror runs
+ask NODE: VERB [KEY=VALUE...]
+move GROUP                   ask whoever serves a group to switch it over
+vouch NODE                   an operator looks; if NODE is off, they confirm it on the other one
+restore                      everything works again, and everything has power
+wait TIME                    in a scenario: let time pass
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from aoeha.core.model.task import TaskKind
+from aoeha.sim.world.link import Link
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.power import MODES
+from aoeha.sim.world.world import World
+
+__all__ = ["VERBS", "CommandError", "do", "milliseconds"]
+
+UNITS = {"ms": 1, "s": 1_000, "m": 60_000}
+
+
+class CommandError(Exception):
+    """A line that cannot be understood. The message says why."""
+
+
+def milliseconds(text: str) -> int:
+    """Return a duration like 200ms, 1.5s or 10m. Raises CommandError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
+    if match is None:
+        raise CommandError(f'cannot read the time "{text}": write it like 200ms, 1.5s or 10m')
+    return round(float(match[1]) * UNITS[match[2]])
+
+
+def do(world: World, text: str) -> None:
+    """Carry out one line. Raises CommandError when it cannot be understood, Violation when it breaks the pair."""
+    verb, *words = text.replace(":", " ").split()
+    act = VERBS.get(verb)
+    if act is None:
+        raise CommandError(f'cannot do "{text}": there is no command "{verb}"; known: {", ".join(sorted(VERBS))}')
+    world.trace.line(">", text, "", "")
+    world.count("fault", f"{verb} {words[-1]}" if verb in ("device", "disk", "break", "shelf") else verb)
+    world.oracle.new_incident()
+    try:
+        act(world, words)
+    except (KeyError, IndexError, ValueError) as error:
+        raise CommandError(f'cannot do "{text}": {error!r}') from error
+    world.oracle.check()
+
+
+def _machine(world: World, name: str) -> Machine:
+    if name not in world.machines:
+        raise CommandError(f'there is no node "{name}"; there are {" and ".join(world.machines)}')
+    return world.machines[name]
+
+
+def _links(world: World, words: Sequence[str]) -> list[Link]:
+    if not words:
+        return list(world.links.values())
+    if words[0] not in world.links:
+        raise CommandError(f'there is no link "{words[0]}"; there are {", ".join(world.links)}')
+    return [world.links[words[0]]]
+
+
+def _sender(words: Sequence[str]) -> str | None:
+    return words[-1] if "from" in words else None
+
+
+def _cut(world: World, words: Sequence[str]) -> None:
+    for link in _links(world, words):
+        link.change(_sender(words), cut=True)
+
+
+def _unplug(world: World, words: Sequence[str]) -> None:
+    _cut(world, words)
+    _report(world, words[0], "no carrier")
+
+
+def _heal(world: World, words: Sequence[str]) -> None:
+    for link in _links(world, words):
+        link.heal()
+        _report(world, link.name, "")
+
+
+def _report(world: World, link: str, fault: str) -> None:
+    for machine in world.machines.values():
+        if machine.daemon is not None:
+            machine.daemon.report_link(link, fault)
+
+
+def _set(fault: str, read: Callable[[str], int]) -> Callable[[World, Sequence[str]], None]:
+    def act(world: World, words: Sequence[str]) -> None:
+        for link in _links(world, words):
+            link.change(_sender(words), **{fault: read(words[1])})
+
+    return act
+
+
+def _noise(world: World, words: Sequence[str]) -> None:
+    _links(world, words)[0].make_noise(int(words[1]))
+
+
+def _replay(world: World, words: Sequence[str]) -> None:
+    _links(world, words)[0].replay(int(words[1]))
+
+
+def _flap(world: World, words: Sequence[str]) -> None:
+    link, period_ms = _links(world, words)[0], milliseconds(words[1])
+
+    def swing(left: int) -> None:
+        if world.oracle.healed:
+            return
+        if left % 2:
+            link.change(None, cut=True)
+        else:
+            link.change(None, cut=False)
+        if left:
+            world.timeline.after(period_ms, swing, left - 1)
+
+    swing(2 * int(words[2]) - 1)
+
+
+def _boot(world: World, words: Sequence[str]) -> None:
+    """Bring nodes up at once: where a story begins."""
+    for name in words:
+        machine = _machine(world, name)
+        usual_ms, machine.boot_ms = machine.boot_ms, 0
+        machine.mains = True
+        machine.power_changed()
+        machine.boot_ms = usual_ms
+
+
+def _power(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[1])
+    machine.mains = words[0] == "on"
+    if machine.mains:
+        machine.chassis_on = True
+        world.power.switch_on(machine.name)
+    machine.power_changed()
+
+
+def _reset(world: World, words: Sequence[str]) -> None:
+    _machine(world, words[0]).reset()
+
+
+def _kill(world: World, words: Sequence[str]) -> None:
+    _machine(world, words[0]).kill_daemon()
+
+
+def _crash(world: World, words: Sequence[str]) -> None:
+    _machine(world, words[0]).kill_daemon(restart_ms=None)
+
+
+def _start(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    machine.by_kernel(machine.start_daemon)
+
+
+def _sleep(world: World, machine: Machine, words: Sequence[str]) -> None:
+    if len(words) > 1:
+        boots = machine.boots
+        world.timeline.after(milliseconds(words[1]), _wake, machine, boots)
+
+
+def _wake(machine: Machine, boots: int) -> None:
+    if machine.boots == boots and machine.alive:
+        machine.resume()
+
+
+def _pause(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    machine.pause()
+    _sleep(world, machine, words)
+
+
+def _freeze(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    machine.freeze(clock_runs=True)
+    _sleep(world, machine, words)
+
+
+def _halt_clock(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    machine.freeze(clock_runs=False)
+    _sleep(world, machine, words)
+
+
+def _resume(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    if machine.alive and (machine.frozen or machine.paused):
+        machine.resume()
+
+
+def _jump(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    if machine.alive:
+        machine.jump(milliseconds(words[1]))
+
+
+def _disk(world: World, words: Sequence[str]) -> None:
+    if words[1] not in ("ok", "full", "hangs"):
+        raise CommandError("a disk is ok, full or hangs")
+    _machine(world, words[0]).disk = words[1]
+
+
+def _break(world: World, words: Sequence[str]) -> None:
+    name, kind, resource, how = words
+    if how not in ("fail", "hang", "late"):
+        raise CommandError("a task is broken by fail, hang or late")
+    machine = _machine(world, name)
+    world.oracle.troubled.add(name)
+    machine.broken[TaskKind(kind).value, _resource(world, resource)] = how
+
+
+def _resource(world: World, name: str) -> str:
+    if not any(name in names for names in world.resources.values()):
+        raise CommandError(f'there is no resource "{name}"')
+    return name
+
+
+def _mend(world: World, words: Sequence[str]) -> None:
+    for name in words or list(world.machines):
+        machine = _machine(world, name)
+        machine.broken.clear()
+        machine.worn.clear()
+
+
+def _drop(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    world.oracle.troubled.add(machine.name)
+    if machine.active.get(_resource(world, words[1])) == "running":
+        machine.resource_ends(words[1])
+
+
+def _wear(world: World, words: Sequence[str]) -> None:
+    _machine(world, words[0]).worn.add(_resource(world, words[1]))
+
+
+def _device(world: World, words: Sequence[str]) -> None:
+    if words[1] not in MODES:
+        raise CommandError(f"a device is {', '.join(MODES[:-1])} or {MODES[-1]}")
+    world.power.set_mode(words[0], words[1])
+
+
+def _miswire(world: World, words: Sequence[str]) -> None:
+    world.power.devices[words[0]].miswired = _machine(world, words[1]).name
+    world.oracle.excused = True
+
+
+def _unpower(world: World, words: Sequence[str]) -> None:
+    world.power.devices[words[0]].shares_power_of = _machine(world, words[-1]).name
+
+
+def _shelf(world: World, words: Sequence[str]) -> None:
+    if words[0] not in world.storage.shelves:
+        raise CommandError(f"the shelves are {' and '.join(world.storage.shelves)}")
+    shelf = world.storage.shelves[words[0]]
+    acts = {"silent": shelf.fall_silent, "ok": shelf.answer_again, "restarts": shelf.restart, "fails": shelf.fail}
+    if words[1] not in acts:
+        raise CommandError("a shelf is silent, ok, restarts or fails")
+    acts[words[1]]()
+    world.storage.disturbed([words[0]])
+
+
+def _reserve(world: World, words: Sequence[str]) -> None:
+    shelf, group, host = words
+    for address in world.storage.shelves[shelf].addresses[group]:
+        address.force_reservation(host, (host,))
+    world.storage.disturbed([shelf])
+
+
+def _cut_san(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    for place in words[1:] or world.storage.shelves:
+        world.storage.cut.update((machine.name, path) for path in world.storage.paths(place))
+    world.storage.disturbed()
+
+
+def _cut_interface(world: World, words: Sequence[str]) -> None:
+    name, interface, *shelves = words
+    if interface not in world.storage.interfaces:
+        raise CommandError(f"the storage interfaces are {' and '.join(world.storage.interfaces)}")
+    machine = _machine(world, name)
+    cut = {(machine.name, interface, shelf) for shelf in shelves or world.storage.shelves}
+    world.storage.cut_interfaces.update(cut)
+    world.storage.disturbed()
+
+
+def _queue(world: World, words: Sequence[str]) -> None:
+    world.storage.queue_ms[_machine(world, words[0]).name] = milliseconds(words[1])
+
+
+def _heal_san(world: World, words: Sequence[str]) -> None:
+    names = words or list(world.machines)
+    kept = {one for one in world.storage.cut_interfaces if one[0] not in names}
+    world.storage.cut_interfaces = kept
+    world.storage.cut -= {(node, path) for node, path in world.storage.cut if node in names}
+    world.storage.disturbed()
+
+
+def _cut_clients(world: World, words: Sequence[str]) -> None:
+    world.storage.cut_clients(_machine(world, words[0]).name, cut=True)
+
+
+def _heal_clients(world: World, words: Sequence[str]) -> None:
+    for name in words or list(world.machines):
+        world.storage.cut_clients(_machine(world, name).name, cut=False)
+
+
+def _recover(world: World, words: Sequence[str]) -> None:
+    for name in words or world.storage.shelves:
+        world.storage.recover(name)
+
+
+def _ask(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    world.oracle.commanded = True
+    world.requests += 1
+    if machine.daemon is not None:
+        arguments = dict(word.split("=", 1) for word in words[2:])
+        machine.daemon.command(world.requests, words[1], arguments)
+
+
+def _move(world: World, words: Sequence[str]) -> None:
+    for machine in world.machines.values():
+        if machine.serves(words[0]):
+            _ask(world, [machine.name, "switchover", f"group={words[0]}"])
+
+
+def _vouch(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[0])
+    if not machine.alive:
+        _ask(world, [machine.config.peer, "confirm", f"node={machine.name}"])
+
+
+def _restore(world: World, _: Sequence[str]) -> None:
+    """End every fault, bring power and daemons back, and let an operator end what operators began."""
+    world.oracle.healed = True
+    world.power.mend()
+    for link in world.links.values():
+        link.heal()
+        _report(world, link.name, "")
+    for shelf in world.storage.shelves.values():
+        shelf.answer_again()
+    world.storage.cut.clear()
+    world.storage.cut_interfaces.clear()
+    world.storage.queue_ms.clear()
+    _heal_clients(world, ())
+    _recover(world, ())
+    for machine in world.machines.values():
+        machine.disk = "ok"
+        machine.mains = machine.chassis_on = True
+        if machine.frozen or machine.paused:
+            machine.resume()
+        machine.power_changed()
+    _mend(world, ())
+    for machine in world.machines.values():
+        _bring_back(world, machine)
+
+
+def _replug(world: World, words: Sequence[str]) -> None:
+    machine = _machine(world, words[1])
+    world.power.devices[words[0]].miswired = ""
+    machine.replug(words[:1])
+    machine.kill_daemon()
+
+
+def _bring_back(world: World, machine: Machine) -> None:
+    daemon, wrong = machine.daemon, machine.distrusted()
+    machine.replug(wrong)
+    if daemon is None:
+        machine.start_daemon()
+    elif wrong:
+        machine.kill_daemon()
+    elif daemon.state is not None and daemon.state.paused:
+        _ask(world, [machine.name, "resume"])
+    elif daemon.state is not None and daemon.state.standby:
+        _ask(world, [machine.name, "unstandby"])
+
+
+VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
+    "cut": _cut,
+    "unplug": _unplug,
+    "heal": _heal,
+    "lose": _set("loss", int),
+    "delay": _set("delay_ms", milliseconds),
+    "repeat": _set("duplicates", int),
+    "shuffle": _set("spread_ms", milliseconds),
+    "garble": _set("garbled", int),
+    "noise": _noise,
+    "replay": _replay,
+    "flap": _flap,
+    "boot": _boot,
+    "power": _power,
+    "reset": _reset,
+    "kill": _kill,
+    "crash": _crash,
+    "start": _start,
+    "pause": _pause,
+    "freeze": _freeze,
+    "halt-clock": _halt_clock,
+    "resume": _resume,
+    "jump": _jump,
+    "disk": _disk,
+    "break": _break,
+    "mend": _mend,
+    "drop": _drop,
+    "wear": _wear,
+    "device": _device,
+    "miswire": _miswire,
+    "replug": _replug,
+    "unpower": _unpower,
+    "shelf": _shelf,
+    "recover": _recover,
+    "cut-san": _cut_san,
+    "cut-interface": _cut_interface,
+    "queue": _queue,
+    "reserve": _reserve,
+    "cut-clients": _cut_clients,
+    "heal-clients": _heal_clients,
+    "heal-san": _heal_san,
+    "ask": _ask,
+    "move": _move,
+    "vouch": _vouch,
+    "restore": _restore,
+}

@@ -1,0 +1,443 @@
+"""Disasters as seeded lines of text: what breaks, when, and when it is mended again."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from random import Random
+
+from aoeha.sim.stories.settings import Settings
+
+__all__ = ["KINDS", "Planned", "plan"]
+
+SAFETY_MS = 600_000
+FIRST_MS = 25_000
+FAULTS_MIN, FAULTS_MAX = 5, 12
+CLIENT_FAULTS_MAX = 3
+PATH_FAULTS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Planned:
+    """One line for aoeha.sim.stories.commands and when it is to be done."""
+
+    at_ms: int
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """The dice, and what there is to break."""
+
+    random: Random
+    settings: Settings
+
+    def node(self) -> str:
+        """A gateway."""
+        return self.random.choice(self.settings.nodes())
+
+    def link(self) -> str:
+        """A link."""
+        return self.random.choice(self.settings.link_names())
+
+    def device(self) -> str:
+        """A fence device."""
+        return self.random.choice(self.settings.device_names())
+
+    def group(self) -> str:
+        """A group."""
+        return self.random.choice(self.settings.group_names())
+
+    def resource(self) -> str:
+        """A resource of any group."""
+        return self.random.choice(self.settings.resource_names(self.group()))
+
+    def ms(self, low: int, high: int) -> int:
+        """A time, short ones as likely as long ones."""
+        return int(low * (high / low) ** self.random.random())
+
+    def around_deadtime(self) -> str:
+        """A time for which it matters how long deadtime is."""
+        return f"{self.ms(self.settings.deadtime_ms // 4, self.settings.deadtime_ms * 4)}ms"
+
+    def while_ms(self) -> int:
+        """How long a fault lasts."""
+        return self.ms(2_000, 150_000)
+
+
+Lines = list[tuple[int, str]]
+Kind = Callable[[Chance], Lines]
+
+
+def _for_a_while(chance: Chance, begin: str, end: str) -> Lines:
+    return [(0, begin), (chance.while_ms(), end)]
+
+
+def _later(delay_ms: int, lines: Lines) -> Lines:
+    return [(delay_ms + at_ms, line) for at_ms, line in lines]
+
+
+def _cut_all(chance: Chance) -> Lines:
+    return _cut_all_for(chance, chance.while_ms())
+
+
+def _cut_all_for(chance: Chance, length_ms: int) -> Lines:
+    names, spread_ms = chance.settings.link_names(), chance.random.choice((0, 0, 1_500))
+    cuts = [(chance.random.randint(0, spread_ms), f"cut {name}") for name in names]
+    return [*cuts, (spread_ms + length_ms, "heal")]
+
+
+def _deaf(chance: Chance) -> Lines:
+    node, length_ms = chance.node(), chance.while_ms()
+    return [*((0, f"cut {name} from {node}") for name in chance.settings.link_names()), (length_ms, "heal")]
+
+
+def _cut_one(chance: Chance) -> Lines:
+    name = chance.link()
+    begin = chance.random.choice((f"cut {name}", f"unplug {name}", f"cut {name} from {chance.node()}"))
+    return _for_a_while(chance, begin, f"heal {name}")
+
+
+def _spoil(chance: Chance) -> Lines:
+    name, percent = chance.link(), chance.random.choice((5, 30, 80))
+    begin = chance.random.choice(
+        (
+            f"lose {name} {percent}",
+            f"repeat {name} {percent}",
+            f"garble {name} {percent}",
+            f"delay {name} {chance.ms(20, 9_000)}ms",
+            f"shuffle {name} {chance.ms(20, 9_000)}ms",
+        )
+    )
+    return _for_a_while(chance, begin, f"heal {name}")
+
+
+def _disturb(chance: Chance) -> Lines:
+    name = chance.link()
+    return [
+        (
+            0,
+            chance.random.choice(
+                (
+                    f"noise {name} {chance.random.randint(1, 20)}",
+                    f"replay {name} {chance.random.randint(5, 60)}",
+                    f"flap {name} {chance.around_deadtime()} {chance.random.randint(2, 6)}",
+                )
+            ),
+        )
+    ]
+
+
+def _lose_power(chance: Chance) -> Lines:
+    node = chance.node()
+    if chance.random.random() < 0.3:
+        return [(0, f"reset {node}")]
+    return _for_a_while(chance, f"power off {node}", f"power on {node}")
+
+
+def _site_blackout(chance: Chance) -> Lines:
+    length_ms = chance.while_ms()
+    late_ms = chance.random.choice((0, 3_000, 60_000))
+    first, second = chance.settings.nodes()
+    return [
+        (0, f"power off {first}"),
+        (chance.random.randint(0, 2_000), f"power off {second}"),
+        (2_000 + length_ms, f"power on {first}"),
+        (2_000 + length_ms + late_ms, f"power on {second}"),
+    ]
+
+
+def _kill(chance: Chance) -> Lines:
+    node = chance.node()
+    if chance.random.random() < 0.6:
+        return [(0, f"kill {node}")]
+    return _for_a_while(chance, f"crash {node}", f"start {node}")
+
+
+def _stand_still(chance: Chance) -> Lines:
+    verb = chance.random.choice(("pause", "freeze", "halt-clock"))
+    return [(0, f"{verb} {chance.node()} {chance.around_deadtime()}")]
+
+
+def _jump(chance: Chance) -> Lines:
+    return [(0, f"jump {chance.node()} {chance.around_deadtime()}")]
+
+
+def _disk(chance: Chance) -> Lines:
+    node = chance.node()
+    return _for_a_while(chance, f"disk {node} {chance.random.choice(('full', 'hangs'))}", f"disk {node} ok")
+
+
+def _break(chance: Chance) -> Lines:
+    node, kind = chance.node(), chance.random.choice(("start", "stop", "monitor", "validate", "start", "stop"))
+    how = chance.random.choice(("fail", "hang", "late"))
+    return _for_a_while(chance, f"break {node} {kind} {chance.resource()} {how}", f"mend {node}")
+
+
+def _drop(chance: Chance) -> Lines:
+    node, resource = chance.node(), chance.resource()
+    verb = chance.random.choice(("drop", "drop", "wear"))
+    return [(0, f"{verb} {node} {resource}"), (chance.while_ms(), f"mend {node}")]
+
+
+def _device(chance: Chance) -> Lines:
+    name = chance.device()
+    mode = chance.random.choice(("dead", "slow", "late", "vague"))
+    return _for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
+
+
+def _lost_with_its_device(chance: Chance) -> Lines:
+    node, name = chance.node(), chance.device()
+    lost: Lines = [(0, f"unpower {name} with {node}"), (0, f"power off {node}")]
+    looked = [(chance.ms(5_000, 120_000), f"vouch {node}")] if chance.random.random() < 0.5 else []
+    return [*lost, *looked, (chance.while_ms(), f"power on {node}")]
+
+
+def _miswire(chance: Chance) -> Lines:
+    """A plug is wired wrongly, and soon the links are cut for so long that it is used as a proof."""
+    long_ms = chance.ms(2 * chance.settings.deadtime_ms, 4 * chance.settings.deadtime_ms)
+    used = _cut_all_for(chance, long_ms) if chance.random.random() < 0.8 else _order_power(chance)
+    return [(0, f"miswire {chance.device()} {chance.node()}"), *_later(1_000, used)]
+
+
+def _shelf(chance: Chance) -> Lines:
+    name, length_ms = chance.random.choice(("shelf1", "shelf2")), chance.while_ms()
+    if chance.random.random() < 0.2:
+        return [(0, f"shelf {name} restarts")]
+    recovered = [(length_ms + chance.while_ms(), f"recover {name}")] if chance.random.random() < 0.5 else []
+    return [(0, f"shelf {name} silent"), (length_ms, f"shelf {name} ok"), *recovered]
+
+
+def _half_rack(chance: Chance) -> Lines:
+    """A gateway and a shelf lose power in one instant; the shelf is back first, or last."""
+    node, name = chance.node(), chance.random.choice(("shelf1", "shelf2"))
+    return [
+        (chance.random.choice((0, 0, 20_000)), f"power off {node}"),
+        (0, f"shelf {name} silent"),
+        (chance.while_ms(), f"shelf {name} restarts"),
+        (chance.while_ms(), f"power on {node}"),
+    ]
+
+
+def _operator(chance: Chance) -> Lines:
+    node, group = chance.node(), chance.group()
+    choice = chance.random.randrange(7)
+    if choice == 0:
+        return _for_a_while(chance, f"ask {node}: standby", f"ask {node}: unstandby")
+    if choice == 1:
+        return _for_a_while(chance, f"ask {node}: leave", f"start {node}")
+    if choice == 2:
+        return [(0, f"ask {node}: confirm node={chance.node()[::-1]}")]
+    if choice == 3:
+        return [(0, f"vouch {node}")]
+    if choice == 4:
+        return [(0, f"power off {node}"), (chance.ms(2_000, 120_000), f"vouch {node}")]
+    wait = chance.random.choice(("", " wait_ms=20000"))
+    return [(0, f"ask {node}: switchover group={group}{wait}")]
+
+
+def _order_power(chance: Chance) -> Lines:
+    """An operator takes power away, gives it back, or looks whether it could be done; the other one may be well."""
+    victim = chance.node()
+    asker = next(name for name in chance.settings.nodes() if name != victim)
+    anyway = chance.random.choice(("", "", " anyway=yes"))
+    match chance.random.randrange(5):
+        case 0:
+            off, on = f"ask {asker}: fence node={victim} act=off{anyway}", f"ask {asker}: fence node={victim} act=on"
+            return _for_a_while(chance, off, on)
+        case 1:
+            return [(0, f"ask {asker}: fence node={victim} act=reboot{anyway} wait_ms={chance.ms(2_000, 90_000)}")]
+        case 2:
+            verify = (chance.ms(5_000, 40_000), f"ask {asker}: fence-verify node={victim}")
+            return [*_for_a_while(chance, f"ask {victim}: standby", f"ask {victim}: unstandby"), verify]
+        case 3:
+            return [(0, f"ask {asker}: fence-test"), (chance.ms(30, 5_000), f"kill {chance.node()}")]
+        case _:
+            return [*_device(chance), (1_000, f"ask {asker}: fence node={victim} act=reboot{anyway}")]
+
+
+def _pause_the_pair(chance: Chance) -> Lines:
+    """A human pauses the pair on one node and ends that on either; something may befall it meanwhile."""
+    node = chance.node()
+    between = (f"kill {node}", f"crash {node}", f"power off {node}", f"move {chance.group()}")
+    lines = _for_a_while(chance, f"ask {chance.node()}: pause", f"ask {chance.node()}: resume")
+    return [*lines, (chance.ms(30, 40_000), chance.random.choice(between))]
+
+
+def _move(chance: Chance) -> Lines:
+    """Switchovers, and what may come between."""
+    lines = [(0, f"move {chance.group()}")]
+    for _ in range(chance.random.randint(0, 2)):
+        between = (
+            f"move {chance.group()}",
+            f"kill {chance.node()}",
+            f"pause {chance.node()} {chance.around_deadtime()}",
+        )
+        lines.append((chance.ms(30, 4_000), chance.random.choice(between)))
+    return lines
+
+
+def _move_with_a_stuck_stop(chance: Chance) -> Lines:
+    node, how = chance.node(), chance.random.choice(("fail", "hang", "late"))
+    group = chance.group()
+    resource = chance.random.choice(chance.settings.resource_names(group))
+    return [(0, f"break {node} stop {resource} {how}"), (10, f"move {group}"), (chance.while_ms(), f"mend {node}")]
+
+
+def _move_over_slow_links(chance: Chance) -> Lines:
+    delay_ms = chance.ms(50, chance.settings.deadtime_ms)
+    slow = [(0, f"delay {name} {delay_ms}ms") for name in chance.settings.link_names()]
+    moves = [(chance.ms(100, 30_000), line) for _, line in (*_move(chance), *_move(chance))]
+    return [*slow, *moves, (40_000, "heal")]
+
+
+def _split_with_a_bad_device(chance: Chance) -> Lines:
+    modes = [
+        f"device {name} {chance.random.choice(('dead', 'vague', 'late'))}" for name in chance.settings.device_names()
+    ]
+    length_ms = chance.while_ms()
+    mended = [(length_ms + 1_000, f"device {name} ok") for name in chance.settings.device_names()]
+    return [*((0, mode) for mode in modes), *_cut_all(chance), (length_ms, "heal"), *mended]
+
+
+def _start_fails_everywhere(chance: Chance) -> Lines:
+    resource, length_ms = chance.resource(), chance.ms(90_000, 200_000)
+    nodes = chance.settings.nodes()
+    broken = [(0, f"break {node} start {resource} fail") for node in nodes]
+    return [*broken, *((10, f"drop {node} {resource}") for node in nodes), (length_ms, "mend")]
+
+
+def _reboot_with_dead_devices(chance: Chance) -> Lines:
+    names, length_ms = chance.settings.device_names(), chance.ms(60_000, 150_000)
+    return [
+        *((0, f"device {name} dead") for name in names),
+        (10, f"reset {chance.node()}"),
+        *((length_ms, f"device {name} ok") for name in names),
+    ]
+
+
+def _cut_san(chance: Chance) -> Lines:
+    node, shelf = chance.node(), chance.random.choice(("", "", " shelf1", " shelf2"))
+    return _for_a_while(chance, f"cut-san {node}{shelf}", f"heal-san {node}")
+
+
+def _cut_path(chance: Chance) -> Lines:
+    """A shelf loses one of its addresses for a gateway, or one of its cables, or both shelves the switch they share."""
+    node, shelves = chance.node(), chance.random.choice((("shelf1",), ("shelf2",), ("shelf1", "shelf2")))
+    if chance.settings.interfaces > 1:
+        begin = f"cut-interface {node} eth{chance.random.randint(1, chance.settings.interfaces)} {' '.join(shelves)}"
+    else:
+        number = chance.random.randint(1, chance.settings.paths)
+        begin = f"cut-san {node} {' '.join(f'{shelf}/{number}' for shelf in shelves)}"
+    lines = _for_a_while(chance, begin, f"heal-san {node}")
+    meanwhile = chance.random.choice((_cut_san, _shelf, _kill, _stand_still, _lose_power, None))
+    if meanwhile is not None:
+        lines += _later(chance.ms(500, 12_000), meanwhile(chance))
+    return lines
+
+
+def _cut_san_and_links(chance: Chance) -> Lines:
+    """A gateway loses its links, and with them its way to one shelf or to both."""
+    return [*_cut_all(chance), *_cut_san(chance)]
+
+
+def _cut_clients(chance: Chance) -> Lines:
+    """A gateway loses its clients, and most of the time its links with them; often something befalls it on the way."""
+    node, other = chance.random.sample(chance.settings.nodes(), 2)
+    lines: Lines = _for_a_while(chance, f"cut-clients {node}", f"heal-clients {node}")
+    if chance.random.random() < 0.8:
+        lines += _cut_all(chance)
+    if chance.random.random() < 0.2:
+        lines += _for_a_while(chance, f"cut-clients {other}", f"heal-clients {other}")
+    if chance.random.random() < 0.6:
+        victim = chance.node()
+        between = (f"kill {victim}", f"reset {victim}", f"crash {victim}", f"pause {victim} {chance.around_deadtime()}")
+        lines.append((chance.ms(1_000, 40_000), chance.random.choice((*between, *between, "heal"))))
+        lines.append((chance.ms(40_000, 90_000), f"start {victim}"))
+    return lines
+
+
+def _disobey(chance: Chance) -> Lines:
+    """A device takes orders and does nothing, or takes none, or cannot tell what it did, while it is needed.
+
+    One that is asked how it is before it is needed is found out; some fail only when a silence is about to be noticed.
+    """
+    name, mode = chance.device(), chance.random.choice(("lies", "refuses", "vague"))
+    used = chance.random.choice((_cut_all, _cut_all, _order_power, _lose_power))(chance)
+    noticed_ms = chance.settings.deadtime_ms - chance.settings.keepalive_ms
+    begun_ms = chance.random.choice((0, noticed_ms))
+    failing = _for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
+    return [*_later(begun_ms, failing), *_later(1_000, used)]
+
+
+KINDS: dict[str, Kind] = {
+    "cut one": _cut_one,
+    "cut all": _cut_all,
+    "deaf": _deaf,
+    "spoil": _spoil,
+    "disturb": _disturb,
+    "lose power": _lose_power,
+    "site blackout": _site_blackout,
+    "kill": _kill,
+    "stand still": _stand_still,
+    "jump": _jump,
+    "disk": _disk,
+    "break": _break,
+    "drop": _drop,
+    "device": _device,
+    "lost with its device": _lost_with_its_device,
+    "shelf": _shelf,
+    "half rack": _half_rack,
+    "operator": _operator,
+    "order about power": _order_power,
+    "pause of the pair": _pause_the_pair,
+    "move": _move,
+    "move with a stuck stop": _move_with_a_stuck_stop,
+    "move over slow links": _move_over_slow_links,
+    "split with a bad device": _split_with_a_bad_device,
+    "start fails everywhere": _start_fails_everywhere,
+    "reboot with dead devices": _reboot_with_dead_devices,
+    "cut san": _cut_san,
+    "cut san and links": _cut_san_and_links,
+}
+"""Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise, and so does
+what only some pairs have."""
+
+NEED_A_DEVICE = (_device, _order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
+MISWIRED_PERCENT = 16
+DISOBEYING_SHARE = 0.2
+"""Of all seeds have a device that fails when it is needed."""
+DISOBEYING_MAX = 3
+OWN_DICE = ("devices", "clients", "paths")
+"""What has dice of its own, so that the seeds that lack it stay as they are."""
+
+
+def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
+    """Choose a mix of kinds, then what happens in the first ten minutes."""
+    chance = Chance(random, settings)
+    possible = [kind for kind in KINDS.values() if settings.device_names() or kind not in NEED_A_DEVICE]
+    kinds = [kind for kind in possible if random.random() < 0.4] or [_cut_one]
+    if random.random() < 0.5:
+        lines = [Planned(0, f"boot {' '.join(settings.nodes())}")]
+    else:
+        first, second = random.sample(settings.nodes(), 2)
+        lines = [Planned(0, f"boot {first}"), Planned(random.randint(0, 40_000), f"power on {second}")]
+    for _ in range(random.randint(FAULTS_MIN, FAULTS_MAX)):
+        at_ms = random.randint(FIRST_MS, SAFETY_MS - 10_000)
+        lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in random.choice(kinds)(chance))
+    if settings.device_names() and random.randrange(100) < MISWIRED_PERCENT:
+        at_ms = random.randint(FIRST_MS, SAFETY_MS)
+        lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _miswire(chance))
+    devices, clients, paths = (Chance(Random(f"{what} of {settings.seed}"), settings) for what in OWN_DICE)
+    if settings.device_names() and devices.random.random() < DISOBEYING_SHARE:
+        lines.extend(_several(devices, DISOBEYING_MAX, _disobey))
+    if settings.hosts:
+        lines.extend(_several(clients, CLIENT_FAULTS_MAX, _cut_clients))
+    if settings.reserve and settings.paths > 1:
+        lines.extend(_several(paths, PATH_FAULTS_MAX, _cut_path))
+    return tuple(line for line in sorted(lines, key=lambda planned: planned.at_ms) if line.at_ms < SAFETY_MS)
+
+
+def _several(chance: Chance, most: int, kind: Kind) -> Iterator[Planned]:
+    """One to `most` faults of one kind, at any time that leaves the last one some seconds."""
+    for _ in range(chance.random.randint(1, most)):
+        at_ms = chance.random.randint(FIRST_MS, SAFETY_MS - 10_000)
+        yield from (Planned(at_ms + delay_ms, line) for delay_ms, line in kind(chance))

@@ -1,0 +1,174 @@
+"""One seed: a pair, ten minutes in which anything may break, then an end to all faults and a bound until it is well."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from aoeha.core.peer.disk_heartbeat import EVERY_MIN_MS, STAMPS
+from aoeha.sim.judges.records import judge_records
+from aoeha.sim.judges.status import judge_ownership
+from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.faults import SAFETY_MS, Planned, plan
+from aoeha.sim.stories.settings import Settings
+from aoeha.sim.world.violation import Violation
+from aoeha.sim.world.world import World
+
+__all__ = ["Outcome", "Story", "liveness_bound_ms", "play", "settings_of", "story_of"]
+
+LOOK_EVERY_MS = 2_500
+STAYS_WELL_MS = 20_000
+KEEPALIVE_MS = {200: 0.1, 500: 0.2, 1_000: 0.6, 2_000: 2, 10_000: 97.1}
+"""How often each occurs, in percent: a beat costs what a fault costs, and there are many more of them."""
+OFTEN_SHARE = 0.12
+"""Of all pairs with two paths to their shelves look at them often enough to leave one that is silent."""
+HOSTS_SHARE = 0.25
+"""Of all seeds have reference hosts; by dice of their own, like the faults of these seeds, so that others stay as
+they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A pair and what happens to it. `heals` tells whether all faults end after it."""
+
+    settings: Settings
+    plan: tuple[Planned, ...]
+    heals: bool = True
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a story. `broken` is the invariant's name, empty for none."""
+
+    broken: str = ""
+    sentence: str = ""
+    at_ms: int = 0
+    simulated_ms: int = 0
+    events: int = 0
+    steps: int = 0
+    worst_outage_ms: int = 0
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def total(self, kind: str) -> int:
+        """Return how often anything of this kind occurred."""
+        return sum(count for (known, _), count in self.counts.items() if known == kind)
+
+
+def settings_of(random: Random, seed: int) -> Settings:
+    """Choose a topology and timers. Long timers make a run cheap, and change no rule."""
+    links = random.choices((1, 2, 3, 4, 8), (60, 34, 4, 1, 1))[0]
+    keepalive_ms = random.choices(tuple(KEEPALIVE_MS), tuple(KEEPALIVE_MS.values()))[0]
+    keepalive_ms = max(keepalive_ms, {8: 2_000, 4: 1_000}.get(links, 200))
+    groups = random.choices((1, 2, 3), (84, 14, 2))[0]
+    names = ("storage", "archive", "backup")[:groups]
+    deadtime_ms = keepalive_ms * random.randint(5, 6) + STAMPS * EVERY_MIN_MS
+    reserve, paths = random.choices((0, 1), (50, 50))[0], random.choices((1, 2), (75, 25))[0]
+    often = bool(reserve) and paths > 1 and random.random() < OFTEN_SHARE
+    return Settings(
+        links=links,
+        serial=random.randint(0, min(links, 2)),
+        groups=",".join(f"{name}:{random.choice(('alpha', 'beta'))}" for name in names),
+        resources=random.choices((1, 2, 3), (40, 48, 12))[0],
+        devices=random.choice(("switch:1", "switch:1", "left:1,right:1", "switch:1,bmc:2", "bmc:2")),
+        keepalive_ms=keepalive_ms,
+        warntime_ms=2 * keepalive_ms,
+        deadtime_ms=deadtime_ms,
+        initdead_ms=deadtime_ms * random.randint(2, 3),
+        boot_ms=random.randint(8_000, 30_000),
+        window_ms=random.choice((60_000, 120_000)),
+        confirm_ms=random.choice((30_000, 600_000)),
+        timeout_ms=random.choice((2_000, 5_000, 10_000)),
+        settle_ms=random.choice((0, 0, 1_000)),
+        monitor_ms=random.choice((45_000, 90_000)),
+        revive=random.choices((0, 1), (15, 85))[0],
+        reserve=reserve,
+        suffices=random.choices((0, 1), (20, 80))[0],
+        hold_ms=1_000 if often else max(1_000, keepalive_ms * 3 // 2),
+        durable=random.choice((0, 1)),
+        paths=paths,
+        interfaces=random.choices((1, 2), (80, 20))[0],
+        hosts=int(Random(f"hosts of {seed}").random() < HOSTS_SHARE),
+        seed=seed,
+    )
+
+
+def story_of(seed: int) -> Story:
+    """What this seed stands for."""
+    random = Random(seed)
+    settings = settings_of(random, seed)
+    return Story(settings, plan(random, settings))
+
+
+def play(story: Story) -> Outcome:
+    """Let a story happen; never raises Violation."""
+    world = story.settings.world()
+    outcome = Outcome()
+    try:
+        for planned in story.plan:
+            world.run(planned.at_ms - world.timeline.now_ms)
+            do(world, planned.line)
+        if story.heals:
+            world.run(SAFETY_MS - world.timeline.now_ms)
+            do(world, "restore")
+            _expect_well(world, liveness_bound_ms(story.settings))
+        else:
+            world.run(STAYS_WELL_MS)
+    except Violation as violation:
+        outcome.broken, outcome.sentence, outcome.at_ms = violation.invariant, str(violation), violation.at_ms
+    except AssertionError as error:
+        name = str(error).partition(":")[0]
+        outcome.broken = name if name.startswith("I") else "core"
+        outcome.sentence = f"the core's own assertion failed at {world.timeline.now_ms / 1_000:.3f} s: {error}"
+        outcome.at_ms = world.timeline.now_ms
+    outcome.simulated_ms = world.timeline.now_ms
+    outcome.events, outcome.steps = world.timeline.events, world.steps
+    outcome.worst_outage_ms = world.storage.worst_outage_ms
+    outcome.counts = dict(world.counts)
+    return outcome
+
+
+def liveness_bound_ms(settings: Settings) -> int:
+    """How soon a healed pair must be well: two boots and listenings, two restart windows, back-off, a few tasks."""
+    tasks_ms = 4 * settings.resources * settings.deadline_ms
+    return 2 * (settings.boot_ms + settings.initdead_ms + settings.window_ms) + tasks_ms + 120_000
+
+
+def _expect_well(world: World, bound_ms: int) -> None:
+    """Be well within the bound, and stay so."""
+    end_ms, well_since_ms = world.timeline.now_ms + bound_ms, None
+    while well_since_ms is None or world.timeline.now_ms - well_since_ms < STAYS_WELL_MS:
+        world.run(LOOK_EVERY_MS)
+        _end_a_duel(world)
+        _end_a_pause(world)
+        trouble = world.oracle.settled()
+        if trouble:
+            _look_at_a_wrong_plug(world)
+            well_since_ms = None
+        elif well_since_ms is None:
+            well_since_ms = world.timeline.now_ms
+        if trouble and world.timeline.now_ms > end_ms:
+            reasons = "; ".join(f"{name}: {world.why(name)}" for name in world.machines)
+            world.oracle.never_settled(bound_ms, f"{trouble} ({reasons})")
+    judge_ownership(world)
+    judge_records(world)
+
+
+def _end_a_duel(world: World) -> None:
+    """Let a human switch on what a duel left dark, if it is one that the oracle's first lines do not exclude."""
+    if world.oracle.duel and not any(machine.alive for machine in world.machines.values()):
+        world.oracle.duel = ""
+        for name in world.machines:
+            do(world, f"power on {name}")
+
+
+def _end_a_pause(world: World) -> None:
+    """Let a human end a pause that only a node remembers which slept through its end."""
+    for name, machine in world.machines.items():
+        state = machine.daemon.state if machine.daemon is not None else None
+        if state is not None and state.paused:
+            do(world, f"ask {name}: resume")
+
+
+def _look_at_a_wrong_plug(world: World) -> None:
+    """Let a human vouch for what is off where a plug was wired wrongly: its device is not believed, and rightly so."""
+    if world.oracle.excused:
+        for name in world.machines:
+            do(world, f"vouch {name}")

@@ -1,0 +1,93 @@
+"""What many seeds added up to, and whether anything that should occur never did."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from statistics import median
+
+from aoeha.sim.stories.classify import PROOFS, REFUSALS
+from aoeha.sim.stories.swarm import Outcome
+
+__all__ = ["EXPECTED_FAULTS", "Tally"]
+
+EXPECTED_FAULTS = (
+    *("ask", "boot", "crash", "cut", "delay", "drop", "flap", "freeze", "garble", "halt-clock", "heal", "jump", "kill"),
+    *(
+        "lose",
+        "mend",
+        "miswire",
+        "move",
+        "noise",
+        "pause",
+        "power",
+        "repeat",
+        "replay",
+        "reset",
+        "shuffle",
+        "start",
+        "unplug",
+    ),
+    *("unpower", "vouch", "wear", "break fail", "break hang", "break late", "disk full", "disk hangs", "device dead"),
+    *("device late", "device slow", "device vague", "shelf silent", "shelf restarts", "recover"),
+    *("cut-san", "cut-interface", "heal-san"),
+)
+"""Every kind of fault of aoeha.sim.stories.faults, as it is counted."""
+
+EXPECTED_MIRROR = (
+    "leg kicked by the kernel",
+    "leg recovered",
+    "started with a leg missing",
+    "start refused",
+    "paths left",
+)
+EXPECTED_CLIENT = ("no answer", "session reset")
+
+
+@dataclass(slots=True)
+class Tally:
+    """Statistics of runs. `failures` are the seeds that broke something, with the sentence."""
+
+    runs: int = 0
+    failures: list[tuple[int, Outcome]] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    events: list[int] = field(default_factory=list)
+    faults: list[int] = field(default_factory=list)
+    takeovers: list[int] = field(default_factory=list)
+    simulated_ms: list[int] = field(default_factory=list)
+    worst_outage_ms: int = 0
+
+    def add(self, seed: int, outcome: Outcome) -> None:
+        """Take in one run."""
+        self.runs += 1
+        if outcome.broken:
+            self.failures.append((seed, outcome))
+        self.counts.update(outcome.counts)
+        self.events.append(outcome.events)
+        self.faults.append(outcome.total("fault"))
+        self.takeovers.append(outcome.total("proof"))
+        self.simulated_ms.append(outcome.simulated_ms)
+        self.worst_outage_ms = max(self.worst_outage_ms, outcome.worst_outage_ms)
+
+    def missing(self) -> list[str]:
+        """Return what should occur in a long run and did not."""
+        expected = [("fault", name) for name in EXPECTED_FAULTS]
+        expected += [("proof", name) for name in PROOFS]
+        expected += [("refusal", name) for name in REFUSALS]
+        expected += [("mirror", name) for name in EXPECTED_MIRROR]
+        expected += [("client", name) for name in EXPECTED_CLIENT]
+        return [f"{kind} {name}" for kind, name in expected if not self.counts[kind, name]]
+
+    def lines(self) -> list[str]:
+        """Return the figures, one line each."""
+        if not self.runs:
+            return ["no runs"]
+        simulated_s = [ms / 1_000 for ms in self.simulated_ms]
+        said = [
+            f"runs {self.runs}, violations {len(self.failures)}, simulated {sum(simulated_s) / 3_600:.1f} h",
+            f"median a run: events {median(self.events):.0f}, faults {median(self.faults):.0f}",
+            f"median a run: takeovers {median(self.takeovers):.0f}, simulated seconds {median(simulated_s):.0f}",
+            f"worst outage {self.worst_outage_ms / 1_000:.1f} s",
+        ]
+        for kind in ("fault", "proof", "refusal", "fence", "late", "panic", "rejected", "mirror", "client", "excused"):
+            found = sorted((name, count) for (known, name), count in self.counts.items() if known == kind)
+            said.append(f"{kind}: " + ", ".join(f"{name} {count}" for name, count in found))
+        return said

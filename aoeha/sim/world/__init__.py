@@ -1,0 +1,1 @@
+"""The world: virtual time and fake hardware around the real core."""

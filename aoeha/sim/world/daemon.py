@@ -1,0 +1,234 @@
+"""A daemon of the simulator: the real core, the real performer and the real wire, on fake hardware.
+
+It owes the core what aoeha.daemon owes it, in the same order: a Tick when `next_wake` says so, one TaskDone for each
+StartTask, one PersistDone for each Persist, beats as bytes through Sender and Receiver.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aoeha.core.action_queue import Performer
+from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
+from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag
+from aoeha.core.model.config import Identity
+from aoeha.core.model.events import BeatHeard, CommandGiven, Event, LinkReported, PersistDone, TaskDone, Tick
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.state import NodeState
+from aoeha.core.step import initial, next_wake, step
+from aoeha.sim.world.test_key import KEY
+from aoeha.wire.codec import NONCE_SIZE
+from aoeha.wire.receiver import Receiver, ReceiverMemory, Rejected
+from aoeha.wire.sender import Sender
+
+if TYPE_CHECKING:
+    from aoeha.sim.world.machine import Machine
+
+__all__ = ["Daemon", "Inheritance"]
+
+TICK_PAUSE_MS = 2
+DISK_MS = 3
+SLOW_DISK_MS = 200
+"""What the daemon waits for a disk before it goes on without (aoeha.io.durable)."""
+FIRST_SEQUENCE = 0
+LATER_MS = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What lies in /run for the next daemon's first beat."""
+
+    incarnation: int
+    peer_nonce: bytes
+    beat: Beat
+
+
+class Daemon:
+    """One start of aoeha on a machine, from its first beat to its end."""
+
+    def __init__(self, machine: "Machine") -> None:
+        self.machine = machine
+        self.world = machine.world
+        self.ended = False
+        self.state: NodeState | None = None
+        self.performer = Performer()
+        config, inherited = machine.config, machine.inheritance
+        self.receiver = Receiver(
+            cluster=config.cluster,
+            keys=(KEY,),
+            own_node=config.node,
+            peer_node=config.peer,
+            group_names=[group.name for group in config.groups],
+            nonce=self.new_nonce(),
+            new_nonce=self.new_nonce,
+            memory=ReceiverMemory(inherited.peer_nonce) if inherited else None,
+        )
+        self.sender = Sender(config.cluster, KEY, self.receiver.nonces)
+        self.memory = self._recall()
+        same_boot = self.memory is not None and self.memory.boot_id == machine.boot_id
+        used = self.memory.incarnation if self.memory is not None and same_boot else 0
+        self.incarnation = max(used, inherited.incarnation if inherited else 0) + 1
+        self._tick_ms = LATER_MS
+        self._asleep: list[Event] = []
+
+    def new_nonce(self) -> bytes:
+        """Return what nobody can have guessed."""
+        return self.world.random.randbytes(NONCE_SIZE)
+
+    def _recall(self) -> Memory | None:
+        """Read /run, else the disk, of which a copy of this boot is believed no more than one of an earlier boot."""
+        machine = self.machine
+        if machine.memory_run is not None and machine.memory_run.boot_id == machine.boot_id:
+            return machine.memory_run
+        disk = machine.memory_disk
+        return replaced(disk, boot_id="") if disk is not None and disk.boot_id == machine.boot_id else disk
+
+    def send_first_beat(self, inherited: Inheritance) -> None:
+        """Say that this node is here again, before anything else (R15)."""
+        self._transmit(replaced(inherited.beat, incarnation=self.incarnation))
+
+    def begin(self) -> None:
+        """Start the core."""
+        if self.ended:
+            return
+        self.world.oracle.remembers(self.machine, self.memory)
+        self.world.oracle.pause_counts_from(self.machine, 0)
+        identity = Identity(self.machine.boot_id, self.incarnation)
+        self.state, actions = initial(self.machine.config, identity, self.memory, self.machine.clock_ms())
+        self._perform(actions)
+
+    def hear(self, link: str, data: bytes) -> None:
+        """Bytes of a link, as they are read."""
+        if self.state is None:
+            return
+        outcome = self.receiver.accept(link, data)
+        if isinstance(outcome, Rejected):
+            self.world.count("rejected", outcome.reason.value)
+            return
+        self.world.oracle.beat_accepted(self.machine, link, outcome)
+        self.feed(BeatHeard(self.machine.clock_ms(), link, outcome))
+
+    def command(self, number: int, verb: str, arguments: dict[str, str]) -> None:
+        """An operator asks for something."""
+        self.feed(CommandGiven(self.machine.clock_ms(), number, verb, "root", arguments))
+
+    def report_link(self, link: str, fault: str) -> None:
+        """A link says how its medium is."""
+        self.feed(LinkReported(self.machine.clock_ms(), link, fault))
+
+    def feed(self, event: Event) -> None:
+        """Let the core take one event, or keep it until the daemon gets the processor again."""
+        if self.ended or self.state is None:
+            return
+        if self.machine.paused or self.machine.frozen:
+            self._asleep.append(event)
+            return
+        before = self.state
+        self.state, actions = step(before, event)
+        if self.state.paused and not before.paused:
+            self.world.oracle.pause_counts_from(self.machine, before.next_task_id)
+        self.world.steps += 1
+        if isinstance(event, PersistDone):
+            self.performer.persist_done()
+        self._perform(actions)
+
+    def wake(self) -> None:
+        """Take what waited while the daemon had no processor, at the time that it is now."""
+        asleep, self._asleep = self._asleep, []
+        if not asleep:
+            asleep.append(Tick(0))
+        for event in asleep:
+            self.feed(replaced(event, now_ms=self.machine.clock_ms()))
+
+    def _perform(self, actions: tuple[Action, ...]) -> None:
+        self.performer.offer(actions)
+        for action in self.performer.take():
+            if self.ended:
+                return
+            self._do(action)
+        if not self.ended:
+            self._ask_for_tick()
+
+    def _ask_for_tick(self) -> None:
+        assert self.state is not None
+        delay_ms = max(next_wake(self.state) - self.machine.clock_ms(), TICK_PAUSE_MS)
+        due_ms = self.world.timeline.now_ms + delay_ms
+        if due_ms < self._tick_ms:
+            self._tick_ms = due_ms
+            self.world.timeline.after(delay_ms, self._tick, due_ms)
+
+    def _tick(self, due_ms: int) -> None:
+        if self.ended or due_ms != self._tick_ms:
+            return
+        self._tick_ms = LATER_MS
+        assert self.state is not None
+        if self.machine.paused or self.machine.frozen:
+            return
+        if next_wake(self.state) <= self.machine.clock_ms():
+            self.feed(Tick(self.machine.clock_ms()))
+        else:
+            self._ask_for_tick()
+
+    def _do(self, action: Action) -> None:
+        machine, world = self.machine, self.world
+        match action:
+            case SendBeat(beat=beat):
+                world.oracle.beat_sent(machine, beat)
+                self._transmit(beat)
+            case StartTask(task=task):
+                world.oracle.task_started(machine, task)
+                world.trace.task(machine.name, task)
+                world.work.start(self, task)
+            case CancelTask(task_id=task_id):
+                world.work.cancel(self, task_id)
+            case Persist(memory=memory):
+                self._persist(memory)
+            case Say():
+                world.said(machine.name, action)
+            case Answer():
+                world.answered(machine.name, action)
+            case Panic(sentence=sentence):
+                world.trace.line(machine.name, "PANIC", "", sentence)
+                world.count("panic", "panic")
+                machine.reset()
+            case Leave():
+                world.trace.line(machine.name, "left", "", "")
+                machine.leave()
+
+    def _transmit(self, beat: Beat) -> None:
+        machine = self.machine
+        kept = self.receiver.memory().peer_nonce
+        machine.inheritance = Inheritance(self.incarnation, kept, _first_of(beat))
+        for link in self.world.links.values():
+            link.send(machine.name, self.sender.pack(beat, link.limit))
+
+    def _persist(self, memory: Memory) -> None:
+        """Write /run at once and the disk in a while. A disk that is full or hangs ends in a fault, not in a halt."""
+        self.world.rest.remembered(self.machine.name)
+        self.machine.memory_run = memory
+        delay_ms = SLOW_DISK_MS if self.machine.disk == "hangs" else DISK_MS
+        self.world.timeline.after(delay_ms, self.machine.by_kernel, self._persisted, memory)
+
+    def _persisted(self, memory: Memory) -> None:
+        if self.ended:
+            return
+        fault = {"ok": "", "full": "no space left on device", "hangs": "the disk did not answer within 200 ms"}[
+            self.machine.disk
+        ]
+        if not fault:
+            self.machine.memory_disk = memory
+        self.world.oracle.remembers(self.machine, memory)
+        self.feed(PersistDone(self.machine.clock_ms(), fault))
+
+    def task_done(self, task_id: int, done: TaskDone) -> None:
+        """A task of this daemon ended."""
+        self.world.trace.done(self.machine.name, task_id, done)
+        self.feed(replaced(done, now_ms=self.machine.clock_ms()))
+
+
+def _first_of(beat: Beat) -> Beat:
+    """What a successor's first beat says: the last one without claims, grants or a look around."""
+    groups = tuple(replaced(group, claim=0, claim_epoch=0, grant=None) for group in beat.groups)
+    flags = BeatFlag.RESTARTING | (beat.flags & (BeatFlag.STANDBY | BeatFlag.PAUSED))
+    ages = (NEVER_MS,) * len(beat.link_ages_ms)
+    return replaced(beat, sequence=FIRST_SEQUENCE, echo_sequence=0, flags=flags, link_ages_ms=ages, groups=groups)

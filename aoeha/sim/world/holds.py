@@ -1,0 +1,105 @@
+"""What gateways ask of the shelves' reservations, and what they are told (R3).
+
+An address that the gateway does not reach, or that is silent, is asked for as long as the task may last.
+"""
+
+from typing import TYPE_CHECKING
+
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.shelves import Hold, Holder, LockRecord, SeenRecord
+from aoeha.core.model.task import Task, TaskKind, TaskResult
+from aoeha.sim.world.test_key import KEY
+from aoeha.wire.lock_record import pack, unpack
+
+if TYPE_CHECKING:
+    from aoeha.sim.world.machine import Machine
+    from aoeha.sim.world.shelf import Address
+    from aoeha.sim.world.work import Job, Work
+    from aoeha.sim.world.world import World
+
+__all__ = ["SHELF_KINDS", "Holds"]
+
+RECORD_KINDS = (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD)
+SHELF_KINDS = (TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD, *RECORD_KINDS)
+ROUND_TRIP_MS = (1, 4)
+
+
+class Holds:
+    """Answers the shelf tasks of both gateways."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+
+    def perform(self, work: "Work", job: "Job") -> None:
+        """Ask now; the answer comes a moment later, or at the deadline where an address is silent."""
+        self.world.timeline.after(
+            self.world.random.randint(*ROUND_TRIP_MS), job.machine.by_kernel, self._ask, work, job
+        )
+
+    def _ask(self, work: "Work", job: "Job") -> None:
+        if job.over or job.boots != job.machine.boots:
+            return
+        task, machine = job.task, job.machine
+        storage = self.world.storage
+        names = [task.subject] if task.subject in storage.shelves else list(storage.shelves)
+        legs = next(group.legs for group in machine.config.groups if group.name == task.group)
+        named = {address for leg in legs for address in leg.addresses}
+        shelves = [(name, storage.shelves[name]) for name in names]
+        places = [(name, a) for name, shelf in shelves for a in shelf.addresses[task.group] if a.name in named]
+        answering = [(n, a) for n, a in places if a.answers and storage.reaches(machine, a.name)]
+        job.over = True
+        if task.kind in RECORD_KINDS:
+            seen = tuple(SeenRecord(n, a.name, self._record(machine, task, a)) for n, a in answering)
+            done = TaskDone(0, task.id, TaskResult.OK, records=seen)
+        else:
+            holds = tuple(
+                Hold(n, a.name, self._act(machine, task, a), *self._ways(machine, task, n)) for n, a in answering
+            )
+            if task.expected is Holder.UNKNOWN or any(
+                hold.leg in task.legs and hold.holder is task.expected for hold in holds
+            ):
+                for name in task.renews:
+                    machine.renew(name, task.lifetime_ms)
+            done = TaskDone(0, task.id, TaskResult.OK, holds=holds)
+        wait_ms = 0 if len(answering) == len(places) else task.deadline_ms
+        self.world.timeline.after(wait_ms, machine.by_kernel, work.report, job, done)
+
+    def _act(self, machine: "Machine", task: Task, address: "Address") -> Holder:
+        me, peer, shown = machine.name, machine.config.peer, _holder(machine, address)
+        match task.kind:
+            case TaskKind.SET_HOLD:
+                address.set_reservation(me, (me,))
+            case TaskKind.GIVE_HOLD:
+                if address.admits(me):
+                    self.world.oracle.leg_left(machine, task.group)
+                address.set_reservation(me, (peer,))
+            case TaskKind.FORCE_HOLD if shown is task.expected:
+                self.world.count("reservation", "forced")
+                self.world.oracle.leg_forced(machine, task.group)
+                address.force_reservation(me, (me,))
+            case TaskKind.FORCE_HOLD:
+                address.set_reservation(me, (me,))
+            case _:
+                pass
+        return _holder(machine, address)
+
+    def _ways(self, machine: "Machine", task: Task, shelf: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """On which interfaces a shelf answers a machine, and on which it does not."""
+        every, heard = self.world.storage.interfaces, self.world.storage.heard_on(machine, shelf)
+        if task.kind is not TaskKind.READ_HOLDS or len(every) == 1:
+            return (), ()
+        return heard, tuple(one for one in every if one not in heard)
+
+    def _record(self, machine: "Machine", task: Task, address: "Address") -> LockRecord | None:
+        cluster = machine.config.cluster
+        if task.record is not None:
+            self.world.oracle.record_written(machine, task.group, task.record)
+            address.set_config(pack(task.record, cluster, task.group, KEY), force=True)
+        answer = address.read_config()
+        record = unpack(answer.string, cluster, task.group, (KEY,)) if answer is not None else None
+        return record if record is not None and record.owner == machine.config.peer else None
+
+
+def _holder(machine: "Machine", address: "Address") -> Holder:
+    known = {(): Holder.NOBODY, (machine.name,): Holder.US, (machine.config.peer,): Holder.PEER}
+    return known.get(address.holders, Holder.STRANGER)

@@ -1,0 +1,127 @@
+"""A medium between the two gateways, with everything that media do to messages.
+
+A serial link carries frames (aoeha.wire.framing), a UDP link whole messages. Faults are set for each direction, named
+by its sender. What was carried is recorded: somebody may play it again.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from aoeha.sim.world.timeline import Timeline
+from aoeha.wire.codec import SERIAL_LIMIT, UDP_LIMIT
+from aoeha.wire.framing import Deframer, frame
+
+__all__ = ["Direction", "Link"]
+
+LATENCY_MS = 1
+RECORDED_MAX = 400
+
+Arrival = Callable[[str, bytes], None]
+
+
+@dataclass(slots=True)
+class Direction:
+    """What happens to messages of one sender. Percentages of messages; `delay_ms` for all, `spread_ms` at most."""
+
+    cut: bool = False
+    loss: int = 0
+    duplicates: int = 0
+    garbled: int = 0
+    delay_ms: int = 0
+    spread_ms: int = 0
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether messages arrive as they were sent."""
+        return not (self.cut or self.loss or self.duplicates or self.garbled or self.delay_ms or self.spread_ms)
+
+
+class Link:
+    """One medium. `clean_since_ms` is since when both directions are without fault, None while one has any."""
+
+    def __init__(self, name: str, *, serial: bool, timeline: Timeline, random: Random) -> None:
+        self.name = name
+        self.serial = serial
+        self.limit = SERIAL_LIMIT if serial else UDP_LIMIT
+        self.directions: dict[str, Direction] = {}
+        self.clean_since_ms: int | None = 0
+        self.recorded: deque[tuple[str, bytes]] = deque(maxlen=RECORDED_MAX)
+        self._timeline = timeline
+        self._random = random
+        self._arrivals: dict[str, Arrival] = {}
+        self._deframers: dict[str, Deframer] = {}
+        self._other: dict[str, str] = {}
+
+    def join(self, node: str, peer: str, arrival: Arrival) -> None:
+        """Connect a node: what its peer sends comes to `arrival`."""
+        self.directions[node] = Direction()
+        self._other[node] = peer
+        self._arrivals[node] = arrival
+        self._deframers[node] = Deframer()
+
+    def change(self, sender: str | None, **faults: int | bool) -> None:
+        """Set faults of one direction, or of both."""
+        for name, direction in self.directions.items():
+            if sender in (None, name):
+                for fault, value in faults.items():
+                    setattr(direction, fault, value)
+        self._note_cleanness()
+
+    def heal(self) -> None:
+        """End every fault. What is under way arrives when it does."""
+        for name in self.directions:
+            self.directions[name] = Direction()
+        self._note_cleanness()
+
+    def send(self, sender: str, message: bytes) -> None:
+        """Carry one message as the medium is at this moment."""
+        data = frame(message) if self.serial else message
+        self.recorded.append((sender, data))
+        direction = self.directions[sender]
+        if direction.is_clean:
+            self._timeline.after(LATENCY_MS, self._arrive, self._other[sender], data)
+            return
+        if direction.cut or self._happens(direction.loss):
+            return
+        self._send_badly(direction, self._other[sender], data)
+
+    def replay(self, count: int) -> None:
+        """Play recorded messages again, each to the node that it was meant for."""
+        for sender, data in self._random.choices(self.recorded, k=count) if self.recorded else ():
+            self._timeline.after(self._random.randint(1, 200), self._arrive, self._other[sender], data)
+
+    def make_noise(self, count: int) -> None:
+        """Put random bytes on the medium, for both nodes."""
+        for node in self.directions:
+            for _ in range(count):
+                noise = self._random.randbytes(self._random.randint(1, 300))
+                self._timeline.after(self._random.randint(1, 200), self._arrive, node, noise)
+
+    def _send_badly(self, direction: Direction, receiver: str, data: bytes) -> None:
+        copies = 2 if self._happens(direction.duplicates) else 1
+        if self._happens(direction.garbled):
+            garbled = bytearray(data)
+            garbled[self._random.randrange(len(garbled))] ^= 1 << self._random.randrange(8)
+            data = bytes(garbled)
+        for _ in range(copies):
+            spread_ms = self._random.randint(0, direction.spread_ms) if direction.spread_ms else 0
+            self._timeline.after(LATENCY_MS + direction.delay_ms + spread_ms, self._arrive, receiver, data)
+
+    def _happens(self, percent: int) -> bool:
+        return percent > 0 and self._random.randrange(100) < percent
+
+    def _arrive(self, receiver: str, data: bytes) -> None:
+        if not self.serial:
+            self._arrivals[receiver](self.name, data)
+            return
+        for message in self._deframers[receiver].feed(data):
+            self._arrivals[receiver](self.name, message)
+
+    def _note_cleanness(self) -> None:
+        clean = all(direction.is_clean for direction in self.directions.values())
+        if not clean:
+            self.clean_since_ms = None
+        elif self.clean_since_ms is None:
+            self.clean_since_ms = self._timeline.now_ms

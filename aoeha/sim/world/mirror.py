@@ -1,0 +1,163 @@
+"""A RAID1 of two legs as md keeps it: event counts, who calls whom missing, a bitmap, recovery.
+
+Each leg carries a superblock. A kernel that cannot reach a leg for `SILENCE_MAX_MS` kicks it out, unless it was told to
+wait for its daemon: it writes into the other's superblock that the leg is missing, and acknowledges without it from
+then on. The last leg is never kicked. A leg that was called missing holds old data until it has been recovered. Two
+legs that call each other missing were written apart, and nobody can tell which one is right.
+
+A mirror that was not stopped is unclean: what was written last may lie on one leg only, and the first leg, among those
+that are not marked to be read last, is copied over the others there.
+"""
+
+from dataclasses import dataclass, field
+
+__all__ = ["SILENCE_MAX_MS", "Assembly", "Leg", "Mirror"]
+
+SILENCE_MAX_MS = 16_000
+"""aoe_deadsecs of 15 plus the second that the driver takes longer (measured); with a ledger it is an hour."""
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """Half of a mirror. `missing` names the shelves that its superblock calls missing, `recovering` that it lags.
+
+    `overwritten` are records that a late write of a former owner destroyed here, and when; `read_last` is the mark in
+    the superblock by which md reads the other leg.
+    """
+
+    shelf: str
+    records: set[int] = field(default_factory=set)
+    events: int = 0
+    missing: set[str] = field(default_factory=set)
+    recovering: bool = False
+    overwritten: dict[int, int] = field(default_factory=dict)
+    read_last: bool = False
+
+    def overwrite(self, record: int, now_ms: int) -> None:
+        """An old write lands where this record lies."""
+        if record in self.records:
+            self.records.discard(record)
+            self.overwritten[record] = now_ms
+
+    def calls_missing(self, other: "Leg") -> bool:
+        """Whether its superblock says so."""
+        return other.shelf in self.missing
+
+
+@dataclass(slots=True, eq=False)
+class Assembly:
+    """The mirror as one kernel has it started: the legs in use, and since when one of them does not answer.
+
+    `unclean`: a resync is to come, which waits for as long as `copies_nothing` holds.
+    """
+
+    active: list[Leg]
+    silent_since_ms: dict[str, int] = field(default_factory=dict)
+    waits_for_the_daemon: bool = False
+    unclean: bool = False
+    copies_nothing: bool = False
+
+    @property
+    def read(self) -> Leg:
+        """The leg that is read while both are not known to be equal, and that a resync takes for right."""
+        return next((leg for leg in self.active if not leg.read_last), self.active[0])
+
+    @property
+    def records(self) -> set[int]:
+        """What can be read of the legs in use, one way or another."""
+        return set[int]().union(*(leg.records for leg in self.active))
+
+    def resync(self) -> None:
+        """Make all legs in use equal to the one that is read, where they differ."""
+        source = self.read
+        for leg in self.active:
+            differing = {*source.overwritten, *leg.overwritten}
+            leg.records = (leg.records - differing) | (source.records & differing)
+            leg.overwritten = dict(source.overwritten)
+        self.unclean = False
+
+    def answered(self, leg: Leg) -> None:
+        """A leg took a write."""
+        self.silent_since_ms.pop(leg.shelf, None)
+
+    def did_not_take(self, leg: Leg, now_ms: int, *, alone: bool, error: bool = False, hurried_ms: int = 0) -> bool:
+        """Note that a leg took no write; kick it once that has lasted too long. Tells whether it was kicked.
+
+        With `alone` no other leg can be written to either: nobody can be told that this one is missing. An `error` that
+        the target reports is waited for by nobody. `hurried_ms`: how long the driver waits while it is in a hurry, else
+        0.
+        """
+        since_ms = self.silent_since_ms.setdefault(leg.shelf, now_ms)
+        if hurried_ms:
+            waiting = now_ms - since_ms < hurried_ms
+        else:
+            waiting = now_ms - since_ms < SILENCE_MAX_MS or self.waits_for_the_daemon
+        if (waiting and not error) or len(self.active) == 1 or alone:
+            return False
+        self.evict(leg)
+        return True
+
+    def evict(self, leg: Leg) -> None:
+        """Go on without a leg: the others' superblocks call it missing."""
+        self.active.remove(leg)
+        self.silent_since_ms.pop(leg.shelf, None)
+        self.unclean = self.unclean and len(self.active) > 1
+        for survivor in self.active:
+            survivor.missing.add(leg.shelf)
+            survivor.events += 1
+
+
+class Mirror:
+    """The legs of one group."""
+
+    def __init__(self, shelves: tuple[str, ...]) -> None:
+        self.legs = [Leg(shelf) for shelf in shelves]
+
+    def assemble(self, present: set[str], complete: tuple[str, ...] = ()) -> Assembly | str:
+        """Start from the legs on shelves that answer, or say why not, by the rules of aoeha.agents.parts.leg_choice.
+
+        `complete`: the shelves whose legs are known to hold every acknowledged write.
+        """
+        there = [leg for leg in self.legs if leg.shelf in present]
+        if not there:
+            return "no shelf answers"
+        settled = [leg for leg in there if not leg.recovering]
+        if any(one.calls_missing(other) and other.calls_missing(one) for one in settled for other in settled):
+            return "both legs record each other as failed"
+        fresh = [leg for leg in settled if not any(other.calls_missing(leg) for other in settled)]
+        absent = [leg for leg in self.legs if leg not in there]
+        doubtful = [leg.shelf for leg in absent if not all(known.calls_missing(leg) for known in fresh)]
+        if doubtful and any(leg.shelf in complete for leg in fresh):
+            fresh = [leg for leg in fresh if leg.shelf in complete]
+            doubtful = []
+        if not fresh or doubtful:
+            return f"what is here may lack acknowledged writes: the leg on {' and '.join(doubtful)} is needed"
+        for leg in fresh:
+            leg.events += 1
+            leg.missing.update(old.shelf for old in self.legs if old not in fresh)
+        return Assembly(fresh)
+
+    def recover(self, shelf: str, assembly: Assembly) -> bool:
+        """Copy what a leg lacks from the legs in use, and take it in (an operator's `mdadm --re-add`).
+
+        Return whether it was missing.
+        """
+        leg = next(leg for leg in self.legs if leg.shelf == shelf)
+        if leg in assembly.active:
+            return False
+        source = assembly.read
+        leg.records, leg.overwritten = set(source.records), dict(source.overwritten)
+        leg.recovering = leg.read_last = False
+        leg.missing = source.missing - {shelf}
+        assembly.active.append(leg)
+        for known in assembly.active:
+            known.missing.discard(shelf)
+        newest = max(known.events for known in assembly.active) + 1
+        for known in assembly.active:
+            known.events = newest
+        return True
+
+    def whole(self) -> list[Leg]:
+        """The legs that must hold every acknowledged record: nobody calls them missing, and none of them lags."""
+        called = {shelf for leg in self.legs for shelf in leg.missing}
+        return [leg for leg in self.legs if leg.shelf not in called and not leg.recovering]

@@ -1,0 +1,159 @@
+"""Fence devices and the cords behind them.
+
+A device of level 1 switches outlets: a gateway with several of them there has a supply at each, and runs as long as
+one brings power. Devices of higher levels sit in the gateway and switch its chassis; what hangs on the gateway's own
+mains dies with it.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aoeha.core.model.config import FenceConfig
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.task import PlugState, TaskKind, TaskResult
+
+if TYPE_CHECKING:
+    from aoeha.sim.world.machine import Machine
+    from aoeha.sim.world.work import Job, Work
+    from aoeha.sim.world.world import World
+
+__all__ = ["MODES", "Device", "Power"]
+
+SWITCH_MS = (60, 350)
+LATE_MS = (1_000, 25_000)
+HASTY_MS = 900
+HASTY_SHARE = 0.5
+"""So often a vague device answers before it has switched."""
+SLOW_PERCENT = (30, 95)
+"""A slow device takes so much of its time-out."""
+
+
+MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies", "hasty")
+"""dead: no answer. late: no answer in time, but it switches. vague: reads unknown. refuses: says that it can't. lies:
+says that it has switched, and has not; what it reads is so. hasty: reads what it was told, HASTY_MS before it is so."""
+DISOBEDIENT = ("dead", "refuses", "lies")
+AGAIN_MS = 60_000
+"""An order that was not carried out is given again within this time."""
+
+
+@dataclass(slots=True)
+class Device:
+    """One fence device. `miswired` names a gateway whose plug is another's. `mode` is one of MODES."""
+
+    config: FenceConfig
+    outlets: dict[str, bool] = field(default_factory=dict)
+    mode: str = "ok"
+    miswired: str = ""
+    shares_power_of: str = ""
+    mode_since_ms: int = 0
+    told: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def in_chassis(self) -> bool:
+        """Whether it sits in the gateways themselves."""
+        return self.config.level > 1
+
+
+class Power:
+    """All fence devices."""
+
+    def __init__(self, world: "World", fences: tuple[FenceConfig, ...]) -> None:
+        self.world = world
+        self.was_slow = False
+        self.disobeyed_ms: int | None = None
+        self.devices = {fence.name: Device(fence) for fence in fences}
+        for device in self.devices.values():
+            device.outlets = dict.fromkeys(world.configs, True)
+
+    def feeds(self, node: str) -> bool:
+        """Whether a device of level 1 lets power through to the gateway."""
+        outlets = [device for device in self.devices.values() if not device.in_chassis]
+        return not outlets or any(device.outlets[node] or device.miswired == node for device in outlets)
+
+    def set_mode(self, name: str, mode: str) -> None:
+        """Let a device work so from now on. What was ordered before comes in its old time."""
+        device = self.devices[name]
+        if device.mode != mode:
+            device.mode, device.mode_since_ms = mode, self.world.timeline.now_ms
+        self.was_slow = self.was_slow or mode in ("slow", "late", "vague")
+
+    def is_tried_again(self) -> bool:
+        """Whether a device did not switch a gateway off lately, so that the order may be given again at any moment."""
+        return self.disobeyed_ms is not None and self.world.timeline.now_ms - self.disobeyed_ms < AGAIN_MS
+
+    def switch_on(self, node: str) -> None:
+        """Every outlet of a gateway, by hand."""
+        for device in self.devices.values():
+            device.outlets[node] = True
+
+    def mend(self) -> None:
+        """Let every device work, and bring every gateway power again."""
+        for device in self.devices.values():
+            device.mode, device.miswired, device.shares_power_of = "ok", "", ""
+            device.outlets = dict.fromkeys(device.outlets, True)
+
+    def perform(self, work: "Work", job: "Job") -> None:
+        """Do what a power task asks for, in the device's own time."""
+        device, deadline_ms = self.devices[job.task.subject], job.task.deadline_ms
+        random, timeline = self.world.random, self.world.timeline
+        duration_ms = random.randint(*SWITCH_MS)
+        victim = self.world.machines[job.task.node]
+        unpowered = device.shares_power_of == job.task.node and not victim.mains
+        if job.task.kind is TaskKind.POWER_OFF and (unpowered or device.mode in DISOBEDIENT):
+            self.disobeyed_ms = timeline.now_ms
+        if device.mode == "dead" or unpowered:
+            timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
+            return
+        if device.mode == "slow":
+            duration_ms = deadline_ms * random.randint(*SLOW_PERCENT) // 100
+        if device.mode == "late":
+            timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
+            timeline.after(deadline_ms + random.randint(*LATE_MS), self._act, device, job)
+            return
+        if device.mode == "refuses":
+            timeline.after(duration_ms, self._report, work, job, TaskResult.FAILED, None)
+            return
+        lag_ms = random.randint(*LATE_MS) if device.mode == "vague" and random.random() < HASTY_SHARE else 0
+        if device.mode == "hasty":
+            lag_ms = HASTY_MS
+            if job.task.kind is not TaskKind.POWER_STATUS:
+                device.told[job.task.node] = job.task.kind is TaskKind.POWER_ON
+        timeline.after(duration_ms + lag_ms, self._act, device, job)
+        timeline.after(duration_ms, self._answer, work, job, device)
+
+    def _act(self, device: Device, job: "Job") -> None:
+        if job.task.kind is TaskKind.POWER_STATUS or device.mode == "lies":
+            return
+        on = job.task.kind is TaskKind.POWER_ON
+        victim = self.world.machines[job.task.node]
+        was_alive = victim.alive
+        if device.in_chassis:
+            if device.miswired == victim.name:
+                return
+            victim.chassis_on = on
+        else:
+            device.outlets[victim.name] = on
+        victim.power_changed()
+        if was_alive and not victim.alive:
+            self.world.fenced(job.machine, victim)
+
+    def _answer(self, work: "Work", job: "Job", device: Device) -> None:
+        plug: PlugState | None = None
+        if job.task.kind is TaskKind.POWER_STATUS:
+            plug = PlugState.UNKNOWN if device.mode == "vague" else self._reading(device, job.task.node)
+        self._report(work, job, TaskResult.OK, plug)
+
+    def _reading(self, device: Device, node: str) -> PlugState:
+        if device.mode == "hasty" and node in device.told:
+            return PlugState.ON if device.told[node] else PlugState.OFF
+        if not device.in_chassis:
+            return PlugState.ON if device.outlets[node] else PlugState.OFF
+        if device.miswired == node:
+            return PlugState.OFF
+        machine = self.world.machines[node]
+        return PlugState.ON if machine.chassis_on and machine.has_supply() else PlugState.OFF
+
+    def _report(self, work: "Work", job: "Job", result: TaskResult, plug: PlugState | None) -> None:
+        asker: Machine = job.machine
+        if asker.alive and asker.boots == job.boots:
+            asker.by_kernel(work.report, job, TaskDone(0, job.task.id, result, None, plug))

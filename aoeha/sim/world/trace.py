@@ -1,0 +1,45 @@
+"""What happened, one line each, in fixed columns: seconds, who, what, about, and the sentence.
+
+Only what an operator would want to read: no beats, and no looks at what goes well.
+"""
+
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.task import Task, TaskKind, TaskResult
+from aoeha.sim.world.timeline import Timeline
+
+__all__ = ["Trace"]
+
+SHOWN = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.POWER_ON)
+
+
+class Trace:
+    """Collects lines; costs nothing while `on` is False."""
+
+    def __init__(self, timeline: Timeline, *, on: bool) -> None:
+        self.on = on
+        self.lines: list[str] = []
+        self._timeline = timeline
+        self._subjects: dict[tuple[str, int], Task] = {}
+
+    def line(self, who: str, what: str, about: str, sentence: str) -> None:
+        """Note one line."""
+        if self.on:
+            time_s = self._timeline.now_ms / 1_000
+            self.lines.append(f"{time_s:9.3f} {who:<6} {what:<9} {about:<10} {sentence}".rstrip())
+
+    def task(self, who: str, task: Task) -> None:
+        """A task begins."""
+        if not self.on:
+            return
+        self._subjects[who, task.id] = task
+        if task.kind in SHOWN:
+            self.line(who, task.kind.value.replace("_", " "), task.subject, task.reason)
+
+    def done(self, who: str, task_id: int, done: TaskDone) -> None:
+        """A task ended; only what did not work is worth a line."""
+        if not self.on:
+            return
+        task = self._subjects.pop((who, task_id), None)
+        if task is not None and done.result not in (TaskResult.OK, TaskResult.CANCELLED):
+            what = done.result.value.replace("_", " ")
+            self.line(who, what, task.subject, f"{task.kind.value.replace('_', ' ')} {done.detail}".strip())

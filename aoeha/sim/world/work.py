@@ -1,0 +1,323 @@
+"""Tasks: what agents and fence devices do with the time that they are given.
+
+A task ends in one TaskDone for the daemon that asked. What it does to the kernel is another matter: a task that hung
+past its deadline, or whose daemon died, may still take effect later. A stop waits for such a leftover, as umount waits
+for the mount that it follows; a restarted daemon ends the leftovers of the one before it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.sim.world.holds import SHELF_KINDS, Holds
+
+if TYPE_CHECKING:
+    from aoeha.sim.world.daemon import Daemon
+    from aoeha.sim.world.machine import Machine
+    from aoeha.sim.world.world import World
+
+__all__ = ["Work"]
+
+DURATIONS_MS = {
+    TaskKind.PROBE: (10, 60),
+    TaskKind.MONITOR: (10, 60),
+    TaskKind.VALIDATE: (10, 60),
+    TaskKind.START: (80, 900),
+    TaskKind.STOP: (50, 600),
+}
+LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
+LEG_KINDS = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
+LEG_MS = (50, 500)
+HURRY_MS = (1, 300)
+HOSTS_MS = 5
+ARP_PROBE_MS = 200
+"""Three questions on the network take so long."""
+SLOW_LOOK_MS = (300, 4_000)
+SLOW_LOOK_PERCENT = 15
+LATE_MS = (500, 6_000)
+CANCEL_MS = 4
+HALF_DONE_PERCENT = 40
+JUST_ENDED_PERCENT = 30
+"""A look that is cancelled may have ended just before; then its own end is reported."""
+POWER = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One task at work. `daemon` is who waits for its end, None when nobody does; `over` when it has no effect more."""
+
+    machine: "Machine"
+    daemon: "Daemon | None"
+    task: Task
+    boots: int
+    over: bool = False
+    lands_ms: int = 0
+
+
+class Work:
+    """All tasks of both machines."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self._jobs: dict[tuple[str, int, int], Job] = {}
+        self._late: dict[tuple[str, str], Job] = {}
+        self._holds = Holds(world)
+
+    def start(self, daemon: "Daemon", task: Task) -> None:
+        """Begin a task."""
+        machine = daemon.machine
+        job = Job(machine, daemon, task, machine.boots)
+        if task.kind in (TaskKind.START, TaskKind.STOP):
+            self.world.oracle.acts_alone(machine, task, self._acting(daemon, task.subject))
+        self._jobs[machine.name, daemon.incarnation, task.id] = job
+        self.world.count("task", task.kind.value)
+        if task.kind in POWER:
+            self.world.power.perform(self, job)
+            return
+        if task.kind in SHELF_KINDS:
+            self._holds.perform(self, job)
+            return
+        if task.kind in LEG_KINDS:
+            self.world.timeline.after(self.world.random.randint(*LEG_MS), machine.by_kernel, self._change_mirror, job)
+            return
+        if task.kind is TaskKind.LEAVE_PATH:
+            assert task.hurry is not None
+            wait_ms = max(0, task.hurry.begin_ms - machine.clock_ms()) + self.world.random.randint(*HURRY_MS)
+            self.world.timeline.after(wait_ms, machine.by_kernel, self._hurry, job)
+            return
+        if task.kind is TaskKind.FIND_RIVAL:
+            self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
+            return
+        if task.kind is TaskKind.ASK_HOSTS:
+            reached = not self.world.storage.reach[machine.name].cut
+            wait_ms = HOSTS_MS if reached else task.deadline_ms
+            self.world.timeline.after(wait_ms, machine.by_kernel, self._hosts_answer, job, reached)
+            return
+        if task.kind is TaskKind.START:
+            machine.active[task.subject] = "starting"
+            self.world.changed()
+        if task.kind in (TaskKind.PROBE, TaskKind.MONITOR):
+            self._heed(machine, task)
+        trouble = machine.broken.get((task.kind.value, task.subject), "")
+        if trouble in ("hang", "late"):
+            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, trouble == "late")
+            return
+        duration_ms = self._duration_ms(task)
+        leftover = self._late.get((machine.name, task.subject))
+        if leftover is not None and not leftover.over:
+            duration_ms += max(0, leftover.lands_ms - self.world.timeline.now_ms)
+        if duration_ms > task.deadline_ms:
+            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, False)
+        else:
+            self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, trouble == "fail")
+
+    def _heed(self, machine: "Machine", task: Task) -> None:
+        """A mirror is told what it must keep clear of; a driver is as patient again as it should be."""
+        if task.subject == self.world.resources[task.group][0]:
+            if not self._hurries(machine):
+                self.world.storage.hurried_ms.pop(machine.name, None)
+            self.world.storage.heed(machine, task.group, task.caution)
+
+    def _change_mirror(self, job: Job) -> None:
+        """Let a leg leave its mirror, or come back."""
+        if job.over or job.boots != job.machine.boots:
+            return
+        job.over = True
+        task, storage = job.task, self.world.storage
+        act = storage.evict if task.kind is TaskKind.EVICT_LEG else storage.take_back
+        fault = act(job.machine, task.group, task.leg)
+        self.report(job, TaskDone(0, task.id, TaskResult.FAILED if fault else TaskResult.OK, detail=fault))
+
+    def _hurry(self, job: Job) -> None:
+        """Make a driver impatient for a moment: it leaves silent paths, and legs that are silent for long."""
+        if job.over or job.boots != job.machine.boots or job.daemon is None:
+            return
+        task, machine = job.task, job.machine
+        assert task.hurry is not None
+        if machine.clock_ms() > task.hurry.begin_by_ms:
+            job.over = True
+            self.report(job, TaskDone(0, task.id, TaskResult.FAILED, detail="it is too late"))
+            return
+        self.world.count("mirror", "paths left")
+        self.world.storage.hurried_ms[machine.name] = (task.hurry.deadsecs + 1) * 1_000
+        self.world.timeline.after(task.hurry.for_ms, machine.by_kernel, self._hurried, job)
+
+    def _hurries(self, machine: "Machine") -> bool:
+        """Whether a driver of this machine is in a hurry by order of the daemon that runs."""
+        jobs = (job for job in self._jobs.values() if job.machine is machine and job.daemon is not None)
+        return any(job.task.kind is TaskKind.LEAVE_PATH for job in jobs)
+
+    def _hurried(self, job: Job) -> None:
+        """End that, unless the daemon that should is gone: then the next one's first look does."""
+        if job.boots == job.machine.boots and (job.daemon is not None or job.over):
+            self.world.storage.hurried_ms.pop(job.machine.name, None)
+            job.over = True
+            self.report(job, TaskDone(0, job.task.id, TaskResult.OK))
+
+    def _find_rival(self, job: Job) -> None:
+        """Hear whether the other machine's kernel answers for the address; a frozen one does not."""
+        other = self.world.machines[job.machine.config.peer]
+        answers = other.alive and not other.frozen and other.active.get(job.task.subject) == "running"
+        status = ResourceStatus.RUNNING if answers else ResourceStatus.STOPPED
+        job.over = True
+        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, status))
+
+    def _duration_ms(self, task: Task) -> int:
+        random = self.world.random
+        if task.kind in LOOKS and random.randrange(100) < SLOW_LOOK_PERCENT:
+            return random.randint(*SLOW_LOOK_MS)
+        return random.randint(*DURATIONS_MS[task.kind])
+
+    def _acting(self, daemon: "Daemon", resource: str) -> bool:
+        """Whether this daemon has a start or stop of the resource under way."""
+        return any(
+            job.daemon is daemon and job.task.subject == resource and job.task.kind in (TaskKind.START, TaskKind.STOP)
+            for job in self._jobs.values()
+        )
+
+    def cancel(self, daemon: "Daemon", task_id: int) -> None:
+        """Kill a task of this daemon. A fence device that was told already does it all the same."""
+        job = self._jobs.get((daemon.machine.name, daemon.incarnation, task_id))
+        if job is None or job.daemon is None:
+            return
+        done = TaskDone(0, task_id, TaskResult.CANCELLED)
+        if job.task.kind not in (*POWER, *SHELF_KINDS):
+            job.over = True
+            if job.task.kind is TaskKind.LEAVE_PATH:
+                self.world.storage.hurried_ms.pop(daemon.machine.name, None)
+            if self.world.random.randrange(100) < JUST_ENDED_PERCENT:
+                status, detail = self._look(daemon.machine, job.task.subject)
+                done = TaskDone(0, task_id, TaskResult.OK, status, None, detail)
+        self.world.timeline.after(CANCEL_MS, daemon.machine.by_kernel, self.report, job, done)
+
+    def orphan(self, machine: "Machine") -> None:
+        """The daemon is gone; what it began goes on."""
+        for job in self._jobs.values():
+            if job.machine is machine:
+                job.daemon = None
+
+    def kill_leftovers(self, machine: "Machine") -> None:
+        """A new daemon ends what the one before left running; it may have come half way."""
+        for key, job in list(self._jobs.items()):
+            if job.machine is machine and job.daemon is None:
+                del self._jobs[key]
+                if job.task.kind in POWER or job.over:
+                    continue
+                job.over = True
+                if job.task.kind is TaskKind.START:
+                    self._settle_start(job, worked=self._half_done())
+
+    def forget(self, machine: "Machine") -> None:
+        """The kernel is gone, and every task of it."""
+        for key, job in list(self._jobs.items()):
+            if job.machine is machine:
+                job.daemon = None
+                if job.task.kind not in POWER:
+                    job.over = True
+                del self._jobs[key]
+
+    def report(self, job: Job, done: TaskDone) -> None:
+        """Tell the daemon that asked, once."""
+        daemon, job.daemon = job.daemon, None
+        if daemon is None or daemon.ended:
+            return
+        self._jobs.pop((job.machine.name, daemon.incarnation, job.task.id), None)
+        daemon.task_done(job.task.id, done)
+
+    def _hosts_answer(self, job: Job, reached: bool) -> None:
+        job.over = True
+        status = ResourceStatus.RUNNING if reached else ResourceStatus.STOPPED
+        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, status))
+
+    def _finish(self, job: Job, failed: bool) -> None:
+        if job.over or job.boots != job.machine.boots:
+            return
+        job.over = True
+        task, machine = job.task, job.machine
+        status: ResourceStatus | None = None
+        missing: tuple[str, ...] = ()
+        used: tuple[tuple[str, str], ...] = ()
+        read_last: tuple[str, ...] = ()
+        detail = "no luck" if failed else ""
+        match task.kind:
+            case TaskKind.START:
+                detail = self._settle_start(job, worked=not failed or self._half_done()) or detail
+            case TaskKind.STOP if not failed:
+                machine.resource_ends(task.subject)
+            case TaskKind.PROBE | TaskKind.MONITOR if not failed:
+                status, detail = self._look(machine, task.subject)
+                missing, used = self._missing(machine, task.subject), self._used(machine, task.subject)
+                read_last = self._read_last(machine, task.subject)
+            case _:
+                pass
+        result = TaskResult.FAILED if failed or (detail and status is None) else TaskResult.OK
+        if result is TaskResult.FAILED:
+            detail = f"cannot {task.kind.value} {task.subject}: {detail}"
+        seen = TaskDone(0, task.id, result, status, None, detail, missing=missing, used=used, read_last=read_last)
+        self.report(job, seen)
+
+    def _time_out(self, job: Job, late: bool) -> None:
+        if job.over or job.boots != job.machine.boots:
+            return
+        task = job.task
+        if late and task.kind in (TaskKind.START, TaskKind.STOP):
+            delay_ms = self.world.random.randint(*LATE_MS)
+            job.lands_ms = self.world.timeline.now_ms + delay_ms
+            self._late[job.machine.name, task.subject] = job
+            self.world.timeline.after(delay_ms, job.machine.by_kernel, self._land_late, job)
+        else:
+            job.over = True
+            if task.kind is TaskKind.START:
+                self._settle_start(job, worked=self._half_done())
+        self.report(job, TaskDone(0, task.id, TaskResult.TIMED_OUT))
+
+    def _land_late(self, job: Job) -> None:
+        if job.over or job.boots != job.machine.boots:
+            return
+        job.over = True
+        self.world.count("late", job.task.kind.value)
+        if job.task.kind is TaskKind.START:
+            self._settle_start(job, worked=True)
+        else:
+            job.machine.resource_ends(job.task.subject)
+
+    def _settle_start(self, job: Job, *, worked: bool) -> str:
+        """End a start. Return why it did not work although it could have, empty otherwise."""
+        machine, resource = job.machine, job.task.subject
+        if machine.active.get(resource) != "starting":
+            return ""
+        if worked:
+            fault = machine.resource_runs(resource, job.task.legs)
+            self._heed(machine, job.task)
+            return fault
+        machine.resource_ends(resource)
+        return ""
+
+    def _look(self, machine: "Machine", resource: str) -> tuple[ResourceStatus, str]:
+        if resource not in machine.active:
+            return ResourceStatus.STOPPED, ""
+        missing = self._missing(machine, resource)
+        if missing:
+            return ResourceStatus.DEGRADED, f"the leg on {' and '.join(missing)} is missing"
+        if resource in machine.worn:
+            return ResourceStatus.DEGRADED, "one leg is missing"
+        return ResourceStatus.RUNNING, ""
+
+    def _missing(self, machine: "Machine", resource: str) -> tuple[str, ...]:
+        group = self.world.group_of(resource)
+        is_mirror = resource == self.world.resources[group][0]
+        return tuple(self.world.storage.missing(machine, group)) if is_mirror else ()
+
+    def _used(self, machine: "Machine", resource: str) -> tuple[tuple[str, str], ...]:
+        group = self.world.group_of(resource)
+        is_mirror = resource == self.world.resources[group][0]
+        return self.world.storage.used(machine, group) if is_mirror else ()
+
+    def _read_last(self, machine: "Machine", resource: str) -> tuple[str, ...]:
+        group = self.world.group_of(resource)
+        is_mirror = resource == self.world.resources[group][0]
+        return self.world.storage.read_last(machine, group) if is_mirror else ()
+
+    def _half_done(self) -> bool:
+        return self.world.random.randrange(100) < HALF_DONE_PERCENT
