@@ -180,7 +180,7 @@ class MqttPlug(FenceAgent[MqttPlugParameters]):
 
     @contextlib.contextmanager
     def _sentences(self, to: str) -> Iterator[None]:
-        """Turn what went wrong into a sentence that names broker and work."""
+        """StepContext what went wrong into a sentence that names broker and work."""
         at = f"the broker at {self.parameters.address} port {self.parameters.port}"
         try:
             yield

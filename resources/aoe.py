@@ -17,9 +17,9 @@ from aoeha.agents.interface import AgentError, Observation, Parameters, Resource
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
 from aoeha.agents.parts.aoe_driver import CONTROL, addresses_of, is_up, make_node, state_of, write_control
-from aoeha.agents.parts.deadsecs_override import hurry_for_a_moment
+from aoeha.agents.parts.deadsecs_override import override_deadsecs
 from aoeha.agents.running import must_run, try_run
-from aoeha.core.model.task import Hurry, ResourceStatus
+from aoeha.core.model.task import PathFailover, ResourceStatus
 from aoeha.io import clock
 from aoeha.io.blocking import bounded_call
 
@@ -105,7 +105,7 @@ class AoeAgent(ResourceAgent[AoeParameters]):
     async def monitor(self) -> Observation:
         """Read sysfs. A target that is up need not be reachable: the driver notices only with I/O.
 
-        A driver whose patience is not ours gets it back: a daemon may have died while it was in a hurry.
+        A driver whose patience is not ours gets it back: a daemon may have died while it was in a failover.
         """
         if not _loaded():
             return Observation(ResourceStatus.STOPPED)
@@ -120,40 +120,40 @@ class AoeAgent(ResourceAgent[AoeParameters]):
         none = len(missing) == len(self.parameters.targets)
         return Observation(ResourceStatus.FAILED if none else ResourceStatus.DEGRADED, ", ".join(missing), used=used)
 
-    async def leave_paths(self, legs: tuple[str, ...], hurry: Hurry) -> None:
+    async def leave_paths(self, legs: tuple[str, ...], failover: PathFailover) -> None:
         """See to it that something waits at each silent path, and make the driver impatient when it has waited enough.
 
         Without that, the next write to a leg would meet its silent path later, and wait there anew.
         """
         if not _loaded():
             raise AgentError(f"cannot leave a path to {' and '.join(legs)}: the aoe driver is not loaded")
-        reads = [asyncio.create_task(self._read_by_every_path(target, hurry)) for target in legs]
+        reads = [asyncio.create_task(self._read_by_every_path(target, failover)) for target in legs]
         try:
-            await asyncio.sleep(max(hurry.begin_ms - clock.now_ms(), 0) / 1_000)
-            await self._be_impatient(legs, hurry)
+            await asyncio.sleep(max(failover.begin_ms - clock.now_ms(), 0) / 1_000)
+            await self._be_impatient(legs, failover)
         finally:
             for read in reads:
                 read.cancel()
             await asyncio.wait(reads)
 
-    async def _read_by_every_path(self, target: str, hurry: Hurry) -> None:
+    async def _read_by_every_path(self, target: str, failover: PathFailover) -> None:
         """Read block after block, by one path after the other, as the driver does, until one does not answer."""
-        device, until_ms = CONTROL / target, hurry.begin_by_ms + hurry.for_ms
+        device, until_ms = CONTROL / target, failover.begin_by_ms + failover.for_ms
         words = ("dd", f"if={device}", "of=/dev/null", "bs=4096", f"count={READS}", "iflag=direct")
         with contextlib.suppress(AgentError):
             await try_run(
                 self.host, *words, deadline_ms=max(until_ms - clock.now_ms(), 1), to=f"read {device} by all its paths"
             )
 
-    async def _be_impatient(self, legs: tuple[str, ...], hurry: Hurry) -> None:
+    async def _be_impatient(self, legs: tuple[str, ...], failover: PathFailover) -> None:
         """Have a thread do it, which ends it however this call ends; not where the driver is as impatient always."""
-        if self.parameters.deadsecs <= hurry.deadsecs:
+        if self.parameters.deadsecs <= failover.deadsecs:
             return
         others = tuple(target for target in self.parameters.targets if target not in legs)
         over, setting = threading.Event(), SETTINGS / "aoe_deadsecs"
-        act = partial(hurry_for_a_moment, setting, str(self.parameters.deadsecs), hurry, others, over)
+        act = partial(override_deadsecs, setting, str(self.parameters.deadsecs), failover, others, over)
         call = asyncio.ensure_future(
-            bounded_call(f"hurry with {setting}", act, deadline_ms=hurry.for_ms + SYSFS_DEADLINE_MS)
+            bounded_call(f"hurry with {setting}", act, deadline_ms=failover.for_ms + SYSFS_DEADLINE_MS)
         )
         self._hurries = True
         try:

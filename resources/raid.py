@@ -29,12 +29,12 @@ from aoeha.agents.parts.md_sysfs import (
     array_state,
     block_name,
     end_readonly,
-    read_last,
+    mark_write_mostly,
     set_resync_action,
 )
 from aoeha.agents.parts.superblock import LegRecord, parse_examine
 from aoeha.agents.running import must_run, said, try_run
-from aoeha.core.model.task import Caution, ResourceStatus
+from aoeha.core.model.task import MirrorLimits, ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
 from aoeha.preflight import Finding, SharedArray, array_findings
@@ -80,21 +80,21 @@ class RaidAgent(ResourceAgent[RaidParameters]):
 
     async def start(self) -> None:
         """Assemble from legs that hold every acknowledged write by their own records, or say why there are none."""
-        await self.start_from((), Caution())
+        await self.start_from((), MirrorLimits())
 
-    async def start_from(self, complete: tuple[str, ...], caution: Caution) -> None:
+    async def start_from(self, complete: tuple[str, ...], caution: MirrorLimits) -> None:
         """Assemble; from one of the `complete` legs alone if need be."""
         if (running := self._running()) is not None:
             await self._heed(running, caution)
             return
         await self._get_ready("start")
         selection = await self._select(complete)
-        await self._assemble(selection, readonly=caution.copies_nothing)
+        await self._assemble(selection, readonly=caution.freeze_resync)
         array = self._running()
         if array is None:
             raise AgentError(f"cannot start {self.parameters.device}: mdadm reported success but no array is active")
         await self._heed(array, caution)
-        if not caution.copies_nothing:
+        if not caution.freeze_resync:
             await self._hold_resync(array)
 
     async def stop(self) -> None:
@@ -122,9 +122,9 @@ class RaidAgent(ResourceAgent[RaidParameters]):
 
     async def monitor(self) -> Observation:
         """Read sysfs. A mirror that lost a leg is degraded."""
-        return await self.look(Caution())
+        return await self.look(MirrorLimits())
 
-    async def look(self, caution: Caution) -> Observation:
+    async def look(self, caution: MirrorLimits) -> Observation:
         """Monitor; hold back, or let go, what md would copy between its legs, and keep it from reading some."""
         array = self._array()
         if array is None or array.state == "inactive":
@@ -139,9 +139,9 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             rebuilding = "; it is being rebuilt" if any(array.is_rebuilding(block_name(leg)) for leg in lost) else ""
             counted = f"{len(array.working)} of {array.wanted} legs work"
             reason = f"{counted}, without {', '.join(lost)}{rebuilding}"
-            return Observation(ResourceStatus.DEGRADED, reason, self._missing(array), read_last=self._read_last())
+            return Observation(ResourceStatus.DEGRADED, reason, self._missing(array), write_mostly=self._write_mostly())
         held = "its legs are made equal when the other gateway cannot write any more" if self._copies_nothing else ""
-        return Observation(ResourceStatus.RUNNING, held, read_last=self._read_last())
+        return Observation(ResourceStatus.RUNNING, held, write_mostly=self._write_mostly())
 
     async def evict(self, leg: str) -> None:
         """Go on without a leg whose shelf is silent; what waits for it ends. Never without the last working leg."""
@@ -166,10 +166,10 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         ]
         return tuple(target for leg in gone if (target := target_of(leg)))
 
-    def _read_last(self) -> tuple[str, ...]:
+    def _write_mostly(self) -> tuple[str, ...]:
         """Name the targets of the working legs that md reads only where no other one has the data."""
         array = self._array()
-        last = [member for member in array.working if member in array.read_last] if array is not None else []
+        last = [member for member in array.working if member in array.write_mostly] if array is not None else []
         return tuple(target for leg in self.parameters.legs if block_name(leg) in last and (target := target_of(leg)))
 
     def _leg(self, target: str, to: str) -> Leg:
@@ -247,12 +247,12 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             deadline_ms=ASSEMBLE_DEADLINE_MS, to=f"assemble {device} from {', '.join(selection.legs)}",
         )  # fmt: skip
 
-    async def _heed(self, array: ArrayState, caution: Caution) -> None:
+    async def _heed(self, array: ArrayState, caution: MirrorLimits) -> None:
         """Freeze or thaw md's copying between whole legs, and have it read some last. Then it may be written to.
 
         A copy onto a leg that came back is never held up, nor a check, which changes nothing.
         """
-        self._copies_nothing = caution.copies_nothing and array.unclean and len(array.working) > 1
+        self._copies_nothing = caution.freeze_resync and array.unclean and len(array.working) > 1
         frozen = array.action == "frozen"
         if self._copies_nothing:
             self._let_go_later(None)
@@ -268,8 +268,8 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             await self._tell(f"end of {array.name}'s read-only time", partial(end_readonly, array.name))
         for leg in self.parameters.legs:
             member = block_name(leg)
-            if target_of(leg) in caution.read_last and member in array.working and member not in array.read_last:
-                await self._tell(f"order to read {member} last", partial(read_last, array.name, member))
+            if target_of(leg) in caution.write_mostly and member in array.working and member not in array.write_mostly:
+                await self._tell(f"order to read {member} last", partial(mark_write_mostly, array.name, member))
 
     async def _hold_resync(self, array: ArrayState) -> None:
         if self.parameters.hold_resync_ms and len(array.members) > 1:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 from aoeha.agents.parameters import ParameterError, typed_parameters
-from aoeha.core.model.task import Caution, Hurry, PlugState, ResourceStatus
+from aoeha.core.model.task import MirrorLimits, PathFailover, PlugState, ResourceStatus
 from aoeha.io.host import Host
 
 __all__ = ["AgentError", "FenceAgent", "Observation", "Parameters", "ResourceAgent"]
@@ -33,15 +33,15 @@ class Observation:
     """What a monitor saw, and why it is not plainly running or stopped.
 
     `missing`: the legs (`e1.0`) that a mirror goes without and does not rebuild. `used`: each hardware address at which
-    the kernel reaches a target, after that target's name; empty where the kernel does not tell. `read_last`: the legs
-    that a mirror reads only where no other one has the data.
+    the kernel reaches a target, after that target's name; empty where the kernel does not tell. `write_mostly`: the
+    legs that a mirror reads only where no other one has the data.
     """
 
     status: ResourceStatus
     reason: str = ""
     missing: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
-    read_last: tuple[str, ...] = ()
+    write_mostly: tuple[str, ...] = ()
 
 
 P = TypeVar("P", bound=Parameters)
@@ -78,17 +78,17 @@ class ResourceAgent(ABC, Generic[P]):
         """Tell whether another machine has the address now. AgentError when the network cannot be asked."""
         raise AgentError(f"cannot ask the network about {self.name}: its agent has no address")
 
-    async def start_from(self, complete: tuple[str, ...], caution: Caution) -> None:
+    async def start_from(self, complete: tuple[str, ...], caution: MirrorLimits) -> None:
         """Start; a mirror may go without the others where it finds one of these legs ("e1.0").
 
-        Each of them is known to hold every acknowledged write. It keeps clear of what `caution` names from its first
+        Each of them is known to hold every acknowledged write. It keeps clear of what `limits` names from its first
         moment on. Other resources have no legs.
         """
         del complete, caution
         await self.start()
 
-    async def look(self, caution: Caution) -> Observation:
-        """Monitor; a mirror sees to it first that it keeps clear of what `caution` names. Others have no legs."""
+    async def look(self, caution: MirrorLimits) -> Observation:
+        """Monitor; a mirror sees to it first that it keeps clear of what `limits` names. Others have no legs."""
         del caution
         return await self.monitor()
 
@@ -106,13 +106,13 @@ class ResourceAgent(ABC, Generic[P]):
         """
         raise AgentError(f"cannot take {leg} back into {self.name} (whole: {whole}): it is no mirror")
 
-    async def leave_paths(self, legs: tuple[str, ...], hurry: Hurry) -> None:
+    async def leave_paths(self, legs: tuple[str, ...], failover: PathFailover) -> None:
         """Let the kernel's driver leave the silent ones of several paths to `legs` ("e1.0") at once. Drivers only.
 
         Returns when the driver is as patient as ever. AgentError when it was too late, or when something else waits
         that would suffer; then the driver leaves them in its own time.
         """
-        raise AgentError(f"cannot leave a path to {' and '.join(legs)} ({hurry}): {self.name} is no driver")
+        raise AgentError(f"cannot leave a path to {' and '.join(legs)} ({failover}): {self.name} is no driver")
 
     async def renew(self, lifetime_ms: int) -> None:
         """Let an address live for so long from now, 0 for ever; only exclusive resources are asked.

@@ -13,7 +13,7 @@ from aoeha.core.peer.disk_heartbeat import EVERY_MIN_MS, STAMPS
 __all__ = ["lint"]
 
 LONGEST_SILENCE_MS = 600_000
-"""Beats carry ages up to about 655 s (aoeha.core.model.beat.NEVER_MS): a longer deadtime could never be seen to pass."""
+"""Beats carry ages up to about 655 s (model.beat.NEVER_MS): a longer deadtime could never be seen to pass."""
 
 WATCHDOG_MIN_MS, WATCHDOG_MAX_MS = 6_000, 60_000
 """A restarted daemon may take 3 s until it is back (BACK_WITHIN_MS of its first beat), and feeds first after a quarter

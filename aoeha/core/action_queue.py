@@ -13,7 +13,7 @@ WAITING_MAX = 4_096
 
 
 @dataclass(slots=True)
-class Performer:
+class ActionQueue:
     """A queue with a gate. Holds at most WAITING_MAX actions: more is a bug in the core, and asserted."""
 
     _waiting: list[Action] = field(default_factory=list)

@@ -7,16 +7,16 @@ was remembered before: `Persist` stands before it in the same step.
 from aoeha.core.model.actions import SendBeat
 from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag
 from aoeha.core.model.state import LinkState, NodeState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import group_beat, leave
 
 
-def send(turn: Turn) -> None:
+def send(step: StepContext) -> None:
     """Send a beat if it is time, or if the peer should know something now."""
-    state = turn.state
+    state = step.state
     groups, flags = tuple(group_beat.group_beat(state, group) for group in state.groups), _flags(state)
     news = groups != state.last_groups or flags != state.last_flags
-    if turn.now_ms < state.next_beat_ms and not news:
+    if step.now_ms < state.next_beat_ms and not news:
         return
     sequence = state.sequence + 1
     beat = Beat(
@@ -32,13 +32,13 @@ def send(turn: Turn) -> None:
         pause_number=state.pause_number,
     )
     leaving_beats = state.leaving_beats + (1 if BeatFlag.LEAVING in flags else 0)
-    next_ms = turn.now_ms + state.config.keepalive_ms
-    turn.change(
+    next_ms = step.now_ms + state.config.keepalive_ms
+    step.change(
         sequence=sequence, next_beat_ms=next_ms, last_groups=groups, last_flags=flags, leaving_beats=leaving_beats
     )
     if not state.peer.mark_sequence:
-        turn.change_peer(mark_sequence=sequence, mark_ms=turn.now_ms)
-    turn.do(SendBeat(beat))
+        step.change_peer(mark_sequence=sequence, mark_ms=step.now_ms)
+    step.do(SendBeat(beat))
 
 
 def _flags(state: NodeState) -> BeatFlag:

@@ -9,17 +9,17 @@ from aoeha.core.model.legs import LegState
 from aoeha.core.model.memory import GroupMemory, Memory
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
-from aoeha.core.model.step_context import Turn
-from aoeha.core.peer.membership import lives
+from aoeha.core.model.step_context import StepContext
+from aoeha.core.peer.membership import may_be_alive
 
 
-def remember(turn: Turn) -> None:
+def remember(step: StepContext) -> None:
     """Persist what changed, before everything else that this step asks for."""
-    memory = memory_of(turn.state)
-    if memory == turn.state.remembered:
+    memory = memory_of(step.state)
+    if memory == step.state.remembered:
         return
-    turn.change(remembered=memory)
-    turn.actions.insert(0, Persist(memory))
+    step.change(remembered=memory)
+    step.actions.insert(0, Persist(memory))
 
 
 def memory_of(state: NodeState) -> Memory:
@@ -28,14 +28,16 @@ def memory_of(state: NodeState) -> Memory:
         boot_id=state.identity.boot_id,
         incarnation=state.identity.incarnation,
         peer_boot_id=state.peer.boot_id,
-        peer_was_alive=lives(state),
+        peer_was_alive=may_be_alive(state),
         standby=state.standby,
         panicked=state.panicking,
         left=state.left and not any(group.holding for group in state.groups),
         paused=state.paused,
         pause_number=state.pause_number,
         groups=tuple(
-            GroupMemory(g.name, g.epoch, max(g.floor, g.claim_epoch), g.holding, g.proof, g.grant, g.claims, _held(g))
+            GroupMemory(
+                g.name, g.epoch, max(g.claim_floor, g.claim_epoch), g.holding, g.proof, g.grant, g.claims, _held(g)
+            )
             for g in state.groups
         ),
         devices=devices.remembered(state),
@@ -55,4 +57,4 @@ def _held(group: GroupState) -> tuple[tuple[str, str], ...]:
 
 
 def _is_missed(group: GroupState, leg: LegState) -> bool:
-    return leg.forgot is True and not group.unsure
+    return leg.reservation_lost is True and not group.ownership_unverified

@@ -186,7 +186,7 @@ def why(state: NodeState) -> str:
     node = state.config.node
     if state.paused:
         return blockers.PAUSED
-    if state.oath_pending:
+    if state.revalidating:
         return f"{node} was away and waits for {state.config.peer} to answer before it goes on"
     for group in state.groups:
         if phase_of(group) is GroupPhase.BLOCKED:
@@ -199,7 +199,7 @@ def why(state: NodeState) -> str:
 
 def _refusal(state: NodeState, group: GroupState) -> str:
     """Why this node does not start a group. What it refused in a silence is over when the peer serves and is heard."""
-    served = owners.owner(state, group) == state.config.peer and membership.lives(state)
+    served = owners.owner(state, group) == state.config.peer and membership.may_be_alive(state)
     return "" if group.holding or served else group.refusal
 
 
@@ -224,7 +224,7 @@ def _why_group(state: NodeState, group: GroupState) -> str:
             return f"{node} serves {group.name} since epoch {group.held_epoch}: {peer} {group.proof.kind.value}"
         case owner if owner == peer and membership.is_alive(state):
             return f"{node} leaves {group.name} to {peer}, which is heard on {up} of {len(state.links)} links"
-        case owner if owner == peer and membership.lives(state):
+        case owner if owner == peer and membership.may_be_alive(state):
             return f"{node} leaves {group.name} to {peer}, which is {state.peer.condition.value}"
         case owner if owner == peer and state.fence.phase is not FencePhase.IDLE:
             return f"{node} is fencing {peer} ({state.fence.phase.value}) to take {group.name} over"
@@ -241,7 +241,7 @@ def _why_group(state: NodeState, group: GroupState) -> str:
 def _not_ready(state: NodeState, survivor: str) -> list[str]:
     reasons = [blockers.PAUSED] if state.paused else []
     unheard = survivor == state.config.peer and not membership.is_alive(state)
-    if unheard or not membership.lives(state):
+    if unheard or not membership.may_be_alive(state):
         reasons.append(f"{state.config.peer} is {state.peer.condition.value}")
     unprotected = readiness.unprotected(state)
     if unprotected:

@@ -30,7 +30,7 @@ from aoeha.core.model.events import (
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.memory import GroupMemory, Memory
 from aoeha.core.model.state import FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import TaskKind
 from aoeha.core.operator import commands, pause
 from aoeha.core.ownership import blockers, claims, client_isolation, own_stall
@@ -42,7 +42,7 @@ ACTIONS_MAX = 256
 POWER_KINDS = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
 LEG_KINDS = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
 RECORD_KINDS = (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD)
-SHELF_KINDS = (TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD)
+SHELF_KINDS = (TaskKind.READ_RESERVATIONS, TaskKind.RESERVE, TaskKind.PREEMPT, TaskKind.TRANSFER)
 
 
 def initial(
@@ -73,47 +73,47 @@ def initial(
         paused=memory is not None and memory.paused,
         pause_number=memory.pause_number if memory is not None else 0,
         panicked_before=memory is not None and memory.panicked and not same_boot,
-        fell=memory is not None and not memory.left and not same_boot,
+        unclean_boot=memory is not None and not memory.left and not same_boot,
     )
-    turn = Turn(state)
-    pause.remind(turn)
-    devices.remind(turn)
+    step = StepContext(state)
+    pause.remind(step)
+    devices.remind(step)
     if memory is not None and same_boot:
-        own_stall.swear(turn, memory.peer_was_alive)
-    return _settle(turn)
+        own_stall.revalidate(step, memory.peer_was_alive)
+    return _settle(step)
 
 
 def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
     """Advance by one event. Pure: no clock, no I/O, no logging, no randomness."""
-    turn = Turn(state)
-    turn.change(now_ms=max(event.now_ms, state.now_ms))
-    own_stall.notice(turn, state.now_ms)
+    step = StepContext(state)
+    step.change(now_ms=max(event.now_ms, state.now_ms))
+    own_stall.notice(step, state.now_ms)
     match event:
         case BeatHeard():
-            before = (turn.state.peer.boot_id, turn.state.peer.incarnation, turn.state.peer.sequence)
-            membership.hear(turn, event)
-            if (turn.state.peer.boot_id, turn.state.peer.incarnation, turn.state.peer.sequence) != before:
-                power_fence.peer_spoke(turn)
+            before = (step.state.peer.boot_id, step.state.peer.incarnation, step.state.peer.sequence)
+            membership.hear(step, event)
+            if (step.state.peer.boot_id, step.state.peer.incarnation, step.state.peer.sequence) != before:
+                power_fence.peer_spoke(step)
         case LinkReported():
-            membership.report_link(turn, event)
+            membership.report_link(step, event)
         case TargetStarted():
-            reservations.target_started(turn, event)
+            reservations.target_started(step, event)
         case MirrorsChanged():
-            lifecycle.mirrors_changed(turn)
+            lifecycle.mirrors_changed(step)
         case TaskDone():
-            _task_done(turn, event)
+            _task_done(step, event)
         case CommandGiven():
-            commands.give(turn, event)
+            commands.give(step, event)
         case PersistDone():
             if event.fault:
-                turn.alarm("disk", f"cannot remember: {event.fault}; the pair runs on without")
+                step.alarm("disk", f"cannot remember: {event.fault}; the pair runs on without")
             else:
-                turn.clear_alarm("disk", "the disk remembers again")
+                step.clear_alarm("disk", "the disk remembers again")
         case Tick():
             pass
         case _:
             assert_never(event)
-    return _settle(turn)
+    return _settle(step)
 
 
 def next_wake(state: NodeState) -> int:
@@ -129,8 +129,8 @@ def next_wake(state: NodeState) -> int:
     )
     if state.fence.until_ms > state.now_ms:
         wakes.append(state.fence.until_ms)
-    if state.oath_until_ms > state.now_ms:
-        wakes.append(state.oath_until_ms)
+    if state.revalidate_by_ms > state.now_ms:
+        wakes.append(state.revalidate_by_ms)
     for rules in (reservations, storage_fence, disk_heartbeat):
         wakes.extend(due_ms for due_ms in rules.next_wakes_ms(state) if due_ms > state.now_ms)
     return max(min(wakes), state.now_ms)
@@ -152,65 +152,65 @@ def check_invariants(state: NodeState, actions: tuple[Action, ...]) -> None:
     assert len(actions) <= ACTIONS_MAX, "a step must be bounded"
 
 
-def _settle(turn: Turn) -> tuple[NodeState, tuple[Action, ...]]:
+def _settle(step: StepContext) -> tuple[NodeState, tuple[Action, ...]]:
     """Let every rule look at the state, once, in order; then remember, and tell the peer."""
-    membership.judge(turn)
-    pause.learn(turn)
-    own_stall.decide(turn)
-    leg_ledger.learn(turn)
-    storage_fence.decide(turn, power_fence.wanted_legs(turn.state), fence_race.delay_ms(turn.state))
-    power_fence.decide(turn)
-    before = turn.state
-    claims.decide(turn)
-    reservations.decide(turn)
-    disk_heartbeat.decide(turn, client_isolation.words(turn.state))
-    address_conflict.decide(turn)
-    client_isolation.decide(turn)
-    storage_loss.decide(turn)
-    leg_membership.decide(turn)
-    path_failover.decide(turn)
-    lifecycle.decide(turn)
-    if turn.state is not before:
-        claims.decide(turn)
-    power_orders.decide(turn)
-    power_on.decide(turn)
-    power_restore.decide(turn)
-    readiness.decide(turn)
-    commands.decide(turn)
-    own_stall.panic(turn)
-    if not turn.state.left:
-        beats.send(turn)
-    remember(turn)
-    actions = tuple(turn.actions)
-    check_invariants(turn.state, actions)
-    return turn.state, actions
+    membership.judge(step)
+    pause.learn(step)
+    own_stall.decide(step)
+    leg_ledger.learn(step)
+    storage_fence.decide(step, power_fence.wanted_legs(step.state), fence_race.delay_ms(step.state))
+    power_fence.decide(step)
+    before = step.state
+    claims.decide(step)
+    reservations.decide(step)
+    disk_heartbeat.decide(step, client_isolation.words(step.state))
+    address_conflict.decide(step)
+    client_isolation.decide(step)
+    storage_loss.decide(step)
+    leg_membership.decide(step)
+    path_failover.decide(step)
+    lifecycle.decide(step)
+    if step.state is not before:
+        claims.decide(step)
+    power_orders.decide(step)
+    power_on.decide(step)
+    power_restore.decide(step)
+    readiness.decide(step)
+    commands.decide(step)
+    own_stall.panic(step)
+    if not step.state.left:
+        beats.send(step)
+    remember(step)
+    actions = tuple(step.actions)
+    check_invariants(step.state, actions)
+    return step.state, actions
 
 
-def _task_done(turn: Turn, done: TaskDone) -> None:
-    task = next((task for task in turn.state.tasks if task.id == done.task_id), None)
+def _task_done(step: StepContext, done: TaskDone) -> None:
+    task = next((task for task in step.state.tasks if task.id == done.task_id), None)
     if task is None:
         return
-    turn.change(tasks=tuple(t for t in turn.state.tasks if t.id != task.id))
+    step.change(tasks=tuple(t for t in step.state.tasks if t.id != task.id))
     if task.kind in POWER_KINDS:
-        power_fence.task_done(turn, task, done)
+        power_fence.task_done(step, task, done)
     elif task.kind in SHELF_KINDS:
-        reservations.task_done(turn, task, done)
-        path_alarms.judge(turn, task.group)
-        path_alarms.judge_interfaces(turn, task.group, done.holds)
-        storage_fence.note_first(turn, task.group)
+        reservations.task_done(step, task, done)
+        path_alarms.judge(step, task.group)
+        path_alarms.judge_interfaces(step, task.group, done.holds)
+        storage_fence.note_first(step, task.group)
     elif task.kind in LEG_KINDS:
-        leg_membership.task_done(turn, task, done)
-    elif task.kind is TaskKind.LEAVE_PATH:
-        path_failover.task_done(turn, task, done)
+        leg_membership.task_done(step, task, done)
+    elif task.kind is TaskKind.FAIL_OVER_PATH:
+        path_failover.task_done(step, task, done)
     elif task.kind in RECORD_KINDS:
-        disk_heartbeat.task_done(turn, task, done)
+        disk_heartbeat.task_done(step, task, done)
     elif task.kind is TaskKind.ASK_HOSTS:
-        client_isolation.task_done(turn, task, done)
-    elif task.kind is TaskKind.FIND_RIVAL:
-        address_conflict.task_done(turn, task, done)
+        client_isolation.task_done(step, task, done)
+    elif task.kind is TaskKind.DETECT_CONFLICT:
+        address_conflict.task_done(step, task, done)
     else:
-        lifecycle.task_done(turn, task, done)
-        path_alarms.note_used(turn, task.group, done.used)
+        lifecycle.task_done(step, task, done)
+        path_alarms.note_used(step, task.group, done.used)
 
 
 def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) -> GroupState:
@@ -219,7 +219,7 @@ def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) 
     if memory is None:
         return GroupState(config, resources, legs=legs)
     if not same_boot:
-        return GroupState(config, resources, epoch=memory.epoch, floor=memory.floor, legs=legs)
+        return GroupState(config, resources, epoch=memory.epoch, claim_floor=memory.claim_floor, legs=legs)
     holding = memory.holding and memory.proof is not None
     held_epoch = memory.proof.epoch if holding and memory.proof is not None else 0
     return GroupState(
@@ -227,7 +227,7 @@ def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) 
         resources,
         epoch=memory.epoch,
         held_epoch=held_epoch,
-        floor=memory.floor,
+        claim_floor=memory.claim_floor,
         proof=memory.proof if holding else None,
         claims=memory.claims,
         grant=memory.grant,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
-from aoeha.core.action_queue import Performer
+from aoeha.core.action_queue import ActionQueue
 from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Level, Panic, Persist, Say, SendBeat, StartTask
 from aoeha.core.model.beat import Beat
 from aoeha.core.model.events import PersistDone
@@ -15,7 +15,7 @@ from aoeha.daemon.event_log import Sentences
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock
 
-__all__ = ["Hands", "Performing", "Remembering"]
+__all__ = ["ActionExecutor", "Effects", "Remembering"]
 
 
 class Remembering(Protocol):
@@ -27,7 +27,7 @@ class Remembering(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class Effects:
     """Everything that actions are done with. `send` puts a beat on every link; `panic` does not return."""
 
     send: Callable[[Beat], None]
@@ -38,15 +38,15 @@ class Hands:
     panic: Callable[[], None]
 
 
-class Performing:
+class ActionExecutor:
     """Performs actions in the order that the performer allows. `left` is set when the daemon may end."""
 
-    def __init__(self, hands: Hands, post: Callable[[PersistDone], None]) -> None:
+    def __init__(self, hands: Effects, post: Callable[[PersistDone], None]) -> None:
         self.left = asyncio.Event()
         self.memory_fault = ""
         self._hands = hands
         self._post = post
-        self._performer = Performer()
+        self._performer = ActionQueue()
         self._persisting: set[asyncio.Task[None]] = set()
 
     def offer(self, actions: tuple[Action, ...]) -> None:

@@ -12,10 +12,10 @@ from aoeha.wire.codec import CodecError
 from aoeha.wire.receiver import Receiver, Rejected
 from aoeha.wire.sender import Sender
 
-__all__ = ["BeatRoad"]
+__all__ = ["BeatTransport"]
 
 
-class BeatRoad:
+class BeatTransport:
     """Carries beats both ways. Nothing that arrives, and no link that breaks, stops it.
 
     `heir` is given each beat before it is sent, so that a successor can begin where this daemon ended.

@@ -12,7 +12,7 @@ from aoeha.core.model.actions import Action
 from aoeha.core.model.events import Event, PersistDone, Tick
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import next_wake, step
-from aoeha.daemon.action_executor import Performing
+from aoeha.daemon.action_executor import ActionExecutor
 from aoeha.daemon.inbox import Inbox
 from aoeha.daemon.loop_lag import LoopLag
 from aoeha.io import clock
@@ -33,7 +33,7 @@ class Loop:
     """Runs the core until it says Leave."""
 
     def __init__(
-        self, state: NodeState, inbox: Inbox, performing: Performing, record: Recorder, turned: Turned
+        self, state: NodeState, inbox: Inbox, performing: ActionExecutor, record: Recorder, turned: Turned
     ) -> None:
         self.state = state
         self.lag = LoopLag()

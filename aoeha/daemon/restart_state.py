@@ -6,10 +6,10 @@ from aoeha.daemon.first_beat import Remembered, remembered, save
 from aoeha.wire.codec import CodecError
 from aoeha.wire.receiver import Receiver
 
-__all__ = ["Inheritance"]
+__all__ = ["RestartState"]
 
 
-class Inheritance:
+class RestartState:
     """Saves before each beat that says something else than the one before. `fault` tells why it could not, or ''."""
 
     def __init__(self, blueprint: Blueprint, receiver: Receiver, run_directory: str) -> None:

@@ -15,10 +15,10 @@ from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial
 from aoeha.daemon import assembly
-from aoeha.daemon.action_executor import Hands, Performing
+from aoeha.daemon.action_executor import ActionExecutor, Effects
 from aoeha.daemon.arguments import Settings
 from aoeha.daemon.assembly import Blueprint, StartError
-from aoeha.daemon.beat_transport import BeatRoad
+from aoeha.daemon.beat_transport import BeatTransport
 from aoeha.daemon.commands import Commands
 from aoeha.daemon.event_log import Sentences
 from aoeha.daemon.fence_history import FenceHistory
@@ -26,7 +26,7 @@ from aoeha.daemon.first_beat import FirstBeat, forget
 from aoeha.daemon.inbox import Inbox
 from aoeha.daemon.journal_file import JournalFile
 from aoeha.daemon.loop import Loop
-from aoeha.daemon.restart_state import Inheritance
+from aoeha.daemon.restart_state import RestartState
 from aoeha.daemon.status import status_document
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock, sysrq
@@ -35,7 +35,7 @@ from aoeha.io.durable import MemoryStore
 from aoeha.io.host import Place
 from aoeha.io.mirror_watch import MirrorWatch
 from aoeha.io.processes import ProcessHost, kill_leftovers, task_marker
-from aoeha.io.scheduling import become_punctual, freeze_garbage
+from aoeha.io.scheduling import enable_realtime, freeze_garbage
 from aoeha.io.systemd import ServiceManager
 from aoeha.io.watchdog import WatchdogError
 from aoeha.journal.records import Header
@@ -55,7 +55,7 @@ PANIC_FAILED = 70
 def serve(settings: Settings, first: FirstBeat | None) -> int:
     """Run a daemon until it has left; return its exit code. `first` is what was sent before all this was imported."""
     sentences = Sentences()
-    for warning in become_punctual():
+    for warning in enable_realtime():
         sentences.say(Level.WARNING, settings.node, warning)
     try:
         blueprint = assembly.read_blueprint(settings.config, settings.node)
@@ -86,9 +86,9 @@ class _Service:
             nonce=first.nonce if first else os.urandom(NONCE_SIZE),
             memory=ReceiverMemory(first.peer_nonce) if first else None,
         )
-        self.inheritance = Inheritance(blueprint, receiver, settings.run_directory)
+        self.inheritance = RestartState(blueprint, receiver, settings.run_directory)
         sender = Sender(self.pair.cluster, blueprint.keys[0], receiver.nonces)
-        self.road = BeatRoad(assembly.links(blueprint), sender, receiver, self.inbox, self.inheritance.keep)
+        self.road = BeatTransport(assembly.links(blueprint), sender, receiver, self.inbox, self.inheritance.keep)
         self.tasks = TaskRunner(
             assembly.agents(blueprint.configuration, self.pair.node, ProcessHost(place), blueprint.keys),
             self.inbox.insist,
@@ -96,8 +96,8 @@ class _Service:
         plugs = {fence.name: fence.plug for fence in blueprint.configuration.fences}
         self.fences = FenceHistory(self.state_directory, plugs)
         self.commands = Commands(self._document, self.inbox.offer, sentences, self.fences)
-        self.performing = Performing(
-            Hands(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist
+        self.performing = ActionExecutor(
+            Effects(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist
         )
         self.adverts = assembly.adverts(blueprint, self._target_started)
         self.mirrors = MirrorWatch(self._mirrors_changed)

@@ -14,7 +14,7 @@ from typing import Any
 
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, ResourceAgent
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.shelves import Hold, Holder, SeenRecord
+from aoeha.core.model.shelves import Holder, Reservation, SeenRecord
 from aoeha.core.model.task import PlugState, ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.fabric.aoe.port import AoeError
 from aoeha.fabric.aoe.records import LegRecords
@@ -54,7 +54,7 @@ class _Outcome:
     observation: Observation | None = None
     plug: PlugState | None = None
     detail: str = ""
-    holds: tuple[Hold, ...] = ()
+    holds: tuple[Reservation, ...] = ()
     records: tuple[SeenRecord, ...] = ()
 
 
@@ -104,7 +104,7 @@ class TaskRunner:
         del self._running[task.id]
         status = outcome.observation.status if outcome.observation else None
         seen = outcome.observation or Observation(ResourceStatus.STOPPED)
-        found = outcome.holds, outcome.records, seen.missing, seen.used, seen.read_last
+        found = outcome.holds, outcome.records, seen.missing, seen.used, seen.write_mostly
         self._post(TaskDone(clock.now_ms(), task.id, outcome.result, status, outcome.plug, outcome.detail, *found))
 
     async def _bounded(self, task: Task, cancelled: asyncio.Event) -> _Outcome:
@@ -157,26 +157,26 @@ class TaskRunner:
             case TaskKind.POWER_OFF | TaskKind.POWER_ON | TaskKind.POWER_STATUS:
                 return await self._switch(task)
             case TaskKind.PROBE | TaskKind.MONITOR:
-                seen = await self._agent(task).look(task.caution)
+                seen = await self._agent(task).look(task.limits)
                 return _Outcome(TaskResult.OK, observation=seen, detail=seen.reason)
             case TaskKind.START:
-                return await _done(self._agent(task).start_from(task.legs, task.caution))
+                return await _done(self._agent(task).start_from(task.legs, task.limits))
             case TaskKind.STOP:
                 return await _done(self._agent(task).stop())
             case TaskKind.VALIDATE:
                 return await _done(self._agent(task).validate())
-            case TaskKind.FIND_RIVAL:
+            case TaskKind.DETECT_CONFLICT:
                 rival = await self._agent(task).rival()
                 return _Outcome(TaskResult.OK, Observation(ResourceStatus.RUNNING if rival else ResourceStatus.STOPPED))
-            case TaskKind.READ_HOLDS | TaskKind.SET_HOLD | TaskKind.FORCE_HOLD | TaskKind.GIVE_HOLD:
+            case TaskKind.READ_RESERVATIONS | TaskKind.RESERVE | TaskKind.PREEMPT | TaskKind.TRANSFER:
                 return await self._hold(task)
             case TaskKind.EVICT_LEG:
                 return await _done(self._agent(task).evict(task.leg))
             case TaskKind.RETURN_LEG:
                 return await _done(self._agent(task).take_back(task.leg, whole=task.whole))
-            case TaskKind.LEAVE_PATH:
-                assert task.hurry is not None, "a task without what it is about"
-                return await _done(self._agent(task).leave_paths(task.legs, task.hurry))
+            case TaskKind.FAIL_OVER_PATH:
+                assert task.failover is not None, "a task without what it is about"
+                return await _done(self._agent(task).leave_paths(task.legs, task.failover))
             case TaskKind.READ_RECORDS | TaskKind.WRITE_RECORD:
                 return await self._record(task)
             case TaskKind.ASK_HOSTS:

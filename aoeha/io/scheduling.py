@@ -6,14 +6,14 @@ import os
 import resource
 import threading
 
-__all__ = ["become_punctual", "freeze_garbage"]
+__all__ = ["enable_realtime", "freeze_garbage"]
 
 MCL_CURRENT_AND_FUTURE = 3
 ROUND_ROBIN_PRIORITY = 10
 THREAD_STACK_BYTES = 256 * 1024
 
 
-def become_punctual() -> list[str]:
+def enable_realtime() -> list[str]:
     """Lock memory and take a round-robin real-time priority that children and threads do not inherit.
 
     Returns one warning sentence for each thing that was not permitted: without it the daemon works, but a machine

@@ -197,7 +197,7 @@ def _encode_group(group: GroupBeat) -> bytes:
     bits |= _HOLDING * group.holding | _YIELDING * group.yielding | _WILLING * group.willing
     bits |= _CLAIMING * is_claiming | _GRANTING * (group.grant is not None)
     bits |= _KEEPING * (group.ledger is not None) | _ACKNOWLEDGING * bool(group.acknowledged)
-    encoded = _GROUP.pack(name_tag(group.name), bits, group.epoch, group.floor)
+    encoded = _GROUP.pack(name_tag(group.name), bits, group.epoch, group.claim_floor)
     if is_claiming:
         encoded += _CLAIM.pack(group.claim, group.claim_epoch)
     if group.grant is not None:
@@ -287,7 +287,7 @@ def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tup
         yielding=bool(bits & _YIELDING),
         willing=bool(bits & _WILLING),
         epoch=epoch,
-        floor=floor,
+        claim_floor=floor,
         claim=claim,
         claim_epoch=claim_epoch,
         grant=grant,

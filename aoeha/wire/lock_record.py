@@ -35,7 +35,7 @@ _MAC_SIZE = 16
 
 def pack(record: LockRecord, cluster: str, group: str, key: Key) -> bytes:
     """Return the line for one leg of a group."""
-    full = record.pause_number > 0 or record.word is not None
+    full = record.pause_number > 0 or record.message is not None
     words = (
         *(_FULL if full else _PLAIN),
         cluster,
@@ -45,7 +45,7 @@ def pack(record: LockRecord, cluster: str, group: str, key: Key) -> bytes:
         str(record.incarnation),
         str(record.epoch),
         str(record.stamped_ms),
-        *((str(record.pause_number), "paused" if record.paused else "acts", *_said(record.word)) if full else ()),
+        *((str(record.pause_number), "paused" if record.paused else "acts", *_said(record.message)) if full else ()),
         str(key.id),
     )
     content = " ".join(words)
@@ -68,7 +68,7 @@ def unpack(string: bytes, cluster: str, group: str, keys: Iterable[Key]) -> Lock
         if words[1] == _PLAIN[1]:
             return plain
         word = _heard(group, epoch, words[11:17])
-        return replace(plain, pause_number=int(words[9]), paused=_PAUSE[words[10]], word=word)
+        return replace(plain, pause_number=int(words[9]), paused=_PAUSE[words[10]], message=word)
     except (ValueError, LookupError):
         return None
 
@@ -80,7 +80,7 @@ def _said(word: GroupBeat | None) -> tuple[str, ...]:
     letters = "".join(letter for letter, true in given if true) or "-"
     grant = word.grant
     promise = f"{grant.epoch}/{grant.boot_id}/{grant.incarnation}/{grant.claim}" if grant is not None else "-"
-    return (word.phase.value, letters, str(word.floor), str(word.claim), str(word.claim_epoch), promise)
+    return (word.phase.value, letters, str(word.claim_floor), str(word.claim), str(word.claim_epoch), promise)
 
 
 def _heard(group: str, epoch: int, words: list[str]) -> GroupBeat | None:

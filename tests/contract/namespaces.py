@@ -20,7 +20,7 @@ numbers = itertools.count()
 
 @contextlib.contextmanager
 def namespace(word: str) -> Iterator[str]:
-    """Make one whose name begins with `word`; yields its name."""
+    """Make one whose name begins with `message`; yields its name."""
     name = f"{word}{os.getpid()}x{next(numbers)}"
     subprocess.run(["ip", "netns", "add", name], check=True, timeout=10)
     try:

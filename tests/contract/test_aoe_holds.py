@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_aoe_vblade import San, inside, ip
 
-from aoeha.core.model.shelves import Hold, Holder
+from aoeha.core.model.shelves import Holder, Reservation
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.fabric.aoe.client import AoeClient
 from aoeha.fabric.aoe.port import AoeError
@@ -57,10 +57,10 @@ class Pair:
         leg: str = "",
         expected: Holder = Holder.UNKNOWN,
         deadline_ms: int = 500,
-    ) -> tuple[Hold, ...]:
+    ) -> tuple[Reservation, ...]:
         task = Task(1, kind, "storage", leg or "storage", "", deadline_ms, "test", expected)
 
-        async def asked() -> tuple[Hold, ...]:
+        async def asked() -> tuple[Reservation, ...]:
             with inside(self.san.gateway):
                 work = asyncio.create_task(who.perform(task))
                 await asyncio.sleep(0)
@@ -69,7 +69,7 @@ class Pair:
         return asyncio.run(asked())
 
     def read(self, who: LegHolds) -> dict[str, Holder]:
-        return self.ask(who, TaskKind.READ_HOLDS)
+        return self.ask(who, TaskKind.READ_RESERVATIONS)
 
 
 @pytest.fixture
@@ -84,29 +84,29 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 def test_both_gateways_see_the_same_holder_from_their_own_side(pair: Pair) -> None:
     assert pair.read(pair.alpha) == {"e1.0": Holder.NOBODY, "e2.0": Holder.NOBODY}
-    assert pair.ask(pair.alpha, TaskKind.SET_HOLD, "e1.0") == {"e1.0": Holder.US}
+    assert pair.ask(pair.alpha, TaskKind.RESERVE, "e1.0") == {"e1.0": Holder.US}
     assert pair.read(pair.alpha) == {"e1.0": Holder.US, "e2.0": Holder.NOBODY}
     assert pair.read(pair.beta) == {"e1.0": Holder.PEER, "e2.0": Holder.NOBODY}
 
 
 def test_a_hold_is_not_set_over_the_peers_nor_forced_from_anybody_but_whom_is_expected(pair: Pair) -> None:
-    pair.ask(pair.alpha, TaskKind.SET_HOLD, "e1.0")
-    assert pair.ask(pair.beta, TaskKind.SET_HOLD, "e1.0") == {"e1.0": Holder.PEER}
-    assert pair.ask(pair.beta, TaskKind.FORCE_HOLD, "e1.0", Holder.STRANGER) == {"e1.0": Holder.PEER}
+    pair.ask(pair.alpha, TaskKind.RESERVE, "e1.0")
+    assert pair.ask(pair.beta, TaskKind.RESERVE, "e1.0") == {"e1.0": Holder.PEER}
+    assert pair.ask(pair.beta, TaskKind.PREEMPT, "e1.0", Holder.STRANGER) == {"e1.0": Holder.PEER}
     assert pair.read(pair.alpha)["e1.0"] is Holder.US
 
 
 def test_a_forced_leg_is_the_takers(pair: Pair) -> None:
-    pair.ask(pair.alpha, TaskKind.SET_HOLD, "e1.0")
-    assert pair.ask(pair.beta, TaskKind.FORCE_HOLD, "e1.0", Holder.PEER) == {"e1.0": Holder.US}
+    pair.ask(pair.alpha, TaskKind.RESERVE, "e1.0")
+    assert pair.ask(pair.beta, TaskKind.PREEMPT, "e1.0", Holder.PEER) == {"e1.0": Holder.US}
     assert pair.read(pair.alpha)["e1.0"] is Holder.PEER
 
 
 def test_a_leg_is_left_to_the_peer(pair: Pair) -> None:
-    pair.ask(pair.alpha, TaskKind.SET_HOLD, "e2.0")
-    assert pair.ask(pair.alpha, TaskKind.GIVE_HOLD, "e2.0") == {"e2.0": Holder.PEER}
+    pair.ask(pair.alpha, TaskKind.RESERVE, "e2.0")
+    assert pair.ask(pair.alpha, TaskKind.TRANSFER, "e2.0") == {"e2.0": Holder.PEER}
     assert pair.read(pair.beta)["e2.0"] is Holder.US
-    assert pair.ask(pair.alpha, TaskKind.GIVE_HOLD, "e2.0") == {"e2.0": Holder.PEER}
+    assert pair.ask(pair.alpha, TaskKind.TRANSFER, "e2.0") == {"e2.0": Holder.PEER}
 
 
 def test_what_does_not_answer_is_left_out_within_the_tasks_time(pair: Pair) -> None:
@@ -128,7 +128,7 @@ def ways_of(pair: Pair, who: LegHolds, leg: str, expected: Ways) -> set[Ways]:
         limit = time.monotonic() + 10
         seen: set[Ways] = set()
         while expected not in seen and time.monotonic() < limit:
-            task = Task(1, TaskKind.READ_HOLDS, "storage", "storage", "", 500, "test")
+            task = Task(1, TaskKind.READ_RESERVATIONS, "storage", "storage", "", 500, "test")
             with inside(pair.san.gateway):
                 work = asyncio.create_task(who.perform(task))
                 await asyncio.sleep(0)
@@ -151,7 +151,7 @@ def test_a_reading_tells_on_which_interfaces_the_one_before_was_answered(pair: P
 
 def test_nobody_waits_for_an_interface_that_is_silent(pair: Pair) -> None:
     both = LegHolds((ALPHA, "eth2"), pair.hosts, pair.targets)
-    answers = pair.holds(both, TaskKind.READ_HOLDS, deadline_ms=HOURS_MS)
+    answers = pair.holds(both, TaskKind.READ_RESERVATIONS, deadline_ms=HOURS_MS)
     assert {hold.leg: hold.holder for hold in answers} == {"e1.0": Holder.NOBODY, "e2.0": Holder.NOBODY}
     on_alphas: Ways = ((ALPHA,), ("eth2",))
     assert on_alphas in ways_of(pair, both, "e1.0", on_alphas)

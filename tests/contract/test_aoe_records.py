@@ -38,7 +38,7 @@ def ask(pair: Pair, who: LegRecords, record: LockRecord | None = None) -> dict[s
 
 def test_a_stamp_is_read_by_the_other_gateway_although_the_leg_is_reserved(pair: Pair) -> None:
     alpha, beta = records(pair, ALPHA, "beta"), records(pair, BETA, "alpha")
-    pair.ask(pair.alpha, TaskKind.SET_HOLD, "e1.0")
+    pair.ask(pair.alpha, TaskKind.RESERVE, "e1.0")
     assert ask(pair, beta) == {"e1.0": None, "e2.0": None}
     assert ask(pair, alpha, STAMP) == {"e1.0": None, "e2.0": None}, "its own record is not the peer's"
     assert ask(pair, beta) == {"e1.0": STAMP, "e2.0": STAMP}
@@ -55,9 +55,9 @@ def test_a_later_stamp_replaces_an_earlier_one(pair: Pair) -> None:
 def test_owner_and_claimer_take_turns_in_one_place(pair: Pair) -> None:
     """Who does not hold the leg writes there as well, and each reads the other one's words."""
     word = GroupBeat("storage", GroupPhase.STOPPED, False, False, True, 3, 4, 1, 4)
-    claim = LockRecord("beta", "cd" * 16, 2, 3, 500, word=word)
+    claim = LockRecord("beta", "cd" * 16, 2, 3, 500, message=word)
     alpha, beta = records(pair, ALPHA, "beta"), records(pair, BETA, "alpha")
-    pair.ask(pair.alpha, TaskKind.SET_HOLD, "e1.0")
+    pair.ask(pair.alpha, TaskKind.RESERVE, "e1.0")
     ask(pair, alpha, STAMP)
     ask(pair, beta, claim)
     assert ask(pair, alpha) == {"e1.0": claim, "e2.0": claim}

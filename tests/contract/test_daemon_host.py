@@ -76,8 +76,8 @@ def test_panic_writes_the_one_letter_that_reboots(tmp_path: Path) -> None:
 
 PUNCTUAL = """
 import os, subprocess, sys, threading
-from aoeha.io.scheduling import become_punctual, freeze_garbage
-warnings = become_punctual()
+from aoeha.io.scheduling import enable_realtime, freeze_garbage
+warnings = enable_realtime()
 freeze_garbage()
 policy = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
 child = subprocess.run([sys.executable, "-c", "import os; print(os.sched_getscheduler(0))"], capture_output=True)

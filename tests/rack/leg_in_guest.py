@@ -21,7 +21,7 @@ from typing import Any
 from aoeha.agents.interface import AgentError, ResourceAgent
 from aoeha.agents.parts.aoe_driver import is_up
 from aoeha.agents.registry import load_resource_agent
-from aoeha.core.model.task import Caution
+from aoeha.core.model.task import MirrorLimits
 from aoeha.fabric.aoe.client import AoeClient, TargetAddress
 from aoeha.fabric.aoe.frames import Target
 from aoeha.io.host import Place
@@ -213,15 +213,15 @@ async def kept_clear(mirror: ResourceAgent[Any]) -> None:
     """Nothing is copied for as long as that is forbidden; then it is read, and copied, from the leg that is sound."""
     places = [FIRST_BYTE + offset for offset in data_offsets()]
     await left_unclean(mirror, places)
-    await mirror.start_from((), Caution(copies_nothing=True))
+    await mirror.start_from((), MirrorLimits(freeze_resync=True))
     block(DEVICE, FIRST_BYTE + (1 << 20), b"more")
     await asyncio.sleep(2)
     assert [block(leg, at) for leg, at in zip(LEGS, places, strict=True)] == [b"leg1", b"leg2"]
     assert block(DEVICE, FIRST_BYTE) == b"leg1", "md reads the first leg of what is not in sync"
-    seen = await mirror.look(Caution(copies_nothing=True, read_last=("e1.0",)))
-    assert (seen.status.value, seen.read_last) == ("running", ("e1.0",)), seen
+    seen = await mirror.look(MirrorLimits(freeze_resync=True, write_mostly=("e1.0",)))
+    assert (seen.status.value, seen.write_mostly) == ("running", ("e1.0",)), seen
     assert {block(DEVICE, FIRST_BYTE) for _ in range(20)} == {b"leg2"}
-    await mirror.look(Caution(read_last=("e1.0",)))
+    await mirror.look(MirrorLimits(write_mostly=("e1.0",)))
 
     async def is_equal() -> bool:
         return block(LEGS[0], places[0]) == b"leg2"
@@ -235,7 +235,7 @@ async def kept_clear(mirror: ResourceAgent[Any]) -> None:
         return (await mirror.monitor()).status.value == "running"
 
     await until("copied as a whole", is_whole, 90)
-    assert (await mirror.monitor()).read_last == (), "the mark is gone with the copy"
+    assert (await mirror.monitor()).write_mostly == (), "the mark is gone with the copy"
 
 
 async def written_apart(mirror: ResourceAgent[Any]) -> None:

@@ -3,8 +3,9 @@
 One target address goes silent, as in tests/rack/leg_in_guest.py: it is reserved for somebody else, and the driver drops
 its errors. With one address a leg that is the loss of a shelf; with two it is the loss of one of its paths.
 
-The driver leaves a path when a frame has waited longer than deadsecs / paths there. A third word, `hurry`, tries what
-shortens that: 2 s into the silence deadsecs is 3 for a moment, too long to give up the leg, too short to keep the path.
+The driver leaves a path when a frame has waited longer than deadsecs / paths there. A third word, `failover`, tries
+what shortens that: 2 s into the silence deadsecs is 3 for a moment, too long to give up the leg, too short to keep the
+path.
 
     python -m aoeha.rack.drills.shell --storage --deadline-s 300 alpha -- python tests/rack/stall_in_guest.py 15 eth1
     python -m aoeha.rack.drills.shell --storage --dual-homed alpha -- python tests/rack/stall_in_guest.py 15 eth1,eth3

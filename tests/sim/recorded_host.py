@@ -17,8 +17,8 @@ from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
 from aoeha.core.model.task import Task
 from aoeha.core.step import initial
-from aoeha.daemon.action_executor import Hands, Performing
-from aoeha.daemon.beat_transport import BeatRoad
+from aoeha.daemon.action_executor import ActionExecutor, Effects
+from aoeha.daemon.beat_transport import BeatTransport
 from aoeha.daemon.commands import Commands
 from aoeha.daemon.event_log import Sentences
 from aoeha.daemon.inbox import Inbox
@@ -119,11 +119,11 @@ async def _live(recording: Recording, loop: RecordedLoop) -> Played:
     links = [RecordedLink(name, limit, played.sent) for name, limit in recording.limits.items()]
     receiver = _receiver(recording)
     sender = Sender(recording.config.cluster, KEY, receiver.nonces)
-    road = BeatRoad(cast("list[Link]", links), sender, receiver, inbox, lambda beat: played.note(SendBeat(beat)))
-    hands = Hands(
+    road = BeatTransport(cast("list[Link]", links), sender, receiver, inbox, lambda beat: played.note(SendBeat(beat)))
+    hands = Effects(
         road.send, cast("TaskRunner", played), played, cast("Sentences", played), cast("Commands", played), played.panic
     )
-    performing = Performing(hands, inbox.insist)
+    performing = ActionExecutor(hands, inbox.insist)
     assert recording.identity is not None
     state, actions = initial(recording.config, recording.identity, recording.memory, recording.begun_ms)
     daemon = Loop(state, inbox, performing, played.record, turned=lambda _: None)

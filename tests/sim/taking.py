@@ -18,7 +18,7 @@ from aoeha.core.model.config import FenceConfig
 from aoeha.core.model.events import BeatHeard, Event
 from aoeha.core.model.state import NodeState
 from aoeha.core.model.task import TaskKind, TaskResult
-from aoeha.sim.exhaust.pair import Purse
+from aoeha.sim.exhaust.pair import FaultBudget
 from aoeha.sim.exhaust.search import STARTS, explore
 from aoeha.sim.judges.coverage import Taken
 from aoeha.sim.stories.scenario import perform, read
@@ -202,5 +202,5 @@ def take_by_chance(taken: Taken) -> None:
 
 def take_by_search(taken: Taken) -> None:
     for start in STARTS:
-        result = explore(Purse(), states_max=60_000, seconds_max=60, watchers=(taken,), start=start)
+        result = explore(FaultBudget(), states_max=60_000, seconds_max=60, watchers=(taken,), start=start)
         assert not result.violation, result.story

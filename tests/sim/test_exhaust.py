@@ -13,7 +13,7 @@ from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, ResourceState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import ResourceStatus, TaskKind, TaskResult
 from aoeha.core.ownership import proofs
 from aoeha.core.peer import membership
@@ -22,59 +22,61 @@ from aoeha.core.step import step
 from aoeha.core.storage import leg_ledger, reservations, storage_fence
 from aoeha.sim.exhaust import canonical as canonical_module
 from aoeha.sim.exhaust.canonical import canonical
-from aoeha.sim.exhaust.pair import Purse, Search
+from aoeha.sim.exhaust.pair import FaultBudget, Search
 from aoeha.sim.exhaust.search import STARTS, beginning, explore, main
 
-CALM = Purse(crashes=0, losses=0, commands=0, failures=0, pauses=0)
+CALM = FaultBudget(crashes=0, losses=0, commands=0, failures=0, pauses=0)
 SMALL = 15_000
 JUDGED = {
-    "NodeState": "config identity now_ms started_ms listening_since_ms cold links peer groups devices fence "
-    "tasks next_task_id sequence next_beat_ms last_groups last_flags remembered standby paused pause_number "
-    "leaving leaving_beats leave_by_ms "
-    "left oath_sequence oath_until_ms panicked_before fell revived_ms kept_off last_off released_sequence panicking "
+    "NodeState": "config identity now_ms started_ms listening_since_ms cold links peer groups devices fence tasks "
+    "next_task_id sequence next_beat_ms last_groups last_flags remembered standby paused "
+    "pause_number leaving leaving_beats leave_by_ms left revalidation_sequence revalidate_by_ms "
+    "panicked_before unclean_boot powered_on_ms kept_off last_off released_sequence panicking "
     "waiting alarms order hosts",
-    "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternates held "
+    "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids duplicate_name held "
     "answered_ms mark_sequence mark_ms stale",
     "LinkState": "name heard_ms fault condition",
-    "GroupState": "config resources epoch held_epoch floor proof claims claim claim_epoch grant yielding "
+    "GroupState": "config resources epoch held_epoch claim_floor proof claims claim claim_epoch grant yielding "
     "hold_back_until_ms failures_ms retry_at_ms given_up given_up_until_ms blocked_since_ms refusal "
-    "legs shelf_task_id shelf_asked_ms shelf_read_ms shelf_retry_ms shelf_due leg_task_id leg_retry_ms given "
-    "taken_sequence unsure blind undisputed ledger ledger_since_ms ledger_version heard_ledger complete seizure "
-    "shelf_link",
-    "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms rival "
-    "rival_task_id rival_asked_ms missing caution",
+    "legs shelf_task_id shelf_asked_ms shelf_read_ms shelf_retry_ms shelf_due leg_task_id "
+    "leg_retry_ms legs_transferred taken_sequence ownership_unverified storage_lost "
+    "address_uncontested ledger ledger_since_ms ledger_version heard_ledger startable_legs "
+    "storage_fence shelf_link",
+    "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms conflict "
+    "conflict_task_id conflict_asked_ms missing limits",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
-    "owed back_task_id plug",
+    "restore_tries_left restore_task_id plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id "
-    "word_boot_id word_until_ms word_user read_off",
+    "confirmed_boot_id confirmed_until_ms confirmed_by read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number",
-    "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused pause_number "
-    "devices",
-    "DeviceMemory": "name tag distrusted disobeyed owed",
+    "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
+    "pause_number devices",
+    "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",
     "Proof": "kind group epoch peer_boot_id detail",
-    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs caution "
-    "hurry",
-    "Hurry": "deadsecs for_ms begin_ms begin_by_ms",
-    "Caution": "copies_nothing read_last",
+    "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs "
+    "limits failover",
+    "PathFailover": "deadsecs for_ms begin_ms begin_by_ms",
+    "MirrorLimits": "freeze_resync write_mostly",
     "Identity": "boot_id incarnation",
-    "LegState": "name addresses forgot copying tainted leaving returning errors rests_until_ms strays ways",
-    "WayState": "interface heard since_ms known",
-    "AddressState": "name holder since_ms held_epoch answered_ms hurried",
-    "SeizureState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
+    "LegState": "name addresses reservation_lost copying suspect leaving returning errors rests_until_ms "
+    "unlisted_addresses paths",
+    "InterfacePath": "interface heard since_ms known",
+    "AddressState": "name holder since_ms held_epoch answered_ms failover_ordered",
+    "StorageFenceState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms said answering",
-    "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused word",
+    "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message",
     "HeardLedger": "boot_id epoch ledger as_of_ms",
     "HostsState": "task_id asked_ms answer since_ms",
     "Ledger": "version fence start",
     "Off": "boot_id at_ms sequence level_index",
-    "GroupBeat": "name phase holding yielding willing epoch floor claim claim_epoch grant ledger acknowledged",
+    "GroupBeat": "name phase holding yielding willing epoch claim_floor claim claim_epoch grant ledger acknowledged",
 }
 
 
 def test_two_nodes_that_nothing_befalls_are_seen_in_all_their_states() -> None:
-    result = explore(Purse(0, 0, 0, 0, 0, boots=1), states_max=100_000, seconds_max=100, start="cold")
+    result = explore(FaultBudget(0, 0, 0, 0, 0, boots=1), states_max=100_000, seconds_max=100, start="cold")
     assert result.complete
     assert not result.violation, result.story
     assert result.states > 3_000
@@ -112,11 +114,11 @@ def test_a_canonical_state_is_its_own_canonical_state(start: str) -> None:
             assert state is None or canonical(state) == state
 
 
-def violation_of(purse: Purse, start: str = "running", after: tuple[str, ...] = ()) -> str:
+def violation_of(budget: FaultBudget, start: str = "running", after: tuple[str, ...] = ()) -> str:
     """Search; return the violation, having seen that the story leads to it."""
-    result = explore(purse, states_max=200_000, seconds_max=60, start=start, after=after)
+    result = explore(budget, states_max=200_000, seconds_max=60, start=start, after=after)
     assert result.story, result
-    search = Search(purse)
+    search = Search(budget)
     search.told(beginning(search, start), (*after, *result.story[:-1]))
     return result.violation
 
@@ -126,7 +128,7 @@ def test_silence_taken_for_death_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 
     def silence_is_death(state: NodeState, group: GroupState) -> Proof | None:
         if membership.is_silent(state):
-            return Proof(ProofKind.POWERED_OFF, group.name, proofs._next_epoch(state, group), state.peer.boot_id)
+            return Proof(ProofKind.POWERED_OFF, group.name, proofs.next_epoch(state, group), state.peer.boot_id)
         return honest(state, group)
 
     monkeypatch.setattr(proofs, "proof_against_peer", silence_is_death)
@@ -136,8 +138,8 @@ def test_silence_taken_for_death_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_stop_that_timed_out_and_counts_as_done_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = lifecycle._stopped
 
-    def hopeful(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
-        honest(turn, group, resource, replace(done, result=TaskResult.OK))
+    def hopeful(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+        honest(step, group, resource, replace(done, result=TaskResult.OK))
 
     monkeypatch.setattr(lifecycle, "_stopped", hopeful)
     assert "I4" in violation_of(CALM._replace(commands=1, failures=1, boots=1))
@@ -146,9 +148,9 @@ def test_a_stop_that_timed_out_and_counts_as_done_is_found(monkeypatch: pytest.M
 def test_an_order_to_switch_off_that_counts_as_done_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = power_fence._attempt
 
-    def hasty(turn: Turn) -> None:
-        honest(turn)
-        turn.change_fence(off_boot_id=turn.state.fence.victim_boot_id)
+    def hasty(step: StepContext) -> None:
+        honest(step)
+        step.change_fence(off_boot_id=step.state.fence.victim_boot_id)
 
     monkeypatch.setattr(power_fence, "_attempt", hasty)
     assert "I1" in violation_of(CALM._replace(losses=1, boots=1))
@@ -156,7 +158,7 @@ def test_an_order_to_switch_off_that_counts_as_done_is_found(monkeypatch: pytest
 
 def test_a_storage_fence_that_is_complete_with_one_leg_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def hasty(state: NodeState, group: GroupState) -> bool:
-        return group.seizure.victim_boot_id == state.peer.boot_id and group.legs[0].shows(Holder.US)
+        return group.storage_fence.victim_boot_id == state.peer.boot_id and group.legs[0].shows(Holder.US)
 
     monkeypatch.setattr(storage_fence, "complete", hasty)
     assert "I1" in violation_of(CALM._replace(pauses=1, boots=1), "running with reservations")
@@ -166,8 +168,8 @@ def test_a_lost_leg_that_is_forced_back_is_found(monkeypatch: pytest.MonkeyPatch
     def stubborn(group: GroupState, address: AddressState) -> bool:
         return address.holder is not Holder.US or address.held_epoch != group.held_epoch
 
-    def hopeful(turn: Turn, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
-        del turn, leg
+    def hopeful(step: StepContext, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
+        del step, leg
         return replace(address, held_epoch=group.held_epoch) if address.holder is Holder.US else address
 
     monkeypatch.setattr(reservations, "_takeable", stubborn)
@@ -189,12 +191,12 @@ ONE_MISSED = (
 
 @pytest.mark.parametrize("after", [REBOOTED_UNHEARD, ONE_MISSED])
 def test_a_leg_of_a_storage_proof_is_never_forced_back(after: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    purse = CALM._replace(losses=2, crashes=1, ways=1, mends=1, boots=3)
+    budget = CALM._replace(losses=2, crashes=1, ways=1, mends=1, boots=3)
     start = "running with reservations"
-    whole = explore(purse, states_max=5_000, seconds_max=60, start=start, after=after)
+    whole = explore(budget, states_max=5_000, seconds_max=60, start=start, after=after)
     assert not whole.violation, whole.story
     monkeypatch.setattr(reservations, "_held_epoch", lambda _group, address: address.held_epoch)
-    assert "I1" in violation_of(purse, start, after)
+    assert "I1" in violation_of(budget, start, after)
 
 
 FENCED_AND_ALIVE = (
@@ -207,13 +209,13 @@ FENCED_AND_ALIVE = (
 def test_a_leg_that_is_left_to_a_gateway_that_runs_on_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def hasty(state: NodeState, group: GroupState) -> bool:
         del state
-        return all(leg.name in group.given for leg in group.legs)
+        return all(leg.name in group.legs_transferred for leg in group.legs)
 
-    purse, start = CALM._replace(crashes=1, commands=1), "running with reservations"
-    whole = explore(purse, states_max=5_000, seconds_max=60, start=start, after=FENCED_AND_ALIVE)
+    budget, start = CALM._replace(crashes=1, commands=1), "running with reservations"
+    whole = explore(budget, states_max=5_000, seconds_max=60, start=start, after=FENCED_AND_ALIVE)
     assert not whole.violation, whole.story
     monkeypatch.setattr(reservations, "are_passed_on", hasty)
-    assert "I1" in violation_of(purse, start, FENCED_AND_ALIVE)
+    assert "I1" in violation_of(budget, start, FENCED_AND_ALIVE)
 
 
 OUT_OF_SIGHT = ("all from alpha is cut", "alpha does not reach leg1 any more")
@@ -232,15 +234,17 @@ JOINED = CALM._replace(losses=2, ways=1, mends=1, boots=2)
 
 
 @pytest.mark.parametrize(
-    ("purse", "start", "after"),
+    ("budget", "start", "after"),
     [
         (ONE_MORE_WAY, "running with a ledger", OUT_OF_SIGHT),
         (JOINED, "one leg out", JOINING),
         (SEEN_AGAIN, "running with a ledger", LOST_FROM_SIGHT),
     ],
 )
-def test_no_acknowledged_write_is_lost_with_the_next_way(purse: Purse, start: str, after: tuple[str, ...]) -> None:
-    result = explore(purse, states_max=200_000, seconds_max=60, start=start, after=after)
+def test_no_acknowledged_write_is_lost_with_the_next_way(
+    budget: FaultBudget, start: str, after: tuple[str, ...]
+) -> None:
+    result = explore(budget, states_max=200_000, seconds_max=60, start=start, after=after)
     assert result.complete
     assert not result.violation, result.story
     assert result.states > 1_000

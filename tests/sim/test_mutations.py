@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aoeha.core.action_queue import Performer
+from aoeha.core.action_queue import ActionQueue
 from aoeha.core.fencing import fence_race, power_fence, power_on, power_orders, power_proof, readiness
 from aoeha.core.mirror import leg_membership, path_failover
 from aoeha.core.model.actions import Persist
@@ -20,7 +20,7 @@ from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.power_order import OrderStage
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
-from aoeha.core.model.task import Caution, PlugState, TaskResult
+from aoeha.core.model.task import MirrorLimits, PlugState, TaskResult
 from aoeha.core.ownership import claims, client_isolation, group_beat, own_stall, proofs
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.resources import address_conflict, lifecycle, storage_loss
@@ -64,19 +64,19 @@ def silence_is_proof(original: Any) -> Any:
 def failed_off_is_off(original: Any) -> Any:
     """Exit code 2 of a fence agent, taken as off."""
 
-    def switched_off(turn: Any, task: Any, done: Any) -> None:
+    def switched_off(step: Any, task: Any, done: Any) -> None:
         if done.result is TaskResult.OK:
-            original(turn, task, done)
+            original(step, task, done)
         else:
-            turn.change_fence(read=((task.subject, PlugState.OFF),))
-            power_fence._succeed(turn)
+            step.change_fence(read=((task.subject, PlugState.OFF),))
+            power_fence._succeed(step)
 
     return switched_off
 
 
 def unknown_is_off(original: Any) -> Any:
-    def read_back(turn: Any, task: Any, done: Any) -> None:
-        original(turn, task, replace(done, plug=PlugState.OFF) if done.plug is PlugState.UNKNOWN else done)
+    def read_back(step: Any, task: Any, done: Any) -> None:
+        original(step, task, replace(done, plug=PlugState.OFF) if done.plug is PlugState.UNKNOWN else done)
 
     return read_back
 
@@ -84,8 +84,8 @@ def unknown_is_off(original: Any) -> Any:
 def order_is_proof(original: Any) -> Any:
     """A device that took the order has carried it out."""
 
-    def read_back(turn: Any, task: Any, done: Any) -> None:
-        original(turn, task, replace(done, plug=PlugState.OFF) if done.result is TaskResult.OK else done)
+    def read_back(step: Any, task: Any, done: Any) -> None:
+        original(step, task, replace(done, plug=PlugState.OFF) if done.result is TaskResult.OK else done)
 
     return read_back
 
@@ -102,9 +102,9 @@ def any_grant_counts(_original: Any) -> Any:
 def any_end_counts(original: Any) -> Any:
     """A late TaskDone of an earlier try ends the present one."""
 
-    def task_done(turn: Any, task: Any, done: Any) -> None:
-        turn.change_resource(task.group, task.subject, task_id=task.id)
-        original(turn, task, done)
+    def task_done(step: Any, task: Any, done: Any) -> None:
+        step.change_resource(task.group, task.subject, task_id=task.id)
+        original(step, task, done)
 
     return task_done
 
@@ -146,7 +146,7 @@ def pause_ignored(_original: Any) -> Any:
 
 
 def nothing_waits_for_the_disk(_original: Any) -> Any:
-    def take(self: Performer) -> Any:
+    def take(self: ActionQueue) -> Any:
         ready, self._waiting = tuple(self._waiting), []
         return tuple(sorted(ready, key=lambda action: isinstance(action, Persist)))
 
@@ -174,8 +174,8 @@ def fence_on_suspicion(original: Any) -> Any:
 
 
 def failed_stop_is_stopped(original: Any) -> Any:
-    def stopped(turn: Any, group: Any, resource: Any, done: Any) -> None:
-        original(turn, group, resource, replace(done, result=TaskResult.OK))
+    def stopped(step: Any, group: Any, resource: Any, done: Any) -> None:
+        original(step, group, resource, replace(done, result=TaskResult.OK))
 
     return stopped
 
@@ -183,9 +183,9 @@ def failed_stop_is_stopped(original: Any) -> Any:
 def forced_back(original: Any) -> Any:
     """A hold that was lost is taken again by force."""
 
-    def judged(turn: Any, group: Any, leg: Any, address: Any) -> Any:
+    def judged(step: Any, group: Any, leg: Any, address: Any) -> Any:
         lost = address.holder is Holder.PEER and address.held_epoch == group.held_epoch
-        return replace(address, held_epoch=0) if lost else original(turn, group, leg, address)
+        return replace(address, held_epoch=0) if lost else original(step, group, leg, address)
 
     return judged
 
@@ -198,13 +198,13 @@ def held_by_word_alone(_original: Any) -> Any:
 def back_without_a_doubt(original: Any) -> Any:
     """A daemon that comes back takes what its legs show for leftovers, and has forgotten which it held."""
 
-    def swear(turn: Any, peer_was_alive: bool) -> None:
-        original(turn, peer_was_alive)
-        for group in turn.state.groups:
+    def revalidate(step: Any, peer_was_alive: bool) -> None:
+        original(step, peer_was_alive)
+        for group in step.state.groups:
             bare = tuple(LegState(leg.name, tuple(AddressState(a.name) for a in leg.addresses)) for leg in group.legs)
-            turn.change_group(group.name, unsure=False, legs=bare)
+            step.change_group(group.name, ownership_unverified=False, legs=bare)
 
-    return swear
+    return revalidate
 
 
 def nobody_else_answers(_original: Any) -> Any:
@@ -212,15 +212,15 @@ def nobody_else_answers(_original: Any) -> Any:
 
 
 def clear_of_nothing(_original: Any) -> Any:
-    return lambda _state, _group, _mirror: Caution()
+    return lambda _state, _group, _mirror: MirrorLimits()
 
 
 def copies_all_the_same(original: Any) -> Any:
-    return lambda state, group, mirror: replace(original(state, group, mirror), copies_nothing=False)
+    return lambda state, group, mirror: replace(original(state, group, mirror), freeze_resync=False)
 
 
 def reads_all_the_same(original: Any) -> Any:
-    return lambda state, group, mirror: replace(original(state, group, mirror), read_last=())
+    return lambda state, group, mirror: replace(original(state, group, mirror), write_mostly=())
 
 
 def ours_is_enough(_original: Any) -> Any:
@@ -251,7 +251,7 @@ MUTATIONS = (
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
     Mutation("hand over before the stop", group_beat, "phase_of", stopping_is_stopped, ("I4", "I1")),
     Mutation("ignore own pause", own_stall, "notice", pause_ignored, ("I5",)),
-    Mutation("announce before persisted", Performer, "take", nothing_waits_for_the_disk, ("I1",)),
+    Mutation("announce before persisted", ActionQueue, "take", nothing_waits_for_the_disk, ("I1",)),
     Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5")),
     Mutation("fence for one quiet link", power_fence, "_reason", fence_on_suspicion, ("I5",)),
     Mutation("start from any leg", Mirror, "assemble", any_leg_will_do, ("I2",)),
@@ -276,7 +276,7 @@ def left_while_it_runs(_original: Any) -> Any:
 
 
 def left_to_anybody(_original: Any) -> Any:
-    return lambda _state, group: all(leg.name in group.given for leg in group.legs)
+    return lambda _state, group: all(leg.name in group.legs_transferred for leg in group.legs)
 
 
 def stamped_by_anybody(_original: Any) -> Any:
@@ -331,7 +331,7 @@ def plug_alone_is_proof(_original: Any) -> Any:
 
 
 def settled_at_once(original: Any) -> Any:
-    return lambda turn, _settle_ms: original(turn, 0)
+    return lambda step, _settle_ms: original(step, 0)
 
 
 def everybody_is_let_in(_original: Any) -> Any:
@@ -383,14 +383,14 @@ def claimed_without_clients(original: Any) -> Any:
 def whoever_speaks(original: Any) -> Any:
     """What a record says counts, though no beat of that boot was ever heard."""
 
-    def spoken(state: Any, group: Any) -> Any:
+    def peer_message(state: Any, group: Any) -> Any:
         said = group.shelf_link.said
         if said is None:
             return None
         peer = replace(state.peer, boot_id=said.boot_id, incarnation=said.incarnation)
         return original(replace(state, peer=peer), group)
 
-    return spoken
+    return peer_message
 
 
 def stopped_for_no_claim(_original: Any) -> Any:
@@ -401,11 +401,11 @@ def granted_while_it_runs(original: Any) -> Any:
     """What is being stopped is announced as stopped and granted in the record."""
 
     def word(state: Any, group: Any) -> Any:
-        said, record = original(state, group), disk_heartbeat.spoken(state, group)
-        if not group.yielding or record is None or not record.word.claim:
+        said, record = original(state, group), disk_heartbeat.peer_message(state, group)
+        if not group.yielding or record is None or not record.message.claim:
             return said
-        grant = Grant(record.word.claim_epoch, record.boot_id, record.incarnation, record.word.claim)
-        return replace(said, holding=False, phase=GroupPhase.STOPPED, grant=grant, floor=grant.epoch)
+        grant = Grant(record.message.claim_epoch, record.boot_id, record.incarnation, record.message.claim)
+        return replace(said, holding=False, phase=GroupPhase.STOPPED, grant=grant, claim_floor=grant.epoch)
 
     return word
 
@@ -494,7 +494,7 @@ IN_STORIES = (
         "offer-that-nobody-claims",
     ),
     (
-        Mutation("believe the words of a boot never heard", disk_heartbeat, "spoken", whoever_speaks, ("I1",)),
+        Mutation("believe the words of a boot never heard", disk_heartbeat, "peer_message", whoever_speaks, ("I1",)),
         "offer-to-one-that-never-heard-it",
     ),
     (
@@ -586,19 +586,19 @@ IN_STORIES = (
         "returned-while-all-links-are-cut",
     ),
     (
-        Mutation("force legs back after a restart", own_stall, "swear", back_without_a_doubt, ("I1",)),
+        Mutation("force legs back after a restart", own_stall, "revalidate", back_without_a_doubt, ("I1",)),
         "adopted-after-a-storage-fence",
     ),
     (
-        Mutation("keep clear of no leg", suspect_legs, "caution", clear_of_nothing, ("I2",)),
+        Mutation("keep clear of no leg", suspect_legs, "limits", clear_of_nothing, ("I2",)),
         "fenced-writes-before-the-resync",
     ),
     (
-        Mutation("resync while a fenced peer may write", suspect_legs, "caution", copies_all_the_same, ("I2",)),
+        Mutation("resync while a fenced peer may write", suspect_legs, "limits", copies_all_the_same, ("I2",)),
         "fenced-writes-as-the-resync-begins",
     ),
     (
-        Mutation("read a leg that a fenced peer wrote to", suspect_legs, "caution", reads_all_the_same, ("I2",)),
+        Mutation("read a leg that a fenced peer wrote to", suspect_legs, "limits", reads_all_the_same, ("I2",)),
         "fenced-writes-before-the-resync",
     ),
     (

@@ -24,7 +24,7 @@ def as_read_before(_original: Any) -> Any:
 
 
 def first_of_its_kind(original: Any) -> Any:
-    return lambda turn, name, leg, what: original(turn, name, replace(leg, errors=0), what)
+    return lambda step, name, leg, what: original(step, name, replace(leg, errors=0), what)
 
 
 def nobody_saw_to_it(_original: Any) -> Any:
@@ -34,11 +34,11 @@ def nobody_saw_to_it(_original: Any) -> Any:
 def still_the_old_disk(original: Any) -> Any:
     """A target that is started anew is asked for its reservation, and that is all."""
 
-    def target_started(turn: Any, event: Any) -> None:
-        before = turn.state
-        original(turn, event)
+    def target_started(step: Any, event: Any) -> None:
+        before = step.state
+        original(step, event)
         for group in before.groups:
-            turn.change_group(group.name, legs=group.legs)
+            step.change_group(group.name, legs=group.legs)
 
     return target_started
 

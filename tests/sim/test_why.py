@@ -2,7 +2,8 @@
 
 import pytest
 
-from aoeha.core import status
+from aoeha.core import status as status_document
+from aoeha.core.ownership import owners
 from aoeha.sim.judges.status import judge_ownership
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.settings import Settings
@@ -42,7 +43,7 @@ def test_what_was_refused_in_a_silence_is_over_when_the_peer_is_heard_again() ->
 def test_the_oracle_names_a_refusal_that_outlives_its_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     world = after("cut serial1", "cut ether1", "wait 60s", "heal serial1", "heal ether1", "wait 5s")
     judge_ownership(world)
-    monkeypatch.setattr(status, "_refusal", lambda _state, group: group.refusal)
+    monkeypatch.setattr(status_document, "_refusal", lambda _state, group: group.refusal)
     with pytest.raises(Violation, match="still says 'not taking over storage"):
         judge_ownership(world)
 
@@ -50,6 +51,6 @@ def test_the_oracle_names_a_refusal_that_outlives_its_silence(monkeypatch: pytes
 def test_the_oracle_names_an_owner_who_does_not_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     world = after("heal-san beta", "wait 5s")
     judge_ownership(world)
-    monkeypatch.setattr(status.ownership, "owner", lambda state, _group: state.config.node)
+    monkeypatch.setattr(owners, "owner", lambda state, _group: state.config.node)
     with pytest.raises(Violation, match="beta says that beta owns storage"):
         judge_ownership(world)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from aoeha.core.action_queue import Performer
+from aoeha.core.action_queue import ActionQueue
 from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
 from aoeha.core.model.config import FenceConfig, GroupConfig, Identity, PairConfig, ResourceConfig
 from aoeha.core.model.events import BeatHeard, CommandGiven, Event, PersistDone, TaskDone, Tick
@@ -53,7 +53,7 @@ class Machine:
     incarnation: int = 0
     powered: bool = False
     state: NodeState | None = None
-    performer: Performer = field(default_factory=Performer)
+    performer: ActionQueue = field(default_factory=ActionQueue)
     memory: Memory | None = None
     running: set[str] = field(default_factory=set)
     degraded: set[str] = field(default_factory=set)
@@ -116,7 +116,7 @@ class Pair:
         machine = self[name]
         machine.incarnation += 1
         machine.live_tasks = {}
-        machine.performer = Performer()
+        machine.performer = ActionQueue()
         identity = Identity(machine.boot_id, machine.incarnation)
         machine.state, actions = initial(machine.config, identity, machine.memory, self.now_ms)
         self._show(machine, None, None, actions)
@@ -231,7 +231,7 @@ class Pair:
             case Answer():
                 machine.answers.append(action)
 
-    def _persisted(self, machine: Machine, performer: Performer) -> None:
+    def _persisted(self, machine: Machine, performer: ActionQueue) -> None:
         if machine.state is None or machine.performer is not performer:
             return
         machine.performer.persist_done()

@@ -54,8 +54,8 @@ def test_a_leg_that_is_read_last_works(array: Path) -> None:
     (array / "dev-a" / "state").write_text("in_sync,write_mostly\n")
     state = array_state("md0")
     assert state is not None
-    assert (state.working, state.read_last) == (("a", "b"), ("a",))
-    md_sysfs.read_last("md0", "b")
+    assert (state.working, state.write_mostly) == (("a", "b"), ("a",))
+    md_sysfs.mark_write_mostly("md0", "b")
     assert (array / "dev-b" / "state").read_text() == "writemostly"
 
 

@@ -12,7 +12,7 @@ from aoeha.core.model.config import Identity, ResourceConfig
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.core.step import initial
 
@@ -46,17 +46,17 @@ def at(now_ms: int, *groups: GroupState, **fields: Any) -> NodeState:
 
 
 def ordered(state: NodeState) -> list[Task]:
-    turn = Turn(state)
-    path_failover.decide(turn)
-    again = Turn(turn.state)
+    step = StepContext(state)
+    path_failover.decide(step)
+    again = StepContext(step.state)
     path_failover.decide(again)
     assert not [action for action in again.actions if isinstance(action, StartTask)], "once for a silence"
-    return [action.task for action in turn.actions if isinstance(action, StartTask)]
+    return [action.task for action in step.actions if isinstance(action, StartTask)]
 
 
 def test_a_path_is_left_as_soon_as_its_silence_is_found() -> None:
     (task,) = ordered(at(FOUND_MS, group_of(CUT, WELL)))
-    assert (task.kind, task.subject, task.legs) == (TaskKind.LEAVE_PATH, "shelves", ("one",))
+    assert (task.kind, task.subject, task.legs) == (TaskKind.FAIL_OVER_PATH, "shelves", ("one",))
 
 
 @pytest.mark.parametrize("addresses", [2, 3, 4])
@@ -64,12 +64,12 @@ def test_nothing_has_waited_as_long_as_costs_a_leg_when_it_is_over(addresses: in
     """What the driver does with deadsecs is told at the head of path_failover."""
     cut = leg("one", *(OURS,) * (addresses - 1), LOST)
     (task,) = ordered(at(FOUND_MS, group_of(cut, WELL)))
-    assert task.hurry is not None
-    read_soon_ms = task.hurry.begin_ms + task.hurry.for_ms - (FOUND_MS + 500)
-    assert read_soon_ms // 1_000 > task.hurry.deadsecs // addresses, "then it leaves the path"
-    latest_ms = task.hurry.begin_by_ms + task.hurry.for_ms - ANSWERED_MS
-    assert latest_ms + 2_000 <= (task.hurry.deadsecs + 1) * 1_000, "and not the leg"
-    assert task.deadline_ms > task.hurry.begin_by_ms + task.hurry.for_ms - FOUND_MS
+    assert task.failover is not None
+    read_soon_ms = task.failover.begin_ms + task.failover.for_ms - (FOUND_MS + 500)
+    assert read_soon_ms // 1_000 > task.failover.deadsecs // addresses, "then it leaves the path"
+    latest_ms = task.failover.begin_by_ms + task.failover.for_ms - ANSWERED_MS
+    assert latest_ms + 2_000 <= (task.failover.deadsecs + 1) * 1_000, "and not the leg"
+    assert task.deadline_ms > task.failover.begin_by_ms + task.failover.for_ms - FOUND_MS
 
 
 def test_both_legs_by_one_switch_are_one_order() -> None:
@@ -79,8 +79,8 @@ def test_both_legs_by_one_switch_are_one_order() -> None:
 
 def test_found_too_late_nothing_is_done() -> None:
     (task,) = ordered(at(FOUND_MS, group_of(CUT, WELL)))
-    assert task.hurry is not None
-    spare_ms = task.hurry.begin_by_ms - task.hurry.begin_ms
+    assert task.failover is not None
+    spare_ms = task.failover.begin_by_ms - task.failover.begin_ms
     assert spare_ms > 200
     assert ordered(at(FOUND_MS + spare_ms, group_of(CUT, WELL)))
     assert ordered(at(FOUND_MS + spare_ms + 1, group_of(CUT, WELL))) == []
@@ -103,19 +103,21 @@ def test_an_old_look_at_another_group_is_too_old() -> None:
     ],
 )
 def test_it_is_called_off_when_it_has_no_reason_or_does_harm(now: tuple[LegState, ...], stands: bool) -> None:
-    turn = Turn(at(FOUND_MS, group_of(CUT, WELL)))
-    path_failover.decide(turn)
-    (task,) = [task for task in turn.state.tasks if task.kind is TaskKind.LEAVE_PATH]
-    known = turn.state.groups[0].legs
+    step = StepContext(at(FOUND_MS, group_of(CUT, WELL)))
+    path_failover.decide(step)
+    (task,) = [task for task in step.state.tasks if task.kind is TaskKind.FAIL_OVER_PATH]
+    known = step.state.groups[0].legs
     marked = tuple(known[0] if new is CUT else new if new.name != "one" else _hurried(new) for new in now)
-    later = Turn(replace(turn.state, now_ms=FOUND_MS + 1_000, groups=(replace(turn.state.groups[0], legs=marked),)))
+    later = StepContext(
+        replace(step.state, now_ms=FOUND_MS + 1_000, groups=(replace(step.state.groups[0], legs=marked),))
+    )
     path_failover.decide(later)
     called_off = [action for action in later.actions if isinstance(action, CancelTask)]
     assert called_off == ([] if stands else [CancelTask(task.id)])
 
 
 def _hurried(known: LegState) -> LegState:
-    addresses = (replace(one, hurried=one.holder is Holder.SILENT) for one in known.addresses)
+    addresses = (replace(one, failover_ordered=one.holder is Holder.SILENT) for one in known.addresses)
     return replace(known, addresses=tuple(addresses))
 
 
@@ -124,12 +126,14 @@ NEWS = {
     "a leg is silent": (leg("two", LOST, LOST),),
     "a leg has one address, and that is silent": (leg("two", LOST),),
     "another path has been silent for longer": (leg("two", OURS, OLDER),),
-    "another path was left long ago": (leg("two", OURS, replace(OLDER, hurried=True)),),
+    "another path was left long ago": (leg("two", OURS, replace(OLDER, failover_ordered=True)),),
     "it is not known since when it is silent": (leg("two", OURS, replace(LOST, answered_ms=0)),),
     "a stranger holds an address": (leg("two", OURS, replace(OURS, holder=Holder.STRANGER)),),
     "an address has forgotten us": (leg("two", OURS, replace(OURS, holder=Holder.NOBODY)),),
     "a leg is about to leave": (leg("two", OURS, OURS, leaving=True),),
-    "a leg is reached by an address that nobody named": (leg("two", OURS, OURS, strays=("02:00:00:00:00:01",)),),
+    "a leg is reached by an address that nobody named": (
+        leg("two", OURS, OURS, unlisted_addresses=("02:00:00:00:00:01",)),
+    ),
 }
 
 
@@ -146,8 +150,8 @@ def test_nobody_hurries_while_something_else_may_wait(legs: tuple[LegState, ...]
 @pytest.mark.parametrize(
     "fields",
     [
-        {"unsure": True}, {"blind": True}, {"yielding": "switchover"}, {"leg_task_id": 7}, {"held_epoch": 0},
-        {"shelf_read_ms": None},
+        {"ownership_unverified": True}, {"storage_lost": True}, {"yielding": "switchover"}, {"leg_task_id": 7},
+        {"held_epoch": 0}, {"shelf_read_ms": None},
     ],
     ids=str,
 )  # fmt: skip
@@ -156,7 +160,7 @@ def test_nobody_hurries_in_doubt_about_a_group(fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"paused": True}, {"panicking": True}, {"leaving": True}, {"oath_until_ms": FOUND_MS + 1}], ids=str
+    "fields", [{"paused": True}, {"panicking": True}, {"leaving": True}, {"revalidate_by_ms": FOUND_MS + 1}], ids=str
 )
 def test_nobody_hurries_in_doubt_about_the_node(fields: dict[str, Any]) -> None:
     assert ordered(at(FOUND_MS, group_of(CUT, WELL), **fields)) == []

@@ -1,6 +1,6 @@
 """The ordering clause: what was promised is remembered before anybody can act on it."""
 
-from aoeha.core.action_queue import Performer
+from aoeha.core.action_queue import ActionQueue
 from aoeha.core.model.actions import Leave, Level, Panic, Persist, Say
 from aoeha.core.model.memory import Memory
 
@@ -9,7 +9,7 @@ SAY = Say(Level.INFO, "alpha", "hello")
 
 
 def test_nothing_behind_a_persist_happens_before_it_is_done() -> None:
-    performer = Performer()
+    performer = ActionQueue()
     performer.offer((Persist(MEMORY), Leave(), SAY))
     assert performer.take() == (Persist(MEMORY), SAY)
     performer.offer((Leave(),))
@@ -19,7 +19,7 @@ def test_nothing_behind_a_persist_happens_before_it_is_done() -> None:
 
 
 def test_a_reboot_of_our_own_is_remembered_before_it_happens() -> None:
-    performer = Performer()
+    performer = ActionQueue()
     performer.offer((Persist(MEMORY), Panic("superseded")))
     assert performer.take() == (Persist(MEMORY),)
     performer.persist_done()
@@ -27,7 +27,7 @@ def test_a_reboot_of_our_own_is_remembered_before_it_happens() -> None:
 
 
 def test_a_second_persist_closes_the_gate_again() -> None:
-    performer = Performer()
+    performer = ActionQueue()
     performer.offer((Persist(MEMORY), Leave(), Persist(MEMORY), Leave()))
     assert performer.take() == (Persist(MEMORY),)
     performer.persist_done()

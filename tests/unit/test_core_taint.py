@@ -10,7 +10,7 @@ from aoeha.core.model.config import Identity, LegConfig
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.state import LinkState, NodeState, Off, ResourceState
-from aoeha.core.model.task import Caution
+from aoeha.core.model.task import MirrorLimits
 from aoeha.core.step import initial
 from aoeha.core.storage import suspect_legs
 
@@ -35,14 +35,14 @@ def heard(state: NodeState, at_ms: int) -> NodeState:
 
 
 def may_write(state: NodeState) -> bool:
-    return suspect_legs.zombie_may_write(state, state.groups[0])
+    return suspect_legs.fenced_node_may_write(state, state.groups[0])
 
 
-def caution(state: NodeState, **fields: dict[str, Any]) -> Caution:
+def caution(state: NodeState, **fields: dict[str, Any]) -> MirrorLimits:
     group = state.groups[0]
     legs = tuple(replace(LegState(name, (AddressState(name),)), **fields.get(name, {})) for name in ("one", "two"))
     mirror = ResourceState(group.resources[0].config, missing=())
-    return suspect_legs.caution(state, replace(group, legs=legs), mirror)
+    return suspect_legs.limits(state, replace(group, legs=legs), mirror)
 
 
 def test_only_who_was_fenced_at_the_shelves_alone_may_write() -> None:
@@ -55,15 +55,15 @@ def test_a_new_boot_a_power_off_or_a_word_ends_it() -> None:
     assert not may_write(replace(state, peer=replace(state.peer, retired_boot_ids=(FENCED,))))
     assert not may_write(replace(state, peer=replace(state.peer, boot_id="c" * 32)))
     assert not may_write(replace(state, fence=replace(state.fence, off_boot_id=FENCED)))
-    assert not may_write(replace(state, fence=replace(state.fence, word_boot_id=FENCED)))
+    assert not may_write(replace(state, fence=replace(state.fence, confirmed_boot_id=FENCED)))
     assert not may_write(replace(state, last_off=Off(FENCED, 5_000, 1)))
 
 
 def test_what_concerns_another_boot_does_not_end_it() -> None:
     state, other = owner(), "c" * 32
-    assert may_write(replace(state, fence=replace(state.fence, off_boot_id=other, word_boot_id=other)))
+    assert may_write(replace(state, fence=replace(state.fence, off_boot_id=other, confirmed_boot_id=other)))
     assert may_write(replace(state, last_off=Off(other, 5_000, 1)))
-    assert may_write(replace(state, peer=replace(state.peer, boot_id=other, alternates=True)))
+    assert may_write(replace(state, peer=replace(state.peer, boot_id=other, duplicate_name=True)))
 
 
 @pytest.mark.parametrize(("after_ms", "is_gone"), [(1, True), (DEADTIME_MS - 1, True), (DEADTIME_MS, False)])
@@ -74,21 +74,23 @@ def test_a_boot_that_beats_on_after_its_power_off_is_not_gone(after_ms: int, is_
 
 def test_nothing_is_copied_while_it_may_write_or_a_leg_is_tainted() -> None:
     gone = owner(ProofKind.POWERED_OFF)
-    assert caution(owner()) == Caution(copies_nothing=True)
-    assert caution(gone) == Caution()
-    assert caution(gone, one={"tainted": True}) == Caution(copies_nothing=True, read_last=("one",))
+    assert caution(owner()) == MirrorLimits(freeze_resync=True)
+    assert caution(gone) == MirrorLimits()
+    assert caution(gone, one={"suspect": True}) == MirrorLimits(freeze_resync=True, write_mostly=("one",))
 
 
 def test_a_leg_that_lost_what_it_had_acknowledged_is_read_last_too() -> None:
-    assert caution(owner(ProofKind.POWERED_OFF, durable=False), two={"forgot": True}) == Caution(read_last=("two",))
-    assert caution(owner(ProofKind.POWERED_OFF, durable=True), two={"forgot": True}) == Caution()
+    assert caution(owner(ProofKind.POWERED_OFF, durable=False), two={"reservation_lost": True}) == MirrorLimits(
+        write_mostly=("two",)
+    )
+    assert caution(owner(ProofKind.POWERED_OFF, durable=True), two={"reservation_lost": True}) == MirrorLimits()
 
 
 def test_no_leg_is_read_last_where_no_other_one_is_better() -> None:
-    tainted = {"tainted": True}
-    assert caution(owner(), one=tainted, two=tainted).read_last == ()
-    assert caution(owner(), one=tainted, two={"copying": True}).read_last == ()
+    tainted = {"suspect": True}
+    assert caution(owner(), one=tainted, two=tainted).write_mostly == ()
+    assert caution(owner(), one=tainted, two={"copying": True}).write_mostly == ()
 
 
 def test_a_leg_that_is_being_copied_is_no_concern() -> None:
-    assert caution(owner(ProofKind.POWERED_OFF), one={"tainted": True, "copying": True}) == Caution()
+    assert caution(owner(ProofKind.POWERED_OFF), one={"suspect": True, "copying": True}) == MirrorLimits()

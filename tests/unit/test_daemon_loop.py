@@ -11,7 +11,7 @@ from aoeha.core.model.config import Identity, PairConfig
 from aoeha.core.model.events import Event, Tick
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial
-from aoeha.daemon.action_executor import Hands, Performing
+from aoeha.daemon.action_executor import ActionExecutor, Effects
 from aoeha.daemon.inbox import Inbox
 from aoeha.daemon.loop import Loop
 from aoeha.io import clock
@@ -20,7 +20,7 @@ CONFIG = PairConfig("gw", "alpha", "beta", ("lan",), (), ())
 
 
 class Refusing:
-    """Hands that do nothing: what is performed is no matter here."""
+    """Effects that do nothing: what is performed is no matter here."""
 
     def __getattr__(self, _: str) -> Any:
         return lambda *_, **__: None
@@ -43,7 +43,7 @@ def test_a_turn_that_fails_feeds_nothing() -> None:
 
     async def live() -> None:
         inbox, idle = Inbox(), cast("Any", Refusing())
-        performing = Performing(Hands(idle.send, idle, idle, idle, idle, idle.panic), inbox.insist)
+        performing = ActionExecutor(Effects(idle.send, idle, idle, idle, idle, idle.panic), inbox.insist)
         now_ms = clock.now_ms()
         state, actions = initial(CONFIG, Identity("a" * 32, 1), None, now_ms)
         loop = Loop(state, inbox, performing, record, note)

@@ -103,7 +103,7 @@ def test_an_unknown_field_is_refused_even_deep_inside() -> None:
         event_from({**record, "flavour": "sweet"})
     memory = to_plain(Memory("b", 1, "", standby=False, groups=(), peer_was_alive=False, panicked=False))
     assert from_plain(memory, Memory, "memory")
-    memory["groups"] = [{"name": "g", "epoch": 1, "floor": 1, "holding": False, "proof": None, "grant": None,
+    memory["groups"] = [{"name": "g", "epoch": 1, "claim_floor": 1, "holding": False, "proof": None, "grant": None,
                          "claims": 0, "lease": 3}]  # fmt: skip
     with pytest.raises(RecordError, match=r"\$\.groups\[0\]\.lease"):
         from_plain(memory, Memory, "memory")

@@ -66,7 +66,7 @@ def test_a_resync_takes_the_first_leg_for_right_that_is_not_to_be_read_last() ->
     for marked, remain in ((False, {1}), (True, {1, 2})):
         assembly = assembled(Mirror(("shelf1", "shelf2")))
         first, second = assembly.active
-        first.records, second.records, first.read_last = {1, 2}, {1, 2}, marked
+        first.records, second.records, first.write_mostly = {1, 2}, {1, 2}, marked
         first.overwrite(2, 5)
         assert (assembly.read is second) is marked
         assembly.resync()
@@ -78,10 +78,10 @@ def test_a_copy_takes_the_mark_of_a_leg_away() -> None:
     mirror = Mirror(("shelf1", "shelf2"))
     assembly = assembled(mirror)
     first, _ = assembly.active
-    first.read_last = True
+    first.write_mostly = True
     assembly.evict(first)
     assert mirror.recover("shelf1", assembly)
-    assert not first.read_last
+    assert not first.write_mostly
 
 
 def test_with_both_legs_there_the_one_that_was_kicked_is_left_out() -> None:

@@ -31,10 +31,10 @@ def test_the_word_about_a_pause_comes_back_as_it_was_given(paused: bool) -> None
 @pytest.mark.parametrize("grant", [None, Grant(9, "f" * 32, 2, 5)])
 def test_what_it_says_of_the_group_comes_back_whole(grant: Grant | None) -> None:
     word = GroupBeat("storage", GroupPhase.STOPPED, False, True, True, RECORD.epoch, 9, 4, 8, grant)
-    line = pack(replace(RECORD, word=word), "gw", "storage", NEW)
+    line = pack(replace(RECORD, message=word), "gw", "storage", NEW)
     found = unpack(line, "gw", "storage", (OLD, NEW))
     assert found is not None
-    assert (found.word, found.pause_number, found.paused) == (word, 0, False)
+    assert (found.message, found.pause_number, found.paused) == (word, 0, False)
     assert len(line) < RECORD_MAX // 2
 
 
@@ -42,8 +42,8 @@ def test_an_operator_sees_who_only_asks_there() -> None:
     word = GroupBeat("storage", GroupPhase.STOPPED, False, False, True, RECORD.epoch, 9, 4, 8)
     assert brief(pack(RECORD, "gw", "storage", NEW)) == "alpha epoch 7"
     assert brief(pack(replace(RECORD, pause_number=1), "gw", "storage", NEW)) == "alpha epoch 7"
-    assert brief(pack(replace(RECORD, word=word), "gw", "storage", NEW)) == "alpha (not owner) epoch 7"
-    assert brief(pack(replace(RECORD, word=replace(word, holding=True)), "gw", "storage", NEW)) == "alpha epoch 7"
+    assert brief(pack(replace(RECORD, message=word), "gw", "storage", NEW)) == "alpha (not owner) epoch 7"
+    assert brief(pack(replace(RECORD, message=replace(word, holding=True)), "gw", "storage", NEW)) == "alpha epoch 7"
 
 
 def test_the_longest_that_it_may_say_fits_in_a_target() -> None:
@@ -69,7 +69,7 @@ def test_a_signed_record_that_says_nonsense_is_none(spoiled: str) -> None:
 def test_a_record_of_the_older_format_tells_nothing_about_a_pause() -> None:
     found = unpack(pack(RECORD, "gw", "storage", NEW), "gw", "storage", (NEW,))
     assert found is not None
-    assert (found.pause_number, found.paused, found.word) == (0, False, None)
+    assert (found.pause_number, found.paused, found.message) == (0, False, None)
 
 
 def test_people_can_read_it() -> None:

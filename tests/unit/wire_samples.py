@@ -33,7 +33,7 @@ def groups(names: tuple[str, ...]) -> st.SearchStrategy[tuple[GroupBeat, ...]]:
                 yielding=st.booleans(),
                 willing=st.booleans(),
                 epoch=u32,
-                floor=u32,
+                claim_floor=u32,
                 claim=u32,
                 claim_epoch=u32,
                 grant=st.none() | grants,

@@ -1,4 +1,4 @@
-"""The AoE driver in a hurry: for a moment it is impatient with silent paths, and then as patient as before.
+"""A temporary override of `aoe_deadsecs`: for a moment the AoE driver does not wait long for silent paths.
 
 To be called in a thread of its own, which no delay of the daemon's loop can keep from writing back what was there.
 """
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from aoeha.agents.interface import AgentError
 from aoeha.agents.parts.aoe_driver import progress_of, write_control
-from aoeha.core.model.task import Hurry
+from aoeha.core.model.task import PathFailover
 from aoeha.io import clock
 
-__all__ = ["hurry_for_a_moment"]
+__all__ = ["override_deadsecs"]
 
 LOOKS = 4
 LOOK_EVERY_S = 0.03
@@ -21,16 +21,16 @@ LOOK_EVERY_S = 0.03
 RESTORE_TRIES = 3
 
 
-def hurry_for_a_moment(
+def override_deadsecs(
     setting: Path,
     usual: str,
-    hurry: Hurry,
+    failover: PathFailover,
     others: tuple[str, ...],
     over: threading.Event,
     *,
     now_ms: Callable[[], int] = clock.now_ms,
 ) -> None:
-    """Put the hurry's deadsecs in the place of the usual, wait until its time is up or `over` is set, and put it back.
+    """Set the failover's deadsecs, wait until its time is up or `over` is set, and put the usual one back.
 
     AgentError, with nothing written, when it is too late, or when one of the `others`, which are in no need of this,
     has I/O under way that does not end: the driver would give that target up too. AgentError also when the usual value
@@ -38,12 +38,12 @@ def hurry_for_a_moment(
     """
     if stuck := _stuck(others):
         raise AgentError(f"{', '.join(stuck)} has I/O under way that does not end, and would be given up")
-    late_ms = now_ms() - hurry.begin_by_ms
+    late_ms = now_ms() - failover.begin_by_ms
     if late_ms > 0:
         raise AgentError(f"it is too late by {late_ms} ms: legs could be given up too")
     try:
-        write_control(setting, str(hurry.deadsecs))
-        left_ms = min(hurry.begin_by_ms + hurry.for_ms - now_ms(), hurry.for_ms)
+        write_control(setting, str(failover.deadsecs))
+        left_ms = min(failover.begin_by_ms + failover.for_ms - now_ms(), failover.for_ms)
         over.wait(max(left_ms, 0) / 1_000)
     finally:
         _restore(setting, usual)

@@ -12,7 +12,7 @@ __all__ = [
     "block_name",
     "end_readonly",
     "fail_member",
-    "read_last",
+    "mark_write_mostly",
     "remove_member",
     "set_resync_action",
 ]
@@ -28,9 +28,9 @@ class ArrayState:
     """What md shows of an array.
 
     `state` is md/array_state, `action` md/sync_action, `wanted` the number of legs of a whole mirror. `members` and
-    `working` are block names; a working one is in sync and its disk still has a size: md keeps the last leg of a
-    mirror in sync even when its disk is gone. `failed` ones are marked faulty, or their disk is gone. `read_last` ones
-    are read only where no other one has the data. `unclean`: a resync is to come, or has not ended.
+    `working` are block names; a working one is in sync and its disk still has a size: md keeps the last leg of a mirror
+    in sync even when its disk is gone. `failed` ones are marked faulty, or their disk is gone. `write_mostly` ones are
+    read only where no other one has the data. `unclean`: a resync is to come, or has not ended.
     """
 
     name: str
@@ -40,7 +40,7 @@ class ArrayState:
     members: tuple[str, ...]
     working: tuple[str, ...]
     failed: tuple[str, ...] = ()
-    read_last: tuple[str, ...] = ()
+    write_mostly: tuple[str, ...] = ()
     unclean: bool = False
 
     def is_rebuilding(self, member: str) -> bool:
@@ -93,7 +93,7 @@ def end_readonly(name: str) -> None:
     (_BLOCK / name / "md" / "array_state").write_text("active")
 
 
-def read_last(name: str, member: str) -> None:
+def mark_write_mostly(name: str, member: str) -> None:
     """Have a member read, and copied from, only where no other has the data; its superblock keeps that.
 
     md calls this write-mostly. Measured with Linux 6.1: it goes before the rule that what is not in sync yet is read

@@ -12,7 +12,7 @@ from aoeha.core.model.config import FenceConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.memory import DeviceMemory
 from aoeha.core.model.state import DeviceState, FencePhase, NodeState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
 
 READING_GRACE_MS = 1_000
@@ -23,78 +23,84 @@ def recalled(fence: FenceConfig, memory: DeviceMemory | None, *, same_boot: bool
     """A device as it is at the start: what was found out about it stands, unless aoeha.toml now means another one."""
     if memory is None or memory.tag != fence.tag:
         return DeviceState(fence.name)
-    owed = memory.owed if same_boot else 0
-    return DeviceState(fence.name, distrusted=memory.distrusted, disobeyed=memory.disobeyed, owed=owed)
+    owed = memory.restore_tries_left if same_boot else 0
+    return DeviceState(fence.name, distrusted=memory.distrusted, disobeyed=memory.disobeyed, restore_tries_left=owed)
 
 
 def remembered(state: NodeState) -> tuple[DeviceMemory, ...]:
     """What the next daemon must know of the devices."""
     return tuple(
-        DeviceMemory(device.name, settings(state, device.name).tag, device.distrusted, device.disobeyed, device.owed)
+        DeviceMemory(
+            device.name,
+            settings(state, device.name).tag,
+            device.distrusted,
+            device.disobeyed,
+            device.restore_tries_left,
+        )
         for device in state.devices
-        if device.distrusted or device.disobeyed or device.owed
+        if device.distrusted or device.disobeyed or device.restore_tries_left
     )
 
 
-def remind(turn: Turn) -> None:
+def remind(step: StepContext) -> None:
     """Say at the start what an earlier daemon found out."""
-    for device in turn.state.devices:
-        _tell(turn, device.name)
+    for device in step.state.devices:
+        _tell(step, device.name)
 
 
-def _tell(turn: Turn, name: str) -> None:
-    device = by_name(turn.state, name)
+def _tell(step: StepContext, name: str) -> None:
+    device = by_name(step.state, name)
     if device.distrusted:
-        turn.alarm(name, f"NOT PROTECTED: fence device {name} {device.distrusted}: check its wiring")
+        step.alarm(name, f"NOT PROTECTED: fence device {name} {device.distrusted}: check its wiring")
     elif device.disobeyed:
-        turn.alarm(name, f"NOT PROTECTED: fence device {name} {device.disobeyed}: it takes orders and does not obey")
+        step.alarm(name, f"NOT PROTECTED: fence device {name} {device.disobeyed}: it takes orders and does not obey")
 
 
-def watch(turn: Turn) -> None:
+def watch(step: StepContext) -> None:
     """Read every device that is due, while no fence is under way."""
-    if turn.state.fence.phase is not FencePhase.IDLE:
+    if step.state.fence.phase is not FencePhase.IDLE:
         return
-    for device in turn.state.devices:
-        every_ms = settings(turn.state, device.name).monitor_every_ms
-        due = device.checked_ms is None or turn.now_ms - device.checked_ms >= every_ms
+    for device in step.state.devices:
+        every_ms = settings(step.state, device.name).monitor_every_ms
+        due = device.checked_ms is None or step.now_ms - device.checked_ms >= every_ms
         if due and not device.task_id:
-            task_id = start(turn, TaskKind.POWER_STATUS, device.name, "routine reading")
-            turn.change_device(device.name, task_id=task_id)
+            task_id = start(step, TaskKind.POWER_STATUS, device.name, "routine reading")
+            step.change_device(device.name, task_id=task_id)
 
 
-def note_reading(turn: Turn, device: DeviceState, done: TaskDone) -> None:
+def note_reading(step: StepContext, device: DeviceState, done: TaskDone) -> None:
     """Take in a routine reading."""
-    turn.change_device(device.name, task_id=0)
+    step.change_device(device.name, task_id=0)
     if done.result is not TaskResult.CANCELLED:
-        take_reading(turn, device.name, done)
+        take_reading(step, device.name, done)
 
 
-def take_reading(turn: Turn, name: str, done: TaskDone) -> None:
+def take_reading(step: StepContext, name: str, done: TaskDone) -> None:
     """Believe what a device says of the peer's plug, or that it says nothing."""
-    device = by_name(turn.state, name)
+    device = by_name(step.state, name)
     reachable = done.result is TaskResult.OK and done.plug in (PlugState.ON, PlugState.OFF)
     believed_again = done.plug is PlugState.ON
-    turn.change_device(
+    step.change_device(
         device.name,
         reachable=reachable,
         detail="" if reachable else why(done),
-        checked_ms=turn.now_ms,
-        read_off_of=turn.state.peer.boot_id if done.plug is PlugState.OFF else "",
+        checked_ms=step.now_ms,
+        read_off_of=step.state.peer.boot_id if done.plug is PlugState.OFF else "",
         contradicted="" if believed_again else device.contradicted,
-        owed=max(device.owed - 1, 0) if believed_again else device.owed,
+        restore_tries_left=max(device.restore_tries_left - 1, 0) if believed_again else device.restore_tries_left,
         plug=done.plug if reachable else PlugState.UNKNOWN,
     )
     if done.plug is PlugState.ON:
-        turn.clear_alarm(about_power(name), f"{name} reads {turn.state.config.peer} as on")
+        step.clear_alarm(about_power(name), f"{name} reads {step.state.config.peer} as on")
     if not reachable:
-        turn.alarm(device.name, f"fence device {device.name} cannot be reached: {why(done)}")
-    elif not (by_name(turn.state, name).doubt or device.disobeyed):
-        turn.clear_alarm(device.name, f"fence device {device.name} answers")
+        step.alarm(device.name, f"fence device {device.name} cannot be reached: {why(done)}")
+    elif not (by_name(step.state, name).doubt or device.disobeyed):
+        step.clear_alarm(device.name, f"fence device {device.name} answers")
 
 
-def note_silence(turn: Turn, device: str, done: TaskDone) -> None:
+def note_silence(step: StepContext, device: str, done: TaskDone) -> None:
     """A device failed when it was needed: that is as good as a failed reading."""
-    turn.change_device(device, reachable=False, detail=why(done), checked_ms=turn.now_ms, plug=PlugState.UNKNOWN)
+    step.change_device(device, reachable=False, detail=why(done), checked_ms=step.now_ms, plug=PlugState.UNKNOWN)
 
 
 def about_power(name: str) -> str:
@@ -102,75 +108,75 @@ def about_power(name: str) -> str:
     return f"power by {name}"
 
 
-def note_obedience(turn: Turn, name: str, plug: PlugState) -> None:
+def note_obedience(step: StepContext, name: str, plug: PlugState) -> None:
     """Take in what a device reads after it took the order to switch the peer off."""
-    disobeyed = by_name(turn.state, name).disobeyed
+    disobeyed = by_name(step.state, name).disobeyed
     match plug:
         case PlugState.ON:
-            sentence = f"reads on after switching {turn.state.config.peer} off"
-            turn.change_device(name, disobeyed=sentence)
-            _tell(turn, name)
+            sentence = f"reads on after switching {step.state.config.peer} off"
+            step.change_device(name, disobeyed=sentence)
+            _tell(step, name)
         case PlugState.OFF if disobeyed:
-            turn.change_device(name, disobeyed="")
-            if not by_name(turn.state, name).doubt:
-                turn.clear_alarm(name, f"fence device {name} obeys again")
+            step.change_device(name, disobeyed="")
+            if not by_name(step.state, name).doubt:
+                step.clear_alarm(name, f"fence device {name} obeys again")
         case _:
             pass
 
 
-def distrust(turn: Turn) -> None:
+def distrust(step: StepContext) -> None:
     """A fence was confirmed and the node ran on: no device is protection until a human has looked at it."""
-    for device in turn.state.devices:
-        distrust_one(turn, device.name)
+    for device in step.state.devices:
+        distrust_one(step, device.name)
 
 
-def distrust_one(turn: Turn, name: str) -> None:
+def distrust_one(step: StepContext, name: str) -> None:
     """A device read a node as off that ran on: what it reads is no proof any more."""
-    sentence = f"read {turn.state.config.peer} as off while it was running"
-    if not by_name(turn.state, name).distrusted:
-        turn.change_device(name, distrusted=sentence)
-        _tell(turn, name)
+    sentence = f"read {step.state.config.peer} as off while it was running"
+    if not by_name(step.state, name).distrusted:
+        step.change_device(name, distrusted=sentence)
+        _tell(step, name)
 
 
-def trust_again(turn: Turn, name: str) -> None:
+def trust_again(step: StepContext, name: str) -> None:
     """Its plug was seen to be the peer's: a doubt is settled."""
-    turn.change_device(name, distrusted="", contradicted="", disobeyed="")
-    turn.clear_alarm(name, f"the plug of fence device {name} was verified")
+    step.change_device(name, distrusted="", contradicted="", disobeyed="")
+    step.clear_alarm(name, f"the plug of fence device {name} was verified")
 
 
-def contradict(turn: Turn) -> None:
+def contradict(step: StepContext) -> None:
     """The peer is heard: if a whole level had read this boot of it as off, that level is wrong.
 
     One device of several is not: with a supply at each of them, a node runs on while one of its outlets is off.
     """
-    peer = turn.state.config.peer
-    for level in levels(turn.state):
-        together = on_level(turn.state, level)
-        if not all(_called_off(turn, device) for device in together):
+    peer = step.state.config.peer
+    for level in levels(step.state):
+        together = on_level(step.state, level)
+        if not all(_called_off(step, device) for device in together):
             continue
         for device in together:
             if not device.contradicted:
                 sentence = f"reads {peer} as off while {peer} is running"
-                turn.change_device(device.name, contradicted=sentence)
-                turn.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its plugs")
+                step.change_device(device.name, contradicted=sentence)
+                step.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its plugs")
 
 
-def _called_off(turn: Turn, device: DeviceState) -> bool:
+def _called_off(step: StepContext, device: DeviceState) -> bool:
     """Whether a reading called off what beats now. A slow link brings beats of the dead, which answer nothing since."""
-    read_ms, peer = device.checked_ms, turn.state.peer
-    if read_ms is None or turn.now_ms - read_ms < READING_GRACE_MS:
+    read_ms, peer = device.checked_ms, step.state.peer
+    if read_ms is None or step.now_ms - read_ms < READING_GRACE_MS:
         return False
     answered = peer.answered_ms is not None and peer.answered_ms >= read_ms
-    stands = answered or turn.now_ms - read_ms >= turn.state.config.deadtime_ms
+    stands = answered or step.now_ms - read_ms >= step.state.config.deadtime_ms
     return stands and bool(device.read_off_of) and device.read_off_of == peer.boot_id
 
 
-def start(turn: Turn, kind: TaskKind, device: str, reason: str, node: str = "") -> int:
+def start(step: StepContext, kind: TaskKind, device: str, reason: str, node: str = "") -> int:
     """Begin a power task about the peer's plug, or about the plug of `node`; return its number."""
-    state = turn.state
+    state = step.state
     about, deadline_ms = node or state.config.peer, settings(state, device).timeout_ms
     task = Task(state.next_task_id, kind, "", device, about, deadline_ms, reason)
-    turn.begin(task)
+    step.begin(task)
     return task.id
 
 

@@ -17,7 +17,7 @@ from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition, phase_of
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
 from aoeha.core.ownership import blockers, claims
 from aoeha.core.peer import membership
@@ -28,96 +28,96 @@ BACK_OFF_FIRST_MS = 1_000
 BACK_OFF_MAX_MS = 30_000
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Move the fence on by what time and beats say."""
-    _void_old_word(turn)
-    _cancel_for_new_boot(turn)
-    fence = turn.state.fence
+    _void_old_word(step)
+    _cancel_for_new_boot(step)
+    fence = step.state.fence
     match fence.phase:
         case FencePhase.IDLE:
-            _consider(turn)
-        case FencePhase.WAITING | FencePhase.BACKING_OFF if _is_our_turn(turn.state):
-            _attempt(turn)
-        case FencePhase.WAITING | FencePhase.BACKING_OFF if not _reason(turn.state):
-            _stand_down(turn)
-        case FencePhase.SETTLING if power_proof.stamps_go_on(turn.state):
-            _wrong_plug(turn, "its stamp on the shelves moved on")
-        case FencePhase.SETTLING if turn.now_ms >= fence.until_ms and not power_proof.awaits_silence(turn.state):
-            _succeed(turn)
+            _consider(step)
+        case FencePhase.WAITING | FencePhase.BACKING_OFF if _is_our_turn(step.state):
+            _attempt(step)
+        case FencePhase.WAITING | FencePhase.BACKING_OFF if not _reason(step.state):
+            _stand_down(step)
+        case FencePhase.SETTLING if power_proof.stamps_go_on(step.state):
+            _wrong_plug(step, "its stamp on the shelves moved on")
+        case FencePhase.SETTLING if step.now_ms >= fence.until_ms and not power_proof.awaits_silence(step.state):
+            _succeed(step)
         case _:
             pass
-    devices.watch(turn)
+    devices.watch(step)
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in the end of a power task."""
-    if power_orders.task_done(turn, task, done):
+    if power_orders.task_done(step, task, done):
         return
-    device = devices.by_name(turn.state, task.subject)
+    device = devices.by_name(step.state, task.subject)
     if task.id == device.task_id:
-        devices.note_reading(turn, device, done)
+        devices.note_reading(step, device, done)
         return
-    if task.id == device.back_task_id:
-        power_restore.task_done(turn, task, done)
+    if task.id == device.restore_task_id:
+        power_restore.task_done(step, task, done)
         return
-    if task.id not in dict(turn.state.fence.tasks):
+    if task.id not in dict(step.state.fence.tasks):
         return
-    remaining = tuple(entry for entry in turn.state.fence.tasks if entry[0] != task.id)
-    turn.change_fence(tasks=remaining)
-    match turn.state.fence.phase:
+    remaining = tuple(entry for entry in step.state.fence.tasks if entry[0] != task.id)
+    step.change_fence(tasks=remaining)
+    match step.state.fence.phase:
         case FencePhase.CANCELLING:
             if not remaining:
-                turn.change(fence=FenceState())
+                step.change(fence=FenceState())
         case FencePhase.SWITCHING_OFF:
-            _switched_off(turn, task, done)
+            _switched_off(step, task, done)
         case FencePhase.READING_BACK:
-            _read_back(turn, task, done)
+            _read_back(step, task, done)
         case _:
             pass
 
 
-def confirm(turn: Turn, user: str) -> None:
+def confirm(step: StepContext, user: str) -> None:
     """Take an operator's word that the peer is off. Good for this boot of the peer, and not for long."""
-    turn.change_fence(
-        word_boot_id=turn.state.peer.boot_id,
-        word_user=user,
-        word_until_ms=turn.now_ms + turn.state.config.confirm_valid_ms,
+    step.change_fence(
+        confirmed_boot_id=step.state.peer.boot_id,
+        confirmed_by=user,
+        confirmed_until_ms=step.now_ms + step.state.config.confirm_valid_ms,
     )
-    turn.say(Level.WARNING, turn.state.config.peer, f"{user} confirmed that {turn.state.config.peer} is off")
+    step.say(Level.WARNING, step.state.config.peer, f"{user} confirmed that {step.state.config.peer} is off")
 
 
-def peer_spoke(turn: Turn) -> None:
+def peer_spoke(step: StepContext) -> None:
     """A new beat was heard. If it is of the boot that was read off, or that a human called off, the proof was wrong."""
-    state, fence, peer = turn.state, turn.state.fence, turn.state.peer
+    state, fence, peer = step.state, step.state.fence, step.state.peer
     if fence.phase is FencePhase.SETTLING and peer.boot_id == fence.victim_boot_id:
         if power_proof.beats_go_on(state):
             # Who is heard again is no longer silent: the next level needs a reason of its own.
-            membership.judge(turn)
-            _wrong_plug(turn, "its beats go on")
+            membership.judge(step)
+            _wrong_plug(step, "its beats go on")
         return
     if power_proof.was_under_way(state):
         name = state.config.peer
-        turn.alarm(
+        step.alarm(
             "power-off",
             f"{name} was heard after its power-off was confirmed: a slow link brought an old beat, or the plug is not "
             f"{name}'s: check the wiring",
         )
         return
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
-        devices.distrust(turn)
-    devices.contradict(turn)
-    power_on.peer_spoke(turn)
+        devices.distrust(step)
+    devices.contradict(step)
+    power_on.peer_spoke(step)
     for group in state.groups:
         if _is_about(group, peer.boot_id):
-            _proof_was_wrong(turn, group)
-    if fence.off_boot_id is not None or fence.word_boot_id is not None:
-        turn.change_fence(off_boot_id=None, word_boot_id=None, word_user="")
+            _proof_was_wrong(step, group)
+    if fence.off_boot_id is not None or fence.confirmed_boot_id is not None:
+        step.change_fence(off_boot_id=None, confirmed_boot_id=None, confirmed_by="")
 
 
 def _reason(state: NodeState) -> str:
     """Why the peer should be fenced now, empty for no reason."""
     peer = state.config.peer
-    if state.peer.alternates or state.panicking or not state.config.fences:
+    if state.peer.duplicate_name or state.panicking or not state.config.fences:
         return ""
     if ordered := power_orders.reason(state):
         return ordered
@@ -126,9 +126,9 @@ def _reason(state: NodeState) -> str:
     if power_on.overdue(state):
         return f"{peer} was switched on again and is not heard; it would fence {state.config.node} in turn"
     left = state.peer.condition is PeerCondition.LEFT
-    if not left and any(address_conflict.may_have_rival(state, group) for group in state.groups):
+    if not left and any(address_conflict.may_conflict(state, group) for group in state.groups):
         return f"{peer} lost its legs and may still answer for the address"
-    if state.fence.off_boot_id is not None or state.fence.word_boot_id is not None:
+    if state.fence.off_boot_id is not None or state.fence.confirmed_boot_id is not None:
         return ""
     names = wanted(state)
     if not names:
@@ -140,9 +140,9 @@ def _reason(state: NodeState) -> str:
 
 def wanted(state: NodeState) -> tuple[str, ...]:
     """The groups that this node could serve and the peer must lose: it is silent, or cannot stop them and says so."""
-    if state.peer.alternates:
+    if state.peer.duplicate_name:
         return ()
-    silent = membership.is_silent(state) and not power_on.fell_lately(state)
+    silent = membership.is_silent(state) and not power_on.unclean_boot_lately(state)
     return tuple(
         group.name
         for group in state.groups
@@ -179,46 +179,46 @@ def _is_our_turn(state: NodeState) -> bool:
     return storage_fence.first_leg_stands(state) or not arbitrated
 
 
-def _consider(turn: Turn) -> None:
-    state = turn.state
+def _consider(step: StepContext) -> None:
+    state = step.state
     reason = _reason(state)
     if not reason:
-        _explain_idleness(turn)
+        _explain_idleness(step)
         return
     ordered = power_orders.reason(state)
     delay_ms = 0 if ordered else fence_race.delay_ms(state)
-    turn.change_fence(
+    step.change_fence(
         phase=FencePhase.WAITING,
         victim_boot_id=state.peer.boot_id,
         level_index=power_orders.first_level(state),
-        until_ms=turn.now_ms + delay_ms,
+        until_ms=step.now_ms + delay_ms,
         attempts=0,
     )
-    turn.say(
+    step.say(
         Level.WARNING,
         state.config.peer,
         f"fencing {state.config.peer}: {reason}" + (f"; waiting {delay_ms} ms" if delay_ms else ""),
     )
     at_once = ordered or (not delay_ms and not storage_fence.arbitrates(state, wanted(state)))
     if at_once and not power_restore.is_under_way(state):
-        _attempt(turn)
+        _attempt(step)
 
 
-def _explain_idleness(turn: Turn) -> None:
-    if not membership.is_silent(turn.state):
+def _explain_idleness(step: StepContext) -> None:
+    if not membership.is_silent(step.state):
         return
-    for group in turn.state.groups:
-        verdict = blockers.willing(turn.state, group)
+    for group in step.state.groups:
+        verdict = blockers.willing(step.state, group)
         if group.holding:
             continue
         if not verdict.yes:
-            turn.refuse(group.name, f"not taking over {group.name}: {verdict.sentence}")
-        elif power_on.fell_lately(turn.state):
-            turn.refuse(group.name, _fallen(turn.state, group))
-        elif in_vain := storage_fence.in_vain(turn.state, group):
-            turn.refuse(group.name, f"not taking over {group.name}: {in_vain}")
-        elif not turn.state.config.fences:
-            turn.refuse(group.name, _unfenced(turn.state, group, "no fence device is configured"))
+            step.refuse(group.name, f"not taking over {group.name}: {verdict.sentence}")
+        elif power_on.unclean_boot_lately(step.state):
+            step.refuse(group.name, _fallen(step.state, group))
+        elif in_vain := storage_fence.in_vain(step.state, group):
+            step.refuse(group.name, f"not taking over {group.name}: {in_vain}")
+        elif not step.state.config.fences:
+            step.refuse(group.name, _unfenced(step.state, group, "no fence device is configured"))
 
 
 def _fallen(state: NodeState, group: GroupState) -> str:
@@ -230,155 +230,155 @@ def _fallen(state: NodeState, group: GroupState) -> str:
     )
 
 
-def _attempt(turn: Turn) -> None:
+def _attempt(step: StepContext) -> None:
     """Switch off all devices of the level at hand, if there is still a reason to."""
-    state = turn.state
+    state = step.state
     reason = _reason(state)
     if not reason:
-        _stand_down(turn)
+        _stand_down(step)
         return
     level = devices.on_level(state, devices.levels(state)[state.fence.level_index])
-    turn.change_fence(phase=FencePhase.SWITCHING_OFF, failed="", read=(), attempts=state.fence.attempts + 1)
+    step.change_fence(phase=FencePhase.SWITCHING_OFF, failed="", read=(), attempts=state.fence.attempts + 1)
     wrong = next((device for device in level if device.distrusted and not power_orders.reason(state)), None)
     if wrong is not None:
-        turn.change_fence(failed=_disbelieved(wrong.name, wrong.distrusted))
-        _level_failed(turn)
+        step.change_fence(failed=_disbelieved(wrong.name, wrong.distrusted))
+        _level_failed(step)
         return
     for device in level:
-        power_restore.owe(turn, device.name)
-        _start(turn, TaskKind.POWER_OFF, device.name, reason)
+        power_restore.expect_restore(step, device.name)
+        _start(step, TaskKind.POWER_OFF, device.name, reason)
 
 
-def make_room(turn: Turn) -> None:
+def make_room(step: StepContext) -> None:
     """Let an order begin at once where a fence waits for its time, or for another try."""
-    if turn.state.fence.phase in (FencePhase.WAITING, FencePhase.BACKING_OFF):
-        _rest(turn)
+    if step.state.fence.phase in (FencePhase.WAITING, FencePhase.BACKING_OFF):
+        _rest(step)
 
 
-def _stand_down(turn: Turn) -> None:
-    _rest(turn)
-    turn.say(Level.INFO, turn.state.config.peer, f"no reason to fence {turn.state.config.peer} any more")
-    power_orders.failed(turn, "it was given up: the pair is paused, or two machines use that name")
+def _stand_down(step: StepContext) -> None:
+    _rest(step)
+    step.say(Level.INFO, step.state.config.peer, f"no reason to fence {step.state.config.peer} any more")
+    power_orders.failed(step, "it was given up: the pair is paused, or two machines use that name")
 
 
-def _rest(turn: Turn) -> None:
+def _rest(step: StepContext) -> None:
     """No fence is under way any more; what is known of an earlier one stays."""
-    fence = turn.state.fence
+    fence = step.state.fence
     at_rest = FenceState(
-        until_ms=turn.now_ms + power_restore.PATIENCE_MS,
+        until_ms=step.now_ms + power_restore.PATIENCE_MS,
         off_boot_id=fence.off_boot_id,
-        word_boot_id=fence.word_boot_id,
-        word_until_ms=fence.word_until_ms,
-        word_user=fence.word_user,
+        confirmed_boot_id=fence.confirmed_boot_id,
+        confirmed_until_ms=fence.confirmed_until_ms,
+        confirmed_by=fence.confirmed_by,
     )
-    turn.change(fence=at_rest)
-    power_restore.look(turn)
+    step.change(fence=at_rest)
+    power_restore.look(step)
 
 
-def _start(turn: Turn, kind: TaskKind, device: str, reason: str) -> None:
-    task_id = devices.start(turn, kind, device, reason)
-    turn.change_fence(tasks=(*turn.state.fence.tasks, (task_id, device)))
+def _start(step: StepContext, kind: TaskKind, device: str, reason: str) -> None:
+    task_id = devices.start(step, kind, device, reason)
+    step.change_fence(tasks=(*step.state.fence.tasks, (task_id, device)))
 
 
-def _switched_off(turn: Turn, task: Task, done: TaskDone) -> None:
-    fence = turn.state.fence
+def _switched_off(step: StepContext, task: Task, done: TaskDone) -> None:
+    fence = step.state.fence
     if done.result is not TaskResult.OK:
-        devices.note_silence(turn, task.subject, done)
-        turn.change_fence(failed=f"{task.subject} did not switch {turn.state.config.peer} off: {devices.why(done)}")
+        devices.note_silence(step, task.subject, done)
+        step.change_fence(failed=f"{task.subject} did not switch {step.state.config.peer} off: {devices.why(done)}")
     if fence.tasks:
         return
-    if turn.state.fence.failed:
-        _level_failed(turn)
+    if step.state.fence.failed:
+        _level_failed(step)
         return
-    turn.change_fence(phase=FencePhase.READING_BACK)
-    level = devices.levels(turn.state)[fence.level_index]
-    for device in devices.on_level(turn.state, level):
-        _start(turn, TaskKind.POWER_STATUS, device.name, "reading back after switching off")
+    step.change_fence(phase=FencePhase.READING_BACK)
+    level = devices.levels(step.state)[fence.level_index]
+    for device in devices.on_level(step.state, level):
+        _start(step, TaskKind.POWER_STATUS, device.name, "reading back after switching off")
 
 
-def _read_back(turn: Turn, task: Task, done: TaskDone) -> None:
+def _read_back(step: StepContext, task: Task, done: TaskDone) -> None:
     plug = done.plug if done.result is TaskResult.OK and done.plug is not None else PlugState.UNKNOWN
-    turn.change_fence(read=(*turn.state.fence.read, (task.subject, plug)))
+    step.change_fence(read=(*step.state.fence.read, (task.subject, plug)))
     if plug is PlugState.UNKNOWN:
-        devices.note_silence(turn, task.subject, done)
-    devices.note_obedience(turn, task.subject, plug)
-    doubt = power_orders.doubt(turn.state, devices.by_name(turn.state, task.subject))
+        devices.note_silence(step, task.subject, done)
+    devices.note_obedience(step, task.subject, plug)
+    doubt = power_orders.doubt(step.state, devices.by_name(step.state, task.subject))
     if doubt:
-        turn.change_fence(failed=_disbelieved(task.subject, doubt))
+        step.change_fence(failed=_disbelieved(task.subject, doubt))
     elif plug is not PlugState.OFF:
         unclear = f": {devices.why(done)}" if plug is PlugState.UNKNOWN else ""
-        sentence = f"{task.subject} reads {plug.value} after switching {turn.state.config.peer} off{unclear}"
-        turn.change_fence(failed=sentence)
-    if turn.state.fence.tasks:
+        sentence = f"{task.subject} reads {plug.value} after switching {step.state.config.peer} off{unclear}"
+        step.change_fence(failed=sentence)
+    if step.state.fence.tasks:
         return
-    if turn.state.fence.failed:
-        _level_failed(turn)
+    if step.state.fence.failed:
+        _level_failed(step)
         return
-    level = devices.levels(turn.state)[turn.state.fence.level_index]
+    level = devices.levels(step.state)[step.state.fence.level_index]
     settle_ms = max(
-        devices.settings(turn.state, device.name).settle_ms for device in devices.on_level(turn.state, level)
+        devices.settings(step.state, device.name).settle_ms for device in devices.on_level(step.state, level)
     )
-    power_proof.read_off(turn, settle_ms)
-    if settle_ms == 0 and not power_proof.awaits_silence(turn.state):
-        _succeed(turn)
+    power_proof.read_off(step, settle_ms)
+    if settle_ms == 0 and not power_proof.awaits_silence(step.state):
+        _succeed(step)
 
 
 def _disbelieved(device: str, doubt: str) -> str:
     return f"{device} is not believed any more: it {doubt}"
 
 
-def _succeed(turn: Turn) -> None:
-    state, fence = turn.state, turn.state.fence
+def _succeed(step: StepContext) -> None:
+    state, fence = step.state, step.state.fence
     read = ", ".join(f"{device} reads {plug.value}" for device, plug in fence.read)
-    turn.change(last_off=Off(fence.victim_boot_id, turn.now_ms, state.sequence, fence.level_index))
-    turn.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=turn.now_ms + power_restore.PATIENCE_MS))
+    step.change(last_off=Off(fence.victim_boot_id, step.now_ms, state.sequence, fence.level_index))
+    step.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=step.now_ms + power_restore.PATIENCE_MS))
     for device, _ in fence.read:
-        turn.change_device(device, reachable=True, detail="", checked_ms=turn.now_ms, plug=PlugState.OFF)
-    turn.clear_alarm("fence", "fencing works again")
-    turn.clear_alarm("power-off", "a later power-off was confirmed")
-    turn.say(Level.WARNING, state.config.peer, f"{state.config.peer} is powered off: {read}")
-    power_on.fenced_again(turn)
-    power_orders.succeeded(turn, read)
+        step.change_device(device, reachable=True, detail="", checked_ms=step.now_ms, plug=PlugState.OFF)
+    step.clear_alarm("fence", "fencing works again")
+    step.clear_alarm("power-off", "a later power-off was confirmed")
+    step.say(Level.WARNING, state.config.peer, f"{state.config.peer} is powered off: {read}")
+    power_on.fenced_again(step)
+    power_orders.succeeded(step, read)
 
 
-def _wrong_plug(turn: Turn, how: str) -> None:
+def _wrong_plug(step: StepContext, how: str) -> None:
     """It read off and runs on: nobody believes these devices any more, and what lost its power gets it back."""
-    peer, read = turn.state.config.peer, [device for device, _ in turn.state.fence.read]
+    peer, read = step.state.config.peer, [device for device, _ in step.state.fence.read]
     for device in read:
-        devices.distrust_one(turn, device)
+        devices.distrust_one(step, device)
     sentence = f"{', '.join(read)} reads {peer} as off, and {peer} runs on ({how}): a wrong plug"
-    if power_orders.is_going_off(turn.state):
-        turn.change(fence=FenceState())
-        power_orders.wrong_plug(turn, sentence, read)
+    if power_orders.is_going_off(step.state):
+        step.change(fence=FenceState())
+        power_orders.wrong_plug(step, sentence, read)
         return
-    power_restore.begin(turn, read, f"it switched something else off than {peer}")
-    turn.change_fence(failed=sentence, read_off=None)
-    _level_failed(turn)
+    power_restore.begin(step, read, f"it switched something else off than {peer}")
+    step.change_fence(failed=sentence, read_off=None)
+    _level_failed(step)
 
 
-def _level_failed(turn: Turn) -> None:
-    state, fence = turn.state, turn.state.fence
-    turn.say(
+def _level_failed(step: StepContext) -> None:
+    state, fence = step.state, step.state.fence
+    step.say(
         Level.WARNING,
         state.config.peer,
         f"fence level {devices.levels(state)[fence.level_index]} failed: {fence.failed}",
     )
     if fence.level_index + 1 < len(devices.levels(state)) and not power_orders.only_one_level(state):
-        turn.change_fence(level_index=fence.level_index + 1)
-        _attempt(turn)
+        step.change_fence(level_index=fence.level_index + 1)
+        _attempt(step)
         return
     if power_orders.is_going_off(state):
-        power_orders.failed(turn, fence.failed)
-        if not _reason(turn.state):
-            _rest(turn)
+        power_orders.failed(step, fence.failed)
+        if not _reason(step.state):
+            _rest(step)
             return
     rounds = (fence.attempts - 1) // len(devices.levels(state))
     pause_ms = min(BACK_OFF_FIRST_MS << min(rounds, 10), BACK_OFF_MAX_MS)
-    turn.change_fence(phase=FencePhase.BACKING_OFF, level_index=0, until_ms=turn.now_ms + pause_ms)
-    turn.alarm("fence", f"cannot fence {state.config.peer}: {fence.failed}")
+    step.change_fence(phase=FencePhase.BACKING_OFF, level_index=0, until_ms=step.now_ms + pause_ms)
+    step.alarm("fence", f"cannot fence {state.config.peer}: {fence.failed}")
     for group in state.groups:
         if not group.holding and blockers.willing(state, group).yes:
-            turn.refuse(group.name, _unfenced(state, group, fence.failed))
+            step.refuse(group.name, _unfenced(state, group, fence.failed))
 
 
 def _unfenced(state: NodeState, group: GroupState, why: str) -> str:
@@ -395,41 +395,41 @@ def _is_about(group: GroupState, boot_id: str) -> bool:
     return about_power and proof is not None and proof.peer_boot_id == boot_id
 
 
-def _proof_was_wrong(turn: Turn, group: GroupState) -> None:
-    state, proof = turn.state, group.proof
+def _proof_was_wrong(step: StepContext, group: GroupState) -> None:
+    state, proof = step.state, group.proof
     assert proof is not None
     sentence = (
         f"the proof for {group.name} was wrong: {state.config.peer} ({proof.kind.value}) is heard on the same boot"
     )
     if phase_of(group) is GroupPhase.RUNNING:
-        turn.alarm(group.name, sentence)
+        step.alarm(group.name, sentence)
     else:
-        claims.drop(turn, group.name, sentence + "; stopping what was started")
+        claims.drop(step, group.name, sentence + "; stopping what was started")
     if proof.kind is ProofKind.POWERED_OFF:
-        devices.distrust(turn)
+        devices.distrust(step)
 
 
-def _void_old_word(turn: Turn) -> None:
-    fence = turn.state.fence
-    if fence.word_boot_id is not None and turn.now_ms >= fence.word_until_ms:
-        turn.change_fence(word_boot_id=None, word_user="")
-        turn.say(Level.WARNING, turn.state.config.peer, f"the word that {turn.state.config.peer} is off has expired")
+def _void_old_word(step: StepContext) -> None:
+    fence = step.state.fence
+    if fence.confirmed_boot_id is not None and step.now_ms >= fence.confirmed_until_ms:
+        step.change_fence(confirmed_boot_id=None, confirmed_by="")
+        step.say(Level.WARNING, step.state.config.peer, f"the word that {step.state.config.peer} is off has expired")
 
 
-def _cancel_for_new_boot(turn: Turn) -> None:
-    fence, peer = turn.state.fence, turn.state.peer
+def _cancel_for_new_boot(step: StepContext) -> None:
+    fence, peer = step.state.fence, step.state.peer
     if fence.phase in (FencePhase.IDLE, FencePhase.CANCELLING):
         return
-    if not membership.is_alive(turn.state) or peer.boot_id == fence.victim_boot_id:
+    if not membership.is_alive(step.state) or peer.boot_id == fence.victim_boot_id:
         return
-    turn.say(
-        Level.INFO, turn.state.config.peer, f"{turn.state.config.peer} is heard with a new boot: its fence is cancelled"
+    step.say(
+        Level.INFO, step.state.config.peer, f"{step.state.config.peer} is heard with a new boot: its fence is cancelled"
     )
-    power_orders.failed(turn, f"{turn.state.config.peer} is heard with a new boot")
-    power_restore.look(turn)
+    power_orders.failed(step, f"{step.state.config.peer} is heard with a new boot")
+    power_restore.look(step)
     if not fence.tasks:
-        turn.change(fence=FenceState())
+        step.change(fence=FenceState())
         return
-    turn.change_fence(phase=FencePhase.CANCELLING, off_boot_id=None)
+    step.change_fence(phase=FencePhase.CANCELLING, off_boot_id=None)
     for task_id, _ in fence.tasks:
-        turn.do(CancelTask(task_id))
+        step.do(CancelTask(task_id))

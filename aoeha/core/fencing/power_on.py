@@ -14,25 +14,25 @@ from aoeha.core.fencing import devices, power_orders, power_restore
 from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.state import GroupState, NodeState, phase_of
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import membership
 from aoeha.core.storage import reservations
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Switch a fenced peer on when it is time."""
-    state, fence = turn.state, turn.state.fence
+    state, fence = step.state, step.state.fence
     if state.order is not None or not state.config.power_on_after_fence or state.kept_off or fence.off_boot_id is None:
         return
     if power_restore.is_under_way(state) or fence.tasks or not membership.is_silent(state):
         return
     held = [group for group in state.groups if group.holding]
     settled = held and all(phase_of(group) is GroupPhase.RUNNING for group in held)
-    if not settled and turn.now_ms < fence.until_ms:
+    if not settled and step.now_ms < fence.until_ms:
         return
-    power_restore.begin(turn, _may_be_off(state), "fenced, and the groups are cared for")
-    turn.change(revived_ms=turn.now_ms)
-    turn.say(Level.INFO, state.config.peer, f"switching {state.config.peer} on again")
+    power_restore.begin(step, _may_be_off(state), "fenced, and the groups are cared for")
+    step.change(powered_on_ms=step.now_ms)
+    step.say(Level.INFO, state.config.peer, f"switching {state.config.peer} on again")
 
 
 def _may_be_off(state: NodeState) -> list[str]:
@@ -41,19 +41,19 @@ def _may_be_off(state: NodeState) -> list[str]:
     return [device.name for level in tried for device in devices.on_level(state, level)]
 
 
-def peer_spoke(turn: Turn) -> None:
+def peer_spoke(step: StepContext) -> None:
     """It is heard: all is well with it."""
-    if turn.state.revived_ms or turn.state.kept_off:
-        turn.change(revived_ms=0, kept_off=False)
-        turn.clear_alarm(power_orders.ABOUT, f"{turn.state.config.peer} has power again")
+    if step.state.powered_on_ms or step.state.kept_off:
+        step.change(powered_on_ms=0, kept_off=False)
+        step.clear_alarm(power_orders.ABOUT, f"{step.state.config.peer} has power again")
 
 
-def fenced_again(turn: Turn) -> None:
+def fenced_again(step: StepContext) -> None:
     """A peer that stayed silent after it was switched on is off again: it stays off."""
-    if overdue(turn.state):
-        peer = turn.state.config.peer
-        turn.change(kept_off=True)
-        turn.alarm(
+    if overdue(step.state):
+        peer = step.state.config.peer
+        step.change(kept_off=True)
+        step.alarm(
             peer, f"{peer} was not heard after it was switched on and is kept off: mend the links, then switch it on"
         )
 
@@ -61,9 +61,9 @@ def fenced_again(turn: Turn) -> None:
 def overdue(state: NodeState) -> bool:
     """Whether a peer that was switched on has had its time and is still not heard, while we serve."""
     serving = any(group.holding and _could_serve(group) for group in state.groups)
-    waited_ms = state.now_ms - state.revived_ms if state.revived_ms else 0
+    waited_ms = state.now_ms - state.powered_on_ms if state.powered_on_ms else 0
     patient = waited_ms < state.config.restart_window_ms * 3 // 4
-    unseen = membership.is_silent(state) and not reservations.tell(state)
+    unseen = membership.is_silent(state) and not reservations.can_tell_owner(state)
     return serving and not patient and not state.kept_off and unseen
 
 
@@ -71,8 +71,8 @@ def _could_serve(group: GroupState) -> bool:
     return not group.legs or any(reservations.answers(leg) for leg in group.legs)
 
 
-def fell_lately(state: NodeState) -> bool:
+def unclean_boot_lately(state: NodeState) -> bool:
     """Whether this boot followed a fall: then the peer may well serve, and is given time to be heard, or to be seen."""
     waited_ms = state.now_ms - state.started_ms
-    unknown = not state.peer.heard and not reservations.tell(state)
-    return state.fell and unknown and waited_ms < state.config.restart_window_ms
+    unknown = not state.peer.heard and not reservations.can_tell_owner(state)
+    return state.unclean_boot and unknown and waited_ms < state.config.restart_window_ms

@@ -16,7 +16,7 @@ from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import CommandGiven, TaskDone
 from aoeha.core.model.power_order import TAKING, OrderStage, PowerAct, PowerOrder
 from aoeha.core.model.state import DeviceState, NodeState, phase_of
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
 from aoeha.core.peer import membership
 
@@ -27,36 +27,38 @@ REVIVE_PATIENCE_MS = 30_000
 ABOUT = "power"
 
 
-def begin(turn: Turn, event: CommandGiven, act: PowerAct, *, level: int = 0, chosen: tuple[str, ...] = ()) -> None:
+def begin(
+    step: StepContext, event: CommandGiven, act: PowerAct, *, level: int = 0, chosen: tuple[str, ...] = ()
+) -> None:
     """Take an order that was found to be sound. `chosen` are the devices of a TEST."""
     wanted = event.arguments.get("wait_ms", "")
     wait_ms = int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) else DEFAULT_WAIT_MS
     stage = OrderStage.GOING_OFF if act in TAKING else OrderStage.READING
     anyway = bool(event.arguments.get("anyway"))
-    until_ms = turn.now_ms + wait_ms
-    turn.change(order=PowerOrder(act, stage, event.user, event.command_id, until_ms, anyway=anyway, level=level))
+    until_ms = step.now_ms + wait_ms
+    step.change(order=PowerOrder(act, stage, event.user, event.command_id, until_ms, anyway=anyway, level=level))
     if act is PowerAct.TEST:
-        turn.say(Level.INFO, ABOUT, f"{event.user} tests {', '.join(chosen)}")
+        step.say(Level.INFO, ABOUT, f"{event.user} tests {', '.join(chosen)}")
         for name in chosen:
-            _start(turn, TaskKind.POWER_STATUS, name, _why(turn.state))
-            _start(turn, TaskKind.POWER_STATUS, name, _why(turn.state), turn.state.config.node)
+            _start(step, TaskKind.POWER_STATUS, name, _why(step.state))
+            _start(step, TaskKind.POWER_STATUS, name, _why(step.state), step.state.config.node)
     else:
-        turn.say(Level.WARNING, ABOUT, _why(turn.state))
+        step.say(Level.WARNING, ABOUT, _why(step.state))
     if act is PowerAct.ON:
-        _switch_on(turn, [device.name for device in turn.state.devices])
+        _switch_on(step, [device.name for device in step.state.devices])
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Go on with what time and beats allow, and answer who has waited long enough."""
-    order = turn.state.order
+    order = step.state.order
     if order is None:
         return
-    if order.stage is OrderStage.OFF and _may_come_back(turn.state, order):
-        _switch_on(turn, _own_devices(turn.state, order))
-    order = turn.state.order
-    if order is not None and order.command_id and turn.now_ms >= order.answer_by_ms:
-        turn.do(Answer(order.command_id, TIMED_OUT, f"not done yet: {_why(turn.state)} ({order.stage.value})"))
-        _change(turn, command_id=0)
+    if order.stage is OrderStage.OFF and _may_come_back(step.state, order):
+        _switch_on(step, _own_devices(step.state, order))
+    order = step.state.order
+    if order is not None and order.command_id and step.now_ms >= order.answer_by_ms:
+        step.do(Answer(order.command_id, TIMED_OUT, f"not done yet: {_why(step.state)} ({order.stage.value})"))
+        _change(step, command_id=0)
 
 
 def reason(state: NodeState) -> str:
@@ -86,82 +88,82 @@ def doubt(state: NodeState, device: DeviceState) -> str:
     return "" if only_one_level(state) else device.doubt
 
 
-def wrong_plug(turn: Turn, sentence: str, read: list[str]) -> None:
+def wrong_plug(step: StepContext, sentence: str, read: list[str]) -> None:
     """The plugs read off and the peer runs on."""
-    _change(turn, failed=sentence)
-    _switch_on(turn, read)
+    _change(step, failed=sentence)
+    _switch_on(step, read)
 
 
-def succeeded(turn: Turn, read: str) -> None:
+def succeeded(step: StepContext, read: str) -> None:
     """The fence has its proof, of which `read` is the plugs' part."""
-    order = turn.state.order
-    if order is None or not is_going_off(turn.state):
+    order = step.state.order
+    if order is None or not is_going_off(step.state):
         return
-    peer = turn.state.config.peer
+    peer = step.state.config.peer
     found = f"{peer} is off: {read}, and nothing is heard of it"
-    _change(turn, stage=OrderStage.OFF, off_since_ms=turn.now_ms, found=(found,))
+    _change(step, stage=OrderStage.OFF, off_since_ms=step.now_ms, found=(found,))
     if order.act is PowerAct.OFF:
         sentence = f"{peer} was switched off by {order.user} and stays off. To undo: aoeha fence {peer} --on"
-        turn.change(kept_off=True)
-        power_restore.settle(turn, [device.name for device in turn.state.devices])
-        turn.alarm(ABOUT, sentence)
-        _end(turn)
+        step.change(kept_off=True)
+        power_restore.settle(step, [device.name for device in step.state.devices])
+        step.alarm(ABOUT, sentence)
+        _end(step)
 
 
-def failed(turn: Turn, sentence: str) -> None:
+def failed(step: StepContext, sentence: str) -> None:
     """The fence could not be carried out, or not to its end."""
-    order = turn.state.order
-    if order is None or not is_going_off(turn.state):
+    order = step.state.order
+    if order is None or not is_going_off(step.state):
         return
-    _change(turn, failed=sentence)
+    _change(step, failed=sentence)
     if order.act is PowerAct.VERIFY:
-        _switch_on(turn, _own_devices(turn.state, order))
+        _switch_on(step, _own_devices(step.state, order))
     else:
-        _end(turn)
+        _end(step)
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> bool:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> bool:
     """Take in the end of a task of an order's own; tells whether it was one."""
-    order = turn.state.order
+    order = step.state.order
     if order is None or task.id not in dict(order.tasks):
         return False
-    _change(turn, tasks=tuple(entry for entry in order.tasks if entry[0] != task.id))
+    _change(step, tasks=tuple(entry for entry in order.tasks if entry[0] != task.id))
     if task.kind is TaskKind.POWER_ON:
-        _was_switched_on(turn, task, done)
+        _was_switched_on(step, task, done)
     else:
-        _was_read(turn, task, done)
+        _was_read(step, task, done)
     return True
 
 
-def _was_switched_on(turn: Turn, task: Task, done: TaskDone) -> None:
+def _was_switched_on(step: StepContext, task: Task, done: TaskDone) -> None:
     if done.result is not TaskResult.OK:
-        _fail(turn, f"{task.subject} could not switch {task.node} on: {devices.why(done)}")
-    order = turn.state.order
+        _fail(step, f"{task.subject} could not switch {task.node} on: {devices.why(done)}")
+    order = step.state.order
     if order is None or order.tasks:
         return
-    _change(turn, stage=OrderStage.READING)
+    _change(step, stage=OrderStage.READING)
     for device in order.switched:
-        _start(turn, TaskKind.POWER_STATUS, device, "reading back after switching on")
+        _start(step, TaskKind.POWER_STATUS, device, "reading back after switching on")
 
 
-def _was_read(turn: Turn, task: Task, done: TaskDone) -> None:
+def _was_read(step: StepContext, task: Task, done: TaskDone) -> None:
     plug = done.plug if done.result is TaskResult.OK and done.plug is not None else PlugState.UNKNOWN
-    state, order = turn.state, turn.state.order
+    state, order = step.state, step.state.order
     assert order is not None
     if task.node == state.config.peer:
-        devices.take_reading(turn, task.subject, done)
+        devices.take_reading(step, task.subject, done)
     why = "" if plug in (PlugState.ON, PlugState.OFF) else f" ({devices.why(done)})"
     sentence = f"{task.subject} reads {task.node} as {plug.value}{why}"
-    _change(turn, found=(*order.found, sentence))
+    _change(step, found=(*order.found, sentence))
     if plug is PlugState.UNKNOWN or (plug is PlugState.OFF and _should_be_on(state, task.node, order)):
-        _fail(turn, sentence)
-    order = turn.state.order
+        _fail(step, sentence)
+    order = step.state.order
     if order is None or order.tasks:
         return
     if order.act is PowerAct.VERIFY and not order.failed:
         for device in order.switched:
-            devices.trust_again(turn, device)
-    _end(turn)
+            devices.trust_again(step, device)
+    _end(step)
 
 
 def _should_be_on(state: NodeState, node: str, order: PowerOrder) -> bool:
@@ -176,17 +178,17 @@ def _may_come_back(state: NodeState, order: PowerOrder) -> bool:
     return bool(held) and all(phase_of(group) is GroupPhase.RUNNING for group in held)
 
 
-def _switch_on(turn: Turn, names: list[str]) -> None:
+def _switch_on(step: StepContext, names: list[str]) -> None:
     """Give power back. From now on its being off is no longer known."""
-    turn.change_fence(off_boot_id=None)
-    turn.change(kept_off=False)
-    if not membership.is_alive(turn.state):
-        turn.change(revived_ms=turn.now_ms)
-    turn.clear_alarm(ABOUT, f"{turn.state.config.peer} gets its power back")
-    _change(turn, stage=OrderStage.GOING_ON, switched=tuple(names))
-    power_restore.settle(turn, names)
+    step.change_fence(off_boot_id=None)
+    step.change(kept_off=False)
+    if not membership.is_alive(step.state):
+        step.change(powered_on_ms=step.now_ms)
+    step.clear_alarm(ABOUT, f"{step.state.config.peer} gets its power back")
+    _change(step, stage=OrderStage.GOING_ON, switched=tuple(names))
+    power_restore.settle(step, names)
     for name in names:
-        _start(turn, TaskKind.POWER_ON, name, _why(turn.state))
+        _start(step, TaskKind.POWER_ON, name, _why(step.state))
 
 
 def _own_devices(state: NodeState, order: PowerOrder) -> list[str]:
@@ -198,11 +200,11 @@ def _own_devices(state: NodeState, order: PowerOrder) -> list[str]:
     ]
 
 
-def _end(turn: Turn) -> None:
+def _end(step: StepContext) -> None:
     """Forget the order, and answer who waits for it."""
-    order, peer = turn.state.order, turn.state.config.peer
+    order, peer = step.state.order, step.state.config.peer
     assert order is not None
-    turn.change(order=None)
+    step.change(order=None)
     found = "; ".join(order.found)
     match order.act:
         case PowerAct.TEST if order.failed:
@@ -215,9 +217,9 @@ def _end(turn: Turn) -> None:
             sentence = f"the plug is that of {peer}: {found}; it boots"
         case _:
             sentence = found
-    turn.say(Level.WARNING if order.failed else Level.INFO, ABOUT, sentence)
+    step.say(Level.WARNING if order.failed else Level.INFO, ABOUT, sentence)
     if order.command_id:
-        turn.do(Answer(order.command_id, FAILED if order.failed else DONE, sentence))
+        step.do(Answer(order.command_id, FAILED if order.failed else DONE, sentence))
 
 
 def _why(state: NodeState) -> str:
@@ -234,18 +236,18 @@ def _why(state: NodeState) -> str:
     return f"{order.user} {words[order.act]}"
 
 
-def _fail(turn: Turn, sentence: str) -> None:
+def _fail(step: StepContext, sentence: str) -> None:
     """Keep the first thing that went wrong."""
-    if turn.state.order is not None and not turn.state.order.failed:
-        _change(turn, failed=sentence)
+    if step.state.order is not None and not step.state.order.failed:
+        _change(step, failed=sentence)
 
 
-def _start(turn: Turn, kind: TaskKind, device: str, why: str, node: str = "") -> None:
-    assert turn.state.order is not None
-    task_id = devices.start(turn, kind, device, why, node)
-    _change(turn, tasks=(*turn.state.order.tasks, (task_id, device)))
+def _start(step: StepContext, kind: TaskKind, device: str, why: str, node: str = "") -> None:
+    assert step.state.order is not None
+    task_id = devices.start(step, kind, device, why, node)
+    _change(step, tasks=(*step.state.order.tasks, (task_id, device)))
 
 
-def _change(turn: Turn, **fields: object) -> None:
-    assert turn.state.order is not None
-    turn.change(order=replace(turn.state.order, **fields))  # type: ignore[arg-type]
+def _change(step: StepContext, **fields: object) -> None:
+    assert step.state.order is not None
+    step.change(order=replace(step.state.order, **fields))  # type: ignore[arg-type]

@@ -11,20 +11,20 @@ What this file does not know: what is done about a wrong plug.
 
 from aoeha.core.fencing import devices
 from aoeha.core.model.state import FencePhase, NodeState, Off
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import disk_heartbeat, membership
 
 
-def read_off(turn: Turn, settle_ms: int) -> None:
+def read_off(step: StepContext, settle_ms: int) -> None:
     """The plugs of a level were read as off in one round: from now on nothing may be heard of the peer."""
-    state = turn.state
-    off = Off(state.fence.victim_boot_id, turn.now_ms, state.sequence, state.fence.level_index)
-    turn.change_fence(phase=FencePhase.SETTLING, until_ms=turn.now_ms + settle_ms, read_off=off)
+    state = step.state
+    off = Off(state.fence.victim_boot_id, step.now_ms, state.sequence, state.fence.level_index)
+    step.change_fence(phase=FencePhase.SETTLING, until_ms=step.now_ms + settle_ms, read_off=off)
 
 
 def awaits_silence(state: NodeState) -> bool:
     """Whether the peer may still be heard, so that what its plug reads is no proof yet."""
-    return membership.lives(state)
+    return membership.may_be_alive(state)
 
 
 def beats_go_on(state: NodeState) -> bool:

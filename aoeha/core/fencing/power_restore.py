@@ -14,7 +14,7 @@ from aoeha.core.fencing import devices
 from aoeha.core.model.actions import Level
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.state import FencePhase, NodeState, PeerCondition
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
 from aoeha.core.peer import membership
 
@@ -23,61 +23,61 @@ PATIENCE_MS = 30_000
 TRIES_MAX = 3
 
 
-def owe(turn: Turn, name: str) -> None:
+def expect_restore(step: StepContext, name: str) -> None:
     """A device is told to switch the peer off."""
-    turn.change_device(name, owed=TRIES_MAX)
+    step.change_device(name, restore_tries_left=TRIES_MAX)
 
 
-def look(turn: Turn) -> None:
+def look(step: StepContext) -> None:
     """A fence is given up: what became of the plugs is to be read now."""
-    for device in turn.state.devices:
-        if device.owed:
-            turn.change_device(device.name, checked_ms=None)
+    for device in step.state.devices:
+        if device.restore_tries_left:
+            step.change_device(device.name, checked_ms=None)
 
 
-def settle(turn: Turn, names: list[str]) -> None:
+def settle(step: StepContext, names: list[str]) -> None:
     """Somebody else sees to it that these devices give power back, or the peer is to stay off."""
     for name in names:
-        turn.change_device(name, owed=0)
+        step.change_device(name, restore_tries_left=0)
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Give back what a fence that was given up still owes."""
-    names = [device.name for device in turn.state.devices if device.owed and device.plug is PlugState.OFF]
-    if not names or not _is_given_up(turn.state) or is_under_way(turn.state):
+    names = [device.name for device in step.state.devices if device.restore_tries_left and device.plug is PlugState.OFF]
+    if not names or not _is_given_up(step.state) or is_under_way(step.state):
         return
-    peer = turn.state.config.peer
-    if _is_well(turn.state):
-        begin(turn, names, f"its fence was given up, and {peer} lives")
-    elif _is_forgotten(turn.state):
-        turn.change(revived_ms=turn.now_ms)
-        begin(turn, names, f"the fence of {peer} was given up")
+    peer = step.state.config.peer
+    if _is_well(step.state):
+        begin(step, names, f"its fence was given up, and {peer} lives")
+    elif _is_forgotten(step.state):
+        step.change(powered_on_ms=step.now_ms)
+        begin(step, names, f"the fence of {peer} was given up")
 
 
-def begin(turn: Turn, names: list[str], reason: str) -> None:
+def begin(step: StepContext, names: list[str], reason: str) -> None:
     """Switch on. From now on the peer's being off is no longer known."""
     for name in names:
-        task_id = devices.start(turn, TaskKind.POWER_ON, name, reason)
-        owed = devices.by_name(turn.state, name).owed or TRIES_MAX
-        turn.change_device(name, back_task_id=task_id, owed=owed)
-    turn.change_fence(off_boot_id=None)
+        task_id = devices.start(step, TaskKind.POWER_ON, name, reason)
+        owed = devices.by_name(step.state, name).restore_tries_left or TRIES_MAX
+        step.change_device(name, restore_task_id=task_id, restore_tries_left=owed)
+    step.change_fence(off_boot_id=None)
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in the end of a power-on."""
-    name, peer = task.subject, turn.state.config.peer
-    turn.change_device(name, back_task_id=0)
+    name, peer = task.subject, step.state.config.peer
+    step.change_device(name, restore_task_id=0)
     if done.result is TaskResult.OK:
-        settle(turn, [name])
-        turn.change_device(name, plug=PlugState.ON)
-        turn.clear_alarm(devices.about_power(name), f"{name} gave {peer} its power back")
-        if not is_under_way(turn.state):
-            turn.say(Level.INFO, peer, _what_came_of_it(turn.state))
+        settle(step, [name])
+        step.change_device(name, plug=PlugState.ON)
+        step.clear_alarm(devices.about_power(name), f"{name} gave {peer} its power back")
+        if not is_under_way(step.state):
+            step.say(Level.INFO, peer, _what_came_of_it(step.state))
         return
     why = devices.why(done)
-    devices.note_silence(turn, name, done)
-    turn.change_device(name, owed=max(devices.by_name(turn.state, name).owed - 1, 0))
-    turn.alarm(
+    devices.note_silence(step, name, done)
+    step.change_device(name, restore_tries_left=max(devices.by_name(step.state, name).restore_tries_left - 1, 0))
+    step.alarm(
         devices.about_power(name),
         f"{name} could not switch {peer} on ({why}): it may lack that power; by hand, or: aoeha fence {peer} --on",
     )
@@ -85,14 +85,14 @@ def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
 
 def is_under_way(state: NodeState) -> bool:
     """Whether power is on its way back."""
-    return any(device.back_task_id for device in state.devices)
+    return any(device.restore_task_id for device in state.devices)
 
 
 def _what_came_of_it(state: NodeState) -> str:
     peer = state.config.peer
     if any(device.distrusted for device in state.devices):
         return f"what lost its power with the plug of {peer} has power again"
-    owing = [device.name for device in state.devices if device.owed]
+    owing = [device.name for device in state.devices if device.restore_tries_left]
     return f"{peer} has power again" + (f", except perhaps that by {', '.join(owing)}" if owing else "")
 
 
@@ -107,5 +107,5 @@ def _is_well(state: NodeState) -> bool:
 
 def _is_forgotten(state: NodeState) -> bool:
     """Whether a peer that is not heard is given its power: nobody keeps it off, and nobody may have his hands on it."""
-    kept = state.kept_off or state.paused or state.fence.word_boot_id is not None
+    kept = state.kept_off or state.paused or state.fence.confirmed_boot_id is not None
     return state.config.power_on_after_fence and not kept and state.now_ms >= state.fence.until_ms

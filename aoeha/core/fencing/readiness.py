@@ -11,21 +11,21 @@ What this file does not know: whether anybody needs a proof.
 from aoeha.core.fencing import devices
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import DeviceState, GroupState, NodeState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import leg_ledger
 
 ABOUT = "protection"
 UNREACHED = (Holder.SILENT, Holder.STRANGER, Holder.UNKNOWN)
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Raise the alarm, change its words, or end it."""
-    sentence = unprotected(turn.state)
+    sentence = unprotected(step.state)
     if not sentence:
-        peer = turn.state.config.peer
-        turn.clear_alarm(ABOUT, f"protected again: a dead {peer} could be proven dead")
-    elif all(device.checked_ms is not None for device in turn.state.devices) and not _not_asked_yet(turn.state):
-        turn.alarm(ABOUT, f"NOT PROTECTED: {sentence}")
+        peer = step.state.config.peer
+        step.clear_alarm(ABOUT, f"protected again: a dead {peer} could be proven dead")
+    elif all(device.checked_ms is not None for device in step.state.devices) and not _not_asked_yet(step.state):
+        step.alarm(ABOUT, f"NOT PROTECTED: {sentence}")
 
 
 def unprotected(state: NodeState) -> str:

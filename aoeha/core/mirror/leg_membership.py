@@ -24,7 +24,7 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.legs import LegState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import Task, TaskKind, TaskResult
 from aoeha.core.resources import lifecycle
 from aoeha.core.storage import leg_ledger, suspect_legs
@@ -37,156 +37,156 @@ REST_MAX_MS = 3_600_000
 """The longest pause after an error of a disk; one that then does its work for as long begins anew."""
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Begin the next eviction or return for every mirror that runs here; one at a time."""
-    for name in [group.name for group in turn.state.groups if group.legs]:
-        group = turn.state.group(name)
+    for name in [group.name for group in step.state.groups if group.legs]:
+        group = step.state.group(name)
         mirror = _mirror(group)
         if mirror is None or mirror.missing is None or not group.holding or mirror.phase not in UP:
-            leg_ledger.publish(turn, name, None)
-            turn.clear_alarm(f"{name} waits", f"{name} is not served here any more")
+            leg_ledger.publish(step, name, None)
+            step.clear_alarm(f"{name} waits", f"{name} is not served here any more")
             continue
-        _trust(turn, group, mirror)
-        _warn_of_loss(turn, name)
-        _warn_of_the_last(turn, group, mirror)
-        _keep_clear(turn, turn.state.group(name), mirror)
-        _intend(turn, name, mirror)
-        leg_ledger.publish(turn, name, mirror)
-        _act(turn, turn.state.group(name), mirror)
+        _trust(step, group, mirror)
+        _warn_of_loss(step, name)
+        _warn_of_the_last(step, group, mirror)
+        _keep_clear(step, step.state.group(name), mirror)
+        _intend(step, name, mirror)
+        leg_ledger.publish(step, name, mirror)
+        _act(step, step.state.group(name), mirror)
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in what became of it; the mirror is looked at anew."""
-    group = turn.state.group(task.group)
+    group = step.state.group(task.group)
     if group.leg_task_id != task.id:
         return
     evicted, worked = task.kind is TaskKind.EVICT_LEG, done.result is TaskResult.OK
     again_ms = EVICT_AGAIN_MS if evicted else RETURN_AGAIN_MS
-    turn.change_group(group.name, leg_task_id=0, leg_retry_ms=turn.now_ms + (0 if worked else again_ms))
+    step.change_group(group.name, leg_task_id=0, leg_retry_ms=step.now_ms + (0 if worked else again_ms))
     mirror = _mirror(group)
     if mirror is None or mirror.missing is None or mirror.phase not in UP:
         return
-    lifecycle.look_again(turn, group.name, mirror)
+    lifecycle.look_again(step, group.name, mirror)
     if not worked:
         what = f"leave {task.leg} out of" if evicted else f"take {task.leg} back into"
-        turn.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
+        step.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
         if not evicted and _leg(group, task.leg).shows(Holder.US):
-            _rest(turn, group.name, _leg(group, task.leg), f"it could not be taken back into {task.subject}")
+            _rest(step, group.name, _leg(group, task.leg), f"it could not be taken back into {task.subject}")
         return
     if evicted:
         missing = (*mirror.missing, task.leg)
-        turn.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
-        turn.change_leg(group.name, task.leg, copying=False)
-        turn.alarm(task.leg, f"{task.subject} goes on without {task.leg}; it comes back by itself when its shelf does")
+        step.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
+        step.change_leg(group.name, task.leg, copying=False)
+        step.alarm(task.leg, f"{task.subject} goes on without {task.leg}; it comes back by itself when its shelf does")
     else:
         missing = tuple(name for name in mirror.missing if name != task.leg)
-        turn.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
-        turn.change_leg(group.name, task.leg, copying=True)
-        turn.say(Level.INFO, task.leg, f"{task.leg} is being copied")
+        step.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
+        step.change_leg(group.name, task.leg, copying=True)
+        step.say(Level.INFO, task.leg, f"{task.leg} is being copied")
 
 
-def _warn_of_the_last(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+def _warn_of_the_last(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """Writes hang for as long as the only leg that is known to be sound does not answer."""
     about = f"{group.name} waits"
     for leg in group.legs:
         others = _others(group, mirror, leg)
-        tainted = [other.name for other in others if other.tainted]
-        alone = leg.name not in (mirror.missing or ()) and not leg.tainted and bool(tainted)
-        if alone and _silent_twice(turn.state, group, leg) and not any(_may_be_last(other) for other in others):
-            turn.alarm(
+        tainted = [other.name for other in others if other.suspect]
+        alone = leg.name not in (mirror.missing or ()) and not leg.suspect and bool(tainted)
+        if alone and _silent_twice(step.state, group, leg) and not any(_may_be_last(other) for other in others):
+            step.alarm(
                 about,
-                f"writes to {group.name} wait until {leg.name} answers: {turn.state.config.peer} may have overwritten "
+                f"writes to {group.name} wait until {leg.name} answers: {step.state.config.peer} may have overwritten "
                 f"acknowledged ones on {', '.join(tainted)}",
             )
             return
-    turn.clear_alarm(about, f"writes to {group.name} wait no longer")
+    step.clear_alarm(about, f"writes to {group.name} wait no longer")
 
 
-def _keep_clear(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+def _keep_clear(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """Tell the mirror at once what it must not read or copy from any more; what it may again, it learns in time."""
-    wanted, told = suspect_legs.caution(turn.state, group, mirror), mirror.caution
-    doubtful = [name for name in wanted.read_last if name not in told.read_last]
+    wanted, told = suspect_legs.limits(step.state, group, mirror), mirror.limits
+    doubtful = [name for name in wanted.write_mostly if name not in told.write_mostly]
     for name in doubtful:
-        turn.say(Level.WARNING, name, f"{mirror.config.name} reads {name} no more, and copies nothing from it")
-    if doubtful or (wanted.copies_nothing and not told.copies_nothing):
-        lifecycle.look_again(turn, group.name, mirror)
-        turn.change_resource(group.name, mirror.config.name, caution=wanted)
+        step.say(Level.WARNING, name, f"{mirror.config.name} reads {name} no more, and copies nothing from it")
+    if doubtful or (wanted.freeze_resync and not told.freeze_resync):
+        lifecycle.look_again(step, group.name, mirror)
+        step.change_resource(group.name, mirror.config.name, limits=wanted)
 
 
-def _intend(turn: Turn, name: str, mirror: ResourceState) -> None:
+def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
     """Mark the legs that shall leave, and those that shall return; what was begun and may yet happen stays marked."""
-    group = turn.state.group(name)
-    begun = group.leg_task_id or turn.now_ms < group.leg_retry_ms
+    group = step.state.group(name)
+    begun = group.leg_task_id or step.now_ms < group.leg_retry_ms
     for place, leg in enumerate(group.legs):
         missing = leg.name in (mirror.missing or ())
         if missing and not (leg.leaving or leg.returning) and group.ledger and place in group.ledger.fence:
-            _given_up(turn, name, leg)
-        leaving = bool(_why_evict(turn.state, group, mirror, leg)) or bool(begun and leg.leaving and not missing)
-        rested = _is_steady(turn.state, leg) and turn.now_ms >= _leg(turn.state.group(name), leg.name).rests_until_ms
+            _given_up(step, name, leg)
+        leaving = bool(_why_evict(step.state, group, mirror, leg)) or bool(begun and leg.leaving and not missing)
+        rested = _is_steady(step.state, leg) and step.now_ms >= _leg(step.state.group(name), leg.name).rests_until_ms
         returning = missing and (rested or bool(begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
-            turn.change_leg(name, leg.name, leaving=leaving, returning=returning)
+            step.change_leg(name, leg.name, leaving=leaving, returning=returning)
 
 
-def _given_up(turn: Turn, name: str, leg: LegState) -> None:
+def _given_up(step: StepContext, name: str, leg: LegState) -> None:
     """The kernel has let a leg go by itself."""
     if leg.shows(Holder.US):
-        _rest(turn, name, leg, "the kernel gave it up by itself")
+        _rest(step, name, leg, "the kernel gave it up by itself")
     else:
-        turn.change_leg(name, leg.name, rests_until_ms=turn.now_ms + RETURN_AGAIN_MS)
-        turn.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
+        step.change_leg(name, leg.name, rests_until_ms=step.now_ms + RETURN_AGAIN_MS)
+        step.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
 
 
-def _rest(turn: Turn, name: str, leg: LegState, what: str) -> None:
+def _rest(step: StepContext, name: str, leg: LegState, what: str) -> None:
     """Leave a leg alone for a while, longer each time: its shelf answers, so it is the disk that does not work."""
-    errors = leg.errors + 1 if turn.now_ms - leg.rests_until_ms < REST_MAX_MS else 1
+    errors = leg.errors + 1 if step.now_ms - leg.rests_until_ms < REST_MAX_MS else 1
     pause_ms = min(RETURN_AGAIN_MS << min(errors - 1, 10), REST_MAX_MS)
-    turn.change_leg(name, leg.name, errors=errors, rests_until_ms=turn.now_ms + pause_ms)
+    step.change_leg(name, leg.name, errors=errors, rests_until_ms=step.now_ms + pause_ms)
     often = "" if errors == 1 else f", {errors} times in a row"
-    turn.alarm(
+    step.alarm(
         leg.name,
         f"{leg.name} has errors though its shelf answers: {what}{often}. Look at that shelf's disk, and at `dmesg`; it "
         f"is tried again in {pause_ms // 1_000} s, when its target is started anew, or at once by: aoeha cleanup",
     )
 
 
-def end_rests(turn: Turn) -> tuple[str, ...]:
+def end_rests(step: StepContext) -> tuple[str, ...]:
     """Try every leg again at once, as if it had never failed: somebody has seen to its disk. Return which rested."""
-    resting = [(group.name, leg.name) for group in turn.state.groups for leg in group.legs if leg.errors]
+    resting = [(group.name, leg.name) for group in step.state.groups for leg in group.legs if leg.errors]
     for name, leg in resting:
-        turn.change_leg(name, leg, errors=0, rests_until_ms=0)
+        step.change_leg(name, leg, errors=0, rests_until_ms=0)
     return tuple(leg for _, leg in resting)
 
 
-def _act(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """Evict or take back one leg, once the peer knows."""
     moving = next((leg for leg in group.legs if leg.leaving or leg.returning), None)
-    if moving is None or group.leg_task_id or turn.now_ms < group.leg_retry_ms or _may_not_act(turn.state, group):
+    if moving is None or group.leg_task_id or step.now_ms < group.leg_retry_ms or _may_not_act(step.state, group):
         return
-    if not leg_ledger.gate_is_open(turn.state, group):
-        _tell_of_the_wait(turn, group, moving)
+    if not leg_ledger.gate_is_open(step.state, group):
+        _tell_of_the_wait(step, group, moving)
     elif moving.leaving:
-        reason = _why_evict(turn.state, group, mirror, moving)
+        reason = _why_evict(step.state, group, mirror, moving)
         if reason:
-            _evict(turn, group, mirror, moving, reason)
-    elif _is_steady(turn.state, moving) and _keeps_another(group, mirror, moving):
-        _return(turn, group, mirror, moving)
+            _evict(step, group, mirror, moving, reason)
+    elif _is_steady(step.state, moving) and _keeps_another(group, mirror, moving):
+        _return(step, group, mirror, moving)
 
 
-def _tell_of_the_wait(turn: Turn, group: GroupState, leg: LegState) -> None:
+def _tell_of_the_wait(step: StepContext, group: GroupState, leg: LegState) -> None:
     """Writes hang, or a leg stays out, longer than an answer of the peer takes: somebody may want to know why."""
-    state = turn.state
-    if turn.now_ms - group.ledger_since_ms >= state.config.warntime_ms:
+    state = step.state
+    if step.now_ms - group.ledger_since_ms >= state.config.warntime_ms:
         hanging = ", and writes wait with it," if leg.shows(Holder.SILENT) else ""
         what = f"leave the mirror{hanging}" if leg.leaving else "return"
         patience_s = -(-leg_ledger.patience_ms(state) // 1_000)
-        turn.alarm(
+        step.alarm(
             leg.name, f"{leg.name} waits to {what} until {state.config.peer} has heard of it, {patience_s} s at most"
         )
 
 
 def _may_not_act(state: NodeState, group: GroupState) -> bool:
-    away = group.unsure or state.oath_pending or group.blind
+    away = group.ownership_unverified or state.revalidating or group.storage_lost
     return away or state.paused or state.panicking or state.leaving or bool(group.yielding)
 
 
@@ -199,7 +199,7 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
         return "its shelf does not answer" if any(_may_be_last(other) for other in others) else ""
     if leg.copying or not leg.shows(Holder.US) or not all(suspect_legs.is_sound(group, other) for other in others):
         return ""
-    if leg.tainted:
+    if leg.suspect:
         return f"its target restarted, and until then {state.config.peer}, which runs on, may have written there"
     return (
         "" if suspect_legs.is_sound(group, leg) else "its target restarted and may have lost what it had acknowledged"
@@ -218,7 +218,7 @@ def _keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> b
 
 def _may_be_last(leg: LegState) -> bool:
     """Whether a mirror may go on with this leg alone: acknowledged writes may be gone from one that is tainted."""
-    return leg.shows_anywhere(Holder.US) and not leg.tainted
+    return leg.shows_anywhere(Holder.US) and not leg.suspect
 
 
 def _silent_twice(state: NodeState, group: GroupState, leg: LegState) -> bool:
@@ -233,48 +233,55 @@ def _is_steady(state: NodeState, leg: LegState) -> bool:
     return leg.shows(Holder.US) and state.now_ms - since_ms >= STEADY_MS
 
 
-def _trust(turn: Turn, group: GroupState, mirror: ResourceState) -> None:
+def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """A leg that is ours and in a mirror that is whole has forgotten nothing, or has been copied since."""
-    if mirror.phase is not ResourcePhase.RUNNING or group.unsure:
+    if mirror.phase is not ResourcePhase.RUNNING or group.ownership_unverified:
         return
     for leg in group.legs:
         if leg.copying:
-            turn.change_leg(group.name, leg.name, forgot=False, copying=False, tainted=False)
-            turn.clear_alarm(leg.name, f"{leg.name} is a whole half of {mirror.config.name} again")
-        elif leg.forgot is None and leg.shows(Holder.US):
-            turn.change_leg(group.name, leg.name, forgot=False)
+            step.change_leg(group.name, leg.name, reservation_lost=False, copying=False, suspect=False)
+            step.clear_alarm(leg.name, f"{leg.name} is a whole half of {mirror.config.name} again")
+        elif leg.reservation_lost is None and leg.shows(Holder.US):
+            step.change_leg(group.name, leg.name, reservation_lost=False)
 
 
-def _warn_of_loss(turn: Turn, name: str) -> None:
+def _warn_of_loss(step: StepContext, name: str) -> None:
     """With nothing left to copy from, only a human can tell what is missing."""
-    group = turn.state.group(name)
+    group = step.state.group(name)
     if not any(suspect_legs.is_sound(group, leg) for leg in group.legs):
         legs = ", ".join(leg.name for leg in group.legs)
-        turn.alarm(
+        step.alarm(
             f"{name} data", f"every target of {name} restarted ({legs}): check what was written last, and compare"
         )
 
 
-def _evict(turn: Turn, group: GroupState, mirror: ResourceState, leg: LegState, reason: str) -> None:
-    turn.say(Level.WARNING, leg.name, f"leaving {leg.name} out of {mirror.config.name}: {reason}")
-    _start(turn, group, TaskKind.EVICT_LEG, mirror, leg, reason=reason, whole=False)
+def _evict(step: StepContext, group: GroupState, mirror: ResourceState, leg: LegState, reason: str) -> None:
+    step.say(Level.WARNING, leg.name, f"leaving {leg.name} out of {mirror.config.name}: {reason}")
+    _start(step, group, TaskKind.EVICT_LEG, mirror, leg, reason=reason, whole=False)
 
 
-def _return(turn: Turn, group: GroupState, mirror: ResourceState, leg: LegState) -> None:
-    whole = leg.tainted or (leg.forgot is not False and not _config(group, leg.name).durable)
+def _return(step: StepContext, group: GroupState, mirror: ResourceState, leg: LegState) -> None:
+    whole = leg.suspect or (leg.reservation_lost is not False and not _config(group, leg.name).durable)
     how = "by a full copy" if whole else "by what has changed meanwhile"
-    turn.say(Level.INFO, leg.name, f"taking {leg.name} back into {mirror.config.name} {how}")
-    _start(turn, group, TaskKind.RETURN_LEG, mirror, leg, reason="its shelf answers again", whole=whole)
+    step.say(Level.INFO, leg.name, f"taking {leg.name} back into {mirror.config.name} {how}")
+    _start(step, group, TaskKind.RETURN_LEG, mirror, leg, reason="its shelf answers again", whole=whole)
 
 
 def _start(
-    turn: Turn, group: GroupState, kind: TaskKind, mirror: ResourceState, leg: LegState, *, reason: str, whole: bool
+    step: StepContext,
+    group: GroupState,
+    kind: TaskKind,
+    mirror: ResourceState,
+    leg: LegState,
+    *,
+    reason: str,
+    whole: bool,
 ) -> None:
     deadline_ms = EVICT_DEADLINE_MS if kind is TaskKind.EVICT_LEG else RETURN_DEADLINE_MS
-    number = turn.state.next_task_id
+    number = step.state.next_task_id
     task = Task(number, kind, group.name, mirror.config.name, "", deadline_ms, reason, leg=leg.name, whole=whole)
-    turn.begin(task)
-    turn.change_group(group.name, leg_task_id=number)
+    step.begin(task)
+    step.change_group(group.name, leg_task_id=number)
 
 
 def _mirror(group: GroupState) -> ResourceState | None:

@@ -28,8 +28,8 @@ from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourceState, phase_of
-from aoeha.core.model.step_context import Turn
-from aoeha.core.model.task import Hurry, Task, TaskKind, TaskResult
+from aoeha.core.model.step_context import StepContext
+from aoeha.core.model.task import PathFailover, Task, TaskKind, TaskResult
 
 DEADSECS = 9
 GIVEN_UP_MS = (DEADSECS + 1) * 1_000
@@ -42,54 +42,56 @@ MARGIN_MS = 2_000
 SLACK_MS = 1_500
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Order that a driver leaves paths that are newly silent, one order at a time on this machine; call it off."""
-    for task in turn.state.tasks:
-        if task.kind is TaskKind.LEAVE_PATH and not _stands(turn.state, task):
-            turn.change(tasks=tuple(other for other in turn.state.tasks if other.id != task.id))
-            turn.do(CancelTask(task.id))
+    for task in step.state.tasks:
+        if task.kind is TaskKind.FAIL_OVER_PATH and not _stands(step.state, task):
+            step.change(tasks=tuple(other for other in step.state.tasks if other.id != task.id))
+            step.do(CancelTask(task.id))
             return
-    for group in turn.state.groups:
-        news = [leg for leg in group.legs if any(not address.hurried for address in _silent(leg))]
+    for group in step.state.groups:
+        news = [leg for leg in group.legs if any(not address.failover_ordered for address in _silent(leg))]
         driver = _driver(group) if news else None
-        if driver is not None and not any(task.kind is TaskKind.LEAVE_PATH for task in turn.state.tasks):
-            _order(turn, group, driver, news)
+        if driver is not None and not any(task.kind is TaskKind.FAIL_OVER_PATH for task in step.state.tasks):
+            _order(step, group, driver, news)
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Say what went wrong. The driver is looked at anew, which gives it back what it should have."""
     if done.result is TaskResult.OK:
         return
     why, legs = done.detail or f"{task.subject}: {done.result.value}", " and ".join(task.legs)
-    turn.say(Level.WARNING, task.legs[0], f"writes wait for the silent path to {legs}, 11 s or twice that: {why}")
-    for resource in turn.state.group(task.group).resources:
+    step.say(Level.WARNING, task.legs[0], f"writes wait for the silent path to {legs}, 11 s or twice that: {why}")
+    for resource in step.state.group(task.group).resources:
         if resource.config.name == task.subject and resource.phase in UP and not resource.task_id:
-            due_ms = turn.now_ms - resource.config.monitor_every_ms
-            turn.change_resource(task.group, task.subject, checked_ms=due_ms)
+            due_ms = step.now_ms - resource.config.monitor_every_ms
+            step.change_resource(task.group, task.subject, checked_ms=due_ms)
 
 
-def _order(turn: Turn, group: GroupState, driver: ResourceState, legs: list[LegState]) -> None:
+def _order(step: StepContext, group: GroupState, driver: ResourceState, legs: list[LegState]) -> None:
     share_ms = (DEADSECS // min(len(leg.addresses) for leg in legs) + 1) * 1_000
-    begin_ms = turn.now_ms + share_ms + READ_MS - LOW_FOR_MS
-    begin_by_ms = _begin_by_ms(turn.state)
+    begin_ms = step.now_ms + share_ms + READ_MS - LOW_FOR_MS
+    begin_by_ms = _begin_by_ms(step.state)
     if begin_ms > begin_by_ms:
         return
     names, where = tuple(leg.name for leg in legs), ", ".join(_where(leg) for leg in legs)
     reason = f"{driver.config.name} leaves the path to {where}, which is silent, in {-(-share_ms // 1_000)} s"
-    turn.say(Level.INFO, names[0], reason)
-    turn.change_group(group.name, legs=tuple(_marked(leg) for leg in group.legs))
-    hurry = Hurry(DEADSECS, LOW_FOR_MS, begin_ms, begin_by_ms)
-    number, subject = turn.state.next_task_id, driver.config.name
-    deadline_ms = begin_by_ms - turn.now_ms + LOW_FOR_MS + SLACK_MS
-    task = Task(number, TaskKind.LEAVE_PATH, group.name, subject, "", deadline_ms, reason, legs=names, hurry=hurry)
-    turn.begin(task)
+    step.say(Level.INFO, names[0], reason)
+    step.change_group(group.name, legs=tuple(_marked(leg) for leg in group.legs))
+    failover = PathFailover(DEADSECS, LOW_FOR_MS, begin_ms, begin_by_ms)
+    number, subject = step.state.next_task_id, driver.config.name
+    deadline_ms = begin_by_ms - step.now_ms + LOW_FOR_MS + SLACK_MS
+    task = Task(
+        number, TaskKind.FAIL_OVER_PATH, group.name, subject, "", deadline_ms, reason, legs=names, failover=failover
+    )
+    step.begin(task)
 
 
 def _stands(state: NodeState, task: Task) -> bool:
     """Whether an order that is under way still has its reason, and does no harm."""
     legs = [leg for leg in state.group(task.group).legs if leg.name in task.legs]
-    silent = any(address.hurried for leg in legs for address in _silent(leg))
-    return silent and task.hurry is not None and task.hurry.begin_by_ms <= _begin_by_ms(state)
+    silent = any(address.failover_ordered for leg in legs for address in _silent(leg))
+    return silent and task.failover is not None and task.failover.begin_by_ms <= _begin_by_ms(state)
 
 
 def _begin_by_ms(state: NodeState) -> int:
@@ -101,18 +103,20 @@ def _begin_by_ms(state: NodeState) -> int:
 
 def _all_else_answers(state: NodeState) -> bool:
     """Whether nothing here needs the driver's patience: each leg answers, and none may be gone in a moment."""
-    if state.panicking or state.oath_pending or state.paused or state.leaving:
+    if state.panicking or state.revalidating or state.paused or state.leaving:
         return False
     return all(_is_calm(group) and all(_answers_us(leg) for leg in group.legs) for group in _here(state))
 
 
 def _is_calm(group: GroupState) -> bool:
-    return group.holding and not (group.unsure or group.blind or group.yielding or group.leg_task_id)
+    return group.holding and not (
+        group.ownership_unverified or group.storage_lost or group.yielding or group.leg_task_id
+    )
 
 
 def _answers_us(leg: LegState) -> bool:
     known = all(address.holder in (Holder.US, Holder.SILENT) for address in leg.addresses)
-    return known and leg.shows_anywhere(Holder.US) and not leg.leaving and not leg.strays
+    return known and leg.shows_anywhere(Holder.US) and not leg.leaving and not leg.unlisted_addresses
 
 
 def _waits_since_ms(state: NodeState) -> int:
@@ -135,12 +139,12 @@ def _silent(leg: LegState) -> tuple[AddressState, ...]:
 
 
 def _where(leg: LegState) -> str:
-    return f"{leg.name} at {' and '.join(address.name for address in _silent(leg) if not address.hurried)}"
+    return f"{leg.name} at {' and '.join(address.name for address in _silent(leg) if not address.failover_ordered)}"
 
 
 def _marked(leg: LegState) -> LegState:
     silent = _silent(leg)
-    addresses = (replaced(one, hurried=True) if one in silent else one for one in leg.addresses)
+    addresses = (replaced(one, failover_ordered=True) if one in silent else one for one in leg.addresses)
     return replaced(leg, addresses=tuple(addresses)) if silent else leg
 
 

@@ -51,7 +51,7 @@ class Ledger:
 class GroupBeat:
     """One group as its sender sees it.
 
-    `epoch` is the highest ownership that the sender knows to have begun; `floor` the highest epoch that it has
+    `epoch` is the highest ownership that the sender knows to have begun; `claim_floor` the highest epoch that it has
     granted or withdrawn: it will only ever claim above it. `claim` is a claim number, 0 for none. `ledger` is the
     owner's, None while it does not know; `acknowledged` the version that the sender last heard in the peer's, 0 for
     none.
@@ -63,7 +63,7 @@ class GroupBeat:
     yielding: bool
     willing: bool
     epoch: int
-    floor: int
+    claim_floor: int
     claim: int = 0
     claim_epoch: int = 0
     grant: Grant | None = None

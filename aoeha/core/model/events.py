@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from aoeha.core.model.beat import Beat
-from aoeha.core.model.shelves import Hold, SeenRecord
+from aoeha.core.model.shelves import Reservation, SeenRecord
 from aoeha.core.model.task import PlugState, ResourceStatus, TaskResult
 
 __all__ = [
@@ -66,7 +66,8 @@ class TaskDone:
 
     `detail` is a sentence. `missing` names the legs that a mirror under observation goes without, and does not rebuild.
     `used` are the addresses at which the kernel's driver reaches its targets, each after its target's name; empty where
-    that is not known. `read_last` are the legs that a mirror under observation reads only where no other has the data.
+    that is not known. `write_mostly` are the legs that a mirror under observation reads only where no other has the
+    data.
     """
 
     now_ms: int
@@ -75,11 +76,11 @@ class TaskDone:
     status: ResourceStatus | None = None
     plug: PlugState | None = None
     detail: str = ""
-    holds: tuple[Hold, ...] = ()
+    holds: tuple[Reservation, ...] = ()
     records: tuple[SeenRecord, ...] = ()
     missing: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
-    read_last: tuple[str, ...] = ()
+    write_mostly: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ class AddressState:
     """One target address of a leg as it last answered, and since when it has answered so.
 
     `held_epoch`: in which ownership of ours we last held it, 0 for never. Of a silent one whose leg has others too:
-    `answered_ms` is when the last complete look that it answered was begun, 0 for not known, and `hurried` tells that
-    our driver was told to leave it.
+    `answered_ms` is when the last complete look that it answered was begun, 0 for not known, and `failover_ordered`
+    tells that our driver was told to leave it.
     """
 
     name: str
@@ -20,11 +20,11 @@ class AddressState:
     since_ms: int = 0
     held_epoch: int = 0
     answered_ms: int = 0
-    hurried: bool = False
+    failover_ordered: bool = False
 
 
 @dataclass(frozen=True)
-class WayState:
+class InterfacePath:
     """A storage interface of this node: whether a leg answers there, and since when it does, or does not.
 
     `known`: it has answered there since this daemon started.
@@ -40,26 +40,26 @@ class WayState:
 class LegState:
     """One leg. A dual-homed shelf has several addresses, each with a reservation of its own.
 
-    `forgot`: a target of it has restarted since it was last a whole half of the mirror in our ownership; None for not
-    known yet. `tainted`: that happened while a fenced peer, not known to be off, could write there. `copying`: it was
-    taken back, and the mirror was not seen whole since. `leaving` and `returning`: the mirror shall go on without it,
-    or take it in again, once the peer knows. `errors` counts how often in a row its target answered and the mirror had
-    to go without it all the same; it is not tried again before `rests_until_ms`. `strays` are addresses by which our
-    driver reaches it and that the configuration does not name. `ways` are the interfaces by which it was asked, where
-    there are several.
+    `reservation_lost`: a target of it has restarted since it was last a whole half of the mirror in our ownership; None
+    for not known yet. `suspect`: that happened while a fenced peer, not known to be off, could write there. `copying`:
+    it was taken back, and the mirror was not seen whole since. `leaving` and `returning`: the mirror shall go on
+    without it, or take it in again, once the peer knows. `errors` counts how often in a row its target answered and the
+    mirror had to go without it all the same; it is not tried again before `rests_until_ms`. `unlisted_addresses` are
+    addresses by which our driver reaches it and that the configuration does not name. `paths` are the interfaces by
+    which it was asked, where there are several.
     """
 
     name: str
     addresses: tuple[AddressState, ...]
-    forgot: bool | None = None
+    reservation_lost: bool | None = None
     copying: bool = False
-    tainted: bool = False
+    suspect: bool = False
     leaving: bool = False
     returning: bool = False
     errors: int = 0
     rests_until_ms: int = 0
-    strays: tuple[str, ...] = ()
-    ways: tuple[WayState, ...] = ()
+    unlisted_addresses: tuple[str, ...] = ()
+    paths: tuple[InterfacePath, ...] = ()
 
     def shows(self, holder: Holder) -> bool:
         """Whether every address answered so."""
@@ -81,7 +81,7 @@ class HeardLedger:
 
 
 @dataclass(frozen=True)
-class SeizureState:
+class StorageFenceState:
     """A storage fence: the peer's legs are taken, one after the other (R7).
 
     `victim_boot_id` is the boot that it is about, None while there is none; `arbiter` the leg that is taken first.

@@ -16,7 +16,7 @@ class GroupMemory:
 
     name: str
     epoch: int
-    floor: int
+    claim_floor: int
     holding: bool
     proof: Proof | None
     grant: Grant | None
@@ -32,7 +32,7 @@ class DeviceMemory:
     tag: int
     distrusted: str = ""
     disobeyed: str = ""
-    owed: int = 0
+    restore_tries_left: int = 0
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class Holder(Enum):
 
 
 @dataclass(frozen=True)
-class Hold:
+class Reservation:
     """What one target address of a leg said when it was asked whose it is.
 
     `heard` and `unheard` are the storage interfaces on which it answered when it was last asked on all of them, and
@@ -39,8 +39,8 @@ class Hold:
 class LockRecord:
     """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME.
 
-    `pause_number` and `paused` are its word about the pause of the pair, as in its beats (R15). With `word` it speaks
-    about the group as it would in a beat, for want of links (R13); then it need not hold the leg.
+    `pause_number` and `paused` are its word about the pause of the pair, as in its beats (R15). With `message` it
+    speaks about the group as it would in a beat, for want of links (R13); then it need not hold the leg.
     """
 
     owner: str
@@ -50,7 +50,7 @@ class LockRecord:
     stamped_ms: int
     pause_number: int = 0
     paused: bool = False
-    word: GroupBeat | None = None
+    message: GroupBeat | None = None
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from enum import Enum
 
 from aoeha.core.model.beat import Beat, Grant, GroupBeat, GroupPhase, Ledger
 from aoeha.core.model.config import GroupConfig, Identity, PairConfig, ResourceConfig
-from aoeha.core.model.legs import HeardLedger, HostsState, LegState, SeizureState, ShelfLinkState
+from aoeha.core.model.legs import HeardLedger, HostsState, LegState, ShelfLinkState, StorageFenceState
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.power_order import PowerOrder
 from aoeha.core.model.proof import Proof
-from aoeha.core.model.task import Caution, PlugState, Task
+from aoeha.core.model.task import MirrorLimits, PlugState, Task
 
 
 class LinkCondition(Enum):
@@ -32,10 +32,10 @@ class PeerCondition(Enum):
     LATE = "late"
     RESTARTING = "restarting"
     LEFT = "left"
-    ASKED_FOR = "not heard; the shelves are asked"
-    BY_SHELVES = "heard by the shelves only"
+    CHECKING_STORAGE = "not heard; the shelves are asked"
+    STORAGE_ONLY = "heard by the shelves only"
     SILENT = "silent"
-    UNHEARD = "unheard"
+    NEVER_SEEN = "unheard"
 
 
 class ResourcePhase(Enum):
@@ -92,7 +92,7 @@ class PeerState:
     beat: Beat | None = None
     heard: bool = False
     retired_boot_ids: tuple[str, ...] = ()
-    alternates: bool = False
+    duplicate_name: bool = False
     held: tuple[tuple[str, str], ...] = ()
     answered_ms: int | None = None
     mark_sequence: int = 0
@@ -104,8 +104,8 @@ class PeerState:
 class ResourceState:
     """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet.
 
-    `rival`: whether somebody else answered for its address when the network was last asked, None for not asked yet.
-    `missing` are the legs that a mirror was last seen to go without, None for not seen yet; `caution` is
+    `conflict`: whether somebody else answered for its address when the network was last asked, None for not asked yet.
+    `missing` are the legs that a mirror was last seen to go without, None for not seen yet; `limits` is
     what it was last told to keep clear of.
     """
 
@@ -118,33 +118,34 @@ class ResourceState:
     valid: bool | None = None
     invalid_reason: str = ""
     validated_ms: int | None = None
-    rival: bool | None = None
-    rival_task_id: int = 0
-    rival_asked_ms: int = 0
+    conflict: bool | None = None
+    conflict_task_id: int = 0
+    conflict_asked_ms: int = 0
     missing: tuple[str, ...] | None = None
-    caution: Caution = field(default_factory=Caution)
+    limits: MirrorLimits = field(default_factory=MirrorLimits)
 
 
 @dataclass(frozen=True)
 class GroupState:
     """One group: who owns it, by what right, and how its resources stand here.
 
-    `epoch` is the highest ownership known to have begun, `held_epoch` our own (0: we do not hold it), `floor` the
-    highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none.
-    `shelf_read_ms` is when the last complete answer of the shelves was asked for, and `shelf_due` tells that
-    something happened since which makes another one due; `given` names the legs left to the peer; `taken_sequence`
-    is our newest sequence when we came to own the group. `unsure`: we were away while we owned it, and its legs may
-    have been taken meanwhile. `blind`: we own it, see none of its shelves, and the peer does. `undisputed`: since
-    we own it the peer has said, in answer to us, that nothing of it runs there any more. `ledger` is ours while we
-    own it and know how its mirror stands, told to the peer since `ledger_since_ms`, and `ledger_version` the last
-    that we gave one; `heard_ledger` the peer's. `complete` names legs from any of which it may be started.
+    `epoch` is the highest ownership known to have begun, `held_epoch` our own (0: we do not hold it), `claim_floor` the
+    highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none. `shelf_read_ms`
+    is when the last complete answer of the shelves was asked for, and `shelf_due` tells that something happened since
+    which makes another one due; `legs_transferred` names the legs left to the peer; `taken_sequence` is our newest
+    sequence when we came to own the group. `ownership_unverified`: we were away while we owned it, and its legs may
+    have been taken meanwhile. `storage_lost`: we own it, see none of its shelves, and the peer does.
+    `address_uncontested`: since we own it the peer has said, in answer to us, that nothing of it runs there any more.
+    `ledger` is ours while we own it and know how its mirror stands, told to the peer since `ledger_since_ms`, and
+    `ledger_version` the last that we gave one; `heard_ledger` the peer's. `startable_legs` names legs from any of which
+    it may be started.
     """
 
     config: GroupConfig
     resources: tuple[ResourceState, ...]
     epoch: int = 0
     held_epoch: int = 0
-    floor: int = 0
+    claim_floor: int = 0
     proof: Proof | None = None
     claims: int = 0
     claim: int = 0
@@ -166,17 +167,17 @@ class GroupState:
     shelf_due: bool = False
     leg_task_id: int = 0
     leg_retry_ms: int = 0
-    given: tuple[str, ...] = ()
+    legs_transferred: tuple[str, ...] = ()
     taken_sequence: int = 0
-    unsure: bool = False
-    blind: bool = False
-    undisputed: bool = False
+    ownership_unverified: bool = False
+    storage_lost: bool = False
+    address_uncontested: bool = False
     ledger: Ledger | None = None
     ledger_since_ms: int = 0
     ledger_version: int = 0
     heard_ledger: HeardLedger | None = None
-    complete: tuple[str, ...] = ()
-    seizure: SeizureState = field(default_factory=SeizureState)
+    startable_legs: tuple[str, ...] = ()
+    storage_fence: StorageFenceState = field(default_factory=StorageFenceState)
     shelf_link: ShelfLinkState = field(default_factory=ShelfLinkState)
 
     @property
@@ -197,7 +198,8 @@ class DeviceState:
     `distrusted`: it gave a false proof, and that stands until its plug is verified. `read_off_of` is the boot of the
     peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
     `disobeyed` tells what became of an order that it took and did not carry out: what it reads is so, and not enough.
-    `owed`: it was told to switch off, and so often it is yet tried or looked at; `back_task_id` switches on again.
+    `restore_tries_left`: it was told to switch off, and so often it is yet tried or looked at; `restore_task_id`
+    switches on again.
     """
 
     name: str
@@ -209,8 +211,8 @@ class DeviceState:
     read_off_of: str = ""
     contradicted: str = ""
     disobeyed: str = ""
-    owed: int = 0
-    back_task_id: int = 0
+    restore_tries_left: int = 0
+    restore_task_id: int = 0
     plug: PlugState | None = None
 
     @property
@@ -245,9 +247,9 @@ class FenceState:
     failed: str = ""
     read: tuple[tuple[str, PlugState], ...] = ()
     off_boot_id: str | None = None
-    word_boot_id: str | None = None
-    word_until_ms: int = 0
-    word_user: str = ""
+    confirmed_boot_id: str | None = None
+    confirmed_until_ms: int = 0
+    confirmed_by: str = ""
     read_off: Off | None = None
 
 
@@ -273,10 +275,10 @@ class Waiting:
 class NodeState:
     """Everything this node knows at `now_ms`.
 
-    `fell`: its last boot ended without leaving, so the peer may have fenced it. `revived_ms`: when we switched the
-    fenced peer on again, 0 for never; `kept_off`: it was not heard afterwards and has been switched off for good.
-    `released_sequence`: our newest sequence when we last gave a group up. `pause_number` counts the words by which
-    the pair was paused and set going again.
+    `unclean_boot`: its last boot ended without leaving, so the peer may have fenced it. `powered_on_ms`: when we
+    switched the fenced peer on again, 0 for never; `kept_off`: it was not heard afterwards and has been switched off
+    for good. `released_sequence`: our newest sequence when we last gave a group up. `pause_number` counts the words by
+    which the pair was paused and set going again.
     """
 
     config: PairConfig
@@ -304,11 +306,11 @@ class NodeState:
     leaving_beats: int = 0
     leave_by_ms: int = 0
     left: bool = False
-    oath_sequence: int = 0
-    oath_until_ms: int = 0
+    revalidation_sequence: int = 0
+    revalidate_by_ms: int = 0
     panicked_before: bool = False
-    fell: bool = False
-    revived_ms: int = 0
+    unclean_boot: bool = False
+    powered_on_ms: int = 0
     kept_off: bool = False
     last_off: Off | None = None
     released_sequence: int = 0
@@ -319,9 +321,9 @@ class NodeState:
     hosts: HostsState = field(default_factory=HostsState)
 
     @property
-    def oath_pending(self) -> bool:
+    def revalidating(self) -> bool:
         """Whether we were away while owning and have not yet heard that nobody took over (R10)."""
-        return self.oath_until_ms > 0
+        return self.revalidate_by_ms > 0
 
     @property
     def probed(self) -> bool:
@@ -360,7 +362,7 @@ def phase_of(group: GroupState) -> GroupPhase:
         return GroupPhase.UNKNOWN
     if all(phase is ResourcePhase.STOPPED for phase in phases):
         return GroupPhase.STOPPED
-    if group.blind:
+    if group.storage_lost:
         return GroupPhase.BLOCKED
     if all(phase in (ResourcePhase.RUNNING, ResourcePhase.DEGRADED) for phase in phases):
         return GroupPhase.STOPPING if group.yielding else GroupPhase.RUNNING

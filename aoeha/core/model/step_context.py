@@ -1,6 +1,6 @@
 """The workbench of one step: it collects the state and the actions so far, so that the rules read as sentences.
 
-Nothing here decides. A Turn never outlives its step.
+Nothing here decides. A StepContext never outlives its step.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from aoeha.core.model.task import Task
 
 
 @dataclass(slots=True)
-class Turn:
+class StepContext:
     """One step in the making. Mutable on purpose and private to that step."""
 
     state: NodeState
@@ -48,9 +48,9 @@ class Turn:
         )
         self.change_group(group, resources=resources)
 
-    def change_seizure(self, group: str, **fields: Any) -> None:
+    def change_storage_fence(self, group: str, **fields: Any) -> None:
         """Replace fields of one group's storage fence."""
-        self.change_group(group, seizure=replaced(self.state.group(group).seizure, **fields))
+        self.change_group(group, storage_fence=replaced(self.state.group(group).storage_fence, **fields))
 
     def change_shelf_link(self, group: str, **fields: Any) -> None:
         """Replace fields of one group's legs as a link."""

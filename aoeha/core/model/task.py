@@ -36,15 +36,15 @@ class TaskResult(Enum):
 class TaskKind(Enum):
     """What a task does. The first six address a resource, then three a fence device, then eight the shelves.
 
-    `FIND_RIVAL` asks the network whether anybody else answers for a resource's address: RUNNING for yes. `ASK_HOSTS`
-    asks all reference hosts: RUNNING if one answers, STOPPED if none does.
+    `DETECT_CONFLICT` asks the network whether anybody else answers for a resource's address: RUNNING for yes.
+    `ASK_HOSTS` asks all reference hosts: RUNNING if one answers, STOPPED if none does.
 
-    `READ_HOLDS` asks every target address of a group's legs whose reservation it shows. `SET_HOLD` reserves one leg
-    for us where nobody or we hold it; `FORCE_HOLD` takes it from whom it is expected to show, and from nobody else;
-    `GIVE_HOLD` leaves a leg of ours to the peer. Each of them reads back and reports what it read. `READ_RECORDS` reads
+    `READ_RESERVATIONS` asks every target address of a group's legs whose reservation it shows. `RESERVE` reserves one
+    leg for us where nobody or we hold it; `PREEMPT` takes it from whom it is expected to show, and from nobody else;
+    `TRANSFER` leaves a leg of ours to the peer. Each of them reads back and reports what it read. `READ_RECORDS` reads
     the lock record of every address of a group's legs, `WRITE_RECORD` puts one into all of them. `EVICT_LEG` lets the
     group's mirror, its subject, go on without a leg; `RETURN_LEG` takes the leg in again, by its bitmap or `whole`.
-    `LEAVE_PATH` lets the group's driver, its subject, leave silent paths to `legs` that it would try on for long.
+    `FAIL_OVER_PATH` lets the group's driver, its subject, leave silent paths to `legs` that it would try on for long.
     """
 
     PROBE = "probe"
@@ -52,36 +52,36 @@ class TaskKind(Enum):
     STOP = "stop"
     MONITOR = "monitor"
     VALIDATE = "validate"
-    FIND_RIVAL = "find_rival"
+    DETECT_CONFLICT = "find_rival"
     POWER_OFF = "power_off"
     POWER_STATUS = "power_status"
     POWER_ON = "power_on"
-    READ_HOLDS = "read_holds"
-    SET_HOLD = "set_hold"
-    FORCE_HOLD = "force_hold"
-    GIVE_HOLD = "give_hold"
+    READ_RESERVATIONS = "read_holds"
+    RESERVE = "set_hold"
+    PREEMPT = "force_hold"
+    TRANSFER = "give_hold"
     READ_RECORDS = "read_records"
     WRITE_RECORD = "write_record"
     EVICT_LEG = "evict_leg"
     RETURN_LEG = "return_leg"
-    LEAVE_PATH = "leave_path"
+    FAIL_OVER_PATH = "leave_path"
     ASK_HOSTS = "ask_hosts"
 
 
 @dataclass(frozen=True)
-class Caution:
+class MirrorLimits:
     """What a running mirror keeps clear of.
 
-    With `copies_nothing` no leg is copied onto another whole one. The legs of `read_last` are read, or copied from,
+    With `freeze_resync` no leg is copied onto another whole one. The legs of `write_mostly` are read, or copied from,
     only where no other leg has the data.
     """
 
-    copies_nothing: bool = False
-    read_last: tuple[str, ...] = ()
+    freeze_resync: bool = False
+    write_mostly: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Hurry:
+class PathFailover:
     """How impatient a driver shall be with silent paths, from when on and for how long.
 
     Not to be begun after `begin_by_ms`.
@@ -98,12 +98,12 @@ class Task:
     """Long work. Ends in exactly one TaskDone; killed `deadline_ms` after its start.
 
     `subject` is a resource's, a fence device's or a leg's name; `group` is empty for devices; `node` is the node whose
-    plug is meant, empty for resources and legs. `reason` is a sentence for people. `expected` tells a FORCE_HOLD from
-    whom it may take the leg, `record` a WRITE_RECORD what to write. `renews` names addresses whose life a READ_HOLDS
+    plug is meant, empty for resources and legs. `reason` is a sentence for people. `expected` tells a PREEMPT from whom
+    it may take the leg, `record` a WRITE_RECORD what to write. `renews` names addresses whose life a READ_RESERVATIONS
     prolongs by `lifetime_ms`, 0 for ever: when it finds one of `legs` to be of whom it expects, or at once when it
     expects UNKNOWN. A START of a mirror may do without the others where it finds one of `legs`: each of them is known
-    to hold every acknowledged write. `caution` is what a mirror keeps clear of from its START, PROBE or MONITOR on. A
-    LEAVE_PATH carries `hurry`.
+    to hold every acknowledged write. `limits` is what a mirror keeps clear of from its START, PROBE or MONITOR on. A
+    FAIL_OVER_PATH carries `failover`.
     """
 
     id: int
@@ -120,5 +120,5 @@ class Task:
     leg: str = ""
     whole: bool = False
     legs: tuple[str, ...] = ()
-    caution: Caution = Caution()
-    hurry: Hurry | None = None
+    limits: MirrorLimits = MirrorLimits()
+    failover: PathFailover | None = None

@@ -12,7 +12,7 @@ from aoeha.core.model.actions import Answer, Leave, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import CommandGiven
 from aoeha.core.model.state import GroupState, NodeState, Waiting, phase_of
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.operator import pause, power_commands
 from aoeha.core.ownership import blockers, leave, owners
 from aoeha.core.ownership.leave import LEAVE_PATIENCE_MS
@@ -32,95 +32,95 @@ WAITING_MAX = 16
 """More who wait are answered at once: what they asked for is under way."""
 
 
-def give(turn: Turn, event: CommandGiven) -> None:
+def give(step: StepContext, event: CommandGiven) -> None:
     """Take in one request."""
-    if turn.state.paused and event.verb in MOVES:
-        _answer(turn, event, UNSAFE, f"cannot {event.verb}: {blockers.PAUSED}")
+    if step.state.paused and event.verb in MOVES:
+        _answer(step, event, UNSAFE, f"cannot {event.verb}: {blockers.PAUSED}")
         return
     match event.verb:
         case "pause" | "resume":
-            _pause(turn, event, paused=event.verb == "pause")
+            _pause(step, event, paused=event.verb == "pause")
         case "standby":
-            _standby(turn, event)
+            _standby(step, event)
         case "unstandby":
-            turn.change(standby=False)
-            turn.say(Level.INFO, turn.state.config.node, f"{event.user} ended the standby of {turn.state.config.node}")
-            _answer(turn, event, DONE, f"{turn.state.config.node} may own groups again")
+            step.change(standby=False)
+            step.say(Level.INFO, step.state.config.node, f"{event.user} ended the standby of {step.state.config.node}")
+            _answer(step, event, DONE, f"{step.state.config.node} may own groups again")
         case "switchover":
-            _switchover(turn, event)
+            _switchover(step, event)
         case "confirm":
-            _confirm(turn, event)
+            _confirm(step, event)
         case "cleanup":
-            _clean_up(turn, event)
+            _clean_up(step, event)
         case "fence":
-            power_commands.fence(turn, event)
+            power_commands.fence(step, event)
         case "fence-verify":
-            power_commands.verify(turn, event)
+            power_commands.verify(step, event)
         case "fence-test":
-            power_commands.test(turn, event)
+            power_commands.test(step, event)
         case "leave":
-            _leave(turn, event)
+            _leave(step, event)
         case _:
-            _answer(turn, event, USAGE, f"cannot {event.verb}: no such command")
+            _answer(step, event, USAGE, f"cannot {event.verb}: no such command")
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Answer those who wait, and leave when all is done."""
-    if turn.state.leaving:
-        leave.go_on(turn)
+    if step.state.leaving:
+        leave.go_on(step)
     still = []
-    for waiting in turn.state.waiting:
-        sentence = _come_true(turn.state, waiting)
+    for waiting in step.state.waiting:
+        sentence = _come_true(step.state, waiting)
         if sentence:
-            turn.do(Answer(waiting.command_id, DONE, sentence))
-        elif turn.now_ms >= waiting.until_ms:
-            turn.do(
+            step.do(Answer(waiting.command_id, DONE, sentence))
+        elif step.now_ms >= waiting.until_ms:
+            step.do(
                 Answer(
-                    waiting.command_id, TIMED_OUT, f"{waiting.verb} is not done yet: {_standing(turn.state, waiting)}"
+                    waiting.command_id, TIMED_OUT, f"{waiting.verb} is not done yet: {_standing(step.state, waiting)}"
                 )
             )
         else:
             still.append(waiting)
-    if len(still) != len(turn.state.waiting):
-        turn.change(waiting=tuple(still))
+    if len(still) != len(step.state.waiting):
+        step.change(waiting=tuple(still))
 
 
-def _pause(turn: Turn, event: CommandGiven, *, paused: bool) -> None:
-    state = turn.state
+def _pause(step: StepContext, event: CommandGiven, *, paused: bool) -> None:
+    state = step.state
     if state.paused == paused:
-        _answer(turn, event, DONE, f"the pair {'is paused' if paused else 'is not paused'} already")
+        _answer(step, event, DONE, f"the pair {'is paused' if paused else 'is not paused'} already")
         return
-    pause.order(turn, event.user, paused=paused)
+    pause.order(step, event.user, paused=paused)
     hint = ". To undo: aoeha resume" if paused else ""
     heard = membership.is_alive(state)
     alone = "" if heard else f"; {state.config.peer} is {state.peer.condition.value} and does not know it yet"
-    _answer(turn, event, DONE, f"the pair {'is paused' if paused else 'acts again'}{alone}{hint}")
+    _answer(step, event, DONE, f"the pair {'is paused' if paused else 'acts again'}{alone}{hint}")
 
 
-def _standby(turn: Turn, event: CommandGiven) -> None:
-    state, node = turn.state, turn.state.config.node
-    if not _means_us(turn, event):
+def _standby(step: StepContext, event: CommandGiven) -> None:
+    state, node = step.state, step.state.config.node
+    if not _means_us(step, event):
         return
     mine = [group for group in state.groups if group.holding]
     stuck = [group.name for group in mine if not owners.peer_takes(state, group)]
     if stuck:
-        _answer(turn, event, UNSAFE, f"cannot put {node} in standby: {_no_taker(state, stuck[0])}")
+        _answer(step, event, UNSAFE, f"cannot put {node} in standby: {_no_taker(state, stuck[0])}")
         return
-    turn.change(standby=True)
+    step.change(standby=True)
     for group in mine:
-        turn.change_group(group.name, yielding=f"{event.user} put {node} in standby")
-    turn.say(Level.INFO, node, f"{event.user} put {node} in standby")
-    _answer_or_wait(turn, event, "", f"{node} is in standby. To undo: aoeha unstandby {node}")
+        step.change_group(group.name, yielding=f"{event.user} put {node} in standby")
+    step.say(Level.INFO, node, f"{event.user} put {node} in standby")
+    _answer_or_wait(step, event, "", f"{node} is in standby. To undo: aoeha unstandby {node}")
 
 
-def _switchover(turn: Turn, event: CommandGiven) -> None:
-    state = turn.state
+def _switchover(step: StepContext, event: CommandGiven) -> None:
+    state = step.state
     names = [group.name for group in state.groups if group.holding]
     wanted = event.arguments.get("group") or (names[0] if len(names) == 1 else "")
     if wanted not in [group.name for group in state.groups]:
         known = ", ".join(group.name for group in state.groups)
         _answer(
-            turn,
+            step,
             event,
             USAGE,
             f"cannot switch over: name one of the groups held by {state.config.node} (groups: {known})",
@@ -129,27 +129,27 @@ def _switchover(turn: Turn, event: CommandGiven) -> None:
     group = state.group(wanted)
     if not group.holding:
         _answer(
-            turn,
+            step,
             event,
             FAILED,
             f"cannot switch {wanted} over: {state.config.node} does not own it; ask on {state.config.peer}",
         )
         return
     if not owners.peer_takes(state, group):
-        _answer(turn, event, UNSAFE, f"cannot switch {wanted} over: {_no_taker(state, wanted)}")
+        _answer(step, event, UNSAFE, f"cannot switch {wanted} over: {_no_taker(state, wanted)}")
         return
-    turn.change_group(
-        wanted, yielding=f"switchover asked for by {event.user}", hold_back_until_ms=turn.now_ms + HOLD_BACK_MS
+    step.change_group(
+        wanted, yielding=f"switchover asked for by {event.user}", hold_back_until_ms=step.now_ms + HOLD_BACK_MS
     )
-    turn.say(Level.INFO, wanted, f"{event.user} asked for the switchover of {wanted} to {state.config.peer}")
-    _answer_or_wait(turn, event, wanted, f"{wanted} is being handed over to {state.config.peer}")
+    step.say(Level.INFO, wanted, f"{event.user} asked for the switchover of {wanted} to {state.config.peer}")
+    _answer_or_wait(step, event, wanted, f"{wanted} is being handed over to {state.config.peer}")
 
 
-def _confirm(turn: Turn, event: CommandGiven) -> None:
-    state, peer = turn.state, turn.state.config.peer
+def _confirm(step: StepContext, event: CommandGiven) -> None:
+    state, peer = step.state, step.state.config.peer
     if event.arguments.get("node") != peer:
         _answer(
-            turn,
+            step,
             event,
             USAGE,
             f"cannot confirm {event.arguments.get('node', '')!r}: the peer of {state.config.node} is {peer}",
@@ -157,40 +157,40 @@ def _confirm(turn: Turn, event: CommandGiven) -> None:
         return
     if not membership.is_silent(state) and not membership.left_long_ago(state):
         _answer(
-            turn,
+            step,
             event,
             UNSAFE,
             f"cannot confirm that {peer} is off: its state is {state.peer.condition.value}, not silent",
         )
         return
-    power_fence.confirm(turn, event.user)
-    _answer_or_wait(turn, event, "", f"it is noted that {peer} is off; {state.config.node} may take over")
+    power_fence.confirm(step, event.user)
+    _answer_or_wait(step, event, "", f"it is noted that {peer} is off; {state.config.node} may take over")
 
 
-def _clean_up(turn: Turn, event: CommandGiven) -> None:
+def _clean_up(step: StepContext, event: CommandGiven) -> None:
     """Forget what failed here, and try it again at once."""
-    node, legs = turn.state.config.node, leg_membership.end_rests(turn)
-    for group in turn.state.groups:
-        turn.change_group(group.name, retry_at_ms=0, failures_ms=(), given_up="")
-    turn.say(Level.INFO, node, f"{event.user} asked {node} to forget its failures")
+    node, legs = step.state.config.node, leg_membership.end_rests(step)
+    for group in step.state.groups:
+        step.change_group(group.name, retry_at_ms=0, failures_ms=(), given_up="")
+    step.say(Level.INFO, node, f"{event.user} asked {node} to forget its failures")
     tried = f", and {' and '.join(legs)} is tried again" if legs else ""
-    _answer(turn, event, DONE, f"{node} has forgotten what failed here{tried}")
+    _answer(step, event, DONE, f"{node} has forgotten what failed here{tried}")
 
 
-def _leave(turn: Turn, event: CommandGiven) -> None:
-    state, node = turn.state, turn.state.config.node
+def _leave(step: StepContext, event: CommandGiven) -> None:
+    state, node = step.state, step.state.config.node
     if state.paused:
-        turn.say(Level.WARNING, node, f"{node} ends during the pause: what runs here runs on without it")
-        turn.change(left=True)
-        turn.do(Leave())
-        _answer(turn, event, DONE, f"{node} ends; the pair is paused, and what runs on {node} runs on")
+        step.say(Level.WARNING, node, f"{node} ends during the pause: what runs here runs on without it")
+        step.change(left=True)
+        step.do(Leave())
+        _answer(step, event, DONE, f"{node} ends; the pair is paused, and what runs on {node} runs on")
         return
-    turn.change(leaving=True, leave_by_ms=turn.now_ms + LEAVE_PATIENCE_MS)
+    step.change(leaving=True, leave_by_ms=step.now_ms + LEAVE_PATIENCE_MS)
     for group in state.groups:
         if group.holding:
-            turn.change_group(group.name, yielding=f"{node} is leaving")
-    turn.say(Level.INFO, node, f"{node} is leaving the pair")
-    _answer(turn, event, DONE, f"{node} is leaving")
+            step.change_group(group.name, yielding=f"{node} is leaving")
+    step.say(Level.INFO, node, f"{node} is leaving the pair")
+    _answer(step, event, DONE, f"{node} is leaving")
 
 
 def _come_true(state: NodeState, waiting: Waiting) -> str:
@@ -228,24 +228,24 @@ def _no_taker(state: NodeState, group: str) -> str:
     return f"{peer} says that it could not serve {group}; see: aoeha status on {peer}"
 
 
-def _means_us(turn: Turn, event: CommandGiven) -> bool:
-    node, wanted = turn.state.config.node, event.arguments.get("node", "")
+def _means_us(step: StepContext, event: CommandGiven) -> bool:
+    node, wanted = step.state.config.node, event.arguments.get("node", "")
     if wanted in ("", node):
         return True
-    known = f"run it on {wanted}" if wanted == turn.state.config.peer else f"there is no node {wanted}"
-    _answer(turn, event, USAGE, f"cannot {event.verb} {wanted} from {node}: {known}")
+    known = f"run it on {wanted}" if wanted == step.state.config.peer else f"there is no node {wanted}"
+    _answer(step, event, USAGE, f"cannot {event.verb} {wanted} from {node}: {known}")
     return False
 
 
-def _answer(turn: Turn, event: CommandGiven, code: int, sentence: str) -> None:
-    turn.do(Answer(event.command_id, code, sentence))
+def _answer(step: StepContext, event: CommandGiven, code: int, sentence: str) -> None:
+    step.do(Answer(event.command_id, code, sentence))
 
 
-def _answer_or_wait(turn: Turn, event: CommandGiven, group: str, sentence: str) -> None:
+def _answer_or_wait(step: StepContext, event: CommandGiven, group: str, sentence: str) -> None:
     wanted = event.arguments.get("wait_ms", "")
     wait_ms = int(wanted) if wanted.isascii() and wanted.isdigit() else 0
-    if wait_ms <= 0 or len(turn.state.waiting) >= WAITING_MAX:
-        _answer(turn, event, DONE, sentence)
+    if wait_ms <= 0 or len(step.state.waiting) >= WAITING_MAX:
+        _answer(step, event, DONE, sentence)
         return
-    waiting = Waiting(event.command_id, event.verb, group, turn.now_ms + wait_ms)
-    turn.change(waiting=(*turn.state.waiting, waiting))
+    waiting = Waiting(event.command_id, event.verb, group, step.now_ms + wait_ms)
+    step.change(waiting=(*step.state.waiting, waiting))

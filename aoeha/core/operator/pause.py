@@ -10,44 +10,44 @@ What this file does not know: what each rule leaves undone meanwhile; the rules 
 """
 
 from aoeha.core.model.beat import BeatFlag
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import storage_fence
 
 ABOUT = "pair"
 
 
-def order(turn: Turn, user: str, *, paused: bool) -> None:
+def order(step: StepContext, user: str, *, paused: bool) -> None:
     """Give the word."""
-    _follow(turn, turn.state.pause_number + 1, f"by {user}", paused=paused)
+    _follow(step, step.state.pause_number + 1, f"by {user}", paused=paused)
 
 
-def learn(turn: Turn) -> None:
+def learn(step: StepContext) -> None:
     """Follow the peer's word where it is newer: the one in its beats, or in a stamp that was seen to move (R6)."""
-    beat = turn.state.peer.beat
+    beat = step.state.peer.beat
     words = [(beat.pause_number, BeatFlag.PAUSED in beat.flags)] if beat is not None else []
-    stamps = [group.shelf_link.said for group in turn.state.groups]
+    stamps = [group.shelf_link.said for group in step.state.groups]
     words.extend((stamp.pause_number, stamp.paused) for stamp in stamps if stamp is not None)
     number, paused = max(words, default=(0, False))
-    if (number, paused) > (turn.state.pause_number, turn.state.paused):
-        _follow(turn, number, f"on {turn.state.config.peer}", paused=paused)
+    if (number, paused) > (step.state.pause_number, step.state.paused):
+        _follow(step, number, f"on {step.state.config.peer}", paused=paused)
 
 
-def remind(turn: Turn) -> None:
+def remind(step: StepContext) -> None:
     """A daemon that starts into a pause says so."""
-    if turn.state.paused:
-        turn.alarm(ABOUT, _sentence("since before this daemon started"))
+    if step.state.paused:
+        step.alarm(ABOUT, _sentence("since before this daemon started"))
 
 
-def _follow(turn: Turn, number: int, origin: str, *, paused: bool) -> None:
-    before = turn.state.paused
-    turn.change(pause_number=number, paused=paused)
+def _follow(step: StepContext, number: int, origin: str, *, paused: bool) -> None:
+    before = step.state.paused
+    step.change(pause_number=number, paused=paused)
     if paused and not before:
-        storage_fence.drop_rounds(turn)
-        for group in turn.state.groups:
-            turn.change_group(group.name, shelf_read_ms=None)
-        turn.alarm(ABOUT, _sentence(origin))
+        storage_fence.drop_rounds(step)
+        for group in step.state.groups:
+            step.change_group(group.name, shelf_read_ms=None)
+        step.alarm(ABOUT, _sentence(origin))
     elif before and not paused:
-        turn.clear_alarm(ABOUT, f"the pause was ended {origin}: the pair acts again")
+        step.clear_alarm(ABOUT, f"the pause was ended {origin}: the pair acts again")
 
 
 def _sentence(origin: str) -> str:

@@ -13,7 +13,7 @@ from aoeha.core.model.beat import BeatFlag
 from aoeha.core.model.events import CommandGiven
 from aoeha.core.model.power_order import PowerAct
 from aoeha.core.model.state import FencePhase, NodeState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import blockers, owners
 from aoeha.core.peer import membership
 
@@ -21,36 +21,36 @@ FAILED, USAGE, UNSAFE = 1, 64, 107
 ACTS = {"": None, "off": PowerAct.OFF, "on": PowerAct.ON, "reboot": PowerAct.REBOOT}
 
 
-def fence(turn: Turn, event: CommandGiven) -> None:
+def fence(step: StepContext, event: CommandGiven) -> None:
     """Switch the peer off, on, or off and on; without a word as a fence of our own would."""
-    state, word = turn.state, event.arguments.get("act", "")
+    state, word = step.state, event.arguments.get("act", "")
     if word not in ACTS:
-        _refuse(turn, event, USAGE, f'cannot fence: there is no "{word}"; it is off, on or reboot')
+        _refuse(step, event, USAGE, f'cannot fence: there is no "{word}"; it is off, on or reboot')
         return
     usual = PowerAct.REBOOT if state.config.power_on_after_fence else PowerAct.OFF
     act = ACTS[word] or usual
-    if not _may_begin(turn, event):
+    if not _may_begin(step, event):
         return
     if act is not PowerAct.ON and not event.arguments.get("anyway"):
         peer, loss = state.config.peer, _loss(state)
         if loss:
             hint = f"to do it all the same: aoeha fence {peer} --{act.value} --anyway"
-            _refuse(turn, event, UNSAFE, f"cannot switch {peer} off: {loss}; {hint}")
+            _refuse(step, event, UNSAFE, f"cannot switch {peer} off: {loss}; {hint}")
             return
     if act is not PowerAct.ON:
-        power_fence.make_room(turn)
-    power_orders.begin(turn, event, act)
+        power_fence.make_room(step)
+    power_orders.begin(step, event, act)
 
 
-def verify(turn: Turn, event: CommandGiven) -> None:
+def verify(step: StepContext, event: CommandGiven) -> None:
     """Take the standby's power away and give it back, to see whether it is its plug."""
-    state, peer = turn.state, turn.state.config.peer
-    if not _may_begin(turn, event):
+    state, peer = step.state, step.state.config.peer
+    if not _may_begin(step, event):
         return
     levels, wanted = devices.levels(state), event.arguments.get("level") or "1"
     if wanted not in map(str, levels):
         known = ", ".join(map(str, levels))
-        _refuse(turn, event, USAGE, f"cannot verify level {wanted}: there is no such level; there are {known}")
+        _refuse(step, event, USAGE, f"cannot verify level {wanted}: there is no such level; there are {known}")
         return
     beat = state.peer.beat
     if not membership.has_reported(state) or beat is None:
@@ -62,52 +62,52 @@ def verify(turn: Turn, event: CommandGiven) -> None:
     elif owned := [group.name for group in beat.groups if group.holding]:
         sentence = f"it still owns {', '.join(owned)}; on {peer}: aoeha standby {peer} --wait"
     else:
-        power_orders.begin(turn, event, PowerAct.VERIFY, level=int(wanted))
+        power_orders.begin(step, event, PowerAct.VERIFY, level=int(wanted))
         return
-    _refuse(turn, event, UNSAFE, f"cannot verify the plug of {peer}: {sentence}")
+    _refuse(step, event, UNSAFE, f"cannot verify the plug of {peer}: {sentence}")
 
 
-def test(turn: Turn, event: CommandGiven) -> None:
+def test(step: StepContext, event: CommandGiven) -> None:
     """Read both plugs of one device, or of all."""
-    names = tuple(device.name for device in turn.state.devices)
+    names = tuple(device.name for device in step.state.devices)
     wanted = event.arguments.get("device", "")
     if wanted and wanted not in names:
         known = ", ".join(names) or "there is none"
-        _refuse(turn, event, USAGE, f"cannot test {wanted}: there is no fence device of that name (devices: {known})")
-    elif _is_free(turn, event):
-        power_orders.begin(turn, event, PowerAct.TEST, chosen=(wanted,) if wanted else names)
+        _refuse(step, event, USAGE, f"cannot test {wanted}: there is no fence device of that name (devices: {known})")
+    elif _is_free(step, event):
+        power_orders.begin(step, event, PowerAct.TEST, chosen=(wanted,) if wanted else names)
 
 
-def _may_begin(turn: Turn, event: CommandGiven) -> bool:
+def _may_begin(step: StepContext, event: CommandGiven) -> bool:
     """Whether the node is named that can be meant, and nothing else is under way. Answers where not."""
-    state, wanted = turn.state, event.arguments.get("node", "")
+    state, wanted = step.state, event.arguments.get("node", "")
     node, peer = state.config.node, state.config.peer
     if wanted == node:
-        _refuse(turn, event, USAGE, f"cannot fence {node} from {node}: a gateway never fences itself; run it on {peer}")
+        _refuse(step, event, USAGE, f"cannot fence {node} from {node}: a gateway never fences itself; run it on {peer}")
     elif wanted != peer:
-        _refuse(turn, event, USAGE, f"cannot fence {wanted!r}: the peer of {node} is {peer}")
-    elif state.peer.alternates:
-        _refuse(turn, event, UNSAFE, f"cannot fence {peer}: two machines use that name; find the other one first")
+        _refuse(step, event, USAGE, f"cannot fence {wanted!r}: the peer of {node} is {peer}")
+    elif state.peer.duplicate_name:
+        _refuse(step, event, UNSAFE, f"cannot fence {peer}: two machines use that name; find the other one first")
     else:
-        return _is_free(turn, event)
+        return _is_free(step, event)
     return False
 
 
-def _is_free(turn: Turn, event: CommandGiven) -> bool:
+def _is_free(step: StepContext, event: CommandGiven) -> bool:
     """Whether there are devices, and none of them is being used. Answers where not."""
-    state, peer = turn.state, turn.state.config.peer
+    state, peer = step.state, step.state.config.peer
     if not state.config.fences:
-        _refuse(turn, event, FAILED, "cannot: no fence device is configured; add [[fence]] to aoeha.toml")
+        _refuse(step, event, FAILED, "cannot: no fence device is configured; add [[fence]] to aoeha.toml")
     elif state.order is not None:
         _refuse(
-            turn, event, FAILED, f"cannot: {state.order.user} has another order under way ({state.order.act.value})"
+            step, event, FAILED, f"cannot: {state.order.user} has another order under way ({state.order.act.value})"
         )
     elif state.fence.phase not in (FencePhase.IDLE, FencePhase.WAITING, FencePhase.BACKING_OFF):
-        _refuse(turn, event, FAILED, f"cannot: {peer} is being fenced ({state.fence.phase.value}); see: aoeha status")
+        _refuse(step, event, FAILED, f"cannot: {peer} is being fenced ({state.fence.phase.value}); see: aoeha status")
     elif power_restore.is_under_way(state):
-        _refuse(turn, event, FAILED, f"cannot: {peer} is being switched on; try again in a moment")
+        _refuse(step, event, FAILED, f"cannot: {peer} is being switched on; try again in a moment")
     elif state.leaving or state.panicking:
-        _refuse(turn, event, FAILED, f"cannot: {state.config.node} is leaving")
+        _refuse(step, event, FAILED, f"cannot: {state.config.node} is leaving")
     else:
         return True
     return False
@@ -125,5 +125,5 @@ def _loss(state: NodeState) -> str:
     return ""
 
 
-def _refuse(turn: Turn, event: CommandGiven, code: int, sentence: str) -> None:
-    turn.do(Answer(event.command_id, code, sentence))
+def _refuse(step: StepContext, event: CommandGiven, code: int, sentence: str) -> None:
+    step.do(Answer(event.command_id, code, sentence))

@@ -24,7 +24,7 @@ def may_start(state: NodeState, group: GroupState) -> Verdict:
         return Verdict(yes=False, sentence=group.refusal or f"{state.config.node} does not own {group.name}")
     if proof.group != group.name or proof.epoch != group.held_epoch:
         return Verdict(yes=False, sentence=f"the proof for {group.name} belongs to another epoch")
-    if state.oath_pending:
+    if state.revalidating:
         return Verdict(yes=False, sentence=f"{state.config.node} was away and waits to hear that nobody took over")
     if state.panicking or state.left:
         return Verdict(yes=False, sentence=f"{state.config.node} is on its way out")
@@ -51,7 +51,7 @@ def willing(state: NodeState, group: GroupState) -> Verdict:
         return Verdict(yes=False, sentence=f"{node} is leaving")
     if state.paused:
         return Verdict(yes=False, sentence=PAUSED)
-    if state.oath_pending:
+    if state.revalidating:
         return Verdict(yes=False, sentence=f"{node} was away and waits to hear that nobody took over")
     if group.given_up:
         return Verdict(yes=False, sentence=group.given_up)

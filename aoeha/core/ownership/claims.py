@@ -14,112 +14,121 @@ What this file does not know: how a fence is done, and how resources are started
 
 from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import Grant, GroupBeat, GroupPhase
-from aoeha.core.model.legs import LegState, SeizureState
+from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import FencePhase, GroupState, NodeState, phase_of
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import blockers, owners, peer_word, proofs
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.storage import leg_ledger, reservations, suspect_legs
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Bring ownership of every group up to date with what the peer's beats and the proofs say."""
-    for name in [group.name for group in turn.state.groups]:
-        _learn(turn, name)
-        _release(turn, name)
-        _end_grant(turn, name)
-        _drop_stale_claim(turn, name)
-        _accept_grant(turn, name)
-        _take_by_own_proof(turn, name)
-        _grant(turn, name)
-        _claim(turn, name)
+    for name in [group.name for group in step.state.groups]:
+        _learn(step, name)
+        _release(step, name)
+        _end_grant(step, name)
+        _drop_stale_claim(step, name)
+        _accept_grant(step, name)
+        _take_by_own_proof(step, name)
+        _grant(step, name)
+        _claim(step, name)
 
 
-def drop(turn: Turn, name: str, sentence: str) -> None:
+def drop(step: StepContext, name: str, sentence: str) -> None:
     """Give up ownership without a release: what was started by it must be stopped."""
-    turn.change_group(name, held_epoch=0, proof=None, unsure=False, blind=False, seizure=SeizureState())
-    turn.change(released_sequence=turn.state.sequence)
-    turn.alarm(name, sentence)
+    step.change_group(
+        name,
+        held_epoch=0,
+        proof=None,
+        ownership_unverified=False,
+        storage_lost=False,
+        storage_fence=StorageFenceState(),
+    )
+    step.change(released_sequence=step.state.sequence)
+    step.alarm(name, sentence)
 
 
-def withdraw_claims(turn: Turn) -> None:
+def withdraw_claims(step: StepContext) -> None:
     """Forget every claim that is out: an answer to it could be older than what we slept through (R10)."""
-    for group in turn.state.groups:
+    for group in step.state.groups:
         if group.claim:
-            _withdraw(turn, group)
+            _withdraw(step, group)
 
 
-def _learn(turn: Turn, name: str) -> None:
+def _learn(step: StepContext, name: str) -> None:
     """Take over the peer's higher epoch. An owner that hears a higher owner was superseded: it must not write on."""
-    group = turn.state.group(name)
-    theirs = peer_word.theirs(turn.state, group)
+    group = step.state.group(name)
+    theirs = peer_word.theirs(step.state, group)
     if theirs is None:
         return
-    if group.holding and owners.superseded(turn.state, group):
-        turn.change(panicking=True)
-        turn.alarm(name, f"{turn.state.config.peer} owns {name} at epoch {theirs.epoch}, above our {group.held_epoch}")
+    if group.holding and owners.superseded(step.state, group):
+        step.change(panicking=True)
+        step.alarm(name, f"{step.state.config.peer} owns {name} at epoch {theirs.epoch}, above our {group.held_epoch}")
     if theirs.epoch > group.epoch:
-        turn.change_group(name, epoch=theirs.epoch)
+        step.change_group(name, epoch=theirs.epoch)
     if theirs.holding and group.hold_back_until_ms:
-        turn.change_group(name, hold_back_until_ms=0)
+        step.change_group(name, hold_back_until_ms=0)
 
 
-def _release(turn: Turn, name: str) -> None:
+def _release(step: StepContext, name: str) -> None:
     """End ownership once everything is stopped: only then may the peer be told (I4)."""
-    group = turn.state.group(name)
+    group = step.state.group(name)
     if not (group.holding and group.yielding):
         return
-    if phase_of(group) is GroupPhase.STOPPED and reservations.are_passed_on(turn.state, group):
-        if suspect_legs.zombie_may_write(turn.state, group):
-            node, peer = turn.state.config.node, turn.state.config.peer
+    if phase_of(group) is GroupPhase.STOPPED and reservations.are_passed_on(step.state, group):
+        if suspect_legs.fenced_node_may_write(step.state, group):
+            node, peer = step.state.config.node, step.state.config.peer
             sentence = f"{name} stays reserved for {node}: {peer} may still write until it is off or boots anew"
-            turn.say(Level.WARNING, name, sentence)
-        turn.change_group(name, held_epoch=0, proof=None, yielding="", blind=False, seizure=SeizureState())
-        turn.change(released_sequence=turn.state.sequence)
-        turn.say(Level.INFO, name, f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}")
+            step.say(Level.WARNING, name, sentence)
+        step.change_group(
+            name, held_epoch=0, proof=None, yielding="", storage_lost=False, storage_fence=StorageFenceState()
+        )
+        step.change(released_sequence=step.state.sequence)
+        step.say(Level.INFO, name, f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}")
 
 
-def _end_grant(turn: Turn, name: str) -> None:
-    group, peer = turn.state.group(name), turn.state.peer
+def _end_grant(step: StepContext, name: str) -> None:
+    group, peer = step.state.group(name), step.state.peer
     grant = group.grant
     if grant is None:
         return
-    theirs, said = peer_word.theirs(turn.state, group), peer_word.said(turn.state, group)
+    theirs, said = peer_word.theirs(step.state, group), peer_word.said(step.state, group)
     other_boot = bool(peer.boot_id) and peer.boot_id != grant.boot_id
     restarted = said is not None and said.incarnation > grant.incarnation
     moved_on = theirs is not None and (
-        theirs.epoch >= grant.epoch or (theirs.floor >= grant.epoch and theirs.claim != grant.claim)
+        theirs.epoch >= grant.epoch or (theirs.claim_floor >= grant.epoch and theirs.claim != grant.claim)
     )
     if other_boot or restarted or moved_on:
-        turn.change_group(name, grant=None)
+        step.change_group(name, grant=None)
 
 
-def _drop_stale_claim(turn: Turn, name: str) -> None:
-    group = turn.state.group(name)
+def _drop_stale_claim(step: StepContext, name: str) -> None:
+    group = step.state.group(name)
     if not group.claim:
         return
-    theirs = peer_word.theirs(turn.state, group)
-    outdated = group.claim_epoch <= max(group.epoch, group.floor) or (
+    theirs = peer_word.theirs(step.state, group)
+    outdated = group.claim_epoch <= max(group.epoch, group.claim_floor) or (
         theirs is not None
-        and group.claim_epoch <= max(theirs.epoch, theirs.floor)
-        and not _grants_us(turn.state, group, theirs)
+        and group.claim_epoch <= max(theirs.epoch, theirs.claim_floor)
+        and not _grants_us(step.state, group, theirs)
     )
     if (
         outdated
-        or _gives_way(turn.state, group)
-        or not blockers.willing(turn.state, group).yes
-        or _is_pointless(turn.state, group)
+        or _gives_way(step.state, group)
+        or not blockers.willing(step.state, group).yes
+        or _is_pointless(step.state, group)
     ):
-        _withdraw(turn, group)
+        _withdraw(step, group)
 
 
 def _is_pointless(state: NodeState, group: GroupState) -> bool:
     """Whether nobody would answer a claim: the peer is not heard, or it has taken back the offer that was claimed."""
     theirs = peer_word.theirs(state, group)
     taken_back = theirs is not None and theirs.holding and not theirs.yielding and bool(state.config.reference_hosts)
-    return taken_back or not (membership.is_alive(state) or disk_heartbeat.spoken(state, group))
+    return taken_back or not (membership.is_alive(state) or disk_heartbeat.peer_message(state, group))
 
 
 def _gives_way(state: NodeState, group: GroupState) -> bool:
@@ -128,8 +137,8 @@ def _gives_way(state: NodeState, group: GroupState) -> bool:
     return theirs is not None and theirs.claim > 0 and _claimable(state, group) and not owners.ranks_first(state, group)
 
 
-def _withdraw(turn: Turn, group: GroupState) -> None:
-    turn.change_group(group.name, claim=0, claim_epoch=0, floor=max(group.floor, group.claim_epoch))
+def _withdraw(step: StepContext, group: GroupState) -> None:
+    step.change_group(group.name, claim=0, claim_epoch=0, claim_floor=max(group.claim_floor, group.claim_epoch))
 
 
 def _claimable(state: NodeState, group: GroupState) -> bool:
@@ -142,34 +151,34 @@ def _grants_us(state: NodeState, group: GroupState, theirs: GroupBeat) -> bool:
     return group.claim > 0 and theirs.grant == wanted
 
 
-def _accept_grant(turn: Turn, name: str) -> None:
-    group = turn.state.group(name)
+def _accept_grant(step: StepContext, name: str) -> None:
+    group = step.state.group(name)
     if group.holding or not group.claim:
         return
-    theirs = peer_word.theirs(turn.state, group)
-    if theirs is None or not _claimable(turn.state, group) or not _grants_us(turn.state, group, theirs):
+    theirs = peer_word.theirs(step.state, group)
+    if theirs is None or not _claimable(step.state, group) or not _grants_us(step.state, group, theirs):
         return
-    if turn.state.peer.alternates or turn.state.paused:
+    if step.state.peer.duplicate_name or step.state.paused:
         return
-    peer = turn.state.config.peer
-    _take(turn, Proof(ProofKind.HANDED_OVER, name, group.claim_epoch, turn.state.peer.boot_id, f"granted by {peer}"))
+    peer = step.state.config.peer
+    _take(step, Proof(ProofKind.HANDED_OVER, name, group.claim_epoch, step.state.peer.boot_id, f"granted by {peer}"))
 
 
-def _take_by_own_proof(turn: Turn, name: str) -> None:
-    group = turn.state.group(name)
+def _take_by_own_proof(step: StepContext, name: str) -> None:
+    group = step.state.group(name)
     if group.holding:
         return
-    proof = proofs.proof_against_peer(turn.state, group)
-    if proof is None or not blockers.willing(turn.state, group).yes:
+    proof = proofs.proof_against_peer(step.state, group)
+    if proof is None or not blockers.willing(step.state, group).yes:
         return
-    if proof.kind is ProofKind.REBOOTED and not _should_claim(turn.state, group):
+    if proof.kind is ProofKind.REBOOTED and not _should_claim(step.state, group):
         return
-    _take(turn, proof)
+    _take(step, proof)
 
 
-def _take(turn: Turn, proof: Proof) -> None:
+def _take(step: StepContext, proof: Proof) -> None:
     name = proof.group
-    turn.change_group(
+    step.change_group(
         name,
         epoch=proof.epoch,
         held_epoch=proof.epoch,
@@ -179,67 +188,67 @@ def _take(turn: Turn, proof: Proof) -> None:
         grant=None,
         retry_at_ms=0,
         shelf_retry_ms=0,
-        given=(),
+        legs_transferred=(),
         yielding="",
-        taken_sequence=turn.state.sequence,
-        complete=leg_ledger.complete_legs(turn.state, turn.state.group(name)),
+        taken_sequence=step.state.sequence,
+        startable_legs=leg_ledger.complete_legs(step.state, step.state.group(name)),
         ledger=None,
         heard_ledger=None,
-        legs=tuple(_as_new(leg) for leg in turn.state.group(name).legs),
-        unsure=False,
-        blind=False,
-        undisputed=False,
-        resources=tuple(replaced(resource, rival=None) for resource in turn.state.group(name).resources),
+        legs=tuple(_as_new(leg) for leg in step.state.group(name).legs),
+        ownership_unverified=False,
+        storage_lost=False,
+        address_uncontested=False,
+        resources=tuple(replaced(resource, conflict=None) for resource in step.state.group(name).resources),
     )
-    turn.change_peer(held=tuple(entry for entry in turn.state.peer.held if entry[0] != name))
-    turn.refuse(name, "")
-    turn.clear_alarm(name, f"{name} has an owner again")
-    node, detail = turn.state.config.node, f" ({proof.detail})" if proof.detail else ""
-    turn.say(
+    step.change_peer(held=tuple(entry for entry in step.state.peer.held if entry[0] != name))
+    step.refuse(name, "")
+    step.clear_alarm(name, f"{name} has an owner again")
+    node, detail = step.state.config.node, f" ({proof.detail})" if proof.detail else ""
+    step.say(
         Level.INFO,
         name,
-        f"{node} owns {name} at epoch {proof.epoch}: {turn.state.config.peer} {proof.kind.value}{detail}",
+        f"{node} owns {name} at epoch {proof.epoch}: {step.state.config.peer} {proof.kind.value}{detail}",
     )
 
 
 def _as_new(leg: LegState) -> LegState:
     """A leg at the beginning of an ownership: what its target forgot before is the last owner's matter."""
-    return LegState(leg.name, leg.addresses, strays=leg.strays, ways=leg.ways)
+    return LegState(leg.name, leg.addresses, unlisted_addresses=leg.unlisted_addresses, paths=leg.paths)
 
 
-def _grant(turn: Turn, name: str) -> None:
+def _grant(step: StepContext, name: str) -> None:
     """Promise the peer the epoch that it claims. The promise binds us until it moved on or rebooted."""
-    state = turn.state
+    state = step.state
     group = state.group(name)
     if group.grant is not None or group.holding or group.claim:
         return
     said = peer_word.said(state, group)
-    if said is None or not said.group.claim or state.peer.alternates:
+    if said is None or not said.group.claim or state.peer.duplicate_name:
         return
     theirs = said.group
     grant = Grant(theirs.claim_epoch, said.boot_id, said.incarnation, theirs.claim)
-    if phase_of(group) is not GroupPhase.STOPPED or theirs.claim_epoch <= max(group.epoch, group.floor):
+    if phase_of(group) is not GroupPhase.STOPPED or theirs.claim_epoch <= max(group.epoch, group.claim_floor):
         return
     if (
         state.paused
         or (state.order is not None and state.order.takes_power)
         or state.fence.tasks
-        or state.oath_pending
+        or state.revalidating
         or state.fence.phase in (FencePhase.SETTLING, FencePhase.CANCELLING)
     ):
         return
-    turn.change_group(name, grant=grant, floor=max(group.floor, grant.epoch))
-    turn.say(Level.INFO, name, f"{name} is granted to {state.config.peer} at epoch {grant.epoch}")
+    step.change_group(name, grant=grant, claim_floor=max(group.claim_floor, grant.epoch))
+    step.say(Level.INFO, name, f"{name} is granted to {state.config.peer} at epoch {grant.epoch}")
 
 
-def _claim(turn: Turn, name: str) -> None:
-    group = turn.state.group(name)
-    if group.holding or group.claim or group.grant is not None or not _should_claim(turn.state, group):
+def _claim(step: StepContext, name: str) -> None:
+    group = step.state.group(name)
+    if group.holding or group.claim or group.grant is not None or not _should_claim(step.state, group):
         return
-    if _gives_way(turn.state, group):
+    if _gives_way(step.state, group):
         return
     number = group.claims + 1
-    turn.change_group(name, claims=number, claim=number, claim_epoch=proofs.next_epoch(turn.state, group))
+    step.change_group(name, claims=number, claim=number, claim_epoch=proofs.next_epoch(step.state, group))
 
 
 def _should_claim(state: NodeState, group: GroupState) -> bool:
@@ -249,7 +258,7 @@ def _should_claim(state: NodeState, group: GroupState) -> bool:
         return False
     theirs = said.group
     if theirs.holding:
-        reached = disk_heartbeat.spoken(state, group) is None or bool(state.hosts.answer)
+        reached = disk_heartbeat.peer_message(state, group) is None or bool(state.hosts.answer)
         return theirs.yielding and reached and blockers.willing(state, group).yes
     if theirs.phase is not GroupPhase.STOPPED or not blockers.willing(state, group).yes:
         return False

@@ -19,7 +19,7 @@ from aoeha.core.model.legs import HostsState
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.core.ownership import group_beat
 from aoeha.core.peer import disk_heartbeat, membership
@@ -29,21 +29,21 @@ HOLD_BACK_MS = 15_000
 """After an offer was claimed the former owner leaves the group to the claimer for so long, should a link come back."""
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Ask the hosts while no link is left, and stop what the peer has claimed."""
-    if not turn.state.config.reference_hosts:
+    if not step.state.config.reference_hosts:
         return
-    _ask_hosts(turn)
-    for group in turn.state.groups:
-        offered, about, peer = offers(turn.state, group), f"{group.name} here", turn.state.config.peer
+    _ask_hosts(step)
+    for group in step.state.groups:
+        offered, about, peer = offers(step.state, group), f"{group.name} here", step.state.config.peer
         if not offered:
-            turn.clear_alarm(about, f"{group.name} is no longer offered to {peer}")
+            step.clear_alarm(about, f"{group.name} is no longer offered to {peer}")
             continue
-        turn.alarm(about, sentence(turn.state, group))
-        if _is_claimed(turn.state, group):
+        step.alarm(about, sentence(step.state, group))
+        if _is_claimed(step.state, group):
             reason = f"{peer} claims it through the shelves and reaches clients"
-            turn.change_group(group.name, yielding=reason, hold_back_until_ms=turn.now_ms + HOLD_BACK_MS)
-            turn.say(Level.WARNING, group.name, f"handing {group.name} over: {reason}")
+            step.change_group(group.name, yielding=reason, hold_back_until_ms=step.now_ms + HOLD_BACK_MS)
+            step.say(Level.WARNING, group.name, f"handing {group.name} over: {reason}")
 
 
 def offers(state: NodeState, group: GroupState) -> bool:
@@ -51,7 +51,7 @@ def offers(state: NodeState, group: GroupState) -> bool:
     hosts = state.hosts
     if not state.config.reference_hosts or not group.holding or group.yielding or hosts.answer is not False:
         return False
-    if state.paused or state.oath_pending or membership.is_alive(state) or state.peer.condition is PeerCondition.LEFT:
+    if state.paused or state.revalidating or membership.is_alive(state) or state.peer.condition is PeerCondition.LEFT:
         return False
     silent_ms = state.now_ms - max(hosts.since_ms, state.listening_since_ms)
     return silent_ms >= state.config.deadtime_ms and any(leg.shows_anywhere(Holder.US) for leg in group.legs)
@@ -70,51 +70,51 @@ def words(state: NodeState) -> dict[str, GroupBeat]:
     return {group.name: _word(state, group) for group in state.groups if group.legs and _has_a_say(state, group)}
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in whether a reference host answered; that they could not be asked is no answer either."""
-    hosts, node = turn.state.hosts, turn.state.config.node
+    hosts, node = step.state.hosts, step.state.config.node
     if hosts.task_id != task.id:
         return
     answer = done.status is ResourceStatus.RUNNING if done.result is TaskResult.OK else None
     changed = answer is not hosts.answer
-    turn.change(hosts=replaced(hosts, task_id=0, answer=answer, since_ms=hosts.asked_ms if changed else hosts.since_ms))
+    step.change(hosts=replaced(hosts, task_id=0, answer=answer, since_ms=hosts.asked_ms if changed else hosts.since_ms))
     if done.result is TaskResult.FAILED:
-        turn.alarm(ABOUT, f"the reference hosts cannot be asked: {done.detail}")
+        step.alarm(ABOUT, f"the reference hosts cannot be asked: {done.detail}")
     elif answer is not None:
-        turn.clear_alarm(ABOUT, "the reference hosts can be asked again")
+        step.clear_alarm(ABOUT, "the reference hosts can be asked again")
     if changed and answer is not None:
-        turn.say(
+        step.say(
             Level.INFO if answer else Level.WARNING, ABOUT, f"{'one' if answer else 'none'} of them answers {node}"
         )
 
 
-def _ask_hosts(turn: Turn) -> None:
+def _ask_hosts(step: StepContext) -> None:
     """Once a hold period, while no link carries beats; what was known before that is forgotten."""
-    state, hosts = turn.state, turn.state.hosts
+    state, hosts = step.state, step.state.hosts
     if not disk_heartbeat.is_quiet(state):
         if hosts != HostsState():
-            turn.change(hosts=HostsState())
+            step.change(hosts=HostsState())
         return
-    due = not hosts.asked_ms or turn.now_ms - hosts.asked_ms >= state.config.hold_every_ms
+    due = not hosts.asked_ms or step.now_ms - hosts.asked_ms >= state.config.hold_every_ms
     if hosts.task_id or not due or state.panicking or state.left:
         return
     patience_ms, reason = state.config.shelf_timeout_ms, "could clients reach us?"
     task = Task(state.next_task_id, TaskKind.ASK_HOSTS, "", ABOUT, "", patience_ms, reason)
-    turn.begin(task)
-    turn.change(hosts=replaced(hosts, task_id=task.id, asked_ms=turn.now_ms))
+    step.begin(task)
+    step.change(hosts=replaced(hosts, task_id=task.id, asked_ms=step.now_ms))
 
 
 def _is_claimed(state: NodeState, group: GroupState) -> bool:
-    record = disk_heartbeat.spoken(state, group)
-    if record is None or record.word is None or state.peer.alternates:
+    record = disk_heartbeat.peer_message(state, group)
+    if record is None or record.message is None or state.peer.duplicate_name:
         return False
-    return record.word.claim > 0 and record.word.claim_epoch > max(group.held_epoch, group.floor)
+    return record.message.claim > 0 and record.message.claim_epoch > max(group.held_epoch, group.claim_floor)
 
 
 def _has_a_say(state: NodeState, group: GroupState) -> bool:
     """Whether there is something to agree on: an offer, a hand-over, a claim or a grant, or who is to own it at all."""
-    record = disk_heartbeat.spoken(state, group)
-    theirs = record.word if record is not None else None
+    record = disk_heartbeat.peer_message(state, group)
+    theirs = record.message if record is not None else None
     if theirs is not None and (theirs.claim > 0 or theirs.grant is not None):
         return True
     if group.holding:

@@ -15,7 +15,7 @@ def group_beat(state: NodeState, group: GroupState) -> GroupBeat:
         yielding=bool(group.yielding),
         willing=blockers.willing(state, group).yes and not group.yielding and not holding_back,
         epoch=group.held_epoch or group.epoch,
-        floor=group.floor,
+        claim_floor=group.claim_floor,
         claim=group.claim,
         claim_epoch=group.claim_epoch,
         grant=group.grant,

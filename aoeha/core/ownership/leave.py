@@ -10,7 +10,7 @@ What this file does not know: who asked for it.
 from aoeha.core.model.actions import Leave, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.state import NodeState, phase_of, stopped_everywhere
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import owners
 from aoeha.core.peer import membership
 
@@ -21,30 +21,30 @@ LEAVE_PATIENCE_MS = 20_000
 LEAVING_BEATS = 3
 
 
-def go_on(turn: Turn) -> None:
+def go_on(step: StepContext) -> None:
     """Stop, hand over, announce the leave, end. With something that cannot be stopped, end unannounced."""
-    state, node = turn.state, turn.state.config.node
+    state, node = step.state, step.state.config.node
     if state.left:
         return
     blocked = any(phase_of(group) is GroupPhase.BLOCKED for group in state.groups)
     if blocked:
-        turn.alarm(
+        step.alarm(
             node, f"{node} leaves with something that could not be stopped; {state.config.peer} will have to fence it"
         )
-        turn.change(left=True)
-        turn.do(Leave())
+        step.change(left=True)
+        step.do(Leave())
         return
     if not stopped_everywhere(state) or any(group.holding for group in state.groups):
-        turn.change(leave_by_ms=turn.now_ms + LEAVE_PATIENCE_MS)
+        step.change(leave_by_ms=step.now_ms + LEAVE_PATIENCE_MS)
         return
     taken = all(owners.owner(state, group) == state.config.peer for group in state.groups)
     wanted = membership.is_alive(state) and any(owners.peer_takes(state, group) for group in state.groups)
-    if wanted and not taken and turn.now_ms < state.leave_by_ms:
+    if wanted and not taken and step.now_ms < state.leave_by_ms:
         return
     if state.leaving_beats >= LEAVING_BEATS:
-        turn.change(left=True)
-        turn.say(Level.INFO, node, f"{node} has left the pair")
-        turn.do(Leave())
+        step.change(left=True)
+        step.say(Level.INFO, node, f"{node} has left the pair")
+        step.do(Leave())
 
 
 def may_announce_leave(state: NodeState) -> bool:

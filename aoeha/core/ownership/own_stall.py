@@ -17,106 +17,106 @@ from aoeha.core.model.actions import Level, Panic
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, phase_of
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import claims
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.storage import storage_fence
 
 
-def notice(turn: Turn, before_ms: int) -> None:
+def notice(step: StepContext, before_ms: int) -> None:
     """Find out whether this node was away between `before_ms`, the last thing that it knew, and now."""
-    config = turn.state.config
-    gap_ms = turn.now_ms - before_ms
+    config = step.state.config
+    gap_ms = step.now_ms - before_ms
     if gap_ms <= config.deadtime_ms - 2 * config.keepalive_ms:
         return
-    turn.say(Level.WARNING, config.node, f"{config.node} was away for {gap_ms} ms; the peer is judged anew from now on")
-    claims.withdraw_claims(turn)
-    storage_fence.drop_rounds(turn)
-    disk_heartbeat.forget(turn)
-    swear(turn, membership.lives(turn.state))
-    turn.change_peer(stale=True)
-    turn.change(listening_since_ms=turn.now_ms)
+    step.say(Level.WARNING, config.node, f"{config.node} was away for {gap_ms} ms; the peer is judged anew from now on")
+    claims.withdraw_claims(step)
+    storage_fence.drop_rounds(step)
+    disk_heartbeat.forget(step)
+    revalidate(step, membership.may_be_alive(step.state))
+    step.change_peer(stale=True)
+    step.change(listening_since_ms=step.now_ms)
 
 
-def swear(turn: Turn, peer_was_alive: bool) -> None:
+def revalidate(step: StepContext, peer_was_alive: bool) -> None:
     """Owning something, doubt it, and wait for an answer where the peer was alive: only then can it have taken over."""
-    for group in turn.state.groups:
+    for group in step.state.groups:
         if group.holding and group.legs:
-            turn.change_group(group.name, unsure=True)
-    turn.change(oath_sequence=turn.state.sequence)
-    if peer_was_alive and any(group.holding for group in turn.state.groups):
-        _wait_for_an_answer(turn)
+            step.change_group(group.name, ownership_unverified=True)
+    step.change(revalidation_sequence=step.state.sequence)
+    if peer_was_alive and any(group.holding for group in step.state.groups):
+        _wait_for_an_answer(step)
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Fulfil or break the oath, and go down when it must be."""
-    state, config = turn.state, turn.state.config
+    state, config = step.state, step.state.config
     for group in state.groups:
-        if group.unsure:
-            _settle(turn, group)
-    if not turn.state.oath_pending or turn.state.panicking:
+        if group.ownership_unverified:
+            _settle(step, group)
+    if not step.state.revalidating or step.state.panicking:
         return
     if _answered(state):
-        turn.change(oath_until_ms=0)
-        turn.say(Level.INFO, config.node, f"{config.peer} answered and owns nothing of ours: {config.node} serves on")
-    elif _legs_are_ours(turn.state):
-        turn.change(oath_until_ms=0)
-        turn.say(Level.INFO, config.node, f"the legs are still reserved for us: {config.node} serves on")
-    elif state.now_ms >= state.oath_until_ms:
-        turn.change(oath_until_ms=0)
+        step.change(revalidate_by_ms=0)
+        step.say(Level.INFO, config.node, f"{config.peer} answered and owns nothing of ours: {config.node} serves on")
+    elif _legs_are_ours(step.state):
+        step.change(revalidate_by_ms=0)
+        step.say(Level.INFO, config.node, f"the legs are still reserved for us: {config.node} serves on")
+    elif state.now_ms >= state.revalidate_by_ms:
+        step.change(revalidate_by_ms=0)
         if rationed(state):
-            turn.alarm(
+            step.alarm(
                 config.node, f"{config.node} was away, nobody answers, and it has rebooted already: it serves on"
             )
-            for group in turn.state.groups:
-                if group.unsure and not _shown(group, Holder.PEER):
-                    turn.change_group(group.name, unsure=False)
+            for group in step.state.groups:
+                if group.ownership_unverified and not _shown(group, Holder.PEER):
+                    step.change_group(group.name, ownership_unverified=False)
         else:
-            turn.change(panicking=True)
-            turn.alarm(config.node, f"{config.node} was away and nobody answers: {config.peer} may have taken over")
+            step.change(panicking=True)
+            step.alarm(config.node, f"{config.node} was away and nobody answers: {config.peer} may have taken over")
 
 
-def panic(turn: Turn) -> None:
+def panic(step: StepContext) -> None:
     """Reboot at once if a rule has decided so in this step."""
-    if not turn.state.panicking:
+    if not step.state.panicking:
         return
     reasons = [
         alarm.sentence
-        for alarm in turn.state.alarms
-        if alarm.about in {turn.state.config.node, *(g.name for g in turn.state.groups)}
+        for alarm in step.state.alarms
+        if alarm.about in {step.state.config.node, *(g.name for g in step.state.groups)}
     ]
-    turn.do(Panic(reasons[-1] if reasons else "ownership was lost"))
+    step.do(Panic(reasons[-1] if reasons else "ownership was lost"))
 
 
-def _wait_for_an_answer(turn: Turn) -> None:
-    turn.change(oath_until_ms=turn.now_ms + turn.state.config.deadtime_ms)
+def _wait_for_an_answer(step: StepContext) -> None:
+    step.change(revalidate_by_ms=step.now_ms + step.state.config.deadtime_ms)
 
 
-def _settle(turn: Turn, group: GroupState) -> None:
+def _settle(step: StepContext, group: GroupState) -> None:
     """Find out by the peer's word, or by what its legs show since we are back, whether a group is still ours."""
-    state, name = turn.state, group.name
+    state, name = step.state, group.name
     if not group.holding or _owns_nothing_of(state, (name,)):
-        turn.change_group(name, unsure=False)
+        step.change_group(name, ownership_unverified=False)
     elif group.shelf_read_ms is None or group.shelf_read_ms < state.listening_since_ms:
         return
     elif _shown(group, Holder.US):
-        turn.change_group(name, unsure=_shown(group, Holder.PEER))
+        step.change_group(name, ownership_unverified=_shown(group, Holder.PEER))
     elif _shown(group, Holder.PEER):
-        _fenced_meanwhile(turn, group)
-    elif _shown(group, Holder.NOBODY) and not state.oath_pending:
-        turn.say(Level.WARNING, name, f"no leg of {name} names us any more: waiting for {state.config.peer}'s answer")
-        _wait_for_an_answer(turn)
+        _fenced_meanwhile(step, group)
+    elif _shown(group, Holder.NOBODY) and not state.revalidating:
+        step.say(Level.WARNING, name, f"no leg of {name} names us any more: waiting for {state.config.peer}'s answer")
+        _wait_for_an_answer(step)
 
 
-def _fenced_meanwhile(turn: Turn, group: GroupState) -> None:
+def _fenced_meanwhile(step: StepContext, group: GroupState) -> None:
     """Go down if something of the group runs; what was owned by name alone is given up."""
-    node, peer = turn.state.config.node, turn.state.config.peer
+    node, peer = step.state.config.node, step.state.config.peer
     sentence = f"{node} was fenced while it was away: the legs of {group.name} are reserved for {peer}"
     if phase_of(group) is GroupPhase.STOPPED:
-        claims.drop(turn, group.name, sentence)
-    elif turn.state.probed:
-        turn.change(panicking=True)
-        turn.alarm(group.name, sentence)
+        claims.drop(step, group.name, sentence)
+    elif step.state.probed:
+        step.change(panicking=True)
+        step.alarm(group.name, sentence)
 
 
 def _shown(group: GroupState, holder: Holder) -> bool:
@@ -127,7 +127,7 @@ def _legs_are_ours(state: NodeState) -> bool:
     """Whether every group that we own has legs, and they said so since we are back."""
     return all(
         group.legs
-        and not group.unsure
+        and not group.ownership_unverified
         and group.shelf_read_ms is not None
         and group.shelf_read_ms >= state.listening_since_ms
         and _shown(group, Holder.US)
@@ -143,7 +143,7 @@ def _answered(state: NodeState) -> bool:
 def _owns_nothing_of(state: NodeState, names: tuple[str, ...]) -> bool:
     """Whether the peer said, in answer to what we sent since we are back, that it owns none of these groups."""
     beat = state.peer.beat
-    if beat is None or not membership.has_reported(state) or beat.echo_sequence <= state.oath_sequence:
+    if beat is None or not membership.has_reported(state) or beat.echo_sequence <= state.revalidation_sequence:
         return False
     return not any(group.holding for group in beat.groups if group.name in names)
 

@@ -32,4 +32,4 @@ def owner(state: NodeState, group: GroupState) -> str | None:
 def peer_takes(state: NodeState, group: GroupState) -> bool:
     """Whether the peer is there and says that it could serve the group."""
     theirs = state.peer_group(group.name)
-    return membership.has_reported(state) and theirs is not None and theirs.willing and not state.peer.alternates
+    return membership.has_reported(state) and theirs is not None and theirs.willing and not state.peer.duplicate_name

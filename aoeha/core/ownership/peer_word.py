@@ -18,9 +18,9 @@ class Said:
 
 def said(state: NodeState, group: GroupState) -> Said | None:
     """What the peer says now, having looked itself: in its beats, or in its record where no link carries any (R13)."""
-    record, beat, theirs = disk_heartbeat.spoken(state, group), state.peer.beat, state.peer_group(group.name)
-    if record is not None and record.word is not None:
-        return Said(record.boot_id, record.incarnation, record.word)
+    record, beat, theirs = disk_heartbeat.peer_message(state, group), state.peer.beat, state.peer_group(group.name)
+    if record is not None and record.message is not None:
+        return Said(record.boot_id, record.incarnation, record.message)
     if beat is None or theirs is None or not membership.has_reported(state):
         return None
     return Said(beat.boot_id, beat.incarnation, theirs)
@@ -28,5 +28,5 @@ def said(state: NodeState, group: GroupState) -> Said | None:
 
 def theirs(state: NodeState, group: GroupState) -> GroupBeat | None:
     """The peer's newest word, however old it is."""
-    record = disk_heartbeat.spoken(state, group)
-    return record.word if record is not None else state.peer_group(group.name)
+    record = disk_heartbeat.peer_message(state, group)
+    return record.message if record is not None else state.peer_group(group.name)

@@ -14,15 +14,15 @@ BLIND_EPOCH_JUMP = 1_000
 def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     """The proof about the peer that this node has in hand for the group's next epoch, None if it has none."""
     peer, fence, name = state.peer, state.fence, group.name
-    if peer.alternates or peer.condition is PeerCondition.BY_SHELVES:
+    if peer.duplicate_name or peer.condition is PeerCondition.STORAGE_ONLY:
         return None
     epoch = next_epoch(state, group)
     blind = _own_parity(state, epoch) if group.legs else 0
     blind = blind if peer.heard else _blind_jump(state, epoch)
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         return Proof(ProofKind.POWERED_OFF, name, epoch + blind, peer.boot_id, "read back as off")
-    if fence.word_boot_id is not None and fence.word_boot_id == peer.boot_id:
-        return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.word_user}")
+    if fence.confirmed_boot_id is not None and fence.confirmed_boot_id == peer.boot_id:
+        return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.confirmed_by}")
     if state.config.storage_suffices and storage_fence.complete(state, group):
         legs = ", ".join(leg.name for leg in leg_ledger.fence_legs(state, group))
         return Proof(ProofKind.STORAGE_FENCED, name, epoch + blind, peer.boot_id, f"{legs} reserved for us")
@@ -57,5 +57,5 @@ def _own_parity(state: NodeState, epoch: int) -> int:
 def next_epoch(state: NodeState, group: GroupState) -> int:
     """Return the lowest epoch above all that this node knows of, the peer's word included."""
     theirs = peer_word.theirs(state, group)
-    known = (theirs.epoch, theirs.floor, theirs.claim_epoch) if theirs is not None else ()
-    return max(group.epoch, group.floor, group.held_epoch, *known) + 1
+    known = (theirs.epoch, theirs.claim_floor, theirs.claim_epoch) if theirs is not None else ()
+    return max(group.epoch, group.claim_floor, group.held_epoch, *known) + 1

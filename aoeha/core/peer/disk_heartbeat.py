@@ -20,7 +20,7 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.legs import ShelfLinkState
 from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
 from aoeha.core.model.state import GroupState, LinkCondition, NodeState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import Task, TaskKind
 
 EVERY_MIN_MS = 100
@@ -33,64 +33,64 @@ def every_ms(config: PairConfig) -> int:
     return max((config.deadtime_ms - 2 * config.warntime_ms) // STAMPS, EVERY_MIN_MS)
 
 
-def decide(turn: Turn, words: dict[str, GroupBeat]) -> None:
+def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
     """Stamp what we hold, read what the peer holds, while no other link tells; one task at a time for each group.
 
     `words` are what is to be said of groups besides.
     """
-    for name in [group.name for group in turn.state.groups if group.legs]:
-        group = turn.state.group(name)
+    for name in [group.name for group in step.state.groups if group.legs]:
+        group = step.state.group(name)
         link = group.shelf_link
-        if link.task_id or turn.state.panicking:
+        if link.task_id or step.state.panicking:
             continue
-        wish = _wish(turn.state, group, speaks=name in words)
-        if wish is TaskKind.WRITE_RECORD and turn.now_ms >= _write_due_ms(turn.state.config, link):
-            _ask(turn, group, wish, _stamp(turn.state, group, words.get(name)))
-        elif wish is TaskKind.READ_RECORDS and turn.now_ms >= _read_due_ms(turn.state.config, link):
-            _ask(turn, group, wish, None)
+        wish = _wish(step.state, group, speaks=name in words)
+        if wish is TaskKind.WRITE_RECORD and step.now_ms >= _write_due_ms(step.state.config, link):
+            _ask(step, group, wish, _stamp(step.state, group, words.get(name)))
+        elif wish is TaskKind.READ_RECORDS and step.now_ms >= _read_due_ms(step.state.config, link):
+            _ask(step, group, wish, None)
         elif wish is None and link != ShelfLinkState():
-            turn.change_group(name, shelf_link=ShelfLinkState())
+            step.change_group(name, shelf_link=ShelfLinkState())
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in what the records say, or that ours were stamped."""
-    group = turn.state.group(task.group)
+    group = step.state.group(task.group)
     link = group.shelf_link
     if link.task_id != task.id:
         return
-    turn.change_shelf_link(group.name, task_id=0, answering=_answers(turn.state, task))
+    step.change_shelf_link(group.name, task_id=0, answering=_answers(step.state, task))
     if task.kind is TaskKind.WRITE_RECORD:
         return
     silent = _at(group, Holder.SILENT)
     known = {place: record for place, record in _seen(group).items() if place not in silent}
     read = {(seen.leg, seen.address): seen.record for seen in done.records}
     both = [place for place in read if place in known]
-    turn.change_shelf_link(
+    step.change_shelf_link(
         group.name, seen=tuple(SeenRecord(*place, record) for place, record in (known | read).items())
     )
     if not read:
         return
-    turn.change_shelf_link(group.name, read_ms=link.asked_ms)
+    step.change_shelf_link(group.name, read_ms=link.asked_ms)
     moved = [
         record for place in both if (record := read[place]) is not None and _moved(known[place], record, link.said)
     ]
     if moved:
         said = max(moved, key=lambda record: record.stamped_ms)
-        turn.change_shelf_link(
+        step.change_shelf_link(
             group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1, said=said
         )
     elif len(both) < len(read) or any(known[place] and not read[place] for place in both):
-        heard_ms = None if _is_silent(turn.state.config, link) else link.heard_ms
-        turn.change_shelf_link(group.name, heard_ms=heard_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
+        heard_ms = None if _is_silent(step.state.config, link) else link.heard_ms
+        step.change_shelf_link(group.name, heard_ms=heard_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
     else:
-        turn.change_shelf_link(group.name, quiet_reads=link.quiet_reads + 1)
+        step.change_shelf_link(group.name, quiet_reads=link.quiet_reads + 1)
 
 
-def forget(turn: Turn) -> None:
+def forget(step: StepContext) -> None:
     """Begin anew: whoever was away cannot say for how long a record has stood still."""
-    for group in turn.state.groups:
+    for group in step.state.groups:
         if group.shelf_link != ShelfLinkState():
-            turn.change_group(group.name, shelf_link=ShelfLinkState())
+            step.change_group(group.name, shelf_link=ShelfLinkState())
 
 
 def heard_ms(state: NodeState) -> int | None:
@@ -113,13 +113,13 @@ def shows_peer(state: NodeState) -> bool:
     return state.config.storage_suffices and (named or heard_ms(state) is not None)
 
 
-def spoken(state: NodeState, group: GroupState) -> LockRecord | None:
+def peer_message(state: NodeState, group: GroupState) -> LockRecord | None:
     """The peer's record that says how the group stands there, where no link carries its beats, None for none (R13).
 
     It was seen to move lately, and is of the boot that was heard last: of another one nothing else is known.
     """
     link, config = group.shelf_link, state.config
-    if not config.reference_hosts or link.said is None or link.said.word is None or not is_quiet(state):
+    if not config.reference_hosts or link.said is None or link.said.message is None or not is_quiet(state):
         return None
     fresh = link.heard_ms is not None and state.now_ms - link.heard_ms < config.deadtime_ms
     known = (state.peer.boot_id, state.peer.incarnation)
@@ -214,7 +214,7 @@ def _read_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
 
 
 def _stamping(state: NodeState, group: GroupState) -> bool:
-    if not group.holding or group.unsure or not any(leg.shows_anywhere(Holder.US) for leg in group.legs):
+    if not group.holding or group.ownership_unverified or not any(leg.shows_anywhere(Holder.US) for leg in group.legs):
         return False
     return is_quiet(state) or _not_heard_by_the_peer(state)
 
@@ -249,9 +249,9 @@ def _stamp(state: NodeState, group: GroupState, word: GroupBeat | None) -> LockR
     )
 
 
-def _ask(turn: Turn, group: GroupState, kind: TaskKind, record: LockRecord | None) -> None:
-    state = turn.state
+def _ask(step: StepContext, group: GroupState, kind: TaskKind, record: LockRecord | None) -> None:
+    state = step.state
     reason, patience_ms = f"{state.config.peer} is not heard on any other link", every_ms(state.config)
     task = Task(state.next_task_id, kind, group.name, group.name, "", patience_ms, reason, record=record)
-    turn.begin(task)
-    turn.change_shelf_link(group.name, task_id=task.id, asked_ms=turn.now_ms)
+    step.begin(task)
+    step.change_shelf_link(group.name, task_id=task.id, asked_ms=step.now_ms)

@@ -17,33 +17,33 @@ from aoeha.core.model.events import BeatHeard, LinkReported
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, LinkCondition, LinkState, NodeState, PeerCondition
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import disk_heartbeat
 
 RETIRED_BOOT_IDS_MAX = 8
 BACK_WITHIN_MAX_MS = 30_000
 """No announced restart is waited for longer than this."""
-DOUBTED = (PeerCondition.ASKED_FOR, PeerCondition.BY_SHELVES, PeerCondition.SILENT)
+DOUBTED = (PeerCondition.CHECKING_STORAGE, PeerCondition.STORAGE_ONLY, PeerCondition.SILENT)
 """Who stands so has left no more, whatever its last beat said: it was seen on the shelves since."""
 
 
-def hear(turn: Turn, event: BeatHeard) -> None:
+def hear(step: StepContext, event: BeatHeard) -> None:
     """Take in one authentic beat."""
-    beat, state = event.beat, turn.state
+    beat, state = event.beat, step.state
     if beat.sender != state.config.peer:
         return
-    _mark_link(turn, event.link)
+    _mark_link(step, event.link)
     if beat.boot_id != state.peer.boot_id:
-        _meet_new_boot(turn, beat)
+        _meet_new_boot(step, beat)
     elif (beat.incarnation, beat.sequence) <= (state.peer.incarnation, state.peer.sequence):
         return
-    known = turn.state.peer
+    known = step.state.peer
     groups = beat.groups if BeatFlag.PROBED in beat.flags else _kept_groups(known.beat, beat)
     held = dict(known.held)
     if BeatFlag.PROBED in beat.flags:
         held.update({group.name: beat.boot_id for group in beat.groups if group.holding})
     answers_the_mark = 0 < known.mark_sequence <= beat.echo_sequence
-    turn.change_peer(
+    step.change_peer(
         answered_ms=known.mark_ms if answers_the_mark else known.answered_ms,
         mark_sequence=0 if answers_the_mark else known.mark_sequence,
         incarnation=beat.incarnation,
@@ -51,30 +51,30 @@ def hear(turn: Turn, event: BeatHeard) -> None:
         beat=beat if groups is beat.groups else replaced(beat, groups=groups),
         heard=True,
         held=tuple(sorted(held.items())),
-        stale=known.stale and beat.echo_sequence <= turn.state.oath_sequence,
+        stale=known.stale and beat.echo_sequence <= step.state.revalidation_sequence,
     )
 
 
-def report_link(turn: Turn, event: LinkReported) -> None:
+def report_link(step: StepContext, event: LinkReported) -> None:
     """Note what a link says about its medium. Shown to people; beats alone decide."""
-    for link in turn.state.links:
+    for link in step.state.links:
         if link.name == event.link and link.fault != event.fault:
-            _change_link(turn, replaced(link, fault=event.fault))
+            _change_link(step, replaced(link, fault=event.fault))
             sentence = f"link {link.name}: {event.fault or 'works again'}"
-            turn.say(Level.WARNING if event.fault else Level.INFO, link.name, sentence)
+            step.say(Level.WARNING if event.fault else Level.INFO, link.name, sentence)
 
 
-def judge(turn: Turn) -> None:
+def judge(step: StepContext) -> None:
     """Bring the conditions of links and peer up to date, and say what changed."""
-    for link in turn.state.links:
-        now = link_condition(turn.state, link)
+    for link in step.state.links:
+        now = link_condition(step.state, link)
         if now is not link.condition:
-            _change_link(turn, replaced(link, condition=now))
-            _tell_link(turn, link, now)
-    condition = _peer_condition(turn.state)
-    if condition is not turn.state.peer.condition:
-        turn.change_peer(condition=condition)
-        _tell_peer(turn, condition)
+            _change_link(step, replaced(link, condition=now))
+            _tell_link(step, link, now)
+    condition = _peer_condition(step.state)
+    if condition is not step.state.peer.condition:
+        step.change_peer(condition=condition)
+        _tell_peer(step, condition)
 
 
 def link_condition(state: NodeState, link: LinkState) -> LinkCondition:
@@ -107,14 +107,14 @@ def is_alive(state: NodeState) -> bool:
     return state.peer.condition in (PeerCondition.ONLINE, PeerCondition.LATE, PeerCondition.RESTARTING)
 
 
-def lives(state: NodeState) -> bool:
+def may_be_alive(state: NodeState) -> bool:
     """Whether anything at all tells that the peer lives, be it only its stamp on the shelves."""
-    return is_alive(state) or state.peer.condition in (PeerCondition.BY_SHELVES, PeerCondition.ASKED_FOR)
+    return is_alive(state) or state.peer.condition in (PeerCondition.STORAGE_ONLY, PeerCondition.CHECKING_STORAGE)
 
 
 def is_silent(state: NodeState) -> bool:
     """Whether the peer ought to be heard and is not."""
-    return state.peer.condition in (PeerCondition.SILENT, PeerCondition.UNHEARD)
+    return state.peer.condition in (PeerCondition.SILENT, PeerCondition.NEVER_SEEN)
 
 
 def left_long_ago(state: NodeState) -> bool:
@@ -174,11 +174,11 @@ def _peer_condition(state: NodeState) -> PeerCondition:
         return PeerCondition.LEFT
     if silent:
         if disk_heartbeat.confirms_silence(state):
-            return PeerCondition.UNHEARD if unheard else PeerCondition.SILENT
+            return PeerCondition.NEVER_SEEN if unheard else PeerCondition.SILENT
         if disk_heartbeat.heard_ms(state) is not None:
-            return PeerCondition.BY_SHELVES
+            return PeerCondition.STORAGE_ONLY
         if not unheard:
-            return PeerCondition.ASKED_FOR
+            return PeerCondition.CHECKING_STORAGE
     if unheard or beat is None:
         return PeerCondition.BOOTING
     if BeatFlag.RESTARTING in beat.flags:
@@ -187,30 +187,30 @@ def _peer_condition(state: NodeState) -> PeerCondition:
     return PeerCondition.ONLINE if up else PeerCondition.LATE
 
 
-def _mark_link(turn: Turn, name: str) -> None:
-    for link in turn.state.links:
+def _mark_link(step: StepContext, name: str) -> None:
+    for link in step.state.links:
         if link.name == name:
-            _change_link(turn, replaced(link, heard_ms=turn.now_ms))
+            _change_link(step, replaced(link, heard_ms=step.now_ms))
 
 
-def _change_link(turn: Turn, changed: LinkState) -> None:
-    turn.change(links=tuple(changed if link.name == changed.name else link for link in turn.state.links))
+def _change_link(step: StepContext, changed: LinkState) -> None:
+    step.change(links=tuple(changed if link.name == changed.name else link for link in step.state.links))
 
 
-def _meet_new_boot(turn: Turn, beat: Beat) -> None:
-    peer, name = turn.state.peer, turn.state.config.peer
+def _meet_new_boot(step: StepContext, beat: Beat) -> None:
+    peer, name = step.state.peer, step.state.config.peer
     if beat.boot_id in peer.retired_boot_ids:
-        turn.change_peer(alternates=True)
-        turn.alarm(
+        step.change_peer(duplicate_name=True)
+        step.alarm(
             name, f"two machines use the name {name}: boots {beat.boot_id[:8]} and {peer.boot_id[:8]} are both heard"
         )
     elif peer.boot_id and peer.heard:
-        turn.say(Level.WARNING, name, f"{name} has rebooted: boot {beat.boot_id[:8]} after {peer.boot_id[:8]}")
+        step.say(Level.WARNING, name, f"{name} has rebooted: boot {beat.boot_id[:8]} after {peer.boot_id[:8]}")
     retired = (
         *(old for old in peer.retired_boot_ids if old != beat.boot_id),
         *((peer.boot_id,) if peer.boot_id else ()),
     )
-    turn.change_peer(
+    step.change_peer(
         boot_id=beat.boot_id, incarnation=0, sequence=0, beat=None, retired_boot_ids=retired[-RETIRED_BOOT_IDS_MAX:]
     )
 
@@ -222,47 +222,47 @@ def _kept_groups(known: Beat | None, beat: Beat) -> tuple[GroupBeat, ...]:
     return beat.groups
 
 
-def _tell_link(turn: Turn, before: LinkState, condition: LinkCondition) -> None:
-    name, peer = before.name, turn.state.config.peer
+def _tell_link(step: StepContext, before: LinkState, condition: LinkCondition) -> None:
+    name, peer = before.name, step.state.config.peer
     match condition:
         case LinkCondition.UP:
-            cleared = turn.clear_alarm(name, f"link {name} carries beats again")
+            cleared = step.clear_alarm(name, f"link {name} carries beats again")
             if not cleared and before.condition is LinkCondition.UNHEARD:
-                turn.say(Level.INFO, name, f"link {name}: {peer} is heard")
+                step.say(Level.INFO, name, f"link {name}: {peer} is heard")
         case LinkCondition.LATE:
-            turn.say(
-                Level.WARNING, name, f"link {name}: {peer} is late, nothing for {turn.state.config.warntime_ms} ms"
+            step.say(
+                Level.WARNING, name, f"link {name}: {peer} is late, nothing for {step.state.config.warntime_ms} ms"
             )
         case LinkCondition.DOWN:
-            turn.alarm(name, f"link {name} is down: nothing heard from {peer} for {turn.state.config.deadtime_ms} ms")
+            step.alarm(name, f"link {name} is down: nothing heard from {peer} for {step.state.config.deadtime_ms} ms")
         case LinkCondition.UNHEARD:
             pass
 
 
-def _tell_peer(turn: Turn, condition: PeerCondition) -> None:
-    config = turn.state.config
+def _tell_peer(step: StepContext, condition: PeerCondition) -> None:
+    config = step.state.config
     match condition:
         case PeerCondition.ONLINE:
-            if not turn.clear_alarm(config.peer, f"{config.peer} is online"):
-                turn.say(Level.INFO, config.peer, f"{config.peer} is online")
+            if not step.clear_alarm(config.peer, f"{config.peer} is online"):
+                step.say(Level.INFO, config.peer, f"{config.peer} is online")
         case PeerCondition.LATE:
-            turn.say(Level.WARNING, config.peer, f"{config.peer} is late on all links")
+            step.say(Level.WARNING, config.peer, f"{config.peer} is late on all links")
         case PeerCondition.RESTARTING:
-            turn.say(Level.INFO, config.peer, f"the daemon on {config.peer} is restarting; its resources run on")
+            step.say(Level.INFO, config.peer, f"the daemon on {config.peer} is restarting; its resources run on")
         case PeerCondition.LEFT:
-            turn.clear_alarm(config.peer, f"{config.peer} is no longer missed")
-            turn.say(Level.INFO, config.peer, f"{config.peer} has left the pair; it holds nothing")
+            step.clear_alarm(config.peer, f"{config.peer} is no longer missed")
+            step.say(Level.INFO, config.peer, f"{config.peer} has left the pair; it holds nothing")
         case PeerCondition.SILENT:
-            links = ", ".join(link.name for link in turn.state.links)
-            turn.alarm(config.peer, f"{config.peer} is silent on all links ({links}) for {config.deadtime_ms} ms")
-        case PeerCondition.ASKED_FOR:
-            turn.say(Level.WARNING, config.peer, f"no link to {config.peer} is left: the shelves are asked about it")
-        case PeerCondition.BY_SHELVES:
-            turn.alarm(
+            links = ", ".join(link.name for link in step.state.links)
+            step.alarm(config.peer, f"{config.peer} is silent on all links ({links}) for {config.deadtime_ms} ms")
+        case PeerCondition.CHECKING_STORAGE:
+            step.say(Level.WARNING, config.peer, f"no link to {config.peer} is left: the shelves are asked about it")
+        case PeerCondition.STORAGE_ONLY:
+            step.alarm(
                 config.peer,
                 f"{config.peer} is heard by the shelves only: every link to it is down. It serves on; mend the links",
             )
-        case PeerCondition.UNHEARD:
-            turn.alarm(config.peer, f"{config.peer} was not heard on any link since this daemon started")
+        case PeerCondition.NEVER_SEEN:
+            step.alarm(config.peer, f"{config.peer} was not heard on any link since this daemon started")
         case PeerCondition.BOOTING:
             pass

@@ -16,7 +16,7 @@ from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import GroupState, NodeState, ResourceState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.core.ownership import owners
 from aoeha.core.peer import membership
@@ -24,43 +24,43 @@ from aoeha.core.peer import membership
 ASK_EVERY_MS = 1_000
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Ask for rivals of every address that was taken, or is to be, while the peer may still answer for it."""
-    for group in turn.state.groups:
-        if group.holding and not group.undisputed and _says_that_it_stopped(turn.state, group):
-            turn.change_group(group.name, undisputed=True)
-        if not may_have_rival(turn.state, group):
+    for group in step.state.groups:
+        if group.holding and not group.address_uncontested and _says_that_it_stopped(step.state, group):
+            step.change_group(group.name, address_uncontested=True)
+        if not may_conflict(step.state, group):
             continue
         for resource in group.resources:
-            due = resource.rival is None or turn.now_ms - resource.rival_asked_ms >= ASK_EVERY_MS
-            if resource.config.exclusive and due and not resource.rival_task_id:
-                _ask(turn, group, resource)
+            due = resource.conflict is None or step.now_ms - resource.conflict_asked_ms >= ASK_EVERY_MS
+            if resource.config.exclusive and due and not resource.conflict_task_id:
+                _ask(step, group, resource)
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in what the network said. No answer to our question is no answer about rivals either."""
-    resource = next(r for r in turn.state.group(task.group).resources if r.config.name == task.subject)
-    if resource.rival_task_id != task.id:
+    resource = next(r for r in step.state.group(task.group).resources if r.config.name == task.subject)
+    if resource.conflict_task_id != task.id:
         return
-    name, peer = task.subject, turn.state.config.peer
+    name, peer = task.subject, step.state.config.peer
     rival = done.status is ResourceStatus.RUNNING if done.result is TaskResult.OK else None
-    turn.change_resource(task.group, name, rival_task_id=0, rival=rival)
+    step.change_resource(task.group, name, conflict_task_id=0, conflict=rival)
     about = f"{name} elsewhere"
     if rival:
-        turn.alarm(about, f"somebody else answers for {name}: {peer} has it still; its power-off ends that")
+        step.alarm(about, f"somebody else answers for {name}: {peer} has it still; its power-off ends that")
     elif rival is False:
-        turn.clear_alarm(about, f"nobody else answers for {name} any more")
+        step.clear_alarm(about, f"nobody else answers for {name} any more")
 
 
 def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) -> str:
     """Why an address may not be taken yet, empty for no reason."""
-    if not resource.config.exclusive or not may_have_rival(state, group) or resource.rival is False:
+    if not resource.config.exclusive or not may_conflict(state, group) or resource.conflict is False:
         return ""
-    who = f"{state.config.peer} answers for it" if resource.rival else "the network is asked who answers for it"
+    who = f"{state.config.peer} answers for it" if resource.conflict else "the network is asked who answers for it"
     return f"not taking {resource.config.name} yet: {who}"
 
 
-def may_have_rival(state: NodeState, group: GroupState) -> bool:
+def may_conflict(state: NodeState, group: GroupState) -> bool:
     """Whether the group is owned by a storage fence, and nothing since has shown that its victim does not answer.
 
     Being off shows that, or a new boot, or its own word, in answer to us, that it has stopped everything of the group;
@@ -72,7 +72,7 @@ def may_have_rival(state: NodeState, group: GroupState) -> bool:
     if owners.superseded(state, group):
         return False
     unproven = off is None or off.boot_id != proof.peer_boot_id
-    return unproven and not group.undisputed and not _says_that_it_stopped(state, group)
+    return unproven and not group.address_uncontested and not _says_that_it_stopped(state, group)
 
 
 def _says_that_it_stopped(state: NodeState, group: GroupState) -> bool:
@@ -83,9 +83,9 @@ def _says_that_it_stopped(state: NodeState, group: GroupState) -> bool:
     return answers_us and not theirs.holding and theirs.phase is GroupPhase.STOPPED
 
 
-def _ask(turn: Turn, group: GroupState, resource: ResourceState) -> None:
-    state, config = turn.state, resource.config
+def _ask(step: StepContext, group: GroupState, resource: ResourceState) -> None:
+    state, config = step.state, resource.config
     reason = "does anybody else answer?"
-    task = Task(state.next_task_id, TaskKind.FIND_RIVAL, group.name, config.name, "", config.monitor_ms, reason)
-    turn.begin(task)
-    turn.change_resource(group.name, config.name, rival_task_id=task.id, rival_asked_ms=turn.now_ms)
+    task = Task(state.next_task_id, TaskKind.DETECT_CONFLICT, group.name, config.name, "", config.monitor_ms, reason)
+    step.begin(task)
+    step.change_resource(group.name, config.name, conflict_task_id=task.id, conflict_asked_ms=step.now_ms)

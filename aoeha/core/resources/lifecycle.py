@@ -15,7 +15,7 @@ from aoeha.core.model.config import ResourceConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState, phase_of
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.core.ownership import blockers, own_stall, owners
 from aoeha.core.resources import address_conflict
@@ -41,57 +41,57 @@ TELLING = (TaskKind.PROBE, TaskKind.START, TaskKind.MONITOR)
 BUSY = (ResourcePhase.STARTING, ResourcePhase.STOPPING)
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Start the next thing that every group wants; a node that must go down because of one starts nothing of others."""
-    names = [group.name for group in turn.state.groups]
+    names = [group.name for group in step.state.groups]
     for name in names:
-        _escalate(turn, name)
+        _escalate(step, name)
     for name in names:
-        _forgive(turn, name)
-        _probe(turn, name)
-        _validate(turn, name)
-        if turn.state.paused:
-            _monitor(turn, name)
-        elif _wanted_up(turn.state, turn.state.group(name)):
-            _raise(turn, name)
-            _monitor(turn, name)
+        _forgive(step, name)
+        _probe(step, name)
+        _validate(step, name)
+        if step.state.paused:
+            _monitor(step, name)
+        elif _wanted_up(step.state, step.state.group(name)):
+            _start_next(step, name)
+            _monitor(step, name)
         else:
-            _lower(turn, name)
+            _stop_next(step, name)
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in the end of a resource task."""
-    group = turn.state.group(task.group)
+    group = step.state.group(task.group)
     resource = _resource(group, task.subject)
     if resource.task_id != task.id:
         return
-    turn.change_resource(task.group, task.subject, task_id=0)
+    step.change_resource(task.group, task.subject, task_id=0)
     match task.kind:
         case TaskKind.PROBE | TaskKind.MONITOR:
-            _observed(turn, group, resource, done)
+            _observed(step, group, resource, done)
         case TaskKind.START:
-            _started(turn, group, resource, done)
+            _started(step, group, resource, done)
         case TaskKind.STOP:
-            _stopped(turn, group, resource, done)
+            _stopped(step, group, resource, done)
         case TaskKind.VALIDATE:
-            _validated(turn, group, resource, done)
+            _validated(step, group, resource, done)
         case _:
             pass
 
 
-def mirrors_changed(turn: Turn) -> None:
+def mirrors_changed(step: StepContext) -> None:
     """Look at once at every mirror that runs here: one that lost a leg by itself goes on acknowledging without it."""
-    for group in turn.state.groups:
+    for group in step.state.groups:
         for resource in group.resources:
             if resource.config.mirror and resource.phase in UP:
-                look_again(turn, group.name, resource)
+                look_again(step, group.name, resource)
 
 
-def look_again(turn: Turn, name: str, mirror: ResourceState) -> None:
+def look_again(step: StepContext, name: str, mirror: ResourceState) -> None:
     """Look at a running mirror anew: a look that is under way may tell of its legs as they were before."""
-    _interrupt(turn, mirror)
-    due_ms = turn.now_ms - mirror.config.monitor_every_ms
-    turn.change_resource(name, mirror.config.name, task_id=0, checked_ms=due_ms)
+    _interrupt(step, mirror)
+    due_ms = step.now_ms - mirror.config.monitor_every_ms
+    step.change_resource(name, mirror.config.name, task_id=0, checked_ms=due_ms)
 
 
 def _wanted_up(state: NodeState, group: GroupState) -> bool:
@@ -103,65 +103,65 @@ def _must_stop_first(group: GroupState) -> bool:
     return any(resource.phase is ResourcePhase.FAILED for resource in group.resources)
 
 
-def _probe(turn: Turn, name: str) -> None:
-    for resource in turn.state.group(name).resources:
+def _probe(step: StepContext, name: str) -> None:
+    for resource in step.state.group(name).resources:
         if resource.phase is ResourcePhase.UNKNOWN and not resource.task_id:
-            _start(turn, TaskKind.PROBE, name, resource, "what runs here?")
+            _start(step, TaskKind.PROBE, name, resource, "what runs here?")
 
 
-def _validate(turn: Turn, name: str) -> None:
+def _validate(step: StepContext, name: str) -> None:
     """Ask the agents of a group that is not held whether they could start it: who could not never fences (R7)."""
-    group = turn.state.group(name)
-    if group.holding or not turn.state.probed:
+    group = step.state.group(name)
+    if group.holding or not step.state.probed:
         return
     for resource in group.resources:
-        due = resource.validated_ms is None or turn.now_ms - resource.validated_ms >= VALIDATE_EVERY_MS
+        due = resource.validated_ms is None or step.now_ms - resource.validated_ms >= VALIDATE_EVERY_MS
         if due and not resource.task_id:
-            _start(turn, TaskKind.VALIDATE, name, resource, "could it be started here?")
+            _start(step, TaskKind.VALIDATE, name, resource, "could it be started here?")
 
 
-def _raise(turn: Turn, name: str) -> None:
+def _start_next(step: StepContext, name: str) -> None:
     """Start the first resource that is not up, once all before it are."""
-    group = turn.state.group(name)
-    if turn.now_ms < group.retry_at_ms:
+    group = step.state.group(name)
+    if step.now_ms < group.retry_at_ms:
         return
     if reservations.reserved(group) and group.shelf_task_id:
         return
-    verdict = blockers.may_start(turn.state, group)
+    verdict = blockers.may_start(step.state, group)
     for resource in group.resources:
         if resource.phase in UP:
             continue
-        not_yet = address_conflict.why_not_yet(turn.state, group, resource)
+        not_yet = address_conflict.why_not_yet(step.state, group, resource)
         if not_yet:
-            if resource.rival:
-                turn.refuse(name, not_yet)
+            if resource.conflict:
+                step.refuse(name, not_yet)
             return
-        unvouched = address_lifetime.unvouched(turn.state, group, resource)
+        unvouched = address_lifetime.unvouched(step.state, group, resource)
         if unvouched and verdict.yes:
-            turn.refuse(name, unvouched)
+            step.refuse(name, unvouched)
             return
         if resource.phase is ResourcePhase.STOPPED and verdict.yes:
             assert group.proof is not None
-            _interrupt(turn, resource)
-            turn.change_resource(name, resource.config.name, phase=ResourcePhase.STARTING, reason="")
+            _interrupt(step, resource)
+            step.change_resource(name, resource.config.name, phase=ResourcePhase.STARTING, reason="")
             reason = f"epoch {group.held_epoch}: {group.proof.kind.value}"
-            _start(turn, TaskKind.START, name, resource, reason)
+            _start(step, TaskKind.START, name, resource, reason)
         elif not verdict.yes:
-            turn.refuse(name, f"not starting {resource.config.name}: {verdict.sentence}")
+            step.refuse(name, f"not starting {resource.config.name}: {verdict.sentence}")
         return
 
 
-def _monitor(turn: Turn, name: str) -> None:
-    for resource in turn.state.group(name).resources:
-        due = turn.now_ms - resource.checked_ms >= resource.config.monitor_every_ms
+def _monitor(step: StepContext, name: str) -> None:
+    for resource in step.state.group(name).resources:
+        due = step.now_ms - resource.checked_ms >= resource.config.monitor_every_ms
         if resource.phase in UP and due and not resource.task_id:
-            _start(turn, TaskKind.MONITOR, name, resource, "still running?")
+            _start(step, TaskKind.MONITOR, name, resource, "still running?")
 
 
-def _lower(turn: Turn, name: str) -> None:
+def _stop_next(step: StepContext, name: str) -> None:
     """Stop the last resource that is not stopped, once all after it are."""
-    group = turn.state.group(name)
-    if not turn.state.probed or not _may_lower(turn.state, group):
+    group = step.state.group(name)
+    if not step.state.probed or not _may_lower(step.state, group):
         return
     lowest = _lowest_to_stop(group)
     for resource in reversed(group.resources[lowest:]):
@@ -169,9 +169,9 @@ def _lower(turn: Turn, name: str) -> None:
             continue
         if resource.phase in BUSY or resource.stop_failures >= STOP_TRIES:
             return
-        _interrupt(turn, resource)
-        turn.change_resource(name, resource.config.name, phase=ResourcePhase.STOPPING)
-        _start(turn, TaskKind.STOP, name, resource, group.yielding or "not to run here")
+        _interrupt(step, resource)
+        step.change_resource(name, resource.config.name, phase=ResourcePhase.STOPPING)
+        _start(step, TaskKind.STOP, name, resource, group.yielding or "not to run here")
         return
 
 
@@ -193,161 +193,163 @@ def _lowest_to_stop(group: GroupState) -> int:
     )
 
 
-def _observed(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+def _observed(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
     name = resource.config.name
-    turn.change_resource(group.name, name, checked_ms=turn.now_ms)
+    step.change_resource(group.name, name, checked_ms=step.now_ms)
     if done.result in (TaskResult.CANCELLED, TaskResult.LOST):
         return
-    turn.change_resource(group.name, name, missing=done.missing)
+    step.change_resource(group.name, name, missing=done.missing)
     probing = resource.phase is ResourcePhase.UNKNOWN
     seen = done.status if done.result is TaskResult.OK and done.status is not None else ResourceStatus.FAILED
     reason = done.detail or ("its monitor did not answer in time" if done.result is TaskResult.TIMED_OUT else "")
     if seen in (ResourceStatus.RUNNING, ResourceStatus.DEGRADED):
         phase = ResourcePhase.RUNNING if seen is ResourceStatus.RUNNING else ResourcePhase.DEGRADED
-        _note_health(turn, group, resource, phase, reason)
-        suspect_legs.observed(turn, group.name, replaced(resource, missing=done.missing), done.read_last)
+        _note_health(step, group, resource, phase, reason)
+        suspect_legs.observed(step, group.name, replaced(resource, missing=done.missing), done.write_mostly)
     elif probing:
         phase = ResourcePhase.STOPPED if seen is ResourceStatus.STOPPED else ResourcePhase.FAILED
-        turn.change_resource(group.name, name, phase=phase, reason=reason)
-    elif seen is ResourceStatus.STOPPED and name in address_lifetime.bounded(turn.state, group):
-        turn.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="it was not renewed in time")
-        turn.say(Level.WARNING, name, f"{name} has expired: neither a leg nor {turn.state.config.peer} vouched for us")
+        step.change_resource(group.name, name, phase=phase, reason=reason)
+    elif seen is ResourceStatus.STOPPED and name in address_lifetime.bounded(step.state, group):
+        step.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="it was not renewed in time")
+        step.say(Level.WARNING, name, f"{name} has expired: neither a leg nor {step.state.config.peer} vouched for us")
     else:
-        _failed(turn, group, resource, reason or f"it is {seen.value}", stop_first=True)
+        _failed(step, group, resource, reason or f"it is {seen.value}", stop_first=True)
 
 
-def _note_health(turn: Turn, group: GroupState, resource: ResourceState, phase: ResourcePhase, reason: str) -> None:
+def _note_health(
+    step: StepContext, group: GroupState, resource: ResourceState, phase: ResourcePhase, reason: str
+) -> None:
     name = resource.config.name
     if phase is ResourcePhase.DEGRADED:
-        turn.alarm(name, f"{name} is degraded: {reason}")
+        step.alarm(name, f"{name} is degraded: {reason}")
     else:
-        turn.clear_alarm(name, f"{name} is whole again")
-    turn.change_resource(group.name, name, phase=phase, reason=reason)
+        step.clear_alarm(name, f"{name} is whole again")
+    step.change_resource(group.name, name, phase=phase, reason=reason)
 
 
-def _started(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+def _started(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
     name = resource.config.name
     if done.result is TaskResult.OK:
-        turn.change_resource(
-            group.name, name, phase=ResourcePhase.RUNNING, reason=done.detail, checked_ms=turn.now_ms, stop_failures=0
+        step.change_resource(
+            group.name, name, phase=ResourcePhase.RUNNING, reason=done.detail, checked_ms=step.now_ms, stop_failures=0
         )
         if resource.config.mirror:
-            due_ms = turn.now_ms - resource.config.monitor_every_ms
-            turn.change_resource(group.name, name, checked_ms=due_ms, missing=None)
-            turn.change_group(group.name, complete=())
-        turn.say(Level.INFO, name, f"{name} is running")
-        if phase_of(turn.state.group(group.name)) is GroupPhase.RUNNING:
-            turn.clear_alarm(group.name, f"{group.name} recovered")
-            turn.say(Level.INFO, group.name, f"{group.name} is running on {turn.state.config.node}")
+            due_ms = step.now_ms - resource.config.monitor_every_ms
+            step.change_resource(group.name, name, checked_ms=due_ms, missing=None)
+            step.change_group(group.name, startable_legs=())
+        step.say(Level.INFO, name, f"{name} is running")
+        if phase_of(step.state.group(group.name)) is GroupPhase.RUNNING:
+            step.clear_alarm(group.name, f"{group.name} recovered")
+            step.say(Level.INFO, group.name, f"{group.name} is running on {step.state.config.node}")
         return
-    _failed(turn, group, resource, _why(done, "start"), stop_first=True)
+    _failed(step, group, resource, _why(done, "start"), stop_first=True)
 
 
-def _stopped(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+def _stopped(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
     name = resource.config.name
     if done.result is TaskResult.OK:
-        turn.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="", stop_failures=0)
-        if not turn.clear_alarm(name, f"{name} is stopped"):
-            turn.say(Level.INFO, name, f"{name} is stopped")
+        step.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="", stop_failures=0)
+        if not step.clear_alarm(name, f"{name} is stopped"):
+            step.say(Level.INFO, name, f"{name} is stopped")
         return
     failures = resource.stop_failures + 1
     phase = ResourcePhase.STOP_FAILED if failures >= STOP_TRIES else ResourcePhase.FAILED
-    turn.change_resource(group.name, name, phase=phase, reason=_why(done, "stop"), stop_failures=failures)
-    turn.alarm(name, f"cannot stop {name}: {_why(done, 'stop')}")
+    step.change_resource(group.name, name, phase=phase, reason=_why(done, "stop"), stop_failures=failures)
+    step.alarm(name, f"cannot stop {name}: {_why(done, 'stop')}")
     if phase is ResourcePhase.STOP_FAILED:
-        turn.change_group(group.name, blocked_since_ms=turn.now_ms)
+        step.change_group(group.name, blocked_since_ms=step.now_ms)
 
 
-def _validated(turn: Turn, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
+def _validated(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
     name = resource.config.name
     if done.result in (TaskResult.CANCELLED, TaskResult.LOST):
         return
     valid = done.result is TaskResult.OK
-    turn.change_resource(
-        group.name, name, valid=valid, invalid_reason="" if valid else _why(done, "check"), validated_ms=turn.now_ms
+    step.change_resource(
+        group.name, name, valid=valid, invalid_reason="" if valid else _why(done, "check"), validated_ms=step.now_ms
     )
     about = f"{name} here"
     if valid:
-        turn.clear_alarm(about, f"{turn.state.config.node} could start {name} again")
+        step.clear_alarm(about, f"{step.state.config.node} could start {name} again")
     else:
-        turn.alarm(about, f"{turn.state.config.node} could not start {name}: {_why(done, 'check')}")
+        step.alarm(about, f"{step.state.config.node} could not start {name}: {_why(done, 'check')}")
 
 
-def _failed(turn: Turn, group: GroupState, resource: ResourceState, reason: str, *, stop_first: bool) -> None:
+def _failed(step: StepContext, group: GroupState, resource: ResourceState, reason: str, *, stop_first: bool) -> None:
     """Count a failure and choose: again here, the peer, or again later."""
     name = resource.config.name
     phase = ResourcePhase.FAILED if stop_first else ResourcePhase.STOPPED
-    turn.change_resource(group.name, name, phase=phase, reason=reason)
+    step.change_resource(group.name, name, phase=phase, reason=reason)
     if not group.holding or group.yielding:
         return
-    turn.alarm(name, f"{name} failed: {reason}")
+    step.alarm(name, f"{name} failed: {reason}")
     window_ms = group.config.restart_window_ms
-    recent = (*(at for at in group.failures_ms if turn.now_ms - at < window_ms), turn.now_ms)[
+    recent = (*(at for at in group.failures_ms if step.now_ms - at < window_ms), step.now_ms)[
         -(group.config.restart_max + 1) :
     ]
-    turn.change_group(group.name, failures_ms=recent)
+    step.change_group(group.name, failures_ms=recent)
     if len(recent) <= group.config.restart_max:
-        turn.say(Level.WARNING, group.name, f"restarting {name} here ({len(recent)} of {group.config.restart_max})")
+        step.say(Level.WARNING, group.name, f"restarting {name} here ({len(recent)} of {group.config.restart_max})")
         return
-    sentence = f"{name} failed {len(recent)} times on {turn.state.config.node}: {reason}"
-    if owners.peer_takes(turn.state, group):
-        turn.change_group(group.name, yielding=sentence, given_up=sentence, given_up_until_ms=turn.now_ms + window_ms)
-        turn.say(Level.WARNING, group.name, f"handing {group.name} over: {sentence}")
+    sentence = f"{name} failed {len(recent)} times on {step.state.config.node}: {reason}"
+    if owners.peer_takes(step.state, group):
+        step.change_group(group.name, yielding=sentence, given_up=sentence, given_up_until_ms=step.now_ms + window_ms)
+        step.say(Level.WARNING, group.name, f"handing {group.name} over: {sentence}")
     else:
-        turn.change_group(group.name, retry_at_ms=turn.now_ms + RETRY_PAUSE_MS)
-        turn.alarm(group.name, f"{sentence}; no healthy peer, trying again every {RETRY_PAUSE_MS // 1000} s")
+        step.change_group(group.name, retry_at_ms=step.now_ms + RETRY_PAUSE_MS)
+        step.alarm(group.name, f"{sentence}; no healthy peer, trying again every {RETRY_PAUSE_MS // 1000} s")
 
 
-def _forgive(turn: Turn, name: str) -> None:
-    group = turn.state.group(name)
-    if group.given_up and turn.now_ms >= group.given_up_until_ms:
-        turn.change_group(name, given_up="", failures_ms=())
+def _forgive(step: StepContext, name: str) -> None:
+    group = step.state.group(name)
+    if group.given_up and step.now_ms >= group.given_up_until_ms:
+        step.change_group(name, given_up="", failures_ms=())
 
 
-def _escalate(turn: Turn, name: str) -> None:
+def _escalate(step: StepContext, name: str) -> None:
     """A stop that failed for good: the peer was asked by our beats; now this node goes down by itself."""
-    group = turn.state.group(name)
+    group = step.state.group(name)
     if phase_of(group) is not GroupPhase.BLOCKED:
         if group.blocked_since_ms:
-            turn.change_group(name, blocked_since_ms=0)
+            step.change_group(name, blocked_since_ms=0)
         return
-    overdue = group.blocked_since_ms and turn.now_ms - group.blocked_since_ms >= BLOCKED_PATIENCE_MS
-    if not overdue or turn.state.panicking or turn.state.paused:
+    overdue = group.blocked_since_ms and step.now_ms - group.blocked_since_ms >= BLOCKED_PATIENCE_MS
+    if not overdue or step.state.panicking or step.state.paused:
         return
-    if owners.peer_takes(turn.state, group) and not own_stall.rationed(turn.state):
-        turn.change(panicking=True)
-        turn.alarm(name, f"{name} could neither be served nor stopped, and nobody fenced {turn.state.config.node}")
+    if owners.peer_takes(step.state, group) and not own_stall.rationed(step.state):
+        step.change(panicking=True)
+        step.alarm(name, f"{name} could neither be served nor stopped, and nobody fenced {step.state.config.node}")
         return
     for resource in group.resources:
         if resource.phase is ResourcePhase.STOP_FAILED:
-            turn.change_resource(name, resource.config.name, phase=ResourcePhase.FAILED, stop_failures=0)
+            step.change_resource(name, resource.config.name, phase=ResourcePhase.FAILED, stop_failures=0)
 
 
-def _interrupt(turn: Turn, resource: ResourceState) -> None:
+def _interrupt(step: StepContext, resource: ResourceState) -> None:
     """A look that is under way does not hold up a start or a stop; its late answer counts for nothing."""
     if resource.task_id:
-        turn.do(CancelTask(resource.task_id))
+        step.do(CancelTask(resource.task_id))
 
 
 def _resource(group: GroupState, name: str) -> ResourceState:
     return next(resource for resource in group.resources if resource.config.name == name)
 
 
-def _start(turn: Turn, kind: TaskKind, group: str, resource: ResourceState, reason: str) -> None:
-    state, deadline_ms = turn.state, _deadline_ms(kind, resource.config)
+def _start(step: StepContext, kind: TaskKind, group: str, resource: ResourceState, reason: str) -> None:
+    state, deadline_ms = step.state, _deadline_ms(kind, resource.config)
     task = Task(state.next_task_id, kind, group, resource.config.name, "", deadline_ms, reason)
     if resource.config.mirror and kind in TELLING:
-        task = _telling(turn, task, resource)
-    turn.begin(task)
-    turn.change_resource(group, resource.config.name, task_id=task.id)
+        task = _telling(step, task, resource)
+    step.begin(task)
+    step.change_resource(group, resource.config.name, task_id=task.id)
 
 
-def _telling(turn: Turn, task: Task, mirror: ResourceState) -> Task:
+def _telling(step: StepContext, task: Task, mirror: ResourceState) -> Task:
     """Tell a mirror, with the task, what it must keep clear of."""
-    group = turn.state.group(task.group)
-    caution = suspect_legs.caution(turn.state, group, mirror)
-    turn.change_resource(task.group, mirror.config.name, caution=caution)
-    return replaced(task, legs=group.complete if task.kind is TaskKind.START else (), caution=caution)
+    group = step.state.group(task.group)
+    caution = suspect_legs.limits(step.state, group, mirror)
+    step.change_resource(task.group, mirror.config.name, limits=caution)
+    return replaced(task, legs=group.startable_legs if task.kind is TaskKind.START else (), limits=caution)
 
 
 def _deadline_ms(kind: TaskKind, config: ResourceConfig) -> int:

@@ -9,23 +9,23 @@ What this file does not know: how a blocked group's owner is fenced.
 
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import owners
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Find out for every group that we own whether we are of any use to it."""
-    for group in turn.state.groups:
-        blind = _is_blind(turn.state, group)
-        if blind == group.blind:
+    for group in step.state.groups:
+        blind = _is_blind(step.state, group)
+        if blind == group.storage_lost:
             continue
-        node, peer, name = turn.state.config.node, turn.state.config.peer, group.name
+        node, peer, name = step.state.config.node, step.state.config.peer, group.name
         if blind:
-            turn.change_group(name, blind=True, blocked_since_ms=turn.now_ms)
-            turn.alarm(name, f"no shelf of {name} answers {node}, and {peer} could serve it: {node} asks to be fenced")
+            step.change_group(name, storage_lost=True, blocked_since_ms=step.now_ms)
+            step.alarm(name, f"no shelf of {name} answers {node}, and {peer} could serve it: {node} asks to be fenced")
         else:
-            turn.change_group(name, blind=False, blocked_since_ms=0)
-            turn.clear_alarm(name, f"{node} need not be fenced any more because of {name}")
+            step.change_group(name, storage_lost=False, blocked_since_ms=0)
+            step.clear_alarm(name, f"{node} need not be fenced any more because of {name}")
 
 
 def _is_blind(state: NodeState, group: GroupState) -> bool:

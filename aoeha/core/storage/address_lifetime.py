@@ -16,7 +16,7 @@ from aoeha.core.storage import leg_ledger
 
 def bounded(state: NodeState, group: GroupState) -> tuple[str, ...]:
     """The addresses of a group of ours that the kernel has to drop by itself when they are not renewed."""
-    if not group.holding or group.unsure or not group.legs or not state.config.storage_suffices:
+    if not group.holding or group.ownership_unverified or not group.legs or not state.config.storage_suffices:
         return ()
     return tuple(r.config.name for r in group.resources if r.config.exclusive and r.phase in UP)
 

@@ -19,7 +19,7 @@ from typing import Any
 from aoeha.core.model.beat import Ledger
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import membership
 from aoeha.core.storage import suspect_legs
 
@@ -27,25 +27,25 @@ CLOCKS_PERCENT = 10
 """The gate waits longer than a ledger is used by so much: two clocks may run differently."""
 
 
-def learn(turn: Turn) -> None:
+def learn(step: StepContext) -> None:
     """Take the owner's ledger from its newest beat; one that the owner took back, or gave up, is forgotten."""
-    for name in [group.name for group in turn.state.groups if group.legs]:
-        heard = _heard(turn.state, turn.state.group(name))
-        if heard != turn.state.group(name).heard_ledger:
-            turn.change_group(name, heard_ledger=heard)
+    for name in [group.name for group in step.state.groups if group.legs]:
+        heard = _heard(step.state, step.state.group(name))
+        if heard != step.state.group(name).heard_ledger:
+            step.change_group(name, heard_ledger=heard)
 
 
-def publish(turn: Turn, name: str, mirror: ResourceState | None) -> None:
+def publish(step: StepContext, name: str, mirror: ResourceState | None) -> None:
     """Bring our own ledger up to date with the mirror that runs here; the next beat tells it."""
-    group = turn.state.group(name)
+    group = step.state.group(name)
     sets = _sets(group, mirror)
     if sets is None:
         if group.ledger is not None:
-            turn.change_group(name, ledger=None)
+            step.change_group(name, ledger=None)
     elif group.ledger is None or (group.ledger.fence, group.ledger.start) != sets:
-        version = max(group.ledger_version, turn.state.sequence) + 1
-        told: dict[str, Any] = {"ledger_version": version, "ledger_since_ms": turn.now_ms}
-        turn.change_group(name, ledger=Ledger(version, *sets), **told)
+        version = max(group.ledger_version, step.state.sequence) + 1
+        told: dict[str, Any] = {"ledger_version": version, "ledger_since_ms": step.now_ms}
+        step.change_group(name, ledger=Ledger(version, *sets), **told)
 
 
 def gate_is_open(state: NodeState, group: GroupState) -> bool:

@@ -10,67 +10,67 @@ nobody reserves it, so the peer could go on writing there after a storage fence.
 What this file does not know: whose the legs are, and how their addresses are found.
 """
 
-from aoeha.core.model.legs import AddressState, LegState, WayState
-from aoeha.core.model.shelves import Hold, Holder
+from aoeha.core.model.legs import AddressState, InterfacePath, LegState
+from aoeha.core.model.shelves import Holder, Reservation
 from aoeha.core.model.state import GroupState, NodeState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import reservations
 
 
-def judge(turn: Turn, name: str) -> None:
+def judge(step: StepContext, name: str) -> None:
     """Raise and clear the alarms about silent paths, after an answer of a group's shelves."""
-    group, peer = turn.state.group(name), turn.state.config.peer
+    group, peer = step.state.group(name), step.state.config.peer
     for leg in group.legs:
         for address in leg.addresses if len(leg.addresses) > 1 else ():
             about = _about(leg, address.name)
             if address.holder is not Holder.SILENT or not reservations.answers(leg):
                 still = "answers again" if reservations.answers(leg) else "is not the only silent one any more"
-                turn.clear_alarm(about, f"{leg.name} at {address.name} {still}")
-            elif _was_silent_before(turn, group, address):
-                turn.alarm(
+                step.clear_alarm(about, f"{leg.name} at {address.name} {still}")
+            elif _was_silent_before(step, group, address):
+                step.alarm(
                     about,
                     f"{leg.name} does not answer at {address.name}, only at {_others(leg, address)}: look at that port "
                     f"of its shelf, its cable and its switch. Until it answers, {peer} can't be kept out there",
                 )
 
 
-def judge_interfaces(turn: Turn, name: str, holds: tuple[Hold, ...]) -> None:
+def judge_interfaces(step: StepContext, name: str, holds: tuple[Reservation, ...]) -> None:
     """Raise and clear the alarms about our own storage interfaces, after an answer that tells of them."""
-    node = turn.state.config.node
-    for leg in turn.state.group(name).legs:
+    node = step.state.config.node
+    for leg in step.state.group(name).legs:
         told = [hold for hold in holds if hold.leg == leg.name and (hold.heard or hold.unheard)]
         if not told:
             continue
-        ways = _note_ways(turn, name, leg, told)
+        ways = _note_ways(step, name, leg, told)
         heard = [way.interface for way in ways if way.heard]
         for way in ways:
             about = f"{leg.name} on {way.interface}"
             if way.heard:
-                turn.clear_alarm(about, f"{leg.name} answers on {way.interface} again")
-            elif heard and _is_lost(turn, turn.state.group(name), way):
-                turn.alarm(
+                step.clear_alarm(about, f"{leg.name} answers on {way.interface} again")
+            elif heard and _is_lost(step, step.state.group(name), way):
+                step.alarm(
                     about,
                     f"{leg.name} does not answer on {way.interface}, only on {' and '.join(heard)}: look at "
                     f"{way.interface} of {node}, its cable and its switch. With one more fault {node} loses {leg.name}",
                 )
 
 
-def note_used(turn: Turn, name: str, used: tuple[tuple[str, str], ...]) -> None:
+def note_used(step: StepContext, name: str, used: tuple[tuple[str, str], ...]) -> None:
     """Compare the addresses by which the driver reaches its targets with those that the configuration names."""
-    for leg in turn.state.group(name).legs if used else ():
+    for leg in step.state.group(name).legs if used else ():
         named = {address.name for address in leg.addresses}
         strays = tuple(sorted({address for target, address in used if target == leg.name} - named))
-        for address in leg.strays:
+        for address in leg.unlisted_addresses:
             if address not in strays:
-                turn.clear_alarm(_about(leg, address), f"{leg.name} is not reached at {address} any more")
+                step.clear_alarm(_about(leg, address), f"{leg.name} is not reached at {address} any more")
         for address in strays:
-            turn.alarm(
+            step.alarm(
                 _about(leg, address),
                 f"the driver reaches {leg.name} at {address}, which the configuration does not name: no fence at the "
                 f"shelves keeps anybody out there. Add it to the address of leg {leg.name}, on both gateways",
             )
-        if strays != leg.strays:
-            turn.change_leg(name, leg.name, strays=strays)
+        if strays != leg.unlisted_addresses:
+            step.change_leg(name, leg.name, unlisted_addresses=strays)
 
 
 def _about(leg: LegState, address: str) -> str:
@@ -81,36 +81,36 @@ def _others(leg: LegState, silent: AddressState) -> str:
     return " and ".join(a.name for a in leg.addresses if a is not silent and a.holder is not Holder.SILENT)
 
 
-def _note_ways(turn: Turn, name: str, leg: LegState, told: list[Hold]) -> tuple[WayState, ...]:
+def _note_ways(step: StepContext, name: str, leg: LegState, told: list[Reservation]) -> tuple[InterfacePath, ...]:
     """Note on which interfaces a leg answered, by any of its addresses; return what is known of them now."""
-    read_ms, before = turn.state.group(name).shelf_read_ms or 0, {way.interface: way for way in leg.ways}
+    read_ms, before = step.state.group(name).shelf_read_ms or 0, {way.interface: way for way in leg.paths}
     heard = {interface for hold in told for interface in hold.heard}
     asked = heard.union(*(hold.unheard for hold in told))
     ways = []
     for interface in sorted(asked):
         now, known = interface in heard, before.get(interface)
         since_ms = known.since_ms if known is not None and known.heard is now else read_ms
-        ways.append(WayState(interface, now, since_ms, now or (known is not None and known.known)))
-    if tuple(ways) != leg.ways:
-        turn.change_leg(name, leg.name, ways=tuple(ways))
+        ways.append(InterfacePath(interface, now, since_ms, now or (known is not None and known.known)))
+    if tuple(ways) != leg.paths:
+        step.change_leg(name, leg.name, paths=tuple(ways))
     return tuple(ways)
 
 
-def _is_lost(turn: Turn, group: GroupState, way: WayState) -> bool:
+def _is_lost(step: StepContext, group: GroupState, way: InterfacePath) -> bool:
     """Whether a way has been silent for two hold checks, and is one that can be expected to answer."""
     read_ms = group.shelf_read_ms
-    if read_ms is None or read_ms - way.since_ms < turn.state.config.hold_every_ms:
+    if read_ms is None or read_ms - way.since_ms < step.state.config.hold_every_ms:
         return False
-    return way.known or not _ever_answered(turn.state, way.interface)
+    return way.known or not _ever_answered(step.state, way.interface)
 
 
 def _ever_answered(state: NodeState, interface: str) -> bool:
     """Whether any leg has answered there: not every interface need lead to every shelf."""
-    ways = [way for group in state.groups for leg in group.legs for way in leg.ways]
+    ways = [way for group in state.groups for leg in group.legs for way in leg.paths]
     return any(way.known for way in ways if way.interface == interface)
 
 
-def _was_silent_before(turn: Turn, group: GroupState, address: AddressState) -> bool:
+def _was_silent_before(step: StepContext, group: GroupState, address: AddressState) -> bool:
     """Whether an earlier hold check found it silent too: one lost frame is no fault of a path."""
     read_ms = group.shelf_read_ms
-    return read_ms is not None and read_ms - address.since_ms >= turn.state.config.hold_every_ms
+    return read_ms is not None and read_ms - address.since_ms >= step.state.config.hold_every_ms

@@ -18,7 +18,7 @@ from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, phase_of
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.core.peer import membership
 from aoeha.core.storage import address_lifetime, leg_ledger, suspect_legs
@@ -31,19 +31,19 @@ ADVERT_PAUSE_MS = 20
 ANSWERS = (Holder.NOBODY, Holder.US, Holder.PEER, Holder.STRANGER)
 
 
-def decide(turn: Turn) -> None:
+def decide(step: StepContext) -> None:
     """Reserve what is owned, leave what is given up, and read what is due; one thing at a time for each group."""
-    for name in [group.name for group in turn.state.groups if group.legs]:
-        group = turn.state.group(name)
+    for name in [group.name for group in step.state.groups if group.legs]:
+        group = step.state.group(name)
         if group.shelf_task_id:
             continue
-        if group.holding and not turn.state.panicking:
-            if _stopped_for_the_peer(group) and not turn.state.paused:
-                _leave(turn, group)
+        if group.holding and not step.state.panicking:
+            if _stopped_for_the_peer(group) and not step.state.paused:
+                _leave(step, group)
             else:
-                _reserve(turn, group)
-        if not turn.state.group(name).shelf_task_id and _read_due(turn.state, group):
-            read(turn, group, "whose are the legs?")
+                _reserve(step, group)
+        if not step.state.group(name).shelf_task_id and _read_due(step.state, group):
+            read(step, group, "whose are the legs?")
 
 
 def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
@@ -54,52 +54,52 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
     return tuple(group.shelf_asked_ms + state.config.hold_every_ms for group in idle)
 
 
-def read(turn: Turn, group: GroupState, reason: str) -> None:
+def read(step: StepContext, group: GroupState, reason: str) -> None:
     """Ask every address of every leg whose reservation it shows, and prolong what depends on the answer (R12)."""
-    alone = turn.state.paused or address_lifetime.peer_owns_nothing(turn.state, group)
-    request = (TaskKind.READ_HOLDS, group.name, Holder.UNKNOWN if alone else Holder.US)
-    _ask(turn, group, request, reason, address_lifetime.bounded(turn.state, group))
+    alone = step.state.paused or address_lifetime.peer_owns_nothing(step.state, group)
+    request = (TaskKind.READ_RESERVATIONS, group.name, Holder.UNKNOWN if alone else Holder.US)
+    _ask(step, group, request, reason, address_lifetime.bounded(step.state, group))
 
 
-def take(turn: Turn, group: GroupState, leg: LegState, reason: str) -> None:
+def take(step: StepContext, group: GroupState, leg: LegState, reason: str) -> None:
     """Reserve one leg for us: by force from the peer if it shows there, else where nobody holds it."""
     if leg.shows_anywhere(Holder.PEER):
-        _ask(turn, group, (TaskKind.FORCE_HOLD, leg.name, Holder.PEER), reason)
+        _ask(step, group, (TaskKind.PREEMPT, leg.name, Holder.PEER), reason)
     else:
-        _ask(turn, group, (TaskKind.SET_HOLD, leg.name, Holder.NOBODY), reason)
+        _ask(step, group, (TaskKind.RESERVE, leg.name, Holder.NOBODY), reason)
 
 
-def target_started(turn: Turn, event: TargetStarted) -> None:
+def target_started(step: StepContext, event: TargetStarted) -> None:
     """Look at once whether it has forgotten a reservation: until it is back, anybody may write there.
 
     Somebody may have changed its disk: if it was to be left alone for a while, that ends.
     """
-    for group in turn.state.groups:
+    for group in step.state.groups:
         if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
-            turn.change_leg(group.name, event.leg, rests_until_ms=0)
-            turn.change_group(group.name, shelf_due=True, shelf_retry_ms=0)
+            step.change_leg(group.name, event.leg, rests_until_ms=0)
+            step.change_group(group.name, shelf_due=True, shelf_retry_ms=0)
 
 
-def task_done(turn: Turn, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in what the shelves said; what did not answer is silent."""
-    group = turn.state.group(task.group)
+    group = step.state.group(task.group)
     if group.shelf_task_id != task.id:
         return
-    turn.change_group(group.name, shelf_task_id=0)
+    step.change_group(group.name, shelf_task_id=0)
     looked_ms = group.shelf_read_ms or 0
-    if task.kind is TaskKind.READ_HOLDS:
-        turn.change_group(group.name, shelf_read_ms=group.shelf_asked_ms)
-    if task.kind is TaskKind.GIVE_HOLD:
-        turn.change_group(group.name, given=(*group.given, task.subject))
+    if task.kind is TaskKind.READ_RESERVATIONS:
+        step.change_group(group.name, shelf_read_ms=group.shelf_asked_ms)
+    if task.kind is TaskKind.TRANSFER:
+        step.change_group(group.name, legs_transferred=(*group.legs_transferred, task.subject))
     answers = {(hold.leg, hold.address): hold.holder for hold in done.holds}
     for leg in group.legs:
-        if task.kind is TaskKind.READ_HOLDS or leg.name == task.subject:
-            _note(turn, group.name, leg, answers, looked_ms)
-    group = turn.state.group(group.name)
+        if task.kind is TaskKind.READ_RESERVATIONS or leg.name == task.subject:
+            _note(step, group.name, leg, answers, looked_ms)
+    group = step.state.group(group.name)
     if group.holding:
-        _judge(turn, group.name)
-    if task.kind in (TaskKind.SET_HOLD, TaskKind.FORCE_HOLD) and not _leg(group, task.subject).shows(Holder.US):
-        turn.change_group(group.name, shelf_retry_ms=turn.now_ms + turn.state.config.hold_every_ms)
+        _judge(step, group.name)
+    if task.kind in (TaskKind.RESERVE, TaskKind.PREEMPT) and not _leg(group, task.subject).shows(Holder.US):
+        step.change_group(group.name, shelf_retry_ms=step.now_ms + step.state.config.hold_every_ms)
 
 
 def reserved(group: GroupState) -> str:
@@ -131,7 +131,7 @@ def unusable(state: NodeState, group: GroupState) -> str:
     return f"{missed} of {group.name} does not answer {state.config.node}: acknowledged writes may be there alone"
 
 
-def tell(state: NodeState) -> bool:
+def can_tell_owner(state: NodeState) -> bool:
     """Whether the shelves can tell about every group whose it is: a leg of each has answered since we started."""
     return all(group.legs and not unusable(state, group) for group in state.groups)
 
@@ -143,34 +143,36 @@ def answers(leg: LegState) -> bool:
 
 def are_passed_on(state: NodeState, group: GroupState) -> bool:
     """Whether every leg was left to the peer, as far as its shelf answered and the peer may have it."""
-    return suspect_legs.zombie_may_write(state, group) or all(leg.name in group.given for leg in group.legs)
+    return suspect_legs.fenced_node_may_write(state, group) or all(
+        leg.name in group.legs_transferred for leg in group.legs
+    )
 
 
 def _stopped_for_the_peer(group: GroupState) -> bool:
     return bool(group.yielding) and phase_of(group) is GroupPhase.STOPPED
 
 
-def _leave(turn: Turn, group: GroupState) -> None:
-    if are_passed_on(turn.state, group):
+def _leave(step: StepContext, group: GroupState) -> None:
+    if are_passed_on(step.state, group):
         return
     for leg in group.legs:
-        if leg.name not in group.given:
-            _ask(turn, group, (TaskKind.GIVE_HOLD, leg.name, Holder.US), group.yielding)
+        if leg.name not in group.legs_transferred:
+            _ask(step, group, (TaskKind.TRANSFER, leg.name, Holder.US), group.yielding)
             return
 
 
-def _reserve(turn: Turn, group: GroupState) -> None:
+def _reserve(step: StepContext, group: GroupState) -> None:
     """Take the first leg that is not held in this ownership; an owner that was away holds what it held, or nothing."""
-    if turn.state.oath_pending or turn.now_ms < group.shelf_retry_ms:
+    if step.state.revalidating or step.now_ms < group.shelf_retry_ms:
         return
     for leg in group.legs:
         if leg.shows_anywhere(Holder.UNKNOWN):
-            read(turn, group, "whose are the legs before we take them?")
+            read(step, group, "whose are the legs before we take them?")
             return
-        if turn.state.paused and leg.shows_anywhere(Holder.PEER):
+        if step.state.paused and leg.shows_anywhere(Holder.PEER):
             continue
         if any(_takeable(group, address) for address in leg.addresses):
-            take(turn, group, leg, f"owned at epoch {group.held_epoch}")
+            take(step, group, leg, f"owned at epoch {group.held_epoch}")
             return
 
 
@@ -184,7 +186,7 @@ def _leg(group: GroupState, name: str) -> LegState:
 
 def _takeable(group: GroupState, address: AddressState) -> bool:
     """Who was away, and does not know yet what happened meanwhile, only confirms what still names it."""
-    ours = (Holder.US,) if group.unsure else (Holder.NOBODY, Holder.US, Holder.PEER)
+    ours = (Holder.US,) if group.ownership_unverified else (Holder.NOBODY, Holder.US, Holder.PEER)
     return address.holder in ours and address.held_epoch != group.held_epoch
 
 
@@ -195,27 +197,27 @@ def _read_due(state: NodeState, group: GroupState) -> bool:
     return asked_for or group.shelf_read_ms is None or age_ms >= state.config.hold_every_ms
 
 
-def _note(turn: Turn, name: str, leg: LegState, answers: dict[tuple[str, str], Holder], looked_ms: int) -> None:
+def _note(step: StepContext, name: str, leg: LegState, answers: dict[tuple[str, str], Holder], looked_ms: int) -> None:
     """Note what the addresses of a leg show. `looked_ms`: when the complete look before this one was begun."""
-    asked_ms = turn.state.group(name).shelf_asked_ms
+    asked_ms = step.state.group(name).shelf_asked_ms
     addresses = []
     for address in leg.addresses:
         holder = answers.get((leg.name, address.name), Holder.SILENT)
-        same, held_epoch = holder is address.holder, _held_epoch(turn.state.group(name), address)
+        same, held_epoch = holder is address.holder, _held_epoch(step.state.group(name), address)
         if same:
             addresses.append(address)
             continue
         silenced = holder is Holder.SILENT and address.holder is not Holder.UNKNOWN and len(leg.addresses) > 1
         answered_ms = looked_ms if silenced else 0
         now = replaced(address, holder=holder, since_ms=asked_ms, held_epoch=held_epoch)
-        addresses.append(replaced(now, answered_ms=answered_ms, hurried=False))
+        addresses.append(replaced(now, answered_ms=answered_ms, failover_ordered=False))
     if tuple(addresses) == leg.addresses:
         return
     changed = replaced(leg, addresses=tuple(addresses))
     if leg.shows_anywhere(Holder.SILENT) and not changed.shows_anywhere(Holder.SILENT):
         # A start that failed for want of this leg need not wait out its pause.
-        turn.change_group(name, retry_at_ms=0)
-    turn.change_leg(name, leg.name, addresses=changed.addresses)
+        step.change_group(name, retry_at_ms=0)
+    step.change_leg(name, leg.name, addresses=changed.addresses)
 
 
 def _held_epoch(group: GroupState, address: AddressState) -> int:
@@ -227,47 +229,52 @@ def _held_epoch(group: GroupState, address: AddressState) -> int:
     return group.held_epoch if fenced and address.holder is Holder.US else address.held_epoch
 
 
-def _judge(turn: Turn, name: str) -> None:
+def _judge(step: StepContext, name: str) -> None:
     """What the answers mean for an owner."""
-    group = turn.state.group(name)
-    legs = tuple(_judged_leg(turn, group, leg) for leg in group.legs)
+    group = step.state.group(name)
+    legs = tuple(_judged_leg(step, group, leg) for leg in group.legs)
     if legs != group.legs:
-        turn.change_group(name, legs=legs)
+        step.change_group(name, legs=legs)
 
 
-def _judged_leg(turn: Turn, group: GroupState, leg: LegState) -> LegState:
+def _judged_leg(step: StepContext, group: GroupState, leg: LegState) -> LegState:
     """A leg of ours that shows nobody has forgotten us; what it had acknowledged may be gone with that (R5)."""
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
-    forgot = (was_ours or group.unsure) and leg.shows_anywhere(Holder.NOBODY)
-    tainted = forgot and suspect_legs.zombie_may_write(turn.state, group)
-    addresses = tuple(_judged(turn, group, leg, address) for address in leg.addresses)
+    forgot = (was_ours or group.ownership_unverified) and leg.shows_anywhere(Holder.NOBODY)
+    tainted = forgot and suspect_legs.fenced_node_may_write(step.state, group)
+    addresses = tuple(_judged(step, group, leg, address) for address in leg.addresses)
     if not forgot and addresses == leg.addresses:
         return leg
-    return replaced(leg, addresses=addresses, forgot=True if forgot else leg.forgot, tainted=tainted or leg.tainted)
+    return replaced(
+        leg,
+        addresses=addresses,
+        reservation_lost=True if forgot else leg.reservation_lost,
+        suspect=tainted or leg.suspect,
+    )
 
 
-def _judged(turn: Turn, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
+def _judged(step: StepContext, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
     was_ours = address.held_epoch == group.held_epoch
-    where, peer = f"{leg.name} at {address.name}", turn.state.config.peer
+    where, peer = f"{leg.name} at {address.name}", step.state.config.peer
     match address.holder:
         case Holder.US:
-            turn.clear_alarm(where, f"{where} is ours again")
-            return address if was_ours or turn.state.oath_pending else replaced(address, held_epoch=group.held_epoch)
-        case Holder.PEER if was_ours and leg.name not in group.given:
-            turn.change(panicking=True)
-            turn.alarm(group.name, f"{turn.state.config.node} was fenced: {where} is reserved for {peer} now")
+            step.clear_alarm(where, f"{where} is ours again")
+            return address if was_ours or step.state.revalidating else replaced(address, held_epoch=group.held_epoch)
+        case Holder.PEER if was_ours and leg.name not in group.legs_transferred:
+            step.change(panicking=True)
+            step.alarm(group.name, f"{step.state.config.node} was fenced: {where} is reserved for {peer} now")
         case Holder.STRANGER:
-            turn.alarm(where, f"{where} is reserved for a stranger: neither gateway can write there")
+            step.alarm(where, f"{where} is reserved for a stranger: neither gateway can write there")
         case Holder.NOBODY if was_ours:
-            turn.say(Level.WARNING, where, f"{where} has forgotten our reservation: the target was started anew")
+            step.say(Level.WARNING, where, f"{where} has forgotten our reservation: the target was started anew")
             return replaced(address, held_epoch=0)
         case _:
             pass
     return address
 
 
-def _ask(turn: Turn, group: GroupState, request: Request, reason: str, renews: tuple[str, ...] = ()) -> None:
-    state, (kind, subject, expected) = turn.state, request
+def _ask(step: StepContext, group: GroupState, request: Request, reason: str, renews: tuple[str, ...] = ()) -> None:
+    state, (kind, subject, expected) = step.state, request
     patience_ms = state.config.shelf_timeout_ms
     lifetime_ms = state.config.address_lifetime_ms if renews and not state.paused else 0
     task = Task(
@@ -283,6 +290,6 @@ def _ask(turn: Turn, group: GroupState, request: Request, reason: str, renews: t
         lifetime_ms=lifetime_ms,
         legs=leg_ledger.vouching_legs(group) if renews else (),
     )
-    turn.begin(task)
-    due = group.shelf_due and kind is not TaskKind.READ_HOLDS
-    turn.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=turn.now_ms, shelf_due=due)
+    step.begin(task)
+    due = group.shelf_due and kind is not TaskKind.READ_RESERVATIONS
+    step.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=step.now_ms, shelf_due=due)

@@ -17,10 +17,10 @@ What this file does not know: how a reservation is made, and what the proof is u
 """
 
 from aoeha.core.model.actions import Level
-from aoeha.core.model.legs import LegState, SeizureState
+from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
-from aoeha.core.model.step_context import Turn
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import leg_ledger, reservations
 
 STANDS_MS = 50
@@ -29,37 +29,37 @@ FREE_PERIODS = 3
 """Legs that nobody holds count as free after so many periods of the hold check, and not before deadtime."""
 
 
-def decide(turn: Turn, wanted: tuple[str, ...], delay_ms: int) -> None:
+def decide(step: StepContext, wanted: tuple[str, ...], delay_ms: int) -> None:
     """Move every storage fence on. `wanted` names the groups that a silent peer should lose to us.
 
     One is begun `delay_ms` after it was first wanted: the peer may want to take something from us too (R7).
     """
-    for name in [group.name for group in turn.state.groups if group.legs]:
-        group = turn.state.group(name)
-        if group.holding or group.shelf_task_id or turn.state.paused:
+    for name in [group.name for group in step.state.groups if group.legs]:
+        group = step.state.group(name)
+        if group.holding or group.shelf_task_id or step.state.paused:
             continue
-        if group.seizure.victim_boot_id is not None:
-            _go_on(turn, group, still_wanted=name in wanted)
-        elif name not in wanted or not turn.state.config.storage_suffices:
-            _forget_wish(turn, group)
-        elif _is_due(turn, group, delay_ms):
-            _begin(turn, group)
-    for name in [group.name for group in turn.state.groups if group.seizure.first_ms is not None]:
-        _watch_the_first(turn, name)
+        if group.storage_fence.victim_boot_id is not None:
+            _go_on(step, group, still_wanted=name in wanted)
+        elif name not in wanted or not step.state.config.storage_suffices:
+            _forget_wish(step, group)
+        elif _is_due(step, group, delay_ms):
+            _begin(step, group)
+    for name in [group.name for group in step.state.groups if group.storage_fence.first_ms is not None]:
+        _watch_the_first(step, name)
 
 
-def drop_rounds(turn: Turn) -> None:
+def drop_rounds(step: StepContext) -> None:
     """Begin anew after an absence or a pause: what was read before it may not be so any more (R7)."""
-    for group in turn.state.groups:
-        if group.seizure.victim_boot_id is not None:
-            turn.change_group(group.name, seizure=SeizureState())
+    for group in step.state.groups:
+        if group.storage_fence.victim_boot_id is not None:
+            step.change_group(group.name, storage_fence=StorageFenceState())
 
 
 def arbitrates(state: NodeState, wanted: tuple[str, ...]) -> bool:
     """Whether the first leg of a group decides who may ask for power: it answers, and is taken or about to be."""
     return state.config.storage_suffices and any(
         group.legs
-        and (group.name in wanted or group.seizure.victim_boot_id is not None)
+        and (group.name in wanted or group.storage_fence.victim_boot_id is not None)
         and not _cannot_be_taken(_arbiter(state, group))
         for group in state.groups
     )
@@ -67,12 +67,12 @@ def arbitrates(state: NodeState, wanted: tuple[str, ...]) -> bool:
 
 def first_leg_stands(state: NodeState) -> bool:
     """Whether a first leg was taken from the peer by force and stayed ours."""
-    return any(group.seizure.forced and group.seizure.first_stands for group in state.groups)
+    return any(group.storage_fence.forced and group.storage_fence.first_stands for group in state.groups)
 
 
 def peer_yielded_to(state: NodeState, group: GroupState) -> bool:
     """Whether the peer showed at the shelves that it lives, so that it is left alone for now."""
-    return state.now_ms < group.seizure.yielded_until_ms
+    return state.now_ms < group.storage_fence.yielded_until_ms
 
 
 def in_vain(state: NodeState, group: GroupState) -> str:
@@ -81,7 +81,7 @@ def in_vain(state: NodeState, group: GroupState) -> str:
     Who never heard a ledger needs every leg for a start, or the legs' own word, which it cannot read before it has
     them. And a peer whose name is on no address within reach may serve by one that is out of reach.
     """
-    if not group.legs or group.heard_ledger is not None or group.seizure.forced:
+    if not group.legs or group.heard_ledger is not None or group.storage_fence.forced:
         return ""
     node, peer = state.config.node, state.config.peer
     way_out = f"If {peer} has no power: aoeha confirm {peer}"
@@ -102,89 +102,91 @@ def in_vain(state: NodeState, group: GroupState) -> str:
     return f"no leg of {group.name} within reach shows {peer}, which may serve by {', '.join(unclear)}. {way_out}"
 
 
-def _forget_wish(turn: Turn, group: GroupState) -> None:
-    if group.seizure.wanted_ms is not None:
-        turn.change_seizure(group.name, wanted_ms=None)
+def _forget_wish(step: StepContext, group: GroupState) -> None:
+    if group.storage_fence.wanted_ms is not None:
+        step.change_storage_fence(group.name, wanted_ms=None)
 
 
-def _is_due(turn: Turn, group: GroupState, delay_ms: int) -> bool:
-    seizure = group.seizure
-    if seizure.wanted_ms is None:
-        turn.change_seizure(group.name, wanted_ms=turn.now_ms)
-    wanted_ms = turn.now_ms if seizure.wanted_ms is None else seizure.wanted_ms
-    return turn.now_ms >= max(wanted_ms + delay_ms, seizure.retry_ms)
+def _is_due(step: StepContext, group: GroupState, delay_ms: int) -> bool:
+    fence = group.storage_fence
+    if fence.wanted_ms is None:
+        step.change_storage_fence(group.name, wanted_ms=step.now_ms)
+    wanted_ms = step.now_ms if fence.wanted_ms is None else fence.wanted_ms
+    return step.now_ms >= max(wanted_ms + delay_ms, fence.retry_ms)
 
 
-def _begin(turn: Turn, group: GroupState) -> None:
-    arbiter, about = _arbiter(turn.state, group).name, turn.state.peer.boot_id
-    turn.change_group(group.name, seizure=SeizureState(about, arbiter, since_ms=turn.now_ms))
-    reservations.read(turn, turn.state.group(group.name), "a look before the first leg is taken")
+def _begin(step: StepContext, group: GroupState) -> None:
+    arbiter, about = _arbiter(step.state, group).name, step.state.peer.boot_id
+    step.change_group(group.name, storage_fence=StorageFenceState(about, arbiter, since_ms=step.now_ms))
+    reservations.read(step, step.state.group(group.name), "a look before the first leg is taken")
 
 
-def _go_on(turn: Turn, group: GroupState, *, still_wanted: bool) -> None:
-    seizure, name, peer = group.seizure, group.name, turn.state.config.peer
-    if seizure.victim_boot_id != turn.state.peer.boot_id and turn.state.peer.heard:
-        _end(turn, group, f"{peer} has rebooted: its legs of {name} are not needed as a proof")
+def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
+    fence, name, peer = group.storage_fence, group.name, step.state.config.peer
+    if fence.victim_boot_id != step.state.peer.boot_id and step.state.peer.heard:
+        _end(step, group, f"{peer} has rebooted: its legs of {name} are not needed as a proof")
         return
-    if not seizure.forced and not still_wanted:
-        _end(turn, group, f"no reason to take the legs of {name} any more")
+    if not fence.forced and not still_wanted:
+        _end(step, group, f"no reason to take the legs of {name} any more")
         return
-    if group.shelf_read_ms is None or group.shelf_read_ms < seizure.since_ms:
-        reservations.read(turn, group, "whose are the legs now?")
+    if group.shelf_read_ms is None or group.shelf_read_ms < fence.since_ms:
+        reservations.read(step, group, "whose are the legs now?")
         return
-    if _lost(turn.state, group):
-        yielded_until_ms = turn.now_ms + turn.state.config.deadtime_ms
-        _end(turn, group, f"{peer} has taken a leg of {name} back: it lives, and is left alone")
-        turn.change_seizure(name, yielded_until_ms=yielded_until_ms)
+    if _lost(step.state, group):
+        yielded_until_ms = step.now_ms + step.state.config.deadtime_ms
+        _end(step, group, f"{peer} has taken a leg of {name} back: it lives, and is left alone")
+        step.change_storage_fence(name, yielded_until_ms=yielded_until_ms)
         return
-    if _cannot_be_taken(_arbiter(turn.state, group)):
-        turn.refuse(name, _incomplete(turn.state, group))
-        _end(turn, group, "")
+    if _cannot_be_taken(_arbiter(step.state, group)):
+        step.refuse(name, _incomplete(step.state, group))
+        _end(step, group, "")
         return
-    _take_next(turn, group)
+    _take_next(step, group)
 
 
-def _take_next(turn: Turn, group: GroupState) -> None:
+def _take_next(step: StepContext, group: GroupState) -> None:
     """Take the next leg that answers and is not ours. With all of them ours, the proof is complete."""
-    name, peer = group.name, turn.state.config.peer
-    needed = leg_ledger.fence_legs(turn.state, group)
+    name, peer = group.name, step.state.config.peer
+    needed = leg_ledger.fence_legs(step.state, group)
     for leg in needed:
         held = leg.shows_anywhere(Holder.PEER)
-        if held or (leg.shows_anywhere(Holder.NOBODY) and _is_free(turn.state, leg)):
-            turn.change_seizure(name, forced=group.seizure.forced or held, since_ms=turn.now_ms + 1, done=False)
-            reservations.take(turn, turn.state.group(name), leg, f"{peer} is silent")
+        if held or (leg.shows_anywhere(Holder.NOBODY) and _is_free(step.state, leg)):
+            step.change_storage_fence(
+                name, forced=group.storage_fence.forced or held, since_ms=step.now_ms + 1, done=False
+            )
+            reservations.take(step, step.state.group(name), leg, f"{peer} is silent")
             return
     done = all(leg.shows(Holder.US) for leg in needed)
-    if done and not group.seizure.done:
+    if done and not group.storage_fence.done:
         legs = ", ".join(leg.name for leg in needed)
-        turn.say(Level.WARNING, name, f"{peer} cannot write to {name} any more: reserved for us: {legs}")
+        step.say(Level.WARNING, name, f"{peer} cannot write to {name} any more: reserved for us: {legs}")
     elif not done:
-        turn.refuse(name, _incomplete(turn.state, group))
-    turn.change_seizure(name, done=done)
+        step.refuse(name, _incomplete(step.state, group))
+    step.change_storage_fence(name, done=done)
 
 
-def _watch_the_first(turn: Turn, name: str) -> None:
+def _watch_the_first(step: StepContext, name: str) -> None:
     """Look again a moment after the first leg became ours."""
-    group = turn.state.group(name)
-    seizure = group.seizure
-    due_ms = (seizure.first_ms or 0) + STANDS_MS
-    if seizure.first_stands or turn.now_ms < due_ms:
+    group = step.state.group(name)
+    fence = group.storage_fence
+    due_ms = (fence.first_ms or 0) + STANDS_MS
+    if fence.first_stands or step.now_ms < due_ms:
         return
     if group.shelf_read_ms is not None and group.shelf_read_ms >= due_ms:
-        turn.change_seizure(name, first_stands=_arbiter(turn.state, group).shows(Holder.US))
+        step.change_storage_fence(name, first_stands=_arbiter(step.state, group).shows(Holder.US))
     elif not group.shelf_task_id:
-        reservations.read(turn, group, "is the first leg still ours?")
+        reservations.read(step, group, "is the first leg still ours?")
 
 
 def _arbiter(state: NodeState, group: GroupState) -> LegState:
     """The leg that is taken first: of those that the peer may still write to, as known when the fence was begun."""
-    named = [leg for leg in group.legs if leg.name == group.seizure.arbiter]
+    named = [leg for leg in group.legs if leg.name == group.storage_fence.arbiter]
     return named[0] if named else leg_ledger.fence_legs(state, group)[0]
 
 
 def _lost(state: NodeState, group: GroupState) -> bool:
     """Whether the first leg was ours in this fence and shows the peer now."""
-    return group.seizure.first_ms is not None and _arbiter(state, group).shows_anywhere(Holder.PEER)
+    return group.storage_fence.first_ms is not None and _arbiter(state, group).shows_anywhere(Holder.PEER)
 
 
 def _is_free(state: NodeState, leg: LegState) -> bool:
@@ -214,32 +216,34 @@ def _incomplete(state: NodeState, group: GroupState) -> str:
     )
 
 
-def _end(turn: Turn, group: GroupState, sentence: str) -> None:
-    turn.change_group(group.name, seizure=SeizureState(retry_ms=turn.now_ms + turn.state.config.hold_every_ms))
+def _end(step: StepContext, group: GroupState, sentence: str) -> None:
+    step.change_group(
+        group.name, storage_fence=StorageFenceState(retry_ms=step.now_ms + step.state.config.hold_every_ms)
+    )
     if sentence:
-        turn.say(Level.INFO, group.name, sentence)
+        step.say(Level.INFO, group.name, sentence)
 
 
 def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
     """When a first leg has to be looked at again."""
     return tuple(
-        group.seizure.first_ms + STANDS_MS
+        group.storage_fence.first_ms + STANDS_MS
         for group in state.groups
-        if group.seizure.first_ms is not None and not group.seizure.first_stands
+        if group.storage_fence.first_ms is not None and not group.storage_fence.first_stands
     )
 
 
-def note_first(turn: Turn, name: str) -> None:
+def note_first(step: StepContext, name: str) -> None:
     """After an answer of the shelves: note when the first leg became ours."""
-    group = turn.state.group(name)
-    if group.seizure.victim_boot_id is None and not group.seizure.done:
+    group = step.state.group(name)
+    if group.storage_fence.victim_boot_id is None and not group.storage_fence.done:
         return
-    if group.seizure.first_ms is None and _arbiter(turn.state, group).shows(Holder.US):
-        turn.change_seizure(name, first_ms=turn.now_ms)
+    if group.storage_fence.first_ms is None and _arbiter(step.state, group).shows(Holder.US):
+        step.change_storage_fence(name, first_ms=step.now_ms)
 
 
 def complete(state: NodeState, group: GroupState) -> bool:
     """Whether the peer, at the boot that it is known by, cannot write to any leg of the group."""
-    about = group.seizure.victim_boot_id
+    about = group.storage_fence.victim_boot_id
     ours = all(leg.shows(Holder.US) for leg in leg_ledger.fence_legs(state, group))
-    return group.seizure.done and about == state.peer.boot_id and ours
+    return group.storage_fence.done and about == state.peer.boot_id and ours

@@ -16,12 +16,12 @@ from aoeha.core.model.actions import Level
 from aoeha.core.model.legs import LegState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.state import GroupState, NodeState, Off, ResourceState
-from aoeha.core.model.step_context import Turn
-from aoeha.core.model.task import Caution
+from aoeha.core.model.step_context import StepContext
+from aoeha.core.model.task import MirrorLimits
 from aoeha.core.peer import membership
 
 
-def zombie_may_write(state: NodeState, group: GroupState) -> bool:
+def fenced_node_may_write(state: NodeState, group: GroupState) -> bool:
     """Whether a peer that was fenced at the shelves alone may run on: what forgets us takes its writes again."""
     proof = group.proof
     if proof is None or proof.kind is not ProofKind.STORAGE_FENCED:
@@ -32,39 +32,39 @@ def zombie_may_write(state: NodeState, group: GroupState) -> bool:
 def is_sound(group: GroupState, leg: LegState) -> bool:
     """Whether a leg holds what was acknowledged, as far as its target's restarts tell, and nothing else."""
     durable = next(config.durable for config in group.config.legs if config.name == leg.name)
-    return not leg.tainted and (not leg.forgot or durable)
+    return not leg.suspect and (not leg.reservation_lost or durable)
 
 
-def caution(state: NodeState, group: GroupState, mirror: ResourceState) -> Caution:
+def limits(state: NodeState, group: GroupState, mirror: ResourceState) -> MirrorLimits:
     """What a mirror must keep clear of. No leg is read last where no other one is better."""
     whole = _whole(group, mirror)
-    unequal = zombie_may_write(state, group) or any(leg.tainted for leg in whole)
+    unequal = fenced_node_may_write(state, group) or any(leg.suspect for leg in whole)
     doubtful = tuple(leg.name for leg in whole if not is_sound(group, leg))
-    return Caution(unequal, doubtful if len(doubtful) < len(whole) else ())
+    return MirrorLimits(unequal, doubtful if len(doubtful) < len(whole) else ())
 
 
-def observed(turn: Turn, name: str, mirror: ResourceState, seen: tuple[str, ...]) -> None:
+def observed(step: StepContext, name: str, mirror: ResourceState, seen: tuple[str, ...]) -> None:
     """Take in which legs a mirror of ours reads last."""
-    group = turn.state.group(name)
+    group = step.state.group(name)
     whole = _whole(group, mirror)
     for leg in group.legs:
         about = f"reads of {leg.name}"
-        if leg in whole and leg.name in mirror.caution.read_last and leg.name not in seen:
-            turn.alarm(about, f"{mirror.config.name} still reads {leg.name}, which is not sound: look at `dmesg`")
+        if leg in whole and leg.name in mirror.limits.write_mostly and leg.name not in seen:
+            step.alarm(about, f"{mirror.config.name} still reads {leg.name}, which is not sound: look at `dmesg`")
         else:
-            turn.clear_alarm(about, f"{leg.name} is not read before the other leg")
+            step.clear_alarm(about, f"{leg.name} is not read before the other leg")
     marked = [leg for leg in whole if group.holding and leg.name in seen and is_sound(group, leg)]
     for leg in marked:
-        turn.say(Level.WARNING, leg.name, f"{leg.name} was found doubtful before: its superblock has it read last")
-        turn.change_leg(name, leg.name, forgot=True, tainted=True)
+        step.say(Level.WARNING, leg.name, f"{leg.name} was found doubtful before: its superblock has it read last")
+        step.change_leg(name, leg.name, reservation_lost=True, suspect=True)
 
 
 def _is_gone(state: NodeState, proof: Proof) -> bool:
     """Whether the boot that was fenced has ended: by a new one, by power, or by a human's word."""
     boot_id, peer = proof.peer_boot_id, state.peer
-    if not peer.alternates and (boot_id in peer.retired_boot_ids or peer.boot_id not in ("", boot_id)):
+    if not peer.duplicate_name and (boot_id in peer.retired_boot_ids or peer.boot_id not in ("", boot_id)):
         return True
-    if boot_id in (state.fence.off_boot_id, state.fence.word_boot_id):
+    if boot_id in (state.fence.off_boot_id, state.fence.confirmed_boot_id):
         return True
     return state.last_off is not None and state.last_off.boot_id == boot_id and not _beats_on(state, state.last_off)
 

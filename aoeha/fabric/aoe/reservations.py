@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from aoeha.core.model.shelves import Hold, Holder
+from aoeha.core.model.shelves import Holder, Reservation
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
 from aoeha.fabric.aoe.places import Places, Question, ask_all, first_answer, first_of, usable
@@ -55,19 +55,19 @@ class LegHolds:
         self._heard: dict[tuple[str, bytes], frozenset[str]] = {}
         self._finishing: set[asyncio.Task[None]] = set()
 
-    async def perform(self, task: Task) -> tuple[Hold, ...]:
+    async def perform(self, task: Task) -> tuple[Reservation, ...]:
         """Do what a task asks for and report every address that answered. AoeError when no interface can be used."""
         legs = self._targets[task.group]
-        if task.kind is TaskKind.READ_HOLDS and len(self._interfaces) > 1:
+        if task.kind is TaskKind.READ_RESERVATIONS and len(self._interfaces) > 1:
             return await self._read(task, legs)
-        names = legs if task.kind is TaskKind.READ_HOLDS else [task.subject]
+        names = legs if task.kind is TaskKind.READ_RESERVATIONS else [task.subject]
         interfaces = usable(self._interfaces)
         async with AoeClient(interfaces) as client:
             asked = [self._ask(client, task, Places(name, mac, interfaces)) for name in names for mac in legs[name]]
             answers = await asyncio.gather(*asked)
         return tuple(hold for hold in answers if hold is not None)
 
-    async def _read(self, task: Task, legs: Mapping[str, tuple[bytes, ...]]) -> tuple[Hold, ...]:
+    async def _read(self, task: Task, legs: Mapping[str, tuple[bytes, ...]]) -> tuple[Reservation, ...]:
         """Report the first answer of each address as soon as it is there; the other questions run on."""
         patience_ms = int(task.deadline_ms * ANSWER_SHARE)
         interfaces = usable(self._interfaces)
@@ -94,13 +94,13 @@ class LegHolds:
         finally:
             client.close()
 
-    def _with_ways(self, place: Places, holder: Holder) -> Hold:
+    def _with_ways(self, place: Places, holder: Holder) -> Reservation:
         known = self._heard.get((place.leg, place.mac))
         heard = tuple(one for one in self._interfaces if known is not None and one in known)
         unheard = tuple(one for one in self._interfaces if known is not None and one not in known)
-        return Hold(place.leg, place.mac.hex(":"), holder, heard, unheard)
+        return Reservation(place.leg, place.mac.hex(":"), holder, heard, unheard)
 
-    async def _ask(self, client: AoeClient, task: Task, places: Places) -> Hold | None:
+    async def _ask(self, client: AoeClient, task: Task, places: Places) -> Reservation | None:
         patience_ms = int(task.deadline_ms * ANSWER_SHARE)
         found = await first_answer(places, lambda place: client.read_reservation(place, patience_ms))
         if found is None:
@@ -108,22 +108,22 @@ class LegHolds:
         place, owners = found
         wanted = self._wanted(task, self._hosts.holder(owners))
         if wanted is not None:
-            force = task.kind is TaskKind.FORCE_HOLD and self._hosts.holder(owners) is task.expected
+            force = task.kind is TaskKind.PREEMPT and self._hosts.holder(owners) is task.expected
             try:
                 owners = await _change(client, place, wanted, force=force, patience_ms=patience_ms)
             except NoAnswerError:
                 return None
-        return Hold(places.leg, places.mac.hex(":"), self._hosts.holder(owners))
+        return Reservation(places.leg, places.mac.hex(":"), self._hosts.holder(owners))
 
     def _wanted(self, task: Task, shown: Holder) -> tuple[bytes, ...] | None:
         """Return the list that an address should get, None for leaving it alone."""
         ours, peers = tuple(sorted(self._hosts.ours)), tuple(sorted(self._hosts.peers))
         match task.kind:
-            case TaskKind.SET_HOLD if shown in (Holder.NOBODY, Holder.US):
+            case TaskKind.RESERVE if shown in (Holder.NOBODY, Holder.US):
                 return ours
-            case TaskKind.FORCE_HOLD if shown in (Holder.NOBODY, Holder.US, task.expected):
+            case TaskKind.PREEMPT if shown in (Holder.NOBODY, Holder.US, task.expected):
                 return ours
-            case TaskKind.GIVE_HOLD if shown in (Holder.NOBODY, Holder.US):
+            case TaskKind.TRANSFER if shown in (Holder.NOBODY, Holder.US):
                 return peers
             case _:
                 return None

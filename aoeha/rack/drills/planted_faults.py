@@ -82,12 +82,12 @@ def _careless_resync(files: Files) -> Files:
     return _other_raid_agent(
         files,
         ("        await self._heed(running, caution)\n", ""),
-        ("readonly=caution.copies_nothing", "readonly=False"),
+        ("readonly=caution.freeze_resync", "readonly=False"),
         (
-            "        if not caution.copies_nothing:\n            await self._hold",
+            "        if not caution.freeze_resync:\n            await self._hold",
             "        if True:\n            await self._hold",
         ),
-        ("        await self._heed(array, caution)\n", "        await self._heed(array, Caution())\n"),
+        ("        await self._heed(array, caution)\n", "        await self._heed(array, MirrorLimits())\n"),
     )
 
 

@@ -35,10 +35,10 @@ from aoeha.core.model.legs import (
     AddressState,
     HeardLedger,
     HostsState,
+    InterfacePath,
     LegState,
-    SeizureState,
     ShelfLinkState,
-    WayState,
+    StorageFenceState,
 )
 from aoeha.core.model.memory import DeviceMemory, Memory
 from aoeha.core.model.proof import Proof
@@ -54,7 +54,7 @@ from aoeha.core.model.state import (
     PeerState,
     ResourceState,
 )
-from aoeha.core.model.task import Caution, Hurry, Task
+from aoeha.core.model.task import MirrorLimits, PathFailover, Task
 from aoeha.sim.exhaust.canonical_ledger import (
     LEASE_MS,
     PRESENT,
@@ -127,7 +127,9 @@ def canonical(state: NodeState) -> NodeState:
     if heard and state.listening_since_ms <= max(heard):
         listening_age_ms = state.config.deadtime_ms
     patience_ms = max(state.config.initdead_ms, state.config.deadtime_ms)
-    started_cap_ms = max(patience_ms, state.config.restart_window_ms if state.fell and not state.peer.heard else 0)
+    started_cap_ms = max(
+        patience_ms, state.config.restart_window_ms if state.unclean_boot and not state.peer.heard else 0
+    )
     listening_ms = NOW_MS - age_ms(now_ms - listening_age_ms, now_ms, patience_ms)
     reserved = any(group.legs for group in state.groups)
     done = replace(
@@ -147,14 +149,14 @@ def canonical(state: NodeState) -> NodeState:
             for task in state.tasks
         ),
         next_task_id=len(known) + 1,
-        sequence=int(awaits_answer(state) and state.sequence > state.oath_sequence),
+        sequence=int(awaits_answer(state) and state.sequence > state.revalidation_sequence),
         next_beat_ms=due_ms(state.next_beat_ms, now_ms, TICK_MS) or NOW_MS,
         remembered=None if state.remembered is None else canonical_memory(state.remembered),
         leaving_beats=min(state.leaving_beats, 3),
         leave_by_ms=due_ms(state.leave_by_ms, now_ms),
-        oath_sequence=0,
-        oath_until_ms=due_ms(state.oath_until_ms, now_ms, state.config.deadtime_ms),
-        revived_ms=_since(state.revived_ms, now_ms, state.config.restart_window_ms),
+        revalidation_sequence=0,
+        revalidate_by_ms=due_ms(state.revalidate_by_ms, now_ms, state.config.deadtime_ms),
+        powered_on_ms=_since(state.powered_on_ms, now_ms, state.config.restart_window_ms),
         last_off=canonical_off(state) if reserved else None,
         released_sequence=0,
         waiting=(),
@@ -175,7 +177,7 @@ def _with_ledger(state: NodeState, done: NodeState, known: dict[int, int]) -> No
         peer=canonical_peer(done.peer, state),
         groups=tuple(canonical_ledger(state, group, known) for group in done.groups),
         sequence=TOP,
-        oath_sequence=canonical_thresholds(state)[0],
+        revalidation_sequence=canonical_thresholds(state)[0],
         last_groups=canonical_told(state.last_groups, state),
     )
 
@@ -183,7 +185,7 @@ def _with_ledger(state: NodeState, done: NodeState, known: dict[int, int]) -> No
 def canonical_beat(beat: Beat, after: NodeState) -> Beat:
     """Return a beat as it travels: of its sequence and its echo little is left. The echo is the peer's matter."""
     late_ms = after.config.warntime_ms if after.groups[0].legs else 0
-    sequence = int(awaits_answer(after) and beat.sequence > after.oath_sequence)
+    sequence = int(awaits_answer(after) and beat.sequence > after.revalidation_sequence)
     groups = beat.groups
     if is_mirrored(after):
         sequence = ordinal(beat.sequence, after)
@@ -207,13 +209,15 @@ def canonical_memory(memory: Memory) -> Memory:
     return replace(
         memory,
         groups=tuple(replace(group, proof=_proof(group.proof)) for group in memory.groups),
-        devices=tuple(_device_memory(device) for device in memory.devices if device.distrusted or device.owed),
+        devices=tuple(
+            _device_memory(device) for device in memory.devices if device.distrusted or device.restore_tries_left
+        ),
     )
 
 
 def _device_memory(memory: DeviceMemory) -> DeviceMemory:
     distrusted = "yes" if memory.distrusted else ""
-    return replace(memory, distrusted=distrusted, disobeyed="", owed=min(memory.owed, 1))
+    return replace(memory, distrusted=distrusted, disobeyed="", restore_tries_left=min(memory.restore_tries_left, 1))
 
 
 def _link(link: LinkState, now_ms: int, deadtime_ms: int) -> LinkState:
@@ -267,23 +271,23 @@ def _device(device: DeviceState, now_ms: int, known: dict[int, int]) -> DeviceSt
         distrusted="yes" if device.distrusted else "",
         contradicted="yes" if device.contradicted else "",
         disobeyed="",
-        owed=min(device.owed, 1),
-        back_task_id=known.get(device.back_task_id, 0),
-        plug=device.plug if device.owed else None,
+        restore_tries_left=min(device.restore_tries_left, 1),
+        restore_task_id=known.get(device.restore_task_id, 0),
+        plug=device.plug if device.restore_tries_left else None,
     )
 
 
 def _fence(state: NodeState, now_ms: int, known: dict[int, int]) -> FenceState:
     fence = state.fence
     timed = fence.phase in (FencePhase.WAITING, FencePhase.BACKING_OFF, FencePhase.SETTLING)
-    timed = timed or any(device.owed for device in state.devices)
+    timed = timed or any(device.restore_tries_left for device in state.devices)
     return replace(
         fence,
         attempts=min(fence.attempts, 1),
         until_ms=due_ms(fence.until_ms, now_ms) if timed or fence.off_boot_id is not None else 0,
         tasks=tuple((known[task_id], device) for task_id, device in fence.tasks),
         failed="yes" if fence.failed else "",
-        word_until_ms=0 if fence.word_boot_id is None else NEVER_MS,
+        confirmed_until_ms=0 if fence.confirmed_boot_id is None else NEVER_MS,
         read_off=None if fence.read_off is None else Off(fence.read_off.boot_id, NOW_MS, NEVER_MS),
     )
 
@@ -307,7 +311,7 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 
 JUDGED = (
     NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
-    Beat, Memory, Proof, Task, Identity, LegState, AddressState, SeizureState, ShelfLinkState, LockRecord,
-    HeardLedger, HostsState, Ledger, Off, GroupBeat, WayState, DeviceMemory, Caution, Hurry,
+    Beat, Memory, Proof, Task, Identity, LegState, AddressState, StorageFenceState, ShelfLinkState, LockRecord,
+    HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -116,12 +116,12 @@ def aging(before: NodeState | None, after: NodeState) -> Aging:
 
 def ordinal(sequence: int, state: NodeState) -> int:
     """How many of the two things that its sender asks about a beat's number lie before it."""
-    return int(awaits_answer(state) and sequence > state.oath_sequence) + int(0 < _mark(state) <= sequence)
+    return int(awaits_answer(state) and sequence > state.revalidation_sequence) + int(0 < _mark(state) <= sequence)
 
 
 def awaits_answer(state: NodeState) -> bool:
     """Whether a node asks of a beat if it was sent after one of its own: for its oath, or as the peer may be back."""
-    return state.oath_pending or canonical_stale(state)
+    return state.revalidating or canonical_stale(state)
 
 
 def canonical_stale(state: NodeState) -> bool:
@@ -131,7 +131,7 @@ def canonical_stale(state: NodeState) -> bool:
 
 def canonical_thresholds(state: NodeState) -> tuple[int, int]:
     """Return the oath's sequence and the mark's."""
-    mark, oath = _mark(state), state.oath_sequence
+    mark, oath = _mark(state), state.revalidation_sequence
     if not mark or not awaits_answer(state):
         return 0, int(bool(mark))
     return (1, 1) if mark <= oath else (0, 2)
@@ -237,7 +237,7 @@ def _leg(leg: LegState, old: LegState, state: NodeState, *, owned: bool) -> LegS
         elif address.holder is Holder.SILENT:
             since_ms = since_ms - NOW_MS + READ_MS if state.groups[0].holding else NOW_MS
         addresses.append(replace(address, since_ms=since_ms))
-    return replace(leg, addresses=tuple(addresses), forgot=old.forgot, tainted=old.tainted)
+    return replace(leg, addresses=tuple(addresses), reservation_lost=old.reservation_lost, suspect=old.suspect)
 
 
 def _resource(resource: ResourceState, old: ResourceState, now_ms: int) -> ResourceState:
@@ -246,7 +246,7 @@ def _resource(resource: ResourceState, old: ResourceState, now_ms: int) -> Resou
 
 
 def _thresholds(state: NodeState) -> tuple[bool, int, int]:
-    return awaits_answer(state), state.oath_sequence, _mark(state)
+    return awaits_answer(state), state.revalidation_sequence, _mark(state)
 
 
 def _mark(state: NodeState) -> int:

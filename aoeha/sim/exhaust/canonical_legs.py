@@ -10,7 +10,7 @@ without reference hosts no record says more. A leg has one address, so that no p
 
 from dataclasses import replace
 
-from aoeha.core.model.legs import AddressState, LegState, SeizureState, ShelfLinkState
+from aoeha.core.model.legs import AddressState, LegState, ShelfLinkState, StorageFenceState
 from aoeha.core.model.shelves import Holder, SeenRecord
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.task import TaskKind
@@ -44,7 +44,7 @@ def canonical_legs(state: NodeState, group: GroupState, listening_ms: int, known
     """Return a group with what it knows of its legs canonical. `listening_ms` is the canonical listening_since_ms."""
     if not group.legs:
         return group
-    reading = any(task.id == group.shelf_task_id and task.kind is TaskKind.READ_HOLDS for task in state.tasks)
+    reading = any(task.id == group.shelf_task_id and task.kind is TaskKind.READ_RESERVATIONS for task in state.tasks)
     return replace(
         group,
         legs=tuple(_leg(leg, group, state) for leg in group.legs),
@@ -53,15 +53,15 @@ def canonical_legs(state: NodeState, group: GroupState, listening_ms: int, known
         shelf_read_ms=_read_ms(state, group, listening_ms),
         shelf_retry_ms=due_ms(group.shelf_retry_ms, state.now_ms),
         shelf_due=False,
-        given=group.given if group.holding else (),
-        seizure=_seizure(state, group, reading=reading),
+        legs_transferred=group.legs_transferred if group.holding else (),
+        storage_fence=_storage_fence(state, group, reading=reading),
         shelf_link=_shelf_link(group.shelf_link, state, known),
     )
 
 
 def _leg(leg: LegState, group: GroupState, state: NodeState) -> LegState:
     return replace(
-        leg, addresses=tuple(_address(one, group, state) for one in leg.addresses), forgot=None, tainted=False
+        leg, addresses=tuple(_address(one, group, state) for one in leg.addresses), reservation_lost=None, suspect=False
     )
 
 
@@ -88,36 +88,36 @@ def _read_ms(state: NodeState, group: GroupState, listening_ms: int) -> int | No
     return BEFORE_MS if group.shelf_read_ms < state.listening_since_ms else max(READ_MS, listening_ms)
 
 
-def _seizure(state: NodeState, group: GroupState, *, reading: bool) -> SeizureState:
-    seizure, now_ms = group.seizure, state.now_ms
-    wanted_ms = None if seizure.wanted_ms is None else now_ms - seizure.wanted_ms
+def _storage_fence(state: NodeState, group: GroupState, *, reading: bool) -> StorageFenceState:
+    fence, now_ms = group.storage_fence, state.now_ms
+    wanted_ms = None if fence.wanted_ms is None else now_ms - fence.wanted_ms
     if wanted_ms is not None:
         wanted_ms = NOW_MS - (OVER_MS if wanted_ms >= LONG_MS else wanted_ms // TICK_MS * TICK_MS)
     return replace(
-        seizure,
+        fence,
         since_ms=_since_ms(group, reading=reading),
         first_ms=_first_ms(group, now_ms, reading=reading),
         wanted_ms=wanted_ms,
-        retry_ms=due_ms(seizure.retry_ms, now_ms),
-        yielded_until_ms=due_ms(seizure.yielded_until_ms, now_ms),
+        retry_ms=due_ms(fence.retry_ms, now_ms),
+        yielded_until_ms=due_ms(fence.yielded_until_ms, now_ms),
     )
 
 
 def _since_ms(group: GroupState, *, reading: bool) -> int:
     """From when on answers count: 0 if the last one does, else such that the one under way does, or only the next."""
-    seizure, read_ms = group.seizure, group.shelf_read_ms
-    if seizure.victim_boot_id is None or (read_ms is not None and read_ms >= seizure.since_ms):
+    fence, read_ms = group.storage_fence, group.shelf_read_ms
+    if fence.victim_boot_id is None or (read_ms is not None and read_ms >= fence.since_ms):
         return 0
-    return ASKED_MS if reading and group.shelf_asked_ms >= seizure.since_ms else NOW_MS
+    return ASKED_MS if reading and group.shelf_asked_ms >= fence.since_ms else NOW_MS
 
 
 def _first_ms(group: GroupState, now_ms: int, *, reading: bool) -> int | None:
     """When the first leg became ours: each answer, known, under way or to come, stays before its while or after."""
-    first_ms, read_ms = group.seizure.first_ms, group.shelf_read_ms
+    first_ms, read_ms = group.storage_fence.first_ms, group.shelf_read_ms
     if first_ms is None:
         return None
     at_ms = first_ms + STANDS_MS
-    if group.seizure.first_stands or now_ms < at_ms:
+    if group.storage_fence.first_stands or now_ms < at_ms:
         return NOW_MS
     if read_ms is not None and read_ms >= at_ms:
         return READ_MS - STANDS_MS

@@ -1,6 +1,6 @@
 """One gateway of the exhaustive search: kernel, daemon, disk and storage, as one value; and all that can befall it.
 
-The core is the product's, `initial` and `step`, and so is the Performer. Around it stand the simplest possible world
+The core is the product's, `initial` and `step`, and so is the ActionQueue. Around it stand the simplest possible world
 that is never kinder than the real one: storage counts as started from the moment its start is asked for until its stop
 has succeeded, or its kernel is gone.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from aoeha.core.action_queue import Performer
+from aoeha.core.action_queue import ActionQueue
 from aoeha.core.model.actions import Action, CancelTask, Leave, Panic, Persist, SendBeat, StartTask
 from aoeha.core.model.beat import Beat
 from aoeha.core.model.config import Identity, PairConfig
@@ -246,7 +246,7 @@ def _end_task(gateway: Gateway, state: NodeState, what: Happening) -> Outcome:
         holds=answer.holds,
         records=answer.records,
         missing=answer.missing,
-        read_last=answer.read_last,
+        write_mostly=answer.write_mostly,
     )
     outcome = _feed(_having(gateway, state, answer), done)
     effect = what.storage or what.result is TaskResult.OK
@@ -288,7 +288,7 @@ def _start_daemon(gateway: Gateway) -> Outcome:
     identity = Identity(gateway.boot_id, incarnation)
     state, actions = initial(_config(gateway), identity, gateway.memory, NOW_MS)
     started = replace(gateway, incarnation=incarnation, state=state)
-    return _perform(started, None, state, actions, swore=state.oath_pending)
+    return _perform(started, None, state, actions, swore=state.revalidating)
 
 
 def _feed(gateway: Gateway, event: Event, *, persisted: bool = False, woke: bool = False) -> Outcome:
@@ -314,7 +314,7 @@ def _perform(
     """Do what the core asked for, as far as the disk allows, and make the result canonical."""
     aged = aging(before, after) if is_mirrored(after) else FORGOTTEN if swore else KEPT
     actions = tuple(_travelling(action, after) for action in actions if isinstance(action, MATERIAL))
-    performer = Performer()
+    performer = ActionQueue()
     if gateway.persisting is not None:
         performer.offer((Persist(gateway.persisting),))
         performer.take()
@@ -440,6 +440,6 @@ def _unproven(state: NodeState) -> str:
     proof = group.proof
     if proof is None or proof.group != group.config.name or proof.epoch != group.held_epoch:
         return f"I1: {node} owns epoch {group.held_epoch} by {proof}"
-    if group.floor >= group.held_epoch and group.grant is not None:
+    if group.claim_floor >= group.held_epoch and group.grant is not None:
         return f"I1: {node} owns epoch {group.held_epoch} and has granted {group.grant.epoch}"
     return ""

@@ -24,14 +24,14 @@ from aoeha.sim.exhaust.known import DONE, LATE, SLOW, Facts, Known, Local, Watch
 from aoeha.sim.exhaust.numbers import Numbers
 from aoeha.sim.exhaust.shelves import LEGS, Effect, Shelves
 
-__all__ = ["MIRRORED", "RESERVED", "Pair", "Purse", "Search", "Violation"]
+__all__ = ["MIRRORED", "RESERVED", "FaultBudget", "Pair", "Search", "Violation"]
 
 
 class Violation(Exception):  # noqa: N818  the search is for this
     """Something that must never be true is true. The message names the invariant."""
 
 
-class Purse(NamedTuple):
+class FaultBudget(NamedTuple):
     """What misfortune may still happen. A crash is a kernel's or a daemon's; a loss is a beat or a cut direction.
 
     `restarts` are targets that begin again, `ways` between a node and a shelf are cut until they are mended, `delays`
@@ -58,9 +58,9 @@ class Purse(NamedTuple):
         return sum(self) - self.boots - self.under_way
 
 
-RESERVED = Purse(crashes=1, losses=1, commands=1, failures=0, pauses=1, restarts=1, ways=1, delays=1, boots=3)
+RESERVED = FaultBudget(crashes=1, losses=1, commands=1, failures=0, pauses=1, restarts=1, ways=1, delays=1, boots=3)
 """What may happen to a pair whose group has legs, so that enough of it is seen."""
-MIRRORED = Purse(
+MIRRORED = FaultBudget(
     crashes=1, losses=1, commands=1, failures=0, pauses=1, restarts=1, ways=2, silences=1, mends=2, delays=1, boots=3
 )
 """What may happen to a pair whose group is a mirror, with a ledger."""
@@ -75,7 +75,7 @@ class Pair(NamedTuple):
     from_second: int
     cut: int
     ahead: int
-    purse: int
+    budget: int
     shelves: int
 
 
@@ -85,11 +85,11 @@ class Search(Known):
     `happening` is what was being looked at last: after a Violation, what led to it.
     """
 
-    def __init__(self, purse: Purse, watchers: tuple[Watcher, ...] = ()) -> None:
-        super().__init__(purse.boots, watchers)
-        self.purse = purse
+    def __init__(self, budget: FaultBudget, watchers: tuple[Watcher, ...] = ()) -> None:
+        super().__init__(budget.boots, watchers)
+        self.budget = budget
         self.happening = ""
-        self._purses = Numbers(purse)
+        self._purses = Numbers(budget)
         self._payments: dict[tuple[int, str], int] = {}
 
     def cold(self, *, reserved: bool = False, mirrored: bool = False) -> Pair:
@@ -105,12 +105,14 @@ class Search(Known):
         """Return a pair that serves from its second leg alone, and both know it: the first one's shelf is silent."""
         pair = self.running(reserved=True, mirrored=True)
         _, shelves = next(self._shelves[pair.shelves].silences())
-        return self._until(self._reshelved(pair, self._shelves.of(shelves), pair.purse), self._goes_without)
+        return self._until(self._reshelved(pair, self._shelves.of(shelves), pair.budget), self._goes_without)
 
     def _until(self, pair: Pair, reached: Callable[[Pair], bool]) -> Pair:
         for _ in range(2_000):
             labelled = list(self.next(pair))
-            quiet = [(label, after) for label, after in labelled if after.purse == pair.purse and "again" not in label]
+            quiet = [
+                (label, after) for label, after in labelled if after.budget == pair.budget and "again" not in label
+            ]
             calm = [one for one in quiet if "tick" not in one[0] and "overtaken" not in one[0]]
             # The clock that is behind goes first, and only when nothing else is left to do.
             ticks = sorted((one for one in quiet if "tick" in one[0]), key=lambda one: abs(one[1].ahead))
@@ -127,7 +129,7 @@ class Search(Known):
 
     def faults(self, pair: Pair) -> int:
         """Return how many faults happened on the way to a pair."""
-        return self.purse.left - self._purses[pair.purse].left
+        return self.budget.left - self._purses[pair.budget].left
 
     def gateway(self, pair: Pair, index: int) -> Gateway:
         """Return one gateway of a pair as a value."""
@@ -140,10 +142,10 @@ class Search(Known):
         """
         for label, after in self._events(pair):
             if self._facts[after.first].looking or self._facts[after.second].looking:
-                purse = self._pay(after.purse, "delays")
-                if purse >= 0:
+                budget = self._pay(after.budget, "delays")
+                if budget >= 0:
                     self.happening = f"{label}; the shelves take their time"
-                    yield self.happening, self._looked(after._replace(purse=purse), SLOW)
+                    yield self.happening, self._looked(after._replace(budget=budget), SLOW)
                 self.happening = label
                 yield label, self._looked(after, DONE)
             else:
@@ -159,13 +161,13 @@ class Search(Known):
                     continue
                 if kind == "confirm" and not other.gone:
                     continue
-                purse = self._pay(pair[6], move.cost) if move.cost else pair[6]
-                if purse < 0:
+                budget = self._pay(pair[6], move.cost) if move.cost else pair[6]
+                if budget < 0:
                     continue
                 reads_off = move.what.plug is not None and self._gateways[pair[1 - index]].power is Power.OFF
                 local = self._befallen(pair[index], move, reads_off=reads_off)
                 self.happening = move.what.label
-                yield move.what.label, self._after(pair, index, local, purse, 1 if kind == "tick" else 0)
+                yield move.what.label, self._after(pair, index, local, budget, 1 if kind == "tick" else 0)
             yield from self._deliveries(pair, index)
             yield from self._losses(pair, index)
             yield from self._answers(pair, index)
@@ -176,7 +178,7 @@ class Search(Known):
 
     def _room(self, pair: Pair, index: int) -> bool:
         """Whether another beat may be sent before the peer has heard those under way."""
-        return len(self._channels[pair[2 + index]]) < self.purse.under_way or not self._facts[pair[1 - index]].hears
+        return len(self._channels[pair[2 + index]]) < self.budget.under_way or not self._facts[pair[1 - index]].hears
 
     def _may_tick(self, pair: Pair, index: int) -> bool:
         """A beat and a question to the shelves take less than a tick, and one clock is at most a tick ahead."""
@@ -185,25 +187,25 @@ class Search(Known):
         lead = pair.ahead if index == 0 else -pair.ahead
         return (lead < 1 and not pair[3 - index]) or not self._facts[pair[1 - index]].hears
 
-    def _pay(self, purse: int, cost: str) -> int:
+    def _pay(self, budget: int, cost: str) -> int:
         """Return the number of what is left in the purse, below 0 if it does not suffice."""
-        known = self._payments.get((purse, cost))
+        known = self._payments.get((budget, cost))
         if known is None:
-            left = getattr(self._purses[purse], cost)
+            left = getattr(self._purses[budget], cost)
             known = -1
             if left:
-                paid = self._purses[purse]._replace(**{cost: left - 1})
+                paid = self._purses[budget]._replace(**{cost: left - 1})
                 known = self._purses.of(paid)
-            self._payments[purse, cost] = known
+            self._payments[budget, cost] = known
         return known
 
     # -- what becomes of it ----------------------------------------------------------------------------------------
 
-    def _after(self, pair: Pair, index: int, local: Local, purse: int, ticked: int) -> Pair:
+    def _after(self, pair: Pair, index: int, local: Local, budget: int, ticked: int) -> Pair:
         if local.violation:
             raise Violation(local.violation)
         values = list(pair)
-        values[index], values[6] = local.gateway, purse
+        values[index], values[6] = local.gateway, budget
         values[5] += -ticked if index else ticked
         if local.aging != KEPT:
             self._age(values, index, local.aging)
@@ -214,7 +216,7 @@ class Search(Known):
             values[5] = 0
         if local.beats and not values[4] & (1 << index) and (other.hears or other.paused):
             under_way = (*self._channels[values[2 + index]], *(beat << 1 for beat in local.beats))
-            values[2 + index] = self._channel(under_way[-self.purse.under_way :] if other.paused else under_way)
+            values[2 + index] = self._channel(under_way[-self.budget.under_way :] if other.paused else under_way)
         if me.mirrored:
             values[7] = self._kernels_write(values)
         if me.storage or me.holding:
@@ -230,7 +232,7 @@ class Search(Known):
                 shelves, effect = self._effect(pair[7], index, tasks[0])
                 local = self._answered(pair[index], tasks[0].id, effect.answer, kind)
                 done = pair if kind == SLOW else self._with(pair, 7, shelves)
-                pair = self._after(done, index, local, pair.purse, 0)
+                pair = self._after(done, index, local, pair.budget, 0)
         return pair
 
     def _answers(self, pair: Pair, index: int) -> Iterator[tuple[str, Pair]]:
@@ -242,33 +244,35 @@ class Search(Known):
             shelves, effect = self._effect(pair[7], index, task)
             self._judge_hold(pair, index, task, effect.forced)
             self._judge_legs(index, task, effect)
-            answer, done = effect.answer, self._reshelved(pair, shelves, pair.purse)
+            answer, done = effect.answer, self._reshelved(pair, shelves, pair.budget)
             if me.hears and self._room(pair, index):
                 local = self._answered(pair[index], task.id, answer, DONE)
-                yield self.happening, self._after(done, index, local, pair.purse, 0)
-            purse = self._pay(pair.purse, "delays")
-            if purse >= 0:
+                yield self.happening, self._after(done, index, local, pair.budget, 0)
+            budget = self._pay(pair.budget, "delays")
+            if budget >= 0:
                 self.happening = f"{label} is done, which is not heard of yet"
                 local = self._answered(pair[index], task.id, answer, LATE)
-                yield self.happening, self._after(done, index, local, purse, 0)
+                yield self.happening, self._after(done, index, local, budget, 0)
 
     def _shelf_faults(self, pair: Pair) -> Iterator[tuple[str, Pair]]:
         shelves = self._shelves[pair.shelves]
         yield from self._costing(pair, self._pay_to_mend(pair), shelves.mended())
-        yield from self._costing(pair, self._pay(pair.purse, "ways"), shelves.cuts())
-        yield from self._costing(pair, self._pay(pair.purse, "restarts"), shelves.restarts())
+        yield from self._costing(pair, self._pay(pair.budget, "ways"), shelves.cuts())
+        yield from self._costing(pair, self._pay(pair.budget, "restarts"), shelves.restarts())
         if self._facts[pair.first].mirrored:
-            yield from self._costing(pair, self._pay(pair.purse, "silences"), shelves.silences())
+            yield from self._costing(pair, self._pay(pair.budget, "silences"), shelves.silences())
             yield from self._copies(pair, shelves)
 
-    def _costing(self, pair: Pair, purse: int, happenings: Iterator[tuple[str, Shelves]]) -> Iterator[tuple[str, Pair]]:
+    def _costing(
+        self, pair: Pair, budget: int, happenings: Iterator[tuple[str, Shelves]]
+    ) -> Iterator[tuple[str, Pair]]:
         """What befalls the shelves, if that leaves something in the purse."""
-        for label, after in happenings if purse >= 0 else ():
+        for label, after in happenings if budget >= 0 else ():
             self.happening = label
-            yield label, self._reshelved(pair, self._shelves.of(after), purse)
+            yield label, self._reshelved(pair, self._shelves.of(after), budget)
 
     def _pay_to_mend(self, pair: Pair) -> int:
-        return self._pay(pair.purse, "mends") if self._facts[pair.first].mirrored else pair.purse
+        return self._pay(pair.budget, "mends") if self._facts[pair.first].mirrored else pair.budget
 
     def _copies(self, pair: Pair, shelves: Shelves) -> Iterator[tuple[str, Pair]]:
         """A mirror that is whole again tells its daemon."""
@@ -278,13 +282,13 @@ class Search(Known):
             if after is None or (me.hears and not self._room(pair, index)):
                 continue
             self.happening = f"{name} has copied its leg"
-            done = self._reshelved(pair, self._shelves.of(after), pair.purse)
+            done = self._reshelved(pair, self._shelves.of(after), pair.budget)
             if me.hears:
-                done = self._after(done, index, self._switched(done[index], "mirror"), done.purse, 0)
+                done = self._after(done, index, self._switched(done[index], "mirror"), done.budget, 0)
             yield self.happening, done
 
-    def _reshelved(self, pair: Pair, shelves: int, purse: int) -> Pair:
-        after = pair._replace(shelves=shelves, purse=purse)
+    def _reshelved(self, pair: Pair, shelves: int, budget: int) -> Pair:
+        after = pair._replace(shelves=shelves, budget=budget)
         if self._facts[pair.first].mirrored:
             after = after._replace(shelves=self._kernels_write(after))
         self._judge_writes(after)
@@ -310,8 +314,8 @@ class Search(Known):
                 yield f"a beat finds nobody on {NODES[index]}", self._with(pair, 3 - index, 0)
             return
         for place, entry in enumerate(incoming):
-            purse = self._pay(pair[6], "losses") if place else pair[6]
-            if purse < 0:
+            budget = self._pay(pair[6], "losses") if place else pair[6]
+            if budget < 0:
                 continue
             label = f"{NODES[index]} hears {'an overtaken beat' if entry & 1 else 'a beat'}"
             rest = incoming[:place] + incoming[place + 1 :]
@@ -320,23 +324,23 @@ class Search(Known):
                 label += ", which overtook another"
             self.happening = label
             local = self._heard(pair[index], entry)
-            yield label, self._after(self._with(pair, 3 - index, self._channel(rest)), index, local, purse, 0)
+            yield label, self._after(self._with(pair, 3 - index, self._channel(rest)), index, local, budget, 0)
 
     def _losses(self, pair: Pair, index: int) -> Iterator[tuple[str, Pair]]:
         name, bit = NODES[index], 1 << index
         if pair.cut & bit:
-            purse = self._pay_to_mend(pair)
-            if purse >= 0:
-                yield f"the cut from {name} is mended", pair._replace(cut=pair.cut & ~bit, purse=purse)
+            budget = self._pay_to_mend(pair)
+            if budget >= 0:
+                yield f"the cut from {name} is mended", pair._replace(cut=pair.cut & ~bit, budget=budget)
             return
-        purse = self._pay(pair.purse, "losses")
-        if purse < 0:
+        budget = self._pay(pair.budget, "losses")
+        if budget < 0:
             return
-        yield f"all from {name} is cut", self._with(pair._replace(cut=pair.cut | bit, purse=purse), 2 + index, 0)
+        yield f"all from {name} is cut", self._with(pair._replace(cut=pair.cut | bit, budget=budget), 2 + index, 0)
         out = self._channels[pair[2 + index]]
         for place in range(len(out)):
             rest = self._channel(out[:place] + out[place + 1 :])
-            yield f"a beat of {name} is lost", self._with(pair._replace(purse=purse), 2 + index, rest)
+            yield f"a beat of {name} is lost", self._with(pair._replace(budget=budget), 2 + index, rest)
 
     def _age(self, values: list[int], index: int, aging: Aging) -> None:
         """What a gateway gave out before is read in another way: under way, and in the peer's memory."""
@@ -399,7 +403,7 @@ class Search(Known):
         for place in forced:
             if self._facts[pair[index]].had[place]:
                 raise Violation(f"R3: {NODES[index]} forces {LEGS[place].name} back, which it held in this ownership")
-        if task.kind is not TaskKind.GIVE_HOLD:
+        if task.kind is not TaskKind.TRANSFER:
             return
         for one, invariant in ((index, "I4"), (1 - index, "I1")):
             if self._facts[pair[one]].storage:

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from aoeha.sim.exhaust.known import Watcher
-from aoeha.sim.exhaust.pair import MIRRORED, RESERVED, Pair, Purse, Search, Violation
+from aoeha.sim.exhaust.pair import MIRRORED, RESERVED, FaultBudget, Pair, Search, Violation
 
 __all__ = ["Result", "explore", "main"]
 
 PROGRESS_EVERY, CLOCK_EVERY = 20_000, 500
 STARTS = {
-    "running": Purse(),
-    "cold": Purse(),
+    "running": FaultBudget(),
+    "cold": FaultBudget(),
     "running with reservations": RESERVED,
     "cold with reservations": RESERVED,
     "running with a ledger": MIRRORED,
@@ -60,7 +60,7 @@ class _Exploration:
         self.states: list[Pair] = []
         self.parents = array("l")
         self.seen: set[Pair] = set()
-        self.waiting: list[deque[int]] = [deque() for _ in range(search.purse.left + 1)]
+        self.waiting: list[deque[int]] = [deque() for _ in range(search.budget.left + 1)]
         self.by_faults = [0] * len(self.waiting)
         self.level = 0
         self.transitions = 0
@@ -102,7 +102,7 @@ class _Exploration:
 
 
 def explore(
-    purse: Purse,
+    budget: FaultBudget,
     *,
     states_max: int,
     seconds_max: float,
@@ -116,7 +116,7 @@ def explore(
     `after` names what has happened already; the story leads on from there.
     """
     begun = time.monotonic()
-    search = Search(purse, watchers)
+    search = Search(budget, watchers)
     exploration = _Exploration(search)
     complete, violation, looked = False, "", 0
     try:
@@ -175,20 +175,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=9.5, help="stop after so long")
     parser.add_argument("--jobs", type=int, default=2, help="so many searches side by side (2)")
     parser.add_argument("--start", choices=STARTS, action="append", help="from there alone; may be repeated")
-    for name in Purse._fields:
-        amounts = f"{getattr(Purse(), name)}, with reservations {getattr(RESERVED, name)}"
+    for name in FaultBudget._fields:
+        amounts = f"{getattr(FaultBudget(), name)}, with reservations {getattr(RESERVED, name)}"
         parser.add_argument(f"--{name}", type=int, help=f"how many {name} ({amounts})")
     arguments = parser.parse_args(argv)
-    given = {name: getattr(arguments, name) for name in Purse._fields if getattr(arguments, name) is not None}
+    given = {name: getattr(arguments, name) for name in FaultBudget._fields if getattr(arguments, name) is not None}
     starts = arguments.start or list(STARTS)
     jobs = min(arguments.jobs, len(starts))
     limits = arguments.states // len(starts), arguments.minutes * 60 * jobs / len(starts)
     purses = [STARTS[start]._replace(**given) for start in starts]
     code = 0
     with ProcessPoolExecutor(jobs) as pool:
-        searches = [pool.submit(_search, start, purse, *limits) for start, purse in zip(starts, purses, strict=True)]
-        for start, purse, search in zip(starts, purses, searches, strict=True):
-            faults = ", ".join(f"{amount} {name}" for name, amount in purse._asdict().items() if amount)
+        searches = [pool.submit(_search, start, budget, *limits) for start, budget in zip(starts, purses, strict=True)]
+        for start, budget, search in zip(starts, purses, searches, strict=True):
+            faults = ", ".join(f"{amount} {name}" for name, amount in budget._asdict().items() if amount)
             print(f"aoeha: every interleaving of messages, timers and tasks from {start} with {faults}", flush=True)
             result = search.result()
             _print_result(start, result)
@@ -196,13 +196,13 @@ def main(argv: list[str] | None = None) -> int:
     return int(code)
 
 
-def _search(start: str, purse: Purse, states_max: int, seconds_max: float) -> Result:
+def _search(start: str, budget: FaultBudget, states_max: int, seconds_max: float) -> Result:
     """Search from one start, in a process of its own."""
 
     def show(line: str) -> None:
         print(f"{line}, from {start}", file=sys.stderr, flush=True)
 
-    return explore(purse, start=start, states_max=states_max, seconds_max=seconds_max, progress=show)
+    return explore(budget, start=start, states_max=states_max, seconds_max=seconds_max, progress=show)
 
 
 def _print_result(start: str, result: Result) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from aoeha.core.model.config import LegConfig
-from aoeha.core.model.shelves import Hold, Holder, LockRecord, SeenRecord
+from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
 from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.sim.exhaust.mirror import Disks
 
@@ -26,7 +26,7 @@ __all__ = [
 
 LEGS = tuple(LegConfig(name, (f"{name}/1",), durable=True) for name in ("leg1", "leg2"))
 SHELF_KINDS = (
-    TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD,
+    TaskKind.READ_RESERVATIONS, TaskKind.RESERVE, TaskKind.PREEMPT, TaskKind.TRANSFER,
     TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD,
 )  # fmt: skip
 MIRROR_KINDS = (
@@ -34,7 +34,7 @@ MIRROR_KINDS = (
 )  # fmt: skip
 """What is asked of a mirror, where the resource is one."""
 LOOKS = (
-    TaskKind.READ_HOLDS, TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD, TaskKind.PROBE, TaskKind.MONITOR,
+    TaskKind.READ_RESERVATIONS, TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD, TaskKind.PROBE, TaskKind.MONITOR,
 )  # fmt: skip
 """What changes neither reservations nor a mirror."""
 NODES = ("alpha", "beta")
@@ -44,12 +44,12 @@ NODES = ("alpha", "beta")
 class Answer:
     """What the shelves, or the mirror on them, said to a task."""
 
-    holds: tuple[Hold, ...] = ()
+    holds: tuple[Reservation, ...] = ()
     records: tuple[SeenRecord, ...] = ()
     result: TaskResult = TaskResult.OK
     status: ResourceStatus | None = None
     missing: tuple[str, ...] = ()
-    read_last: tuple[str, ...] = ()
+    write_mostly: tuple[str, ...] = ()
 
 
 SILENCE = Answer()
@@ -177,9 +177,9 @@ class Shelves(NamedTuple):
                 continue
             before = self.legs[place]
             leg = _asked(before, index, task)
-            if task.kind is TaskKind.FORCE_HOLD and before.holder == NODES[1 - index] != leg.holder:
+            if task.kind is TaskKind.PREEMPT and before.holder == NODES[1 - index] != leg.holder:
                 forced.append(place)
-            holds.append(Hold(config.name, config.addresses[0], _shown(leg, index)))
+            holds.append(Reservation(config.name, config.addresses[0], _shown(leg, index)))
             records.append(SeenRecord(config.name, config.addresses[0], _record(leg, index)))
             if task.kind is TaskKind.READ_RECORDS and leg.owner == NODES[1 - index]:
                 leg = leg._replace(moved=False)
@@ -200,7 +200,7 @@ class Shelves(NamedTuple):
             case TaskKind.RETURN_LEG:
                 disks = self.disks.taken_back(index, takes, places[task.leg])
             case _:
-                return Effect(self, replace(self._seen(index), read_last=task.caution.read_last))
+                return Effect(self, replace(self._seen(index), write_mostly=task.limits.write_mostly))
         if disks is None:
             return Effect(self, Answer(result=TaskResult.FAILED))
         return Effect(self._replace(disks=disks), Answer(), stale=disks.stale(disks.assemblies[index].active))
@@ -237,11 +237,11 @@ def _way(index: int, place: int) -> int:
 def _asked(leg: Leg, index: int, task: Task) -> Leg:
     me, peer = NODES[index], NODES[1 - index]
     match task.kind:
-        case TaskKind.FORCE_HOLD if _shown(leg, index) is task.expected:
+        case TaskKind.PREEMPT if _shown(leg, index) is task.expected:
             return leg.held_by(me)
-        case TaskKind.SET_HOLD | TaskKind.FORCE_HOLD if leg.admits(me):
+        case TaskKind.RESERVE | TaskKind.PREEMPT if leg.admits(me):
             return leg.held_by(me)
-        case TaskKind.GIVE_HOLD if leg.admits(me):
+        case TaskKind.TRANSFER if leg.admits(me):
             return leg.held_by(peer)
         case TaskKind.WRITE_RECORD if task.record is not None:
             return leg._replace(owner=me, boot_id=task.record.boot_id, moved=True)

@@ -43,7 +43,7 @@ __all__ = ["Oracle"]
 
 FENCES_MAX = 3
 """So often may one node be switched off in one incident."""
-MOVES = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD)
+MOVES = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.PREEMPT, TaskKind.TRANSFER)
 """What nobody begins in a pause."""
 BLIND_FENCE_MS = 60_000
 DUEL_TURN_MS = 2_000
@@ -129,8 +129,8 @@ class Oracle:
             case TaskKind.POWER_OFF:
                 self._ordered.discard(task.node)
                 self._judge_fence(machine, self.world.machines[task.node])
-            case TaskKind.WRITE_RECORD if task.record is not None and task.record.word is not None:
-                self._judge_word(machine, task.record.word, probed=True)
+            case TaskKind.WRITE_RECORD if task.record is not None and task.record.message is not None:
+                self._judge_word(machine, task.record.message, probed=True)
             case _:
                 pass
 
@@ -171,7 +171,7 @@ class Oracle:
     def record_written(self, machine: "Machine", group: str, record: LockRecord) -> None:
         """A stamp lands in a leg's record: who owned nothing must not put itself in the owner's place."""
         owner = self._epochs.get((group, record.epoch), "nobody")
-        if record.word is None and owner != machine.name and not self.excused:
+        if record.message is None and owner != machine.name and not self.excused:
             self._broken("I1", f"{machine.name} stamps {group} at epoch {record.epoch}, which {owner} owned")
 
     def _judge_word(self, machine: "Machine", group: GroupBeat, *, probed: bool) -> None:
@@ -192,8 +192,8 @@ class Oracle:
                 self._broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")
         remembered = self._remembered.get(machine.name)
         known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
-        floor = known.floor if known is not None else 0
-        if group.floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
+        floor = known.claim_floor if known is not None else 0
+        if group.claim_floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
             self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
 
     def remembers(self, machine: "Machine", memory: Memory | None) -> None:

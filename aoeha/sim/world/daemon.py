@@ -7,7 +7,7 @@ StartTask, one PersistDone for each Persist, beats as bytes through Sender and R
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aoeha.core.action_queue import Performer
+from aoeha.core.action_queue import ActionQueue
 from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
 from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag
 from aoeha.core.model.config import Identity
@@ -24,7 +24,7 @@ from aoeha.wire.sender import Sender
 if TYPE_CHECKING:
     from aoeha.sim.world.machine import Machine
 
-__all__ = ["Daemon", "Inheritance"]
+__all__ = ["Daemon", "RestartState"]
 
 TICK_PAUSE_MS = 2
 DISK_MS = 3
@@ -35,7 +35,7 @@ LATER_MS = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
-class Inheritance:
+class RestartState:
     """What lies in /run for the next daemon's first beat."""
 
     incarnation: int
@@ -51,7 +51,7 @@ class Daemon:
         self.world = machine.world
         self.ended = False
         self.state: NodeState | None = None
-        self.performer = Performer()
+        self.performer = ActionQueue()
         config, inherited = machine.config, machine.inheritance
         self.receiver = Receiver(
             cluster=config.cluster,
@@ -83,7 +83,7 @@ class Daemon:
         disk = machine.memory_disk
         return replaced(disk, boot_id="") if disk is not None and disk.boot_id == machine.boot_id else disk
 
-    def send_first_beat(self, inherited: Inheritance) -> None:
+    def send_first_beat(self, inherited: RestartState) -> None:
         """Say that this node is here again, before anything else (R15)."""
         self._transmit(replaced(inherited.beat, incarnation=self.incarnation))
 
@@ -198,7 +198,7 @@ class Daemon:
     def _transmit(self, beat: Beat) -> None:
         machine = self.machine
         kept = self.receiver.memory().peer_nonce
-        machine.inheritance = Inheritance(self.incarnation, kept, _first_of(beat))
+        machine.inheritance = RestartState(self.incarnation, kept, _first_of(beat))
         for link in self.world.links.values():
             link.send(machine.name, self.sender.pack(beat, link.limit))
 

@@ -6,7 +6,7 @@ An address that the gateway does not reach, or that is silent, is asked for as l
 from typing import TYPE_CHECKING
 
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.shelves import Hold, Holder, LockRecord, SeenRecord
+from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
 from aoeha.core.model.task import Task, TaskKind, TaskResult
 from aoeha.sim.world.test_key import KEY
 from aoeha.wire.lock_record import pack, unpack
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SHELF_KINDS", "Holds"]
 
 RECORD_KINDS = (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD)
-SHELF_KINDS = (TaskKind.READ_HOLDS, TaskKind.SET_HOLD, TaskKind.FORCE_HOLD, TaskKind.GIVE_HOLD, *RECORD_KINDS)
+SHELF_KINDS = (TaskKind.READ_RESERVATIONS, TaskKind.RESERVE, TaskKind.PREEMPT, TaskKind.TRANSFER, *RECORD_KINDS)
 ROUND_TRIP_MS = (1, 4)
 
 
@@ -53,7 +53,7 @@ class Holds:
             done = TaskDone(0, task.id, TaskResult.OK, records=seen)
         else:
             holds = tuple(
-                Hold(n, a.name, self._act(machine, task, a), *self._ways(machine, task, n)) for n, a in answering
+                Reservation(n, a.name, self._act(machine, task, a), *self._ways(machine, task, n)) for n, a in answering
             )
             if task.expected is Holder.UNKNOWN or any(
                 hold.leg in task.legs and hold.holder is task.expected for hold in holds
@@ -67,17 +67,17 @@ class Holds:
     def _act(self, machine: "Machine", task: Task, address: "Address") -> Holder:
         me, peer, shown = machine.name, machine.config.peer, _holder(machine, address)
         match task.kind:
-            case TaskKind.SET_HOLD:
+            case TaskKind.RESERVE:
                 address.set_reservation(me, (me,))
-            case TaskKind.GIVE_HOLD:
+            case TaskKind.TRANSFER:
                 if address.admits(me):
                     self.world.oracle.leg_left(machine, task.group)
                 address.set_reservation(me, (peer,))
-            case TaskKind.FORCE_HOLD if shown is task.expected:
+            case TaskKind.PREEMPT if shown is task.expected:
                 self.world.count("reservation", "forced")
                 self.world.oracle.leg_forced(machine, task.group)
                 address.force_reservation(me, (me,))
-            case TaskKind.FORCE_HOLD:
+            case TaskKind.PREEMPT:
                 address.set_reservation(me, (me,))
             case _:
                 pass
@@ -86,7 +86,7 @@ class Holds:
     def _ways(self, machine: "Machine", task: Task, shelf: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """On which interfaces a shelf answers a machine, and on which it does not."""
         every, heard = self.world.storage.interfaces, self.world.storage.heard_on(machine, shelf)
-        if task.kind is not TaskKind.READ_HOLDS or len(every) == 1:
+        if task.kind is not TaskKind.READ_RESERVATIONS or len(every) == 1:
             return (), ()
         return heard, tuple(one for one in every if one not in heard)
 

@@ -11,7 +11,7 @@ from aoeha.core.model.config import PairConfig
 from aoeha.core.model.events import MirrorsChanged, TargetStarted
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.replacing import replaced
-from aoeha.sim.world.daemon import Daemon, Inheritance
+from aoeha.sim.world.daemon import Daemon, RestartState
 
 if TYPE_CHECKING:
     from aoeha.sim.world.world import World
@@ -48,7 +48,7 @@ class Machine:
         self.daemon: Daemon | None = None
         self.memory_run: Memory | None = None
         self.memory_disk: Memory | None = None
-        self.inheritance: Inheritance | None = None
+        self.inheritance: RestartState | None = None
         self.disk = "ok"
         self.active: dict[str, str] = {}
         self.lives_until_ms: dict[str, int] = {}

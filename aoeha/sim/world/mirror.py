@@ -21,8 +21,8 @@ SILENCE_MAX_MS = 16_000
 class Leg:
     """Half of a mirror. `missing` names the shelves that its superblock calls missing, `recovering` that it lags.
 
-    `overwritten` are records that a late write of a former owner destroyed here, and when; `read_last` is the mark in
-    the superblock by which md reads the other leg.
+    `overwritten` are records that a late write of a former owner destroyed here, and when; `write_mostly` is the mark
+    in the superblock by which md reads the other leg.
     """
 
     shelf: str
@@ -31,7 +31,7 @@ class Leg:
     missing: set[str] = field(default_factory=set)
     recovering: bool = False
     overwritten: dict[int, int] = field(default_factory=dict)
-    read_last: bool = False
+    write_mostly: bool = False
 
     def overwrite(self, record: int, now_ms: int) -> None:
         """An old write lands where this record lies."""
@@ -48,19 +48,19 @@ class Leg:
 class Assembly:
     """The mirror as one kernel has it started: the legs in use, and since when one of them does not answer.
 
-    `unclean`: a resync is to come, which waits for as long as `copies_nothing` holds.
+    `unclean`: a resync is to come, which waits for as long as `freeze_resync` holds.
     """
 
     active: list[Leg]
     silent_since_ms: dict[str, int] = field(default_factory=dict)
     waits_for_the_daemon: bool = False
     unclean: bool = False
-    copies_nothing: bool = False
+    freeze_resync: bool = False
 
     @property
     def read(self) -> Leg:
         """The leg that is read while both are not known to be equal, and that a resync takes for right."""
-        return next((leg for leg in self.active if not leg.read_last), self.active[0])
+        return next((leg for leg in self.active if not leg.write_mostly), self.active[0])
 
     @property
     def records(self) -> set[int]:
@@ -147,7 +147,7 @@ class Mirror:
             return False
         source = assembly.read
         leg.records, leg.overwritten = set(source.records), dict(source.overwritten)
-        leg.recovering = leg.read_last = False
+        leg.recovering = leg.write_mostly = False
         leg.missing = source.missing - {shelf}
         assembly.active.append(leg)
         for known in assembly.active:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aoeha.core.model.task import Caution
+from aoeha.core.model.task import MirrorLimits
 from aoeha.sim.judges.records import judge_eviction, judge_reads, judge_resync, judge_start
 from aoeha.sim.world.client import Client, Peer
 from aoeha.sim.world.mirror import Assembly, Leg, Mirror
@@ -160,28 +160,28 @@ class Storage:
         for group in self.mirrors:
             self._assemblies.pop((machine.name, group), None)
 
-    def heed(self, machine: "Machine", group: str, caution: Caution) -> None:
+    def heed(self, machine: "Machine", group: str, caution: MirrorLimits) -> None:
         """Tell a machine's mirror what to keep clear of; only a copy takes away the mark of a leg that is read last."""
         assembly = self._assemblies.get((machine.name, group))
         if assembly is None:
             return
         for leg in assembly.active:
-            leg.read_last |= leg.shelf in caution.read_last
-        released = assembly.copies_nothing and not caution.copies_nothing
-        assembly.copies_nothing = caution.copies_nothing
+            leg.write_mostly |= leg.shelf in caution.write_mostly
+        released = assembly.freeze_resync and not caution.freeze_resync
+        assembly.freeze_resync = caution.freeze_resync
         if released and assembly.unclean:
             self._resync(machine, machine.boots, group, assembly)
 
-    def read_last(self, machine: "Machine", group: str) -> tuple[str, ...]:
+    def write_mostly(self, machine: "Machine", group: str) -> tuple[str, ...]:
         """The shelves whose legs a machine's mirror reads only where no other one has the data."""
         assembly = self._assemblies.get((machine.name, group))
-        return tuple(leg.shelf for leg in assembly.active if leg.read_last) if assembly is not None else ()
+        return tuple(leg.shelf for leg in assembly.active if leg.write_mostly) if assembly is not None else ()
 
     def _resync(self, machine: "Machine", boots: int, group: str, assembly: Assembly) -> None:
         """A kernel makes its legs equal; while one does not take its writes, that hangs."""
         if not machine.alive or machine.boots != boots or self._assemblies.get((machine.name, group)) is not assembly:
             return
-        if assembly.copies_nothing or not assembly.unclean:
+        if assembly.freeze_resync or not assembly.unclean:
             return
         if not all(self._admits(machine, group, leg.shelf) for leg in assembly.active):
             self.world.timeline.after(RETRY_MS, machine.by_kernel, self._resync, machine, boots, group, assembly)

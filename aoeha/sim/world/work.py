@@ -81,12 +81,12 @@ class Work:
         if task.kind in LEG_KINDS:
             self.world.timeline.after(self.world.random.randint(*LEG_MS), machine.by_kernel, self._change_mirror, job)
             return
-        if task.kind is TaskKind.LEAVE_PATH:
-            assert task.hurry is not None
-            wait_ms = max(0, task.hurry.begin_ms - machine.clock_ms()) + self.world.random.randint(*HURRY_MS)
+        if task.kind is TaskKind.FAIL_OVER_PATH:
+            assert task.failover is not None
+            wait_ms = max(0, task.failover.begin_ms - machine.clock_ms()) + self.world.random.randint(*HURRY_MS)
             self.world.timeline.after(wait_ms, machine.by_kernel, self._hurry, job)
             return
-        if task.kind is TaskKind.FIND_RIVAL:
+        if task.kind is TaskKind.DETECT_CONFLICT:
             self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
             return
         if task.kind is TaskKind.ASK_HOSTS:
@@ -117,7 +117,7 @@ class Work:
         if task.subject == self.world.resources[task.group][0]:
             if not self._hurries(machine):
                 self.world.storage.hurried_ms.pop(machine.name, None)
-            self.world.storage.heed(machine, task.group, task.caution)
+            self.world.storage.heed(machine, task.group, task.limits)
 
     def _change_mirror(self, job: Job) -> None:
         """Let a leg leave its mirror, or come back."""
@@ -134,19 +134,19 @@ class Work:
         if job.over or job.boots != job.machine.boots or job.daemon is None:
             return
         task, machine = job.task, job.machine
-        assert task.hurry is not None
-        if machine.clock_ms() > task.hurry.begin_by_ms:
+        assert task.failover is not None
+        if machine.clock_ms() > task.failover.begin_by_ms:
             job.over = True
             self.report(job, TaskDone(0, task.id, TaskResult.FAILED, detail="it is too late"))
             return
         self.world.count("mirror", "paths left")
-        self.world.storage.hurried_ms[machine.name] = (task.hurry.deadsecs + 1) * 1_000
-        self.world.timeline.after(task.hurry.for_ms, machine.by_kernel, self._hurried, job)
+        self.world.storage.hurried_ms[machine.name] = (task.failover.deadsecs + 1) * 1_000
+        self.world.timeline.after(task.failover.for_ms, machine.by_kernel, self._hurried, job)
 
     def _hurries(self, machine: "Machine") -> bool:
         """Whether a driver of this machine is in a hurry by order of the daemon that runs."""
         jobs = (job for job in self._jobs.values() if job.machine is machine and job.daemon is not None)
-        return any(job.task.kind is TaskKind.LEAVE_PATH for job in jobs)
+        return any(job.task.kind is TaskKind.FAIL_OVER_PATH for job in jobs)
 
     def _hurried(self, job: Job) -> None:
         """End that, unless the daemon that should is gone: then the next one's first look does."""
@@ -184,7 +184,7 @@ class Work:
         done = TaskDone(0, task_id, TaskResult.CANCELLED)
         if job.task.kind not in (*POWER, *SHELF_KINDS):
             job.over = True
-            if job.task.kind is TaskKind.LEAVE_PATH:
+            if job.task.kind is TaskKind.FAIL_OVER_PATH:
                 self.world.storage.hurried_ms.pop(daemon.machine.name, None)
             if self.world.random.randrange(100) < JUST_ENDED_PERCENT:
                 status, detail = self._look(daemon.machine, job.task.subject)
@@ -238,7 +238,7 @@ class Work:
         status: ResourceStatus | None = None
         missing: tuple[str, ...] = ()
         used: tuple[tuple[str, str], ...] = ()
-        read_last: tuple[str, ...] = ()
+        write_mostly: tuple[str, ...] = ()
         detail = "no luck" if failed else ""
         match task.kind:
             case TaskKind.START:
@@ -248,13 +248,13 @@ class Work:
             case TaskKind.PROBE | TaskKind.MONITOR if not failed:
                 status, detail = self._look(machine, task.subject)
                 missing, used = self._missing(machine, task.subject), self._used(machine, task.subject)
-                read_last = self._read_last(machine, task.subject)
+                write_mostly = self._write_mostly(machine, task.subject)
             case _:
                 pass
         result = TaskResult.FAILED if failed or (detail and status is None) else TaskResult.OK
         if result is TaskResult.FAILED:
             detail = f"cannot {task.kind.value} {task.subject}: {detail}"
-        seen = TaskDone(0, task.id, result, status, None, detail, missing=missing, used=used, read_last=read_last)
+        seen = TaskDone(0, task.id, result, status, None, detail, missing=missing, used=used, write_mostly=write_mostly)
         self.report(job, seen)
 
     def _time_out(self, job: Job, late: bool) -> None:
@@ -314,10 +314,10 @@ class Work:
         is_mirror = resource == self.world.resources[group][0]
         return self.world.storage.used(machine, group) if is_mirror else ()
 
-    def _read_last(self, machine: "Machine", resource: str) -> tuple[str, ...]:
+    def _write_mostly(self, machine: "Machine", resource: str) -> tuple[str, ...]:
         group = self.world.group_of(resource)
         is_mirror = resource == self.world.resources[group][0]
-        return self.world.storage.read_last(machine, group) if is_mirror else ()
+        return self.world.storage.write_mostly(machine, group) if is_mirror else ()
 
     def _half_done(self) -> bool:
         return self.world.random.randrange(100) < HALF_DONE_PERCENT

@@ -10,9 +10,9 @@ import pytest
 
 from aoeha.agents.interface import AgentError, ResourceAgent
 from aoeha.agents.parts import aoe_driver
-from aoeha.agents.parts.deadsecs_override import hurry_for_a_moment
+from aoeha.agents.parts.deadsecs_override import override_deadsecs
 from aoeha.agents.registry import load_resource_agent
-from aoeha.core.model.task import Hurry, ResourceStatus
+from aoeha.core.model.task import PathFailover, ResourceStatus
 from aoeha.io import clock
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
@@ -47,8 +47,8 @@ def agent_in(kernel: Path, monkeypatch: pytest.MonkeyPatch, deadsecs: str = USUA
     return kind("shelves", parameters, ProcessHost(Place("gw", "alpha")))
 
 
-def soon(for_ms: int = 30) -> Hurry:
-    return Hurry(7, for_ms, 0, clock.now_ms() + 60_000)
+def soon(for_ms: int = 30) -> PathFailover:
+    return PathFailover(7, for_ms, 0, clock.now_ms() + 60_000)
 
 
 def wait_until_it_shows(file: Path, text: str) -> None:
@@ -120,17 +120,19 @@ def test_other_resources_have_no_paths() -> None:
 
 
 def test_too_late_is_not_at_all(kernel: Path) -> None:
-    late = Hurry(7, 30, 0, clock.now_ms() - 1)
+    late = PathFailover(7, 30, 0, clock.now_ms() - 1)
     setting(kernel).chmod(0o400)
     written = setting(kernel).stat().st_mtime_ns
     with pytest.raises(AgentError, match="it is too late by"):
-        hurry_for_a_moment(setting(kernel), USUAL, late, (), threading.Event())
+        override_deadsecs(setting(kernel), USUAL, late, (), threading.Event())
     assert setting(kernel).stat().st_mtime_ns == written
 
 
 def test_one_that_was_held_up_before_it_wrote_ends_at_once(kernel: Path) -> None:
     times = iter((1_000, 1_600))
-    hurry_for_a_moment(setting(kernel), USUAL, Hurry(7, 600, 0, 1_000), (), NeverOver(0.0), now_ms=lambda: next(times))
+    override_deadsecs(
+        setting(kernel), USUAL, PathFailover(7, 600, 0, 1_000), (), NeverOver(0.0), now_ms=lambda: next(times)
+    )
     assert setting(kernel).read_text() == USUAL
 
 
@@ -151,9 +153,9 @@ def test_what_is_under_way_and_ends_on_another_leg_forbids_it(kernel: Path) -> N
     busy.write_text(BUSY)
     written = setting(kernel).stat().st_mtime_ns
     with pytest.raises(AgentError, match=r"e2\.0 has I/O under way that does not end"):
-        hurry_for_a_moment(setting(kernel), USUAL, soon(), ("e2.0",), threading.Event())
+        override_deadsecs(setting(kernel), USUAL, soon(), ("e2.0",), threading.Event())
     assert setting(kernel).stat().st_mtime_ns == written
-    hurry_for_a_moment(setting(kernel), USUAL, soon(), ("e1.0",), threading.Event())
+    override_deadsecs(setting(kernel), USUAL, soon(), ("e1.0",), threading.Event())
     assert setting(kernel).stat().st_mtime_ns != written
 
 
@@ -161,5 +163,5 @@ def test_a_leg_that_works_forbids_nothing(kernel: Path, monkeypatch: pytest.Monk
     busy = kernel / "block" / "etherd!e2.0" / "stat"
     busy.write_text(BUSY)
     monkeypatch.setattr(time, "sleep", lambda _seconds: busy.write_text(BUSY.replace("25", "26")))
-    hurry_for_a_moment(setting(kernel), USUAL, soon(), ("e2.0",), threading.Event())
+    override_deadsecs(setting(kernel), USUAL, soon(), ("e2.0",), threading.Event())
     assert setting(kernel).read_text() == USUAL
