@@ -14,6 +14,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from aoeha.agents.capabilities import SharedAddress
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.core.model.task import ResourceStatus
@@ -41,12 +42,11 @@ class AddressParameters(Parameters, frozen=True):
             raise ValueError(f"address: {error}") from None
 
 
-class AddressAgent(ResourceAgent[AddressParameters]):
+class AddressAgent(ResourceAgent[AddressParameters], SharedAddress):
     """Adds, announces and removes one address."""
 
     parameters_type = AddressParameters
     summary = "a service address, IPv4 or IPv6, announced by gratuitous ARP or neighbour advertisements"
-    exclusive = True
 
     def __init__(self, name: str, parameters: AddressParameters, host: Host) -> None:
         super().__init__(name, parameters, host)
@@ -100,7 +100,7 @@ class AddressAgent(ResourceAgent[AddressParameters]):
         """Require the interface, up."""
         await self._require_link()
 
-    async def rival(self) -> bool:
+    async def detect_conflict(self) -> bool:
         """Ask by ARP who has the address; where we have it ourselves, tell everybody so again.
 
         One who had it before us may have answered for a moment (a gateway that woke), and clients believed it.

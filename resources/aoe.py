@@ -13,6 +13,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from aoeha.agents.capabilities import PathDriver
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
@@ -57,12 +58,11 @@ class AoeParameters(Parameters, frozen=True):
             raise ValueError(f"interfaces: expected the names of network interfaces, got {wrong[0]!r}")
 
 
-class AoeAgent(ResourceAgent[AoeParameters]):
+class AoeAgent(ResourceAgent[AoeParameters], PathDriver):
     """Loads the driver, waits for the targets, unloads it."""
 
     parameters_type = AoeParameters
     summary = "the AoE driver with the storage interfaces that it may use and the targets that must be up"
-    driver = True
     _hurries = False
 
     async def start(self) -> None:
@@ -120,7 +120,7 @@ class AoeAgent(ResourceAgent[AoeParameters]):
         none = len(missing) == len(self.parameters.targets)
         return Observation(ResourceStatus.FAILED if none else ResourceStatus.DEGRADED, ", ".join(missing), used=used)
 
-    async def leave_paths(self, legs: tuple[str, ...], failover: PathFailover) -> None:
+    async def fail_over(self, legs: tuple[str, ...], failover: PathFailover) -> None:
         """See to it that something waits at each silent path, and make the driver impatient when it has waited enough.
 
         Without that, the next write to a leg would meet its silent path later, and wait there anew.

@@ -17,6 +17,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from aoeha.agents.capabilities import LegSet
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
@@ -65,12 +66,11 @@ class RaidParameters(Parameters, frozen=True):
             raise ValueError(f"legs: expected device names that begin with /dev/, got {wrong[0]!r}")
 
 
-class RaidAgent(ResourceAgent[RaidParameters]):
+class RaidAgent(ResourceAgent[RaidParameters], LegSet):
     """Assembles, watches and stops one mirror."""
 
     parameters_type = RaidParameters
     summary = "a RAID1 of named legs, assembled by UUID and never by scan"
-    mirror = True
 
     def __init__(self, name: str, parameters: RaidParameters, host: Host) -> None:
         super().__init__(name, parameters, host)
@@ -82,19 +82,19 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         """Assemble from legs that hold every acknowledged write by their own records, or say why there are none."""
         await self.start_from((), MirrorLimits())
 
-    async def start_from(self, complete: tuple[str, ...], caution: MirrorLimits) -> None:
+    async def start_from(self, complete: tuple[str, ...], limits: MirrorLimits) -> None:
         """Assemble; from one of the `complete` legs alone if need be."""
         if (running := self._running()) is not None:
-            await self._heed(running, caution)
+            await self._heed(running, limits)
             return
         await self._get_ready("start")
         selection = await self._select(complete)
-        await self._assemble(selection, readonly=caution.freeze_resync)
+        await self._assemble(selection, readonly=limits.freeze_resync)
         array = self._running()
         if array is None:
             raise AgentError(f"cannot start {self.parameters.device}: mdadm reported success but no array is active")
-        await self._heed(array, caution)
-        if not caution.freeze_resync:
+        await self._heed(array, limits)
+        if not limits.freeze_resync:
             await self._hold_resync(array)
 
     async def stop(self) -> None:
@@ -124,14 +124,14 @@ class RaidAgent(ResourceAgent[RaidParameters]):
         """Read sysfs. A mirror that lost a leg is degraded."""
         return await self.look(MirrorLimits())
 
-    async def look(self, caution: MirrorLimits) -> Observation:
+    async def look(self, limits: MirrorLimits) -> Observation:
         """Monitor; hold back, or let go, what md would copy between its legs, and keep it from reading some."""
         array = self._array()
         if array is None or array.state == "inactive":
             return Observation(ResourceStatus.STOPPED)
         if not self._is_ours(array):
             return Observation(ResourceStatus.FAILED, self._assembled_by_others(array))
-        await self._heed(array, caution)
+        await self._heed(array, limits)
         if not array.working or array.state == "broken":
             return Observation(ResourceStatus.FAILED, f"{array.name} has no working leg")
         if len(array.working) < array.wanted:
@@ -247,12 +247,12 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             deadline_ms=ASSEMBLE_DEADLINE_MS, to=f"assemble {device} from {', '.join(selection.legs)}",
         )  # fmt: skip
 
-    async def _heed(self, array: ArrayState, caution: MirrorLimits) -> None:
+    async def _heed(self, array: ArrayState, limits: MirrorLimits) -> None:
         """Freeze or thaw md's copying between whole legs, and have it read some last. Then it may be written to.
 
         A copy onto a leg that came back is never held up, nor a check, which changes nothing.
         """
-        self._copies_nothing = caution.freeze_resync and array.unclean and len(array.working) > 1
+        self._copies_nothing = limits.freeze_resync and array.unclean and len(array.working) > 1
         frozen = array.action == "frozen"
         if self._copies_nothing:
             self._let_go_later(None)
@@ -268,7 +268,7 @@ class RaidAgent(ResourceAgent[RaidParameters]):
             await self._tell(f"end of {array.name}'s read-only time", partial(end_readonly, array.name))
         for leg in self.parameters.legs:
             member = block_name(leg)
-            if target_of(leg) in caution.write_mostly and member in array.working and member not in array.write_mostly:
+            if target_of(leg) in limits.write_mostly and member in array.working and member not in array.write_mostly:
                 await self._tell(f"order to read {member} last", partial(mark_write_mostly, array.name, member))
 
     async def _hold_resync(self, array: ArrayState) -> None:

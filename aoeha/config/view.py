@@ -4,6 +4,7 @@ import zlib
 
 import msgspec
 
+from aoeha.agents.capabilities import LegSet, PathDriver, SharedAddress
 from aoeha.agents.registry import AgentNotFoundError, load_resource_agent
 from aoeha.config.schema import Configuration, Group
 from aoeha.core.model.config import FenceConfig, GroupConfig, LegConfig, PairConfig, ResourceConfig
@@ -77,11 +78,11 @@ def _group(group: Group) -> GroupConfig:
                 stop_ms=resource.stop_timeout_ms,
                 monitor_ms=resource.monitor_timeout_ms,
                 monitor_every_ms=resource.monitor_interval_ms,
-                exclusive=_is(resource.type, "exclusive"),
-                mirror=_is(resource.type, "mirror"),
-                driver=_is(resource.type, "driver"),
+                exclusive=issubclass(agent, SharedAddress),
+                mirror=issubclass(agent, LegSet),
+                driver=issubclass(agent, PathDriver),
             )
-            for resource in group.resources
+            for resource, agent in ((resource, _agent(resource.type)) for resource in group.resources)
         ),
         restart_max=group.restart_max,
         restart_window_ms=group.restart_window_ms,
@@ -89,8 +90,9 @@ def _group(group: Group) -> GroupConfig:
     )
 
 
-def _is(agent: str, trait: str) -> bool:
+def _agent(type_name: str) -> type:
+    """Return a resource's agent, by whose capabilities the core plans; an unknown type has none (the lint tells)."""
     try:
-        return bool(getattr(load_resource_agent(agent), trait))
+        return load_resource_agent(type_name)
     except AgentNotFoundError:
-        return False
+        return object

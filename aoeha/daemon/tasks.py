@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aoeha.agents.capabilities import LegSet, PathDriver, SharedAddress
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, ResourceAgent
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.shelves import Holder, Reservation, SeenRecord
@@ -157,33 +158,39 @@ class TaskRunner:
             case TaskKind.POWER_OFF | TaskKind.POWER_ON | TaskKind.POWER_STATUS:
                 return await self._switch(task)
             case TaskKind.PROBE | TaskKind.MONITOR:
-                seen = await self._agent(task).look(task.limits)
+                agent = self._agent(task)
+                seen = await (agent.look(task.limits) if isinstance(agent, LegSet) else agent.monitor())
                 return _Outcome(TaskResult.OK, observation=seen, detail=seen.reason)
             case TaskKind.START:
-                return await _done(self._agent(task).start_from(task.legs, task.limits))
+                agent = self._agent(task)
+                start = agent.start_from(task.legs, task.limits) if isinstance(agent, LegSet) else agent.start()
+                return await _done(start)
             case TaskKind.STOP:
                 return await _done(self._agent(task).stop())
             case TaskKind.VALIDATE:
                 return await _done(self._agent(task).validate())
             case TaskKind.DETECT_CONFLICT:
-                rival = await self._agent(task).rival()
-                return _Outcome(TaskResult.OK, Observation(ResourceStatus.RUNNING if rival else ResourceStatus.STOPPED))
+                agent = self._agent(task)
+                if not isinstance(agent, SharedAddress):
+                    raise AgentError(f"cannot {_what(task)}: {task.subject} is no address")
+                return _Outcome(TaskResult.OK, Observation(_running(await agent.detect_conflict())))
             case TaskKind.READ_RESERVATIONS | TaskKind.RESERVE | TaskKind.PREEMPT | TaskKind.TRANSFER:
                 return await self._hold(task)
             case TaskKind.EVICT_LEG:
-                return await _done(self._agent(task).evict(task.leg))
+                return await _done(self._mirror(task).evict(task.leg))
             case TaskKind.RETURN_LEG:
-                return await _done(self._agent(task).take_back(task.leg, whole=task.whole))
+                return await _done(self._mirror(task).take_back(task.leg, whole=task.whole))
             case TaskKind.FAIL_OVER_PATH:
                 assert task.failover is not None, "a task without what it is about"
-                return await _done(self._agent(task).leave_paths(task.legs, task.failover))
+                agent = self._agent(task)
+                if not isinstance(agent, PathDriver):
+                    raise AgentError(f"cannot {_what(task)}: {task.subject} is no driver")
+                return await _done(agent.fail_over(task.legs, task.failover))
             case TaskKind.READ_RECORDS | TaskKind.WRITE_RECORD:
                 return await self._record(task)
             case TaskKind.ASK_HOSTS:
                 answered = await self._hosts_answer(task)
-                return _Outcome(
-                    TaskResult.OK, Observation(ResourceStatus.RUNNING if answered else ResourceStatus.STOPPED)
-                )
+                return _Outcome(TaskResult.OK, Observation(_running(answered)))
 
     async def _hold(self, task: Task) -> _Outcome:
         if self._agents.holds is None:
@@ -202,7 +209,7 @@ class TaskRunner:
         """Prolong the lives of the addresses that depend on the answer; one that is gone shows in its monitor."""
         for name in task.renews:
             agent = self._agents.resources.get((task.group, name))
-            if agent is not None:
+            if isinstance(agent, SharedAddress):
                 with contextlib.suppress(AgentError):
                     await agent.renew(task.lifetime_ms)
 
@@ -242,6 +249,16 @@ class TaskRunner:
         if agent is None:
             raise AgentError(f"cannot {_what(task)}: the configuration names no such resource")
         return agent
+
+    def _mirror(self, task: Task) -> LegSet:
+        agent = self._agent(task)
+        if not isinstance(agent, LegSet):
+            raise AgentError(f"cannot {_what(task)}: {task.subject} is no mirror")
+        return agent
+
+
+def _running(yes: bool) -> ResourceStatus:
+    return ResourceStatus.RUNNING if yes else ResourceStatus.STOPPED
 
 
 async def _done(work: Awaitable[None]) -> _Outcome:

@@ -89,7 +89,7 @@ def captured(packets: socket.socket, wanted: Callable[[bytes], bool], count: int
     return frames
 
 
-def agent(address: str = "10.9.8.7/24", interface: str = "near0") -> ResourceAgent[Any]:
+def agent(address: str = "10.9.8.7/24", interface: str = "near0") -> Any:
     host = ProcessHost(Place("test", "alpha"))
     parameters = {"address": address, "interface": interface}
     return build_resource_agent("address", "service", parameters, host)
@@ -227,7 +227,7 @@ def test_a_client_of_the_old_owner_is_woken_by_a_tickle(server: str, client: str
 
 
 def rival(address: str = "10.9.8.7/24") -> bool:
-    return inside(HERE, lambda: asyncio.run(agent(address).rival()))
+    return inside(HERE, lambda: asyncio.run(agent(address).detect_conflict()))
 
 
 @pytest.mark.usefixtures("wire")
@@ -307,7 +307,7 @@ def test_what_cannot_be_asked_is_a_sentence() -> None:
     with pytest.raises(AgentError, match="only IPv4"):
         rival("fd00:9::7/64")
     with pytest.raises(AgentError, match="near9"):
-        inside(HERE, lambda: asyncio.run(agent(interface="near9").rival()))
+        inside(HERE, lambda: asyncio.run(agent(interface="near9").detect_conflict()))
 
 
 BOTH_FAMILIES = pytest.mark.parametrize("address", ["10.9.8.7/24", "fd00:9::7/64"])
@@ -361,7 +361,7 @@ def lifetime_s(address: str) -> int | None:
     return int(found[0]["valid_life_time"]) if found else None
 
 
-async def started_and_renewed(address: str, lifetime_ms: int = 2_000) -> ResourceAgent[Any]:
+async def started_and_renewed(address: str, lifetime_ms: int = 2_000) -> Any:
     subject = agent(address)
     await subject.start()
     await subject.renew(lifetime_ms)

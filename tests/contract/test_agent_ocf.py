@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from aoeha.agents import ocf_process
+from aoeha.agents.installers import install_ocf_wrappers
 from aoeha.agents.interface import AgentError
 from aoeha.agents.ocf_codes import code_of, status_of
-from aoeha.agents.ocf_install import install_ocf_wrappers
 from aoeha.agents.parameters import ParameterError
 from aoeha.agents.registry import AgentKind, agent_files, build_resource_agent, load_resource_agent
 from aoeha.core.model.task import ResourceStatus

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aoeha.agents.capabilities import SharedAddress
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, Parameters, ResourceAgent
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import PlugState, ResourceStatus, Task, TaskKind, TaskResult
@@ -73,10 +74,10 @@ class Bench:
         device = Device(self.switch, {"beta": "7"})
         self.host = host
         self.runner = TaskRunner(
-            Agents({("storage", "thing"): ScriptedAgent(behaviour, host)}, {"pdu": device}), self._take
+            Agents({("storage", "thing"): ScriptedAgent(behaviour, host)}, {"pdu": device}), self.take
         )
 
-    def _take(self, done: TaskDone) -> None:
+    def take(self, done: TaskDone) -> None:
         self.done.append(done)
         self.arrived.set()
 
@@ -238,6 +239,40 @@ def test_plug_that_cannot_be_read_is_told_in_the_devices_own_words(tmp_path: Pat
         done = await bench.next()
         assert done.plug is PlugState.UNKNOWN
         assert done.detail == (fault or "pdu does not say whether plug 7 is on or off")
+
+    asyncio.run(run())
+
+
+class ScriptedAddress(ScriptedAgent, SharedAddress):
+    """An address that somebody else answers for, and whose life is prolonged as the test sees."""
+
+    lives_ms = -1
+
+    async def detect_conflict(self) -> bool:
+        await self.behaviour()
+        return True
+
+    async def renew(self, lifetime_ms: int) -> None:
+        self.lives_ms = lifetime_ms
+
+
+@pytest.mark.parametrize("kind", [TaskKind.DETECT_CONFLICT, TaskKind.EVICT_LEG, TaskKind.RETURN_LEG])
+def test_what_an_agent_does_not_declare_is_not_asked_of_it(kind: TaskKind, tmp_path: Path) -> None:
+    async def run() -> None:
+        done = await Bench(nothing, tmp_path).one(kind)
+        assert done.result is TaskResult.FAILED
+        assert "thing is no " in done.detail
+
+    asyncio.run(run())
+
+
+def test_a_shared_address_tells_of_a_conflict(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(nothing, tmp_path)
+        address = ScriptedAddress(nothing, bench.host)
+        bench.runner = TaskRunner(Agents({("storage", "thing"): address}, {}), bench.take)
+        done = await bench.one(TaskKind.DETECT_CONFLICT)
+        assert (done.result, done.status) == (TaskResult.OK, ResourceStatus.RUNNING)
 
     asyncio.run(run())
 

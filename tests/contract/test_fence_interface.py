@@ -15,9 +15,8 @@ import pytest
 from fence_sequences import REBOOTS, SEQUENCES, Act, play
 from power_switch import PowerSwitch
 
-from aoeha.agents.fence_install import install_fence_wrappers
 from aoeha.agents.fence_metadata import read_metadata
-from aoeha.agents.fence_names import program_name
+from aoeha.agents.installers import install_fence_wrappers, program_name
 
 FENCING = Path(__file__).parents[2] / "fencing"
 AGENTS = sorted(FENCING.glob("*.py"))

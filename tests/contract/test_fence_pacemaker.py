@@ -17,7 +17,7 @@ from power_strip import COMMUNITY, Manner, PowerStrip
 from test_aoe_vblade import San, inside, ip
 from test_fence_aoe import Pair
 
-from aoeha.agents.fence_install import install_fence_wrappers
+from aoeha.agents.installers import install_fence_wrappers
 from aoeha.fabric.aoe.frames import format_mac
 
 FENCER = Path("/usr/lib/pacemaker/pacemaker-fenced")

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from aoeha.agents.interface import AgentError, ResourceAgent
+from aoeha.agents.interface import AgentError
 from aoeha.agents.parts.aoe_driver import is_up
 from aoeha.agents.registry import load_resource_agent
 from aoeha.core.model.task import MirrorLimits
@@ -100,7 +100,7 @@ async def reserve(*owners: bytes) -> None:
         await client.reserve(SHELF, owners, force=True, deadline_ms=2_000)
 
 
-async def evicted(mirror: ResourceAgent[Any], writer: Writer) -> None:
+async def evicted(mirror: Any, writer: Writer) -> None:
     await reserve(STRANGER)
     await asyncio.sleep(1)
     stuck = writer.written
@@ -115,7 +115,7 @@ async def evicted(mirror: ResourceAgent[Any], writer: Writer) -> None:
     say(f"longest wait of a write, of which 1.5 s are the test's own: {writer.longest_s:.3f} s")
 
 
-async def failed_by_itself(mirror: ResourceAgent[Any], writer: Writer) -> None:
+async def failed_by_itself(mirror: Any, writer: Writer) -> None:
     """Nobody evicts the leg: the driver gives it up, and it stays open."""
     deadsecs = Path("/sys/module/aoe/parameters/aoe_deadsecs")
     deadsecs.write_text("2")
@@ -141,7 +141,7 @@ async def went_on(writer: Writer, stuck: int) -> bool:
     return writer.written > stuck + 1
 
 
-async def returned(mirror: ResourceAgent[Any], *, whole: bool) -> None:
+async def returned(mirror: Any, *, whole: bool) -> None:
     await reserve()
     await timed(f"take back, whole: {whole}", mirror.take_back("e2.0", whole=whole))
     seen = await mirror.monitor()
@@ -187,7 +187,7 @@ def block(device: str, at: int, text: bytes = b"") -> bytes:
     return page[:4]
 
 
-async def left_unclean(mirror: ResourceAgent[Any], places: list[int]) -> None:
+async def left_unclean(mirror: Any, places: list[int]) -> None:
     """Both legs are lost in the midst of a write, and hold different things where it was."""
     block(DEVICE, FIRST_BYTE, b"both")
     for target in ("e1.0", "e2.0"):
@@ -209,7 +209,7 @@ async def left_unclean(mirror: ResourceAgent[Any], places: list[int]) -> None:
         block(leg, at, text)
 
 
-async def kept_clear(mirror: ResourceAgent[Any]) -> None:
+async def kept_clear(mirror: Any) -> None:
     """Nothing is copied for as long as that is forbidden; then it is read, and copied, from the leg that is sound."""
     places = [FIRST_BYTE + offset for offset in data_offsets()]
     await left_unclean(mirror, places)
@@ -238,7 +238,7 @@ async def kept_clear(mirror: ResourceAgent[Any]) -> None:
     assert (await mirror.monitor()).write_mostly == (), "the mark is gone with the copy"
 
 
-async def written_apart(mirror: ResourceAgent[Any]) -> None:
+async def written_apart(mirror: Any) -> None:
     """Both halves run without the other, one after the other: taking one back must be refused."""
     await mirror.stop()
     for alone, other in (LEGS, reversed(LEGS)):

@@ -3,7 +3,7 @@
 # What an agent needs below it is set up by hand, so that no agent is tested with another's help.
 set -u
 
-python -c 'from aoeha.agents.ocf_install import install_ocf_wrappers; install_ocf_wrappers()' || exit 1
+python -c 'from aoeha.agents.installers import install_ocf_wrappers; install_ocf_wrappers()' || exit 1
 FOLDER=/usr/lib/ocf/resource.d/aoeha
 LEGS="/dev/etherd/e1.0 /dev/etherd/e2.0"
 mkdir -p /run/resource-agents

@@ -5,10 +5,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from aoeha.agents.interface import AgentError, ResourceAgent
+from aoeha.agents.interface import AgentError
 from aoeha.agents.parts import aoe_driver
 from aoeha.agents.parts.deadsecs_override import override_deadsecs
 from aoeha.agents.registry import load_resource_agent
@@ -38,7 +39,7 @@ def setting(kernel: Path) -> Path:
     return kernel / "module" / "aoe" / "parameters" / "aoe_deadsecs"
 
 
-def agent_in(kernel: Path, monkeypatch: pytest.MonkeyPatch, deadsecs: str = USUAL) -> ResourceAgent[object]:
+def agent_in(kernel: Path, monkeypatch: pytest.MonkeyPatch, deadsecs: str = USUAL) -> Any:
     kind = load_resource_agent("aoe")
     module = sys.modules[kind.__module__]
     monkeypatch.setattr(module, "MODULE", kernel / "module" / "aoe")
@@ -61,7 +62,7 @@ def test_the_driver_is_impatient_and_then_as_before(kernel: Path, monkeypatch: p
     agent = agent_in(kernel, monkeypatch)
 
     async def hurry() -> None:
-        under_way = asyncio.create_task(agent.leave_paths(("e1.0",), soon(300)))
+        under_way = asyncio.create_task(agent.fail_over(("e1.0",), soon(300)))
         await asyncio.to_thread(wait_until_it_shows, setting(kernel), "7")
         assert (await agent.monitor()).status is ResourceStatus.FAILED
         assert setting(kernel).read_text() == "7", "its own monitor does not put an end to it"
@@ -75,7 +76,7 @@ def test_one_that_is_cancelled_ends_at_once(kernel: Path, monkeypatch: pytest.Mo
     agent = agent_in(kernel, monkeypatch)
 
     async def hurry() -> None:
-        under_way = asyncio.create_task(agent.leave_paths(("e1.0",), soon(60_000)))
+        under_way = asyncio.create_task(agent.fail_over(("e1.0",), soon(60_000)))
         await asyncio.to_thread(wait_until_it_shows, setting(kernel), "7")
         under_way.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -95,7 +96,7 @@ def test_a_driver_that_was_left_in_a_hurry_gets_its_patience_back(
 
 def test_one_that_is_impatient_always_is_left_alone(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = setting(kernel).stat().st_mtime_ns
-    asyncio.run(agent_in(kernel, monkeypatch, "7").leave_paths(("e1.0",), soon()))
+    asyncio.run(agent_in(kernel, monkeypatch, "7").fail_over(("e1.0",), soon()))
     assert setting(kernel).stat().st_mtime_ns == before
 
 
@@ -105,18 +106,7 @@ def test_without_a_driver_nobody_hurries(kernel: Path, monkeypatch: pytest.Monke
     setting(kernel).parent.rmdir()
     (kernel / "module" / "aoe").rmdir()
     with pytest.raises(AgentError, match="is not loaded"):
-        asyncio.run(agent.leave_paths(("e1.0",), soon()))
-
-
-def test_other_resources_have_no_paths() -> None:
-    kind = load_resource_agent("raid")
-    legs = ["/dev/etherd/e1.0", "/dev/etherd/e2.0"]
-    uuid = "a0e4a000:00000000:00000000:00000001"
-    mirror = kind(
-        "mirror", kind.typed({"device": "/dev/md/x", "uuid": uuid, "legs": legs}), ProcessHost(Place("gw", "a"))
-    )
-    with pytest.raises(AgentError, match="mirror is no driver"):
-        asyncio.run(mirror.leave_paths(("e1.0",), soon()))
+        asyncio.run(agent.fail_over(("e1.0",), soon()))
 
 
 def test_too_late_is_not_at_all(kernel: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aoeha.agents.capabilities import LegSet
 from aoeha.agents.interface import AgentError
 from aoeha.agents.parts.aoe_driver import target_of, write_control
 from aoeha.agents.parts.md_member import Leg, evict_leg
@@ -62,7 +63,7 @@ def test_an_order_has_no_newline_and_makes_no_file(tmp_path: Path) -> None:
 
 def test_the_agent_refuses_a_leg_that_it_has_not_and_a_mirror_that_does_not_run() -> None:
     kind = load_resource_agent("raid")
-    assert kind.mirror
+    assert issubclass(kind, LegSet)
     table = {"device": "/dev/md/nowhere", "uuid": UUID, "legs": ["/dev/etherd/e900.0", "/dev/etherd/e901.0"]}
     mirror = kind("mirror", kind.typed(table), ProcessHost(Place("gw", "alpha")))
     with pytest.raises(AgentError, match=r"has no leg on e1\.0"):

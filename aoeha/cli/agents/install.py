@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from aoeha.agents.fence_install import FENCE_FOLDER, install_fence_wrappers
-from aoeha.agents.ocf_install import OCF_FOLDER, install_ocf_wrappers
+from aoeha.agents.installers import FENCE_FOLDER, OCF_FOLDER, install_fence_wrappers, install_ocf_wrappers
 from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
 

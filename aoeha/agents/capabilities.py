@@ -1,0 +1,71 @@
+"""What only some resource agents can do. An agent says so by naming the capability among its base classes.
+
+The daemon hands the core each resource's capabilities with its configuration, so the core asks for nothing else.
+Methods keep the promises of `ResourceAgent`: idempotent, cancellable, and AgentError with a sentence on failure.
+"""
+
+from abc import ABC, abstractmethod
+
+from aoeha.agents.interface import Observation
+from aoeha.core.model.task import MirrorLimits, PathFailover
+
+__all__ = ["LegSet", "PathDriver", "SharedAddress"]
+
+
+class SharedAddress(ABC):
+    """An address that clients know: two gateways must never answer for it at once."""
+
+    @abstractmethod
+    async def detect_conflict(self) -> bool:
+        """Tell whether another machine has the address now. AgentError when the network cannot be asked."""
+
+    @abstractmethod
+    async def renew(self, lifetime_ms: int) -> None:
+        """Let the address live for so long from now, 0 for ever.
+
+        It ends by itself when nobody renews it, also when the daemon is dead: so the pair bounds how long two gateways
+        may answer for one address. Renewing neither interrupts nor starts anything: AgentError where the address is
+        gone already, or cannot be renewed.
+        """
+
+
+class LegSet(ABC):
+    """A mirror whose halves are the group's legs, named by their targets ("e1.0")."""
+
+    @abstractmethod
+    async def start_from(self, complete: tuple[str, ...], limits: MirrorLimits) -> None:
+        """Start; the mirror may go without the others where it finds one of the `complete` legs.
+
+        Each of them is known to hold every acknowledged write. The mirror keeps clear of what `limits` names from its
+        first moment on.
+        """
+
+    @abstractmethod
+    async def look(self, limits: MirrorLimits) -> Observation:
+        """Monitor; see to it first that the mirror keeps clear of what `limits` names."""
+
+    @abstractmethod
+    async def evict(self, leg: str) -> None:
+        """Let the mirror go on without a leg whose shelf is silent, and end what waits for that leg.
+
+        AgentError when it could not be done; done already is done.
+        """
+
+    @abstractmethod
+    async def take_back(self, leg: str, *, whole: bool) -> None:
+        """Take a leg in again whose shelf answers: by the bitmap, or `whole` by a full copy.
+
+        Returns when the copy has begun; `look` tells how it goes. AgentError when it could not be begun.
+        """
+
+
+class PathDriver(ABC):
+    """The driver by which this node's kernel reaches the legs, by several paths each."""
+
+    @abstractmethod
+    async def fail_over(self, legs: tuple[str, ...], failover: PathFailover) -> None:
+        """Make the driver leave the silent ones of several paths to `legs` ("e1.0") at once.
+
+        Returns when the driver is as patient as ever. AgentError when it was too late, or when something else waits
+        that would suffer; then the driver leaves the paths in its own time.
+        """
