@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import generate_changes
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,15 @@ PURE_SOURCES = tracked("aoeha/core/*.py") + tracked("aoeha/wire/*.py")
 def test_core_and_wire_import_nothing_that_could_surprise_them(path: Path) -> None:
     allowed = PURE if "core" in path.parts else PURE_WIRE
     assert {name.split(".")[0] for name in imported(path)} <= allowed
+
+
+def test_core_says_what_everything_is() -> None:
+    for path in tracked("aoeha/core/*.py"):
+        assert not re.search(r"\bAny\b|type: ignore", path.read_text()), path
+
+
+def test_what_a_step_may_change_follows_the_classes() -> None:
+    assert generate_changes.WRITTEN.read_text() == generate_changes.generated(), generate_changes.__doc__
 
 
 def test_each_outside_library_has_one_door() -> None:

@@ -49,7 +49,7 @@ def remind(step: StepContext) -> None:
 
 
 def _tell(step: StepContext, name: str) -> None:
-    device = by_name(step.state, name)
+    device = step.state.device(name)
     if device.distrusted:
         step.alarm(name, f"NOT PROTECTED: fence device {name} {device.distrusted}: check its wiring")
     elif device.disobeyed:
@@ -77,7 +77,7 @@ def note_reading(step: StepContext, device: DeviceState, done: TaskDone) -> None
 
 def take_reading(step: StepContext, name: str, done: TaskDone) -> None:
     """Believe what a device says of the peer's plug, or that it says nothing."""
-    device = by_name(step.state, name)
+    device = step.state.device(name)
     reachable = done.result is TaskResult.OK and done.plug in (PlugState.ON, PlugState.OFF)
     believed_again = done.plug is PlugState.ON
     step.change_device(
@@ -94,7 +94,7 @@ def take_reading(step: StepContext, name: str, done: TaskDone) -> None:
         step.clear_alarm(about_power(name), f"{name} reads {step.state.config.peer} as on")
     if not reachable:
         step.alarm(device.name, f"fence device {device.name} cannot be reached: {why(done)}")
-    elif not (by_name(step.state, name).doubt or device.disobeyed):
+    elif not (step.state.device(name).doubt or device.disobeyed):
         step.clear_alarm(device.name, f"fence device {device.name} answers")
 
 
@@ -110,7 +110,7 @@ def about_power(name: str) -> str:
 
 def note_obedience(step: StepContext, name: str, plug: PlugState) -> None:
     """Take in what a device reads after it took the order to switch the peer off."""
-    disobeyed = by_name(step.state, name).disobeyed
+    disobeyed = step.state.device(name).disobeyed
     match plug:
         case PlugState.ON:
             sentence = f"reads on after switching {step.state.config.peer} off"
@@ -118,7 +118,7 @@ def note_obedience(step: StepContext, name: str, plug: PlugState) -> None:
             _tell(step, name)
         case PlugState.OFF if disobeyed:
             step.change_device(name, disobeyed="")
-            if not by_name(step.state, name).doubt:
+            if not step.state.device(name).doubt:
                 step.clear_alarm(name, f"fence device {name} obeys again")
         case _:
             pass
@@ -133,7 +133,7 @@ def distrust(step: StepContext) -> None:
 def distrust_one(step: StepContext, name: str) -> None:
     """A device read a node as off that ran on: what it reads is no proof any more."""
     sentence = f"read {step.state.config.peer} as off while it was running"
-    if not by_name(step.state, name).distrusted:
+    if not step.state.device(name).distrusted:
         step.change_device(name, distrusted=sentence)
         _tell(step, name)
 
@@ -199,14 +199,9 @@ def settings(state: NodeState, device: str) -> FenceConfig:
     return next(fence for fence in state.config.fences if fence.name == device)
 
 
-def by_name(state: NodeState, name: str) -> DeviceState:
-    """The device of that name."""
-    return next(device for device in state.devices if device.name == name)
-
-
 def on_level(state: NodeState, level: int) -> list[DeviceState]:
     """All devices that must confirm on this level."""
-    return [by_name(state, fence.name) for fence in state.config.fences if fence.level == level]
+    return [state.device(fence.name) for fence in state.config.fences if fence.level == level]
 
 
 def why(done: TaskDone) -> str:

@@ -53,7 +53,7 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in the end of a power task."""
     if power_orders.task_done(step, task, done):
         return
-    device = devices.by_name(step.state, task.subject)
+    device = step.state.device(task.subject)
     if task.id == device.task_id:
         devices.note_reading(step, device, done)
         return
@@ -302,7 +302,7 @@ def _read_back(step: StepContext, task: Task, done: TaskDone) -> None:
     if plug is PlugState.UNKNOWN:
         devices.note_silence(step, task.subject, done)
     devices.note_obedience(step, task.subject, plug)
-    doubt = power_orders.doubt(step.state, devices.by_name(step.state, task.subject))
+    doubt = power_orders.doubt(step.state, step.state.device(task.subject))
     if doubt:
         step.change_fence(failed=_disbelieved(task.subject, doubt))
     elif plug is not PlugState.OFF:

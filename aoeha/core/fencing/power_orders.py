@@ -8,8 +8,6 @@ stays off. An order that fails is not repeated; a fence that has a reason of its
 What this file does not know: levels, back-off, and who takes over.
 """
 
-from dataclasses import replace
-
 from aoeha.core.fencing import devices, power_restore
 from aoeha.core.model.actions import Answer, Level
 from aoeha.core.model.beat import GroupPhase
@@ -58,7 +56,7 @@ def decide(step: StepContext) -> None:
     order = step.state.order
     if order is not None and order.command_id and step.now_ms >= order.answer_by_ms:
         step.do(Answer(order.command_id, TIMED_OUT, f"not done yet: {_why(step.state)} ({order.stage.value})"))
-        _change(step, command_id=0)
+        step.change_order(command_id=0)
 
 
 def reason(state: NodeState) -> str:
@@ -90,7 +88,7 @@ def doubt(state: NodeState, device: DeviceState) -> str:
 
 def wrong_plug(step: StepContext, sentence: str, read: list[str]) -> None:
     """The plugs read off and the peer runs on."""
-    _change(step, failed=sentence)
+    step.change_order(failed=sentence)
     _switch_on(step, read)
 
 
@@ -101,7 +99,7 @@ def succeeded(step: StepContext, read: str) -> None:
         return
     peer = step.state.config.peer
     found = f"{peer} is off: {read}, and nothing is heard of it"
-    _change(step, stage=OrderStage.OFF, off_since_ms=step.now_ms, found=(found,))
+    step.change_order(stage=OrderStage.OFF, off_since_ms=step.now_ms, found=(found,))
     if order.act is PowerAct.OFF:
         sentence = f"{peer} was switched off by {order.user} and stays off. To undo: aoeha fence {peer} --on"
         step.change(kept_off=True)
@@ -115,7 +113,7 @@ def failed(step: StepContext, sentence: str) -> None:
     order = step.state.order
     if order is None or not is_going_off(step.state):
         return
-    _change(step, failed=sentence)
+    step.change_order(failed=sentence)
     if order.act is PowerAct.VERIFY:
         _switch_on(step, _own_devices(step.state, order))
     else:
@@ -127,7 +125,7 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> bool:
     order = step.state.order
     if order is None or task.id not in dict(order.tasks):
         return False
-    _change(step, tasks=tuple(entry for entry in order.tasks if entry[0] != task.id))
+    step.change_order(tasks=tuple(entry for entry in order.tasks if entry[0] != task.id))
     if task.kind is TaskKind.POWER_ON:
         _was_switched_on(step, task, done)
     else:
@@ -141,7 +139,7 @@ def _was_switched_on(step: StepContext, task: Task, done: TaskDone) -> None:
     order = step.state.order
     if order is None or order.tasks:
         return
-    _change(step, stage=OrderStage.READING)
+    step.change_order(stage=OrderStage.READING)
     for device in order.switched:
         _start(step, TaskKind.POWER_STATUS, device, "reading back after switching on")
 
@@ -154,7 +152,7 @@ def _was_read(step: StepContext, task: Task, done: TaskDone) -> None:
         devices.take_reading(step, task.subject, done)
     why = "" if plug in (PlugState.ON, PlugState.OFF) else f" ({devices.why(done)})"
     sentence = f"{task.subject} reads {task.node} as {plug.value}{why}"
-    _change(step, found=(*order.found, sentence))
+    step.change_order(found=(*order.found, sentence))
     if plug is PlugState.UNKNOWN or (plug is PlugState.OFF and _should_be_on(state, task.node, order)):
         _fail(step, sentence)
     order = step.state.order
@@ -185,7 +183,7 @@ def _switch_on(step: StepContext, names: list[str]) -> None:
     if not membership.is_alive(step.state):
         step.change(powered_on_ms=step.now_ms)
     step.clear_alarm(ABOUT, f"{step.state.config.peer} gets its power back")
-    _change(step, stage=OrderStage.GOING_ON, switched=tuple(names))
+    step.change_order(stage=OrderStage.GOING_ON, switched=tuple(names))
     power_restore.settle(step, names)
     for name in names:
         _start(step, TaskKind.POWER_ON, name, _why(step.state))
@@ -239,15 +237,10 @@ def _why(state: NodeState) -> str:
 def _fail(step: StepContext, sentence: str) -> None:
     """Keep the first thing that went wrong."""
     if step.state.order is not None and not step.state.order.failed:
-        _change(step, failed=sentence)
+        step.change_order(failed=sentence)
 
 
 def _start(step: StepContext, kind: TaskKind, device: str, why: str, node: str = "") -> None:
     assert step.state.order is not None
     task_id = devices.start(step, kind, device, why, node)
-    _change(step, tasks=(*step.state.order.tasks, (task_id, device)))
-
-
-def _change(step: StepContext, **fields: object) -> None:
-    assert step.state.order is not None
-    step.change(order=replace(step.state.order, **fields))  # type: ignore[arg-type]
+    step.change_order(tasks=(*step.state.order.tasks, (task_id, device)))

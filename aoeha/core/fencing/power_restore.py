@@ -58,7 +58,7 @@ def begin(step: StepContext, names: list[str], reason: str) -> None:
     """Switch on. From now on the peer's being off is no longer known."""
     for name in names:
         task_id = devices.start(step, TaskKind.POWER_ON, name, reason)
-        owed = devices.by_name(step.state, name).restore_tries_left or TRIES_MAX
+        owed = step.state.device(name).restore_tries_left or TRIES_MAX
         step.change_device(name, restore_task_id=task_id, restore_tries_left=owed)
     step.change_fence(off_boot_id=None)
 
@@ -76,7 +76,7 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
         return
     why = devices.why(done)
     devices.note_silence(step, name, done)
-    step.change_device(name, restore_tries_left=max(devices.by_name(step.state, name).restore_tries_left - 1, 0))
+    step.change_device(name, restore_tries_left=max(step.state.device(name).restore_tries_left - 1, 0))
     step.alarm(
         devices.about_power(name),
         f"{name} could not switch {peer} on ({why}): it may lack that power; by hand, or: aoeha fence {peer} --on",

@@ -70,8 +70,8 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     if not worked:
         what = f"leave {task.leg} out of" if evicted else f"take {task.leg} back into"
         step.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
-        if not evicted and _leg(group, task.leg).shows(Holder.US):
-            _rest(step, group.name, _leg(group, task.leg), f"it could not be taken back into {task.subject}")
+        if not evicted and group.leg(task.leg).shows(Holder.US):
+            _rest(step, group.name, group.leg(task.leg), f"it could not be taken back into {task.subject}")
         return
     if evicted:
         missing = (*mirror.missing, task.leg)
@@ -122,7 +122,7 @@ def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
         if missing and not (leg.leaving or leg.returning) and group.ledger and place in group.ledger.fence:
             _given_up(step, name, leg)
         leaving = bool(_why_evict(step.state, group, mirror, leg)) or bool(begun and leg.leaving and not missing)
-        rested = _is_steady(step.state, leg) and step.now_ms >= _leg(step.state.group(name), leg.name).rests_until_ms
+        rested = _is_steady(step.state, leg) and step.now_ms >= step.state.group(name).leg(leg.name).rests_until_ms
         returning = missing and (rested or bool(begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
             step.change_leg(name, leg.name, leaving=leaving, returning=returning)
@@ -290,7 +290,3 @@ def _mirror(group: GroupState) -> ResourceState | None:
 
 def _config(group: GroupState, leg: str) -> LegConfig:
     return next(config for config in group.config.legs if config.name == leg)
-
-
-def _leg(group: GroupState, name: str) -> LegState:
-    return next(leg for leg in group.legs if leg.name == name)

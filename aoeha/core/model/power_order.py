@@ -27,7 +27,7 @@ class OrderStage(Enum):
     READING = "reading"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PowerOrder:
     """One order. Nobody waits any more where `command_id` is 0.
 

@@ -190,6 +190,20 @@ class GroupState:
         """Whether this node owns the group."""
         return self.held_epoch > 0
 
+    def resource(self, name: str) -> ResourceState:
+        """The resource of that name. KeyError if there is none."""
+        for resource in self.resources:
+            if resource.config.name == name:
+                return resource
+        raise KeyError(name)
+
+    def leg(self, name: str) -> LegState:
+        """The leg of that name. KeyError if there is none."""
+        for leg in self.legs:
+            if leg.name == name:
+                return leg
+        raise KeyError(name)
+
 
 @dataclass(frozen=True)
 class DeviceState:
@@ -336,10 +350,24 @@ class NodeState:
         return self.probed and all(g.holding or r.valid is not None for g in self.groups for r in g.resources)
 
     def group(self, name: str) -> GroupState:
-        """The group of that name."""
+        """The group of that name. KeyError if there is none."""
         for group in self.groups:
             if group.config.name == name:
                 return group
+        raise KeyError(name)
+
+    def link(self, name: str) -> LinkState:
+        """The link of that name. KeyError if there is none."""
+        for link in self.links:
+            if link.name == name:
+                return link
+        raise KeyError(name)
+
+    def device(self, name: str) -> DeviceState:
+        """The fence device of that name. KeyError if there is none."""
+        for device in self.devices:
+            if device.name == name:
+                return device
         raise KeyError(name)
 
     def peer_group(self, name: str) -> GroupBeat | None:

@@ -4,9 +4,23 @@ Nothing here decides. A StepContext never outlives its step.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Unpack
 
 from aoeha.core.model.actions import Action, Level, Say, StartTask
+from aoeha.core.model.changes import (
+    DeviceChange,
+    FenceChange,
+    GroupChange,
+    HostsChange,
+    LegChange,
+    LinkChange,
+    NodeChange,
+    PeerChange,
+    PowerOrderChange,
+    ResourceChange,
+    ShelfLinkChange,
+    StorageFenceChange,
+)
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import Alarm, NodeState
 from aoeha.core.model.task import Task
@@ -24,46 +38,59 @@ class StepContext:
         """The time of this step."""
         return self.state.now_ms
 
-    def change(self, **fields: Any) -> None:
+    def change(self, **fields: Unpack[NodeChange]) -> None:
         """Replace fields of the node."""
         self.state = replaced(self.state, **fields)
 
-    def change_peer(self, **fields: Any) -> None:
+    def change_link(self, name: str, **fields: Unpack[LinkChange]) -> None:
+        """Replace fields of one link. KeyError for an unknown one, here and below: only a bug of ours names one."""
+        known = self.state.link(name)
+        self.change(links=tuple(replaced(link, **fields) if link is known else link for link in self.state.links))
+
+    def change_peer(self, **fields: Unpack[PeerChange]) -> None:
         """Replace fields of the peer."""
         self.change(peer=replaced(self.state.peer, **fields))
 
-    def change_fence(self, **fields: Any) -> None:
+    def change_fence(self, **fields: Unpack[FenceChange]) -> None:
         """Replace fields of the fence."""
         self.change(fence=replaced(self.state.fence, **fields))
 
-    def change_group(self, name: str, **fields: Any) -> None:
+    def change_order(self, **fields: Unpack[PowerOrderChange]) -> None:
+        """Replace fields of the order that an operator gave about power. There must be one."""
+        assert self.state.order is not None, "no order is under way"
+        self.change(order=replaced(self.state.order, **fields))
+
+    def change_hosts(self, **fields: Unpack[HostsChange]) -> None:
+        """Replace fields of what is known of the reference hosts."""
+        self.change(hosts=replaced(self.state.hosts, **fields))
+
+    def change_group(self, name: str, **fields: Unpack[GroupChange]) -> None:
         """Replace fields of one group."""
-        self.change(groups=tuple([replaced(g, **fields) if g.config.name == name else g for g in self.state.groups]))
+        known = self.state.group(name)
+        self.change(groups=tuple([replaced(g, **fields) if g is known else g for g in self.state.groups]))
 
-    def change_resource(self, group: str, name: str, **fields: Any) -> None:
+    def change_resource(self, group: str, name: str, **fields: Unpack[ResourceChange]) -> None:
         """Replace fields of one resource."""
-        resources = tuple(
-            replaced(resource, **fields) if resource.config.name == name else resource
-            for resource in self.state.group(group).resources
-        )
-        self.change_group(group, resources=resources)
+        resources, known = self.state.group(group).resources, self.state.group(group).resource(name)
+        self.change_group(group, resources=tuple(replaced(r, **fields) if r is known else r for r in resources))
 
-    def change_storage_fence(self, group: str, **fields: Any) -> None:
+    def change_storage_fence(self, group: str, **fields: Unpack[StorageFenceChange]) -> None:
         """Replace fields of one group's storage fence."""
         self.change_group(group, storage_fence=replaced(self.state.group(group).storage_fence, **fields))
 
-    def change_shelf_link(self, group: str, **fields: Any) -> None:
+    def change_shelf_link(self, group: str, **fields: Unpack[ShelfLinkChange]) -> None:
         """Replace fields of one group's legs as a link."""
         self.change_group(group, shelf_link=replaced(self.state.group(group).shelf_link, **fields))
 
-    def change_device(self, name: str, **fields: Any) -> None:
-        """Replace fields of one fence device."""
-        self.change(devices=tuple(replaced(d, **fields) if d.name == name else d for d in self.state.devices))
-
-    def change_leg(self, group: str, name: str, **fields: Any) -> None:
+    def change_leg(self, group: str, name: str, **fields: Unpack[LegChange]) -> None:
         """Replace fields of one leg of a group."""
-        legs = self.state.group(group).legs
-        self.change_group(group, legs=tuple(replaced(leg, **fields) if leg.name == name else leg for leg in legs))
+        legs, known = self.state.group(group).legs, self.state.group(group).leg(name)
+        self.change_group(group, legs=tuple(replaced(leg, **fields) if leg is known else leg for leg in legs))
+
+    def change_device(self, name: str, **fields: Unpack[DeviceChange]) -> None:
+        """Replace fields of one fence device."""
+        known = self.state.device(name)
+        self.change(devices=tuple(replaced(d, **fields) if d is known else d for d in self.state.devices))
 
     def begin(self, task: Task) -> None:
         """Have a task started, which bears the next number."""

@@ -77,7 +77,7 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
         return
     answer = done.status is ResourceStatus.RUNNING if done.result is TaskResult.OK else None
     changed = answer is not hosts.answer
-    step.change(hosts=replaced(hosts, task_id=0, answer=answer, since_ms=hosts.asked_ms if changed else hosts.since_ms))
+    step.change_hosts(task_id=0, answer=answer, since_ms=hosts.asked_ms if changed else hosts.since_ms)
     if done.result is TaskResult.FAILED:
         step.alarm(ABOUT, f"the reference hosts cannot be asked: {done.detail}")
     elif answer is not None:
@@ -101,7 +101,7 @@ def _ask_hosts(step: StepContext) -> None:
     patience_ms, reason = state.config.shelf_timeout_ms, "could clients reach us?"
     task = Task(state.next_task_id, TaskKind.ASK_HOSTS, "", ABOUT, "", patience_ms, reason)
     step.begin(task)
-    step.change(hosts=replaced(hosts, task_id=task.id, asked_ms=step.now_ms))
+    step.change_hosts(task_id=task.id, asked_ms=step.now_ms)
 
 
 def _is_claimed(state: NodeState, group: GroupState) -> bool:

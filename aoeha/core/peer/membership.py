@@ -32,7 +32,7 @@ def hear(step: StepContext, event: BeatHeard) -> None:
     beat, state = event.beat, step.state
     if beat.sender != state.config.peer:
         return
-    _mark_link(step, event.link)
+    step.change_link(event.link, heard_ms=step.now_ms)
     if beat.boot_id != state.peer.boot_id:
         _meet_new_boot(step, beat)
     elif (beat.incarnation, beat.sequence) <= (state.peer.incarnation, state.peer.sequence):
@@ -57,11 +57,11 @@ def hear(step: StepContext, event: BeatHeard) -> None:
 
 def report_link(step: StepContext, event: LinkReported) -> None:
     """Note what a link says about its medium. Shown to people; beats alone decide."""
-    for link in step.state.links:
-        if link.name == event.link and link.fault != event.fault:
-            _change_link(step, replaced(link, fault=event.fault))
-            sentence = f"link {link.name}: {event.fault or 'works again'}"
-            step.say(Level.WARNING if event.fault else Level.INFO, link.name, sentence)
+    link = step.state.link(event.link)
+    if link.fault != event.fault:
+        step.change_link(link.name, fault=event.fault)
+        sentence = f"link {link.name}: {event.fault or 'works again'}"
+        step.say(Level.WARNING if event.fault else Level.INFO, link.name, sentence)
 
 
 def judge(step: StepContext) -> None:
@@ -69,7 +69,7 @@ def judge(step: StepContext) -> None:
     for link in step.state.links:
         now = link_condition(step.state, link)
         if now is not link.condition:
-            _change_link(step, replaced(link, condition=now))
+            step.change_link(link.name, condition=now)
             _tell_link(step, link, now)
     condition = _peer_condition(step.state)
     if condition is not step.state.peer.condition:
@@ -185,16 +185,6 @@ def _peer_condition(state: NodeState) -> PeerCondition:
         return PeerCondition.RESTARTING
     up = any(link.condition is LinkCondition.UP for link in state.links)
     return PeerCondition.ONLINE if up else PeerCondition.LATE
-
-
-def _mark_link(step: StepContext, name: str) -> None:
-    for link in step.state.links:
-        if link.name == name:
-            _change_link(step, replaced(link, heard_ms=step.now_ms))
-
-
-def _change_link(step: StepContext, changed: LinkState) -> None:
-    step.change(links=tuple(changed if link.name == changed.name else link for link in step.state.links))
 
 
 def _meet_new_boot(step: StepContext, beat: Beat) -> None:

@@ -39,7 +39,7 @@ def decide(step: StepContext) -> None:
 
 def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in what the network said. No answer to our question is no answer about rivals either."""
-    resource = next(r for r in step.state.group(task.group).resources if r.config.name == task.subject)
+    resource = step.state.group(task.group).resource(task.subject)
     if resource.conflict_task_id != task.id:
         return
     name, peer = task.subject, step.state.config.peer

@@ -62,7 +62,7 @@ def decide(step: StepContext) -> None:
 def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     """Take in the end of a resource task."""
     group = step.state.group(task.group)
-    resource = _resource(group, task.subject)
+    resource = group.resource(task.subject)
     if resource.task_id != task.id:
         return
     step.change_resource(task.group, task.subject, task_id=0)
@@ -329,10 +329,6 @@ def _interrupt(step: StepContext, resource: ResourceState) -> None:
     """A look that is under way does not hold up a start or a stop; its late answer counts for nothing."""
     if resource.task_id:
         step.do(CancelTask(resource.task_id))
-
-
-def _resource(group: GroupState, name: str) -> ResourceState:
-    return next(resource for resource in group.resources if resource.config.name == name)
 
 
 def _start(step: StepContext, kind: TaskKind, group: str, resource: ResourceState, reason: str) -> None:

@@ -14,8 +14,6 @@ refuse. Who gives a group up, or loses it, takes its ledger with it. None is lea
 What this file does not know: why a leg should leave or return, and how.
 """
 
-from typing import Any
-
 from aoeha.core.model.beat import Ledger
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
@@ -44,8 +42,7 @@ def publish(step: StepContext, name: str, mirror: ResourceState | None) -> None:
             step.change_group(name, ledger=None)
     elif group.ledger is None or (group.ledger.fence, group.ledger.start) != sets:
         version = max(group.ledger_version, step.state.sequence) + 1
-        told: dict[str, Any] = {"ledger_version": version, "ledger_since_ms": step.now_ms}
-        step.change_group(name, ledger=Ledger(version, *sets), **told)
+        step.change_group(name, ledger=Ledger(version, *sets), ledger_version=version, ledger_since_ms=step.now_ms)
 
 
 def gate_is_open(state: NodeState, group: GroupState) -> bool:

@@ -98,7 +98,7 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     group = step.state.group(group.name)
     if group.holding:
         _judge(step, group.name)
-    if task.kind in (TaskKind.RESERVE, TaskKind.PREEMPT) and not _leg(group, task.subject).shows(Holder.US):
+    if task.kind in (TaskKind.RESERVE, TaskKind.PREEMPT) and not group.leg(task.subject).shows(Holder.US):
         step.change_group(group.name, shelf_retry_ms=step.now_ms + step.state.config.hold_every_ms)
 
 
@@ -178,10 +178,6 @@ def _reserve(step: StepContext, group: GroupState) -> None:
 
 def _has_address(leg: LegState, name: str) -> bool:
     return any(address.name == name for address in leg.addresses)
-
-
-def _leg(group: GroupState, name: str) -> LegState:
-    return next(leg for leg in group.legs if leg.name == name)
 
 
 def _takeable(group: GroupState, address: AddressState) -> bool:
