@@ -26,7 +26,7 @@ SHORT_DEADSECS = 15
 DEADSECS_LEASES = 2
 
 LARGEST_SERIAL_BEAT_BITS = 250 * 10
-"""250 bytes (DESIGN.md §5), ten bits each with start and stop bit."""
+"""250 bytes (SERIAL_LIMIT in aoeha/wire/codec.py), ten bits each with start and stop bit."""
 
 
 def lint(configuration: Configuration, broken: frozenset[str], restart_gap_ms: int | None) -> list[Complaint]:

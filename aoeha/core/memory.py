@@ -1,4 +1,4 @@
-"""What must be remembered, and when it is written (R16).
+"""What must be remembered, and when it is written (home of R16).
 
 Rules. What a beat promises was remembered before: `Persist` stands before it in the same step.
 """

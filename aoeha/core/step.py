@@ -137,7 +137,7 @@ def next_wake(state: NodeState) -> int:
 
 
 def check_invariants(state: NodeState, actions: tuple[Action, ...]) -> None:
-    """What must hold after every step (DESIGN.md §3). A failure is a bug of ours and must be loud."""
+    """What must hold after every step (docs/rules.md, the invariants). A failure is a bug of ours and must be loud."""
     for group in state.groups:
         assert not group.holding or (group.proof is not None and group.proof.epoch == group.held_epoch), (
             "I1: held without a proof"

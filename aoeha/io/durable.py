@@ -1,6 +1,6 @@
 """The little that must outlive the daemon: Memory, in /run for the next daemon and on disk for the next boot.
 
-What lies in /run is of this boot and is believed. What lies on disk may be old (DESIGN.md R16): it is written by a
+What lies in /run is of this boot and is believed. What lies on disk may be old (R16): it is written by a
 thread that may hang as long as it likes, and it never comes back with the right to be believed as of this boot.
 """
 

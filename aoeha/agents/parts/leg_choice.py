@@ -1,6 +1,6 @@
 """Which legs a mirror may be started from, and which one it may take in again while it runs.
 
-Both are judged by the legs' own records, and by what the pair's ledger tells (DESIGN.md R5).
+Both are judged by the legs' own records, and by what the pair's ledger tells (R5).
 
 With every leg readable the mirror starts from all that agree; with a leg missing only from one that had already
 recorded the missing one as failed, or that the ledger calls complete: any other may lack writes that were acknowledged.

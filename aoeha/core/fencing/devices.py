@@ -1,4 +1,4 @@
-"""Fence devices: reading them on a schedule, and whether what they read is believed (R8, DESIGN.md §7).
+"""Fence devices: reading them on a schedule, and whether what they read is believed (R8).
 
 Rules. A device that cannot be reached is an alarm now, not on the day it is needed. One that reads off while the node
 goes on beating is the wrong plug, or knows nothing: it is believed by nobody until it reads on. One that confirmed a

@@ -1,4 +1,4 @@
-"""Power fences: when one is asked for, what counts as its success, and when it is let go (R2, R7, R8).
+"""Power fences: when one is asked for, what counts as its success, and when it is let go (home of R7; also R2, R8).
 
 Rules. A fence is begun only against a silent peer (or one that asks for it, having failed to stop), and only by a node
 that could then serve. All devices of a level are switched off, and after the last of them all are read in one round:

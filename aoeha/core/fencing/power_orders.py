@@ -1,4 +1,4 @@
-"""Power as an operator orders it: off, on, reboot, a look at the devices, and the test of the plug (DESIGN.md §9).
+"""Power as an operator orders it: off, on, reboot, a look at the devices, and the test of the plug (R8).
 
 Rules. One order at a time, about the peer alone. Going off is an ordinary fence with an operator for its reason; but
 the peer may have been alive, and so an order counts as done, and gives a proof, only when the plug reads off and the

@@ -1,4 +1,4 @@
-"""Whether a plug that reads off is the peer's: what is heard of the peer must stop (R2, R8).
+"""Whether a plug that reads off is the peer's: what is heard of the peer must stop (home of R8; also R2).
 
 Rules. A fence may hit a peer that lives: an operator ordered it, it asks to be fenced because it cannot stop, or it
 came back in the middle of it. The plug's word is not enough then. It is a proof only when nothing is heard of the peer

@@ -1,4 +1,4 @@
-"""What the core asks for. The daemon and the simulator perform these in the order given (see performer.py)."""
+"""What the core asks for. The daemon and the simulator perform these in the order given (see action_queue.py)."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -57,7 +57,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The end of a command: an exit code (DESIGN.md §9) and a sentence."""
+    """The end of a command: an exit code (README.md lists them) and a sentence."""
 
     command_id: int
     code: int

@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class ProofKind(Enum):
-    """Why the peer cannot write (DESIGN.md R2). The value is the word that people read."""
+    """Why the peer cannot write (R2). The value is the word that people read."""
 
     HANDED_OVER = "handed over"
     REBOOTED = "rebooted"

@@ -1,4 +1,4 @@
-"""What operators ask for, as events like any other (DESIGN.md §9).
+"""What operators ask for, as events like any other.
 
 Rules. A request is answered with an exit code and a sentence, at once or, with `wait_ms`, when it has come true. A
 request that would stop the service without a healthy peer to take it is refused, with the reason. `confirm` is

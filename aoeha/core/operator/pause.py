@@ -1,4 +1,4 @@
-"""A pause of the pair: nobody starts, stops, takes, forces or switches off anything until a human ends it (R15).
+"""A pause of the pair: nobody starts, stops, takes, forces or switches off anything until it is ended (home of R15).
 
 Rules. Who is asked for a pause, or for its end, gives that word a number above all it knows; both nodes follow the word
 with the highest number, and of two words with one number the pause. Where no link carries beats, the owner's stamps on

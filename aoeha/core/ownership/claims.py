@@ -1,4 +1,4 @@
-"""Who owns a group, and by what right (R2, R9, R10, R15).
+"""Who owns a group, and by what right (home of R9; also R2, R10, R13).
 
 Rules. A node starts a group only while it holds it, and holds it only by a proof: a reason why the peer cannot write,
 good for one epoch and one boot of the peer. There are five kinds; silence is none of them. `may_start` is the postcard

@@ -1,4 +1,4 @@
-"""A node that was not there (R10).
+"""A node that was not there (home of R10; also R3).
 
 Rules. Whoever finds that time has passed without it says so and judges nobody by that silence. If it owned a group and
 the peer was alive before, it serves on only after a beat that answers one sent since, and in which the peer owns

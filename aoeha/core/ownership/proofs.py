@@ -1,4 +1,4 @@
-"""Why the peer cannot write: the proof that this node has in hand for the next epoch (R2)."""
+"""Why the peer cannot write: the proof that this node has for the next epoch (home of R2; also R11)."""
 
 from aoeha.core.model.beat import BeatFlag, GroupPhase
 from aoeha.core.model.proof import Proof, ProofKind

@@ -1,4 +1,4 @@
-"""The shelves as the link of last resort (R6).
+"""The shelves as the link of last resort (home of R6; also R13, R15).
 
 Rules. Who holds a group's legs and is not heard on any other link stamps a record into every one of them, again and
 again, for as long as that lasts. Who finds the peer's name on legs and hears nothing from it reads those records. A

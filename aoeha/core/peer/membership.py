@@ -1,4 +1,4 @@
-"""Beats and links in, the peer's condition out (R1, R10, R15).
+"""Beats and links in, the peer's condition out (home of R1; also R10, R15).
 
 Rules. A link is as good as its youngest accepted beat is young. The peer is alive while any link is up; it is silent
 when every link has been quiet for deadtime, counted only over time in which this node was there to listen, and when

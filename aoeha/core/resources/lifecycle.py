@@ -1,4 +1,4 @@
-"""Starting, stopping and watching resources on this node (R14).
+"""Starting, stopping and watching resources on this node (home of R14).
 
 Rules. A group that is held is started in order and watched; one that is not held, or is being handed over, is stopped
 in reverse. A resource that fails is restarted here, together with what stands on it, at most `restart_max` times in

@@ -1,4 +1,4 @@
-"""An owner that sees none of its shelves (R13).
+"""An owner that sees none of its shelves (home of R13).
 
 Rules. What it serves hangs, and stopping it would hang as well. Where the peer is alive and says that it could serve,
 and that has lasted for deadtime, the owner calls its group blocked: the peer fences it and takes over, and an owner

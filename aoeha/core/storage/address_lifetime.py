@@ -1,4 +1,4 @@
-"""How long a service address lives by itself (R12).
+"""How long a service address lives by itself (home of R12).
 
 Rules. Where the peer may take the legs from us and not our power, our own address lives on for a while only after a leg
 was seen to be ours, or while the peer says that it owns nothing: the kernel of a gateway whose daemon is dead, or that

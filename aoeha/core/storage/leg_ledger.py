@@ -1,4 +1,4 @@
-"""The ledger: which legs the owner of a group may still write to, and which hold every acknowledged write (R4, R5).
+"""The ledger: which legs the owner may still write to, and which hold every acknowledged write (home of R4 and R5).
 
 Rules. The owner tells both sets in every beat, under a version; who hears them says which version it heard. A set may
 change for the worse only behind a gate: before a leg leaves the mirror it leaves the start set, before one joins it is

@@ -1,4 +1,4 @@
-"""Reservations: whose the legs of a group are, as their targets say (R3).
+"""Reservations: whose the legs of a group are, as their targets say (home of R3; also R2, R12).
 
 Rules. The owner of a group holds every address of its legs, for itself alone, before it starts anything; it reads the
 holds each second, and whenever a target announces itself. Only a proof forces: who owns the group by one may take an

@@ -1,4 +1,4 @@
-"""Storage fences: the legs of a silent peer are taken from it, one after the other (R2, R7).
+"""Storage fences: the legs of a silent peer are taken from it, one after the other (home of R11; also R2, R7).
 
 Rules. A storage fence is begun for the same reasons as a power fence, where the configuration calls it enough, after a
 fresh look at every leg: who could not go on by it alone would only take the service from a peer that lives. The first

@@ -1,4 +1,4 @@
-"""Reservations of a group's legs, asked for and changed as the core wants it (DESIGN.md R3).
+"""Reservations of a group's legs, asked for and changed as the core wants it (R3).
 
 A leg has several addresses where its shelf is dual-homed; each keeps a reservation of its own, and is asked on every
 storage interface at once: the first answer counts. What does not answer in time is left out of the report. Nothing is
