@@ -18,7 +18,7 @@ from aoeha.agents.interface import AgentError, Observation, Parameters, Resource
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
 from aoeha.agents.parts.aoe_driver import CONTROL, addresses_of, is_up, make_node, state_of, write_control
-from aoeha.agents.parts.deadsecs_override import override_deadsecs
+from aoeha.agents.parts.deadsecs_override import LOWERED_S, PATH_TIMING, override_deadsecs
 from aoeha.agents.running import must_run, try_run
 from aoeha.core.model.task import PathFailover, ResourceStatus
 from aoeha.io import clock
@@ -63,6 +63,7 @@ class AoeAgent(ResourceAgent[AoeParameters], PathDriver):
 
     parameters_type = AoeParameters
     summary = "the AoE driver with the storage interfaces that it may use and the targets that must be up"
+    path_timing = PATH_TIMING
     _hurries = False
 
     async def start(self) -> None:
@@ -147,7 +148,7 @@ class AoeAgent(ResourceAgent[AoeParameters], PathDriver):
 
     async def _be_impatient(self, legs: tuple[str, ...], failover: PathFailover) -> None:
         """Have a thread do it, which ends it however this call ends; not where the driver is as impatient always."""
-        if self.parameters.deadsecs <= failover.deadsecs:
+        if self.parameters.deadsecs <= LOWERED_S:
             return
         others = tuple(target for target in self.parameters.targets if target not in legs)
         over, setting = threading.Event(), SETTINGS / "aoe_deadsecs"

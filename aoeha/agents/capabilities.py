@@ -5,8 +5,10 @@ Methods keep the promises of `ResourceAgent`: idempotent, cancellable, and Agent
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from aoeha.agents.interface import Observation
+from aoeha.core.model.config import PathTiming
 from aoeha.core.model.task import MirrorLimits, PathFailover
 
 __all__ = ["LegSet", "PathDriver", "SharedAddress"]
@@ -61,6 +63,9 @@ class LegSet(ABC):
 
 class PathDriver(ABC):
     """The driver by which this node's kernel reaches the legs, by several paths each."""
+
+    path_timing: ClassVar[PathTiming]
+    """How the driver treats silent paths while `fail_over` overrides its patience; the core plans by it."""
 
     @abstractmethod
     async def fail_over(self, legs: tuple[str, ...], failover: PathFailover) -> None:

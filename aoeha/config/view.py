@@ -80,7 +80,7 @@ def _group(group: Group) -> GroupConfig:
                 monitor_every_ms=resource.monitor_interval_ms,
                 exclusive=issubclass(agent, SharedAddress),
                 mirror=issubclass(agent, LegSet),
-                driver=issubclass(agent, PathDriver),
+                paths=agent.path_timing if issubclass(agent, PathDriver) else None,
             )
             for resource, agent in ((resource, _agent(resource.type)) for resource in group.resources)
         ),

@@ -138,7 +138,7 @@ def stopping_is_stopped(original: Any) -> Any:
 
 
 def always_in_time(_original: Any) -> Any:
-    return lambda state: state.now_ms + 10_000
+    return lambda state, timing: state.now_ms + timing.leg_lost_after_ms
 
 
 def pause_ignored(_original: Any) -> Any:

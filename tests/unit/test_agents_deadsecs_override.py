@@ -11,7 +11,7 @@ import pytest
 
 from aoeha.agents.interface import AgentError
 from aoeha.agents.parts import aoe_driver
-from aoeha.agents.parts.deadsecs_override import override_deadsecs
+from aoeha.agents.parts.deadsecs_override import LOWERED_S, override_deadsecs
 from aoeha.agents.registry import load_resource_agent
 from aoeha.core.model.task import PathFailover, ResourceStatus
 from aoeha.io import clock
@@ -19,6 +19,7 @@ from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 
 USUAL = "3600"
+LOWERED = str(LOWERED_S)
 IDLE = "40 0 320 9 25 0 200 8 0 12 17\n"
 BUSY = "40 0 320 9 25 0 200 8 2 12 17\n"
 
@@ -49,7 +50,7 @@ def agent_in(kernel: Path, monkeypatch: pytest.MonkeyPatch, deadsecs: str = USUA
 
 
 def soon(for_ms: int = 30) -> PathFailover:
-    return PathFailover(7, for_ms, 0, clock.now_ms() + 60_000)
+    return PathFailover(for_ms, 0, clock.now_ms() + 60_000)
 
 
 def wait_until_it_shows(file: Path, text: str) -> None:
@@ -63,9 +64,9 @@ def test_the_driver_is_impatient_and_then_as_before(kernel: Path, monkeypatch: p
 
     async def hurry() -> None:
         under_way = asyncio.create_task(agent.fail_over(("e1.0",), soon(300)))
-        await asyncio.to_thread(wait_until_it_shows, setting(kernel), "7")
+        await asyncio.to_thread(wait_until_it_shows, setting(kernel), LOWERED)
         assert (await agent.monitor()).status is ResourceStatus.FAILED
-        assert setting(kernel).read_text() == "7", "its own monitor does not put an end to it"
+        assert setting(kernel).read_text() == LOWERED, "its own monitor does not put an end to it"
         await under_way
 
     asyncio.run(hurry())
@@ -77,7 +78,7 @@ def test_one_that_is_cancelled_ends_at_once(kernel: Path, monkeypatch: pytest.Mo
 
     async def hurry() -> None:
         under_way = asyncio.create_task(agent.fail_over(("e1.0",), soon(60_000)))
-        await asyncio.to_thread(wait_until_it_shows, setting(kernel), "7")
+        await asyncio.to_thread(wait_until_it_shows, setting(kernel), LOWERED)
         under_way.cancel()
         with pytest.raises(asyncio.CancelledError):
             await under_way
@@ -89,14 +90,14 @@ def test_one_that_is_cancelled_ends_at_once(kernel: Path, monkeypatch: pytest.Mo
 def test_a_driver_that_was_left_in_a_hurry_gets_its_patience_back(
     kernel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting(kernel).write_text("7\n")
+    setting(kernel).write_text(f"{LOWERED}\n")
     asyncio.run(agent_in(kernel, monkeypatch).monitor())
     assert setting(kernel).read_text() == USUAL
 
 
 def test_one_that_is_impatient_always_is_left_alone(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = setting(kernel).stat().st_mtime_ns
-    asyncio.run(agent_in(kernel, monkeypatch, "7").fail_over(("e1.0",), soon()))
+    asyncio.run(agent_in(kernel, monkeypatch, LOWERED).fail_over(("e1.0",), soon()))
     assert setting(kernel).stat().st_mtime_ns == before
 
 
@@ -110,7 +111,7 @@ def test_without_a_driver_nobody_hurries(kernel: Path, monkeypatch: pytest.Monke
 
 
 def test_too_late_is_not_at_all(kernel: Path) -> None:
-    late = PathFailover(7, 30, 0, clock.now_ms() - 1)
+    late = PathFailover(30, 0, clock.now_ms() - 1)
     setting(kernel).chmod(0o400)
     written = setting(kernel).stat().st_mtime_ns
     with pytest.raises(AgentError, match="it is too late by"):
@@ -121,7 +122,7 @@ def test_too_late_is_not_at_all(kernel: Path) -> None:
 def test_one_that_was_held_up_before_it_wrote_ends_at_once(kernel: Path) -> None:
     times = iter((1_000, 1_600))
     override_deadsecs(
-        setting(kernel), USUAL, PathFailover(7, 600, 0, 1_000), (), NeverOver(0.0), now_ms=lambda: next(times)
+        setting(kernel), USUAL, PathFailover(600, 0, 1_000), (), NeverOver(0.0), now_ms=lambda: next(times)
     )
     assert setting(kernel).read_text() == USUAL
 

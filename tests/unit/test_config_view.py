@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from aoeha.agents.parts.deadsecs_override import PATH_TIMING
 from aoeha.config.load import load
 from aoeha.config.schema import Fence, Group, Resource, Timing
 from aoeha.config.view import config_tag, for_node, pair_config, peer_of
 from aoeha.core.model.config import FenceConfig, GroupConfig, PairConfig, ResourceConfig
+from aoeha.sim.world import mirror as simulated
 
 EXAMPLE = Path(__file__).parents[2] / "etc" / "aoeha.toml"
 
@@ -42,7 +44,18 @@ def test_each_deadline_goes_where_it_belongs(tmp_path: Path) -> None:
     file = tmp_path / "aoeha.toml"
     file.write_text(EXAMPLE.read_text().replace('type = "aoe"\n', f'type = "aoe"\n{times}', 1))
     group = pair_config(load(file), "alpha").groups[0]
-    assert group.resources[0] == ResourceConfig("shelves", 1_000, 2_000, 3_000, 4_000, driver=True)
+    assert group.resources[0] == ResourceConfig("shelves", 1_000, 2_000, 3_000, 4_000, paths=PATH_TIMING)
+
+
+def test_the_simulated_driver_is_as_impatient_as_the_real_one() -> None:
+    assert simulated.PATH_TIMING == PATH_TIMING
+
+
+def test_the_core_knows_what_each_agent_can_do() -> None:
+    known = {resource.name: resource for resource in pair_config(load(EXAMPLE), "alpha").groups[0].resources}
+    assert [name for name, resource in known.items() if resource.exclusive] == ["service-address"]
+    assert [name for name, resource in known.items() if resource.mirror] == ["mirror"]
+    assert [name for name, resource in known.items() if resource.paths] == ["shelves"]
 
 
 def test_the_core_knows_the_reference_hosts(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, Resourc
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.core.step import initial
+from aoeha.sim.world.mirror import PATH_TIMING
 
 CUT_MS = 100_000
 ANSWERED_MS, SINCE_MS = CUT_MS - 100, CUT_MS + 900
@@ -33,7 +34,7 @@ CUT = leg("one", OURS, LOST)
 
 
 def group_of(*legs: LegState, name: str = "storage", **fields: Any) -> GroupState:
-    driver = ResourceState(ResourceConfig("shelves", driver=True), ResourcePhase.RUNNING)
+    driver = ResourceState(ResourceConfig("shelves", paths=PATH_TIMING), ResourcePhase.RUNNING)
     mirror = ResourceState(ResourceConfig("mirror", mirror=True), ResourcePhase.RUNNING)
     config = replace(pair_config("alpha", "beta").groups[0], name=name)
     known = GroupState(config, (driver, mirror), 1, 1, legs=legs, shelf_read_ms=SINCE_MS)
@@ -61,14 +62,14 @@ def test_a_path_is_left_as_soon_as_its_silence_is_found() -> None:
 
 @pytest.mark.parametrize("addresses", [2, 3, 4])
 def test_nothing_has_waited_as_long_as_costs_a_leg_when_it_is_over(addresses: int) -> None:
-    """What the driver does with deadsecs is told at the head of path_failover."""
+    """The driver counts whole seconds, and leaves a path once something has waited longer than its share."""
     cut = leg("one", *(OURS,) * (addresses - 1), LOST)
     (task,) = ordered(at(FOUND_MS, group_of(cut, WELL)))
     assert task.failover is not None
     read_soon_ms = task.failover.begin_ms + task.failover.for_ms - (FOUND_MS + 500)
-    assert read_soon_ms // 1_000 > task.failover.deadsecs // addresses, "then it leaves the path"
+    assert read_soon_ms >= PATH_TIMING.left_after_ms[addresses - 2], "then it leaves the path"
     latest_ms = task.failover.begin_by_ms + task.failover.for_ms - ANSWERED_MS
-    assert latest_ms + 2_000 <= (task.failover.deadsecs + 1) * 1_000, "and not the leg"
+    assert latest_ms + 2_000 <= PATH_TIMING.leg_lost_after_ms, "and not the leg"
     assert task.deadline_ms > task.failover.begin_by_ms + task.failover.for_ms - FOUND_MS
 
 

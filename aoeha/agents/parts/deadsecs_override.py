@@ -1,5 +1,12 @@
 """A temporary override of `aoe_deadsecs`: for a moment the AoE driver does not wait long for silent paths.
 
+Facts about the Linux driver (rexmit_timer in drivers/block/aoe/aoecmd.c; measured, docs/fencing.md). Each timer tick,
+0.1 s, it looks at how long each frame waits, in whole seconds, and holds that against `aoe_deadsecs` as it is then. One
+that waited longer than min(deadsecs / addresses of its leg, 10) on one path makes it leave that path until something is
+answered there again; one that waited longer than deadsecs altogether costs the whole leg. With an hour, as R5 needs, a
+path is left after 11 s; with 9, and two addresses, after 5 s, with three after 4 s, with four after 3 s, and a leg is
+given up after 10 s.
+
 To be called in a thread of its own, which no delay of the daemon's loop can keep from writing back what was there.
 """
 
@@ -10,10 +17,21 @@ from pathlib import Path
 
 from aoeha.agents.interface import AgentError
 from aoeha.agents.parts.aoe_driver import progress_of, write_control
+from aoeha.core.model.config import PathTiming
 from aoeha.core.model.task import PathFailover
 from aoeha.io import clock
 
-__all__ = ["override_deadsecs"]
+__all__ = ["LOWERED_S", "PATH_TIMING", "override_deadsecs"]
+
+LOWERED_S = 9
+"""What `aoe_deadsecs` is for that moment."""
+PATH_TIMING = PathTiming(
+    left_after_ms=tuple((LOWERED_S // addresses + 1) * 1_000 for addresses in range(2, LOWERED_S + 2)),
+    leg_lost_after_ms=(LOWERED_S + 1) * 1_000,
+    override_ms=700,
+    read_ms=500,
+    unaided_ms=11_000,
+)
 
 LOOKS = 4
 LOOK_EVERY_S = 0.03
@@ -30,7 +48,7 @@ def override_deadsecs(
     *,
     now_ms: Callable[[], int] = clock.now_ms,
 ) -> None:
-    """Set the failover's deadsecs, wait until its time is up or `over` is set, and put the usual one back.
+    """Set `LOWERED_S`, wait until its time is up or `over` is set, and put the usual one back.
 
     AgentError, with nothing written, when it is too late, or when one of the `others`, which are in no need of this,
     has I/O under way that does not end: the driver would give that target up too. AgentError also when the usual value
@@ -42,7 +60,7 @@ def override_deadsecs(
     if late_ms > 0:
         raise AgentError(f"it is too late by {late_ms} ms: legs could be given up too")
     try:
-        write_control(setting, str(failover.deadsecs))
+        write_control(setting, str(LOWERED_S))
         left_ms = min(failover.begin_by_ms + failover.for_ms - now_ms(), failover.for_ms)
         over.wait(max(left_ms, 0) / 1_000)
     finally:

@@ -1,28 +1,26 @@
 """A path to a leg that falls silent is left soon, while the leg answers by another one (R5).
 
-Facts about the Linux driver (rexmit_timer in drivers/block/aoe/aoecmd.c; measured, docs/fencing.md). Each timer tick,
-0.1 s, it looks at how long each frame waits, in whole seconds, and holds that against `aoe_deadsecs` as it is then. One
-that waited longer than min(deadsecs / addresses of its leg, 10) on one path makes it leave that path until something is
-answered there again; one that waited longer than deadsecs altogether costs the whole leg. With the hour that R5 needs,
-writes wait 11 s at the loss of one of two paths, and a switch that both legs have in common costs that twice: what is
-written to the second leg meets its silence only when the first one goes on. So something is read by every path as
-soon as a silence is found, and when that has waited long enough deadsecs is 9 for a moment: with two addresses a path
-is left after 5 s there, a leg is given up after 10 s; with three after 4 s, with four after 3 s, and 10 s again.
+With the patience that R5 needs, a driver goes on with a silent path for long (the AoE driver 11 s, its agent tells),
+and a switch that both legs have in common costs that twice: what is written to the second leg meets its silence only
+when the first one goes on. So something is read by every path as soon as a silence is found, and when that has waited
+long enough the driver is made impatient for a moment: it leaves the path, and would give up a leg that something has
+waited for too long. How long each of that takes is told by the driver's agent (`PathTiming`).
 
-Rules. The owner orders that once for each silence, and only while nothing on this machine can have waited close to
-10 s: every address of every leg of every group here is seen to be ours, but for those of this silence, and of each leg
-one address at least. For else the driver would give up a leg past the gate of the ledger. No frame has waited since
-before the last look at which the silent addresses answered, and all others did at the newest: nothing but what hangs
-in a disk. The order is void 2 s before that comes to 10 s, and 0.7 s are for itself: a machine would have to stand
-still for 2 s before the driver's next tick, with which the frames leave the path and are answered at the other one. It
-is called off as soon as anything of this is true no more; its agent looks for disks that hang. Found too late,
-nothing is done: the driver leaves the path by itself, after 11 s.
+Rules. The owner orders that once for each silence, and only while nothing on this machine can have waited close to what
+costs a leg: every address of every leg of every group here is seen to be ours, but for those of this silence, and of
+each leg one address at least. For else the driver would give up a leg past the gate of the ledger. No frame has waited
+since before the last look at which the silent addresses answered, and all others did at the newest: nothing but what
+hangs in a disk. The order is void 2 s before that costs a leg, and the override itself takes a moment: a machine would
+have to stand still for 2 s before the driver's next tick, with which the frames leave the path and are answered at the
+other one. It is called off as soon as anything of this is true no more; its agent looks for disks that hang. Found too
+late, nothing is done: the driver leaves the path in its own time.
 
-What this file does not know: how a driver is told.
+What this file does not know: which driver it is, how it measures silence and how it is told.
 """
 
 from aoeha.core.model.actions import CancelTask, Level
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.config import PathTiming
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.replacing import replaced
@@ -31,14 +29,8 @@ from aoeha.core.model.state import UP, GroupState, NodeState, ResourceState, pha
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PathFailover, Task, TaskKind, TaskResult
 
-DEADSECS = 9
-GIVEN_UP_MS = (DEADSECS + 1) * 1_000
-"""A frame that has waited so long while that is set costs its leg."""
-LOW_FOR_MS = 700
-READ_MS = 500
-"""So long it may take until something waits at each silent path."""
 MARGIN_MS = 2_000
-"""Between the latest end, and the moment at which the oldest frame would have waited `GIVEN_UP_MS`."""
+"""Between the latest end, and the moment at which the wait of the oldest frame would cost a leg."""
 SLACK_MS = 1_500
 
 
@@ -61,26 +53,28 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     if done.result is TaskResult.OK:
         return
     why, legs = done.detail or f"{task.subject}: {done.result.value}", " and ".join(task.legs)
-    step.say(Level.WARNING, task.legs[0], f"writes wait for the silent path to {legs}, 11 s or twice that: {why}")
-    for resource in step.state.group(task.group).resources:
-        if resource.config.name == task.subject and resource.phase in UP and not resource.task_id:
-            due_ms = step.now_ms - resource.config.monitor_every_ms
-            step.change_resource(task.group, task.subject, checked_ms=due_ms)
+    driver = _named(step.state.group(task.group), task.subject)
+    wait_s = _timing(driver).unaided_ms // 1_000
+    step.say(Level.WARNING, task.legs[0], f"writes wait for the silent path to {legs}, {wait_s} s or twice that: {why}")
+    if driver.phase in UP and not driver.task_id:
+        due_ms = step.now_ms - driver.config.monitor_every_ms
+        step.change_resource(task.group, task.subject, checked_ms=due_ms)
 
 
 def _order(step: StepContext, group: GroupState, driver: ResourceState, legs: list[LegState]) -> None:
-    share_ms = (DEADSECS // min(len(leg.addresses) for leg in legs) + 1) * 1_000
-    begin_ms = step.now_ms + share_ms + READ_MS - LOW_FOR_MS
-    begin_by_ms = _begin_by_ms(step.state)
+    timing = _timing(driver)
+    share_ms = _left_after_ms(timing, min(len(leg.addresses) for leg in legs))
+    begin_ms = step.now_ms + share_ms + timing.read_ms - timing.override_ms
+    begin_by_ms = _begin_by_ms(step.state, timing)
     if begin_ms > begin_by_ms:
         return
     names, where = tuple(leg.name for leg in legs), ", ".join(_where(leg) for leg in legs)
     reason = f"{driver.config.name} leaves the path to {where}, which is silent, in {-(-share_ms // 1_000)} s"
     step.say(Level.INFO, names[0], reason)
     step.change_group(group.name, legs=tuple(_marked(leg) for leg in group.legs))
-    failover = PathFailover(DEADSECS, LOW_FOR_MS, begin_ms, begin_by_ms)
+    failover = PathFailover(timing.override_ms, begin_ms, begin_by_ms)
     number, subject = step.state.next_task_id, driver.config.name
-    deadline_ms = begin_by_ms - step.now_ms + LOW_FOR_MS + SLACK_MS
+    deadline_ms = begin_by_ms - step.now_ms + timing.override_ms + SLACK_MS
     task = Task(
         number, TaskKind.FAIL_OVER_PATH, group.name, subject, "", deadline_ms, reason, legs=names, failover=failover
     )
@@ -89,16 +83,17 @@ def _order(step: StepContext, group: GroupState, driver: ResourceState, legs: li
 
 def _stands(state: NodeState, task: Task) -> bool:
     """Whether an order that is under way still has its reason, and does no harm."""
-    legs = [leg for leg in state.group(task.group).legs if leg.name in task.legs]
+    group = state.group(task.group)
+    legs, timing = [leg for leg in group.legs if leg.name in task.legs], _timing(_named(group, task.subject))
     silent = any(address.failover_ordered for leg in legs for address in _silent(leg))
-    return silent and task.failover is not None and task.failover.begin_by_ms <= _begin_by_ms(state)
+    return silent and task.failover is not None and task.failover.begin_by_ms <= _begin_by_ms(state, timing)
 
 
-def _begin_by_ms(state: NodeState) -> int:
+def _begin_by_ms(state: NodeState, timing: PathTiming) -> int:
     """Until when no frame of this machine can have waited too long, 0 if one could have at any time."""
     if not _all_else_answers(state):
         return 0
-    return _waits_since_ms(state) + GIVEN_UP_MS - MARGIN_MS - LOW_FOR_MS
+    return _waits_since_ms(state) + timing.leg_lost_after_ms - MARGIN_MS - timing.override_ms
 
 
 def _all_else_answers(state: NodeState) -> bool:
@@ -150,4 +145,18 @@ def _marked(leg: LegState) -> LegState:
 
 def _driver(group: GroupState) -> ResourceState | None:
     """What loads the driver, where it works."""
-    return next((one for one in group.resources if one.config.driver and one.phase in UP), None)
+    return next((one for one in group.resources if one.config.paths is not None and one.phase in UP), None)
+
+
+def _named(group: GroupState, name: str) -> ResourceState:
+    return next(one for one in group.resources if one.config.name == name)
+
+
+def _timing(driver: ResourceState) -> PathTiming:
+    assert driver.config.paths is not None, "only a driver is asked to leave paths"
+    return driver.config.paths
+
+
+def _left_after_ms(timing: PathTiming, addresses: int) -> int:
+    """How long something must have waited at a path, of so many, until the driver leaves it."""
+    return timing.left_after_ms[min(addresses, len(timing.left_after_ms) + 1) - 2]

@@ -16,11 +16,28 @@ class LegConfig:
 
 
 @dataclass(frozen=True)
+class PathTiming:
+    """How soon a driver leaves silent paths when its agent overrides its patience for a moment, as the agent tells.
+
+    `left_after_ms`: a path is left when something has waited there so long, for a leg with two addresses, three, and so
+    on; the last one for all with more. What has waited for `leg_lost_after_ms` costs its leg. The override stands for
+    `override_ms`; `read_ms` may pass until something waits at each silent path. Without an override something waits for
+    `unaided_ms` at each silent path.
+    """
+
+    left_after_ms: tuple[int, ...]
+    leg_lost_after_ms: int
+    override_ms: int
+    read_ms: int
+    unaided_ms: int
+
+
+@dataclass(frozen=True)
 class ResourceConfig:
     """One resource of a group: the deadlines of its agent and how often it is looked at.
 
     `exclusive`: an address, for which two nodes must never answer at once. `mirror`: what the legs are halves of.
-    `driver`: that by which this node's kernel reaches the legs.
+    `paths`: for that by which this node's kernel reaches the legs, how it treats silent paths.
     """
 
     name: str
@@ -30,7 +47,7 @@ class ResourceConfig:
     monitor_every_ms: int = 10_000
     exclusive: bool = False
     mirror: bool = False
-    driver: bool = False
+    paths: PathTiming | None = None
 
 
 @dataclass(frozen=True)

@@ -82,12 +82,11 @@ class MirrorLimits:
 
 @dataclass(frozen=True)
 class PathFailover:
-    """How impatient a driver shall be with silent paths, from when on and for how long.
+    """When a driver's patience with silent paths is to be overridden, and for how long.
 
     Not to be begun after `begin_by_ms`.
     """
 
-    deadsecs: int
     for_ms: int
     begin_ms: int
     begin_by_ms: int

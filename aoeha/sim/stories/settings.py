@@ -10,6 +10,7 @@ from typing import Any
 
 from aoeha.core.model.config import FenceConfig, GroupConfig, LegConfig, PairConfig, ResourceConfig
 from aoeha.sim.stories.commands import CommandError, milliseconds
+from aoeha.sim.world.mirror import PATH_TIMING
 from aoeha.sim.world.storage import SHELVES
 from aoeha.sim.world.world import World
 
@@ -160,9 +161,9 @@ class Settings:
                 deadline_ms,
                 deadline_ms,
                 self.monitor_ms,
-                resource == names[-1] != names[0],
-                bool(self.reserve) and resource == names[0],
-                bool(self.reserve) and resource == names[0],
+                exclusive=resource == names[-1] != names[0],
+                mirror=bool(self.reserve) and resource == names[0],
+                paths=PATH_TIMING if self.reserve and resource == names[0] else None,
             )
             for resource in names
         )

@@ -11,10 +11,14 @@ that are not marked to be read last, is copied over the others there.
 
 from dataclasses import dataclass, field
 
-__all__ = ["SILENCE_MAX_MS", "Assembly", "Leg", "Mirror"]
+from aoeha.core.model.config import PathTiming
+
+__all__ = ["PATH_TIMING", "SILENCE_MAX_MS", "Assembly", "Leg", "Mirror"]
 
 SILENCE_MAX_MS = 16_000
 """aoe_deadsecs of 15 plus the second that the driver takes longer (measured); with a ledger it is an hour."""
+PATH_TIMING = PathTiming((5_000, 4_000, 3_000, *(2_000,) * 5, 1_000), 10_000, 700, 500, 11_000)
+"""What the aoe driver's agent tells of a patience that is overridden."""
 
 
 @dataclass(slots=True, eq=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.sim.world.holds import SHELF_KINDS, Holds
+from aoeha.sim.world.mirror import PATH_TIMING
 
 if TYPE_CHECKING:
     from aoeha.sim.world.daemon import Daemon
@@ -140,7 +141,7 @@ class Work:
             self.report(job, TaskDone(0, task.id, TaskResult.FAILED, detail="it is too late"))
             return
         self.world.count("mirror", "paths left")
-        self.world.storage.hurried_ms[machine.name] = (task.failover.deadsecs + 1) * 1_000
+        self.world.storage.hurried_ms[machine.name] = PATH_TIMING.leg_lost_after_ms
         self.world.timeline.after(task.failover.for_ms, machine.by_kernel, self._hurried, job)
 
     def _hurries(self, machine: "Machine") -> bool:
