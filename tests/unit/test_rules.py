@@ -59,6 +59,7 @@ PLANNED = set(re.findall(r"^- \*\*(R\d+)\*\*", BOOK.read_text(), flags=re.MULTIL
 INVARIANTS = set(re.findall(r"^\| (I\d) \|", BOOK.read_text(), flags=re.MULTILINE))
 
 
+@cache
 def homes() -> dict[str, list[str]]:
     """Each rule with the core's files whose first line calls them its home."""
     found: dict[str, list[str]] = {}
