@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 RUNS ?= 10
 JOBS ?= $(shell nproc)
 DURATION ?= 45m
+SHORT_SEEDS ?= 300
+SHORT_MUTATIONS ?= 8
+INCIDENTS := $(wildcard tests/scenarios/*.txt)
 
 .DEFAULT_GOAL := help
-PARTS := test-seeds test-beside test-simulator test-mutations test-devices test-units test-rack
-.PHONY: help demo test $(PARTS) check bench torture exhaust drills setup clean clean-host
+PARTS := test-beside test-seeds test-simulator test-mutations test-contract test-units test-core test-rack
+.PHONY: help demo fast incidents test $(PARTS) check bench torture seeds mutations exhaust drills goldens setup clean \
+	clean-host
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -16,35 +20,42 @@ help: ## what can be made
 demo: setup ## boot two gateways, two shelves and a client, pull the plug, see that nothing is lost
 	@$(BIN)/aoeha rehearse demo
 
-# The seeds want both processors, and the rack wants the machine for itself; in between, tests of devices mostly wait.
-test: setup check ## everything: lint, types, unit, contract, command line, simulator, and the rack on real kernels
-	@$(MAKE) --no-print-directory --keep-going test-seeds test-beside test-rack
+fast: $(VENV)/ready ## after each change, within a minute: lint, types, the core's unit tests, all incidents
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target incidents check test-core
+
+incidents: $(VENV)/ready ## play every incident (tests/scenarios/*.txt) and name those that go otherwise than recorded
+	@$(BIN)/aoeha simulate --check --jobs $(JOBS) $(INCIDENTS)
+
+# The rack wants the machine for itself; before it, tests of devices mostly wait while the simulator computes.
+test: setup check ## everything within a quarter of an hour: samples of what has a target of its own, and the rack
+	@$(MAKE) --no-print-directory --keep-going test-beside test-rack
 
 test-beside:
-	@echo "aoeha: devices, simulator, mutations and units side by side, about eight minutes; each is shown when it is done"
+	@echo "aoeha: incidents, simulator, devices and units side by side; each is shown when it is done"
 	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target \
-		test-devices test-simulator test-mutations test-units
+		test-contract test-simulator test-mutations test-seeds test-units
 
-test-devices:
-	@$(BIN)/pytest $(PYTEST_ARGUMENTS) $(wildcard tests/contract/test_fence_*.py)
+test-contract:
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/contract
 
 test-seeds:
-	@echo "aoeha: thousands of seeds, about four minutes"
-	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py
+	@chrt --idle 0 env AOEHA_SEEDS=$(SHORT_SEEDS) AOEHA_JOBS=$(JOBS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py
 
 test-simulator:
 	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim --ignore tests/sim/test_swarm.py \
 		--ignore tests/sim/test_mutations.py
 
 test-mutations:
-	@chrt --idle 0 $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py
+	@chrt --idle 0 env AOEHA_MUTATIONS=$(SHORT_MUTATIONS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py
 
 test-units:
-	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests --ignore tests/sim --ignore tests/rack \
-		--ignore-glob '*/contract/test_fence_*.py'
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/unit tests/cli
+
+test-core:
+	@$(BIN)/pytest -q $(PYTEST_ARGUMENTS) $(wildcard tests/unit/test_core_*.py tests/unit/test_tidy.py)
 
 test-rack:
-	@echo "aoeha: the tests on real kernels, about ten minutes"
+	@echo "aoeha: the tests on real kernels"
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/rack
 
 check: $(VENV)/ready ## the fast part: format, lint, types, import contracts
@@ -58,10 +69,16 @@ bench: setup ## figures: start-up of the command line, kill to first beat, takeo
 	@$(BIN)/python tests/bench
 
 torture: $(VENV)/ready ## seeds on all processors for DURATION (default 45m), or SEEDS=N of them
-	@$(BIN)/aoeha simulate --jobs $$(nproc) --seed $$(date +%s) --figures --bench $(if $(SEEDS),--runs $(SEEDS),--duration $(DURATION))
+	@$(BIN)/aoeha simulate --jobs $(JOBS) --seed $$(date +%s) --figures --bench $(if $(SEEDS),--runs $(SEEDS),--duration $(DURATION))
+
+seeds: $(VENV)/ready ## two thousand fresh seeds and those that failed once; everything must have occurred in them
+	@AOEHA_SEEDS=2000 AOEHA_JOBS=$(JOBS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py
+
+mutations: $(VENV)/ready ## every planted bug must be named by the simulator's oracle; about ten minutes
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py
 
 exhaust: $(VENV)/ready ## every interleaving of two gateways and two shelves under a purse of faults, for ten minutes
-	@$(BIN)/python -m aoeha.sim.exhaust --jobs $$(nproc) $(EXHAUST_ARGUMENTS)
+	@$(BIN)/python -m aoeha.sim.exhaust --jobs $(JOBS) $(EXHAUST_ARGUMENTS)
 
 drills: setup ## every drill until it has passed RUNS times in a row on this commit (default 10), JOBS side by side
 	@$(BIN)/aoeha rehearse all --runs $(RUNS) --jobs $(JOBS) --resume --quiet

@@ -1,7 +1,43 @@
-"""What every test run says at its end."""
+"""What bounds every test, and what every run says at its end."""
 
 import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
 from typing import Any
+
+import pytest
+
+SIMULATED = Path(__file__).with_name("sim")
+PROCESSOR_S = 1_200
+"""So much processor time may one test of the simulator use before it counts as endless."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lift the limit of wall-clock time where nothing but the processor is waited for: a slow machine is no fault."""
+    for item in items:
+        if SIMULATED in item.path.parents:
+            item.add_marker(pytest.mark.timeout(0))
+
+
+@pytest.fixture(autouse=True)
+def bounded_processor_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End a test of the simulator that computes without end."""
+    if SIMULATED not in request.path.parents:
+        yield
+        return
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        pytest.fail(f"it has used {PROCESSOR_S} s of processor time")
+
+    before = signal.signal(signal.SIGVTALRM, end)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PROCESSOR_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

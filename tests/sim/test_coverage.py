@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from taking import take_by_chance, take_by_incidents, take_by_rare_stories, take_by_search, take_by_stories
 
 from aoeha.sim.judges.coverage import DOCS, Taken, diagrams, differences, main
@@ -11,7 +10,6 @@ from aoeha.sim.judges.transitions import MACHINES, Machine
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(300)
 def test_every_transition_is_taken_by_a_test_and_none_that_is_not_known() -> None:
     taken = Taken()
     for take in (take_by_stories, take_by_rare_stories, take_by_incidents, take_by_search, take_by_chance):

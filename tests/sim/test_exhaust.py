@@ -1,6 +1,7 @@
 """The exhaustive search: small enough for every day, and it finds what is planted. `make exhaust` runs the long one."""
 
 from dataclasses import fields, replace
+from math import inf
 
 import pytest
 
@@ -76,7 +77,7 @@ JUDGED = {
 
 
 def test_two_nodes_that_nothing_befalls_are_seen_in_all_their_states() -> None:
-    result = explore(FaultBudget(0, 0, 0, 0, 0, boots=1), states_max=100_000, seconds_max=100, start="cold")
+    result = explore(FaultBudget(0, 0, 0, 0, 0, boots=1), states_max=100_000, seconds_max=inf, start="cold")
     assert result.complete
     assert not result.violation, result.story
     assert result.states > 3_000
@@ -84,7 +85,7 @@ def test_two_nodes_that_nothing_befalls_are_seen_in_all_their_states() -> None:
 
 @pytest.mark.parametrize("start", STARTS)
 def test_the_beginning_of_every_misfortune_violates_nothing(start: str) -> None:
-    result = explore(STARTS[start], states_max=SMALL, seconds_max=100, start=start)
+    result = explore(STARTS[start], states_max=SMALL, seconds_max=inf, start=start)
     assert not result.violation, result.story
     assert result.states >= SMALL
 
@@ -116,7 +117,7 @@ def test_a_canonical_state_is_its_own_canonical_state(start: str) -> None:
 
 def violation_of(budget: FaultBudget, start: str = "running", after: tuple[str, ...] = ()) -> str:
     """Search; return the violation, having seen that the story leads to it."""
-    result = explore(budget, states_max=200_000, seconds_max=60, start=start, after=after)
+    result = explore(budget, states_max=200_000, seconds_max=inf, start=start, after=after)
     assert result.story, result
     search = Search(budget)
     search.told(beginning(search, start), (*after, *result.story[:-1]))
@@ -193,7 +194,7 @@ ONE_MISSED = (
 def test_a_leg_of_a_storage_proof_is_never_forced_back(after: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     budget = CALM._replace(losses=2, crashes=1, ways=1, mends=1, boots=3)
     start = "running with reservations"
-    whole = explore(budget, states_max=5_000, seconds_max=60, start=start, after=after)
+    whole = explore(budget, states_max=5_000, seconds_max=inf, start=start, after=after)
     assert not whole.violation, whole.story
     monkeypatch.setattr(reservations, "_held_epoch", lambda _group, address: address.held_epoch)
     assert "I1" in violation_of(budget, start, after)
@@ -212,7 +213,7 @@ def test_a_leg_that_is_left_to_a_gateway_that_runs_on_is_found(monkeypatch: pyte
         return all(leg.name in group.legs_transferred for leg in group.legs)
 
     budget, start = CALM._replace(crashes=1, commands=1), "running with reservations"
-    whole = explore(budget, states_max=5_000, seconds_max=60, start=start, after=FENCED_AND_ALIVE)
+    whole = explore(budget, states_max=5_000, seconds_max=inf, start=start, after=FENCED_AND_ALIVE)
     assert not whole.violation, whole.story
     monkeypatch.setattr(reservations, "are_passed_on", hasty)
     assert "I1" in violation_of(budget, start, FENCED_AND_ALIVE)
@@ -244,7 +245,7 @@ JOINED = CALM._replace(losses=2, ways=1, mends=1, boots=2)
 def test_no_acknowledged_write_is_lost_with_the_next_way(
     budget: FaultBudget, start: str, after: tuple[str, ...]
 ) -> None:
-    result = explore(budget, states_max=200_000, seconds_max=60, start=start, after=after)
+    result = explore(budget, states_max=200_000, seconds_max=inf, start=start, after=after)
     assert result.complete
     assert not result.violation, result.story
     assert result.states > 1_000

@@ -13,7 +13,7 @@ SCENARIO = ROOT / "tests" / "scenarios" / "owner-loses-power.txt"
 
 def simulate(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "aoeha.cli.main", "simulate", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT, env=os.environ)
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=os.environ)
 
 
 def test_a_scenario_prints_the_recorded_trace() -> None:

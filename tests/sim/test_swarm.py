@@ -32,7 +32,6 @@ def pinned_seeds() -> list[int]:
     return [int(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
 
 
-@pytest.mark.timeout(900)
 def test_no_seed_breaks_an_invariant(capsys: pytest.CaptureFixture[str]) -> None:
     tally, begun_s = Tally(), time.monotonic()
     for seed, outcome in outcomes(range(FIRST, FIRST + SEEDS), JOBS):

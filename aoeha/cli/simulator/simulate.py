@@ -8,6 +8,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take scenarios to play, or a number of seeds to try."""
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="print the trace of this file")
+    parser.add_argument("--check", action="store_true", help="tell which scenarios go otherwise than recorded")
     parser.add_argument("--rewrite", action="store_true", help="record the scenarios' traces in their files anew")
     parser.add_argument("--config", default="", metavar="FILE", help="the pair to break (else each seed makes one)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (0)")
@@ -25,6 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     from aoeha.cli.simulator import simulate_report  # noqa: PLC0415  loads the core and the world
 
     if arguments.scenarios:
+        if arguments.check:
+            return int(simulate_report.check_scenarios(arguments.scenarios, arguments.jobs))
         return int(simulate_report.play_scenarios(arguments.scenarios, rewrite=arguments.rewrite))
     if arguments.trace or arguments.shrink:
         return int(simulate_report.explain_seed(arguments))

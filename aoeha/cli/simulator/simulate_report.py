@@ -11,6 +11,7 @@ from pathlib import Path
 from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
 from aoeha.sim.stories.commands import CommandError, milliseconds
+from aoeha.sim.stories.incidents import findings
 from aoeha.sim.stories.parallel import outcomes
 from aoeha.sim.stories.scenario import ScenarioError, perform, read, rewritten, text_of
 from aoeha.sim.stories.shrink import shrink
@@ -18,7 +19,7 @@ from aoeha.sim.stories.swarm import Outcome, Story, play, story_of
 from aoeha.sim.stories.tally import Tally
 from aoeha.sim.stories.user_pair import given_story
 
-__all__ = ["explain_seed", "play_scenarios", "play_seeds"]
+__all__ = ["check_scenarios", "explain_seed", "play_scenarios", "play_seeds"]
 
 BATCH = 64
 REPORT_EVERY_S = 2.0
@@ -40,6 +41,16 @@ def play_scenarios(files: list[str], *, rewrite: bool) -> Exit:
             print_error(f"cannot play {name}: {error}")
             return Exit.USAGE
     return Exit.DONE
+
+
+def check_scenarios(files: list[str], jobs: int) -> Exit:
+    """Play files in several processes; name those that break something or go otherwise than was recorded."""
+    found = list(findings(map(Path, files), jobs))
+    faults = sorted((each for each in found if each.fault), key=lambda each: each.path)
+    for each in faults:
+        print(f"{each.path}: {each.fault}")
+    print(f"{len(found)} incidents, {len(faults)} of them go otherwise than recorded")
+    return Exit.FAILED if faults else Exit.DONE
 
 
 def explain_seed(arguments: argparse.Namespace) -> Exit:

@@ -23,7 +23,7 @@ from aoeha.sim.stories.settings import Settings
 from aoeha.sim.stories.swarm import Story, liveness_bound_ms
 from aoeha.sim.world.violation import Violation
 
-__all__ = ["Scenario", "ScenarioError", "parse", "perform", "read", "rewritten", "text_of"]
+__all__ = ["Performance", "Scenario", "ScenarioError", "parse", "perform", "read", "rewritten", "text_of"]
 
 RULER = "----"
 
@@ -72,28 +72,62 @@ def parse(name: str, text: str) -> Scenario:
     return Scenario(name, never, settings, tuple(commands), head, tuple(trace.splitlines()))
 
 
-def perform(scenario: Scenario) -> list[str]:
-    """Play a scenario; return its trace. A broken invariant is its last line. Raises ScenarioError."""
-    world = scenario.settings.world(traced=True)
-    for number, line in scenario.commands:
+class Performance:
+    """A story on its way: its world, and how many of its commands are done. It may be copied at any time."""
+
+    def __init__(self, story: Scenario) -> None:
+        self.story = story
+        self.done = 0
+        self._ended = False
+        self._settings = story.settings
+        self._played: list[str] = []
+        self._world = story.settings.world(traced=True)
+
+    def begins(self, story: Scenario) -> bool:
+        """Whether this is what another story begins with."""
+        lines = [line for _, line in story.commands[: self.done]]
+        return story.settings == self._settings and lines == self._played
+
+    def play(self, until: int | None = None) -> None:
+        """Carry out commands, the first `until` of them, else all. Raises ScenarioError."""
+        for number, line in self.story.commands[self.done : until]:
+            self.done += 1
+            self._played.append(line)
+            if not self._ended:
+                self._do(number, line)
+
+    def _do(self, number: int, line: str) -> None:
         try:
             verb, _, rest = line.partition(" ")
             if verb == "wait":
-                world.run(milliseconds(rest))
+                self._world.run(milliseconds(rest))
             else:
-                do(world, line)
+                do(self._world, line)
         except CommandError as error:
-            raise ScenarioError(f"{scenario.name}:{number}: {error}") from error
+            raise ScenarioError(f"{self.story.name}:{number}: {error}") from error
         except Violation as violation:
-            world.trace.line("!", "BROKEN", violation.invariant, str(violation))
-            return world.trace.lines
+            self._broken(violation.invariant, str(violation))
         except AssertionError as error:
-            world.trace.line("!", "BROKEN", "assertion", str(error))
-            return world.trace.lines
-    for group in world.resources:
-        serving = [machine.name for machine in world.machines.values() if machine.serves(group)]
-        world.trace.line("=", "served", group, f"by {' and '.join(serving) or 'nobody'}")
-    return world.trace.lines
+            self._broken("assertion", str(error))
+
+    def _broken(self, invariant: str, sentence: str) -> None:
+        self._world.trace.line("!", "BROKEN", invariant, sentence)
+        self._ended = True
+
+    def trace(self) -> list[str]:
+        """Return what happened; when nothing broke, who serves what comes last."""
+        if not self._ended:
+            for group in self._world.resources:
+                serving = [machine.name for machine in self._world.machines.values() if machine.serves(group)]
+                self._world.trace.line("=", "served", group, f"by {' and '.join(serving) or 'nobody'}")
+        return self._world.trace.lines
+
+
+def perform(scenario: Scenario) -> list[str]:
+    """Play a scenario; return its trace. A broken invariant is its last line. Raises ScenarioError."""
+    performance = Performance(scenario)
+    performance.play()
+    return performance.trace()
 
 
 def rewritten(scenario: Scenario) -> str:
