@@ -60,12 +60,16 @@ INVARIANTS = set(re.findall(r"^\| (I\d) \|", BOOK.read_text(), flags=re.MULTILIN
 
 
 @cache
+def first_line(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n", maxsplit=1)[0]
+
+
+@cache
 def homes() -> dict[str, list[str]]:
     """Each rule with the core's files whose first line calls them its home."""
     found: dict[str, list[str]] = {}
     for path in MODULES:
-        first = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n", maxsplit=1)[0]
-        home = HOME.search(first)
+        home = HOME.search(first_line(path))
         for rule in home.group(1).split(" and ") if home else ():
             found.setdefault(rule, []).append(name_of(path))
     return found
@@ -97,6 +101,12 @@ def test_every_rule_has_exactly_one_home_and_its_section_links_there() -> None:
     for rule, files in found.items():
         assert len(files) == 1, f"{rule} is at home in {files}"
         assert f"Home: [{files[0]}](../{files[0]})" in RULES[rule], f"the section of {rule} does not link to its home"
+
+
+def test_a_file_that_takes_part_in_a_rule_is_named_in_its_section() -> None:
+    for path in MODULES:
+        for rule in re.findall(r"\bR\d+\b", first_line(path)):
+            assert f"{name_of(path)}:" in RULES[rule], f"{name_of(path)} cites {rule}, whose section does not name it"
 
 
 @pytest.mark.parametrize("rule", RULES)

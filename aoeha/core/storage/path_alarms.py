@@ -1,4 +1,4 @@
-"""Storage paths: those that fell silent while their leg answers by another one, and those that nobody named (R2, R6).
+"""Storage paths: those that fell silent while their leg answers by another one, and those that nobody named (R2).
 
 Rules. An address that answered in none of two hold checks, while another one of its leg does, is an alarm for as long
 as that lasts: nothing is lost yet, but no storage fence of that leg is complete, and the next fault takes the leg away.
