@@ -52,7 +52,7 @@ test-units:
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/unit tests/cli
 
 test-core:
-	@$(BIN)/pytest -q $(PYTEST_ARGUMENTS) $(wildcard tests/unit/test_core_*.py tests/unit/test_tidy.py)
+	@$(BIN)/pytest -q $(PYTEST_ARGUMENTS) $(wildcard tests/unit/test_core_*.py tests/unit/test_tidy.py tests/unit/test_rules.py)
 
 test-rack:
 	@echo "aoeha: the tests on real kernels"
