@@ -19,6 +19,7 @@ DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
 FILE = re.compile(
     r"(?<![\w./-])((?:aoeha|docs|tests|etc|resources|fencing)/[\w./-]+\.(?:py|md|txt|toml|sh|j2|service|conf))\b"
 )
+MANUAL = re.compile(r"\bman:(aoeha[\w.-]*)\((\d)\)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FOREIGN = {
     "FenceAgentAPI.md",
@@ -165,6 +166,7 @@ def test_nothing_points_to_a_file_that_a_clone_lacks() -> None:
         missing = [name for name in named if not is_there(name, path.parent)]
         if path.suffix == ".md" or CORE in path.parents:
             missing += [name for name in FILE.findall(text) if name == name.lower() and not (ROOT / name).exists()]
+        missing += [name for name, part in MANUAL.findall(text) if not list((ROOT / "docs").rglob(f"{name}.{part}"))]
         assert not missing, f"{name_of(path)} points to {missing}"
 
 
