@@ -4,7 +4,9 @@ Rules. What a beat promises was remembered before: `Persist` stands before it in
 """
 
 from aoeha.core.fencing import devices
+from aoeha.core.model import law
 from aoeha.core.model.actions import Persist
+from aoeha.core.model.law import Kind
 from aoeha.core.model.legs import LegState
 from aoeha.core.model.memory import GroupMemory, Memory
 from aoeha.core.model.shelves import Holder
@@ -36,7 +38,14 @@ def memory_of(state: NodeState) -> Memory:
         pause_number=state.pause_number,
         groups=tuple(
             GroupMemory(
-                g.name, g.epoch, max(g.claim_floor, g.claim_epoch), g.holding, g.proof, g.grant, g.claims, _held(g)
+                g.name,
+                g.epoch,
+                max(g.claim_floor, g.claim_epoch),
+                g.holding,
+                g.proof,
+                g.grant,
+                g.claims,
+                _held(state, g),
             )
             for g in state.groups
         ),
@@ -44,7 +53,7 @@ def memory_of(state: NodeState) -> Memory:
     )
 
 
-def _held(group: GroupState) -> tuple[tuple[str, str], ...]:
+def _held(state: NodeState, group: GroupState) -> tuple[tuple[str, str], ...]:
     """What was held in this ownership, though its target has forgotten it: no disk is waited for to take that again."""
     if not group.holding:
         return ()
@@ -52,9 +61,9 @@ def _held(group: GroupState) -> tuple[tuple[str, str], ...]:
         (leg.name, address.name)
         for leg in group.legs
         for address in leg.addresses
-        if address.held_epoch == group.held_epoch or (address.holder is Holder.NOBODY and _is_missed(group, leg))
+        if address.held_epoch == group.held_epoch or (address.holder is Holder.NOBODY and _is_missed(state, group, leg))
     )
 
 
-def _is_missed(group: GroupState, leg: LegState) -> bool:
-    return leg.reservation_lost is True and not group.ownership_unverified
+def _is_missed(state: NodeState, group: GroupState, leg: LegState) -> bool:
+    return leg.reservation_lost is True and not law.stands(state, Kind.UNVERIFIED, group)

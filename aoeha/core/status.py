@@ -6,7 +6,9 @@ Derived from the state alone, so that a replay explains a decision in the words 
 from dataclasses import dataclass
 
 from aoeha.core.fencing import readiness
+from aoeha.core.model import law
 from aoeha.core.model.beat import NEVER_MS, BeatFlag, GroupPhase, Ledger
+from aoeha.core.model.law import Kind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import (
     DeviceState,
@@ -184,9 +186,9 @@ def verdict(state: NodeState) -> str:
 def why(state: NodeState) -> str:
     """One sentence for the state of affairs, the most pressing first."""
     node = state.config.node
-    if state.paused:
-        return blockers.PAUSED
-    if state.revalidating:
+    if law.stands(state, Kind.PAUSED):
+        return law.PAUSED
+    if law.stands(state, Kind.REVALIDATING):
         return f"{node} was away and waits for {state.config.peer} to answer before it goes on"
     for group in state.groups:
         if phase_of(group) is GroupPhase.BLOCKED:
@@ -235,11 +237,12 @@ def _why_group(state: NodeState, group: GroupState) -> str:
             agreeing = (
                 f"its legs are asked, for {peer} left and may be back unheard" if left else "the nodes are agreeing"
             )
-            return f"nobody owns {group.name}: {blockers.willing(state, group).sentence or agreeing}"
+            blocked = blockers.could_serve(state, group)
+            return f"nobody owns {group.name}: {blocked.sentence if blocked is not None else agreeing}"
 
 
 def _not_ready(state: NodeState, survivor: str) -> list[str]:
-    reasons = [blockers.PAUSED] if state.paused else []
+    reasons = [law.PAUSED] if law.stands(state, Kind.PAUSED) else []
     unheard = survivor == state.config.peer and not membership.is_alive(state)
     if unheard or not membership.may_be_alive(state):
         reasons.append(f"{state.config.peer} is {state.peer.condition.value}")
@@ -248,9 +251,9 @@ def _not_ready(state: NodeState, survivor: str) -> list[str]:
         reasons.append(f"NOT PROTECTED: {unprotected}")
     for group in state.groups:
         if survivor == state.config.node:
-            could = blockers.willing(state, group)
-            if not could.yes:
-                reasons.append(could.sentence)
+            blocked = blockers.could_serve(state, group)
+            if blocked is not None:
+                reasons.append(blocked.sentence)
         else:
             theirs = state.peer_group(group.name)
             if theirs is None or not theirs.willing:

@@ -148,7 +148,7 @@ def check_invariants(state: NodeState, actions: tuple[Action, ...]) -> None:
     for action in actions:
         if isinstance(action, StartTask) and action.task.kind is TaskKind.START:
             group = state.group(action.task.group)
-            assert blockers.may_start(state, group).yes, "I1: started without a right"
+            assert blockers.may_start(state, group) is None, "I1: started without a right"
     assert len(actions) <= ACTIONS_MAX, "a step must be bounded"
 
 

@@ -34,7 +34,8 @@ JUDGED = {
     "pause_number leaving leaving_beats leave_by_ms left revalidation_sequence revalidate_by_ms "
     "panicked_before unclean_boot powered_on_ms kept_off last_off released_sequence panicking "
     "waiting alarms order hosts",
-    "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids duplicate_name held "
+    "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids duplicate_name "
+    "alternated_ms disputed_boot_ids held "
     "answered_ms mark_sequence mark_ms stale",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch held_epoch claim_floor proof claims claim claim_epoch grant yielding "
@@ -166,7 +167,7 @@ def test_a_storage_fence_that_is_complete_with_one_leg_is_found(monkeypatch: pyt
 
 
 def test_a_lost_leg_that_is_forced_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stubborn(group: GroupState, address: AddressState) -> bool:
+    def stubborn(_state: NodeState, group: GroupState, address: AddressState) -> bool:
         return address.holder is not Holder.US or address.held_epoch != group.held_epoch
 
     def hopeful(step: StepContext, group: GroupState, leg: LegState, address: AddressState) -> AddressState:

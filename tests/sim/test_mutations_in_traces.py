@@ -9,6 +9,8 @@ from test_mutations import SCENARIOS, Mutation, always_news, only_those_who_look
 from aoeha.core import memory
 from aoeha.core.fencing import devices, power_proof, power_restore
 from aoeha.core.mirror import leg_membership, path_failover
+from aoeha.core.model import law
+from aoeha.core.model.law import Kind
 from aoeha.core.ownership import blockers, client_isolation
 from aoeha.core.peer import disk_heartbeat
 from aoeha.core.storage import path_alarms, reservations
@@ -43,6 +45,10 @@ def still_the_old_disk(original: Any) -> Any:
     return target_started
 
 
+def plain_standby(original: Any) -> Any:
+    return {**original, Kind.STANDBY: law.TESTS[Kind.STANDBY]}
+
+
 def nothing_is_said(_original: Any) -> Any:
     return lambda *_: None
 
@@ -60,7 +66,7 @@ def stamps_tell_no_pause(original: Any) -> Any:
 
 
 def never_missed(_original: Any) -> Any:
-    return lambda _group, _leg: False
+    return lambda _state, _group, _leg: False
 
 
 IN_TRACES = (
@@ -80,7 +86,7 @@ IN_TRACES = (
         "a wrong plug",
     ),
     (
-        Mutation("advise a standby beside a silence", blockers, "_in_standby", nothing_is_said, ()),
+        Mutation("advise a standby beside a silence", blockers, "TESTS", plain_standby, ()),
         "standby-beside-a-silent-owner",
         "find out why before you end that",
     ),

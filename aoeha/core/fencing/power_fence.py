@@ -12,9 +12,11 @@ What this file does not know: what the proof is used for.
 """
 
 from aoeha.core.fencing import devices, fence_race, power_on, power_orders, power_proof, power_restore
+from aoeha.core.model import law
 from aoeha.core.model.actions import CancelTask, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition, phase_of
 from aoeha.core.model.step_context import StepContext
@@ -117,11 +119,12 @@ def peer_spoke(step: StepContext) -> None:
 def _reason(state: NodeState) -> str:
     """Why the peer should be fenced now, empty for no reason."""
     peer = state.config.peer
-    if state.peer.duplicate_name or state.panicking or not state.config.fences:
+    blocked = law.stops(state, Act.POWER_OFF)
+    if not state.config.fences or (blocked is not None and blocked.kind is not Kind.PAUSED):
         return ""
     if ordered := power_orders.reason(state):
         return ordered
-    if state.paused:
+    if blocked is not None:
         return ""
     if power_on.overdue(state):
         return f"{peer} was switched on again and is not heard; it would fence {state.config.node} in turn"
@@ -140,8 +143,6 @@ def _reason(state: NodeState) -> str:
 
 def wanted(state: NodeState) -> tuple[str, ...]:
     """The groups that this node could serve and the peer must lose: it is silent, or cannot stop them and says so."""
-    if state.peer.duplicate_name:
-        return ()
     silent = membership.is_silent(state) and not power_on.unclean_boot_lately(state)
     return tuple(
         group.name
@@ -149,7 +150,7 @@ def wanted(state: NodeState) -> tuple[str, ...]:
         if not group.holding
         and ((silent and not storage_fence.in_vain(state, group)) or _asks_to_be_fenced(state, group))
         and not storage_fence.peer_yielded_to(state, group)
-        and blockers.willing(state, group).yes
+        and blockers.could_serve(state, group) is None
     )
 
 
@@ -160,7 +161,7 @@ def wanted_legs(state: NodeState) -> tuple[str, ...]:
     """
     if not membership.left_long_ago(state):
         return wanted(state)
-    return tuple(group.name for group in state.groups if not group.holding and blockers.willing(state, group).yes)
+    return tuple(group.name for group in state.groups if not group.holding and not blockers.could_serve(state, group))
 
 
 def _asks_to_be_fenced(state: NodeState, group: GroupState) -> bool:
@@ -208,11 +209,11 @@ def _explain_idleness(step: StepContext) -> None:
     if not membership.is_silent(step.state):
         return
     for group in step.state.groups:
-        verdict = blockers.willing(step.state, group)
+        blocked = blockers.could_serve(step.state, group)
         if group.holding:
             continue
-        if not verdict.yes:
-            step.refuse(group.name, f"not taking over {group.name}: {verdict.sentence}")
+        if blocked is not None:
+            step.refuse(group.name, f"not taking over {group.name}: {blocked.sentence}")
         elif power_on.unclean_boot_lately(step.state):
             step.refuse(group.name, _fallen(step.state, group))
         elif in_vain := storage_fence.in_vain(step.state, group):
@@ -377,7 +378,7 @@ def _level_failed(step: StepContext) -> None:
     step.change_fence(phase=FencePhase.BACKING_OFF, level_index=0, until_ms=step.now_ms + pause_ms)
     step.alarm("fence", f"cannot fence {state.config.peer}: {fence.failed}")
     for group in state.groups:
-        if not group.holding and blockers.willing(state, group).yes:
+        if not group.holding and blockers.could_serve(state, group) is None:
             step.refuse(group.name, _unfenced(state, group, fence.failed))
 
 

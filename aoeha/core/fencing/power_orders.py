@@ -9,9 +9,11 @@ What this file does not know: levels, back-off, and who takes over.
 """
 
 from aoeha.core.fencing import devices, power_restore
+from aoeha.core.model import law
 from aoeha.core.model.actions import Answer, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import CommandGiven, TaskDone
+from aoeha.core.model.law import Act
 from aoeha.core.model.power_order import TAKING, OrderStage, PowerAct, PowerOrder
 from aoeha.core.model.state import DeviceState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
@@ -62,7 +64,8 @@ def decide(step: StepContext) -> None:
 def reason(state: NodeState) -> str:
     """Why the peer should lose its power by order, empty for no reason."""
     order = state.order
-    return _why(state) if order is not None and is_going_off(state) and (order.anyway or not state.paused) else ""
+    held_up = law.stops(state, Act.POWER_OFF) is not None
+    return _why(state) if order is not None and is_going_off(state) and (order.anyway or not held_up) else ""
 
 
 def is_going_off(state: NodeState) -> bool:

@@ -11,8 +11,10 @@ What this file does not know: why a fence was given up, or what a proof is.
 """
 
 from aoeha.core.fencing import devices
+from aoeha.core.model import law
 from aoeha.core.model.actions import Level
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.law import Act
 from aoeha.core.model.state import FencePhase, NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
@@ -107,5 +109,5 @@ def _is_well(state: NodeState) -> bool:
 
 def _is_forgotten(state: NodeState) -> bool:
     """Whether a peer that is not heard is given its power: nobody keeps it off, and nobody may have his hands on it."""
-    kept = state.kept_off or state.paused or state.fence.confirmed_boot_id is not None
+    kept = state.kept_off or law.stops(state, Act.POWER_ON) is not None or state.fence.confirmed_boot_id is not None
     return state.config.power_on_after_fence and not kept and state.now_ms >= state.fence.until_ms

@@ -18,9 +18,11 @@ so ends the pause, and so does a target that is started anew.
 What this file does not know: how md is told.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.actions import Level
 from aoeha.core.model.config import LegConfig
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState
@@ -161,7 +163,12 @@ def end_rests(step: StepContext) -> tuple[str, ...]:
 def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """Evict or take back one leg, once the peer knows."""
     moving = next((leg for leg in group.legs if leg.leaving or leg.returning), None)
-    if moving is None or group.leg_task_id or step.now_ms < group.leg_retry_ms or _may_not_act(step.state, group):
+    if (
+        moving is None
+        or group.leg_task_id
+        or step.now_ms < group.leg_retry_ms
+        or law.stops(step.state, Act.EVICT, group)
+    ):
         return
     if not leg_ledger.gate_is_open(step.state, group):
         _tell_of_the_wait(step, group, moving)
@@ -183,11 +190,6 @@ def _tell_of_the_wait(step: StepContext, group: GroupState, leg: LegState) -> No
         step.alarm(
             leg.name, f"{leg.name} waits to {what} until {state.config.peer} has heard of it, {patience_s} s at most"
         )
-
-
-def _may_not_act(state: NodeState, group: GroupState) -> bool:
-    away = group.ownership_unverified or state.revalidating or group.storage_lost
-    return away or state.paused or state.panicking or state.leaving or bool(group.yielding)
 
 
 def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: LegState) -> str:
@@ -235,7 +237,7 @@ def _is_steady(state: NodeState, leg: LegState) -> bool:
 
 def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """A leg that is ours and in a mirror that is whole has forgotten nothing, or has been copied since."""
-    if mirror.phase is not ResourcePhase.RUNNING or group.ownership_unverified:
+    if mirror.phase is not ResourcePhase.RUNNING or law.stops(step.state, Act.TRUST, group) is not None:
         return
     for leg in group.legs:
         if leg.copying:

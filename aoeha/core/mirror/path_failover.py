@@ -18,10 +18,12 @@ late, nothing is done: the driver leaves the path in its own time.
 What this file does not know: which driver it is, how it measures silence and how it is told.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.actions import CancelTask, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.config import PathTiming
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.law import Act
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
@@ -98,15 +100,13 @@ def _begin_by_ms(state: NodeState, timing: PathTiming) -> int:
 
 def _all_else_answers(state: NodeState) -> bool:
     """Whether nothing here needs the driver's patience: each leg answers, and none may be gone in a moment."""
-    if state.panicking or state.revalidating or state.paused or state.leaving:
+    if law.stops(state, Act.EVICT) is not None:
         return False
-    return all(_is_calm(group) and all(_answers_us(leg) for leg in group.legs) for group in _here(state))
+    return all(_is_calm(state, group) and all(_answers_us(leg) for leg in group.legs) for group in _here(state))
 
 
-def _is_calm(group: GroupState) -> bool:
-    return group.holding and not (
-        group.ownership_unverified or group.storage_lost or group.yielding or group.leg_task_id
-    )
+def _is_calm(state: NodeState, group: GroupState) -> bool:
+    return group.holding and not group.leg_task_id and law.stops(state, Act.EVICT, group) is None
 
 
 def _answers_us(leg: LegState) -> bool:

@@ -97,6 +97,8 @@ class PeerChange(TypedDict, total=False):
     heard: bool
     retired_boot_ids: tuple[str, ...]
     duplicate_name: bool
+    alternated_ms: int
+    disputed_boot_ids: tuple[str, ...]
     held: tuple[tuple[str, str], ...]
     answered_ms: int | None
     mark_sequence: int

@@ -82,6 +82,8 @@ class PeerState:
     """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
 
     The newest was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits for an answer, 0 for none.
+    `duplicate_name`: two boots of it were heard in turn lately, the last time at `alternated_ms`, so that two machines
+    use its name; what such boots say of each other is never a proof again (`disputed_boot_ids`).
     `stale`: we were away, and none has answered yet what we sent since, so that all may be news of long ago.
     """
 
@@ -93,6 +95,8 @@ class PeerState:
     heard: bool = False
     retired_boot_ids: tuple[str, ...] = ()
     duplicate_name: bool = False
+    alternated_ms: int = 0
+    disputed_boot_ids: tuple[str, ...] = ()
     held: tuple[tuple[str, str], ...] = ()
     answered_ms: int | None = None
     mark_sequence: int = 0

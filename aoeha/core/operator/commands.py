@@ -8,9 +8,11 @@ leaves its resources running. No request ever skips a proof.
 
 from aoeha.core.fencing import power_fence
 from aoeha.core.mirror import leg_membership
+from aoeha.core.model import law
 from aoeha.core.model.actions import Answer, Leave, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import CommandGiven
+from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.state import GroupState, NodeState, Waiting, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.operator import pause, power_commands
@@ -34,8 +36,8 @@ WAITING_MAX = 16
 
 def give(step: StepContext, event: CommandGiven) -> None:
     """Take in one request."""
-    if step.state.paused and event.verb in MOVES:
-        _answer(step, event, UNSAFE, f"cannot {event.verb}: {blockers.PAUSED}")
+    if event.verb in MOVES and law.stands(step.state, Kind.PAUSED):
+        _answer(step, event, UNSAFE, f"cannot {event.verb}: {law.PAUSED}")
         return
     match event.verb:
         case "pause" | "resume":
@@ -87,7 +89,7 @@ def decide(step: StepContext) -> None:
 
 def _pause(step: StepContext, event: CommandGiven, *, paused: bool) -> None:
     state = step.state
-    if state.paused == paused:
+    if law.stands(state, Kind.PAUSED) == paused:
         _answer(step, event, DONE, f"the pair {'is paused' if paused else 'is not paused'} already")
         return
     pause.order(step, event.user, paused=paused)
@@ -163,8 +165,14 @@ def _confirm(step: StepContext, event: CommandGiven) -> None:
             f"cannot confirm that {peer} is off: its state is {state.peer.condition.value}, not silent",
         )
         return
+    blocked = law.stops(state, Act.CONFIRM)
+    if blocked is not None:
+        _answer(step, event, UNSAFE, f"cannot confirm that {peer} is off: {blocked.sentence}")
+        return
     power_fence.confirm(step, event.user)
-    _answer_or_wait(step, event, "", f"it is noted that {peer} is off; {state.config.node} may take over")
+    hindered = [found for group in state.groups if not group.holding and (found := blockers.could_serve(state, group))]
+    outlook = f"does not take over yet: {hindered[0].sentence}" if hindered else "may take over"
+    _answer_or_wait(step, event, "", f"it is noted that {peer} is off; {state.config.node} {outlook}")
 
 
 def _clean_up(step: StepContext, event: CommandGiven) -> None:
@@ -179,7 +187,7 @@ def _clean_up(step: StepContext, event: CommandGiven) -> None:
 
 def _leave(step: StepContext, event: CommandGiven) -> None:
     state, node = step.state, step.state.config.node
-    if state.paused:
+    if law.stands(state, Kind.PAUSED):
         step.say(Level.WARNING, node, f"{node} ends during the pause: what runs here runs on without it")
         step.change(left=True)
         step.do(Leave())

@@ -8,9 +8,11 @@ What this file does not know: how an order is carried out.
 """
 
 from aoeha.core.fencing import devices, power_fence, power_orders, power_restore
+from aoeha.core.model import law
 from aoeha.core.model.actions import Answer
 from aoeha.core.model.beat import BeatFlag
 from aoeha.core.model.events import CommandGiven
+from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.power_order import PowerAct
 from aoeha.core.model.state import FencePhase, NodeState
 from aoeha.core.model.step_context import StepContext
@@ -55,8 +57,8 @@ def verify(step: StepContext, event: CommandGiven) -> None:
     beat = state.peer.beat
     if not membership.has_reported(state) or beat is None:
         sentence = f"it is {state.peer.condition.value}; only a gateway that is heard can be seen to fall silent"
-    elif state.paused:
-        sentence = blockers.PAUSED
+    elif (blocked := law.stops(state, Act.POWER_OFF)) is not None:
+        sentence = blocked.sentence
     elif BeatFlag.STANDBY not in beat.flags:
         sentence = f"it is not in standby; on {peer}: aoeha standby {peer} --wait"
     elif owned := [group.name for group in beat.groups if group.holding]:
@@ -86,7 +88,7 @@ def _may_begin(step: StepContext, event: CommandGiven) -> bool:
         _refuse(step, event, USAGE, f"cannot fence {node} from {node}: a gateway never fences itself; run it on {peer}")
     elif wanted != peer:
         _refuse(step, event, USAGE, f"cannot fence {wanted!r}: the peer of {node} is {peer}")
-    elif state.peer.duplicate_name:
+    elif law.stands(state, Kind.DUPLICATE_NAME):
         _refuse(step, event, UNSAFE, f"cannot fence {peer}: two machines use that name; find the other one first")
     else:
         return _is_free(step, event)
@@ -106,7 +108,7 @@ def _is_free(step: StepContext, event: CommandGiven) -> bool:
         _refuse(step, event, FAILED, f"cannot: {peer} is being fenced ({state.fence.phase.value}); see: aoeha status")
     elif power_restore.is_under_way(state):
         _refuse(step, event, FAILED, f"cannot: {peer} is being switched on; try again in a moment")
-    elif state.leaving or state.panicking:
+    elif law.stands(state, Kind.LEAVING) or law.stands(state, Kind.PANICKING):
         _refuse(step, event, FAILED, f"cannot: {state.config.node} is leaving")
     else:
         return True
@@ -115,13 +117,13 @@ def _is_free(step: StepContext, event: CommandGiven) -> bool:
 
 def _loss(state: NodeState) -> str:
     """What the peer's power-off would cost, empty for nothing."""
-    if state.paused:
-        return blockers.PAUSED
+    if law.stands(state, Kind.PAUSED):
+        return law.PAUSED
     for group in state.groups:
         if owners.owner(state, group) == state.config.peer:
-            verdict = blockers.willing(state, group)
-            if not verdict.yes:
-                return f"it serves {group.name}, and {verdict.sentence}"
+            blocked = blockers.could_serve(state, group)
+            if blocked is not None:
+                return f"it serves {group.name}, and {blocked.sentence}"
     return ""
 
 

@@ -1,76 +1,69 @@
-"""Whether this node may start a group, and whether it could serve it if it were allowed to."""
+"""What stops this node from starting a group, or from coming to own it, the storage's state included (R2, R15).
 
-from dataclasses import dataclass
+Rules. `may_start` is the postcard that every start passes; nothing else may decide it. `could_serve` tells whether this
+node could serve a group if it were allowed to: a node that could not never claims and never fences. Both read the table
+of `aoeha.core.model.law`.
 
-from aoeha.core.model.state import GroupState, NodeState, ResourcePhase
+What this file does not know: whether the peer could be proven dead.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from aoeha.core.model import law
+from aoeha.core.model.law import Act, Blocked, Kind
+from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.peer import membership
 from aoeha.core.storage import reservations
 
-PAUSED = "the pair is paused; to end that: aoeha resume"
+
+def may_start(state: NodeState, group: GroupState) -> Blocked | None:
+    """Return what stops a start: shared disks need a proof that the peer cannot write. A quiet cable proves nothing."""
+    return law.first(state, Act.START, group, TESTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Yes or no, and the sentence that explains it."""
-
-    yes: bool
-    sentence: str = ""
+def could_serve(state: NodeState, group: GroupState) -> Blocked | None:
+    """Return why this node could not serve the group if it were allowed to, None if it could."""
+    return law.first(state, Act.CLAIM, group, TESTS)
 
 
-def may_start(state: NodeState, group: GroupState) -> Verdict:
-    """Shared disks need proof that the peer cannot write. A quiet cable proves nothing."""
+def blockers(state: NodeState, group: GroupState) -> tuple[Blocked, ...]:
+    """Return every condition that stands and that this room can judge, in the order in which people are told."""
+    found = ((kind, TESTS[kind](state, group)) for kind in Kind if kind in TESTS)
+    return tuple(Blocked(kind, sentence) for kind, sentence in found if sentence)
+
+
+def _standby(state: NodeState, group: GroupState | None) -> str:
+    """Where the test of a plug silenced the peer, the plugs may be swapped: ending the standby would end this node."""
+    if state.standby and membership.is_silent(state):
+        node, peer = state.config.node, state.config.peer
+        return f"{node} is in standby, and {peer} is silent: find out why before you end that"
+    return law.TESTS[Kind.STANDBY](state, group)
+
+
+def _no_right(state: NodeState, group: GroupState | None) -> str:
+    if group is None:
+        return ""
     proof = group.proof
     if not group.holding or proof is None:
-        return Verdict(yes=False, sentence=group.refusal or f"{state.config.node} does not own {group.name}")
-    if proof.group != group.name or proof.epoch != group.held_epoch:
-        return Verdict(yes=False, sentence=f"the proof for {group.name} belongs to another epoch")
-    if state.revalidating:
-        return Verdict(yes=False, sentence=f"{state.config.node} was away and waits to hear that nobody took over")
-    if state.panicking or state.left:
-        return Verdict(yes=False, sentence=f"{state.config.node} is on its way out")
-    if state.paused:
-        return Verdict(yes=False, sentence=PAUSED)
-    unreserved = reservations.reserved(group)
-    return Verdict(yes=not unreserved, sentence=unreserved)
+        return group.refusal or f"{state.config.node} does not own {group.name}"
+    foreign = proof.group != group.name or proof.epoch != group.held_epoch
+    return f"the proof for {group.name} belongs to another epoch" if foreign else ""
 
 
-def _in_standby(state: NodeState) -> str:
-    """Where the test of a plug silenced the peer, the plugs may be swapped: who ends its standby then ends itself."""
-    node, peer = state.config.node, state.config.peer
-    if membership.is_silent(state):
-        return f"{node} is in standby, and {peer} is silent: find out why before you end that"
-    return f"{node} is in standby; to end that: aoeha unstandby {node}"
+def _unreserved(_state: NodeState, group: GroupState | None) -> str:
+    return reservations.reserved(group) if group is not None else ""
 
 
-def willing(state: NodeState, group: GroupState) -> Verdict:
-    """Whether this node could serve the group if it were allowed to. Who could not never claims and never fences."""
-    node = state.config.node
-    if state.standby:
-        return Verdict(yes=False, sentence=_in_standby(state))
-    if state.leaving or state.panicking:
-        return Verdict(yes=False, sentence=f"{node} is leaving")
-    if state.paused:
-        return Verdict(yes=False, sentence=PAUSED)
-    if state.revalidating:
-        return Verdict(yes=False, sentence=f"{node} was away and waits to hear that nobody took over")
-    if group.given_up:
-        return Verdict(yes=False, sentence=group.given_up)
-    unusable = "" if group.holding else reservations.unusable(state, group)
-    if unusable:
-        return Verdict(yes=False, sentence=unusable)
-    for resource in group.resources:
-        if resource.phase is ResourcePhase.UNKNOWN:
-            return Verdict(yes=False, sentence=f"{node} has not looked at {resource.config.name} yet")
-        if resource.phase is ResourcePhase.STOP_FAILED:
-            return Verdict(
-                yes=False, sentence=f"{resource.config.name} could not be stopped on {node}: {resource.reason}"
-            )
-        if resource.valid is False:
-            return Verdict(
-                yes=False, sentence=f"{node} could not start {resource.config.name}: {resource.invalid_reason}"
-            )
-        if resource.valid is None and not group.holding:
-            return Verdict(
-                yes=False, sentence=f"{node} has not checked yet whether it could start {resource.config.name}"
-            )
-    return Verdict(yes=True)
+def _no_shelf(state: NodeState, group: GroupState | None) -> str:
+    return reservations.unusable(state, group) if group is not None and not group.holding else ""
+
+
+TESTS: Final[Mapping[Kind, law.Test]] = {
+    **law.TESTS,
+    Kind.STANDBY: _standby,
+    Kind.NO_RIGHT: _no_right,
+    Kind.UNRESERVED: _unreserved,
+    Kind.NO_SHELF: _no_shelf,
+}
+"""The conditions that the state and the shelves tell of."""

@@ -12,8 +12,10 @@ before it says so. Crossing claims are settled by a fixed rank, never by luck.
 What this file does not know: how a fence is done, and how resources are started.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import Grant, GroupBeat, GroupPhase
+from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.replacing import replaced
@@ -118,7 +120,7 @@ def _drop_stale_claim(step: StepContext, name: str) -> None:
     if (
         outdated
         or _gives_way(step.state, group)
-        or not blockers.willing(step.state, group).yes
+        or blockers.could_serve(step.state, group) is not None
         or _is_pointless(step.state, group)
     ):
         _withdraw(step, group)
@@ -158,7 +160,7 @@ def _accept_grant(step: StepContext, name: str) -> None:
     theirs = peer_word.theirs(step.state, group)
     if theirs is None or not _claimable(step.state, group) or not _grants_us(step.state, group, theirs):
         return
-    if step.state.peer.duplicate_name or step.state.paused:
+    if blockers.could_serve(step.state, group) is not None:
         return
     peer = step.state.config.peer
     _take(step, Proof(ProofKind.HANDED_OVER, name, group.claim_epoch, step.state.peer.boot_id, f"granted by {peer}"))
@@ -169,7 +171,7 @@ def _take_by_own_proof(step: StepContext, name: str) -> None:
     if group.holding:
         return
     proof = proofs.proof_against_peer(step.state, group)
-    if proof is None or not blockers.willing(step.state, group).yes:
+    if proof is None or blockers.could_serve(step.state, group) is not None:
         return
     if proof.kind is ProofKind.REBOOTED and not _should_claim(step.state, group):
         return
@@ -223,17 +225,15 @@ def _grant(step: StepContext, name: str) -> None:
     if group.grant is not None or group.holding or group.claim:
         return
     said = peer_word.said(state, group)
-    if said is None or not said.group.claim or state.peer.duplicate_name:
+    if said is None or not said.group.claim or law.stops(state, Act.GRANT, group) is not None:
         return
     theirs = said.group
     grant = Grant(theirs.claim_epoch, said.boot_id, said.incarnation, theirs.claim)
     if phase_of(group) is not GroupPhase.STOPPED or theirs.claim_epoch <= max(group.epoch, group.claim_floor):
         return
     if (
-        state.paused
-        or (state.order is not None and state.order.takes_power)
+        (state.order is not None and state.order.takes_power)
         or state.fence.tasks
-        or state.revalidating
         or state.fence.phase in (FencePhase.SETTLING, FencePhase.CANCELLING)
     ):
         return
@@ -259,8 +259,8 @@ def _should_claim(state: NodeState, group: GroupState) -> bool:
     theirs = said.group
     if theirs.holding:
         reached = disk_heartbeat.peer_message(state, group) is None or bool(state.hosts.answer)
-        return theirs.yielding and reached and blockers.willing(state, group).yes
-    if theirs.phase is not GroupPhase.STOPPED or not blockers.willing(state, group).yes:
+        return theirs.yielding and reached and blockers.could_serve(state, group) is None
+    if theirs.phase is not GroupPhase.STOPPED or blockers.could_serve(state, group) is not None:
         return False
     runs_here = phase_of(group) is not GroupPhase.STOPPED
     if runs_here or not theirs.willing:

@@ -12,9 +12,11 @@ Words stand in the records only while there is something to agree on. Without re
 What this file does not know: how a record gets to the shelves, and what a claim and a grant bind to.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import GroupBeat, GroupPhase
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.legs import HostsState
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
@@ -49,9 +51,13 @@ def decide(step: StepContext) -> None:
 def offers(state: NodeState, group: GroupState) -> bool:
     """Whether this node owns the group, serves nobody by it as far as it knows, and can tell the peer so."""
     hosts = state.hosts
-    if not state.config.reference_hosts or not group.holding or group.yielding or hosts.answer is not False:
+    if not state.config.reference_hosts or not group.holding or hosts.answer is not False:
         return False
-    if state.paused or state.revalidating or membership.is_alive(state) or state.peer.condition is PeerCondition.LEFT:
+    if (
+        law.stops(state, Act.OFFER, group) is not None
+        or membership.is_alive(state)
+        or state.peer.condition is PeerCondition.LEFT
+    ):
         return False
     silent_ms = state.now_ms - max(hosts.since_ms, state.listening_since_ms)
     return silent_ms >= state.config.deadtime_ms and any(leg.shows_anywhere(Holder.US) for leg in group.legs)
@@ -96,7 +102,7 @@ def _ask_hosts(step: StepContext) -> None:
             step.change(hosts=HostsState())
         return
     due = not hosts.asked_ms or step.now_ms - hosts.asked_ms >= state.config.hold_every_ms
-    if hosts.task_id or not due or state.panicking or state.left:
+    if hosts.task_id or not due or law.stops(step.state, Act.OFFER) is not None:
         return
     patience_ms, reason = state.config.shelf_timeout_ms, "could clients reach us?"
     task = Task(state.next_task_id, TaskKind.ASK_HOSTS, "", ABOUT, "", patience_ms, reason)
@@ -106,7 +112,7 @@ def _ask_hosts(step: StepContext) -> None:
 
 def _is_claimed(state: NodeState, group: GroupState) -> bool:
     record = disk_heartbeat.peer_message(state, group)
-    if record is None or record.message is None or state.peer.duplicate_name:
+    if record is None or record.message is None or law.stands(state, Kind.DUPLICATE_NAME):
         return False
     return record.message.claim > 0 and record.message.claim_epoch > max(group.held_epoch, group.claim_floor)
 

@@ -13,7 +13,7 @@ def group_beat(state: NodeState, group: GroupState) -> GroupBeat:
         phase=phase_of(group),
         holding=group.holding,
         yielding=bool(group.yielding),
-        willing=blockers.willing(state, group).yes and not group.yielding and not holding_back,
+        willing=blockers.could_serve(state, group) is None and not group.yielding and not holding_back,
         epoch=group.held_epoch or group.epoch,
         claim_floor=group.claim_floor,
         claim=group.claim,

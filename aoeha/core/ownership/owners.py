@@ -1,5 +1,7 @@
 """Who owns a group as far as this node knows, who would come first, and whether the peer could take it (R9)."""
 
+from aoeha.core.model import law
+from aoeha.core.model.law import Kind
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition
 from aoeha.core.peer import membership
 
@@ -32,4 +34,5 @@ def owner(state: NodeState, group: GroupState) -> str | None:
 def peer_takes(state: NodeState, group: GroupState) -> bool:
     """Whether the peer is there and says that it could serve the group."""
     theirs = state.peer_group(group.name)
-    return membership.has_reported(state) and theirs is not None and theirs.willing and not state.peer.duplicate_name
+    believed = not law.stands(state, Kind.DUPLICATE_NAME)
+    return membership.has_reported(state) and theirs is not None and theirs.willing and believed

@@ -1,6 +1,8 @@
 """Why the peer cannot write: the proof that this node has for the next epoch (home of R2; also R11)."""
 
+from aoeha.core.model import law
 from aoeha.core.model.beat import BeatFlag, GroupPhase
+from aoeha.core.model.law import Kind
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition
 from aoeha.core.ownership import peer_word
@@ -14,7 +16,7 @@ BLIND_EPOCH_JUMP = 1_000
 def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     """The proof about the peer that this node has in hand for the group's next epoch, None if it has none."""
     peer, fence, name = state.peer, state.fence, group.name
-    if peer.duplicate_name or peer.condition is PeerCondition.STORAGE_ONLY:
+    if law.stands(state, Kind.DUPLICATE_NAME) or peer.condition is PeerCondition.STORAGE_ONLY:
         return None
     epoch = next_epoch(state, group)
     blind = _own_parity(state, epoch) if group.legs else 0
@@ -36,8 +38,9 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     if peer.condition is PeerCondition.LEFT:
         return Proof(ProofKind.HANDED_OVER, name, epoch, peer.boot_id, f"{beat.sender} left and holds nothing")
     holder = dict(peer.held).get(name)
-    if group.grant is None and holder is not None and holder in peer.retired_boot_ids:
-        return Proof(ProofKind.REBOOTED, name, epoch, peer.boot_id, f"boot {holder[:8]} is gone and nothing runs")
+    ended = holder is not None and holder in peer.retired_boot_ids and holder not in peer.disputed_boot_ids
+    if group.grant is None and ended:
+        return Proof(ProofKind.REBOOTED, name, epoch, peer.boot_id, f"boot {str(holder)[:8]} is gone and nothing runs")
     return None
 
 

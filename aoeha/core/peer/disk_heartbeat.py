@@ -14,9 +14,11 @@ place, holder or not.
 What this file does not know: what may be done about a silent peer.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.beat import GroupBeat
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.law import Act
 from aoeha.core.model.legs import ShelfLinkState
 from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
 from aoeha.core.model.state import GroupState, LinkCondition, NodeState
@@ -41,7 +43,7 @@ def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
         link = group.shelf_link
-        if link.task_id or step.state.panicking:
+        if link.task_id or law.stops(step.state, Act.STAMP) is not None:
             continue
         wish = _wish(step.state, group, speaks=name in words)
         if wish is TaskKind.WRITE_RECORD and step.now_ms >= _write_due_ms(step.state.config, link):
@@ -214,7 +216,11 @@ def _read_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
 
 
 def _stamping(state: NodeState, group: GroupState) -> bool:
-    if not group.holding or group.ownership_unverified or not any(leg.shows_anywhere(Holder.US) for leg in group.legs):
+    if (
+        not group.holding
+        or law.stops(state, Act.STAMP, group) is not None
+        or not any(leg.shows_anywhere(Holder.US) for leg in group.legs)
+    ):
         return False
     return is_quiet(state) or _not_heard_by_the_peer(state)
 

@@ -6,7 +6,8 @@ the shelves, where they show the peer, do not say otherwise: until they have ans
 and who is seen there alone is left alone, and told nothing.
 One sequence runs across all links: a beat older than the newest one counts for its link's age and for nothing else.
 A new kernel boot id proves that the earlier boot is gone, unless two boot ids alternate: then two machines use one
-name, and nothing that either says is a proof.
+name, and nothing that either says is a proof. That ends when one of them alone has been heard for deadtime, or none:
+then the peer may be judged again, and fenced, but a new boot still proves nothing about the boots that alternated.
 
 What this file does not know: what may be done about a silent peer. Silence is not proof of death.
 """
@@ -21,6 +22,7 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import disk_heartbeat
 
 RETIRED_BOOT_IDS_MAX = 8
+DUPLICATE = "duplicate name"
 BACK_WITHIN_MAX_MS = 30_000
 """No announced restart is waited for longer than this."""
 DOUBTED = (PeerCondition.CHECKING_STORAGE, PeerCondition.STORAGE_ONLY, PeerCondition.SILENT)
@@ -71,6 +73,7 @@ def judge(step: StepContext) -> None:
         if now is not link.condition:
             step.change_link(link.name, condition=now)
             _tell_link(step, link, now)
+    _end_duplicate_name(step)
     condition = _peer_condition(step.state)
     if condition is not step.state.peer.condition:
         step.change_peer(condition=condition)
@@ -187,12 +190,25 @@ def _peer_condition(state: NodeState) -> PeerCondition:
     return PeerCondition.ONLINE if up else PeerCondition.LATE
 
 
+def _end_duplicate_name(step: StepContext) -> None:
+    """For deadtime one machine alone was heard, or none: the other one is gone, or as silent as the dead."""
+    peer, name = step.state.peer, step.state.config.peer
+    since_ms = max(peer.alternated_ms, step.state.listening_since_ms)
+    if peer.duplicate_name and step.now_ms - since_ms >= step.state.config.deadtime_ms:
+        step.change_peer(duplicate_name=False)
+        step.clear_alarm(DUPLICATE, f"one machine alone uses the name {name} again")
+
+
 def _meet_new_boot(step: StepContext, beat: Beat) -> None:
     peer, name = step.state.peer, step.state.config.peer
     if beat.boot_id in peer.retired_boot_ids:
-        step.change_peer(duplicate_name=True)
+        disputed = tuple(dict.fromkeys((*peer.disputed_boot_ids, peer.boot_id, beat.boot_id)))
+        step.change_peer(
+            duplicate_name=True, alternated_ms=step.now_ms, disputed_boot_ids=disputed[-RETIRED_BOOT_IDS_MAX:]
+        )
         step.alarm(
-            name, f"two machines use the name {name}: boots {beat.boot_id[:8]} and {peer.boot_id[:8]} are both heard"
+            DUPLICATE,
+            f"two machines use the name {name}: boots {beat.boot_id[:8]} and {peer.boot_id[:8]} are both heard",
         )
     elif peer.boot_id and peer.heard:
         step.say(Level.WARNING, name, f"{name} has rebooted: boot {beat.boot_id[:8]} after {peer.boot_id[:8]}")

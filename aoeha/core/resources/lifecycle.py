@@ -6,13 +6,15 @@ in reverse. A resource that fails is restarted here, together with what stands o
 resource that cannot be stopped blocks its group: the peer is asked to fence this node, and if it doesn't, this node
 reboots itself, by its ration. A monitor that sees trouble decides nothing by itself: it is counted here.
 
-What this file does not know: whether the group may be held at all. It asks `ownership.may_start` before each start.
+What this file does not know: whether the group may be held at all. It asks `blockers.may_start` before each start.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.actions import CancelTask, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.config import ResourceConfig
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.law import Act
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState, phase_of
 from aoeha.core.model.step_context import StepContext
@@ -50,7 +52,7 @@ def decide(step: StepContext) -> None:
         _forgive(step, name)
         _probe(step, name)
         _validate(step, name)
-        if step.state.paused:
+        if law.stops(step.state, Act.STOP, step.state.group(name)) is not None:
             _monitor(step, name)
         elif _wanted_up(step.state, step.state.group(name)):
             _start_next(step, name)
@@ -127,7 +129,7 @@ def _start_next(step: StepContext, name: str) -> None:
         return
     if reservations.reserved(group) and group.shelf_task_id:
         return
-    verdict = blockers.may_start(step.state, group)
+    blocked = blockers.may_start(step.state, group)
     for resource in group.resources:
         if resource.phase in UP:
             continue
@@ -137,17 +139,17 @@ def _start_next(step: StepContext, name: str) -> None:
                 step.refuse(name, not_yet)
             return
         unvouched = address_lifetime.unvouched(step.state, group, resource)
-        if unvouched and verdict.yes:
+        if unvouched and blocked is None:
             step.refuse(name, unvouched)
             return
-        if resource.phase is ResourcePhase.STOPPED and verdict.yes:
+        if resource.phase is ResourcePhase.STOPPED and blocked is None:
             assert group.proof is not None
             _interrupt(step, resource)
             step.change_resource(name, resource.config.name, phase=ResourcePhase.STARTING, reason="")
             reason = f"epoch {group.held_epoch}: {group.proof.kind.value}"
             _start(step, TaskKind.START, name, resource, reason)
-        elif not verdict.yes:
-            step.refuse(name, f"not starting {resource.config.name}: {verdict.sentence}")
+        elif blocked is not None:
+            step.refuse(name, f"not starting {resource.config.name}: {blocked.sentence}")
         return
 
 
@@ -314,7 +316,7 @@ def _escalate(step: StepContext, name: str) -> None:
             step.change_group(name, blocked_since_ms=0)
         return
     overdue = group.blocked_since_ms and step.now_ms - group.blocked_since_ms >= BLOCKED_PATIENCE_MS
-    if not overdue or step.state.panicking or step.state.paused:
+    if not overdue or law.stops(step.state, Act.REBOOT, group) is not None:
         return
     if owners.peer_takes(step.state, group) and not own_stall.rationed(step.state):
         step.change(panicking=True)

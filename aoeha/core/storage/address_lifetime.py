@@ -8,6 +8,8 @@ it lives on.
 What this file does not know: who else may answer for the address.
 """
 
+from aoeha.core.model import law
+from aoeha.core.model.law import Kind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, LinkCondition, NodeState, ResourceState
 from aoeha.core.peer import membership
@@ -16,7 +18,8 @@ from aoeha.core.storage import leg_ledger
 
 def bounded(state: NodeState, group: GroupState) -> tuple[str, ...]:
     """The addresses of a group of ours that the kernel has to drop by itself when they are not renewed."""
-    if not group.holding or group.ownership_unverified or not group.legs or not state.config.storage_suffices:
+    unverified = law.stands(state, Kind.UNVERIFIED, group)
+    if not group.holding or unverified or not group.legs or not state.config.storage_suffices:
         return ()
     return tuple(r.config.name for r in group.resources if r.config.exclusive and r.phase in UP)
 

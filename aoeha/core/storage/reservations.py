@@ -10,9 +10,11 @@ it keeps out a peer that was fenced at the shelves alone, and may run on, whatev
 What this file does not know: why the group is owned.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import TargetStarted, TaskDone
+from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.replacing import replaced
@@ -37,8 +39,8 @@ def decide(step: StepContext) -> None:
         group = step.state.group(name)
         if group.shelf_task_id:
             continue
-        if group.holding and not step.state.panicking:
-            if _stopped_for_the_peer(group) and not step.state.paused:
+        if group.holding:
+            if _stopped_for_the_peer(group) and law.stops(step.state, Act.TRANSFER, group) is None:
                 _leave(step, group)
             else:
                 _reserve(step, group)
@@ -56,7 +58,7 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
 
 def read(step: StepContext, group: GroupState, reason: str) -> None:
     """Ask every address of every leg whose reservation it shows, and prolong what depends on the answer (R12)."""
-    alone = step.state.paused or address_lifetime.peer_owns_nothing(step.state, group)
+    alone = law.stops(step.state, Act.EXPIRE) is not None or address_lifetime.peer_owns_nothing(step.state, group)
     request = (TaskKind.READ_RESERVATIONS, group.name, Holder.UNKNOWN if alone else Holder.US)
     _ask(step, group, request, reason, address_lifetime.bounded(step.state, group))
 
@@ -163,15 +165,16 @@ def _leave(step: StepContext, group: GroupState) -> None:
 
 def _reserve(step: StepContext, group: GroupState) -> None:
     """Take the first leg that is not held in this ownership; an owner that was away holds what it held, or nothing."""
-    if step.state.revalidating or step.now_ms < group.shelf_retry_ms:
+    may_not_preempt = law.stops(step.state, Act.PREEMPT, group) is not None
+    if law.stops(step.state, Act.RESERVE, group) is not None or step.now_ms < group.shelf_retry_ms:
         return
     for leg in group.legs:
         if leg.shows_anywhere(Holder.UNKNOWN):
             read(step, group, "whose are the legs before we take them?")
             return
-        if step.state.paused and leg.shows_anywhere(Holder.PEER):
+        if may_not_preempt and leg.shows_anywhere(Holder.PEER):
             continue
-        if any(_takeable(group, address) for address in leg.addresses):
+        if any(_takeable(step.state, group, address) for address in leg.addresses):
             take(step, group, leg, f"owned at epoch {group.held_epoch}")
             return
 
@@ -180,9 +183,10 @@ def _has_address(leg: LegState, name: str) -> bool:
     return any(address.name == name for address in leg.addresses)
 
 
-def _takeable(group: GroupState, address: AddressState) -> bool:
-    """Who was away, and does not know yet what happened meanwhile, only confirms what still names it."""
-    ours = (Holder.US,) if group.ownership_unverified else (Holder.NOBODY, Holder.US, Holder.PEER)
+def _takeable(state: NodeState, group: GroupState, address: AddressState) -> bool:
+    """A node that does not know yet what happened while it was stalled only confirms what still names it."""
+    only_ours = law.stops(state, Act.RECLAIM, group) is not None
+    ours = (Holder.US,) if only_ours else (Holder.NOBODY, Holder.US, Holder.PEER)
     return address.holder in ours and address.held_epoch != group.held_epoch
 
 
@@ -236,7 +240,8 @@ def _judge(step: StepContext, name: str) -> None:
 def _judged_leg(step: StepContext, group: GroupState, leg: LegState) -> LegState:
     """A leg of ours that shows nobody has forgotten us; what it had acknowledged may be gone with that (R5)."""
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
-    forgot = (was_ours or group.ownership_unverified) and leg.shows_anywhere(Holder.NOBODY)
+    may_have_been = law.stands(step.state, Kind.UNVERIFIED, group)
+    forgot = (was_ours or may_have_been) and leg.shows_anywhere(Holder.NOBODY)
     tainted = forgot and suspect_legs.fenced_node_may_write(step.state, group)
     addresses = tuple(_judged(step, group, leg, address) for address in leg.addresses)
     if not forgot and addresses == leg.addresses:
@@ -255,7 +260,8 @@ def _judged(step: StepContext, group: GroupState, leg: LegState, address: Addres
     match address.holder:
         case Holder.US:
             step.clear_alarm(where, f"{where} is ours again")
-            return address if was_ours or step.state.revalidating else replaced(address, held_epoch=group.held_epoch)
+            unsettled = law.stands(step.state, Kind.REVALIDATING)
+            return address if was_ours or unsettled else replaced(address, held_epoch=group.held_epoch)
         case Holder.PEER if was_ours and leg.name not in group.legs_transferred:
             step.change(panicking=True)
             step.alarm(group.name, f"{step.state.config.node} was fenced: {where} is reserved for {peer} now")
@@ -272,7 +278,7 @@ def _judged(step: StepContext, group: GroupState, leg: LegState, address: Addres
 def _ask(step: StepContext, group: GroupState, request: Request, reason: str, renews: tuple[str, ...] = ()) -> None:
     state, (kind, subject, expected) = step.state, request
     patience_ms = state.config.shelf_timeout_ms
-    lifetime_ms = state.config.address_lifetime_ms if renews and not state.paused else 0
+    lifetime_ms = state.config.address_lifetime_ms if renews and law.stops(state, Act.EXPIRE) is None else 0
     task = Task(
         state.next_task_id,
         kind,

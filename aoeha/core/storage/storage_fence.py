@@ -16,7 +16,9 @@ The first leg is the arbiter of a duel: power is asked for when it still shows u
 What this file does not know: how a reservation is made, and what the proof is used for.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.actions import Level
+from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
@@ -36,7 +38,7 @@ def decide(step: StepContext, wanted: tuple[str, ...], delay_ms: int) -> None:
     """
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
-        if group.holding or group.shelf_task_id or step.state.paused:
+        if group.holding or group.shelf_task_id or law.stops(step.state, Act.PREEMPT) is not None:
             continue
         if group.storage_fence.victim_boot_id is not None:
             _go_on(step, group, still_wanted=name in wanted)

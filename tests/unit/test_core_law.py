@@ -1,0 +1,90 @@
+"""Every condition that stops an act is weighed in one table, and no rule tests one by hand."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aoeha.core.model import law
+from aoeha.core.model.law import Act, Kind, parsed
+from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.settings import Settings
+
+CORE = Path(__file__).parents[2] / "aoeha" / "core"
+FLAGS = ("paused", "panicking", "ownership_unverified", "revalidating", "duplicate_name", "storage_lost")
+HOMES = {
+    "paused": {"operator/pause.py", "beats.py", "memory.py", "peer/disk_heartbeat.py", "step.py"},
+    "panicking": {"ownership/own_stall.py", "memory.py"},
+    "ownership_unverified": {"ownership/own_stall.py"},
+    "revalidating": {"ownership/own_stall.py"},
+    "duplicate_name": {"peer/membership.py"},
+    "storage_lost": {"resources/storage_loss.py"},
+}
+"""Where a flag is set, or passed on as a fact: to a beat, a record or the memory."""
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_a_flag_is_read_in_its_home_and_in_the_law_alone(flag: str) -> None:
+    readers = {
+        str(path.relative_to(CORE))
+        for path in CORE.rglob("*.py")
+        if re.search(rf"\.{flag}\b", path.read_text()) and path.relative_to(CORE).parts[0] != "model"
+    }
+    assert readers <= HOMES[flag], "ask aoeha.core.model.law instead"
+
+
+def test_an_empty_cell_is_an_error() -> None:
+    with pytest.raises(AssertionError, match="a cell is empty"):
+        parsed("      start stop\npaused  x\n")
+    with pytest.raises(AssertionError, match="neither x nor -"):
+        parsed("      start stop\npaused  x ?\n")
+    with pytest.raises(AssertionError, match="an act is missing"):
+        parsed("      start stop\npaused  x x\n")
+
+
+def test_an_unknown_condition_stops_every_act_but_a_stop() -> None:
+    acts = [act.value for act in Act]
+    stopped_by = parsed(" " * 10 + " ".join(acts) + "\npaused " + " ".join("-" for _ in acts))
+    assert all(Kind.STANDBY in stopped_by[act] for act in Act if act is not Act.STOP)
+    assert Kind.STANDBY not in stopped_by[Act.STOP]
+    assert not any(Kind.PAUSED in kinds for kinds in stopped_by.values())
+
+
+def test_every_condition_stops_something() -> None:
+    assert {kind for kinds in law.STOPPED_BY.values() for kind in kinds} == set(Kind)
+
+
+def test_a_condition_that_stops_an_act_has_a_sentence() -> None:
+    world = Settings(reserve=1).world()
+    do(world, "boot alpha beta")
+    world.run(20_000)
+    daemon = world.machines["beta"].daemon
+    assert daemon is not None
+    state = daemon.state
+    assert state is not None
+    group = replace(state.groups[0], ownership_unverified=True, storage_lost=True, yielding="a switchover")
+    troubled = replace(
+        state,
+        **dict.fromkeys(("standby", "panicking", "leaving", "left", "paused"), True),
+        revalidate_by_ms=1,
+        peer=replace(state.peer, duplicate_name=True),
+        groups=(group,),
+    )
+    for kind in FLAG_KINDS:
+        assert law.TESTS[kind](troubled, group), kind
+        assert not law.TESTS[kind](state, state.groups[0]), kind
+
+
+FLAG_KINDS = (
+    Kind.STANDBY,
+    Kind.PANICKING,
+    Kind.LEAVING,
+    Kind.LEFT,
+    Kind.PAUSED,
+    Kind.REVALIDATING,
+    Kind.DUPLICATE_NAME,
+    Kind.UNVERIFIED,
+    Kind.STORAGE_LOST,
+    Kind.HANDING_OVER,
+)
