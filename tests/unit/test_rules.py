@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from aoeha.core.model.law import STOPPED_BY, Kind
+
 ROOT = Path(__file__).resolve().parents[2]
 CORE, SCENARIOS = ROOT / "aoeha/core", ROOT / "tests/scenarios"
 BOOK, MAP = ROOT / "docs/rules.md", ROOT / "ARCHITECTURE.md"
@@ -189,3 +191,11 @@ def test_the_order_of_the_rules_is_that_of_the_step() -> None:
     done = [ast.unparse(call.func) for call in sorted(calls, key=lambda call: call.lineno)]
     order = BOOK.read_text().split("## The order of the rules")[1].split("\n## ")[0]
     assert re.findall(r"^\| \d+ \| `([\w.]+)` \|", order, flags=re.MULTILINE) == done
+
+
+def test_what_stops_an_act_is_told_as_it_is() -> None:
+    table = BOOK.read_text().split("## What stops an act")[1].split("\n## ")[0]
+    told = re.findall(r"^\| `([\w-]+)` \| .+? \| .+? \| (.+?) \|$", table, flags=re.MULTILINE)
+    acts = {kind: [act.value for act in STOPPED_BY if kind in STOPPED_BY[act]] for kind in Kind}
+    assert [(kind, stopped.split(", ")) for kind, stopped in told] == [(kind.value, acts[kind]) for kind in Kind]
+    assert all(re.search(rf"\*{re.escape(act.value)}\*", table) for act in STOPPED_BY), "an act is not explained"
