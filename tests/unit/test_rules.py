@@ -33,6 +33,8 @@ FOREIGN = {
     "device-availability.md",
 }
 """Documents of other projects, named as sources."""
+FOREIGN_KEYS = {"two_node", "wait_for_all", "pcmk_delay_base"}
+"""Keys of Corosync and Pacemaker, named for comparison."""
 TEXT = {".py", ".md", ".toml", ".sh", ".txt", ".j2", ".service", ".conf", ".yml", ""}
 
 
@@ -181,6 +183,12 @@ def test_every_link_leads_to_a_file_and_to_a_heading_there(page: Path) -> None:
         file = (page.parent / name).resolve() if name else page
         assert file.exists(), f"there is no {name}"
         assert not anchor or anchor in anchors_in(file), f"{target} leads to no heading"
+
+
+def test_every_key_that_the_book_names_is_one() -> None:
+    written = [path for path in TRACKED if path.suffix in {".py", ".toml"} and path != Path(__file__).resolve()]
+    words = {word for path in written for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", path.read_text())}
+    assert set(re.findall(r"`([a-z]+(?:_[a-z]+)+)\b", BOOK.read_text())) - FOREIGN_KEYS <= words
 
 
 def test_the_order_of_the_rules_is_that_of_the_step() -> None:
