@@ -25,9 +25,10 @@ def test_every_drill_can_be_read_and_says_what_it_shows(path: Path) -> None:
 
 
 def test_a_statement_is_read_with_its_words() -> None:
-    scenario = parse("x", "owners alpha, beta by powered off\nexpect beta runs  within 1500ms # at last\n")
+    scenario = parse("x", "owners alpha, beta by powered off\nexpect served storage by beta  within 1500ms # at last\n")
     assert scenario.owners == ((Ownership("alpha"), Ownership("beta", "powered off")),)
-    expected = Statement(2, "expect runs", node="beta", time_ms=1500, source="expect beta runs within 1500ms")
+    source = "expect served storage by beta within 1500ms"
+    expected = Statement(2, "expect served", node="beta", time_ms=1500, source=source, group="storage")
     assert scenario.statements == (expected,)
 
 
@@ -87,15 +88,15 @@ def test_numbers_and_times_that_are_judged_are_read() -> None:
     ("line", "expected"),
     [
         ("power off alpha shelf1", Statement(1, "power", "off", guests=("alpha", "shelf1"))),
-        ("pause alpha for 5s", Statement(1, "pause", node="alpha", time_ms=5_000)),
-        ("cut san beta", Statement(1, "cut san", "san", guests=("beta",))),
-        ("heal san beta", Statement(1, "heal san", "san", guests=("beta",))),
-        ("cut san2 shelf1 alpha", Statement(1, "cut san", "san2", guests=("shelf1", "alpha"))),
+        ("freeze alpha for 5s", Statement(1, "freeze", node="alpha", time_ms=5_000)),
+        ("cut-san beta", Statement(1, "cut-san", node="beta")),
+        ("heal-san beta", Statement(1, "heal-san", node="beta")),
+        ("cut-san2 shelf1", Statement(1, "cut-san2", node="shelf1")),
         ('expect beta logs "full" within 1s', Statement(1, "expect logs", "full", "beta", time_ms=1_000)),
         ("split san", Statement(1, "split")),
         ("join san", Statement(1, "join")),
         ("crash alpha", Statement(1, "crash", node="alpha")),
-        ("restart targets of shelf2", Statement(1, "restart", guests=("shelf2",))),
+        ("shelf shelf2 restarts", Statement(1, "shelf", "restarts", guests=("shelf2",))),
         ("operator alpha: mdadm --detail", Statement(1, "operator", "mdadm --detail", "alpha")),
         ("expect alpha holds within 1s", Statement(1, "expect holds", node="alpha", time_ms=1_000)),
         ("plug beta feeds bystander", Statement(1, "plug", "bystander", "beta")),
@@ -121,7 +122,12 @@ def test_what_breaks_and_what_is_awaited_is_read(line: str, expected: Statement)
         "power off gamma",
         "wait 3",
         "boot shelf9",
+        "lose serial1 30",
         "expect alpha runs",
+        "expect served archive by alpha within 1s",
+        "pause alpha for 5s",
+        "cut serial1 from alpha",
+        "device switch slow",
         "power-offs many",
         "outage 3",
         "end",
@@ -132,7 +138,7 @@ def test_what_breaks_and_what_is_awaited_is_read(line: str, expected: Statement)
     ],
 )
 def test_what_cannot_be_understood_is_refused_with_its_line(line: str) -> None:
-    with pytest.raises(ScenarioError, match="x, line 2"):
+    with pytest.raises(ScenarioError, match="x:2: "):
         parse("x", f"wait 1s\n{line}\n")
 
 

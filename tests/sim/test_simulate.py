@@ -24,7 +24,7 @@ def test_a_scenario_prints_the_recorded_trace() -> None:
 
 def test_rewriting_records_the_trace_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "short.txt"
-    file.write_text("never Nothing at all happens.\nboot alpha beta\nwait 5s\n", encoding="utf-8")
+    file.write_text("boot alpha beta\nwait 5s\nnever both serve storage\n", encoding="utf-8")
     assert simulate("--rewrite", str(file)).returncode == 0
     assert "storage is running on alpha" in file.read_text(encoding="utf-8").partition("----\n")[2]
 
@@ -45,7 +45,7 @@ def test_a_seed_prints_its_story_as_a_scenario() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("never x y\nexplode alpha\n", "explode"), ("boot alpha\n", "never SENTENCE")]
+    ("text", "told"), [("never both serve storage\nexplode alpha\n", "odd.txt:2"), ("boot alpha\n", "promises nothing")]
 )
 def test_a_scenario_that_cannot_be_read_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "odd.txt"

@@ -16,7 +16,8 @@ from typing import Any
 
 from aoeha.rack.drills.operator_input import UnmetError, run_command, run_fatal, run_refused
 from aoeha.rack.drills.planted_faults import Plant
-from aoeha.rack.drills.scenario import Scenario, Statement, milliseconds
+from aoeha.rack.drills.promises import Nevers
+from aoeha.rack.drills.scenario import LINKS, Scenario, Statement, milliseconds
 from aoeha.rack.evidence.checking import (
     MOUNTED,
     RECORDS,
@@ -115,10 +116,16 @@ class Drill:
         }
 
     async def _play(self, rack: Rack) -> None:
+        nevers = Nevers(rack, self.status)
         for statement in self.plant.change(self.scenario.statements):
             rack.tell("play", line=statement.line, text=statement.source)
             self.progress(statement.source)
-            await self._perform(rack, statement)
+            if statement.kind.startswith("never "):
+                nevers.begin(statement)
+            else:
+                await self._perform(rack, statement)
+            if nevers.broken:
+                raise UnmetError(nevers.broken)
         await self.plant.before_reading(rack)
 
     async def _perform(self, rack: Rack, statement: Statement) -> None:
@@ -143,18 +150,20 @@ class Drill:
                 await asyncio.gather(*(self._pull_plug(rack, guest) for guest in statement.guests))
             case "power":
                 await asyncio.gather(*(rack.power_on(guest) for guest in statement.guests))
-            case "pause":
+            case "freeze":
                 rack.spawn(rack.pause(node, time_ms))
                 await asyncio.sleep(0)
             case "cut" | "heal":
-                set_medium(rack, text, works=statement.kind == "heal")
-            case "cut san" | "heal san":
-                set_cables(rack, text, statement.guests, works=statement.kind == "heal san")
+                for link in (text,) if text else LINKS:
+                    set_medium(rack, link.rstrip("1"), works=statement.kind == "heal")
+            case "cut-san" | "heal-san" | "cut-san2" | "heal-san2":
+                verb, _, switch = statement.kind.partition("-")
+                set_cables(rack, switch, (node,), works=verb == "heal")
             case "split" | "join":
                 split_storage(rack, apart=statement.kind == "split")
-            case "garble":
+            case "garble-serial":
                 await garble(rack, time_ms)
-            case "break":
+            case "device":
                 rack.power.die()
             case "slow":
                 rack.power.delay_ms = time_ms
@@ -164,12 +173,14 @@ class Drill:
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGTERM))
             case "kill":
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGKILL))
-            case "freeze":
+            case "pause":
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGSTOP))
             case "crash":
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGKILL), stop=True)
-            case "restart":
+            case "shelf":
                 await self._restart_targets(rack, statement.guests[0])
+            case "ask":
+                await run_command(rack, node, AOEHA, *shlex.split(text))
             case "command":
                 await run_command(rack, node, AOEHA, *shlex.split(text))
             case "refused":
@@ -231,11 +242,11 @@ class Drill:
     async def _expect(self, rack: Rack, statement: Statement) -> None:
         node, time_ms = statement.node, statement.time_ms
         match statement.kind:
-            case "expect runs":
+            case "expect served" if node == "somebody":
+                await self._until(statement, lambda: self._somebody_runs(rack))
+            case "expect served":
                 await self._until(statement, lambda: self._runs(rack, node))
                 await self._tell_who_runs(rack, node)
-            case "expect somebody":
-                await self._until(statement, lambda: self._somebody_runs(rack))
             case "expect ready":
                 await self._until(statement, lambda: self._ready(rack, node))
             case "expect holds":
@@ -270,14 +281,15 @@ class Drill:
     async def _until(statement: Statement, look: Callable[[], Awaitable[str]]) -> None:
         """Look again and again until there is no complaint."""
         end = now_ms() + statement.time_ms
-        complaint = "nothing was seen"
-        while now_ms() < end:
+        while True:
             try:
                 complaint = await look()
             except RackError as error:
                 complaint = str(error)
             if not complaint:
                 return
+            if now_ms() >= end:
+                break
             await asyncio.sleep(POLL_S)
         raise UnmetError(f"{statement.source}: {complaint}")
 

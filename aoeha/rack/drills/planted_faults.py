@@ -81,13 +81,13 @@ def _careless_resync(files: Files) -> Files:
     """Give both gateways a raid agent that lets md copy and read as it likes, whoever may still write to the legs."""
     return _other_raid_agent(
         files,
-        ("        await self._heed(running, caution)\n", ""),
-        ("readonly=caution.freeze_resync", "readonly=False"),
+        ("        await self._heed(running, limits)\n", ""),
+        ("readonly=limits.freeze_resync", "readonly=False"),
         (
-            "        if not caution.freeze_resync:\n            await self._hold",
+            "        if not limits.freeze_resync:\n            await self._hold",
             "        if True:\n            await self._hold",
         ),
-        ("        await self._heed(array, caution)\n", "        await self._heed(array, MirrorLimits())\n"),
+        ("        await self._heed(array, limits)\n", "        await self._heed(array, MirrorLimits())\n"),
     )
 
 
@@ -117,12 +117,12 @@ def _say(kind: str, text: str = "", node: str = "") -> Statement:
     return Statement(0, kind, text, node, guests, source=f"planted: {kind} {text} {node}".strip())
 
 
-CUT_BOTH = (_say("cut", "serial"), _say("cut", "ether"))
+CUT_BOTH = (_say("cut", "serial1"), _say("cut", "ether1"))
 
 
 def _kill_the_owner(statements: Statements) -> Statements:
     """Where the first cable is cut, or a shelf forgets, pull the plug of the gateway that serves as well."""
-    first = next((each for each in statements if each.kind in {"cut", "cut san", "split", "restart"}), None)
+    first = next((each for each in statements if each.kind in {"cut", "cut-san", "split", "shelf"}), None)
     return _swap(first.source, first, _say("power", "off", "alpha"))(statements) if first else statements
 
 
@@ -139,7 +139,7 @@ def _plug_rightly(statements: Statements) -> Statements:
 
 def _break_nothing(statements: Statements) -> Statements:
     """Leave out all that breaks something."""
-    breaks = {"pause", "crash", "cut", "cut san", "split", "restart"}
+    breaks = {"freeze", "crash", "cut", "cut-san", "split", "shelf"}
     return tuple(each for each in statements if each.kind not in breaks and (each.kind, each.text) != ("power", "off"))
 
 
@@ -162,7 +162,7 @@ ALL_PLANTS = (
     Plant("nothing-breaks", "nothing is broken at all", change=_break_nothing),
     Plant("wrong-plug", "the plug that should be the standby's feeds nothing", change=_plug_wrongly),
     Plant("right-plug", "every plug feeds the gateway whose it is", change=_plug_rightly),
-    Plant("switch-works", "the power switch is not broken", change=_swap("break power-switch")),
+    Plant("switch-works", "the power switch is not broken", change=_swap("device switch dead")),
 )
 PLANTS = {plant.name: plant for plant in ALL_PLANTS}
 NO_PLANT = Plant("", "nothing is planted")

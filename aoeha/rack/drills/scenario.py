@@ -1,133 +1,22 @@
-"""Drills as text: one statement a line, read into plain data. `#` begins a comment.
+"""Drills: stories (aoeha.scenario) as the rack plays them, with what is judged from their evidence."""
 
-about SENTENCE                    what the drill shows
-timing KEY VALUE                  overrides [timing] of aoeha.toml, e.g. `timing deadtime 2s`
-deadsecs NUMBER                   overrides deadsecs of the aoe resource
-dual-homed                        each shelf exports its disk on a second switch too, san2; gateways have a card there
-foreign SHELF for TIME            a fenced gateway's writes may land there so long after its target announced itself; by
-                                  then it must be reserved for the new owner again; elsewhere and later none may land
-durable                           the targets are declared to keep what they acknowledged (they do: vblade -s)
-policy storage|power              overrides fence_policy of aoeha.toml
-watchdog TIME                     each gateway needs its softdog, with this time-out; without this line none is used
-owners NODE, NODE by PROOF, ...   who must have owned the group, in order, and why each took over; of several lines, one
-untouched                         after the first mark no resource may be started or stopped, nor power switched off
-                                  unless `power-offs` says how often
-power-offs NUMBER                 how often the gateways' power switch must have switched something off
-outage at most TIME               the longest pause that the client may see after any mark
-outage at most TIME after NAME... the longest that it may see after these marks, up to the next one
-alone                             wants the machine for itself: its verdict is about milliseconds
-boot GUEST...                     switch guests on and wait for them
-storage                           make the storage, once, as an operator would
-daemon NODE...                    start aoeha there; it also starts after each later boot
-client                            mount the service, write records, ping the address
-mark NAME                         outages are measured from here to the next mark
-power off|on GUEST...             the plugs themselves, not the gateways' power switch, all in one instant
-pause NODE for TIME               its whole machine stands still from now on, as a paused virtual machine
-cut serial|ether, heal serial|ether
-cut san GUEST..., heal san GUEST...    the storage network's cables of gateways or shelves; san2: to the second switch
-split san, join san               the storage network falls apart: alpha with shelf1, beta with shelf2
-garble serial for TIME            random bytes into both ends of the cable
-plug NODE feeds GUEST             the power switch's plug of that name feeds the node itself, another machine
-                                  (bystander is one that has no part in anything), or nothing
-break power-switch
-slow power-switch by TIME         everything it does takes so long
-kill NODE                         kill -9 the daemon; it is started again 100 ms later
-freeze NODE                       SIGSTOP to the daemon; its kernel and its resources go on
-crash NODE                        kill -9 the daemon; it is not started again before the next boot
-restart targets of SHELF          kill -9 what exports its disk; 100 ms later it is back, and no reservation with it
-command NODE: WORDS               aoeha WORDS on that gateway; must end with exit code 0
-refused NODE "TEXT": WORDS        aoeha WORDS there; must end with another exit code and complain with that text
-fatal NODE: WORDS                 aoeha WORDS there; that gateway must lose its power before they end
-operator NODE: WORDS              a program that somebody runs there; must end with exit code 0
-wait TIME                         let time pass
-repeat NUMBER ... end             play the lines between so often
-expect NODE runs within TIME      the group runs there; `expect somebody runs`: on either gateway
-expect NODE ready within TIME     it says: all links are up, and the other could take over
-expect NODE holds within TIME     every shelf says that its leg is reserved for this gateway alone
-expect NODE lives on within TIME  its kernel of the last mark runs: nobody took its power since
-expect NODE boots within TIME     a kernel of it has come up since the last mark, switched on or by itself; NODE may be
-                                  the bystander here, and in the line above
-expect NODE says "TEXT" within TIME    somewhere in its status
-expect NODE logs "TEXT" within TIME    in a line of its daemon's since the last mark
-expect NODE reboots within TIME   its kernel has begun anew by itself since the last mark
-expect writes within TIME         a record begun from now on is acknowledged, and the address answers
-expect mirror whole within TIME   both legs in sync
-expect mirror degraded within TIME     one leg has left it
-expect quiet for TIME             nothing is started or stopped on either gateway
-"""
-
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-__all__ = ["Ownership", "Scenario", "ScenarioError", "Statement", "milliseconds", "parse", "read"]
+from aoeha.scenario.grammar import ScenarioError, Statement, Text, milliseconds
+from aoeha.scenario.grammar import parse as parse_text
+from aoeha.scenario.grammar import read as read_text
+from aoeha.scenario.statements import World
 
-GUESTS = {"alpha", "beta", "shelf1", "shelf2", "client", "bystander"}
-NODE = "(?P<node>alpha|beta)"
-MACHINE = "(?P<node>alpha|beta|bystander)"
-TIME = r"(?P<time>\d+(?:ms|s|m))"
-STATEMENTS = {
-    "boot": r"boot (?P<guests>[a-z0-9 ]+)",
-    "storage": "storage",
-    "daemon": r"daemon (?P<guests>[a-z ]+)",
-    "client": "client",
-    "mark": r"mark (?P<text>[a-z0-9-]+)",
-    "power": r"power (?P<text>off|on) (?P<guests>[a-z0-9 ]+)",
-    "pause": f"pause {NODE} for {TIME}",
-    "cut": "cut (?P<text>serial|ether)",
-    "heal": "heal (?P<text>serial|ether)",
-    "cut san": "cut (?P<text>san2?) (?P<guests>[a-z0-9 ]+)",
-    "heal san": "heal (?P<text>san2?) (?P<guests>[a-z0-9 ]+)",
-    "split": "split san",
-    "join": "join san",
-    "garble": f"garble serial for {TIME}",
-    "plug": f"plug {NODE} feeds (?P<text>alpha|beta|bystander|nothing)",
-    "break": "break power-switch",
-    "slow": f"slow power-switch by {TIME}",
-    "kill": f"kill {NODE}",
-    "freeze": f"freeze {NODE}",
-    "crash": f"crash {NODE}",
-    "restart": "restart targets of (?P<guests>shelf1|shelf2)",
-    "command": f"command {NODE}: (?P<text>.+)",
-    "refused": f'refused {NODE} "(?P<sentence>[^"]+)": (?P<text>.+)',
-    "fatal": f"fatal {NODE}: (?P<text>.+)",
-    "operator": f"operator {NODE}: (?P<text>.+)",
-    "wait": f"wait {TIME}",
-    "expect runs": f"expect {NODE} runs within {TIME}",
-    "expect somebody": f"expect somebody runs within {TIME}",
-    "expect ready": f"expect {NODE} ready within {TIME}",
-    "expect holds": f"expect {NODE} holds within {TIME}",
-    "expect lives": f"expect {MACHINE} lives on within {TIME}",
-    "expect boots": f"expect {MACHINE} boots within {TIME}",
-    "expect says": f'expect {NODE} says "(?P<text>[^"]+)" within {TIME}',
-    "expect logs": f'expect {NODE} logs "(?P<text>[^"]+)" within {TIME}',
-    "expect reboots": f"expect {NODE} reboots within {TIME}",
-    "expect writes": f"expect writes within {TIME}",
-    "expect mirror": f"expect mirror (?P<text>whole|degraded) within {TIME}",
-    "expect quiet": f"expect quiet for {TIME}",
-}
-UNITS = {"ms": 1, "s": 1_000, "m": 60_000}
+__all__ = ["LINKS", "Ownership", "Scenario", "ScenarioError", "Statement", "milliseconds", "parse", "read"]
 
-
-class ScenarioError(Exception):
-    """A scenario cannot be read: file, line and what was expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One line: its kind (a key of STATEMENTS), the words that it was given, and the line itself.
-
-    `sentence` is what a refused command must say.
-    """
-
-    line: int
-    kind: str
-    text: str = ""
-    node: str = ""
-    guests: tuple[str, ...] = ()
-    time_ms: int = 0
-    source: str = ""
-    sentence: str = ""
+MACHINES = frozenset({"alpha", "beta", "shelf1", "shelf2", "client", "bystander"})
+LINKS = ("serial1", "ether1")
+SERVED_MS = 90_000
+"""So long may the rack take from its first boot to its first service."""
+TIMINGS = ("keepalive", "warntime", "deadtime", "initdead")
+ANY_PAIR = ("resources", "seed", "boot", "groups", "links", "serial")
+"""Settings of a simulated pair whose values the rack has of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,104 +50,56 @@ class Scenario:
     outage_limits_ms: tuple[tuple[str, int], ...] = ()
 
 
-def milliseconds(text: str) -> int:
-    """Read "200ms", "2s", "10m"."""
-    found = re.fullmatch(r"(\d+)(ms|s|m)", text)
-    if found is None:
-        raise ValueError(f'"{text}" is no time')
-    return int(found[1]) * UNITS[found[2]]
-
-
 def read(path: Path) -> Scenario:
-    """Read a scenario file; its name is the drill's."""
-    try:
-        return parse(path.stem, path.read_text())
-    except OSError as error:
-        raise ScenarioError(f"cannot read {path}: {error.strerror}") from error
+    """Read a drill; its name is the file's. Raises ScenarioError."""
+    return _drill(path.stem, read_text(path, World.RACK))
 
 
 def parse(name: str, text: str) -> Scenario:
-    """Read a scenario's text; raises ScenarioError for the first line that is none."""
-    about, watchdog, untouched, durable, dual_homed, alone = "", "", False, False, False, False
-    foreign: tuple[str, int] | None = None
-    power_offs: int | None = None
-    outage_max_ms: int | None = None
-    outage_limits_ms: list[tuple[str, int]] = []
-    timings: dict[str, str] = {}
-    owners: list[tuple[Ownership, ...]] = []
-    statements: list[Statement] = []
-    loop: tuple[int, int] | None = None
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = " ".join(raw.partition("#")[0].split())
-        keyword, _, rest = line.partition(" ")
-        match keyword:
-            case "":
-                continue
+    """Understand a drill's text; raises ScenarioError for the first line that is none."""
+    return _drill(name, parse_text(name, text, World.RACK))
+
+
+def _drill(name: str, text: Text) -> Scenario:
+    about: list[str] = []
+    drill = Scenario(name, "")
+    for line in text.head:
+        match line.kind:
             case "about":
-                about = f"{about} {rest}".strip()
+                about.append(line.text)
+            case "pair":
+                drill = _as_the_pair_is(drill, text.name, line)
             case "timing":
-                key, _, value = rest.partition(" ")
-                timings[key] = value
+                drill = replace(drill, timings={**drill.timings, line.node: line.text})
             case "deadsecs":
-                timings["deadsecs"] = _rest(name, number, line, r"deadsecs (\d+)")
-            case "dual-homed":
-                dual_homed = True
-            case "alone":
-                alone = True
-            case "foreign":
-                foreign = _foreign(name, number, line)
-            case "durable":
-                durable = True
+                drill = replace(drill, timings={**drill.timings, "deadsecs": line.text})
             case "policy":
-                timings["fence_policy"] = rest
+                drill = replace(drill, timings={**drill.timings, "fence_policy": line.text})
             case "watchdog":
-                watchdog = rest
+                drill = replace(drill, watchdog=line.text)
             case "owners":
-                owners.append(tuple(_ownership(part.strip()) for part in rest.split(",")))
-            case "untouched":
-                untouched = True
+                turns = tuple(_ownership(part.strip()) for part in line.text.split(","))
+                drill = replace(drill, owners=(*drill.owners, turns))
+            case "foreign":
+                drill = replace(drill, foreign=(line.node, line.time_ms))
             case "power-offs":
-                power_offs = int(_rest(name, number, line, r"power-offs (\d+)"))
-            case "outage" if " after " in line:
-                limit, _, marks = _rest(
-                    name, number, line, r"outage at most (\d+(?:ms|s|m) after [a-z0-9 -]+)"
-                ).partition(" after ")
-                outage_limits_ms += [(mark, milliseconds(limit)) for mark in marks.split()]
+                drill = replace(drill, power_offs=int(line.text))
+            case "outage after":
+                limits = tuple((mark, line.time_ms) for mark in line.text.split())
+                drill = replace(drill, outage_limits_ms=(*drill.outage_limits_ms, *limits))
             case "outage":
-                outage_max_ms = milliseconds(_rest(name, number, line, r"outage at most (\d+(?:ms|s|m))"))
-            case "repeat":
-                loop = (len(statements), int(_rest(name, number, line, r"repeat (\d+)")))
-            case "end" if loop is not None:
-                begin, times = loop
-                statements[begin:] = statements[begin:] * times
-                loop = None
-            case _:
-                statements.append(_statement(name, number, line))
-    if loop is not None:
-        raise ScenarioError(f'{name}: "repeat" has no "end"')
-    return Scenario(
-        name,
-        about,
-        timings,
-        watchdog,
-        tuple(owners),
-        untouched,
-        durable,
-        dual_homed,
-        alone,
-        foreign,
-        power_offs,
-        outage_max_ms,
-        tuple(statements),
-        tuple(outage_limits_ms),
-    )
-
-
-def _foreign(name: str, number: int, line: str) -> tuple[str, int]:
-    found = re.fullmatch(r"foreign (shelf1|shelf2) for (\d+(?:ms|s|m))", line)
-    if found is None:
-        raise _not_understood(name, number, line)
-    return found[1], milliseconds(found[2])
+                drill = replace(drill, outage_max_ms=line.time_ms)
+            case "untouched":
+                drill = replace(drill, untouched=True)
+            case "durable":
+                drill = replace(drill, durable=True)
+            case "dual-homed":
+                drill = replace(drill, dual_homed=True)
+            case "alone":
+                drill = replace(drill, alone=True)
+    for statement in text.play:
+        _verify(text.name, statement)
+    return replace(drill, about=" ".join(about), statements=_whole_play(text.play))
 
 
 def _ownership(text: str) -> Ownership:
@@ -266,29 +107,64 @@ def _ownership(text: str) -> Ownership:
     return Ownership(node, proof)
 
 
-def _rest(name: str, number: int, line: str, pattern: str) -> str:
-    found = re.fullmatch(pattern, line)
-    if found is None:
-        raise _not_understood(name, number, line)
-    return found[1]
+def _as_the_pair_is(drill: Scenario, name: str, line: Statement) -> Scenario:
+    """Take a simulated pair's settings over as far as the rack has them."""
+    chosen = dict(word.partition("=")[::2] for word in line.text.split())
+    timings = {key: chosen.pop(key) for key in TIMINGS if key in chosen}
+    by_shelves = chosen.pop("reserve", "0") == "1" and chosen.pop("suffices", "1") == "1"
+    timings["fence_policy"] = "storage" if by_shelves else "power"
+    durable, paths = chosen.pop("durable", "1"), chosen.pop("paths", "1")
+    foreign = [key for key in chosen if key not in ANY_PAIR]
+    if foreign or paths not in ("1", "2") or chosen.get("groups", "storage").partition(":")[0] != "storage":
+        what = foreign[0] if foreign else "groups or paths like these"
+        raise ScenarioError(f'{name}:{line.line}: cannot use "{line.source}": the rack has no {what}')
+    return replace(drill, timings={**drill.timings, **timings}, durable=durable == "1", dual_homed=paths == "2")
 
 
-def _not_understood(name: str, number: int, line: str) -> ScenarioError:
-    return ScenarioError(
-        f'{name}, line {number}: cannot understand "{line}"; see aoeha/rack/drills/scenario.py for what can be said'
+def _verify(name: str, statement: Statement) -> None:
+    """Refuse what the grammar allows and this rack does not have. Raises ScenarioError."""
+    place = f'{name}:{statement.line}: cannot use "{statement.source}"'
+    strangers = set(statement.guests) - MACHINES
+    if statement.node and statement.node not in (*MACHINES, "somebody", "nobody"):
+        strangers.add(statement.node)
+    if strangers:
+        raise ScenarioError(f"{place}: the rack has no {', '.join(sorted(strangers))}")
+    match statement.kind:
+        case "cut" | "heal" if statement.node or (statement.text and statement.text not in LINKS):
+            raise ScenarioError(f"{place}: the rack cuts {' or '.join(LINKS)}, both ways")
+        case "freeze" if not statement.time_ms:
+            raise ScenarioError(f"{place}: the rack needs a time")
+        case "pause" if statement.time_ms:
+            raise ScenarioError(f"{place}: the rack pauses a daemon for good")
+        case "device" if (statement.text, statement.sentence) != ("switch", "dead"):
+            raise ScenarioError(f"{place}: the rack knows `device switch dead`")
+        case "shelf" if statement.text != "restarts":
+            raise ScenarioError(f"{place}: the rack knows `shelf NAME restarts`")
+        case "ask" if "=" in statement.text:
+            raise ScenarioError(f"{place}: the rack knows verbs without arguments; write `command`")
+        case kind if statement.group not in ("", "storage"):
+            raise ScenarioError(f"{place}: the rack has one group, storage ({kind})")
+
+
+def _whole_play(play: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """Make the storage and a client at the first boot, if the story leaves that to its world."""
+    first = next((number for number, each in enumerate(play) if each.kind == "boot"), None)
+    if first is None or any(each.kind == "storage" for each in play):
+        return play
+    boot = play[first]
+
+    def also(kind: str, *guests: str, node: str = "", group: str = "", text: str = "") -> Statement:
+        time_ms = SERVED_MS if kind.startswith("expect") else 0
+        source = " ".join(word for word in (kind, *guests, group, node, text) if word)
+        return Statement(boot.line, kind, text, node, guests, time_ms, source, group=group)
+
+    begun = (
+        also("boot", "shelf1", "shelf2", *boot.guests, "client"),
+        also("storage"),
+        also("daemon", *boot.guests),
+        also("expect served", node="somebody", group="storage"),
+        also("client"),
+        also("expect writes"),
+        also("mark", text="begun"),
     )
-
-
-def _statement(name: str, number: int, line: str) -> Statement:
-    for kind, pattern in STATEMENTS.items():
-        found = re.fullmatch(pattern, line)
-        if found is None:
-            continue
-        words = found.groupdict()
-        guests = tuple((words.get("guests") or "").split())
-        if strangers := set(guests) - GUESTS:
-            raise ScenarioError(f"{name}, line {number}: there is no guest {', '.join(sorted(strangers))}")
-        time_ms = milliseconds(words["time"]) if words.get("time") else 0
-        text, node, sentence = (words.get(name) or "" for name in ("text", "node", "sentence"))
-        return Statement(number, kind, text, node, guests, time_ms, line, sentence)
-    raise _not_understood(name, number, line)
+    return (*play[:first], *begun, *play[first + 1 :])

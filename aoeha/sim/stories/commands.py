@@ -1,35 +1,12 @@
-"""What can be done to a world, one line of text each: the words of scenario files and of seeded schedules alike.
+"""What can be done to a world: what each statement of a story (aoeha.scenario.statements) does in the simulator.
 
-cut LINK [from NODE] | unplug LINK | heal [LINK]
-lose LINK PERCENT [from NODE] | delay LINK TIME [from NODE] | repeat LINK PERCENT
-shuffle LINK TIME | garble LINK PERCENT
-noise LINK COUNT | replay LINK COUNT | flap LINK TIME COUNT
-boot NODE... | power off NODE | reset NODE
-power on NODE                by hand: the mains, every outlet and the gateway itself
-kill NODE | crash NODE | start NODE
-pause NODE [TIME] | freeze NODE [TIME] | halt-clock NODE TIME | resume NODE | jump NODE TIME
-disk NODE ok|full|hangs
-break NODE KIND RESOURCE fail|hang|late | mend [NODE] | drop NODE RESOURCE | wear NODE RESOURCE
-device NAME ok|dead|slow|late|vague|refuses|lies|hasty | miswire NAME NODE | unpower NAME with NODE
-replug NAME NODE             its plug is corrected in aoeha.toml, and the daemon there is started anew
-shelf NAME silent|ok|restarts|fails
-reserve SHELF GROUP HOST        somebody forces a reservation, as anybody on the storage network can
-cut-san NODE [SHELF|ADDRESS] | heal-san [NODE]    between a gateway and the shelves; shelf1/2 is its second address
-cut-interface NODE INTERFACE [SHELF]    one of a gateway's ways to the shelves; heal-san mends it too
-queue NODE TIME    a switch keeps for so long what a gateway writes, whatever becomes of its sender
-cut-clients NODE | heal-clients [NODE]    between a gateway and its clients with their reference hosts
-recover [SHELF]               an operator takes the leg in again where its mirror runs
-ask NODE: VERB [KEY=VALUE...]
-move GROUP                   ask whoever serves a group to switch it over
-vouch NODE                   an operator looks; if NODE is off, they confirm it on the other one
-restore                      everything works again, and everything has power
-wait TIME                    in a scenario: let time pass
+Seeded schedules are written in the same words. `wait`, `expect` and `never` are not here: they belong to the story.
 """
 
-import re
 from collections.abc import Callable, Sequence
 
 from aoeha.core.model.task import TaskKind
+from aoeha.scenario.grammar import milliseconds as written_milliseconds
 from aoeha.sim.world.link import Link
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.power import MODES
@@ -37,7 +14,8 @@ from aoeha.sim.world.world import World
 
 __all__ = ["VERBS", "CommandError", "do", "milliseconds"]
 
-UNITS = {"ms": 1, "s": 1_000, "m": 60_000}
+
+CLIENT = "client"
 
 
 class CommandError(Exception):
@@ -46,10 +24,10 @@ class CommandError(Exception):
 
 def milliseconds(text: str) -> int:
     """Return a duration like 200ms, 1.5s or 10m. Raises CommandError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
-    if match is None:
-        raise CommandError(f'cannot read the time "{text}": write it like 200ms, 1.5s or 10m')
-    return round(float(match[1]) * UNITS[match[2]])
+    try:
+        return written_milliseconds(text)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
 
 
 def do(world: World, text: str) -> None:
@@ -141,8 +119,10 @@ def _flap(world: World, words: Sequence[str]) -> None:
 
 
 def _boot(world: World, words: Sequence[str]) -> None:
-    """Bring nodes up at once: where a story begins."""
+    """Bring gateways up at once: where a story begins. Shelves and clients are always there."""
     for name in words:
+        if name in (*world.storage.shelves, CLIENT):
+            continue
         machine = _machine(world, name)
         usual_ms, machine.boot_ms = machine.boot_ms, 0
         machine.mains = True
@@ -179,7 +159,7 @@ def _start(world: World, words: Sequence[str]) -> None:
 def _sleep(world: World, machine: Machine, words: Sequence[str]) -> None:
     if len(words) > 1:
         boots = machine.boots
-        world.timeline.after(milliseconds(words[1]), _wake, machine, boots)
+        world.timeline.after(milliseconds(words[-1]), _wake, machine, boots)
 
 
 def _wake(machine: Machine, boots: int) -> None:
@@ -290,10 +270,22 @@ def _reserve(world: World, words: Sequence[str]) -> None:
 
 
 def _cut_san(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
-    for place in words[1:] or world.storage.shelves:
-        world.storage.cut.update((machine.name, path) for path in world.storage.paths(place))
+    if words[0] in world.storage.shelves:
+        names, places = list(world.machines), [words[0]]
+    else:
+        names, places = [_machine(world, words[0]).name], list(words[1:] or world.storage.shelves)
+    for place in places:
+        world.storage.cut.update((name, path) for name in names for path in world.storage.paths(place))
     world.storage.disturbed()
+
+
+def _split(world: World, _: Sequence[str]) -> None:
+    for name, shelf in zip(world.machines, reversed(list(world.storage.shelves)), strict=True):
+        _cut_san(world, [name, shelf])
+
+
+def _join(world: World, _: Sequence[str]) -> None:
+    _heal_san(world, [])
 
 
 def _cut_interface(world: World, words: Sequence[str]) -> None:
@@ -311,6 +303,11 @@ def _queue(world: World, words: Sequence[str]) -> None:
 
 
 def _heal_san(world: World, words: Sequence[str]) -> None:
+    if words and words[0] in world.storage.shelves:
+        paths = world.storage.paths(words[0])
+        world.storage.cut -= {(node, path) for node, path in world.storage.cut if path in paths}
+        world.storage.disturbed()
+        return
     names = words or list(world.machines)
     kept = {one for one in world.storage.cut_interfaces if one[0] not in names}
     world.storage.cut_interfaces = kept
@@ -433,6 +430,8 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "shelf": _shelf,
     "recover": _recover,
     "cut-san": _cut_san,
+    "split": _split,
+    "join": _join,
     "cut-interface": _cut_interface,
     "queue": _queue,
     "reserve": _reserve,

@@ -83,16 +83,16 @@ def _fault(story: Scenario, trace: list[str]) -> str:
 
 
 def _lines(story: Scenario) -> tuple[str, ...]:
-    return (story.settings.line(), *(line for _, line in story.commands))
+    return (story.settings.line(), *(each.source for each in story.statements))
 
 
 def _shared(story: Scenario, other: Scenario) -> int:
-    """Return how many commands both begin with."""
+    """Return how many statements both begin with."""
     if story.settings != other.settings:
         return 0
     count = 0
-    for (_, mine), (_, theirs) in zip(story.commands, other.commands, strict=False):
-        if mine != theirs:
+    for mine, theirs in zip(story.statements, other.statements, strict=False):
+        if mine.source != theirs.source:
             break
         count += 1
     return count

@@ -1,35 +1,29 @@
-"""Incidents as text: what must not happen, what happens to which pair, and the exact trace that comes of it.
+"""Incidents: stories (aoeha.scenario) as the simulator plays them, and the exact trace that comes of each.
 
-    never Both gateways switch each other off.
-    pair links=1 groups=storage:alpha,archive:beta
-    boot alpha beta
-    wait 20s
-    cut serial1
-    wait 30s
-    ----
-        0.000 >      boot alpha beta
-    ...
-
-`#` begins a comment. The commands are those of aoeha.sim.stories.commands; `aoeha simulate --rewrite` records the
-trace, and a human reads it then.
+The promises are what is tested; the trace is there to be read. `aoeha simulate --rewrite` records it, and a human
+reads it then.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from aoeha.sim.stories.commands import CommandError, do, milliseconds
+from aoeha.scenario.grammar import RULER, ScenarioError, Statement, Text
+from aoeha.scenario.grammar import parse as parse_text
+from aoeha.scenario.grammar import read as read_text
+from aoeha.scenario.statements import World as Knows
+from aoeha.sim.stories.commands import CommandError, do
 from aoeha.sim.stories.faults import SAFETY_MS
+from aoeha.sim.stories.promises import BrokenPromiseError, Promises
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.stories.swarm import Story, liveness_bound_ms
 from aoeha.sim.world.violation import Violation
 
+LOOK_EVERY_MS = 100
+"""How exactly an expectation that is waited for is met."""
+
 __all__ = ["Performance", "Scenario", "ScenarioError", "parse", "perform", "read", "rewritten", "text_of"]
-
-RULER = "----"
-
-
-class ScenarioError(Exception):
-    """A scenario cannot be read or played. The message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +31,37 @@ class Scenario:
     """One incident. `head` is the text above the trace, as it was written."""
 
     name: str
-    never: str
     settings: Settings
-    commands: tuple[tuple[int, str], ...]
+    statements: tuple[Statement, ...]
     head: str
     expected: tuple[str, ...]
 
 
 def read(path: Path) -> Scenario:
     """Read a scenario file. Raises ScenarioError."""
-    try:
-        return parse(path.stem, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ScenarioError(f"cannot read {path}: {error.strerror}") from error
+    return _scenario(read_text(path, Knows.SIMULATOR))
 
 
 def parse(name: str, text: str) -> Scenario:
     """Understand a scenario. Raises ScenarioError."""
-    head, _, trace = text.partition(f"{RULER}\n")
-    never, settings, commands = "", Settings(), []
-    for number, line in enumerate(head.splitlines(), start=1):
-        content = line.partition("#")[0].strip()
-        if content.startswith("never "):
-            never = content.removeprefix("never ")
-        elif content.startswith("pair"):
+    return _scenario(parse_text(name, text, Knows.SIMULATOR))
+
+
+def _scenario(text: Text) -> Scenario:
+    settings = Settings()
+    for line in text.head:
+        if line.kind == "pair":
             try:
-                settings = Settings.parse(content)
+                settings = Settings.parse(line.source)
             except CommandError as error:
-                raise ScenarioError(f"{name}:{number}: {error}") from error
-        elif content:
-            commands.append((number, content))
-    if not never:
-        raise ScenarioError(f'{name}: cannot use it: a line "never SENTENCE" must say what must not happen')
-    return Scenario(name, never, settings, tuple(commands), head, tuple(trace.splitlines()))
+                raise ScenarioError(f"{text.name}:{line.line}: {error}") from error
+    if not any(statement.is_promise for statement in text.play):
+        raise ScenarioError(f"{text.name}: cannot use it: it promises nothing; add a line `expect` or `never`")
+    return Scenario(text.name, settings, text.play, text.written, text.trace)
 
 
 class Performance:
-    """A story on its way: its world, and how many of its commands are done. It may be copied at any time."""
+    """A story on its way: its world, and how many of its statements are done. It may be copied at any time."""
 
     def __init__(self, story: Scenario) -> None:
         self.story = story
@@ -82,33 +70,62 @@ class Performance:
         self._settings = story.settings
         self._played: list[str] = []
         self._world = story.settings.world(traced=True)
+        self._promises = Promises(self._world)
 
     def begins(self, story: Scenario) -> bool:
         """Whether this is what another story begins with."""
-        lines = [line for _, line in story.commands[: self.done]]
+        lines = [statement.source for statement in story.statements[: self.done]]
         return story.settings == self._settings and lines == self._played
 
     def play(self, until: int | None = None) -> None:
-        """Carry out commands, the first `until` of them, else all. Raises ScenarioError."""
-        for number, line in self.story.commands[self.done : until]:
+        """Carry out statements, the first `until` of them, else all. Raises ScenarioError."""
+        for statement in self.story.statements[self.done : until]:
             self.done += 1
-            self._played.append(line)
-            if not self._ended:
-                self._do(number, line)
+            self._played.append(statement.source)
+            self._guarded(partial(self._do, statement), statement.line)
 
-    def _do(self, number: int, line: str) -> None:
+    def _guarded(self, act: Callable[[], None], line: int) -> None:
+        """Do something unless the story has ended; what breaks the pair or a promise ends it, in its trace."""
+        if self._ended:
+            return
         try:
-            verb, _, rest = line.partition(" ")
-            if verb == "wait":
-                self._world.run(milliseconds(rest))
-            else:
-                do(self._world, line)
+            act()
         except CommandError as error:
-            raise ScenarioError(f"{self.story.name}:{number}: {error}") from error
+            raise ScenarioError(f"{self.story.name}:{line}: {error}") from error
         except Violation as violation:
             self._broken(violation.invariant, str(violation))
+        except BrokenPromiseError as broken:
+            self._broken("promise", str(broken))
         except AssertionError as error:
             self._broken("assertion", str(error))
+
+    def _do(self, statement: Statement) -> None:
+        match statement.kind:
+            case "wait":
+                self._run(statement.time_ms)
+            case "mark":
+                self._promises.mark()
+            case kind if kind.startswith("never "):
+                self._promises.begin(statement)
+            case kind if kind.startswith("expect "):
+                self._promises.expect(statement, self._run)
+            case _:
+                do(self._world, statement.source)
+                self._promises.look()
+
+    def _run(self, ms: int, until: Callable[[], bool] | None = None) -> None:
+        """Let time pass, no longer than until something is so."""
+        world = self._world
+        end_ms = world.timeline.now_ms + ms
+
+        def afterwards() -> None:
+            world.oracle.check()
+            self._promises.look()
+
+        if until is None:
+            world.timeline.run_until(end_ms, afterwards)
+        while until is not None and world.timeline.now_ms < end_ms and not until():
+            world.timeline.run_until(min(end_ms, world.timeline.now_ms + LOOK_EVERY_MS), afterwards)
 
     def _broken(self, invariant: str, sentence: str) -> None:
         self._world.trace.line("!", "BROKEN", invariant, sentence)
@@ -116,6 +133,7 @@ class Performance:
 
     def trace(self) -> list[str]:
         """Return what happened; when nothing broke, who serves what comes last."""
+        self._guarded(self._promises.end, 0)
         if not self._ended:
             for group in self._world.resources:
                 serving = [machine.name for machine in self._world.machines.values() if machine.serves(group)]
@@ -124,7 +142,7 @@ class Performance:
 
 
 def perform(scenario: Scenario) -> list[str]:
-    """Play a scenario; return its trace. A broken invariant is its last line. Raises ScenarioError."""
+    """Play a scenario; return its trace. A broken invariant or promise is its last line. Raises ScenarioError."""
     performance = Performance(scenario)
     performance.play()
     return performance.trace()
@@ -136,8 +154,9 @@ def rewritten(scenario: Scenario) -> str:
 
 
 def text_of(story: Story, never: str) -> str:
-    """Return a story as a scenario file, with its trace."""
-    lines, now_ms = [f"never {never}", story.settings.line()], 0
+    """Return a story as a scenario file, with its trace. `never` says what must not happen."""
+    lines, now_ms = [f"# Never: {never}", story.settings.line()], 0
+    lines += [f"never both serve {group}" for group in story.settings.group_names()]
     for planned in story.plan:
         if planned.at_ms > now_ms:
             lines.append(f"wait {planned.at_ms - now_ms}ms")
