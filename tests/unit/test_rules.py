@@ -185,6 +185,14 @@ def test_every_link_leads_to_a_file_and_to_a_heading_there(page: Path) -> None:
         assert not anchor or anchor in anchors_in(file), f"{target} leads to no heading"
 
 
+def test_the_map_shows_every_folder_of_the_program() -> None:
+    folders = [name_of(path.parent) for path in TRACKED if path.name == "__init__.py" and path.parts[-3] == "aoeha"]
+    assert folders
+    assert not [folder for folder in folders if f"`{folder}`" not in MAP.read_text()]
+    rooms = {path.parent.name for path in MODULES if path.parent != CORE}
+    assert not [room for room in rooms if f"`{room}`" not in MAP.read_text()]
+
+
 def test_every_key_that_the_book_names_is_one() -> None:
     written = [path for path in TRACKED if path.suffix in {".py", ".toml"} and path != Path(__file__).resolve()]
     words = {word for path in written for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", path.read_text())}
