@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pair import pair_config
 
 from aoeha.core.mirror import path_failover
 from aoeha.core.model.actions import CancelTask, StartTask
@@ -15,8 +14,10 @@ from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, Resourc
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.core.step import initial
+from aoeha.sim.stories.settings import Settings
 from aoeha.sim.world.mirror import PATH_TIMING
 
+PAIR = Settings().configs()["alpha"]
 CUT_MS = 100_000
 ANSWERED_MS, SINCE_MS = CUT_MS - 100, CUT_MS + 900
 FOUND_MS = SINCE_MS + 500
@@ -36,13 +37,13 @@ CUT = leg("one", OURS, LOST)
 def group_of(*legs: LegState, name: str = "storage", **fields: Any) -> GroupState:
     driver = ResourceState(ResourceConfig("shelves", paths=PATH_TIMING), ResourcePhase.RUNNING)
     mirror = ResourceState(ResourceConfig("mirror", mirror=True), ResourcePhase.RUNNING)
-    config = replace(pair_config("alpha", "beta").groups[0], name=name)
+    config = replace(PAIR.groups[0], name=name)
     known = GroupState(config, (driver, mirror), 1, 1, legs=legs, shelf_read_ms=SINCE_MS)
     return replace(known, **fields)
 
 
 def at(now_ms: int, *groups: GroupState, **fields: Any) -> NodeState:
-    state, _ = initial(pair_config("alpha", "beta"), Identity("a" * 32, 1), None, 0)
+    state, _ = initial(PAIR, Identity("a" * 32, 1), None, 0)
     return replace(state, **{"now_ms": now_ms, "groups": groups, **fields})
 
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pair import pair_config
 
 from aoeha.core.model.config import Identity, LegConfig
 from aoeha.core.model.legs import AddressState, LegState
@@ -13,16 +12,17 @@ from aoeha.core.model.state import LinkState, NodeState, Off, ResourceState
 from aoeha.core.model.task import MirrorLimits
 from aoeha.core.step import initial
 from aoeha.core.storage import suspect_legs
+from aoeha.sim.stories.settings import Settings
 
+PAIR = Settings().configs()["beta"]
 FENCED = "a" * 32
-DEADTIME_MS = pair_config("beta", "alpha").deadtime_ms
+DEADTIME_MS = PAIR.deadtime_ms
 
 
 def owner(proof: ProofKind = ProofKind.STORAGE_FENCED, *, durable: bool = True) -> NodeState:
     """A node that owns its group by a proof about the peer's boot FENCED."""
-    config = pair_config("beta", "alpha")
     legs = tuple(LegConfig(name, (name,), durable) for name in ("one", "two"))
-    config = replace(config, groups=tuple(replace(group, legs=legs) for group in config.groups))
+    config = replace(PAIR, groups=tuple(replace(group, legs=legs) for group in PAIR.groups))
     state, _ = initial(config, Identity("b" * 32, 1), None, 0)
     held = tuple(
         replace(group, held_epoch=2, epoch=2, proof=Proof(proof, group.name, 2, FENCED)) for group in state.groups

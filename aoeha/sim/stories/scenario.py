@@ -69,8 +69,8 @@ class Performance:
         self._ended = False
         self._settings = story.settings
         self._played: list[str] = []
-        self._world = story.settings.world(traced=True)
-        self._promises = Promises(self._world)
+        self.world = story.settings.world(traced=True)
+        self._promises = Promises(self.world)
 
     def begins(self, story: Scenario) -> bool:
         """Whether this is what another story begins with."""
@@ -110,12 +110,12 @@ class Performance:
             case kind if kind.startswith("expect "):
                 self._promises.expect(statement, self._run)
             case _:
-                do(self._world, statement.source)
+                do(self.world, statement.source)
                 self._promises.look()
 
     def _run(self, ms: int, until: Callable[[], bool] | None = None) -> None:
         """Let time pass, no longer than until something is so."""
-        world = self._world
+        world = self.world
         end_ms = world.timeline.now_ms + ms
 
         def afterwards() -> None:
@@ -128,17 +128,17 @@ class Performance:
             world.timeline.run_until(min(end_ms, world.timeline.now_ms + LOOK_EVERY_MS), afterwards)
 
     def _broken(self, invariant: str, sentence: str) -> None:
-        self._world.trace.line("!", "BROKEN", invariant, sentence)
+        self.world.trace.line("!", "BROKEN", invariant, sentence)
         self._ended = True
 
     def trace(self) -> list[str]:
         """Return what happened; when nothing broke, who serves what comes last."""
         self._guarded(self._promises.end, 0)
         if not self._ended:
-            for group in self._world.resources:
-                serving = [machine.name for machine in self._world.machines.values() if machine.serves(group)]
-                self._world.trace.line("=", "served", group, f"by {' and '.join(serving) or 'nobody'}")
-        return self._world.trace.lines
+            for group in self.world.resources:
+                serving = [machine.name for machine in self.world.machines.values() if machine.serves(group)]
+                self.world.trace.line("=", "served", group, f"by {' and '.join(serving) or 'nobody'}")
+        return self.world.trace.lines
 
 
 def perform(scenario: Scenario) -> list[str]:

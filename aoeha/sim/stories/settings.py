@@ -106,14 +106,17 @@ class Settings:
         """Return the fence devices' names."""
         return tuple(word.partition(":")[0] for word in self.devices.split(",") if word)
 
+    def configs(self) -> dict[str, PairConfig]:
+        """Return the pair as each gateway sees it."""
+        first, second = NODES
+        return {first: self._config(first, second), second: self._config(second, first)}
+
     def world(self, *, traced: bool = False) -> World:
         """Make this pair, with no power yet."""
-        first, second = NODES
-        configs = {first: self._config(first, second), second: self._config(second, first)}
         serial = self.link_names()[: self.serial]
         paths = self.paths + self.unnamed
         return World(
-            configs,
+            self.configs(),
             serial=serial,
             seed=self.seed,
             boot_ms=self.boot_ms,

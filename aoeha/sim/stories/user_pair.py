@@ -20,12 +20,16 @@ BOOT_MS = 30_000
 class GivenPair(Settings):
     """Settings that are read off a pair's configurations; what they leave open has its default."""
 
-    configs: Mapping[str, PairConfig] = field(default_factory=dict)
+    given: Mapping[str, PairConfig] = field(default_factory=dict)
     serial_links: tuple[str, ...] = ()
+
+    def configs(self) -> dict[str, PairConfig]:
+        """Return the pair as each gateway sees it."""
+        return dict(self.given)
 
     def nodes(self) -> tuple[str, ...]:
         """Return the gateways' names."""
-        return tuple(self.configs)
+        return tuple(self.given)
 
     def link_names(self) -> tuple[str, ...]:
         """Return the links' names."""
@@ -45,10 +49,10 @@ class GivenPair(Settings):
 
     def world(self, *, traced: bool = False) -> World:
         """Make this pair, with no power yet."""
-        return World(self.configs, serial=self.serial_links, seed=self.seed, boot_ms=self.boot_ms, traced=traced)
+        return World(self.given, serial=self.serial_links, seed=self.seed, boot_ms=self.boot_ms, traced=traced)
 
     def _any(self) -> PairConfig:
-        return next(iter(self.configs.values()))
+        return next(iter(self.given.values()))
 
 
 def given_story(configs: Mapping[str, PairConfig], serial_links: tuple[str, ...], seed: int) -> Story:
@@ -63,7 +67,7 @@ def given_story(configs: Mapping[str, PairConfig], serial_links: tuple[str, ...]
         window_ms=max(config.restart_window_ms, *(group.restart_window_ms for group in config.groups)),
         deadline_ms=max(resource.start_ms + resource.stop_ms for resource in resources),
         seed=seed,
-        configs={node: _on_our_shelves(known) for node, known in configs.items()},
+        given={node: _on_our_shelves(known) for node, known in configs.items()},
         serial_links=serial_links,
     )
     return Story(settings, plan(Random(seed), settings))

@@ -1,0 +1,50 @@
+"""Short stories of a simulated pair for tests: what happened, and what the gateways answered."""
+
+from dataclasses import replace
+
+from aoeha.core.model.beat import Beat
+from aoeha.core.model.events import BeatHeard
+from aoeha.core.model.state import NodeState
+from aoeha.sim.stories.scenario import Performance, parse
+from aoeha.sim.world.world import World
+
+__all__ = ["SERVING", "answers", "hears", "played", "state_of"]
+
+SERVING = """
+    boot alpha beta
+    wait 20s
+    never both serve storage
+    expect served storage by alpha
+"""
+
+
+def played(*parts: str, begin: str = SERVING, pair: str = "pair") -> World:
+    """Play a story that goes on from a pair of which alpha serves. Fails when it breaks an invariant or a promise."""
+    performance = Performance(parse("story", "\n".join((pair, begin, *parts))))
+    performance.play()
+    broken = [line for line in performance.trace() if " BROKEN " in line]
+    assert not broken, broken[0]
+    return performance.world
+
+
+def answers(world: World, node: str) -> list[tuple[int, str]]:
+    """What a gateway answered: code and sentence."""
+    told = [line.split(maxsplit=4) for line in world.trace.lines]
+    return [(int(words[3]), words[4]) for words in told if words[1:3] == [node, "answers"]]
+
+
+def state_of(world: World, node: str) -> NodeState:
+    """The state of a gateway's core."""
+    daemon = world.machines[node].daemon
+    assert daemon is not None
+    assert daemon.state is not None
+    return daemon.state
+
+
+def hears(world: World, node: str, **fields: object) -> None:
+    """Let a gateway hear a beat of its peer that is as its last one but for these fields."""
+    daemon, last = world.machines[node].daemon, state_of(world, node).peer.beat
+    assert daemon is not None
+    assert isinstance(last, Beat)
+    changed = replace(last, **{"sequence": last.sequence + 1, **fields})
+    daemon.feed(BeatHeard(world.machines[node].clock_ms(), world.machines[node].config.links[0], changed))
