@@ -83,6 +83,9 @@ exhaust: $(VENV)/ready ## every interleaving of two gateways and two shelves und
 drills: setup ## every drill until it has passed RUNS times in a row on this commit (default 10), JOBS side by side
 	@$(BIN)/aoeha rehearse all --runs $(RUNS) --jobs $(JOBS) --resume --quiet
 
+goldens: $(VENV)/ready ## render the screens of `aoeha status` anew from simulated pairs; read what changed
+	@$(BIN)/python tests/cli/goldens.py
+
 setup: $(VENV)/ready
 	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.machines.install
 

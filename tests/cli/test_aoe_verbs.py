@@ -1,6 +1,5 @@
 """`aoeha aoe reserve|release|paths` before they reach the storage network: what they refuse, and with which code."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any
 
 import pytest
 from daemon_double import ROOT, DaemonDouble, aoeha, done
+from goldens import document
 
-DOCUMENT = json.loads((Path(__file__).parent / "healthy.json").read_text())
+DOCUMENT = document("healthy")
 CHANGES = [
     ("reserve", "e1.0", "--for", "beta"),
     ("release", "e1.0"),

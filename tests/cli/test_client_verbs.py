@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from daemon_double import ROOT, DaemonDouble, aoeha, done, say
+from goldens import document, screen
 
 from aoeha.cli.verbs import VERBS
 
-DOCUMENT = json.loads((Path(__file__).parent / "healthy.json").read_text())
+DOCUMENT = document("healthy")
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_status_prints_the_screen(path: Path) -> None:
     with DaemonDouble(path, done(0, "", DOCUMENT)) as daemon:
         ran = aoeha("status", "--socket", str(path))
     assert ran.returncode == 0
-    assert ran.stdout == (Path(__file__).parent / "healthy.txt").read_text()
+    assert ran.stdout == screen("healthy")
     assert daemon.requests == [{"verb": "status", "arguments": {}}]
 
 
@@ -155,19 +156,21 @@ def test_the_fence_history_is_a_table_with_the_reasons(path: Path) -> None:
 
 
 def test_confirm_shows_what_is_known_before_it_asks(path: Path) -> None:
-    document = json.loads((Path(__file__).parent / "trouble.json").read_text())
-    document["fences"][0] |= {"plug": "on"}
-    document["groups"][0]["legs"] = [
+    shown = document("nobody-serves")
+    shown["fences"][0] |= {"plug": "on"}
+    shown["fences"].append({"name": "pdu-b", "level": 3, "state": "unknown", "checked_ms_ago": None, "detail": ""})
+    shown["links"].append(shown["links"][0] | {"name": "storage-network", "heard_ms_ago": None})
+    shown["groups"][0]["legs"] = [
         {"leg": "e1.0", "address": "e1", "holder": "alpha", "since_ms_ago": 5, "stamped_ms_ago": 3_000}
     ]
-    with DaemonDouble(path, done(0, "", document)):
+    with DaemonDouble(path, done(0, "", shown)):
         ran = aoeha("confirm", "alpha", "--typed", "alpha", "--socket", str(path))
     for line in (
         "What beta knows of alpha (silent):",
-        "last beat on serial: 3m ago",
+        "last beat on serial1: 3m ago",
         "last beat on storage-network: never",
         "shelf e1.0 of storage at e1: reserved for alpha; the stamp of alpha moved there 3.0s ago",
-        "fence device power-switch: the plug of alpha read ON 1h06m ago (10.77.1.1 port 7700",
+        "fence device switch: the plug of alpha read ON 11.2s ago (it did not answer in time",
         "fence device pdu-b: was not asked yet",
         "aoeha fence test",
     ):

@@ -1,16 +1,14 @@
 """The command against the daemon's own socket code: both ends of the protocol as they are."""
 
 import asyncio
-import json
 import os
 from pathlib import Path
 
 import pytest
 from daemon_double import aoeha
+from goldens import document, screen
 
 from aoeha.io.control_socket import Connection, ControlSocket, Request
-
-HERE = Path(__file__).parent
 
 
 async def exchange(path: Path, *words: str) -> tuple[list[Request], int, str, str]:
@@ -20,7 +18,7 @@ async def exchange(path: Path, *words: str) -> tuple[list[Request], int, str, st
     async def answer(request: Request, connection: Connection) -> None:
         requests.append(request)
         if request.verb == "status":
-            connection.done(0, "", json.loads((HERE / "trouble.json").read_text()))
+            connection.done(0, "", document("nobody-serves"))
         else:
             connection.say("warning", "storage", "stopping exports", wall_ms=1_700_000_000_000)
             connection.done(107, "cannot move storage: beta is silent")
@@ -38,7 +36,7 @@ async def exchange(path: Path, *words: str) -> tuple[list[Request], int, str, st
 def test_status_comes_through_the_real_socket(tmp_path: Path) -> None:
     requests, code, out, err = asyncio.run(exchange(tmp_path / "control.sock", "status"))
     assert (code, err) == (0, "")
-    assert out == (HERE / "trouble.txt").read_text()
+    assert out == screen("nobody-serves")
     assert requests == [Request("status", {})]
 
 

@@ -1,47 +1,47 @@
-"""The screen of `aoeha status`, compared with golden texts: read a changed one before you keep it."""
+"""The screens of `aoeha status`, as `make goldens` renders them from simulated pairs: read one that changed."""
 
-import json
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
+from goldens import HERE, SCREENS, document, rendered, screen
 
 from aoeha.cli.status_text import render_status
 
-HERE = Path(__file__).parent
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_document_is_what_a_gateway_tells_in_that_moment(name: str) -> None:
+    assert rendered(name) == document(name), "run: make goldens"
 
 
-def document(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text())
-    return loaded
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_screen_is_what_is_printed_of_its_document(name: str) -> None:
+    assert render_status(document(name)) == screen(name), "run: make goldens"
 
 
-@pytest.mark.parametrize("name", ["healthy", "trouble"])
-def test_status_reads_as_recorded(name: str) -> None:
-    assert render_status(document(name)) == (HERE / f"{name}.txt").read_text()
+def test_no_screen_is_left_over() -> None:
+    assert {path.stem for path in HERE.iterdir()} == set(SCREENS)
 
 
-@pytest.mark.parametrize("name", ["healthy", "trouble"])
+@pytest.mark.parametrize("name", SCREENS)
 def test_no_line_is_wider_than_eighty_columns(name: str) -> None:
-    assert [line for line in render_status(document(name)).splitlines() if len(line) > 80] == []
+    assert [line for line in screen(name).splitlines() if len(line) > 80] == []
 
 
-@pytest.mark.parametrize("name", ["healthy", "trouble"])
+@pytest.mark.parametrize("name", SCREENS)
 def test_colour_changes_no_character_of_the_text(name: str) -> None:
     coloured = render_status(document(name), colour=True)
     assert "\x1b[" in coloured
-    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == render_status(document(name))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == screen(name)
 
 
-def test_the_last_words_are_verdict_and_why() -> None:
-    last_block = render_status(document("healthy")).split("\n\n")[-1]
+@pytest.mark.parametrize("name", SCREENS)
+def test_the_last_words_are_verdict_and_why(name: str) -> None:
+    last_block = screen(name).split("\n\n")[-1]
     assert [line.split()[0] for line in last_block.splitlines() if not line.startswith(" ")] == ["verdict", "why"]
 
 
 def test_not_protected_is_in_capitals_only_when_it_is_so() -> None:
-    assert "NOT PROTECTED" not in render_status(document("healthy"))
-    assert "NOT PROTECTED" in render_status(document("healthy") | {"protected": False})
+    assert {name for name in SCREENS if "\nNOT PROTECTED" in screen(name)} == {"nobody-serves", "not-protected"}
 
 
 def test_a_document_of_a_younger_daemon_with_keys_missing_is_still_shown() -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,15 +25,16 @@ from pty_line import cabled
 from serial_switches import Rps10Emulator, SmartUpsEmulator
 from wti_switch import WtiEmulator
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-
-from pair import Pair
-
 from aoeha.agents.interface import AgentError
+from aoeha.core.model.actions import Answer
+from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
-from aoeha.core.status import status
+from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.settings import Settings
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.work import Job, Work
 
-SETTLED_MS = 15_000
+SETTLED_MS, SWITCHED_MS = 60_000, 150
 ORDER_LIMIT_S = 30
 ONLY = "ups"
 """The one outlet of a device that has one; only a UPS wants a name for it."""
@@ -133,19 +133,28 @@ async def fence_dummy(folder: Path) -> AsyncIterator[Bench]:
     yield Bench(agent("external:fence_dummy", table), ONLY, lambda: state.read_text() == "on")
 
 
-class CordedPair(Pair):
-    """A pair whose power tasks are given to `carry_out`. `is_corded`: beta hangs on the outlet of its name."""
+class CordedPair:
+    """A simulated pair whose orders to beta's plug are given to `carry_out`. `is_corded`: beta hangs on that plug."""
 
     def __init__(self, bench: Bench, carry_out: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
-        super().__init__()
         self.bench = bench
         self.is_corded = False
+        self.world = Settings().world()
         self._carry_out = carry_out
+        self._sound = self.world.power.perform
+        self._answers: list[Answer] = []
+        self.world.power.perform = self._perform  # type: ignore[method-assign]
+        self.world.answered = lambda _node, answer: self._answers.append(answer)  # type: ignore[method-assign]
+
+    def _perform(self, work: Work, job: Job) -> None:
+        if job.task.node != "beta":
+            self._sound(work, job)
+            return
+        result, plug = self._switch(job.task)
+        self.world.timeline.after(SWITCHED_MS, work.report, job, TaskDone(0, job.task.id, result, None, plug))
 
     def _switch(self, task: Task) -> tuple[TaskResult, PlugState | None]:
         device, plug = self.bench.agent, self.bench.plug
-        if task.node != "beta":
-            return TaskResult.OK, PlugState.ON
         try:
             match task.kind:
                 case TaskKind.POWER_STATUS:
@@ -156,19 +165,29 @@ class CordedPair(Pair):
                     self._carry_out(device.power_on(plug))
         except AgentError:
             return TaskResult.FAILED, None
-        if self.is_corded and self["beta"].powered != self.bench.is_on():
-            self.power_loss("beta") if self["beta"].powered else self.boot("beta")
+        if self.is_corded:
+            self.beta.mains = self.bench.is_on()
+            self.beta.power_changed()
         return TaskResult.OK, None
 
+    @property
+    def beta(self) -> Machine:
+        """The gateway whose plug is tried."""
+        return self.world.machines["beta"]
+
     def verify(self) -> tuple[int, str]:
-        self.command("alpha", "fence-verify", node="beta")
-        self.run(SETTLED_MS)
-        answer = self["alpha"].answers[-1]
-        return answer.code, answer.sentence
+        """Have alpha verify beta's plug; return its answer."""
+        do(self.world, "ask alpha: fence-verify node=beta")
+        self.world.run(SETTLED_MS)
+        return self._answers[-1].code, self._answers[-1].sentence
+
+    def serves(self) -> bool:
+        """Whether alpha does."""
+        return self.world.machines["alpha"].serves("storage")
 
     def unprotected(self) -> str:
-        assert self["alpha"].state is not None
-        return status(self["alpha"].state).unprotected
+        """What alpha's status says of its protection, empty while it is protected."""
+        return next(told.unprotected for machine, told in self.world.told() if machine.name == "alpha")
 
 
 def play(bench: Benches, folder: Path, story: Callable[[CordedPair], None]) -> None:
@@ -207,26 +226,26 @@ def test_a_wrong_plug_reads_off_and_is_found_and_the_right_one_passes(family: st
         pytest.skip(f"needs {', '.join(missing)}")
 
     def first_something_elses_plug_then_betas(pair: CordedPair) -> None:
-        pair.boot()
-        pair.run(SETTLED_MS)
-        pair.command("beta", "standby")
-        pair.run(1_000)
+        do(pair.world, "boot alpha beta")
+        pair.world.run(20_000)
+        do(pair.world, "ask beta: standby")
+        pair.world.run(1_000)
         assert pair.unprotected() == ""
-        assert pair.serves("alpha")
+        assert pair.serves()
 
         code, sentence = pair.verify()
         assert (code, "switch reads beta as off, and beta runs on" in sentence) == (1, True), sentence
         assert "aoeha fence verify beta" in pair.unprotected()
-        assert (pair["beta"].boot, pair["beta"].powered) == (1, True)
+        assert (pair.beta.boots, pair.beta.alive) == (1, True)
         assert pair.bench.is_on(), "what lost its power by mistake has it back"
-        assert pair.serves("alpha")
-        assert pair["beta"].started == []
+        assert pair.serves()
+        assert not pair.beta.active
 
         pair.is_corded = True
         code, sentence = pair.verify()
         assert (code, "the plug is that of beta" in sentence) == (0, True), sentence
         assert pair.unprotected() == ""
-        assert (pair["beta"].boot, pair["beta"].powered) == (2, True)
-        assert pair.serves("alpha")
+        assert (pair.beta.boots, pair.beta.alive) == (2, True)
+        assert pair.serves()
 
     play(bench, tmp_path, first_something_elses_plug_then_betas)

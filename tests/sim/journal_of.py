@@ -1,20 +1,21 @@
-"""Journals of a fake pair, written as the daemon writes them."""
+"""Journals of a simulated pair, written as the daemon writes them."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-
-from pair import Machine, Pair
+import pytest
 
 from aoeha.core.model.actions import Action
+from aoeha.core.model.config import Identity, PairConfig
 from aoeha.core.model.events import Event
+from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
+from aoeha.core.step import initial, step
 from aoeha.journal.records import Header, encode_header, encode_step
+from aoeha.sim.world import daemon
 
-__all__ = ["Machine", "Pair", "journals"]
+__all__ = ["journals"]
 
 WALL_MS = 1_700_000_000_000
 
@@ -22,24 +23,31 @@ WALL_MS = 1_700_000_000_000
 @contextmanager
 def journals(folder: Path) -> Iterator[None]:
     """Let every daemon that starts within write its journal to folder/NODE/, one file an incarnation."""
-    files: dict[str, Path] = {}
+    boots: dict[str, list[str]] = {}
 
-    def write(
-        machine: Machine, before: NodeState | None, event: Event | None, after: NodeState, actions: tuple[Action, ...]
-    ) -> None:
-        place = folder / machine.name
-        if before is None or event is None:
-            place.mkdir(parents=True, exist_ok=True)
-            files[machine.name] = place / f"{machine.boot:02}-{machine.incarnation:02}-0001.jsonl"
-            wall_ms = WALL_MS + after.now_ms
-            header = Header("1", 1, after.now_ms, wall_ms, machine.config, after.identity, machine.memory, actions)
-            files[machine.name].write_bytes(encode_header(header))
-            return
-        with files[machine.name].open("ab") as journal:
+    def file_of(node: str, identity: Identity) -> Path:
+        known = boots.setdefault(node, [])
+        if identity.boot_id not in known:
+            known.append(identity.boot_id)
+        boot = known.index(identity.boot_id) + 1
+        return folder / node / f"{boot:02}-{identity.incarnation:02}-0001.jsonl"
+
+    def begin(
+        config: PairConfig, identity: Identity, memory: Memory | None, now_ms: int
+    ) -> tuple[NodeState, tuple[Action, ...]]:
+        state, actions = initial(config, identity, memory, now_ms)
+        (folder / config.node).mkdir(parents=True, exist_ok=True)
+        header = Header("1", 1, now_ms, WALL_MS + now_ms, config, identity, memory, actions)
+        file_of(config.node, identity).write_bytes(encode_header(header))
+        return state, actions
+
+    def go_on(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
+        after, actions = step(state, event)
+        with file_of(state.config.node, state.identity).open("ab") as journal:
             journal.write(encode_step(event, actions))
+        return after, actions
 
-    Pair.watchers.append(write)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(daemon, "initial", begin)
+        patch.setattr(daemon, "step", go_on)
         yield
-    finally:
-        Pair.watchers.remove(write)

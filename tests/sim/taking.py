@@ -1,207 +1,218 @@
-"""Everything that takes transitions for the coverage gate: the stories, chance, interrupted plans, a small search."""
+"""Everything that takes transitions for the coverage gate: incidents, rare stories, a small search."""
 
-import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from math import inf
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
-import test_core_chance
-import test_core_stories
-from pair import Machine, Pair
+from stories import hears, played, state_of
 
 from aoeha.core.model.actions import Action
-from aoeha.core.model.config import FenceConfig
-from aoeha.core.model.events import BeatHeard, Event
+from aoeha.core.model.config import Identity, PairConfig
+from aoeha.core.model.events import Event
+from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
-from aoeha.core.model.task import TaskKind, TaskResult
+from aoeha.core.step import initial, step
 from aoeha.sim.exhaust.pair import FaultBudget
 from aoeha.sim.exhaust.search import STARTS, explore
 from aoeha.sim.judges.coverage import Taken
+from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.scenario import perform, read
 from aoeha.sim.world import daemon
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
-SEEDS = range(40)
+SEARCHED = 20_000
+INCIDENTS = (
+    "blind-owner-and-a-peer-that-has-power-again",
+    "blocked-beside-a-group-that-starts",
+    "blocked-owner-and-its-second-level",
+    "blocked-owner-on-a-wrong-plug",
+    "boot-with-a-leg-each",
+    "both-daemons-killed",
+    "both-shelves-restart-while-links-are-cut",
+    "claimer-dies-after-its-claim",
+    "claimer-reboots-before-its-first-word",
+    "claimers-daemon-dies-before-it-reads-the-grant",
+    "cold-start-in-a-crossed-partition",
+    "cold-start-without-shelves",
+    "cry-for-help-of-long-ago",
+    "daemon-back-in-the-middle-of-a-storage-fence",
+    "distrust-outlives-the-daemon",
+    "fenced-writes-and-a-new-daemon",
+    "gateway-and-shelf-in-one-instant",
+    "leaves-beside-a-fenced-gateway-that-lives",
+    "left-and-reset-before-the-other-takes-over",
+    "left-with-a-leg-in-its-name",
+    "leg-joins-as-the-owner-dies",
+    "leg-taken-back-on-an-old-proof",
+    "owner-loses-sight-of-its-shelves",
+    "owners-daemon-dies-after-its-grant",
+    "paused-again-as-a-fence-begins",
+    "paused-pair-and-a-reboot",
+    "power-off-hits-the-next-owner",
+    "rebooted-owner-as-its-legs-are-taken",
+    "slow-serial-line",
+    "victim-boots-as-its-plug-is-read",
+)
+RARE = {
+    "an operator's word, and what it entitles to is handed over": (
+        "pair links=1 boot=2s",
+        """
+        device switch dead
+        power off alpha
+        wait 30s
+        ask beta: confirm node=alpha
+        expect served storage by beta within 20s
+        power on alpha
+        wait 30s
+        device switch ok
+        ask beta: switchover
+        expect served storage by alpha within 20s
+        """,
+    ),
+    "a mirror degrades, fails, and is degraded when a daemon comes back": (
+        "pair links=1 monitor=3s resources=3",
+        """
+        wear alpha mirror
+        wait 10s
+        mend alpha
+        wait 10s
+        wear alpha mirror
+        wait 10s
+        drop alpha mirror
+        wait 20s
+        wear alpha mirror
+        wait 10s
+        kill alpha
+        wait 10s
+        ask alpha: switchover
+        wait 20s
+        """,
+    ),
+    "an owner reboots faster than it is missed": (
+        "pair links=1 boot=500ms",
+        """
+        ask alpha: switchover
+        expect served storage by beta within 20s
+        wait 20s
+        reset beta
+        expect served storage by alpha within 40s
+        wait 20s
+        ask alpha: switchover
+        expect served storage by beta within 20s
+        """,
+    ),
+    "what a power-off entitles to is handed over, and found by a new daemon": (
+        "pair links=1",
+        """
+        freeze alpha
+        expect served storage by beta within 30s
+        kill beta
+        wait 60s
+        ask beta: switchover
+        expect served storage by alpha within 30s
+        """,
+    ),
+    "what a power-off entitles to is given back as the last gateway leaves": (
+        "pair links=1",
+        """
+        power off alpha
+        expect served storage by beta within 20s
+        ask beta: leave
+        wait 60s
+        expect served storage by nobody
+        """,
+    ),
+    "a gateway leaves, returns, and leaves while it is late": (
+        "pair links=1",
+        """
+        ask beta: leave
+        wait 10s
+        start beta
+        wait 20s
+        ask beta: leave
+        wait 5s
+        power off beta
+        wait 1s
+        power on beta
+        wait 40s
+        freeze beta for 2s
+        wait 1s
+        ask beta: leave
+        wait 2s
+        start beta
+        wait 30s
+        """,
+    ),
+    "a daemon is back while it is late": ("pair links=1", "crash alpha\nwait 2s\nstart alpha\nwait 10s"),
+    "a resource fails its first look": ("pair links=1", "break alpha probe mirror fail\nkill alpha\nwait 20s"),
+}
 
 
 @contextmanager
 def watching(taken: Taken) -> Iterator[None]:
-    def watch(
-        _: Machine, before: NodeState | None, event: Event | None, after: NodeState, actions: tuple[Action, ...]
-    ) -> None:
-        del event, actions
-        taken(before, after)
+    """Note what the cores of simulated worlds do within."""
 
-    Pair.watchers.append(watch)
-    try:
+    def begin(
+        config: PairConfig, identity: Identity, memory: Memory | None, now_ms: int
+    ) -> tuple[NodeState, tuple[Action, ...]]:
+        state, actions = initial(config, identity, memory, now_ms)
+        taken(None, state)
+        return state, actions
+
+    def go_on(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
+        after, actions = step(state, event)
+        taken(state, after)
+        return after, actions
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(daemon, "initial", begin)
+        patch.setattr(daemon, "step", go_on)
         yield
-    finally:
-        Pair.watchers.remove(watch)
 
 
-def take_by_stories(taken: Taken) -> None:
+def take_by_incidents(taken: Taken) -> None:
     with watching(taken):
-        for name, story in vars(test_core_stories).items():
-            if name.startswith("test_") and not inspect.signature(story).parameters:
-                story()
+        for name in INCIDENTS:
+            perform(read(SCENARIOS / f"{name}.txt"))
 
 
-def serving() -> Pair:
-    pair = Pair(links=1)
-    pair.boot()
-    pair.run(15_000)
-    assert pair.serves("alpha")
-    return pair
-
-
-def a_mirror_degrades_fails_and_is_whole_again() -> None:
-    pair = serving()
-    pair["alpha"].degraded.add("storage-mirror")
-    pair.run(5_000)
-    pair["alpha"].degraded.clear()
-    pair.run(5_000)
-    for after in ("dies", "moves"):
-        pair["alpha"].degraded.add("storage-mirror")
-        pair.run(5_000)
-        if after == "dies":
-            pair["alpha"].running.discard("storage-mirror")
-            pair.run(5_000)
-        else:
-            pair.kill_daemon("alpha")
-            pair.start_daemon("alpha")
-            pair.run(5_000)
-            pair.command("alpha", "switchover")
-            pair.run(5_000)
-
-
-def an_owner_reboots_faster_than_it_is_missed() -> None:
-    pair = serving()
-    pair.command("alpha", "switchover")
-    pair.run(20_000)
-    pair.power_loss("beta")
-    pair.run(1_000)
-    pair.boot("beta")
-    pair.run(10_000)
-    assert pair.serves("alpha")
-    pair.command("alpha", "switchover")
-    pair.run(5_000)
-    assert pair.serves("beta")
-
-
-def a_power_off_takes_time_to_settle(interrupted: str) -> None:
-    pair = Pair(links=1)
-    for machine in pair.machines.values():
-        machine.config = replace(machine.config, fences=(FenceConfig("switch", timeout_ms=1_000, settle_ms=3_000),))
-    pair.boot()
-    pair.run(15_000)
-    pair.power_loss("alpha")
-    pair.run(4_000)
-    if interrupted:
-        pair.boot("alpha")
-    pair.run(10_000)
-
-
-def a_stop_fails_and_nobody_can_fence(mended: bool) -> None:
-    pair = serving()
-    pair.switch_works = False
-    pair["alpha"].broken[TaskKind.STOP, "storage-volume"] = TaskResult.TIMED_OUT
-    pair.command("alpha", "switchover")
-    if not mended:
-        pair.power_loss("beta")
-    pair.run(33_000)
-    pair["alpha"].broken.clear()
-    pair.run(40_000)
-
-
-def a_probe_fails() -> None:
-    pair = Pair(links=1)
-    pair["alpha"].broken[TaskKind.PROBE, "storage-mirror"] = TaskResult.TIMED_OUT
-    pair.boot()
-    pair.run(20_000)
-
-
-def a_peer_leaves_restarts_and_is_called_off() -> None:
-    pair = serving()
-    pair.command("beta", "leave")
-    pair.run(10_000)
-    pair.power_loss("beta")
-    pair.boot("beta")
-    pair.run(15_000)
-    pair.switch_works = False
-    pair.power_loss("alpha")
-    pair.run(10_000)
-    pair.command("beta", "confirm", node="alpha")
-    pair.run(5_000)
-    assert pair.serves("beta")
-    pair.boot("alpha")
-    pair.run(15_000)
-    pair.command("beta", "switchover")
-    pair.run(5_000)
-    assert pair.serves("alpha")
+def an_operators_word_about_a_gateway_that_died_with_a_grant() -> None:
+    world = played("device switch dead\nask alpha: switchover")
+    while state_of(world, "alpha").groups[0].grant is None:
+        world.run(5)
+    do(world, "power off beta")
+    world.run(20_000)
+    do(world, "ask alpha: confirm node=beta")
+    world.run(5_000)
+    assert world.machines["alpha"].serves("storage")
 
 
 def a_power_off_was_a_lie() -> None:
-    pair = serving()
-    pair.power_loss("alpha")
-    beta = pair["beta"]
-    while not (beta.state and beta.state.groups[0].holding):
-        pair.run(10)
-    last = beta.state.peer.beat
-    assert last is not None
-    alive = replace(last, sequence=last.sequence + 1, echo_sequence=beta.state.sequence + 1)
-    pair._feed(beta, BeatHeard(pair.now_ms, pair["beta"].config.links[0], alive))
-    assert not beta.state.groups[0].holding
+    """The victim answers what its taker has said since."""
+    world = played("freeze alpha")
+    while not state_of(world, "beta").groups[0].holding:
+        world.run(10)
+    hears(world, "beta", echo_sequence=state_of(world, "beta").sequence + 1)
+    assert not state_of(world, "beta").groups[0].holding
 
 
 def take_by_rare_stories(taken: Taken) -> None:
     with watching(taken):
-        a_mirror_degrades_fails_and_is_whole_again()
-        an_owner_reboots_faster_than_it_is_missed()
-        for interrupted in ("", "boots"):
-            a_power_off_takes_time_to_settle(interrupted)
-        for mended in (False, True):
-            a_stop_fails_and_nobody_can_fence(mended)
-        a_probe_fails()
+        for pair, story in RARE.values():
+            played(story, pair=pair)
+        played(begin="break alpha probe address hang\nboot alpha beta\nwait 60s\nnever both serve storage")
+        played(begin="boot alpha\nwait 40s\nfreeze alpha for 10s\nwait 15s\nnever both serve storage")
         a_power_off_was_a_lie()
-        a_peer_leaves_restarts_and_is_called_off()
-
-
-@contextmanager
-def watching_the_world(taken: Taken) -> Iterator[None]:
-    honest = daemon.step
-
-    def watched(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
-        after, actions = honest(state, event)
-        taken(state, after)
-        return after, actions
-
-    daemon.step = watched
-    try:
-        yield
-    finally:
-        daemon.step = honest
-
-
-def take_by_incidents(taken: Taken) -> None:
-    with watching_the_world(taken):
-        perform(read(SCENARIOS / "leg-lost-unheard-long-ago.txt"))
-        perform(read(SCENARIOS / "leave-of-long-ago.txt"))
-        perform(read(SCENARIOS / "leaves-beside-a-fenced-gateway-that-lives.txt"))
-        perform(read(SCENARIOS / "victim-boots-as-its-plug-is-read.txt"))
-
-
-def take_by_chance(taken: Taken) -> None:
-    with watching(taken):
-        for seed in SEEDS:
-            test_core_chance.test_never_two_writers_and_service_returns_when_mended(seed)
+        an_operators_word_about_a_gateway_that_died_with_a_grant()
 
 
 def take_by_search(taken: Taken) -> None:
     for start in STARTS:
-        result = explore(FaultBudget(), states_max=60_000, seconds_max=inf, watchers=(taken,), start=start)
+        result = explore(FaultBudget(), states_max=SEARCHED, seconds_max=inf, watchers=(taken,), start=start)
         assert not result.violation, result.story

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from taking import take_by_chance, take_by_incidents, take_by_rare_stories, take_by_search, take_by_stories
+from taking import take_by_incidents, take_by_rare_stories, take_by_search
 
 from aoeha.sim.judges.coverage import DOCS, Taken, diagrams, differences, main
 from aoeha.sim.judges.transitions import MACHINES, Machine
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_transition_is_taken_by_a_test_and_none_that_is_not_known() -> None:
     taken = Taken()
-    for take in (take_by_stories, take_by_rare_stories, take_by_incidents, take_by_search, take_by_chance):
+    for take in (take_by_rare_stories, take_by_incidents, take_by_search):
         take(taken)
     assert differences(taken.transitions) == []
 

@@ -1,152 +1,116 @@
-"""Interrupted plans: take over, hand over, cold start and shutdown, cut after each of their steps by each misfortune.
+"""Interrupted plans: cold start, takeover, hand-over and leave, cut after each of their steps by each misfortune.
 
-A plan is run once undisturbed and the moments noted at which something was done: a task began or ended, or something
-was remembered. Then it is run again and cut right after each. Nobody may ever have two (the pair's own oracle looks at
-every event), and the service is back when all is healed.
+A plan is played once undisturbed, and the moments are noted at which something was done: a task began or ended, or
+something was remembered. A copy of the world is then cut at each of them. The simulator's oracle looks at every event,
+and one gateway serves when all is restored.
 """
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-
-from pair import Machine, Pair
 
 from aoeha.core.model.actions import Action, Persist, StartTask
 from aoeha.core.model.events import Event, TaskDone
 from aoeha.core.model.state import NodeState
-from aoeha.core.model.task import TaskKind, TaskResult
+from aoeha.core.model.task import TaskKind
+from aoeha.core.step import step
+from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.settings import Settings
+from aoeha.sim.world import daemon
+from aoeha.sim.world.world import World
 
+PAIR = "pair links=1 resources=3 keepalive=1s warntime=2s deadtime=5s initdead=12s boot=3s monitor=45s"
 LOOKS = (TaskKind.MONITOR, TaskKind.VALIDATE)
-PLAN_MS = 9_000
+PLAN_MS, CUT_MS, LOOK_MS, BOUND_MS = 20_000, 6_000, 5_000, 400_000
+BOOT = ("boot alpha beta",)
+PLANS = {
+    "cold start": BOOT,
+    "takeover": (*BOOT, "freeze alpha"),
+    "hand-over": (*BOOT, "ask alpha: switchover"),
+    "leave": (*BOOT, "ask alpha: leave"),
+}
+"""What is done before the plan, with time to settle after each, and last what begins it."""
+CUTS = {
+    "power loss": ("power off {}",),
+    "reboot": ("reset {}",),
+    "daemon killed": ("kill {}",),
+    "tasks hang": ("break {} start mirror hang", "break {} stop address hang", "device switch dead"),
+    "link lost": ("cut serial1 from {}",),
+}
 
 
-def cold_start() -> Pair:
-    pair = Pair(links=1)
-    pair.boot()
-    return pair
+def begun(plan: str) -> World:
+    """A world in which the plan begins now."""
+    *before, first = PLANS[plan]
+    world = Settings.parse(PAIR).world()
+    for line in before:
+        do(world, line)
+        world.run(30_000)
+    do(world, first)
+    return world
 
 
-def serving() -> Pair:
-    pair = cold_start()
-    pair.run(11_000)
-    assert pair.serves("alpha")
-    return pair
-
-
-def take_over() -> Pair:
-    pair = serving()
-    pair.power_loss("alpha")
-    return pair
-
-
-def hand_over() -> Pair:
-    pair = serving()
-    pair.command("alpha", "switchover")
-    return pair
-
-
-def shutdown() -> Pair:
-    pair = serving()
-    pair.command("alpha", "leave")
-    return pair
-
-
-def crash(pair: Pair, name: str) -> None:
-    pair.power_loss(name)
-
-
-def reboot(pair: Pair, name: str) -> None:
-    pair.power_loss(name)
-    pair.run(300)
-    if not pair[name].powered:
-        pair.boot(name)
-
-
-def daemon_restart(pair: Pair, name: str) -> None:
-    pair.kill_daemon(name)
-    if pair[name].powered:
-        pair.start_daemon(name)
-
-
-def task_failure(pair: Pair, name: str) -> None:
-    machine = pair[name]
-    for task in machine.live_tasks.values():
-        machine.broken[task.kind, task.subject] = TaskResult.TIMED_OUT
-    pair.switch_works = False
-
-
-def link_loss(pair: Pair, name: str) -> None:
-    pair.cut_link("link0", name)
-
-
-PLANS = (cold_start, take_over, hand_over, shutdown)
-CUTS = (crash, reboot, daemon_restart, task_failure, link_loss)
-
-
-def moments_of(plan: Callable[[], Pair]) -> list[int]:
-    """Return when something was done, counted from the plan's beginning."""
+@contextmanager
+def moments_of(world: World) -> Iterator[set[int]]:
+    """Note when something is done within."""
     moments: set[int] = set()
-    pair = plan()
-    begun_ms = pair.now_ms
 
-    def watch(
-        _: Machine, before: NodeState | None, event: Event | None, after: NodeState, actions: tuple[Action, ...]
-    ) -> None:
-        began = any(
+    def watched(before: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
+        after, actions = step(before, event)
+        looks = {task.id for task in before.tasks if task.kind in LOOKS}
+        ended = isinstance(event, TaskDone) and event.task_id not in looks
+        begins = (
             isinstance(action, Persist) or (isinstance(action, StartTask) and action.task.kind not in LOOKS)
             for action in actions
         )
-        looks = {task.id for task in before.tasks if task.kind in LOOKS} if before is not None else set()
-        ended = isinstance(event, TaskDone) and event.task_id not in looks
-        if began or ended:
-            moments.add(after.now_ms - begun_ms)
+        if ended or any(begins):
+            moments.add(world.timeline.now_ms)
+        return after, actions
 
-    Pair.watchers.append(watch)
-    try:
-        pair.run(PLAN_MS)
-    finally:
-        Pair.watchers.remove(watch)
-    return sorted(moments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(daemon, "step", watched)
+        yield moments
 
 
-def heal(pair: Pair) -> None:
-    pair.heal()
-    pair.switch_works = True
-    for name in ("alpha", "beta"):
-        pair[name].broken.clear()
-        if not pair[name].powered:
-            pair.boot(name)
-        elif pair[name].state is None:
-            pair.start_daemon(name)
+def steps_of(plan: str) -> list[World]:
+    """Return the plan's world after each of its steps."""
+    undisturbed = begun(plan)
+    world = copy.deepcopy(undisturbed)
+    with moments_of(undisturbed) as moments:
+        undisturbed.run(PLAN_MS)
+    worlds = []
+    for moment_ms in sorted(moments):
+        world.run(moment_ms - world.timeline.now_ms)
+        worlds.append(copy.deepcopy(world))
+    return worlds
 
 
-@pytest.mark.parametrize("victim", ["alpha", "beta"])
-@pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.__name__)
-@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.__name__)
-def test_a_plan_cut_anywhere_ends_clean(
-    plan: Callable[[], Pair], cut: Callable[[Pair, str], None], victim: str
-) -> None:
-    for moment_ms in moments_of(plan):
-        pair = plan()
-        pair.run(moment_ms)
-        cut(pair, victim)
-        pair.run(6_000)
-        for _ in range(12):
-            heal(pair)
-            pair.run(10_000)
-            if pair.serves("alpha") != pair.serves("beta"):
-                break
-        why = f"cut {moment_ms} ms after its beginning: {pair.why('alpha')} | {pair.why('beta')}"
-        assert pair.serves("alpha") != pair.serves("beta"), why
+def serving(world: World) -> list[str]:
+    return [machine.name for machine in world.machines.values() if machine.serves("storage")]
 
 
-@pytest.mark.parametrize(("plan", "steps"), [(cold_start, 8), (take_over, 8), (hand_over, 8), (shutdown, 10)])
-def test_the_plans_have_the_steps_that_are_cut(plan: Callable[[], Pair], steps: int) -> None:
-    assert len(moments_of(plan)) >= steps
-    pair = plan()
-    pair.run(PLAN_MS)
-    assert pair.serves("beta" if plan is not cold_start else "alpha")
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_plan_cut_anywhere_ends_with_one_owner(plan: str, cut: str) -> None:
+    for reached in steps_of(plan):
+        for victim in ("alpha", "beta"):
+            world = copy.deepcopy(reached)
+            for line in CUTS[cut]:
+                do(world, line.format(victim))
+            world.run(CUT_MS)
+            do(world, "restore")
+            end_ms = world.timeline.now_ms + BOUND_MS
+            while len(serving(world)) != 1 and world.timeline.now_ms < end_ms:
+                world.run(LOOK_MS)
+            why = f"{victim} cut at {reached.timeline.now_ms} ms: {world.why('alpha')} | {world.why('beta')}"
+            assert len(serving(world)) == 1, why
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_plan_has_steps_and_comes_to_its_end_undisturbed(plan: str) -> None:
+    assert len(steps_of(plan)) >= 8
+    world = begun(plan)
+    world.run(2 * PLAN_MS)
+    assert serving(world) == ["alpha" if plan == "cold start" else "beta"]

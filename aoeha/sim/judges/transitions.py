@@ -23,14 +23,18 @@ MACHINES: dict[str, Machine] = {
         {
             BEGIN: ("booting",),
             "booting": (
+                "heard by the shelves only",
+                "left",
                 "online",
                 "restarting",
                 "unheard",
             ),
             "heard by the shelves only": (
+                "not heard; the shelves are asked",
                 "online",
                 "restarting",
                 "silent",
+                "unheard",
             ),
             "late": (
                 "heard by the shelves only",
@@ -61,12 +65,14 @@ MACHINES: dict[str, Machine] = {
                 "silent",
             ),
             "silent": (
+                "heard by the shelves only",
                 "not heard; the shelves are asked",
                 "online",
                 "restarting",
             ),
             "unheard": (
                 "booting",
+                "heard by the shelves only",
                 "online",
             ),
         },
@@ -97,8 +103,10 @@ MACHINES: dict[str, Machine] = {
         {
             BEGIN: (
                 "free",
+                "granted to the peer",
                 "owns (handed over)",
                 "owns (powered off)",
+                "owns (storage-fenced)",
             ),
             "claims": (
                 "free",
@@ -117,6 +125,7 @@ MACHINES: dict[str, Machine] = {
             "granted to the peer": (
                 "free",
                 "owns (operator's word)",
+                "owns (storage-fenced)",
             ),
             "owns (handed over)": ("yields (handed over)",),
             "owns (operator's word)": ("yields (operator's word)",),
@@ -127,6 +136,7 @@ MACHINES: dict[str, Machine] = {
             "owns (rebooted)": ("yields (rebooted)",),
             "owns (storage-fenced)": ("free", "yields (storage-fenced)"),
             "yields (handed over)": (
+                "claims",
                 "free",
                 "granted to the peer",
             ),
@@ -136,7 +146,10 @@ MACHINES: dict[str, Machine] = {
                 "granted to the peer",
             ),
             "yields (rebooted)": ("granted to the peer",),
-            "yields (storage-fenced)": ("free",),
+            "yields (storage-fenced)": (
+                "free",
+                "granted to the peer",
+            ),
         },
     ),
     "group": Machine(
@@ -146,6 +159,7 @@ MACHINES: dict[str, Machine] = {
             BEGIN: ("unknown",),
             "blocked": ("stopping",),
             "running": (
+                "blocked",
                 "starting",
                 "stopping",
             ),
@@ -182,6 +196,8 @@ MACHINES: dict[str, Machine] = {
             "running": (
                 "degraded",
                 "failed",
+                "starting",
+                "stopped",
                 "stopping",
             ),
             "starting": (
@@ -200,6 +216,7 @@ MACHINES: dict[str, Machine] = {
                 "failed",
                 "running",
                 "stopped",
+                "stopping",
             ),
         },
     ),
@@ -207,13 +224,17 @@ MACHINES: dict[str, Machine] = {
         "A power fence",
         "Fencing (R2, R7, R8). Idle again means: proven, called off, or given up.",
         {
-            BEGIN: ("idle",),
+            BEGIN: (
+                "idle",
+                "waiting",
+            ),
             "backing off": (
                 "idle",
                 "switching off",
             ),
             "cancelling": ("idle",),
             "idle": (
+                "backing off",
                 "switching off",
                 "waiting",
             ),
@@ -223,7 +244,11 @@ MACHINES: dict[str, Machine] = {
                 "idle",
                 "settling",
             ),
-            "settling": ("idle",),
+            "settling": (
+                "backing off",
+                "idle",
+                "switching off",
+            ),
             "switching off": (
                 "backing off",
                 "cancelling",
