@@ -54,6 +54,12 @@ def _heading(document: dict[str, Any], paint: Paint) -> Iterator[str]:
     else:
         word = "config:match" if matches else paint("bad", "config:DIFFERS FROM THE PEER'S")
     yield f"cluster {document.get('cluster', '?')}  seen from {document.get('node', '?')}  {word}"
+    unserved = [group for group in document.get("groups", ()) if group.get("served") is False]
+    for group in unserved:
+        yield ""
+        yield paint("bad", f"NOBODY SERVES {group.get('name', '?')}")
+        if group.get("refusal"):
+            yield from _wrapped("  ", str(group["refusal"]))
 
 
 def _nodes(document: dict[str, Any], paint: Paint) -> Iterator[str]:
@@ -144,7 +150,7 @@ def _group(group: dict[str, Any], paint: Paint) -> Iterator[str]:
         else:
             yield start + _toned(paint, status)
     yield from _legs(group, paint)
-    if group.get("refusal"):
+    if group.get("refusal") and group.get("served") is not False:
         yield from _wrapped("  not started here: ", str(group["refusal"]))
 
 

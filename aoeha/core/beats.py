@@ -4,6 +4,7 @@ Rules. A beat goes out every keepalive, and at once when anything that the peer 
 was remembered before: `Persist` stands before it in the same step.
 """
 
+from aoeha.core.fencing import forecast
 from aoeha.core.model.actions import SendBeat
 from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag
 from aoeha.core.model.state import LinkState, NodeState
@@ -30,6 +31,7 @@ def send(step: StepContext) -> None:
         link_ages_ms=tuple(_age_ms(state, link) for link in state.links),
         groups=groups,
         pause_number=state.pause_number,
+        readiness=forecast.forecast(state).as_told if state.may_be_judged else None,
     )
     leaving_beats = state.leaving_beats + (1 if BeatFlag.LEAVING in flags else 0)
     next_ms = step.now_ms + state.config.keepalive_ms

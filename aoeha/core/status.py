@@ -3,11 +3,11 @@
 Derived from the state alone, so that a replay explains a decision in the words that the operator saw.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from aoeha.core.fencing import readiness
+from aoeha.core.fencing import forecast, readiness
 from aoeha.core.model import law
-from aoeha.core.model.beat import NEVER_MS, BeatFlag, GroupPhase, Ledger
+from aoeha.core.model.beat import NEVER_MS, Ability, BeatFlag, GroupPhase, Ledger
 from aoeha.core.model.law import Kind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import (
@@ -80,11 +80,16 @@ class LegStatus:
 
 @dataclass(frozen=True, slots=True)
 class GroupStatus:
-    """One group: its owner, by what proof, its resources here. `refusal` tells why this node does not start it."""
+    """One group: its owner, by what proof, its resources here. `refusal` tells why this node does not start it.
+
+    `phase` is "unknown" while its owner is silent: what was heard last is not what is. `served` is null while the
+    shelves are asked about a silent owner.
+    """
 
     name: str
     epoch: int
     phase: str
+    served: bool | None
     owner: str
     proof: str
     resources: tuple[ResourceStatusView, ...]
@@ -113,6 +118,22 @@ class AlarmStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What would happen if the node that serves, `victim`, died now.
+
+    `ready` tells whether `survivor` would take over, None where the survivor does not say. `takeover_ms` is how long
+    that would take from the death on, 0 where it would not; `proof` is how it would prove the death.
+    """
+
+    victim: str
+    survivor: str
+    ready: bool | None
+    takeover_ms: int = 0
+    proof: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The status document, schema 1. `unprotected` says why `protected` is false, and what mends it.
 
@@ -133,11 +154,13 @@ class Status:
     alarms: tuple[AlarmStatus, ...]
     reference_hosts: str
     verdict: str
+    forecast: Verdict
     why: str
 
 
 def status(state: NodeState) -> Status:
     """Describe a node."""
+    foreseen = verdict(state)
     return Status(
         schema=SCHEMA,
         cluster=state.config.cluster,
@@ -152,7 +175,8 @@ def status(state: NodeState) -> Status:
         unprotected=readiness.unprotected(state),
         alarms=tuple(AlarmStatus(alarm.about, alarm.sentence) for alarm in state.alarms),
         reference_hosts=_reference_hosts(state),
-        verdict=verdict(state),
+        verdict=foreseen.sentence,
+        forecast=foreseen,
         why=why(state),
     )
 
@@ -168,19 +192,78 @@ def _reference_hosts(state: NodeState) -> str:
     return {None: "not asked", True: "one answers", False: "none answers"}[state.hosts.answer]
 
 
-def verdict(state: NodeState) -> str:
-    """What would happen if the node that serves died now."""
+def verdict(state: NodeState) -> Verdict:
+    """Return what would happen if the node that serves died now, as the survivor itself foresees it (R19)."""
     serving = {owners.owner(state, group) for group in state.groups} - {"", None}
     node, peer = state.config.node, state.config.peer
-    victim = peer if peer in serving else node
+    if unserved := [group.name for group in state.groups if served(state, group) is False]:
+        return Verdict("", "", False, 0, "", f"NOBODY SERVES {', '.join(unserved)}: {why(state)}")
     if not serving:
-        return "nobody serves"
-    survivor = node if victim == peer else peer
-    reasons = _not_ready(state, survivor)
-    if reasons:
-        return f"if {victim} died now: NOT ready: {reasons[0]}"
-    notice_s = state.config.deadtime_ms / 1000
-    return f"if {victim} died now: {survivor} is ready to take over, {notice_s:g} s to notice and a few to start"
+        return Verdict("", "", False, 0, "", "nobody serves")
+    victim = peer if peer in serving else node
+    foreseen = _of_ours(state) if victim == peer else _of_the_peer(state)
+    if foreseen.ready is None:
+        return replace(foreseen, sentence=f"if {victim} died now: NOT KNOWN: {foreseen.sentence}")
+    if not foreseen.ready:
+        return replace(foreseen, sentence=f"if {victim} died now: NOT ready: {foreseen.sentence}")
+    seconds = f"{max(foreseen.takeover_ms, 100) / 1_000:.1f}".removesuffix(".0")
+    sentence = f"if {victim} died now: {foreseen.survivor} is ready to take over in about {seconds} s, {foreseen.proof}"
+    return replace(foreseen, sentence=sentence)
+
+
+def _of_ours(state: NodeState) -> Verdict:
+    """What this node would do if its peer died now."""
+    node, peer = state.config.node, state.config.peer
+    foreseen = forecast.forecast(state)
+    if foreseen.blocked is not None:
+        unproven = "NOT PROTECTED: " if foreseen.blocked.kind is Kind.UNPROVABLE else ""
+        return Verdict(peer, node, False, 0, "", f"{unproven}{foreseen.blocked.sentence}")
+    return Verdict(peer, node, True, foreseen.takeover_ms, _proof(peer, foreseen.ability))
+
+
+def _of_the_peer(state: NodeState) -> Verdict:
+    """What the peer says that it would do if this node died now."""
+    node, peer, beat = state.config.node, state.config.peer, state.peer.beat
+    not_ready = Verdict(node, peer, False)
+    if law.stands(state, Kind.PAUSED):
+        return replace(not_ready, sentence=law.PAUSED)
+    if law.stands(state, Kind.DUPLICATE_NAME):
+        return replace(not_ready, sentence=law.TESTS[Kind.DUPLICATE_NAME](state, None))
+    if not membership.is_alive(state) or beat is None:
+        return replace(not_ready, sentence=f"{peer} is {state.peer.condition.value}")
+    told = beat.readiness
+    for group in state.groups:
+        theirs = state.peer_group(group.name)
+        if theirs is None or not theirs.willing:
+            return replace(not_ready, sentence=f"{peer} says that it could not serve {group.name}")
+    if told is None:
+        return replace(not_ready, ready=None, sentence=f"{peer} does not say whether it could prove {node} dead")
+    if told.ability is Ability.NONE:
+        sentence = f"{peer} says that it could not prove {node} dead; see: aoeha status on {peer}"
+        return replace(not_ready, sentence=f"NOT PROTECTED: {sentence}")
+    if not told.takeover_ms:
+        return replace(not_ready, sentence=f"{peer} says that it would not take over; see: aoeha status on {peer}")
+    return Verdict(node, peer, True, told.takeover_ms, _proof(node, told.ability))
+
+
+def _proof(victim: str, ability: Ability) -> str:
+    words = {Ability.STORAGE: f"{victim} fenced at the shelves", Ability.POWER: f"{victim} powered off"}
+    return words.get(ability, "")
+
+
+def served(state: NodeState, group: GroupState) -> bool | None:
+    """Whether some node serves the group now. None while that cannot be known: the shelves are asked about its owner.
+
+    What a silent owner said last is no answer to that: as far as this node can tell, nobody serves.
+    """
+    owner, theirs = owners.owner(state, group), state.peer_group(group.name)
+    if owner == state.config.node:
+        return phase_of(group) is GroupPhase.RUNNING
+    if owner != state.config.peer or theirs is None:
+        return False
+    if state.peer.condition is PeerCondition.CHECKING_STORAGE:
+        return None
+    return membership.may_be_alive(state) and theirs.phase is GroupPhase.RUNNING
 
 
 def why(state: NodeState) -> str:
@@ -222,6 +305,8 @@ def _why_group(state: NodeState, group: GroupState) -> str:
             return f"{node} claims {group.name}, which {peer} offers through the shelves"
         case owner if owner == node and group.refusal and phase_of(group) is not GroupPhase.RUNNING:
             return group.refusal
+        case owner if owner == node and phase_of(group) is not GroupPhase.RUNNING:
+            return f"{node} owns {group.name} since epoch {group.held_epoch}, and it is {phase_of(group).value} there"
         case owner if owner == node and group.proof is not None:
             return f"{node} serves {group.name} since epoch {group.held_epoch}: {peer} {group.proof.kind.value}"
         case owner if owner == peer and membership.is_alive(state):
@@ -239,26 +324,6 @@ def _why_group(state: NodeState, group: GroupState) -> str:
             )
             blocked = blockers.could_serve(state, group)
             return f"nobody owns {group.name}: {blocked.sentence if blocked is not None else agreeing}"
-
-
-def _not_ready(state: NodeState, survivor: str) -> list[str]:
-    reasons = [law.PAUSED] if law.stands(state, Kind.PAUSED) else []
-    unheard = survivor == state.config.peer and not membership.is_alive(state)
-    if unheard or not membership.may_be_alive(state):
-        reasons.append(f"{state.config.peer} is {state.peer.condition.value}")
-    unprotected = readiness.unprotected(state)
-    if unprotected:
-        reasons.append(f"NOT PROTECTED: {unprotected}")
-    for group in state.groups:
-        if survivor == state.config.node:
-            blocked = blockers.could_serve(state, group)
-            if blocked is not None:
-                reasons.append(blocked.sentence)
-        else:
-            theirs = state.peer_group(group.name)
-            if theirs is None or not theirs.willing:
-                reasons.append(f"{survivor} says that it could not serve {group.name}")
-    return reasons
 
 
 def _nodes(state: NodeState) -> tuple[NodeStatus, ...]:
@@ -286,11 +351,14 @@ def _link(state: NodeState, index: int, link: LinkState) -> LinkStatus:
 def _group(state: NodeState, group: GroupState) -> GroupStatus:
     owner = owners.owner(state, group)
     theirs = state.peer_group(group.name)
-    phase = theirs.phase if owner == state.config.peer and theirs is not None else phase_of(group)
+    phase = phase_of(group)
+    if owner == state.config.peer and theirs is not None:
+        phase = theirs.phase if membership.may_be_alive(state) else GroupPhase.UNKNOWN
     return GroupStatus(
         name=group.name,
         epoch=max(group.held_epoch, group.epoch),
         phase=phase.value,
+        served=served(state, group),
         owner="unknown" if owner is None else owner or "nobody",
         proof="" if group.proof is None else group.proof.kind.value,
         resources=tuple(ResourceStatusView(r.config.name, r.phase.value, r.reason) for r in group.resources),

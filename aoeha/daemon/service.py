@@ -87,7 +87,7 @@ class _Service:
             memory=ReceiverMemory(first.peer_nonce) if first else None,
         )
         self.inheritance = RestartState(blueprint, receiver, settings.run_directory)
-        sender = Sender(self.pair.cluster, blueprint.keys[0], receiver.nonces)
+        sender = Sender(self.pair.cluster, blueprint.keys[0], receiver.nonces, receiver.speaks)
         self.road = BeatTransport(assembly.links(blueprint), sender, receiver, self.inbox, self.inheritance.keep)
         self.tasks = TaskRunner(
             assembly.agents(blueprint.configuration, self.pair.node, ProcessHost(place), blueprint.keys),

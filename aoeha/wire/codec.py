@@ -1,5 +1,9 @@
 """One beat as one message: layout, authentication, and nothing about whether to believe it.
 
+There are two versions. Receivers read both; a sender speaks the lower one until the peer has said that it knows more
+(bit 15 of the flags, in any version, for version 3). A reader of version 2 ignores that bit, so that two gateways of
+different versions understand each other while one of them is being upgraded.
+
 A message, all numbers big-endian:
 
 | bytes | what |
@@ -8,6 +12,7 @@ A message, all numbers big-endian:
 | 4, 16, 8, 8 | sender's tag, boot id, incarnation, sequence |
 | 8, 8, 8 | sender's nonce, the receiver's nonce echoed, echoed sequence |
 | 4, 2, 2, 4 | config tag, flags, back within (ms), pause number |
+| 1, 2 | since version 3: by what the sender could prove a dead receiver dead, takeover in units of 10 ms |
 | 8, 1, 1, 1 | state digest, groups that the sender has, groups in this message, links |
 | 2 each | link ages in units of 10 ms, 0xFFFF for never |
 | 14 to 76 each | groups: tag, bits, epoch, floor; claim, grant, ledger, acknowledged version if any |
@@ -24,11 +29,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger
+from aoeha.core.model.beat import NEVER_MS, Ability, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger, Readiness
 
 __all__ = [
     "NONCE_SIZE",
     "NO_NONCE",
+    "OLDEST_VERSION",
     "SERIAL_LIMIT",
     "UDP_LIMIT",
     "VERSION",
@@ -45,7 +51,9 @@ __all__ = [
     "state_digest",
 ]
 
-VERSION = 2
+VERSION = 3
+"""The highest version that we speak."""
+OLDEST_VERSION = 2
 SERIAL_LIMIT = 250
 UDP_LIMIT = 1_400
 NONCE_SIZE = 8
@@ -55,6 +63,7 @@ _ENVELOPE = struct.Struct(">BB4s")
 _SENDER = struct.Struct(">4s16sQQ")
 _ECHO = struct.Struct(">8s8sQ")
 _FACTS = struct.Struct(">IHHI")
+_READINESS = struct.Struct(">BH")
 _COUNTS = struct.Struct(">8sBBB")
 _GROUP = struct.Struct(">4sHII")
 _CLAIM = struct.Struct(">II")
@@ -76,6 +85,8 @@ _PHASES = (
 _PHASE_BITS, _HOLDING, _YIELDING, _WILLING, _CLAIMING, _GRANTING = 0x07, 0x08, 0x10, 0x20, 0x40, 0x80
 _KEEPING, _ACKNOWLEDGING = 0x100, 0x200
 _PLACES = 8
+_KNOWS_3 = 0x8000
+_ABILITIES = (None, Ability.NONE, Ability.STORAGE, Ability.POWER)
 
 
 class CodecError(Exception):
@@ -95,7 +106,8 @@ class Envelope:
 class Message:
     """One message: the beat with those groups that it has room for, and what receivers need to judge it.
 
-    `state_digest` covers all `group_total` groups of the sender, not only `beat.groups`.
+    `state_digest` covers all `group_total` groups of the sender, not only `beat.groups`. `knows` is the highest version
+    that the sender says it knows.
     """
 
     nonce: bytes
@@ -103,6 +115,7 @@ class Message:
     beat: Beat
     group_total: int
     state_digest: bytes
+    knows: int = VERSION
 
 
 def name_tag(name: str) -> bytes:
@@ -127,15 +140,16 @@ def state_digest(groups: Iterable[GroupBeat]) -> bytes:
     return sha256(b"".join(sorted(map(_encode_group, groups)))).digest()[:8]
 
 
-def encoded_size(links: int, groups: Iterable[GroupBeat]) -> int:
-    """Return the bytes of a message with so many links and these groups in it."""
-    return _ENVELOPE.size + _BODY_SIZE + 2 * links + sum(map(_group_size, groups)) + _MAC_SIZE
+def encoded_size(links: int, groups: Iterable[GroupBeat], version: int = OLDEST_VERSION) -> int:
+    """Return the bytes of a message of that version with so many links and these groups in it."""
+    more = _READINESS.size if version >= VERSION else 0
+    return _ENVELOPE.size + _BODY_SIZE + more + 2 * links + sum(map(_group_size, groups)) + _MAC_SIZE
 
 
-def encode(message: Message, cluster: str, key_id: int, secret: bytes) -> bytes:
+def encode(message: Message, cluster: str, key_id: int, secret: bytes, version: int = OLDEST_VERSION) -> bytes:
     """Return the authenticated message. Raises CodecError when a field does not fit; knows no size limit."""
     try:
-        content = _ENVELOPE.pack(VERSION, key_id, name_tag(cluster)) + _encode_body(message)
+        content = _ENVELOPE.pack(version, key_id, name_tag(cluster)) + _encode_body(message, version)
     except (struct.error, ValueError) as error:
         raise CodecError(f"cannot put this beat into a message: {error}") from error
     return content + _mac(secret, content)
@@ -156,7 +170,7 @@ def is_authentic(data: bytes, secret: bytes) -> bool:
 def decode(data: bytes, names: Mapping[bytes, str]) -> Message:
     """Return the content of a message that was found authentic. Raises CodecError, and nothing else."""
     try:
-        return _decode_body(data[_ENVELOPE.size : -_MAC_SIZE], names)
+        return _decode_body(data[_ENVELOPE.size : -_MAC_SIZE], names, data[0])
     except (struct.error, IndexError) as error:
         raise CodecError(f"cannot read this beat: {error}") from error
 
@@ -165,17 +179,31 @@ def _mac(secret: bytes, content: bytes) -> bytes:
     return hmac.digest(secret, content, "sha256")[:_MAC_SIZE]
 
 
-def _encode_body(message: Message) -> bytes:
+def _encode_body(message: Message, version: int) -> bytes:
     beat = message.beat
+    flags = int(beat.flags) | (_KNOWS_3 if message.knows >= VERSION else 0)
     back_within_ms = min(beat.back_within_ms, 0xFFFF)
     parts = [
         _SENDER.pack(name_tag(beat.sender), _boot_bytes(beat.boot_id), beat.incarnation, beat.sequence),
         _ECHO.pack(message.nonce, message.echo_nonce, beat.echo_sequence),
-        _FACTS.pack(beat.config_tag, beat.flags, back_within_ms, beat.pause_number),
+        _FACTS.pack(beat.config_tag, flags, back_within_ms, beat.pause_number),
+        _encode_readiness(beat.readiness) if version >= VERSION else b"",
         _COUNTS.pack(message.state_digest, message.group_total, len(beat.groups), len(beat.link_ages_ms)),
         struct.pack(f">{len(beat.link_ages_ms)}H", *map(_age_units, beat.link_ages_ms)),
     ]
     return b"".join(parts) + b"".join(map(_encode_group, beat.groups))
+
+
+def _encode_readiness(readiness: Readiness | None) -> bytes:
+    if readiness is None:
+        return _READINESS.pack(0, 0)
+    return _READINESS.pack(_ABILITIES.index(readiness.ability), _age_units(readiness.takeover_ms))
+
+
+def _decode_readiness(body: bytes, position: int) -> Readiness | None:
+    place, units = _READINESS.unpack_from(body, position)
+    ability = _ABILITIES[place]
+    return None if ability is None else Readiness(ability, units * _AGE_UNIT_MS)
 
 
 def _boot_bytes(boot_id: str) -> bytes:
@@ -225,7 +253,7 @@ def _group_size(group: GroupBeat) -> int:
     return _GROUP.size + claim + (_GRANT.size if group.grant is not None else 0) + ledger + acknowledged
 
 
-def _decode_body(body: bytes, names: Mapping[bytes, str]) -> Message:
+def _decode_body(body: bytes, names: Mapping[bytes, str], version: int) -> Message:
     position = 0
     sender, boot_id, incarnation, sequence = _SENDER.unpack_from(body, position)
     position += _SENDER.size
@@ -233,6 +261,10 @@ def _decode_body(body: bytes, names: Mapping[bytes, str]) -> Message:
     position += _ECHO.size
     config_tag, flags, back_within_ms, pause_number = _FACTS.unpack_from(body, position)
     position += _FACTS.size
+    readiness = None
+    if version >= VERSION:
+        readiness = _decode_readiness(body, position)
+        position += _READINESS.size
     digest, group_total, group_count, link_count = _COUNTS.unpack_from(body, position)
     position += _COUNTS.size
     ages = struct.unpack_from(f">{link_count}H", body, position)
@@ -252,13 +284,15 @@ def _decode_body(body: bytes, names: Mapping[bytes, str]) -> Message:
         sequence=sequence,
         echo_sequence=echo_sequence,
         config_tag=config_tag,
-        flags=BeatFlag(flags),
+        flags=BeatFlag(flags & ~_KNOWS_3),
         link_ages_ms=tuple(age * _AGE_UNIT_MS for age in ages),
         groups=tuple(groups),
         back_within_ms=back_within_ms,
         pause_number=pause_number,
+        readiness=readiness,
     )
-    return Message(nonce, echo_nonce, beat, group_total, digest)
+    knows = VERSION if flags & _KNOWS_3 else version
+    return Message(nonce, echo_nonce, beat, group_total, digest, knows)
 
 
 def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tuple[GroupBeat, int]:

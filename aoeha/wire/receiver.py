@@ -28,6 +28,7 @@ from aoeha.core.model.beat import Beat, GroupBeat
 from aoeha.core.model.replacing import replaced
 from aoeha.wire.codec import (
     NO_NONCE,
+    OLDEST_VERSION,
     UDP_LIMIT,
     VERSION,
     CodecError,
@@ -123,6 +124,7 @@ class Receiver:
         self._known: dict[str, tuple[int, GroupBeat]] = {}
         self._candidates: dict[_Incarnation, _Candidate] = {}
         self._turn = 0
+        self._peer_knows = OLDEST_VERSION
         self._counters: dict[str, dict[str, int]] = {}
 
     def accept(self, link: str, data: bytes) -> Beat | Rejected:
@@ -148,6 +150,10 @@ class Receiver:
         waiting.echoed = self._turn
         return self._nonce, waiting.nonce
 
+    def speaks(self) -> int:
+        """Return the highest version of the wire format that both gateways know: the oldest until the peer told."""
+        return min(VERSION, self._peer_knows)
+
     def memory(self) -> ReceiverMemory:
         """Return what the next start of this daemon should be given. Changes when the peer's nonce does."""
         return ReceiverMemory(self._peer_nonce)
@@ -165,7 +171,7 @@ class Receiver:
 
     def _identify(self, data: bytes) -> Rejection | None:
         envelope = peek_envelope(data)
-        if envelope.version != VERSION:
+        if not OLDEST_VERSION <= envelope.version <= VERSION:
             return Rejection.UNKNOWN_VERSION
         if envelope.cluster_tag != self._cluster_tag:
             return Rejection.WRONG_CLUSTER
@@ -176,6 +182,9 @@ class Receiver:
         beat = message.beat
         if beat.sender != self._peer_node:
             return Rejected(Rejection.OWN_BEAT if beat.sender == self._own_node else Rejection.WRONG_SENDER)
+        # What does not count yet can make us say less: a peer that was replaced by an older version could not read us,
+        # and would never echo our nonce. Only what counts makes us say more, or a recording could make us unreadable.
+        self._peer_knows = min(self._peer_knows, message.knows)
         incarnation = (beat.boot_id, beat.incarnation)
         if incarnation != self._accepted:
             if message.echo_nonce != self._nonce:
@@ -190,6 +199,7 @@ class Receiver:
         self._last_by_link[link] = beat.sequence
         if beat.sequence > self._newest:
             self._newest = beat.sequence
+            self._peer_knows = message.knows
             self._peer_nonce = message.nonce
             self._candidates.clear()
         return self._complete(message)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from aoeha.core.model.beat import Beat, GroupBeat
 from aoeha.core.model.replacing import replaced
-from aoeha.wire.codec import CodecError, Message, encode, encoded_size, state_digest
+from aoeha.wire.codec import OLDEST_VERSION, CodecError, Message, encode, encoded_size, state_digest
 from aoeha.wire.keys import Key
 
 __all__ = ["Sender"]
@@ -25,12 +25,23 @@ class _Sent:
 
 
 class Sender:
-    """Packs our beats. `nonces` gives our own nonce and the peer's to echo: `Receiver.nonces`."""
+    """Packs our beats. `nonces` gives our own nonce and the peer's to echo: `Receiver.nonces`.
 
-    def __init__(self, cluster: str, key: Key, nonces: Callable[[], tuple[bytes, bytes]]) -> None:
+    `version` gives the version that the peer understands: `Receiver.speaks`.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        key: Key,
+        nonces: Callable[[], tuple[bytes, bytes]],
+        version: Callable[[], int] = lambda: OLDEST_VERSION,
+    ) -> None:
         self._cluster = cluster
         self._key = key
         self._nonces = nonces
+        self._version = version
+        self._present_version = version()
         self._beat: Beat | None = None
         self._present_nonces = (b"", b"")
         self._digest = b""
@@ -51,23 +62,24 @@ class Sender:
     def _begin(self, beat: Beat) -> None:
         self._beat = beat
         self._present_nonces = self._nonces()
+        self._present_version = self._version()
         self._digest = state_digest(beat.groups)
         for sent in self._sent.values():
             sent.message = b""
 
     def _pack(self, beat: Beat, limit: int, sent: _Sent) -> bytes:
-        chosen = _choose(beat, limit, sent)
+        chosen = _choose(beat, limit, sent, self._present_version)
         for group in chosen:
             sent.groups[group.name] = (beat.sequence, group)
         own, echo = self._present_nonces
         message = Message(own, echo, replaced(beat, groups=chosen), len(beat.groups), self._digest)
-        return encode(message, self._cluster, self._key.id, self._key.secret)
+        return encode(message, self._cluster, self._key.id, self._key.secret, self._present_version)
 
 
-def _choose(beat: Beat, limit: int, sent: _Sent) -> tuple[GroupBeat, ...]:
+def _choose(beat: Beat, limit: int, sent: _Sent, version: int) -> tuple[GroupBeat, ...]:
     """Return the groups of this message, in the beat's order."""
     links = len(beat.link_ages_ms)
-    if encoded_size(links, beat.groups) <= limit:
+    if encoded_size(links, beat.groups, version) <= limit:
         return beat.groups
 
     def urgency(group: GroupBeat) -> int:
@@ -76,7 +88,7 @@ def _choose(beat: Beat, limit: int, sent: _Sent) -> tuple[GroupBeat, ...]:
 
     chosen: list[GroupBeat] = []
     for group in sorted(beat.groups, key=urgency):
-        if encoded_size(links, [*chosen, group]) > limit:
+        if encoded_size(links, [*chosen, group], version) > limit:
             # Not skipped in favour of a smaller one: a large group would never have its turn.
             break
         chosen.append(group)

@@ -118,7 +118,7 @@ async def _live(recording: Recording, loop: RecordedLoop) -> Played:
     played, inbox = Played(recording), Inbox()
     links = [RecordedLink(name, limit, played.sent) for name, limit in recording.limits.items()]
     receiver = _receiver(recording)
-    sender = Sender(recording.config.cluster, KEY, receiver.nonces)
+    sender = Sender(recording.config.cluster, KEY, receiver.nonces, receiver.speaks)
     road = BeatTransport(cast("list[Link]", links), sender, receiver, inbox, lambda beat: played.note(SendBeat(beat)))
     hands = Effects(
         road.send, cast("TaskRunner", played), played, cast("Sentences", played), cast("Commands", played), played.panic

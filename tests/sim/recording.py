@@ -75,7 +75,7 @@ class RecordingDaemon(Daemon):
         self.reading = False
         super().__init__(machine)
         self.recording.memory = self.memory
-        self.sender = RecordingSender(machine.config.cluster, KEY, self.receiver.nonces)
+        self.sender = RecordingSender(machine.config.cluster, KEY, self.receiver.nonces, self.receiver.speaks)
         self.sender.recording = self.recording
 
     def new_nonce(self) -> bytes:

@@ -105,7 +105,7 @@ class Gateway:
             new_nonce=self.new_nonce,
             memory=memory,
         )
-        self.sender = Sender(cluster, keys[0], self.receiver.nonces)
+        self.sender = Sender(cluster, keys[0], self.receiver.nonces, self.receiver.speaks)
 
     @classmethod
     def new_nonce(cls) -> bytes:

@@ -65,12 +65,14 @@ def watch(step: StepContext) -> None:
         due = device.checked_ms is None or step.now_ms - device.checked_ms >= every_ms
         if due and not device.task_id:
             task_id = start(step, TaskKind.POWER_STATUS, device.name, "routine reading")
-            step.change_device(device.name, task_id=task_id)
+            step.change_device(device.name, task_id=task_id, asked_ms=step.now_ms)
 
 
 def note_reading(step: StepContext, device: DeviceState, done: TaskDone) -> None:
     """Take in a routine reading."""
     step.change_device(device.name, task_id=0)
+    if done.result is TaskResult.OK:
+        step.change_device(device.name, took_ms=step.now_ms - device.asked_ms)
     if done.result is not TaskResult.CANCELLED:
         take_reading(step, device.name, done)
 
@@ -182,10 +184,11 @@ def start(step: StepContext, kind: TaskKind, device: str, reason: str, node: str
 
 def protected(state: NodeState) -> bool:
     """Whether at least one level of fence devices answers in full, is believed, and did as it was told."""
-    return any(all(_would_do(device) for device in on_level(state, level)) for level in levels(state))
+    return any(all(would_do(device) for device in on_level(state, level)) for level in levels(state))
 
 
-def _would_do(device: DeviceState) -> bool:
+def would_do(device: DeviceState) -> bool:
+    """Whether a device answers, is believed, and did as it was told."""
     return bool(device.reachable) and not device.doubt and not device.disobeyed
 
 

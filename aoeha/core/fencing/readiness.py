@@ -30,12 +30,12 @@ def decide(step: StepContext) -> None:
 
 def unprotected(state: NodeState) -> str:
     """Why no level and no shelf could now prove that the peer is dead, and what mends that; empty while one could."""
-    if devices.protected(state) or (_by_shelves(state) and not _leg_out_of_reach(state)):
+    if devices.protected(state) or by_shelves(state):
         return ""
     peer = state.config.peer
     reasons = [_device_trouble(state, device) for device in state.devices]
     reasons = [reason for reason in reasons if reason]
-    if _by_shelves(state):
+    if _meant_by_shelves(state):
         reasons.append(f"{_leg_out_of_reach(state)} does not answer {state.config.node}: mend its path")
     elif not state.devices:
         reasons.append("no fence device is configured, and the shelves are not declared to suffice: add [[fence]]")
@@ -55,7 +55,12 @@ def _device_trouble(state: NodeState, device: DeviceState) -> str:
     return ""
 
 
-def _by_shelves(state: NodeState) -> bool:
+def by_shelves(state: NodeState) -> bool:
+    """Whether the shelves alone would prove a dead peer dead now."""
+    return _meant_by_shelves(state) and not _leg_out_of_reach(state)
+
+
+def _meant_by_shelves(state: NodeState) -> bool:
     """Whether the shelves alone are meant to prove a peer dead."""
     return state.config.storage_suffices and all(group.legs for group in state.groups)
 
@@ -73,7 +78,7 @@ def _leg_out_of_reach(state: NodeState) -> str:
 
 def _not_asked_yet(state: NodeState) -> bool:
     """Whether the shelves have yet to tell whether they would do."""
-    return _by_shelves(state) and any(_unread(group) for group in state.groups)
+    return _meant_by_shelves(state) and any(_unread(group) for group in state.groups)
 
 
 def _unread(group: GroupState) -> bool:

@@ -71,6 +71,25 @@ class GroupBeat:
     acknowledged: int = 0
 
 
+class Ability(Enum):
+    """By what a node could prove its peer dead now. The value is the word that people read."""
+
+    NONE = "nothing"
+    STORAGE = "its shelves"
+    POWER = "its power"
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What the sender would do if the receiver died now: by what it would prove that, and how long everything takes.
+
+    `takeover_ms` counts from the death until all that the receiver serves runs at the sender, 0 where nothing would.
+    """
+
+    ability: Ability
+    takeover_ms: int
+
+
 @dataclass(frozen=True)
 class Beat:
     """One heartbeat: the sender's whole public state.
@@ -79,7 +98,8 @@ class Beat:
     within an incarnation, across all links. `echo_sequence` is the newest sequence of the receiver's present
     incarnation that the sender had accepted, 0 for none. `link_ages_ms` tells per link, in the order of the
     configuration, how long ago the sender heard the receiver there (`NEVER_MS` for never). `pause_number` counts the
-    words by which the pair was paused and set going again.
+    words by which the pair was paused and set going again. `readiness` is None where the sender does not say it:
+    before it knows, or because it speaks version 2 of the wire format. That is unknown, never a no.
     """
 
     sender: str
@@ -93,6 +113,7 @@ class Beat:
     groups: tuple[GroupBeat, ...]
     back_within_ms: int = 0
     pause_number: int = 0
+    readiness: Readiness | None = None
 
 
 NEVER_MS = 0xFFFF * 10

@@ -159,6 +159,8 @@ class ResourceChange(TypedDict, total=False):
     valid: bool | None
     invalid_reason: str
     validated_ms: int | None
+    start_begun_ms: int
+    start_took_ms: int
     conflict: bool | None
     conflict_task_id: int
     conflict_asked_ms: int
@@ -223,6 +225,8 @@ class DeviceChange(TypedDict, total=False):
     disobeyed: str
     restore_tries_left: int
     restore_task_id: int
+    asked_ms: int
+    took_ms: int
     plug: PlugState | None
 
 

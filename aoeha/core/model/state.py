@@ -122,6 +122,8 @@ class ResourceState:
     valid: bool | None = None
     invalid_reason: str = ""
     validated_ms: int | None = None
+    start_begun_ms: int = 0
+    start_took_ms: int = 0
     conflict: bool | None = None
     conflict_task_id: int = 0
     conflict_asked_ms: int = 0
@@ -231,6 +233,8 @@ class DeviceState:
     disobeyed: str = ""
     restore_tries_left: int = 0
     restore_task_id: int = 0
+    asked_ms: int = 0
+    took_ms: int = 0
     plug: PlugState | None = None
 
     @property

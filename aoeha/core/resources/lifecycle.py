@@ -145,7 +145,9 @@ def _start_next(step: StepContext, name: str) -> None:
         if resource.phase is ResourcePhase.STOPPED and blocked is None:
             assert group.proof is not None
             _interrupt(step, resource)
-            step.change_resource(name, resource.config.name, phase=ResourcePhase.STARTING, reason="")
+            step.change_resource(
+                name, resource.config.name, phase=ResourcePhase.STARTING, reason="", start_begun_ms=step.now_ms
+            )
             reason = f"epoch {group.held_epoch}: {group.proof.kind.value}"
             _start(step, TaskKind.START, name, resource, reason)
         elif blocked is not None:
@@ -233,7 +235,13 @@ def _started(step: StepContext, group: GroupState, resource: ResourceState, done
     name = resource.config.name
     if done.result is TaskResult.OK:
         step.change_resource(
-            group.name, name, phase=ResourcePhase.RUNNING, reason=done.detail, checked_ms=step.now_ms, stop_failures=0
+            group.name,
+            name,
+            phase=ResourcePhase.RUNNING,
+            reason=done.detail,
+            checked_ms=step.now_ms,
+            stop_failures=0,
+            start_took_ms=step.now_ms - resource.start_begun_ms,
         )
         if resource.config.mirror:
             due_ms = step.now_ms - resource.config.monitor_every_ms

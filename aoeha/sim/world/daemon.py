@@ -63,7 +63,7 @@ class Daemon:
             new_nonce=self.new_nonce,
             memory=ReceiverMemory(inherited.peer_nonce) if inherited else None,
         )
-        self.sender = Sender(config.cluster, KEY, self.receiver.nonces)
+        self.sender = Sender(config.cluster, KEY, self.receiver.nonces, self.receiver.speaks)
         self.memory = self._recall()
         same_boot = self.memory is not None and self.memory.boot_id == machine.boot_id
         used = self.memory.incarnation if self.memory is not None and same_boot else 0

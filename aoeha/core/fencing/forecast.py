@@ -1,0 +1,107 @@
+"""What this node would do if its peer died now: by what it would prove that, and how long it takes (home of R19).
+
+Rules. A node computes this for itself, because it alone knows what it can reach, and says it in every beat: the peer
+that serves repeats it as its verdict. A node is ready when nothing in the table of `aoeha.core.model.law` stops it and
+something would prove its peer dead. The time is a sum of what was seen: the silence, the delay of a fence race, the
+proof, and the starts as they last took on this node. What was never seen is guessed.
+
+What this file does not know: whether anybody dies.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aoeha.core.fencing import devices, fence_race, readiness
+from aoeha.core.model import law
+from aoeha.core.model.beat import Ability, Readiness
+from aoeha.core.model.law import Act, Blocked, Kind
+from aoeha.core.model.state import GroupState, NodeState
+from aoeha.core.ownership import blockers
+from aoeha.core.peer import disk_heartbeat
+from aoeha.core.storage import storage_fence
+
+START_GUESS_MS = 500
+"""For a start that this node has not made since its daemon started."""
+READING_GUESS_MS = 500
+"""For a fence device that was not read yet."""
+LEG_MS = 100
+"""For taking one leg, and looking at it again."""
+PROBE_MS = 250
+"""Three questions on the network for a service address that a storage fence alone proves free (R12)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What would become of the groups of a peer that dies now: what stops a takeover, or how long it takes.
+
+    `ability` is what would prove the peer dead first. `takeover_ms` is 0 where `blocked` says why nothing would happen.
+    """
+
+    ability: Ability
+    takeover_ms: int
+    blocked: Blocked | None
+
+    @property
+    def as_told(self) -> Readiness:
+        """What beats say of it."""
+        return Readiness(self.ability, self.takeover_ms)
+
+
+def forecast(state: NodeState) -> Forecast:
+    """Return what this node would do if its peer died now."""
+    ability = _ability(state)
+    groups = [group for group in state.groups if not group.holding]
+    for group in groups:
+        blocked = law.first(state, Act.READY, group, TESTS)
+        if blocked is not None:
+            return Forecast(ability, 0, blocked)
+    starts_ms = max((_starts_ms(group) for group in groups), default=0)
+    notice_ms = state.config.deadtime_ms + fence_race.delay_ms(state)
+    return Forecast(ability, notice_ms + _proof_ms(state, ability) + starts_ms, None)
+
+
+def _ability(state: NodeState) -> Ability:
+    if readiness.by_shelves(state):
+        return Ability.STORAGE
+    return Ability.POWER if devices.protected(state) else Ability.NONE
+
+
+def _proof_ms(state: NodeState, ability: Ability) -> int:
+    """How long a proof takes once the peer is silent, the reservations after it included."""
+    legs = sum(len(leg.addresses) for group in state.groups if not group.holding for leg in group.legs)
+    heartbeat_ms = disk_heartbeat.every_ms(state.config) if legs else 0
+    reserving_ms = 2 * legs * LEG_MS
+    if ability is Ability.POWER:
+        return heartbeat_ms + _power_ms(state) + reserving_ms
+    return heartbeat_ms + reserving_ms + PROBE_MS
+
+
+def _power_ms(state: NodeState) -> int:
+    """How long the first level that would do takes to switch off, to be read back, and to settle."""
+    for level in devices.levels(state):
+        on_level = devices.on_level(state, level)
+        if all(devices.would_do(device) for device in on_level):
+            settle_ms = max(devices.settings(state, device.name).settle_ms for device in on_level)
+            return 2 * max(device.took_ms or READING_GUESS_MS for device in on_level) + settle_ms
+    return 0
+
+
+def _starts_ms(group: GroupState) -> int:
+    return sum(resource.start_took_ms or START_GUESS_MS for resource in group.resources)
+
+
+def _futile(state: NodeState, group: GroupState | None) -> str:
+    return storage_fence.in_vain(state, group) if group is not None and not group.holding else ""
+
+
+def _unprovable(state: NodeState, _group: GroupState | None) -> str:
+    return readiness.unprotected(state)
+
+
+TESTS: Final[Mapping[Kind, law.Test]] = {
+    **blockers.TESTS,
+    Kind.FENCE_FUTILE: _futile,
+    Kind.UNPROVABLE: _unprovable,
+}
+"""All conditions: those of the state, of the shelves, and of the proofs."""

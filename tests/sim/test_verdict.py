@@ -1,0 +1,80 @@
+"""What status promises is what the survivor could do, and a total outage says so first (R19)."""
+
+import pytest
+
+from aoeha.core.model.beat import GroupPhase
+from aoeha.core.status import Status
+from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.settings import Settings
+from aoeha.sim.world.world import World
+
+
+def after(settings: Settings, *lines: str) -> World:
+    world = settings.world()
+    for line in ("boot alpha beta", "wait 20s", *lines):
+        verb, _, rest = line.partition(" ")
+        if verb == "wait":
+            world.run(int(rest.removesuffix("s")) * 1_000)
+        else:
+            do(world, line)
+    return world
+
+
+def told(world: World, node: str) -> Status:
+    return next(status for machine, status in world.told() if machine.name == node)
+
+
+def test_a_device_that_only_the_survivor_knows_to_be_wrong_makes_both_say_not_ready() -> None:
+    """Beta has seen its switch read alpha as off while alpha ran: alpha, which serves, must not call the pair ready."""
+    wrong = ("miswire switch alpha", "break alpha stop mirror hang", "ask alpha: switchover", "wait 90s")
+    world = after(Settings(), *wrong)
+    assert world.machines["alpha"].serves("storage")
+    for node in ("alpha", "beta"):
+        assert told(world, node).forecast.ready is False, told(world, node).verdict
+        assert "NOT PROTECTED" in told(world, node).verdict
+
+
+@pytest.mark.parametrize("settings", [Settings(reserve=1), Settings(reserve=1, suffices=0), Settings()], ids=str)
+def test_both_nodes_say_the_same_of_a_healthy_pair_and_it_comes_true_in_time(settings: Settings) -> None:
+    world = after(settings, "wait 60s")
+    mine, theirs = told(world, "beta").forecast, told(world, "alpha").forecast
+    assert mine.ready is theirs.ready is True
+    assert (mine.victim, mine.survivor, mine.proof) == ("alpha", "beta", theirs.proof)
+    assert abs(mine.takeover_ms - theirs.takeover_ms) < 1_000
+    begun_ms = world.timeline.now_ms
+    do(world, "power off alpha")
+    while not world.machines["beta"].serves("storage"):
+        world.run(100)
+        assert world.timeline.now_ms - begun_ms < 60_000
+    came_ms = world.timeline.now_ms - begun_ms
+    assert came_ms <= 2 * mine.takeover_ms
+    assert mine.takeover_ms <= 2 * came_ms
+
+
+def test_what_was_heard_last_of_a_silent_owner_is_not_what_is() -> None:
+    world = after(Settings(), "wait 60s", "device switch dead", "power off alpha", "wait 30s")
+    shown = told(world, "beta")
+    assert shown.groups[0].phase == GroupPhase.UNKNOWN.value
+    assert shown.groups[0].served is False
+    assert shown.verdict.startswith("NOBODY SERVES storage")
+    assert "aoeha confirm alpha" in shown.verdict
+
+
+def test_a_standby_that_stands_by_on_purpose_is_not_called_ready() -> None:
+    world = after(Settings(), "ask beta: standby", "wait 5s")
+    assert "NOT ready" in told(world, "alpha").verdict
+    assert "NOT ready" in told(world, "beta").verdict
+
+
+def test_a_peer_that_does_not_say_is_unknown_and_not_a_no() -> None:
+    world = after(Settings(), "wait 30s")
+    alpha = world.machines["alpha"].daemon
+    assert alpha is not None
+    alpha.receiver._peer_knows = 2
+    beta = world.machines["beta"].daemon
+    assert beta is not None
+    beta.sender._version = lambda: 2
+    world.run(5_000)
+    shown = told(world, "alpha")
+    assert shown.forecast.ready is None
+    assert "NOT KNOWN" in shown.verdict

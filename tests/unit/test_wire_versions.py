@@ -1,0 +1,96 @@
+"""Two versions of the wire format: gateways of different versions understand each other, and neither is silenced."""
+
+from dataclasses import replace
+
+from wire_samples import BOOTS, CLUSTER, KEY, Gateway, beat, met_pair
+
+from aoeha.core.model.beat import Ability, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger, Readiness
+from aoeha.wire.codec import Message, decode, encode, names_by_tag, peek_envelope, state_digest
+
+VERSION_2 = bytes.fromhex(
+    "02019716536f8ed3f6ad0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0000000000000003000000000000004d313233343536373838373635343332"
+    "31000000000000004611223344001205dc00000006c554f204e86d418e020202000cffff49a25f9f012b0000000500000004000000000000"
+    "000903020eb3e36b02e10000000200000003000000070000000400000003bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb00000000000000010000"
+    "00020000000000000008614913e4d2a54c9e48b165bab675bd1e"
+)
+"""A beat as version 0.1.0 of this program, which knew version 2 alone, put it on the wire."""
+GROUPS = (
+    GroupBeat(
+        "storage", GroupPhase.RUNNING, holding=True, yielding=False, willing=True, epoch=5, claim_floor=4,
+        ledger=Ledger(9, (0, 1), (1,)),
+    ),
+    GroupBeat(
+        "archive", GroupPhase.STOPPED, holding=False, yielding=False, willing=True, epoch=2, claim_floor=3, claim=7,
+        claim_epoch=4, grant=Grant(3, "bb" * 16, 1, 2), acknowledged=8,
+    ),
+)  # fmt: skip
+SAID = Beat(
+    "alpha", "0f" * 16, 3, 77, 70, 0x11223344, BeatFlag.PROBED | BeatFlag.PAUSED, (120, 655_350), GROUPS, 1_500, 6
+)
+NAMES = names_by_tag(("alpha", "beta", "storage", "archive"))
+READY = Readiness(Ability.STORAGE, 3_870)
+
+
+def as_an_older_program(gateway: Gateway) -> bytes:
+    """What a gateway would send that knows version 2 alone."""
+    gateway.sequence += 1
+    content = beat(gateway.name, gateway.boot_id, gateway.incarnation, gateway.sequence)
+    own, echo = gateway.receiver.nonces()
+    message = Message(own, echo, content, len(content.groups), state_digest(content.groups), knows=2)
+    return encode(message, CLUSTER, KEY.id, KEY.secret, 2)
+
+
+def version_of(data: bytes) -> int:
+    return peek_envelope(data).version
+
+
+def test_version_2_is_read_and_written_as_it_was() -> None:
+    read = decode(VERSION_2, NAMES)
+    assert read.beat == SAID
+    assert read.knows == 2
+    assert encode(read, CLUSTER, KEY.id, KEY.secret, 2) == VERSION_2
+
+
+def test_an_older_gateway_does_not_say_whether_it_is_ready() -> None:
+    assert decode(VERSION_2, NAMES).beat.readiness is None
+
+
+def test_version_3_says_it() -> None:
+    message = Message(b"12345678", b"87654321", replace(SAID, readiness=READY), 2, state_digest(GROUPS))
+    read = decode(encode(message, CLUSTER, KEY.id, KEY.secret, 3), NAMES)
+    assert read.beat.readiness == READY
+    assert decode(encode(message, CLUSTER, KEY.id, KEY.secret, 2), NAMES).beat.readiness is None
+
+
+def test_two_that_know_more_speak_more_once_they_have_met() -> None:
+    alpha, beta = Gateway("alpha", BOOTS[0]), Gateway("beta", BOOTS[1])
+    assert version_of(alpha.send()) == 2, "nobody has said yet what it understands"
+    alpha, beta = met_pair()
+    assert version_of(alpha.send()) == version_of(beta.send()) == 3
+    assert beta.hears(alpha.send())
+
+
+def test_an_older_peer_is_spoken_to_in_its_own_version() -> None:
+    alpha, beta = met_pair()
+    older = Gateway("beta", BOOTS[2])
+    heard = as_an_older_program(older)
+    assert alpha.why_not(heard) == "not_echoed", "it counts only once it has answered us"
+    answer = alpha.send()
+    assert version_of(answer) == 2
+    assert older.hears(answer) or older.hears(alpha.send())
+    assert alpha.hears(as_an_older_program(older))
+    assert version_of(alpha.send()) == 2
+    del beta
+
+
+def test_a_recording_of_a_newer_peer_does_not_make_us_unreadable_for_an_older_one() -> None:
+    alpha, beta = met_pair()
+    recorded = beta.send()
+    assert version_of(recorded) == 3
+    older = Gateway("beta", BOOTS[2])
+    alpha.hears(as_an_older_program(older))
+    older.hears(alpha.send())
+    older.hears(alpha.send())
+    assert alpha.hears(as_an_older_program(older))
+    assert not alpha.hears(recorded)
+    assert version_of(alpha.send()) == 2
