@@ -26,6 +26,7 @@ _BAD = frozenset(
         "DISOBEYS",
     }
 )
+_PRESENT = frozenset({"online", "late"})
 _HARMLESS_COUNTERS = frozenset({"accepted", "sent", "received"})
 
 Paint = Callable[[str, str], str]
@@ -53,13 +54,16 @@ def _heading(document: dict[str, Any], paint: Paint) -> Iterator[str]:
         word = "config:peer's unknown"
     else:
         word = "config:match" if matches else paint("bad", "config:DIFFERS FROM THE PEER'S")
-    yield f"cluster {document.get('cluster', '?')}  seen from {document.get('node', '?')}  {word}"
-    unserved = [group for group in document.get("groups", ()) if group.get("served") is False]
-    for group in unserved:
-        yield ""
+    for group in _unserved(document):
         yield paint("bad", f"NOBODY SERVES {group.get('name', '?')}")
         if group.get("refusal"):
             yield from _wrapped("  ", str(group["refusal"]))
+        yield ""
+    yield f"cluster {document.get('cluster', '?')}  seen from {document.get('node', '?')}  {word}"
+
+
+def _unserved(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [group for group in document.get("groups", ()) if group.get("served") is False]
 
 
 def _nodes(document: dict[str, Any], paint: Paint) -> Iterator[str]:
@@ -67,18 +71,27 @@ def _nodes(document: dict[str, Any], paint: Paint) -> Iterator[str]:
     for node in document.get("nodes", ()):
         own = bool(node.get("self"))
         owned = [
-            group.get("name", "?") for group in document.get("groups", ()) if group.get("owner") == node.get("name")
+            group.get("name", "?")
+            for group in document.get("groups", ())
+            if group.get("owner") == node.get("name") and group.get("served") is not False
         ]
         rows.append(
             (
                 f"{node.get('name', '?')}{'*' if own else ''}",
                 str(node.get("state", "unknown")),
-                "standby" if node.get("standby") else "ready",
+                _mode(node),
                 "this node" if own else ago(node.get("heard_ms_ago")),
                 " ".join(owned) or "-",
             )
         )
     return _table(("NODE", "STATE", "MODE", "HEARD", "SERVES"), rows, paint)
+
+
+def _mode(node: dict[str, Any]) -> str:
+    """Of a node that is not there nobody knows what it would do."""
+    if str(node.get("state", "unknown")) not in _PRESENT:
+        return "-"
+    return "standby" if node.get("standby") else "ready"
 
 
 def _links(document: dict[str, Any], paint: Paint) -> Iterator[str]:
@@ -188,7 +201,8 @@ def _last_words(document: dict[str, Any]) -> Iterator[str]:
     if document.get("verdict"):
         yield from _wrapped("verdict ", str(document["verdict"]))
     if document.get("why"):
-        yield from _wrapped("why     ", str(document["why"]))
+        told = document["why"] in [group.get("refusal") for group in _unserved(document)]
+        yield from _wrapped("why     ", "see the top" if told else str(document["why"]))
 
 
 def _table(head: Row, rows: Sequence[Row], paint: Paint) -> Iterator[str]:

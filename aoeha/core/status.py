@@ -197,7 +197,7 @@ def verdict(state: NodeState) -> Verdict:
     serving = {owners.owner(state, group) for group in state.groups} - {"", None}
     node, peer = state.config.node, state.config.peer
     if unserved := [group.name for group in state.groups if served(state, group) is False]:
-        return Verdict("", "", False, 0, "", f"NOBODY SERVES {', '.join(unserved)}: {why(state)}")
+        return Verdict("", "", False, 0, "", f"NOBODY SERVES {', '.join(unserved)}{_last_heard(state)}")
     if not serving:
         return Verdict("", "", False, 0, "", "nobody serves")
     victim = peer if peer in serving else node
@@ -209,6 +209,13 @@ def verdict(state: NodeState) -> Verdict:
     seconds = f"{max(foreseen.takeover_ms, 100) / 1_000:.1f}".removesuffix(".0")
     sentence = f"if {victim} died now: {foreseen.survivor} is ready to take over in about {seconds} s, {foreseen.proof}"
     return replace(foreseen, sentence=sentence)
+
+
+def _last_heard(state: NodeState) -> str:
+    heard_ms = membership.heard_ms(state)
+    if membership.may_be_alive(state) or heard_ms is None:
+        return ""
+    return f": {state.config.peer} was last heard {(state.now_ms - heard_ms) // 1_000} s ago"
 
 
 def _of_ours(state: NodeState) -> Verdict:

@@ -57,7 +57,7 @@ def test_what_was_heard_last_of_a_silent_owner_is_not_what_is() -> None:
     assert shown.groups[0].phase == GroupPhase.UNKNOWN.value
     assert shown.groups[0].served is False
     assert shown.verdict.startswith("NOBODY SERVES storage")
-    assert "aoeha confirm alpha" in shown.verdict
+    assert "aoeha confirm alpha" in shown.groups[0].refusal
 
 
 def test_a_standby_that_stands_by_on_purpose_is_not_called_ready() -> None:
