@@ -138,6 +138,11 @@ def test_a_stranger_who_writes_is_red() -> None:
     assert complaint_about(with_wires(stretch("landed", "shelf1", "02:00:00:00:00:99", 12_500, 12_501)), "one writer")
 
 
+def test_a_story_that_names_no_owners_is_not_judged_by_them() -> None:
+    verdict = judge_record(good_record(drill={**good_record().drill, "owners": []}))
+    assert not complaint_about(verdict, "owners")
+
+
 def test_a_former_owner_that_goes_on_to_answer_for_the_address_is_red() -> None:
     late_ms = SERVED_MS + ADDRESS_LIFETIME_MS
     assert with_wires(stretch("answered", "address", "alpha", 13_500, late_ms)).result == "pass"

@@ -141,6 +141,8 @@ def _disks(record: Record) -> list[Finding]:
 def _owners(record: Record) -> Finding:
     seen = [(turn.node, turn.proof) for turn in turns(record)]
     told = ", ".join(f"{node} ({proof})" for node, proof in seen) or "nobody"
+    if not record.drill["owners"]:
+        return Finding("owners", good=True, sentence=f"{told}; the story names none")
     for history in record.drill["owners"]:
         wanted = [(turn["node"], turn["proof"]) for turn in history]
         if len(wanted) == len(seen) and all(

@@ -3,6 +3,7 @@
 An address that the gateway does not reach, or that is silent, is asked for as long as the task may last.
 """
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aoeha.core.model.events import TaskDone
@@ -96,8 +97,14 @@ class Holds:
             self.world.oracle.record_written(machine, task.group, task.record)
             address.set_config(pack(task.record, cluster, task.group, KEY), force=True)
         answer = address.read_config()
-        record = unpack(answer.string, cluster, task.group, (KEY,)) if answer is not None else None
+        record = _unpacked(answer.string, cluster, task.group) if answer is not None else None
         return record if record is not None and record.owner == machine.config.peer else None
+
+
+@lru_cache(maxsize=256)
+def _unpacked(string: bytes, cluster: str, group: str) -> LockRecord | None:
+    """What a record says: the same one is read each second by both machines on every address."""
+    return unpack(string, cluster, group, (KEY,))
 
 
 def _holder(machine: "Machine", address: "Address") -> Holder:
