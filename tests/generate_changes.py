@@ -25,12 +25,14 @@ from aoeha.core.model.state import (
     PeerState,
     ResourceState,
 )
+from aoeha.core.model.term import Term
 
 CHANGED = (
     NodeState,
     LinkState,
     PeerState,
     GroupState,
+    Term,
     ResourceState,
     LegState,
     StorageFenceState,

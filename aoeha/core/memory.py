@@ -37,20 +37,16 @@ def memory_of(state: NodeState) -> Memory:
         paused=state.paused,
         pause_number=state.pause_number,
         groups=tuple(
-            GroupMemory(
-                g.name,
-                g.epoch,
-                max(g.claim_floor, g.claim_epoch),
-                g.holding,
-                g.proof,
-                g.grant,
-                g.claims,
-                _held(state, g),
-            )
+            GroupMemory(g.name, g.epoch, _claim_floor(g), g.holding, g.proof, g.grant, g.claims, _held(state, g))
             for g in state.groups
         ),
         devices=devices.remembered(state),
     )
+
+
+def _claim_floor(group: GroupState) -> int:
+    """What another daemon may not claim: one that claims again claims above what this one has claimed."""
+    return max(group.claim_floor, group.claim.epoch if group.claim is not None else 0)
 
 
 def _held(state: NodeState, group: GroupState) -> tuple[tuple[str, str], ...]:

@@ -308,7 +308,7 @@ def _why_group(state: NodeState, group: GroupState) -> str:
     match owners.owner(state, group):
         case owner if owner == node and client_isolation.offers(state, group):
             return client_isolation.sentence(state, group)
-        case owner if owner == peer and group.claim and not membership.is_alive(state):
+        case owner if owner == peer and group.claim is not None and not membership.is_alive(state):
             return f"{node} claims {group.name}, which {peer} offers through the shelves"
         case owner if owner == node and group.refusal and phase_of(group) is not GroupPhase.RUNNING:
             return group.refusal

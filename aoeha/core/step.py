@@ -32,6 +32,7 @@ from aoeha.core.model.memory import GroupMemory, Memory
 from aoeha.core.model.state import FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import TaskKind
+from aoeha.core.model.term import Term
 from aoeha.core.operator import commands, pause
 from aoeha.core.ownership import blockers, claims, client_isolation, own_stall
 from aoeha.core.peer import disk_heartbeat, membership
@@ -220,15 +221,14 @@ def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) 
         return GroupState(config, resources, legs=legs)
     if not same_boot:
         return GroupState(config, resources, epoch=memory.epoch, claim_floor=memory.claim_floor, legs=legs)
-    holding = memory.holding and memory.proof is not None
-    held_epoch = memory.proof.epoch if holding and memory.proof is not None else 0
+    term = Term(memory.proof) if memory.holding and memory.proof is not None else None
+    held_epoch = term.epoch if term is not None else 0
     return GroupState(
         config,
         resources,
         epoch=memory.epoch,
-        held_epoch=held_epoch,
+        term=term,
         claim_floor=memory.claim_floor,
-        proof=memory.proof if holding else None,
         claims=memory.claims,
         grant=memory.grant,
         legs=tuple(_as_held(leg, memory.held, held_epoch) for leg in legs),

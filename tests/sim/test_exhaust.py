@@ -38,12 +38,12 @@ JUDGED = {
     "alternated_ms disputed_boot_ids held "
     "answered_ms mark_sequence mark_ms stale",
     "LinkState": "name heard_ms fault condition",
-    "GroupState": "config resources epoch held_epoch claim_floor proof claims claim claim_epoch grant yielding "
-    "hold_back_until_ms failures_ms retry_at_ms given_up given_up_until_ms blocked_since_ms refusal "
-    "legs shelf_task_id shelf_asked_ms shelf_read_ms shelf_retry_ms shelf_due leg_task_id "
-    "leg_retry_ms legs_transferred taken_sequence ownership_unverified storage_lost "
-    "address_uncontested ledger ledger_since_ms ledger_version heard_ledger startable_legs "
-    "storage_fence shelf_link",
+    "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures_ms "
+    "given_up given_up_until_ms blocked_since_ms refusal legs shelf_task_id shelf_asked_ms shelf_read_ms "
+    "shelf_retry_ms shelf_due leg_task_id leg_retry_ms ledger_version heard_ledger storage_fence shelf_link",
+    "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested retry_at_ms startable_legs "
+    "legs_transferred ledger ledger_since_ms",
+    "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms conflict "
     "conflict_task_id conflict_asked_ms missing limits",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
@@ -211,7 +211,7 @@ FENCED_AND_ALIVE = (
 def test_a_leg_that_is_left_to_a_gateway_that_runs_on_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def hasty(state: NodeState, group: GroupState) -> bool:
         del state
-        return all(leg.name in group.legs_transferred for leg in group.legs)
+        return all(leg.name in group.term.legs_transferred for leg in group.legs)
 
     budget, start = CALM._replace(crashes=1, commands=1), "running with reservations"
     whole = explore(budget, states_max=5_000, seconds_max=inf, start=start, after=FENCED_AND_ALIVE)

@@ -102,7 +102,7 @@ def epoch_forgotten(_original: Any) -> Any:
 
 def any_grant_counts(_original: Any) -> Any:
     """A grant of an earlier claim is taken for an answer to the present one."""
-    return lambda _state, group, theirs: group.claim > 0 and theirs.grant is not None
+    return lambda _state, group, theirs: group.claim is not None and theirs.grant is not None
 
 
 def any_end_counts(original: Any) -> Any:
@@ -208,7 +208,9 @@ def back_without_a_doubt(original: Any) -> Any:
         original(step, peer_was_alive)
         for group in step.state.groups:
             bare = tuple(LegState(leg.name, tuple(AddressState(a.name) for a in leg.addresses)) for leg in group.legs)
-            step.change_group(group.name, ownership_unverified=False, legs=bare)
+            if group.holding:
+                step.change_term(group.name, unverified=False)
+            step.change_group(group.name, legs=bare)
 
     return revalidate
 
@@ -282,7 +284,7 @@ def left_while_it_runs(_original: Any) -> Any:
 
 
 def left_to_anybody(_original: Any) -> Any:
-    return lambda _state, group: all(leg.name in group.legs_transferred for leg in group.legs)
+    return lambda _state, group: all(leg.name in group.term.legs_transferred for leg in group.legs)
 
 
 def stamped_by_anybody(_original: Any) -> Any:

@@ -9,10 +9,12 @@ from aoeha.core.mirror import path_failover
 from aoeha.core.model.actions import CancelTask, StartTask
 from aoeha.core.model.config import Identity, ResourceConfig
 from aoeha.core.model.legs import AddressState, LegState
+from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import Task, TaskKind
+from aoeha.core.model.term import Term
 from aoeha.core.step import initial
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.world.mirror import PATH_TIMING
@@ -21,6 +23,7 @@ PAIR = Settings().configs()["alpha"]
 CUT_MS = 100_000
 ANSWERED_MS, SINCE_MS = CUT_MS - 100, CUT_MS + 900
 FOUND_MS = SINCE_MS + 500
+TERM = Term(Proof(ProofKind.HANDED_OVER, "storage", 1, "b" * 32))
 OURS = AddressState("one/1", Holder.US, 1_000, held_epoch=1)
 LOST = AddressState("one/2", Holder.SILENT, SINCE_MS, held_epoch=1, answered_ms=ANSWERED_MS)
 
@@ -38,7 +41,7 @@ def group_of(*legs: LegState, name: str = "storage", **fields: Any) -> GroupStat
     driver = ResourceState(ResourceConfig("shelves", paths=PATH_TIMING), ResourcePhase.RUNNING)
     mirror = ResourceState(ResourceConfig("mirror", mirror=True), ResourcePhase.RUNNING)
     config = replace(PAIR.groups[0], name=name)
-    known = GroupState(config, (driver, mirror), 1, 1, legs=legs, shelf_read_ms=SINCE_MS)
+    known = GroupState(config, (driver, mirror), 1, TERM, legs=legs, shelf_read_ms=SINCE_MS)
     return replace(known, **fields)
 
 
@@ -145,15 +148,15 @@ def test_nobody_hurries_while_something_else_may_wait(legs: tuple[LegState, ...]
     other = group_of(*legs, name="other")
     assert ordered(at(FOUND_MS, group_of(CUT, WELL), other)) == [], "in whichever group"
     stopped = tuple(replace(resource, phase=ResourcePhase.STOPPED) for resource in other.resources)
-    elsewhere = replace(other, held_epoch=0, resources=stopped)
+    elsewhere = replace(other, term=None, resources=stopped)
     assert ordered(at(FOUND_MS, group_of(CUT, WELL), elsewhere)), "that is here"
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {"ownership_unverified": True}, {"storage_lost": True}, {"yielding": "switchover"}, {"leg_task_id": 7},
-        {"held_epoch": 0}, {"shelf_read_ms": None},
+        {"term": replace(TERM, unverified=True)}, {"term": replace(TERM, storage_lost=True)},
+        {"term": replace(TERM, yielding="switchover")}, {"leg_task_id": 7}, {"term": None}, {"shelf_read_ms": None},
     ],
     ids=str,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.state import LinkState, NodeState, Off, ResourceState
 from aoeha.core.model.task import MirrorLimits
+from aoeha.core.model.term import Term
 from aoeha.core.step import initial
 from aoeha.core.storage import suspect_legs
 from aoeha.sim.stories.settings import Settings
@@ -24,9 +25,7 @@ def owner(proof: ProofKind = ProofKind.STORAGE_FENCED, *, durable: bool = True) 
     legs = tuple(LegConfig(name, (name,), durable) for name in ("one", "two"))
     config = replace(PAIR, groups=tuple(replace(group, legs=legs) for group in PAIR.groups))
     state, _ = initial(config, Identity("b" * 32, 1), None, 0)
-    held = tuple(
-        replace(group, held_epoch=2, epoch=2, proof=Proof(proof, group.name, 2, FENCED)) for group in state.groups
-    )
+    held = tuple(replace(group, epoch=2, term=Term(Proof(proof, group.name, 2, FENCED))) for group in state.groups)
     return replace(state, groups=held, peer=replace(state.peer, boot_id=FENCED))
 
 

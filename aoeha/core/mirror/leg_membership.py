@@ -183,7 +183,7 @@ def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
 def _tell_of_the_wait(step: StepContext, group: GroupState, leg: LegState) -> None:
     """Writes hang, or a leg stays out, longer than an answer of the peer takes: somebody may want to know why."""
     state = step.state
-    if step.now_ms - group.ledger_since_ms >= state.config.warntime_ms:
+    if group.term is not None and step.now_ms - group.term.ledger_since_ms >= state.config.warntime_ms:
         hanging = ", and writes wait with it," if leg.shows(Holder.SILENT) else ""
         what = f"leave the mirror{hanging}" if leg.leaving else "return"
         patience_s = -(-leg_ledger.patience_ms(state) // 1_000)

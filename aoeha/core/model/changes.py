@@ -35,6 +35,7 @@ from aoeha.core.model.state import (
     Waiting,
 )
 from aoeha.core.model.task import MirrorLimits, PlugState, Task
+from aoeha.core.model.term import Claim, Term
 
 
 class NodeChange(TypedDict, total=False):
@@ -111,17 +112,13 @@ class GroupChange(TypedDict, total=False):
 
     resources: tuple[ResourceState, ...]
     epoch: int
-    held_epoch: int
+    term: Term | None
     claim_floor: int
-    proof: Proof | None
     claims: int
-    claim: int
-    claim_epoch: int
+    claim: Claim | None
     grant: Grant | None
-    yielding: str
     hold_back_until_ms: int
     failures_ms: tuple[int, ...]
-    retry_at_ms: int
     given_up: str
     given_up_until_ms: int
     blocked_since_ms: int
@@ -134,18 +131,26 @@ class GroupChange(TypedDict, total=False):
     shelf_due: bool
     leg_task_id: int
     leg_retry_ms: int
-    legs_transferred: tuple[str, ...]
-    taken_sequence: int
-    ownership_unverified: bool
-    storage_lost: bool
-    address_uncontested: bool
-    ledger: Ledger | None
-    ledger_since_ms: int
     ledger_version: int
     heard_ledger: HeardLedger | None
-    startable_legs: tuple[str, ...]
     storage_fence: StorageFenceState
     shelf_link: ShelfLinkState
+
+
+class TermChange(TypedDict, total=False):
+    """Fields of a `Term`."""
+
+    proof: Proof
+    taken_sequence: int
+    yielding: str
+    unverified: bool
+    storage_lost: bool
+    address_uncontested: bool
+    retry_at_ms: int
+    startable_legs: tuple[str, ...]
+    legs_transferred: tuple[str, ...]
+    ledger: Ledger | None
+    ledger_since_ms: int
 
 
 class ResourceChange(TypedDict, total=False):

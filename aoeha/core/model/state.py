@@ -13,6 +13,7 @@ from aoeha.core.model.memory import Memory
 from aoeha.core.model.power_order import PowerOrder
 from aoeha.core.model.proof import Proof
 from aoeha.core.model.task import MirrorLimits, PlugState, Task
+from aoeha.core.model.term import Claim, Term
 
 
 class LinkCondition(Enum):
@@ -135,32 +136,35 @@ class ResourceState:
 class GroupState:
     """One group: who owns it, by what right, and how its resources stand here.
 
-    `epoch` is the highest ownership known to have begun, `held_epoch` our own (0: we do not hold it), `claim_floor` the
-    highest epoch granted or withdrawn by us. `yielding` is the reason for handing over, empty for none. `shelf_read_ms`
-    is when the last complete answer of the shelves was asked for, and `shelf_due` tells that something happened since
-    which makes another one due; `legs_transferred` names the legs left to the peer; `taken_sequence` is our newest
-    sequence when we came to own the group. `ownership_unverified`: we were away while we owned it, and its legs may
-    have been taken meanwhile. `storage_lost`: we own it, see none of its shelves, and the peer does.
-    `address_uncontested`: since we own it the peer has said, in answer to us, that nothing of it runs there any more.
-    `ledger` is ours while we own it and know how its mirror stands, told to the peer since `ledger_since_ms`, and
-    `ledger_version` the last that we gave one; `heard_ledger` the peer's. `startable_legs` names legs from any of which
-    it may be started.
+    Whose a field is, by the room that writes it:
+
+    - ownership: `epoch`, the highest ownership known to have begun; `term`, ours, None while we do not own the group;
+      `claim_floor`, the highest epoch granted or withdrawn by us; `claims`, how often we claimed; `claim`, the one that
+      is out; `grant`, what we promised the peer; `hold_back_until_ms`, when we may claim again after a hand-over;
+      `refusal`, why nothing is started here, as it was last said.
+    - resources: `resources`, one after the other as they are started; `failures_ms`, the times of the latest failures;
+      `given_up` and `given_up_until_ms`, why this node does not serve the group, and for how long; `blocked_since_ms`,
+      since when something could be neither served nor stopped.
+    - storage: `legs`; `shelf_task_id`, what the shelves are asked now, `shelf_asked_ms`, when they were last asked
+      something, `shelf_read_ms`, when the last complete answer was asked for, `shelf_retry_ms`, until when nothing is
+      reserved again, `shelf_due`, something happened since the last answer that makes another one due;
+      `ledger_version`, the last that we gave a ledger, and `heard_ledger`, the peer's; `storage_fence`.
+    - mirror: `leg_task_id` and `leg_retry_ms`, the work on a leg, and until when no other is begun.
+    - peer: `shelf_link`, the shelves as a link.
+
+    Properties show what a term says, so that who owns nothing need not ask for a term first.
     """
 
     config: GroupConfig
     resources: tuple[ResourceState, ...]
     epoch: int = 0
-    held_epoch: int = 0
+    term: Term | None = None
     claim_floor: int = 0
-    proof: Proof | None = None
     claims: int = 0
-    claim: int = 0
-    claim_epoch: int = 0
+    claim: Claim | None = None
     grant: Grant | None = None
-    yielding: str = ""
     hold_back_until_ms: int = 0
     failures_ms: tuple[int, ...] = ()
-    retry_at_ms: int = 0
     given_up: str = ""
     given_up_until_ms: int = 0
     blocked_since_ms: int = 0
@@ -173,16 +177,8 @@ class GroupState:
     shelf_due: bool = False
     leg_task_id: int = 0
     leg_retry_ms: int = 0
-    legs_transferred: tuple[str, ...] = ()
-    taken_sequence: int = 0
-    ownership_unverified: bool = False
-    storage_lost: bool = False
-    address_uncontested: bool = False
-    ledger: Ledger | None = None
-    ledger_since_ms: int = 0
     ledger_version: int = 0
     heard_ledger: HeardLedger | None = None
-    startable_legs: tuple[str, ...] = ()
     storage_fence: StorageFenceState = field(default_factory=StorageFenceState)
     shelf_link: ShelfLinkState = field(default_factory=ShelfLinkState)
 
@@ -194,7 +190,37 @@ class GroupState:
     @property
     def holding(self) -> bool:
         """Whether this node owns the group."""
-        return self.held_epoch > 0
+        return self.term is not None
+
+    @property
+    def held_epoch(self) -> int:
+        """The epoch at which this node owns the group, 0 for not at all."""
+        return self.term.epoch if self.term is not None else 0
+
+    @property
+    def proof(self) -> Proof | None:
+        """The proof by which this node owns the group, None for not at all."""
+        return self.term.proof if self.term is not None else None
+
+    @property
+    def yielding(self) -> str:
+        """Why the group is being handed over, empty for not at all."""
+        return self.term.yielding if self.term is not None else ""
+
+    @property
+    def ownership_unverified(self) -> bool:
+        """Whether this node owns the group, was stalled meanwhile, and its legs may have been taken."""
+        return self.term is not None and self.term.unverified
+
+    @property
+    def storage_lost(self) -> bool:
+        """Whether this node owns the group, sees none of its shelves, and the peer does."""
+        return self.term is not None and self.term.storage_lost
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """Our own ledger of the group's legs, None for none."""
+        return self.term.ledger if self.term is not None else None
 
     def resource(self, name: str) -> ResourceState:
         """The resource of that name. KeyError if there is none."""

@@ -20,6 +20,7 @@ from aoeha.core.model.changes import (
     ResourceChange,
     ShelfLinkChange,
     StorageFenceChange,
+    TermChange,
 )
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import Alarm, NodeState
@@ -68,6 +69,12 @@ class StepContext:
         """Replace fields of one group."""
         known = self.state.group(name)
         self.change(groups=tuple([replaced(g, **fields) if g is known else g for g in self.state.groups]))
+
+    def change_term(self, name: str, **fields: Unpack[TermChange]) -> None:
+        """Replace fields of our term of ownership of one group. There must be one."""
+        term = self.state.group(name).term
+        assert term is not None, f"{name} is not owned"
+        self.change_group(name, term=replaced(term, **fields))
 
     def change_resource(self, group: str, name: str, **fields: Unpack[ResourceChange]) -> None:
         """Replace fields of one resource."""

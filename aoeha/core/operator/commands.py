@@ -110,7 +110,7 @@ def _standby(step: StepContext, event: CommandGiven) -> None:
         return
     step.change(standby=True)
     for group in mine:
-        step.change_group(group.name, yielding=f"{event.user} put {node} in standby")
+        step.change_term(group.name, yielding=f"{event.user} put {node} in standby")
     step.say(Level.INFO, node, f"{event.user} put {node} in standby")
     _answer_or_wait(step, event, "", f"{node} is in standby. To undo: aoeha unstandby {node}")
 
@@ -140,9 +140,8 @@ def _switchover(step: StepContext, event: CommandGiven) -> None:
     if not owners.peer_takes(state, group):
         _answer(step, event, UNSAFE, f"cannot switch {wanted} over: {_no_taker(state, wanted)}")
         return
-    step.change_group(
-        wanted, yielding=f"switchover asked for by {event.user}", hold_back_until_ms=step.now_ms + HOLD_BACK_MS
-    )
+    step.change_term(wanted, yielding=f"switchover asked for by {event.user}")
+    step.change_group(wanted, hold_back_until_ms=step.now_ms + HOLD_BACK_MS)
     step.say(Level.INFO, wanted, f"{event.user} asked for the switchover of {wanted} to {state.config.peer}")
     _answer_or_wait(step, event, wanted, f"{wanted} is being handed over to {state.config.peer}")
 
@@ -179,7 +178,9 @@ def _clean_up(step: StepContext, event: CommandGiven) -> None:
     """Forget what failed here, and try it again at once."""
     node, legs = step.state.config.node, leg_membership.end_rests(step)
     for group in step.state.groups:
-        step.change_group(group.name, retry_at_ms=0, failures_ms=(), given_up="")
+        step.change_group(group.name, failures_ms=(), given_up="")
+        if group.term is not None:
+            step.change_term(group.name, retry_at_ms=0)
     step.say(Level.INFO, node, f"{event.user} asked {node} to forget its failures")
     tried = f", and {' and '.join(legs)} is tried again" if legs else ""
     _answer(step, event, DONE, f"{node} has forgotten what failed here{tried}")
@@ -196,7 +197,7 @@ def _leave(step: StepContext, event: CommandGiven) -> None:
     step.change(leaving=True, leave_by_ms=step.now_ms + LEAVE_PATIENCE_MS)
     for group in state.groups:
         if group.holding:
-            step.change_group(group.name, yielding=f"{node} is leaving")
+            step.change_term(group.name, yielding=f"{node} is leaving")
     step.say(Level.INFO, node, f"{node} is leaving the pair")
     _answer(step, event, DONE, f"{node} is leaving")
 

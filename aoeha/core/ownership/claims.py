@@ -21,6 +21,7 @@ from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import FencePhase, GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
+from aoeha.core.model.term import Claim, Term
 from aoeha.core.ownership import blockers, owners, peer_word, proofs
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.storage import leg_ledger, reservations, suspect_legs
@@ -41,23 +42,15 @@ def decide(step: StepContext) -> None:
 
 def drop(step: StepContext, name: str, sentence: str) -> None:
     """Give up ownership without a release: what was started by it must be stopped."""
-    step.change_group(
-        name,
-        held_epoch=0,
-        proof=None,
-        ownership_unverified=False,
-        storage_lost=False,
-        storage_fence=StorageFenceState(),
-    )
-    step.change(released_sequence=step.state.sequence)
+    _end_term(step, name)
     step.alarm(name, sentence)
 
 
 def withdraw_claims(step: StepContext) -> None:
     """Forget every claim that is out: an answer to it could be older than what we slept through (R10)."""
     for group in step.state.groups:
-        if group.claim:
-            _withdraw(step, group)
+        if group.claim is not None:
+            _withdraw(step, group, group.claim)
 
 
 def _learn(step: StepContext, name: str) -> None:
@@ -85,11 +78,14 @@ def _release(step: StepContext, name: str) -> None:
             node, peer = step.state.config.node, step.state.config.peer
             sentence = f"{name} stays reserved for {node}: {peer} may still write until it is off or boots anew"
             step.say(Level.WARNING, name, sentence)
-        step.change_group(
-            name, held_epoch=0, proof=None, yielding="", storage_lost=False, storage_fence=StorageFenceState()
-        )
-        step.change(released_sequence=step.state.sequence)
+        _end_term(step, name)
         step.say(Level.INFO, name, f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}")
+
+
+def _end_term(step: StepContext, name: str) -> None:
+    """All that was known of a term ends with it, and so does the storage fence that led to it."""
+    step.change_group(name, term=None, storage_fence=StorageFenceState())
+    step.change(released_sequence=step.state.sequence)
 
 
 def _end_grant(step: StepContext, name: str) -> None:
@@ -109,12 +105,13 @@ def _end_grant(step: StepContext, name: str) -> None:
 
 def _drop_stale_claim(step: StepContext, name: str) -> None:
     group = step.state.group(name)
-    if not group.claim:
+    claim = group.claim
+    if claim is None:
         return
     theirs = peer_word.theirs(step.state, group)
-    outdated = group.claim_epoch <= max(group.epoch, group.claim_floor) or (
+    outdated = claim.epoch <= max(group.epoch, group.claim_floor) or (
         theirs is not None
-        and group.claim_epoch <= max(theirs.epoch, theirs.claim_floor)
+        and claim.epoch <= max(theirs.epoch, theirs.claim_floor)
         and not _grants_us(step.state, group, theirs)
     )
     if (
@@ -123,7 +120,7 @@ def _drop_stale_claim(step: StepContext, name: str) -> None:
         or blockers.could_serve(step.state, group) is not None
         or _is_pointless(step.state, group)
     ):
-        _withdraw(step, group)
+        _withdraw(step, group, claim)
 
 
 def _is_pointless(state: NodeState, group: GroupState) -> bool:
@@ -139,8 +136,8 @@ def _gives_way(state: NodeState, group: GroupState) -> bool:
     return theirs is not None and theirs.claim > 0 and _claimable(state, group) and not owners.ranks_first(state, group)
 
 
-def _withdraw(step: StepContext, group: GroupState) -> None:
-    step.change_group(group.name, claim=0, claim_epoch=0, claim_floor=max(group.claim_floor, group.claim_epoch))
+def _withdraw(step: StepContext, group: GroupState, claim: Claim) -> None:
+    step.change_group(group.name, claim=None, claim_floor=max(group.claim_floor, claim.epoch))
 
 
 def _claimable(state: NodeState, group: GroupState) -> bool:
@@ -149,13 +146,14 @@ def _claimable(state: NodeState, group: GroupState) -> bool:
 
 
 def _grants_us(state: NodeState, group: GroupState, theirs: GroupBeat) -> bool:
-    wanted = Grant(group.claim_epoch, state.identity.boot_id, state.identity.incarnation, group.claim)
-    return group.claim > 0 and theirs.grant == wanted
+    claim, us = group.claim, state.identity
+    return claim is not None and theirs.grant == Grant(claim.epoch, us.boot_id, us.incarnation, claim.number)
 
 
 def _accept_grant(step: StepContext, name: str) -> None:
     group = step.state.group(name)
-    if group.holding or not group.claim:
+    claim = group.claim
+    if group.holding or claim is None:
         return
     theirs = peer_word.theirs(step.state, group)
     if theirs is None or not _claimable(step.state, group) or not _grants_us(step.state, group, theirs):
@@ -163,7 +161,7 @@ def _accept_grant(step: StepContext, name: str) -> None:
     if blockers.could_serve(step.state, group) is not None:
         return
     peer = step.state.config.peer
-    _take(step, Proof(ProofKind.HANDED_OVER, name, group.claim_epoch, step.state.peer.boot_id, f"granted by {peer}"))
+    _take(step, Proof(ProofKind.HANDED_OVER, name, claim.epoch, step.state.peer.boot_id, f"granted by {peer}"))
 
 
 def _take_by_own_proof(step: StepContext, name: str) -> None:
@@ -179,28 +177,17 @@ def _take_by_own_proof(step: StepContext, name: str) -> None:
 
 
 def _take(step: StepContext, proof: Proof) -> None:
-    name = proof.group
+    name, group = proof.group, step.state.group(proof.group)
     step.change_group(
         name,
         epoch=proof.epoch,
-        held_epoch=proof.epoch,
-        proof=proof,
-        claim=0,
-        claim_epoch=0,
+        term=Term(proof, step.state.sequence, startable_legs=leg_ledger.complete_legs(step.state, group)),
+        claim=None,
         grant=None,
-        retry_at_ms=0,
-        shelf_retry_ms=0,
-        legs_transferred=(),
-        yielding="",
-        taken_sequence=step.state.sequence,
-        startable_legs=leg_ledger.complete_legs(step.state, step.state.group(name)),
-        ledger=None,
         heard_ledger=None,
-        legs=tuple(_as_new(leg) for leg in step.state.group(name).legs),
-        ownership_unverified=False,
-        storage_lost=False,
-        address_uncontested=False,
-        resources=tuple(replaced(resource, conflict=None) for resource in step.state.group(name).resources),
+        shelf_retry_ms=0,
+        legs=tuple(_as_new(leg) for leg in group.legs),
+        resources=tuple(replaced(resource, conflict=None) for resource in group.resources),
     )
     step.change_peer(held=tuple(entry for entry in step.state.peer.held if entry[0] != name))
     step.refuse(name, "")
@@ -222,7 +209,7 @@ def _grant(step: StepContext, name: str) -> None:
     """Promise the peer the epoch that it claims. The promise binds us until it moved on or rebooted."""
     state = step.state
     group = state.group(name)
-    if group.grant is not None or group.holding or group.claim:
+    if group.grant is not None or group.holding or group.claim is not None:
         return
     said = peer_word.said(state, group)
     if said is None or not said.group.claim or law.stops(state, Act.GRANT, group) is not None:
@@ -243,12 +230,12 @@ def _grant(step: StepContext, name: str) -> None:
 
 def _claim(step: StepContext, name: str) -> None:
     group = step.state.group(name)
-    if group.holding or group.claim or group.grant is not None or not _should_claim(step.state, group):
+    if group.holding or group.claim is not None or group.grant is not None or not _should_claim(step.state, group):
         return
     if _gives_way(step.state, group):
         return
     number = group.claims + 1
-    step.change_group(name, claims=number, claim=number, claim_epoch=proofs.next_epoch(step.state, group))
+    step.change_group(name, claims=number, claim=Claim(number, proofs.next_epoch(step.state, group)))
 
 
 def _should_claim(state: NodeState, group: GroupState) -> bool:

@@ -44,7 +44,8 @@ def decide(step: StepContext) -> None:
         step.alarm(about, sentence(step.state, group))
         if _is_claimed(step.state, group):
             reason = f"{peer} claims it through the shelves and reaches clients"
-            step.change_group(group.name, yielding=reason, hold_back_until_ms=step.now_ms + HOLD_BACK_MS)
+            step.change_term(group.name, yielding=reason)
+            step.change_group(group.name, hold_back_until_ms=step.now_ms + HOLD_BACK_MS)
             step.say(Level.WARNING, group.name, f"handing {group.name} over: {reason}")
 
 
@@ -125,7 +126,7 @@ def _has_a_say(state: NodeState, group: GroupState) -> bool:
         return True
     if group.holding:
         return bool(group.yielding) or offers(state, group)
-    return group.claim > 0 or group.grant is not None or (theirs is not None and not theirs.holding)
+    return group.claim is not None or group.grant is not None or (theirs is not None and not theirs.holding)
 
 
 def _word(state: NodeState, group: GroupState) -> GroupBeat:

@@ -16,10 +16,10 @@ def group_beat(state: NodeState, group: GroupState) -> GroupBeat:
         willing=blockers.could_serve(state, group) is None and not group.yielding and not holding_back,
         epoch=group.held_epoch or group.epoch,
         claim_floor=group.claim_floor,
-        claim=group.claim,
-        claim_epoch=group.claim_epoch,
+        claim=group.claim.number if group.claim is not None else 0,
+        claim_epoch=group.claim.epoch if group.claim is not None else 0,
         grant=group.grant,
-        ledger=group.ledger if group.holding else None,
+        ledger=group.ledger,
         acknowledged=_acknowledged(state, group),
     )
 

@@ -42,7 +42,7 @@ def revalidate(step: StepContext, peer_was_alive: bool) -> None:
     """Owning something, doubt it, and wait for an answer where the peer was alive: only then can it have taken over."""
     for group in step.state.groups:
         if group.holding and group.legs:
-            step.change_group(group.name, ownership_unverified=True)
+            step.change_term(group.name, unverified=True)
     step.change(revalidation_sequence=step.state.sequence)
     if peer_was_alive and any(group.holding for group in step.state.groups):
         _wait_for_an_answer(step)
@@ -70,7 +70,7 @@ def decide(step: StepContext) -> None:
             )
             for group in step.state.groups:
                 if group.ownership_unverified and not _shown(group, Holder.PEER):
-                    step.change_group(group.name, ownership_unverified=False)
+                    step.change_term(group.name, unverified=False)
         else:
             step.change(panicking=True)
             step.alarm(config.node, f"{config.node} was away and nobody answers: {config.peer} may have taken over")
@@ -95,12 +95,12 @@ def _wait_for_an_answer(step: StepContext) -> None:
 def _settle(step: StepContext, group: GroupState) -> None:
     """Find out by the peer's word, or by what its legs show since we are back, whether a group is still ours."""
     state, name = step.state, group.name
-    if not group.holding or _owns_nothing_of(state, (name,)):
-        step.change_group(name, ownership_unverified=False)
+    if _owns_nothing_of(state, (name,)):
+        step.change_term(name, unverified=False)
     elif group.shelf_read_ms is None or group.shelf_read_ms < state.listening_since_ms:
         return
     elif _shown(group, Holder.US):
-        step.change_group(name, ownership_unverified=_shown(group, Holder.PEER))
+        step.change_term(name, unverified=_shown(group, Holder.PEER))
     elif _shown(group, Holder.PEER):
         _fenced_meanwhile(step, group)
     elif _shown(group, Holder.NOBODY) and not state.revalidating:

@@ -18,6 +18,7 @@ from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import GroupState, NodeState, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.model.term import Term
 from aoeha.core.ownership import owners
 from aoeha.core.peer import membership
 
@@ -27,8 +28,9 @@ ASK_EVERY_MS = 1_000
 def decide(step: StepContext) -> None:
     """Ask for rivals of every address that was taken, or is to be, while the peer may still answer for it."""
     for group in step.state.groups:
-        if group.holding and not group.address_uncontested and _says_that_it_stopped(step.state, group):
-            step.change_group(group.name, address_uncontested=True)
+        term = group.term
+        if term is not None and not term.address_uncontested and _says_that_it_stopped(step.state, group, term):
+            step.change_term(group.name, address_uncontested=True)
         if not may_conflict(step.state, group):
             continue
         for resource in group.resources:
@@ -66,20 +68,23 @@ def may_conflict(state: NodeState, group: GroupState) -> bool:
     Being off shows that, or a new boot, or its own word, in answer to us, that it has stopped everything of the group;
     that word stands: whoever starts it again there does so by a later right than ours.
     """
-    proof, off = group.proof, state.last_off
-    if proof is None or proof.kind is not ProofKind.STORAGE_FENCED or proof.peer_boot_id != state.peer.boot_id:
+    term, off = group.term, state.last_off
+    if term is None:
+        return False
+    proof = term.proof
+    if proof.kind is not ProofKind.STORAGE_FENCED or proof.peer_boot_id != state.peer.boot_id:
         return False
     if owners.superseded(state, group):
         return False
     unproven = off is None or off.boot_id != proof.peer_boot_id
-    return unproven and not group.address_uncontested and not _says_that_it_stopped(state, group)
+    return unproven and not term.address_uncontested and not _says_that_it_stopped(state, group, term)
 
 
-def _says_that_it_stopped(state: NodeState, group: GroupState) -> bool:
+def _says_that_it_stopped(state: NodeState, group: GroupState, term: Term) -> bool:
     beat, theirs = state.peer.beat, state.peer_group(group.name)
     if beat is None or theirs is None or not membership.has_reported(state):
         return False
-    answers_us = beat.echo_sequence > group.taken_sequence
+    answers_us = beat.echo_sequence > term.taken_sequence
     return answers_us and not theirs.holding and theirs.phase is GroupPhase.STOPPED
 
 

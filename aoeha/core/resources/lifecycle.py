@@ -125,7 +125,7 @@ def _validate(step: StepContext, name: str) -> None:
 def _start_next(step: StepContext, name: str) -> None:
     """Start the first resource that is not up, once all before it are."""
     group = step.state.group(name)
-    if step.now_ms < group.retry_at_ms:
+    if group.term is None or step.now_ms < group.term.retry_at_ms:
         return
     if reservations.reserved(group) and group.shelf_task_id:
         return
@@ -246,7 +246,7 @@ def _started(step: StepContext, group: GroupState, resource: ResourceState, done
         if resource.config.mirror:
             due_ms = step.now_ms - resource.config.monitor_every_ms
             step.change_resource(group.name, name, checked_ms=due_ms, missing=None)
-            step.change_group(group.name, startable_legs=())
+            step.change_term(group.name, startable_legs=())
         step.say(Level.INFO, name, f"{name} is running")
         if phase_of(step.state.group(group.name)) is GroupPhase.RUNNING:
             step.clear_alarm(group.name, f"{group.name} recovered")
@@ -303,10 +303,11 @@ def _failed(step: StepContext, group: GroupState, resource: ResourceState, reaso
         return
     sentence = f"{name} failed {len(recent)} times on {step.state.config.node}: {reason}"
     if owners.peer_takes(step.state, group):
-        step.change_group(group.name, yielding=sentence, given_up=sentence, given_up_until_ms=step.now_ms + window_ms)
+        step.change_term(group.name, yielding=sentence)
+        step.change_group(group.name, given_up=sentence, given_up_until_ms=step.now_ms + window_ms)
         step.say(Level.WARNING, group.name, f"handing {group.name} over: {sentence}")
     else:
-        step.change_group(group.name, retry_at_ms=step.now_ms + RETRY_PAUSE_MS)
+        step.change_term(group.name, retry_at_ms=step.now_ms + RETRY_PAUSE_MS)
         step.alarm(group.name, f"{sentence}; no healthy peer, trying again every {RETRY_PAUSE_MS // 1000} s")
 
 
@@ -355,7 +356,8 @@ def _telling(step: StepContext, task: Task, mirror: ResourceState) -> Task:
     group = step.state.group(task.group)
     caution = suspect_legs.limits(step.state, group, mirror)
     step.change_resource(task.group, mirror.config.name, limits=caution)
-    return replaced(task, legs=group.startable_legs if task.kind is TaskKind.START else (), limits=caution)
+    startable = group.term.startable_legs if group.term is not None and task.kind is TaskKind.START else ()
+    return replaced(task, legs=startable, limits=caution)
 
 
 def _deadline_ms(kind: TaskKind, config: ResourceConfig) -> int:

@@ -21,10 +21,12 @@ def decide(step: StepContext) -> None:
             continue
         node, peer, name = step.state.config.node, step.state.config.peer, group.name
         if blind:
-            step.change_group(name, storage_lost=True, blocked_since_ms=step.now_ms)
+            step.change_term(name, storage_lost=True)
+            step.change_group(name, blocked_since_ms=step.now_ms)
             step.alarm(name, f"no shelf of {name} answers {node}, and {peer} could serve it: {node} asks to be fenced")
         else:
-            step.change_group(name, storage_lost=False, blocked_since_ms=0)
+            step.change_term(name, storage_lost=False)
+            step.change_group(name, blocked_since_ms=0)
             step.clear_alarm(name, f"{node} need not be fenced any more because of {name}")
 
 

@@ -39,24 +39,26 @@ def publish(step: StepContext, name: str, mirror: ResourceState | None) -> None:
     sets = _sets(group, mirror)
     if sets is None:
         if group.ledger is not None:
-            step.change_group(name, ledger=None)
+            step.change_term(name, ledger=None)
     elif group.ledger is None or (group.ledger.fence, group.ledger.start) != sets:
         version = max(group.ledger_version, step.state.sequence) + 1
-        step.change_group(name, ledger=Ledger(version, *sets), ledger_version=version, ledger_since_ms=step.now_ms)
+        step.change_group(name, ledger_version=version)
+        step.change_term(name, ledger=Ledger(version, *sets), ledger_since_ms=step.now_ms)
 
 
 def gate_is_open(state: NodeState, group: GroupState) -> bool:
     """Whether the peer cannot start, nor prove anything, by sets that differ from ours for the better."""
-    if group.ledger is None:
+    term = group.term
+    if term is None or term.ledger is None:
         return False
     theirs = state.peer_group(group.name)
-    if theirs is not None and theirs.acknowledged == group.ledger.version:
+    if theirs is not None and theirs.acknowledged == term.ledger.version:
         return True
     if state.peer.condition is PeerCondition.LEFT or _off_and_unheard_since(state):
         return True
     heard_ms = membership.heard_ms(state)
     unheard_since_ms = state.started_ms if heard_ms is None else heard_ms
-    return state.now_ms - min(group.ledger_since_ms, unheard_since_ms) >= patience_ms(state)
+    return state.now_ms - min(term.ledger_since_ms, unheard_since_ms) >= patience_ms(state)
 
 
 def patience_ms(state: NodeState) -> int:

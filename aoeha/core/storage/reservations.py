@@ -91,8 +91,8 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
     looked_ms = group.shelf_read_ms or 0
     if task.kind is TaskKind.READ_RESERVATIONS:
         step.change_group(group.name, shelf_read_ms=group.shelf_asked_ms)
-    if task.kind is TaskKind.TRANSFER:
-        step.change_group(group.name, legs_transferred=(*group.legs_transferred, task.subject))
+    if task.kind is TaskKind.TRANSFER and group.term is not None:
+        step.change_term(group.name, legs_transferred=(*group.term.legs_transferred, task.subject))
     answers = {(hold.leg, hold.address): hold.holder for hold in done.holds}
     for leg in group.legs:
         if task.kind is TaskKind.READ_RESERVATIONS or leg.name == task.subject:
@@ -145,9 +145,11 @@ def answers(leg: LegState) -> bool:
 
 def are_passed_on(state: NodeState, group: GroupState) -> bool:
     """Whether every leg was left to the peer, as far as its shelf answered and the peer may have it."""
-    return suspect_legs.fenced_node_may_write(state, group) or all(
-        leg.name in group.legs_transferred for leg in group.legs
-    )
+    return suspect_legs.fenced_node_may_write(state, group) or all(_is_transferred(group, leg) for leg in group.legs)
+
+
+def _is_transferred(group: GroupState, leg: LegState) -> bool:
+    return group.term is not None and leg.name in group.term.legs_transferred
 
 
 def _stopped_for_the_peer(group: GroupState) -> bool:
@@ -158,7 +160,7 @@ def _leave(step: StepContext, group: GroupState) -> None:
     if are_passed_on(step.state, group):
         return
     for leg in group.legs:
-        if leg.name not in group.legs_transferred:
+        if not _is_transferred(group, leg):
             _ask(step, group, (TaskKind.TRANSFER, leg.name, Holder.US), group.yielding)
             return
 
@@ -214,9 +216,10 @@ def _note(step: StepContext, name: str, leg: LegState, answers: dict[tuple[str, 
     if tuple(addresses) == leg.addresses:
         return
     changed = replaced(leg, addresses=tuple(addresses))
-    if leg.shows_anywhere(Holder.SILENT) and not changed.shows_anywhere(Holder.SILENT):
+    back = leg.shows_anywhere(Holder.SILENT) and not changed.shows_anywhere(Holder.SILENT)
+    if back and step.state.group(name).term is not None:
         # A start that failed for want of this leg need not wait out its pause.
-        step.change_group(name, retry_at_ms=0)
+        step.change_term(name, retry_at_ms=0)
     step.change_leg(name, leg.name, addresses=changed.addresses)
 
 
@@ -262,7 +265,7 @@ def _judged(step: StepContext, group: GroupState, leg: LegState, address: Addres
             step.clear_alarm(where, f"{where} is ours again")
             unsettled = law.stands(step.state, Kind.REVALIDATING)
             return address if was_ours or unsettled else replaced(address, held_epoch=group.held_epoch)
-        case Holder.PEER if was_ours and leg.name not in group.legs_transferred:
+        case Holder.PEER if was_ours and not _is_transferred(group, leg):
             step.change(panicking=True)
             step.alarm(group.name, f"{step.state.config.node} was fenced: {where} is reserved for {peer} now")
         case Holder.STRANGER:

@@ -55,6 +55,7 @@ from aoeha.core.model.state import (
     ResourceState,
 )
 from aoeha.core.model.task import MirrorLimits, PathFailover, Task
+from aoeha.core.model.term import Claim, Term
 from aoeha.sim.exhaust.canonical_ledger import (
     LEASE_MS,
     PRESENT,
@@ -238,16 +239,23 @@ def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
     return replace(
         group,
         resources=tuple(_resource(resource, known) for resource in group.resources),
-        proof=_proof(group.proof),
-        yielding="yes" if group.yielding else "",
+        term=None if group.term is None else _term(group.term, now_ms),
         hold_back_until_ms=due_ms(group.hold_back_until_ms, now_ms),
         failures_ms=(NOW_MS,) * len(group.failures_ms),
-        retry_at_ms=due_ms(group.retry_at_ms, now_ms),
         given_up="yes" if group.given_up else "",
         given_up_until_ms=due_ms(group.given_up_until_ms, now_ms) if group.given_up else 0,
         blocked_since_ms=_blocked_since(group.blocked_since_ms, now_ms),
         refusal="",
+    )
+
+
+def _term(term: Term, now_ms: int) -> Term:
+    return replace(
+        term,
+        proof=replace(term.proof, detail=""),
         taken_sequence=0,
+        yielding="yes" if term.yielding else "",
+        retry_at_ms=due_ms(term.retry_at_ms, now_ms),
     )
 
 
@@ -310,7 +318,7 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 
 
 JUDGED = (
-    NodeState, PeerState, LinkState, GroupState, ResourceState, DeviceState, FenceState,
+    NodeState, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, StorageFenceState, ShelfLinkState, LockRecord,
     HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip

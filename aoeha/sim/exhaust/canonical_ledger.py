@@ -17,6 +17,7 @@ from aoeha.core.model.beat import Beat, GroupBeat, Ledger
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, LinkState, NodeState, Off, PeerState, ResourceState
+from aoeha.core.model.term import Term
 from aoeha.core.storage import leg_ledger
 from aoeha.sim.exhaust.canonical_legs import LONG_MS, NOW_MS, OVER_MS, READ_MS, TICK_MS, age_ms, due_ms
 
@@ -193,20 +194,18 @@ def canonical_links(state: NodeState) -> tuple[LinkState, ...]:
 
 def canonical_ledger(state: NodeState, group: GroupState, known: dict[int, int]) -> GroupState:
     """Return a group with all that concerns its mirror canonical; its holds are done before."""
-    told, heard, longest_ms = group.ledger, group.heard_ledger, patience_ms(state)
+    heard, longest_ms = group.heard_ledger, patience_ms(state)
     if heard is not None:
         heard = replace(heard, as_of_ms=NOW_MS - age_ms(heard.as_of_ms, state.now_ms, longest_ms))
     before = state.group(group.name)
     missing = next(iter(before.resources)).missing or ()
     return replace(
         group,
-        ledger=None if told is None else Ledger(PRESENT, told.fence, told.start),
+        term=_term(state, group),
         ledger_version=PRESENT,
-        ledger_since_ms=_told_ms(group, state),
         heard_ledger=heard,
         leg_task_id=known.get(group.leg_task_id, 0),
         leg_retry_ms=due_ms(group.leg_retry_ms, state.now_ms),
-        taken_sequence=TOP,
         legs=tuple(
             _leg(leg, old, state, owned=group.holding and leg.name in missing)
             for leg, old in zip(group.legs, before.legs, strict=True)
@@ -218,12 +217,23 @@ def canonical_ledger(state: NodeState, group: GroupState, known: dict[int, int])
     )
 
 
-def _told_ms(group: GroupState, state: NodeState) -> int:
+def _term(state: NodeState, group: GroupState) -> Term | None:
+    term = group.term
+    if term is None:
+        return None
+    told = term.ledger
+    return replace(
+        term,
+        ledger=None if told is None else Ledger(PRESENT, told.fence, told.start),
+        ledger_since_ms=0 if told is None else _told_ms(state, group, term),
+        taken_sequence=TOP,
+    )
+
+
+def _told_ms(state: NodeState, group: GroupState, term: Term) -> int:
     """Since when the ledger is told. It is asked for only while a leg moves, and its mark to move is another ledger."""
-    if group.ledger is None:
-        return 0
     moves = any(leg.leaving or leg.returning or leg.copying for leg in group.legs)
-    return NOW_MS - (age_ms(group.ledger_since_ms, state.now_ms, patience_ms(state)) if moves else patience_ms(state))
+    return NOW_MS - (age_ms(term.ledger_since_ms, state.now_ms, patience_ms(state)) if moves else patience_ms(state))
 
 
 def _leg(leg: LegState, old: LegState, state: NodeState, *, owned: bool) -> LegState:

@@ -53,7 +53,6 @@ def canonical_legs(state: NodeState, group: GroupState, listening_ms: int, known
         shelf_read_ms=_read_ms(state, group, listening_ms),
         shelf_retry_ms=due_ms(group.shelf_retry_ms, state.now_ms),
         shelf_due=False,
-        legs_transferred=group.legs_transferred if group.holding else (),
         storage_fence=_storage_fence(state, group, reading=reading),
         shelf_link=_shelf_link(group.shelf_link, state, known),
     )

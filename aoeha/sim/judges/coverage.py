@@ -55,7 +55,7 @@ def _ownership(group: GroupState) -> str:
     """What binds or entitles a node: the proof that it owns by, its claim, its grant, or nothing."""
     if group.holding and group.proof is not None:
         return f"yields ({group.proof.kind.value})" if group.yielding else f"owns ({group.proof.kind.value})"
-    if group.claim:
+    if group.claim is not None:
         return "claims"
     return "granted to the peer" if group.grant is not None else "free"
 

@@ -1,0 +1,51 @@
+"""What begins and ends with one term of ownership, and what begins and ends with one claim for it.
+
+Nothing here decides. A term is made in one place (`ownership.claims`) and dropped in one: so nothing of it survives
+into the next, and nothing has to be reset by hand.
+"""
+
+from dataclasses import dataclass
+
+from aoeha.core.model.beat import Ledger
+from aoeha.core.model.proof import Proof
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term in which this node owns a group, by `proof`. The comments name the room that writes a field."""
+
+    proof: Proof
+    """By what right, and at which epoch (ownership)."""
+    taken_sequence: int = 0
+    """Our newest sequence when the term began (ownership). 0 in a term that an earlier daemon of this boot began."""
+    yielding: str = ""
+    """Why the group is being handed over, empty for not at all (operator, ownership, resources)."""
+    unverified: bool = False
+    """This node was stalled during the term, and its legs may have been taken meanwhile (ownership)."""
+    storage_lost: bool = False
+    """This node sees none of the group's shelves, and the peer does (resources)."""
+    address_uncontested: bool = False
+    """The peer has said, in answer to us, that nothing of the group runs there any more (resources)."""
+    retry_at_ms: int = 0
+    """Nothing that failed is started again before (resources)."""
+    startable_legs: tuple[str, ...] = ()
+    """From any of these legs the mirror may be started, by the last owner's ledger (ownership)."""
+    legs_transferred: tuple[str, ...] = ()
+    """The legs left to the peer so far (storage)."""
+    ledger: Ledger | None = None
+    """Which legs are written to, and which hold every write; None while the mirror's state is unknown (storage)."""
+    ledger_since_ms: int = 0
+    """Since when this ledger is told to the peer (storage)."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch at which the group is owned."""
+        return self.proof.epoch
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim that is out: its number, which its grant repeats, and the epoch that it claims."""
+
+    number: int
+    epoch: int
