@@ -4,8 +4,8 @@ from pathlib import Path
 
 from taking import take_by_incidents, take_by_rare_stories, take_by_search
 
+from aoeha.core.model.transitions import MACHINES, Machine
 from aoeha.sim.judges.coverage import DOCS, Taken, diagrams, differences, main
-from aoeha.sim.judges.transitions import MACHINES, Machine
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,7 @@ def test_every_transition_is_taken_by_a_test_and_none_that_is_not_known() -> Non
 
 
 def test_the_gate_names_what_is_missing_and_what_is_new() -> None:
-    machines = {"lamp": Machine("A lamp", "", {"off": ("on",), "on": ("off", "broken")})}
+    machines = {"lamp": Machine("A lamp", "", {"off": ("on",), "on": ("off", "broken")}, {})}
     assert differences({("lamp", "off", "on"), ("lamp", "on", "off"), ("lamp", "broken", "on")}, machines) == [
         "lamp: on -> broken is never taken by a test",
         "lamp: broken -> on was taken and is in no table",
@@ -34,4 +34,5 @@ def test_every_machine_has_its_diagram(tmp_path: Path) -> None:
     assert main(["--write-docs", str(tmp_path / "states.md")]) == 0
     written = (tmp_path / "states.md").read_text()
     assert written.count("```mermaid\nstateDiagram-v2\n") == len(MACHINES)
-    assert '    state "silent" as' in written
+    assert "    late --> heard_by_the_shelves_only\n" in written
+    assert "- *late*: nothing was heard for warntime.\n" in written

@@ -25,6 +25,7 @@ from aoeha.core.model.changes import (
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import Alarm, NodeState
 from aoeha.core.model.task import Task
+from aoeha.core.model.transitions import assert_legal
 
 
 @dataclass(slots=True)
@@ -40,12 +41,20 @@ class StepContext:
         return self.state.now_ms
 
     def change(self, **fields: Unpack[NodeChange]) -> None:
-        """Replace fields of the node."""
+        """Replace fields of the node. What has a condition or a phase moves on only as the law allows."""
+        if "peer" in fields:
+            assert_legal(self.state.peer.condition, fields["peer"].condition)
+        if "fence" in fields:
+            assert_legal(self.state.fence.phase, fields["fence"].phase)
+        order = fields.get("order")
+        if order is not None and self.state.order is not None:
+            assert_legal(self.state.order.stage, order.stage)
         self.state = replaced(self.state, **fields)
 
     def change_link(self, name: str, **fields: Unpack[LinkChange]) -> None:
         """Replace fields of one link. KeyError for an unknown one, here and below: only a bug of ours names one."""
         known = self.state.link(name)
+        assert_legal(known.condition, fields.get("condition", known.condition))
         self.change(links=tuple(replaced(link, **fields) if link is known else link for link in self.state.links))
 
     def change_peer(self, **fields: Unpack[PeerChange]) -> None:
@@ -79,6 +88,7 @@ class StepContext:
     def change_resource(self, group: str, name: str, **fields: Unpack[ResourceChange]) -> None:
         """Replace fields of one resource."""
         resources, known = self.state.group(group).resources, self.state.group(group).resource(name)
+        assert_legal(known.phase, fields.get("phase", known.phase))
         self.change_group(group, resources=tuple(replaced(r, **fields) if r is known else r for r in resources))
 
     def change_storage_fence(self, group: str, **fields: Unpack[StorageFenceChange]) -> None:
