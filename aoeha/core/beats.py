@@ -13,8 +13,10 @@ from aoeha.core.ownership import group_beat, leave
 
 
 def send(step: StepContext) -> None:
-    """Send a beat if it is time, or if the peer should know something now."""
+    """Send a beat if it is time, or if the peer should know something now. A node that has left sends none."""
     state = step.state
+    if state.left:
+        return
     groups, flags = tuple(group_beat.group_beat(state, group) for group in state.groups), _flags(state)
     news = groups != state.last_groups or flags != state.last_flags
     if step.now_ms < state.next_beat_ms and not news:

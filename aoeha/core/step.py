@@ -3,16 +3,15 @@
     step(state, event) -> (state, actions)
 
 Pure, total and bounded. The handlers take in what the event says; then every rule looks at the whole state and moves
-it on, in one fixed order. So a rule never depends on which event woke it, and a lost or repeated event does no harm.
+it on, in one fixed order (`rules.RULES` says why). So a rule never depends on which event woke it, and a lost or
+repeated event does no harm.
 The interpreter (daemon or simulator) owes three things: a Tick when `next_wake` says so, one TaskDone for each
 StartTask, and one PersistDone for each Persist.
 """
 
 from typing import assert_never
 
-from aoeha.core import beats
-from aoeha.core.fencing import devices, fence_race, power_fence, power_on, power_orders, power_restore, readiness
-from aoeha.core.memory import remember
+from aoeha.core.fencing import devices, power_fence
 from aoeha.core.mirror import leg_membership, path_failover
 from aoeha.core.model.actions import Action, StartTask
 from aoeha.core.model.config import GroupConfig, Identity, PairConfig
@@ -34,10 +33,11 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import TaskKind
 from aoeha.core.model.term import Term
 from aoeha.core.operator import commands, pause
-from aoeha.core.ownership import blockers, claims, client_isolation, own_stall
+from aoeha.core.ownership import blockers, client_isolation, own_stall
 from aoeha.core.peer import disk_heartbeat, membership
-from aoeha.core.resources import address_conflict, lifecycle, storage_loss
-from aoeha.core.storage import leg_ledger, path_alarms, reservations, storage_fence
+from aoeha.core.resources import address_conflict, lifecycle
+from aoeha.core.rules import ask_all
+from aoeha.core.storage import path_alarms, reservations, storage_fence
 
 ACTIONS_MAX = 256
 POWER_KINDS = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
@@ -154,34 +154,8 @@ def check_invariants(state: NodeState, actions: tuple[Action, ...]) -> None:
 
 
 def _settle(step: StepContext) -> tuple[NodeState, tuple[Action, ...]]:
-    """Let every rule look at the state, once, in order; then remember, and tell the peer."""
-    membership.judge(step)
-    pause.learn(step)
-    own_stall.decide(step)
-    leg_ledger.learn(step)
-    storage_fence.decide(step, power_fence.wanted_legs(step.state), fence_race.delay_ms(step.state))
-    power_fence.decide(step)
-    before = step.state
-    claims.decide(step)
-    reservations.decide(step)
-    disk_heartbeat.decide(step, client_isolation.words(step.state))
-    address_conflict.decide(step)
-    client_isolation.decide(step)
-    storage_loss.decide(step)
-    leg_membership.decide(step)
-    path_failover.decide(step)
-    lifecycle.decide(step)
-    if step.state is not before:
-        claims.decide(step)
-    power_orders.decide(step)
-    power_on.decide(step)
-    power_restore.decide(step)
-    readiness.decide(step)
-    commands.decide(step)
-    own_stall.panic(step)
-    if not step.state.left:
-        beats.send(step)
-    remember(step)
+    """Let every rule look at the state, in the order of `rules.RULES`."""
+    ask_all(step)
     actions = tuple(step.actions)
     check_invariants(step.state, actions)
     return step.state, actions

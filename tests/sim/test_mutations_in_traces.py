@@ -101,7 +101,7 @@ IN_TRACES = (
         "NOT PROTECTED: a dead alpha could not be proven dead",
     ),
     (
-        Mutation("keep what a fence took that was given up", power_restore, "decide", nothing_is_said, ()),
+        Mutation("keep what a fence took that was given up", power_restore, "_is_given_up", nothing_is_said, ()),
         "given-up-fence-gives-power-back",
         "power on  left",
     ),
@@ -116,7 +116,7 @@ IN_TRACES = (
         "shelf1 does not answer at shelf1/2",
     ),
     (
-        Mutation("let a driver wait at a silent path", path_failover, "decide", nothing_is_said, ()),
+        Mutation("let a driver wait at a silent path", path_failover, "_order", nothing_is_said, ()),
         "path-lost-of-two",
         "mirror leaves the path to shelf1 at shelf1/2",
     ),

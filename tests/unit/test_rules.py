@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from aoeha.core.model.law import STOPPED_BY, Kind
+from aoeha.core.rules import RULES as ORDER
+from aoeha.core.rules import Decide
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE, SCENARIOS = ROOT / "aoeha/core", ROOT / "tests/scenarios"
@@ -199,14 +201,23 @@ def test_every_key_that_the_book_names_is_one() -> None:
     assert set(re.findall(r"`([a-z]+(?:_[a-z]+)+)\b", BOOK.read_text())) - FOREIGN_KEYS <= words
 
 
+def named(decide: Decide) -> str:
+    return f"{decide.__module__.rpartition('.')[2]}.{decide.__name__}"
+
+
 def test_the_order_of_the_rules_is_that_of_the_step() -> None:
-    tree = ast.parse((CORE / "step.py").read_text())
-    settle = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "_settle")
-    calls = [node for node in ast.walk(settle) if isinstance(node, ast.Call) and node.args]
-    calls = [call for call in calls if ast.unparse(call.args[0]) == "step"]
-    done = [ast.unparse(call.func) for call in sorted(calls, key=lambda call: call.lineno)]
+    rows = [
+        f"| {number} | `{named(rule.decide)}` | {rule.numbers} | {rule.because} |"
+        for number, rule in enumerate(ORDER, start=1)
+    ]
     order = BOOK.read_text().split("## The order of the rules")[1].split("\n## ")[0]
-    assert re.findall(r"^\| \d+ \| `([\w.]+)` \|", order, flags=re.MULTILINE) == done
+    assert [line for line in order.splitlines() if re.match(r"\| \d", line)] == rows, "\n".join(rows)
+
+
+def test_each_rule_stands_after_those_that_it_names() -> None:
+    for number, rule in enumerate(ORDER):
+        missing = {named(other) for other in rule.after} - {named(other.decide) for other in ORDER[:number]}
+        assert not missing, f"{named(rule.decide)} stands before {missing}"
 
 
 def test_what_stops_an_act_is_told_as_it_is() -> None:

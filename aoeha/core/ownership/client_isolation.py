@@ -70,6 +70,11 @@ def sentence(state: NodeState, group: GroupState) -> str:
     return f"no reference host answers {node}: it offers {group.name} to {peer} through the shelves, and serves on"
 
 
+def stamp(step: StepContext) -> None:
+    """Write and read the records on the shelves, with what is to be said in them."""
+    disk_heartbeat.decide(step, words(step.state))
+
+
 def words(state: NodeState) -> dict[str, GroupBeat]:
     """What is to be said about groups in the records, for want of links."""
     if not state.config.reference_hosts or not disk_heartbeat.is_quiet(state):
