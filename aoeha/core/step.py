@@ -14,6 +14,7 @@ from typing import assert_never
 from aoeha.core.fencing import devices, power_fence
 from aoeha.core.mirror import leg_membership, path_failover
 from aoeha.core.model.actions import Action, StartTask
+from aoeha.core.model.beat import Ledger
 from aoeha.core.model.config import GroupConfig, Identity, PairConfig
 from aoeha.core.model.events import (
     BeatHeard,
@@ -81,7 +82,7 @@ def initial(
     devices.remind(step)
     if memory is not None and same_boot:
         own_stall.revalidate(step, memory.peer_was_alive)
-    return _settle(step)
+    return _settle(None, step)
 
 
 def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
@@ -114,7 +115,7 @@ def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]
             pass
         case _:
             assert_never(event)
-    return _settle(step)
+    return _settle(state, step)
 
 
 def next_wake(state: NodeState) -> int:
@@ -137,15 +138,19 @@ def next_wake(state: NodeState) -> int:
     return max(min(wakes), state.now_ms)
 
 
-def check_invariants(state: NodeState, actions: tuple[Action, ...]) -> None:
-    """What must hold after every step (docs/rules.md, the invariants). A failure is a bug of ours and must be loud."""
+def check_invariants(before: NodeState | None, state: NodeState, actions: tuple[Action, ...]) -> None:
+    """What must hold after every step (docs/rules.md, the invariants). A failure is a bug of ours and must be loud.
+
+    `before` is the state that the step began with, None where a daemon starts.
+    """
     for group in state.groups:
-        assert not group.holding or (group.proof is not None and group.proof.epoch == group.held_epoch), (
-            "I1: held without a proof"
-        )
-        assert group.held_epoch <= group.epoch, "I1: held above the known epoch"
-        granted = group.grant is not None and group.grant.epoch > group.held_epoch
-        assert not (group.holding and granted), "I1: held and granted at once"
+        term, grant = group.term, group.grant
+        if term is not None:
+            assert term.proof.group == group.name, "I1: held by the proof for another group"
+            assert 0 < term.epoch <= group.epoch, "I1: held above the known epoch"
+            assert grant is None or grant.epoch <= term.epoch, "I1: held and granted at once"
+            if term.ledger is not None:
+                _check_ledger(group, term.ledger, before.group(group.name).term if before is not None else None)
     for action in actions:
         if isinstance(action, StartTask) and action.task.kind is TaskKind.START:
             group = state.group(action.task.group)
@@ -153,11 +158,21 @@ def check_invariants(state: NodeState, actions: tuple[Action, ...]) -> None:
     assert len(actions) <= ACTIONS_MAX, "a step must be bounded"
 
 
-def _settle(step: StepContext) -> tuple[NodeState, tuple[Action, ...]]:
+def _check_ledger(group: GroupState, ledger: Ledger, before: Term | None) -> None:
+    """What makes a start by the ledger safe: it names only legs that every acknowledged write has reached (I2)."""
+    assert set(ledger.start) <= set(ledger.fence), "I2: a leg may be started from and need not be fenced"
+    missing = {name for one in group.resources if one.config.mirror for name in one.missing or ()}
+    started = {group.legs[place].name for place in ledger.start}
+    assert not started & missing, "I2: a mirror may be started from a leg that it goes without"
+    known = before.ledger if before is not None and before.proof == group.proof else None
+    assert known is None or known == ledger or known.version < ledger.version, "I2: two ledgers of one version"
+
+
+def _settle(before: NodeState | None, step: StepContext) -> tuple[NodeState, tuple[Action, ...]]:
     """Let every rule look at the state, in the order of `rules.RULES`."""
     ask_all(step)
     actions = tuple(step.actions)
-    check_invariants(step.state, actions)
+    check_invariants(before, step.state, actions)
     return step.state, actions
 
 

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 from pair import pair_config
 
-from aoeha.core.model.config import Identity
+from aoeha.core.model.beat import Ledger
+from aoeha.core.model.config import Identity, ResourceConfig
+from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import Proof, ProofKind
-from aoeha.core.model.state import NodeState, ResourcePhase
+from aoeha.core.model.state import NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.term import Term
 from aoeha.core.ownership import claims, group_beat
-from aoeha.core.step import initial
+from aoeha.core.step import check_invariants, initial
 
 NAME = "storage"
 TERM = Term(
@@ -39,3 +41,37 @@ def test_a_term_can_be_changed_only_while_there_is_one() -> None:
     claims.drop(step, NAME, "alpha was fenced while it was stalled")
     with pytest.raises(AssertionError, match="storage is not owned"):
         step.change_term(NAME, yielding="again")
+
+
+def with_ledger(*, version: int = 5, fence: tuple[int, ...] = (0, 1), start: tuple[int, ...] = (0, 1)) -> NodeState:
+    """An owner of a mirror of two legs, of which one is missing, with a ledger."""
+    state = owner()
+    (group,) = state.groups
+    mirror = ResourceState(ResourceConfig("mirror", mirror=True), ResourcePhase.DEGRADED, missing=("leg1",))
+    legs = tuple(LegState(name, (AddressState(name),)) for name in ("leg0", "leg1"))
+    term = replace(TERM, ledger=Ledger(version, fence, start))
+    return replace(state, groups=(replace(group, term=term, resources=(mirror,), legs=legs),))
+
+
+GOOD = with_ledger(start=(0,))
+
+
+@pytest.mark.parametrize(
+    ("after", "broken"),
+    [
+        (with_ledger(fence=(1,), start=(0,)), "need not be fenced"),
+        (with_ledger(start=(0, 1)), "from a leg that it goes without"),
+        (with_ledger(fence=(0,), start=(0,)), "two ledgers of one version"),
+        (with_ledger(version=4, start=(0,)), "two ledgers of one version"),
+    ],
+)
+def test_a_ledger_that_promises_too_much_is_loud(after: NodeState, broken: str) -> None:
+    check_invariants(GOOD, GOOD, ())
+    with pytest.raises(AssertionError, match=f"I2: .*{broken}"):
+        check_invariants(GOOD, after, ())
+
+
+def test_a_later_term_may_begin_its_ledger_again() -> None:
+    (group,) = GOOD.groups
+    earlier = replace(group, term=replace(TERM, proof=replace(TERM.proof, epoch=2), ledger=Ledger(9, (0,), (0,))))
+    check_invariants(replace(GOOD, groups=(earlier,)), GOOD, ())
