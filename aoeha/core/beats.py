@@ -35,11 +35,10 @@ def send(step: StepContext) -> None:
         pause_number=state.pause_number,
         readiness=forecast.forecast(state).as_told if state.may_be_judged else None,
     )
-    leaving_beats = state.leaving_beats + (1 if BeatFlag.LEAVING in flags else 0)
     next_ms = step.now_ms + state.config.keepalive_ms
-    step.change(
-        sequence=sequence, next_beat_ms=next_ms, last_groups=groups, last_flags=flags, leaving_beats=leaving_beats
-    )
+    step.change(sequence=sequence, next_beat_ms=next_ms, last_groups=groups, last_flags=flags)
+    if BeatFlag.LEAVING in flags:
+        leave.note_beat(step)
     if not state.peer.mark_sequence:
         step.change_peer(mark_sequence=sequence, mark_ms=step.now_ms)
     step.do(SendBeat(beat))

@@ -25,6 +25,7 @@ from aoeha.core.model.state import (
     FencePhase,
     FenceState,
     GroupState,
+    Leaving,
     LinkCondition,
     LinkState,
     Off,
@@ -60,9 +61,7 @@ class NodeChange(TypedDict, total=False):
     standby: bool
     paused: bool
     pause_number: int
-    leaving: bool
-    leaving_beats: int
-    leave_by_ms: int
+    leaving: Leaving | None
     left: bool
     revalidation_sequence: int
     revalidate_by_ms: int

@@ -320,6 +320,14 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Leaving:
+    """A clean leave that was begun: until when the peer may take our groups, and how many beats have told of it."""
+
+    by_ms: int
+    beats: int = 0
+
+
+@dataclass(frozen=True)
 class NodeState:
     """Everything this node knows at `now_ms`.
 
@@ -350,9 +358,7 @@ class NodeState:
     standby: bool = False
     paused: bool = False
     pause_number: int = 0
-    leaving: bool = False
-    leaving_beats: int = 0
-    leave_by_ms: int = 0
+    leaving: Leaving | None = None
     left: bool = False
     revalidation_sequence: int = 0
     revalidate_by_ms: int = 0

@@ -17,7 +17,6 @@ from aoeha.core.model.state import GroupState, NodeState, Waiting, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.operator import pause, power_commands
 from aoeha.core.ownership import blockers, leave, owners
-from aoeha.core.ownership.leave import LEAVE_PATIENCE_MS
 from aoeha.core.peer import membership
 
 DONE, FAILED, USAGE, UNSAFE, TIMED_OUT = 0, 1, 64, 107, 124
@@ -68,8 +67,7 @@ def give(step: StepContext, event: CommandGiven) -> None:
 
 def decide(step: StepContext) -> None:
     """Answer those who wait, and leave when all is done."""
-    if step.state.leaving:
-        leave.go_on(step)
+    leave.go_on(step)
     still = []
     for waiting in step.state.waiting:
         sentence = _come_true(step.state, waiting)
@@ -194,10 +192,7 @@ def _leave(step: StepContext, event: CommandGiven) -> None:
         step.do(Leave())
         _answer(step, event, DONE, f"{node} ends; the pair is paused, and what runs on {node} runs on")
         return
-    step.change(leaving=True, leave_by_ms=step.now_ms + LEAVE_PATIENCE_MS)
-    for group in state.groups:
-        if group.holding:
-            step.change_term(group.name, yielding=f"{node} is leaving")
+    leave.begin(step)
     step.say(Level.INFO, node, f"{node} is leaving the pair")
     _answer(step, event, DONE, f"{node} is leaving")
 

@@ -9,7 +9,8 @@ What this file does not know: who asked for it.
 
 from aoeha.core.model.actions import Leave, Level
 from aoeha.core.model.beat import GroupPhase
-from aoeha.core.model.state import NodeState, phase_of, stopped_everywhere
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.state import Leaving, NodeState, phase_of, stopped_everywhere
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import owners
 from aoeha.core.peer import membership
@@ -21,10 +22,27 @@ LEAVE_PATIENCE_MS = 20_000
 LEAVING_BEATS = 3
 
 
+def begin(step: StepContext) -> None:
+    """Hand over what is owned; `go_on` does the rest."""
+    node = step.state.config.node
+    step.change(leaving=Leaving(by_ms=step.now_ms + LEAVE_PATIENCE_MS))
+    for group in step.state.groups:
+        if group.holding:
+            step.change_term(group.name, yielding=f"{node} is leaving")
+
+
+def note_beat(step: StepContext) -> None:
+    """A beat that tells of the leave goes out."""
+    leaving = step.state.leaving
+    assert leaving is not None, "a leave is announced that was not begun"
+    step.change(leaving=replaced(leaving, beats=leaving.beats + 1))
+
+
 def go_on(step: StepContext) -> None:
     """Stop, hand over, announce the leave, end. With something that cannot be stopped, end unannounced."""
     state, node = step.state, step.state.config.node
-    if state.left:
+    leaving = state.leaving
+    if leaving is None or state.left:
         return
     blocked = any(phase_of(group) is GroupPhase.BLOCKED for group in state.groups)
     if blocked:
@@ -35,13 +53,13 @@ def go_on(step: StepContext) -> None:
         step.do(Leave())
         return
     if not stopped_everywhere(state) or any(group.holding for group in state.groups):
-        step.change(leave_by_ms=step.now_ms + LEAVE_PATIENCE_MS)
+        step.change(leaving=replaced(leaving, by_ms=step.now_ms + LEAVE_PATIENCE_MS))
         return
     taken = all(owners.owner(state, group) == state.config.peer for group in state.groups)
     wanted = membership.is_alive(state) and any(owners.peer_takes(state, group) for group in state.groups)
-    if wanted and not taken and step.now_ms < state.leave_by_ms:
+    if wanted and not taken and step.now_ms < leaving.by_ms:
         return
-    if state.leaving_beats >= LEAVING_BEATS:
+    if leaving.beats >= LEAVING_BEATS:
         step.change(left=True)
         step.say(Level.INFO, node, f"{node} has left the pair")
         step.do(Leave())
@@ -49,8 +67,8 @@ def go_on(step: StepContext) -> None:
 
 def may_announce_leave(state: NodeState) -> bool:
     """Whether beats may say that this node leaves: nothing runs here, and the peer took what it wanted."""
-    if not state.leaving or not stopped_everywhere(state) or any(group.holding for group in state.groups):
+    if state.leaving is None or not stopped_everywhere(state) or any(group.holding for group in state.groups):
         return False
     taken = all(owners.owner(state, group) == state.config.peer for group in state.groups)
     wanted = membership.is_alive(state) and any(owners.peer_takes(state, group) for group in state.groups)
-    return taken or not wanted or state.now_ms >= state.leave_by_ms
+    return taken or not wanted or state.now_ms >= state.leaving.by_ms

@@ -48,6 +48,7 @@ from aoeha.core.model.state import (
     FencePhase,
     FenceState,
     GroupState,
+    Leaving,
     LinkState,
     NodeState,
     Off,
@@ -153,8 +154,7 @@ def canonical(state: NodeState) -> NodeState:
         sequence=int(awaits_answer(state) and state.sequence > state.revalidation_sequence),
         next_beat_ms=due_ms(state.next_beat_ms, now_ms, TICK_MS) or NOW_MS,
         remembered=None if state.remembered is None else canonical_memory(state.remembered),
-        leaving_beats=min(state.leaving_beats, 3),
-        leave_by_ms=due_ms(state.leave_by_ms, now_ms),
+        leaving=_leaving(state.leaving, now_ms),
         revalidation_sequence=0,
         revalidate_by_ms=due_ms(state.revalidate_by_ms, now_ms, state.config.deadtime_ms),
         powered_on_ms=_since(state.powered_on_ms, now_ms, state.config.restart_window_ms),
@@ -304,6 +304,10 @@ def _proof(proof: Proof | None) -> Proof | None:
     return None if proof is None else replace(proof, detail="")
 
 
+def _leaving(leaving: Leaving | None, now_ms: int) -> Leaving | None:
+    return None if leaving is None else Leaving(due_ms(leaving.by_ms, now_ms), min(leaving.beats, 3))
+
+
 def _since(at_ms: int, now_ms: int, longest_ms: int) -> int:
     """Rebase the beginning of something that lasts, 0 for not begun."""
     return NOW_MS - age_ms(at_ms, now_ms, longest_ms) if at_ms else 0
@@ -318,7 +322,7 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 
 
 JUDGED = (
-    NodeState, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState, FenceState,
+    NodeState, Leaving, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, Task, Identity, LegState, AddressState, StorageFenceState, ShelfLinkState, LockRecord,
     HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip
