@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aoeha.rack.evidence.record import Record
 
-__all__ = ["FOREVER_MS", "LOG_LAG_MS", "Span", "StepContext", "is_proved", "periods", "spans", "turns"]
+__all__ = ["FOREVER_MS", "LOG_LAG_MS", "Span", "Turn", "is_proved", "periods", "spans", "turns"]
 
 FOREVER_MS = 1 << 62
 LOG_LAG_MS = 100
@@ -16,7 +16,7 @@ STOPPED = re.compile(r"md: (md\d+) stopped")
 
 
 @dataclass(frozen=True, slots=True)
-class StepContext:
+class Turn:
     """A daemon began to own the group."""
 
     at_ms: int
@@ -34,9 +34,9 @@ class Span:
     until_ms: int
 
 
-def turns(record: Record) -> list[StepContext]:
+def turns(record: Record) -> list[Turn]:
     """All turns in order, from what the daemons remembered before they acted."""
-    found: list[StepContext] = []
+    found: list[Turn] = []
     seen: set[tuple[str, int]] = set()
     for entry in record.journal:
         if entry.type != "Persist":
@@ -47,7 +47,7 @@ def turns(record: Record) -> list[StepContext]:
             key = (entry.node, proof["epoch"])
             if group["name"] == record.drill["group"] and group["holding"] and key not in seen:
                 seen.add(key)
-                found.append(StepContext(entry.at_ms, entry.node, proof["epoch"], proof["kind"]))
+                found.append(Turn(entry.at_ms, entry.node, proof["epoch"], proof["kind"]))
     return found
 
 
@@ -81,7 +81,7 @@ def spans(record: Record) -> list[Span]:
     return sorted(closed, key=lambda span: span.from_ms)
 
 
-def is_proved(record: Record, turn: StepContext, before: StepContext) -> bool:
+def is_proved(record: Record, turn: Turn, before: Turn) -> bool:
     """Whether a witness other than the daemon bears out why `turn` could follow `before`."""
     peer = before.node
     window = [event for event in record.events if before.at_ms <= event["at_ms"] <= turn.at_ms + LOG_LAG_MS]

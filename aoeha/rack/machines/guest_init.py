@@ -121,7 +121,7 @@ def reap(agent: int) -> None:
 
 
 def main() -> None:
-    """StepContext a bare kernel into the guest that the description asks for."""
+    """Turn a bare kernel into the guest that the description asks for."""
     description = json.loads(Path(os.environ["AOEHA_GUEST"]).read_text())
     os.environ.clear()
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME="/root", LANG="C.UTF-8", TERM="dumb")
