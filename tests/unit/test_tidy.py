@@ -3,10 +3,13 @@
 import ast
 import re
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import generate_changes
 import pytest
+
+from aoeha.core.model.state import GroupState
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_LINES_MAX, TEST_LINES_MAX, FUNCTION_LINES_MAX = 450, 700, 80
@@ -73,6 +76,22 @@ def test_a_term_of_ownership_is_made_and_dropped_in_one_place() -> None:
     assert sorted(made) == ["claims.py", "step.py"]
     assert len(set_by) == 4, set_by
     assert [name for name in set_by if name.endswith(" None")] == ["claims.py None"]
+
+
+def test_every_field_of_a_group_says_whose_it_is() -> None:
+    """The class lists them by room, and that room writes them."""
+    rooms = re.findall(r"^ +- (\w+): (.+?)\.$", GroupState.__doc__ or "", flags=re.MULTILINE | re.DOTALL)
+    owned = {(field, room) for room, text in rooms for field in re.findall(r"`(\w+)`", text)}
+    assert sorted(field for field, _ in owned) == sorted(f.name for f in fields(GroupState) if f.name != "config")
+    parts = {"change_resource": "resources", "change_leg": "legs", "refuse": "refusal"}
+    parts |= {f"change_{part}": part for part in ("storage_fence", "shelf_link", "term")}
+    written = set()
+    for path in tracked("aoeha/core/*/*.py"):
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            called = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+            named = [word.arg for word in call.keywords] if called == "change_group" else [parts.get(called)]
+            written |= {(field, path.parent.name) for field in named}
+    assert owned <= written, owned - written
 
 
 def test_each_outside_library_has_one_door() -> None:

@@ -152,7 +152,7 @@ class GroupState:
     - mirror: `leg_task_id` and `leg_retry_ms`, the work on a leg, and until when no other is begun.
     - peer: `shelf_link`, the shelves as a link.
 
-    Properties show what a term says, so that who owns nothing need not ask for a term first.
+    The properties below show what the term says, and what holds for a node without one.
     """
 
     config: GroupConfig

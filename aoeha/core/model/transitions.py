@@ -32,8 +32,8 @@ _HEARD = (
 _SPEAKING = (PeerCondition.ONLINE, PeerCondition.RESTARTING, PeerCondition.LEFT)
 
 LEGAL: Mapping[Enum, tuple[Enum, ...]] = {
-    # The peer is judged again in each step by all that is known of it. Who was heard once is never unheard again; and
-    # silence needs a beat after which it began, so nobody is silent, late or asked about before a first one.
+    # The peer is judged again in each step by all that is known of it. A peer that was heard once is never unheard
+    # again. Silence begins after a beat, so a peer is neither silent nor late before its first one.
     PeerCondition.BOOTING: (*_SPEAKING, PeerCondition.NEVER_SEEN, PeerCondition.STORAGE_ONLY),
     PeerCondition.NEVER_SEEN: (*_SPEAKING, PeerCondition.BOOTING, PeerCondition.STORAGE_ONLY),
     PeerCondition.STORAGE_ONLY: (*_UNHEARD, *_HEARD),
