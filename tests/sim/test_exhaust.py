@@ -59,7 +59,7 @@ JUDGED = {
     "Proof": "kind group epoch peer_boot_id detail",
     "Task": "id kind group subject node deadline_ms reason expected record renews lifetime_ms leg whole legs "
     "limits failover",
-    "PathFailover": "deadsecs for_ms begin_ms begin_by_ms",
+    "PathFailover": "for_ms begin_ms begin_by_ms",
     "MirrorLimits": "freeze_resync write_mostly",
     "Identity": "boot_id incarnation",
     "LegState": "name addresses reservation_lost copying suspect leaving returning errors rests_until_ms "
