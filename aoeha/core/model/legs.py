@@ -47,6 +47,8 @@ class LegState:
     mirror had to go without it all the same; it is not tried again before `rests_until_ms`. `unlisted_addresses` are
     addresses by which our driver reaches it and that the configuration does not name. `paths` are the interfaces by
     which it was asked, where there are several.
+
+    Addresses and paths outlive a term of ownership. Everything else begins again with the next one.
     """
 
     name: str
