@@ -15,7 +15,7 @@ from aoeha.io.durable import MemoryStore
 BOOT = "a" * 32
 OTHER_BOOT = "b" * 32
 GROUP = GroupMemory("g", 7, 5, holding=False, proof=None, grant=None, claims=2)
-STRIP = DeviceMemory("strip", 77, distrusted="read b as off while it was running", owed=2)
+STRIP = DeviceMemory("strip", 77, distrusted="read b as off while it was running", restore_tries_left=2)
 MEMORY = Memory(
     BOOT, 3, OTHER_BOOT, standby=True, groups=(GROUP,), peer_was_alive=True, panicked=False, devices=(STRIP,)
 )
