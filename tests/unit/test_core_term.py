@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from pair import pair_config
 
 from aoeha.core.model.beat import Ledger
 from aoeha.core.model.config import Identity, ResourceConfig
@@ -14,6 +13,7 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.term import Term
 from aoeha.core.ownership import claims, group_beat
 from aoeha.core.step import check_invariants, initial
+from aoeha.sim.stories.settings import Settings
 
 NAME = "storage"
 TERM = Term(
@@ -23,7 +23,7 @@ TERM = Term(
 
 def owner() -> NodeState:
     """A node that could serve its group again, and was stalled while it handed it over."""
-    state, _ = initial(pair_config("alpha", "beta"), Identity("a" * 32, 1), None, 1_000)
+    state, _ = initial(Settings().configs()["alpha"], Identity("a" * 32, 1), None, 1_000)
     (group,) = state.groups
     stopped = tuple(replace(one, phase=ResourcePhase.STOPPED, valid=True) for one in group.resources)
     return replace(state, groups=(replace(group, epoch=3, term=TERM, resources=stopped),))
