@@ -1,17 +1,13 @@
 """Whether a gateway that has met nobody since its boot may end the other's service (R7)."""
 
-from typing import TYPE_CHECKING
-
+from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.violation import Violation
-
-if TYPE_CHECKING:
-    from aoeha.sim.world.machine import Machine
-    from aoeha.sim.world.world import World
+from aoeha.sim.world.world import World
 
 __all__ = ["judge_blind_fence"]
 
 
-def judge_blind_fence(world: "World", machine: "Machine", victim: "Machine", patience_ms: int) -> None:
+def judge_blind_fence(world: World, machine: Machine, victim: Machine, patience_ms: int) -> None:
     """It needs every leg, and the owner's name on one; unless the shelves were disturbed within its patience.
 
     Who has taken a leg already was judged when it did so.

@@ -21,30 +21,26 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from aoeha.core.model.actions import Answer
 from aoeha.core.model.beat import Beat, BeatFlag, Grant, GroupBeat, GroupPhase
 from aoeha.core.model.memory import Memory
-from aoeha.core.model.power_order import OrderStage
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.shelves import LockRecord
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.sim.judges import visibility
 from aoeha.sim.judges.blind_fence import judge_blind_fence
 from aoeha.sim.judges.leg_left import judge_leg_left
+from aoeha.sim.judges.orders import PowerOrders
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
-
-if TYPE_CHECKING:
-    from aoeha.core.model.actions import Answer
-    from aoeha.sim.world.machine import Machine
-    from aoeha.sim.world.world import World
+from aoeha.sim.world.world import World
 
 __all__ = ["Oracle"]
 
 FENCES_MAX = 3
 """So often may one node be switched off in one incident."""
-MOVES = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.PREEMPT, TaskKind.TRANSFER)
-"""What nobody begins in a pause."""
 BLIND_FENCE_MS = 60_000
 DUEL_TURN_MS = 2_000
 """Besides a keepalive, how far the turns of two that might fence each other are apart."""
@@ -60,18 +56,14 @@ class Blackout:
     until_ms: int = 0
 
 
-class Oracle:
+class Oracle(Observer):
     """Watches one world."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World, orders: PowerOrders) -> None:
         self.world = world
-        self.dirty = False
-        self.healed = False
-        self.commanded = False
-        self.troubled: set[str] = set()
-        self.excused = False
+        self._orders = orders
         self.duel = ""
-        self.jumped: set[str] = set()
+        self._commanded = False
         self._epochs: dict[tuple[str, int], str] = {}
         self._granted: set[tuple[str, str, Grant]] = set()
         self._heard: dict[tuple[str, str, int, str], int] = {}
@@ -80,7 +72,7 @@ class Oracle:
         self._fences: dict[str, int] = {}
         self._fenced_dead: set[str] = set()
         self._ordered: set[str] = set()
-        self._paused_from: dict[str, int] = {}
+        self._announced: dict[tuple[str, str], bool] = {}
         self._left_ms: dict[str, int] = {}
         self._given_up: set[tuple[str, str]] = set()
         self._asked_ms: dict[str, int] = {}
@@ -90,11 +82,8 @@ class Oracle:
         self._whole_since_ms: dict[tuple[str, str], int] = {}
         self._strangers: set[str] = set()
 
-    def check(self) -> None:
-        """Judge what runs where, if that has changed."""
-        if not self.dirty:
-            return
-        self.dirty = False
+    def looked(self) -> None:
+        """Judge what runs where."""
         first, second = self.world.machines.values()
         self._note_service()
         for group in self.world.resources:
@@ -103,18 +92,17 @@ class Oracle:
                 self._two_run(group, f"{one} runs on {first.name} and {other} on {second.name}")
             self._watch_address(group)
 
-    def new_incident(self) -> None:
-        """A fault or a command: what follows has a cause of its own."""
+    def incident_begun(self) -> None:
+        """Count fences from here."""
         self._fences.clear()
 
-    def task_started(self, machine: "Machine", task: Task) -> None:
+    def command_given(self, machine: Machine, number: int, verb: str, arguments: dict[str, str]) -> None:
+        """From now on a stop may have been asked for."""
+        del machine, number, verb, arguments
+        self._commanded = True
+
+    def task_started(self, machine: Machine, task: Task) -> None:
         """A node acts on a resource, on its peer's power or on its legs."""
-        state = machine.daemon.state if machine.daemon is not None else None
-        order = state.order if state is not None and task.kind is TaskKind.POWER_OFF else None
-        anyway = order is not None and order.anyway
-        decided_in_a_pause = task.id >= self._paused_from[machine.name]
-        if state is not None and state.paused and decided_in_a_pause and task.kind in MOVES and not anyway:
-            self._broken("I5", f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")
         match task.kind:
             case TaskKind.START:
                 peer = self._peer(machine)
@@ -123,7 +111,7 @@ class Oracle:
                     self._two_run(task.group, f"{machine.name} starts {task.subject} beside {running} on {peer.name}")
             case TaskKind.STOP:
                 self._judge_stop(machine, task)
-            case TaskKind.POWER_OFF if order is not None and order.stage is OrderStage.GOING_OFF:
+            case TaskKind.POWER_OFF if self._orders.is_open(machine):
                 self._ordered.add(task.node)
                 self.world.count("order", "fence by an operator")
             case TaskKind.POWER_OFF:
@@ -134,7 +122,7 @@ class Oracle:
             case _:
                 pass
 
-    def leg_forced(self, machine: "Machine", group: str) -> None:
+    def preempting(self, machine: Machine, group: str) -> None:
         """A node is about to take a leg that shows its peer: that is a fence where the peer serves from it."""
         victim = self._peer(machine)
         self._named_on_legs.add(victim.name)
@@ -142,22 +130,17 @@ class Oracle:
         if victim.alive and victim.runs_whole(group) and unasked:
             self._judge_cause(machine, victim)
 
-    def pause_counts_from(self, machine: "Machine", next_task_id: int) -> None:
-        """In a pause, a node begins nothing from this task on; what it had decided before may wait for its disk."""
-        self._paused_from[machine.name] = next_task_id
-
-    def leg_left(self, machine: "Machine", group: str) -> None:
+    def transferring(self, machine: Machine, group: str) -> None:
         """A node is about to leave a leg to its peer."""
         if not self.excused:
             judge_leg_left(self.world, machine, self._peer(machine), group)
 
-    def acts_alone(self, machine: "Machine", task: Task, acting: bool) -> None:
-        """A start or stop begins; what it would undo must have ended, or its end would be taken for another's."""
-        if acting:
-            act = f"{task.kind.value} {task.subject}"
-            self._broken("I4", f"{machine.name} begins to {act} before the last act on it ended")
+    def overlapped(self, machine: Machine, task: Task) -> None:
+        """What a start or stop would undo must have ended, or its end would be taken for another's."""
+        act = f"{task.kind.value} {task.subject}"
+        self._broken("I4", f"{machine.name} begins to {act} before the last act on it ended")
 
-    def beat_sent(self, machine: "Machine", beat: Beat) -> None:
+    def sent(self, machine: Machine, beat: Beat) -> None:
         """A node tells the world how it stands: that must be true, and remembered."""
         if any(group.phase is GroupPhase.BLOCKED for group in beat.groups):
             self._asked_ms[machine.name] = self.world.timeline.now_ms
@@ -168,13 +151,13 @@ class Oracle:
             self._given_up.update((machine.name, group.name) for group in beat.groups)
             self._named_on_legs.discard(machine.name)
 
-    def record_written(self, machine: "Machine", group: str, record: LockRecord) -> None:
+    def record_writing(self, machine: Machine, group: str, record: LockRecord) -> None:
         """A stamp lands in a leg's record: who owned nothing must not put itself in the owner's place."""
         owner = self._epochs.get((group, record.epoch), "nobody")
         if record.message is None and owner != machine.name and not self.excused:
             self._broken("I1", f"{machine.name} stamps {group} at epoch {record.epoch}, which {owner} owned")
 
-    def _judge_word(self, machine: "Machine", group: GroupBeat, *, probed: bool) -> None:
+    def _judge_word(self, machine: Machine, group: GroupBeat, *, probed: bool) -> None:
         """What is said, in a beat or a record, must be true as it is said, and what is promised remembered."""
         running = machine.runs_any(group.name)
         if running and group.phase is GroupPhase.STOPPED and probed:
@@ -183,6 +166,7 @@ class Oracle:
             self._broken("I4", f"{machine.name} grants {group.name} while {running} runs there")
         if group.grant is not None:
             self._granted.add((machine.name, group.name, group.grant))
+        self._announced[machine.name, group.name] = group.holding
         if group.holding:
             self._given_up.discard((machine.name, group.name))
             if (group.name, group.epoch) not in self._epochs:
@@ -196,11 +180,17 @@ class Oracle:
         if group.claim_floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
             self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
 
-    def remembers(self, machine: "Machine", memory: Memory | None) -> None:
+    def began(self, machine: Machine, memory: Memory | None) -> None:
         """What a node announces from now on may build on this."""
         self._remembered[machine.name] = memory
+        for group in self.world.resources:
+            self._announced.pop((machine.name, group), None)
 
-    def beat_accepted(self, machine: "Machine", link: str, beat: Beat) -> None:
+    def persisted(self, machine: Machine, memory: Memory) -> None:
+        """So it may on this."""
+        self._remembered[machine.name] = memory
+
+    def heard(self, machine: Machine, link: str, beat: Beat) -> None:
         """A beat is believed: it must be new, and of the newest boot."""
         key = (machine.name, beat.boot_id, beat.incarnation, link)
         if beat.sequence <= self._heard.get(key, -1):
@@ -213,7 +203,7 @@ class Oracle:
         if beat.boot_id not in boots:
             boots.append(beat.boot_id)
 
-    def write_landed(self, machine: "Machine", group: str, *, foreign: bool, forgotten: bool) -> None:
+    def write_landed(self, machine: Machine, group: str, *, foreign: bool, forgotten: bool) -> None:
         """A record reached a leg. Nobody may write any more once another one has started the mirror."""
         if self._is_reserved(group):
             if foreign and forgotten:
@@ -225,11 +215,11 @@ class Oracle:
         if running:
             self._two_run(group, f"a write of {machine.name} landed while {running} runs on {self._peer(machine).name}")
 
-    def absence_ended(self, machine: "Machine", since_ms: int) -> None:
+    def returned(self, machine: Machine, since_ms: int) -> None:
         """A node is there again after it was not."""
         self._blackouts[machine.name] = Blackout(since_ms, self.world.timeline.now_ms)
 
-    def came_up(self, machine: "Machine") -> None:
+    def booted(self, machine: Machine) -> None:
         """A kernel boots, and has met nobody yet."""
         self._strangers.add(machine.name)
         self._fenced_dead.discard(machine.name)
@@ -238,10 +228,8 @@ class Oracle:
         self._asked_ms.pop(machine.name, None)
         self._remembered[machine.name] = machine.memory_disk
         self._forget_epochs(machine)
-        if not machine.broken:
-            self.troubled.discard(machine.name)
 
-    def fenced(self, orderer: "Machine", victim: "Machine") -> None:
+    def fenced(self, orderer: Machine, victim: Machine) -> None:
         """A fence device took the power of a running gateway."""
         self._fences[victim.name] = self._fences.get(victim.name, 0) + 1
         self._fenced_dead.add(victim.name)
@@ -253,15 +241,15 @@ class Oracle:
                 self._broken("I5", f"{orderer.name} and {victim.name} have fenced each other")
             self.world.count("excused", self.duel)
 
-    def answered(self, machine: "Machine", answer: "Answer") -> None:
+    def answered(self, machine: Machine, answer: Answer) -> None:
         """A request was answered."""
         if not answer.sentence.strip():
             self._broken("I8", f"{machine.name} answered with code {answer.code} and no sentence")
 
-    def explained(self, machine: "Machine", why: str) -> None:
-        """A node was asked why things are as they are."""
-        if not why.strip():
-            self._broken("I8", f"{machine.name} cannot say why things are as they are")
+    @property
+    def excused(self) -> bool:
+        """Whether a plug was ever wired wrongly."""
+        return self.world.power.was_miswired
 
     def settled(self) -> str:
         """What still keeps the healed pair from being well, empty for nothing."""
@@ -277,7 +265,7 @@ class Oracle:
         """The healed pair is not well in time."""
         self._broken("I6", f"{sentence} {bound_ms // 1_000} s after all faults ended")
 
-    def _forget_epochs(self, machine: "Machine") -> None:
+    def _forget_epochs(self, machine: Machine) -> None:
         """What this node owned and its disk did not take is forgotten: the number may be used again."""
         memory = machine.memory_disk
         kept = {group.name: group.epoch for group in memory.groups} if memory is not None else {}
@@ -285,7 +273,7 @@ class Oracle:
             if owner == machine.name and epoch > kept.get(group, 0):
                 del self._epochs[group, epoch]
 
-    def _duel_excuse(self, orderer: "Machine", victim: "Machine") -> str:
+    def _duel_excuse(self, orderer: Machine, victim: Machine) -> str:
         """Why both nodes may have been fenced, empty for no reason."""
         if self.world.power.was_slow:
             return "duel through a slow device"
@@ -300,14 +288,14 @@ class Oracle:
             return "duel of two that tried again"
         return "duel of two that counted from different times" if lately and not arbitrated else ""
 
-    def _was_away_lately(self, machine: "Machine") -> bool:
+    def _was_away_lately(self, machine: Machine) -> bool:
         """Whether the silence that this node has counted began when it was back, not when the links fell silent."""
         back_ms = self._blackouts.get(machine.name, Blackout()).until_ms
         turns_ms = 2 * (DUEL_TURN_MS + machine.config.keepalive_ms)
         patience_ms = machine.config.deadtime_ms + turns_ms + SLACK_MS
         return back_ms > 0 and self.world.timeline.now_ms - back_ms < patience_ms
 
-    def _peer(self, machine: "Machine") -> "Machine":
+    def _peer(self, machine: Machine) -> Machine:
         return self.world.machines[machine.config.peer]
 
     def _is_reserved(self, group: str) -> bool:
@@ -351,31 +339,31 @@ class Oracle:
         both_answer = address in first.active and address in second.active
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
-    def _judge_right(self, machine: "Machine", group: GroupBeat) -> None:
+    def _judge_right(self, machine: Machine, group: GroupBeat) -> None:
         """Who granted or rebooted has it not again, who left has not had it since; nobody powered off is heard."""
-        state = machine.daemon.state if machine.daemon is not None else None
-        proof = state.group(group.name).proof if state is not None else None
+        remembered, daemon = self._remembered.get(machine.name), machine.daemon
+        known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
+        proof = known.proof if known is not None and known.holding else None
         victim = self._peer(machine)
         heard = victim.alive and visibility.whole_link_ms(self.world, machine, victim) > self._patience_ms(machine)
         if proof is not None and proof.kind is ProofKind.POWERED_OFF and heard:
             self._broken("I1", f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears")
-        if state is None or proof is None or proof.kind not in (ProofKind.HANDED_OVER, ProofKind.REBOOTED):
+        if daemon is None or proof is None or proof.kind not in (ProofKind.HANDED_OVER, ProofKind.REBOOTED):
             return
-        giver, taker = machine.config.peer, state.identity
+        giver = victim.name
         granted = any(
-            (grant.epoch, grant.boot_id) == (group.epoch, taker.boot_id) and grant.incarnation <= taker.incarnation
+            (grant.epoch, grant.boot_id) == (group.epoch, machine.boot_id) and grant.incarnation <= daemon.incarnation
             for granter, name, grant in self._granted
             if (granter, name) == (giver, group.name)
         )
-        beside = victim.daemon.state if victim.daemon is not None else None
-        if not granted and beside is not None and beside.group(group.name).holding:
+        if not granted and victim.daemon is not None and self._announced.get((giver, group.name)):
             self._broken("I1", f"{machine.name} owns {group.name}, {giver} {proof.kind.value}, which has it again")
         if proof.kind is ProofKind.HANDED_OVER and not granted and (giver, group.name) not in self._given_up:
             self._broken("I1", f"{machine.name} owns {group.name} at epoch {group.epoch}, which {giver} never granted")
 
-    def _judge_stop(self, machine: "Machine", task: Task) -> None:
+    def _judge_stop(self, machine: Machine, task: Task) -> None:
         """Without a request, a broken resource or a doubt of its own, a node never stops what runs well (I5)."""
-        if self.commanded or self.excused or machine.name in self.troubled or not machine.runs_whole(task.group):
+        if self._commanded or self.excused or machine.troubled or not machine.runs_whole(task.group):
             return
         patience_ms = 2 * self._patience_ms(machine)
         if machine.config.reference_hosts and visibility.may_make_way(
@@ -384,7 +372,7 @@ class Oracle:
             return
         self._broken("I5", f"{machine.name} stops {task.group}, which runs well, and nobody asked for it")
 
-    def _judge_fence(self, machine: "Machine", victim: "Machine") -> None:
+    def _judge_fence(self, machine: Machine, victim: Machine) -> None:
         """A fence needs a cause: no whole link for long enough, or a victim that cannot stop what it should."""
         self.world.count("order", "fence")
         if self._has_asked(victim) or self.excused or self._was_blind(victim):
@@ -395,7 +383,7 @@ class Oracle:
         if listened and max(min(clean), machine.present_since_ms or 0) < (left_ms or 0) - patience_ms:
             self._broken("I5", f"{machine.name} fences {victim.name}, which left the pair in order")
 
-    def _judge_cause(self, machine: "Machine", victim: "Machine") -> list[int]:
+    def _judge_cause(self, machine: Machine, victim: Machine) -> list[int]:
         """Nothing is taken from a node that can be heard or seen. Return since when links have been whole."""
         patience_ms, whole_ms = self._patience_ms(machine), visibility.whole_link_ms(self.world, machine, victim)
         clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
@@ -410,18 +398,18 @@ class Oracle:
             judge_blind_fence(self.world, machine, victim, self._patience_ms(machine))
         return clean
 
-    def _has_asked(self, victim: "Machine") -> bool:
+    def _has_asked(self, victim: Machine) -> bool:
         """Whether a node in trouble said a while ago that it cannot stop what it should; a begun fence is finished."""
         asked_ms = self._asked_ms.get(victim.name)
         lately = asked_ms is not None and self.world.timeline.now_ms - asked_ms < BLIND_FENCE_MS
-        return lately and victim.name in self.troubled
+        return lately and victim.troubled
 
-    def _was_blind(self, victim: "Machine") -> bool:
+    def _was_blind(self, victim: Machine) -> bool:
         """Whether a node saw no shelf a while ago: it may have asked to be fenced, and a begun fence is finished."""
         until_ms = self.world.storage.blind_until_ms.get(victim.name)
         return until_ms is not None and self.world.timeline.now_ms - until_ms < BLIND_FENCE_MS
 
-    def _patience_ms(self, machine: "Machine") -> int:
+    def _patience_ms(self, machine: Machine) -> int:
         return machine.config.deadtime_ms + HANDSHAKE_BEATS * machine.config.keepalive_ms + SLACK_MS
 
     def _note_service(self) -> None:
@@ -433,7 +421,7 @@ class Oracle:
                 else:
                     self._whole_since_ms.setdefault((name, group), self.world.timeline.now_ms)
 
-    def _judge_hasty_fence(self, machine: "Machine", victim: "Machine", clean: list[int]) -> None:
+    def _judge_hasty_fence(self, machine: Machine, victim: Machine, clean: list[int]) -> None:
         """Nobody may be judged by a silence that the judge was not there to hear (R10)."""
         blackout, config, now_ms = self._blackouts.get(machine.name), machine.config, self.world.timeline.now_ms
         if blackout is None or not clean or blackout.until_ms - blackout.since_ms <= config.deadtime_ms:

@@ -5,65 +5,64 @@ on a target which forgot whom it keeps out destroys what lies there: then it mus
 be read there. No rule helps against two such targets, nor if the owner dies before it has seen that one forgot.
 """
 
-from typing import TYPE_CHECKING
-
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.mirror import Assembly, Leg
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
+from aoeha.sim.world.world import World
 
-if TYPE_CHECKING:
-    from aoeha.sim.world.machine import Machine
-    from aoeha.sim.world.mirror import Assembly, Leg
-    from aoeha.sim.world.world import World
-
-__all__ = ["judge_eviction", "judge_reads", "judge_records", "judge_resync", "judge_start"]
+__all__ = ["RecordJudge", "judge_records"]
 
 READ_SLACK_MS = 1_000
 """An owner that did not hear the advert finds at its next look that the target forgot, and tells its mirror then."""
 
 
-def judge_start(world: "World", machine: "Machine", group: str, assembly: "Assembly") -> None:
-    """A mirror is started: each of its legs must hold whatever was acknowledged."""
-    for leg in assembly.active:
-        _judge_leg(world, group, leg, f"{machine.name} started {group} from")
+class RecordJudge(Observer):
+    """Looks at what lies on legs whenever a mirror changes, and whenever a record is acknowledged."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def mirror_started(self, machine: Machine, group: str, assembly: Assembly) -> None:
+        """Each of its legs must hold whatever was acknowledged."""
+        for leg in assembly.active:
+            _judge_leg(self.world, group, leg, f"{machine.name} started {group} from")
+
+    def resynced(self, machine: Machine, group: str, lost: set[int]) -> None:
+        """What one leg still had before must be there afterwards."""
+        acknowledged = self.world.storage.acknowledged[group] & lost
+        if acknowledged:
+            put_over = f"put over acknowledged record {min(acknowledged)} of {group} what had overwritten it"
+            raise Violation("I2", self.world.timeline.now_ms, f"the resync of {machine.name} {put_over}")
+
+    def leg_evicting(self, group: str, leg: Leg, survivors: list[Leg]) -> None:
+        """A mirror never goes on without the only leg that has a record, once its owner could know."""
+        for survivor in survivors:
+            for number in sorted(survivor.overwritten.keys() & leg.records):
+                if _could_be_known(self.world, group, survivor.overwritten[number]):
+                    sentence = f"{group} goes on with {survivor.shelf} alone, where record {number} was overwritten"
+                    raise Violation("I2", self.world.timeline.now_ms, sentence)
+
+    def acknowledged(self, group: str, assembly: Assembly) -> None:
+        """What was overwritten on a leg is read from the other one, once the owner could know."""
+        read = assembly.read
+        if all(leg.overwritten for leg in assembly.active):
+            self.world.count("excused", "both legs overwritten")
+            return
+        for number in sorted(read.overwritten.keys() & assembly.records):
+            if _could_be_known(self.world, group, read.overwritten[number]):
+                sentence = f"record {number} of {group} is read from {read.shelf}, where it was overwritten"
+                raise Violation("I2", self.world.timeline.now_ms, sentence)
 
 
-def judge_resync(world: "World", group: str, lost: set[int], by: str) -> None:
-    """What one leg still had before a resync must be there afterwards; `lost` is not."""
-    acknowledged = world.storage.acknowledged[group] & lost
-    if acknowledged:
-        record = min(acknowledged)
-        sentence = f"the resync of {by} put over acknowledged record {record} of {group} what had overwritten it"
-        raise Violation("I2", world.timeline.now_ms, sentence)
-
-
-def judge_eviction(world: "World", group: str, leg: "Leg", survivors: list["Leg"]) -> None:
-    """A mirror never goes on without the only leg that has a record, once its owner could know."""
-    for survivor in survivors:
-        for number in sorted(survivor.overwritten.keys() & leg.records):
-            if _could_be_known(world, group, survivor.overwritten[number]):
-                sentence = f"{group} goes on with {survivor.shelf} alone, where record {number} was overwritten"
-                raise Violation("I2", world.timeline.now_ms, sentence)
-
-
-def judge_reads(world: "World", group: str, assembly: "Assembly") -> None:
-    """What was overwritten on a leg is read from the other one, once the owner could know."""
-    read = assembly.read
-    if all(leg.overwritten for leg in assembly.active):
-        world.count("excused", "both legs overwritten")
-        return
-    for number in sorted(read.overwritten.keys() & assembly.records):
-        if _could_be_known(world, group, read.overwritten[number]):
-            sentence = f"record {number} of {group} is read from {read.shelf}, where it was overwritten"
-            raise Violation("I2", world.timeline.now_ms, sentence)
-
-
-def _could_be_known(world: "World", group: str, at_ms: int) -> bool:
+def _could_be_known(world: World, group: str, at_ms: int) -> bool:
     """Whether the owner that there was then is still there, and has looked at its targets since."""
     hold_every_ms = max(config.hold_every_ms for config in world.configs.values())
     started_ms, there_ms = world.storage.owner_times_ms(group)
     return at_ms > started_ms and world.timeline.now_ms - max(at_ms, there_ms) > hold_every_ms + READ_SLACK_MS
 
 
-def judge_records(world: "World") -> None:
+def judge_records(world: World) -> None:
     """Every acknowledged record must be on every leg that is in sync."""
     for group, mirror in world.storage.mirrors.items():
         whole = mirror.whole()
@@ -73,7 +72,7 @@ def judge_records(world: "World") -> None:
             _judge_leg(world, group, leg, "nobody calls it missing:")
 
 
-def _judge_leg(world: "World", group: str, leg: "Leg", how: str) -> None:
+def _judge_leg(world: World, group: str, leg: Leg, how: str) -> None:
     lost = world.storage.acknowledged[group] - leg.records - leg.overwritten.keys()
     if lost:
         sentence = f"{how} the leg on {leg.shelf}, which lacks acknowledged record {min(lost)} of {group}"

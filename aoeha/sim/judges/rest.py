@@ -1,11 +1,10 @@
 """Whether a node comes to rest: it remembers what has changed, and does not change its mind without end."""
 
-from typing import TYPE_CHECKING
-
+from aoeha.core.model.memory import Memory
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
-
-if TYPE_CHECKING:
-    from aoeha.sim.world.timeline import Timeline
+from aoeha.sim.world.world import World
 
 __all__ = ["RestJudge"]
 
@@ -14,16 +13,18 @@ WRITES_MAX = 100
 """Within one second. No node of 600 seeds wrote more than 8 times; one that forgets each epoch writes without end."""
 
 
-class RestJudge:
+class RestJudge(Observer):
     """Counts what each node writes to its disk within a second."""
 
-    def __init__(self, timeline: "Timeline") -> None:
-        self._timeline = timeline
+    def __init__(self, world: World) -> None:
+        self._timeline = world.timeline
         self._second = 0
         self._writes: dict[str, int] = {}
 
-    def remembered(self, node: str) -> None:
+    def persisting(self, machine: Machine, memory: Memory) -> None:
         """Take in one write. Raises Violation when there is no end of them."""
+        del memory
+        node = machine.name
         second = self._timeline.now_ms // SECOND_MS
         if second != self._second:
             self._second = second

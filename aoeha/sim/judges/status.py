@@ -4,21 +4,35 @@ Only plain lies are judged. Of protection: every device has been dead for so lon
 no shelf could make up for them, and the node was there all the while. Of ownership: the pair has been well for a while.
 """
 
-from typing import TYPE_CHECKING
-
+from aoeha.core.status import Status
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
+from aoeha.sim.world.world import World
 
-if TYPE_CHECKING:
-    from aoeha.core.status import Status
-    from aoeha.sim.world.machine import Machine
-    from aoeha.sim.world.world import World
+__all__ = ["StatusJudge", "judge_ownership", "judge_protection"]
 
-__all__ = ["judge_ownership", "judge_protection"]
-
+ASK_EVERY_MS = 20_000
 SLACK_MS = 30_000
 
 
-def judge_protection(world: "World", machine: "Machine", told: "Status") -> None:
+class StatusJudge(Observer):
+    """Asks every node now and then what it tells of itself."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        world.timeline.after(ASK_EVERY_MS, self._ask)
+
+    def _ask(self) -> None:
+        for machine, told in self.world.told():
+            if not told.why.strip():
+                sentence = f"{machine.name} cannot say why things are as they are"
+                raise Violation("I8", self.world.timeline.now_ms, sentence)
+            judge_protection(self.world, machine, told)
+        self.world.timeline.after(ASK_EVERY_MS, self._ask)
+
+
+def judge_protection(world: World, machine: Machine, told: Status) -> None:
     """Raise Violation when the node calls itself protected and no device could prove anything."""
     config, now_ms = machine.config, world.timeline.now_ms
     by_shelves = config.storage_suffices and all(group.legs for group in config.groups)
@@ -31,7 +45,7 @@ def judge_protection(world: "World", machine: "Machine", told: "Status") -> None
         raise Violation("I8", now_ms, f"{machine.name} says that it is protected, and no fence device works")
 
 
-def judge_ownership(world: "World") -> None:
+def judge_ownership(world: World) -> None:
     """Raise Violation when a node of a pair that is well names an owner that does not serve, or refuses to start."""
     for machine, told in world.told():
         for group in told.groups:

@@ -9,6 +9,7 @@ from aoeha.core.model.task import TaskKind
 from aoeha.scenario.grammar import milliseconds as written_milliseconds
 from aoeha.sim.world.link import Link
 from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.power import MODES
 from aoeha.sim.world.world import World
 
@@ -38,12 +39,12 @@ def do(world: World, text: str) -> None:
         raise CommandError(f'cannot do "{text}": there is no command "{verb}"; known: {", ".join(sorted(VERBS))}')
     world.trace.line(">", text, "", "")
     world.count("fault", f"{verb} {words[-1]}" if verb in ("device", "disk", "break", "shelf") else verb)
-    world.oracle.new_incident()
+    world.tell(Observer.incident_begun)
     try:
         act(world, words)
     except (KeyError, IndexError, ValueError) as error:
         raise CommandError(f'cannot do "{text}": {error!r}') from error
-    world.oracle.check()
+    world.look()
 
 
 def _machine(world: World, name: str) -> Machine:
@@ -106,7 +107,7 @@ def _flap(world: World, words: Sequence[str]) -> None:
     link, period_ms = _links(world, words)[0], milliseconds(words[1])
 
     def swing(left: int) -> None:
-        if world.oracle.healed:
+        if world.healed:
             return
         if left % 2:
             link.change(None, cut=True)
@@ -208,7 +209,7 @@ def _break(world: World, words: Sequence[str]) -> None:
     if how not in ("fail", "hang", "late"):
         raise CommandError("a task is broken by fail, hang or late")
     machine = _machine(world, name)
-    world.oracle.troubled.add(name)
+    machine.troubled = True
     machine.broken[TaskKind(kind).value, _resource(world, resource)] = how
 
 
@@ -227,7 +228,7 @@ def _mend(world: World, words: Sequence[str]) -> None:
 
 def _drop(world: World, words: Sequence[str]) -> None:
     machine = _machine(world, words[0])
-    world.oracle.troubled.add(machine.name)
+    machine.troubled = True
     if machine.active.get(_resource(world, words[1])) == "running":
         machine.resource_ends(words[1])
 
@@ -243,8 +244,7 @@ def _device(world: World, words: Sequence[str]) -> None:
 
 
 def _miswire(world: World, words: Sequence[str]) -> None:
-    world.power.devices[words[0]].miswired = _machine(world, words[1]).name
-    world.oracle.excused = True
+    world.power.miswire(words[0], _machine(world, words[1]).name)
 
 
 def _unpower(world: World, words: Sequence[str]) -> None:
@@ -331,11 +331,7 @@ def _recover(world: World, words: Sequence[str]) -> None:
 
 def _ask(world: World, words: Sequence[str]) -> None:
     machine = _machine(world, words[0])
-    world.oracle.commanded = True
-    world.requests += 1
-    if machine.daemon is not None:
-        arguments = dict(word.split("=", 1) for word in words[2:])
-        machine.daemon.command(world.requests, words[1], arguments)
+    world.ask(machine, words[1], dict(word.split("=", 1) for word in words[2:]))
 
 
 def _move(world: World, words: Sequence[str]) -> None:
@@ -352,7 +348,7 @@ def _vouch(world: World, words: Sequence[str]) -> None:
 
 def _restore(world: World, _: Sequence[str]) -> None:
     """End every fault, bring power and daemons back, and let an operator end what operators began."""
-    world.oracle.healed = True
+    world.healed = True
     world.power.mend()
     for link in world.links.values():
         link.heal()

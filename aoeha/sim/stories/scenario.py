@@ -119,7 +119,7 @@ class Performance:
         end_ms = world.timeline.now_ms + ms
 
         def afterwards() -> None:
-            world.oracle.check()
+            world.look()
             self._promises.look()
 
         if until is None:

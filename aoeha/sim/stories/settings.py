@@ -10,9 +10,10 @@ from typing import Any
 
 from aoeha.core.model.config import FenceConfig, GroupConfig, LegConfig, PairConfig, ResourceConfig
 from aoeha.sim.stories.commands import CommandError, milliseconds
+from aoeha.sim.stories.judged import JudgedWorld
 from aoeha.sim.world.mirror import PATH_TIMING
 from aoeha.sim.world.storage import SHELVES
-from aoeha.sim.world.world import World
+from aoeha.sim.world.world import Hardware
 
 __all__ = ["NODES", "Settings"]
 
@@ -111,19 +112,12 @@ class Settings:
         first, second = NODES
         return {first: self._config(first, second), second: self._config(second, first)}
 
-    def world(self, *, traced: bool = False) -> World:
+    def world(self, *, traced: bool = False) -> JudgedWorld:
         """Make this pair, with no power yet."""
         serial = self.link_names()[: self.serial]
         paths = self.paths + self.unnamed
-        return World(
-            self.configs(),
-            serial=serial,
-            seed=self.seed,
-            boot_ms=self.boot_ms,
-            paths=paths,
-            interfaces=self.interfaces,
-            traced=traced,
-        )
+        hardware = Hardware(serial, self.boot_ms, paths=paths, interfaces=self.interfaces)
+        return JudgedWorld(self.configs(), hardware, seed=self.seed, traced=traced)
 
     def _config(self, node: str, peer: str) -> PairConfig:
         fences = [word.partition(":") for word in self.devices.split(",") if word]

@@ -8,9 +8,9 @@ from aoeha.sim.judges.records import judge_records
 from aoeha.sim.judges.status import judge_ownership
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.faults import SAFETY_MS, Planned, plan
+from aoeha.sim.stories.judged import JudgedWorld
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.world.violation import Violation
-from aoeha.sim.world.world import World
 
 __all__ = ["Outcome", "Story", "liveness_bound_ms", "play", "settings_of", "story_of"]
 
@@ -131,7 +131,7 @@ def liveness_bound_ms(settings: Settings) -> int:
     return 2 * (settings.boot_ms + settings.initdead_ms + settings.window_ms) + tasks_ms + 120_000
 
 
-def _expect_well(world: World, bound_ms: int) -> None:
+def _expect_well(world: JudgedWorld, bound_ms: int) -> None:
     """Be well within the bound, and stay so."""
     end_ms, well_since_ms = world.timeline.now_ms + bound_ms, None
     while well_since_ms is None or world.timeline.now_ms - well_since_ms < STAYS_WELL_MS:
@@ -151,7 +151,7 @@ def _expect_well(world: World, bound_ms: int) -> None:
     judge_records(world)
 
 
-def _end_a_duel(world: World) -> None:
+def _end_a_duel(world: JudgedWorld) -> None:
     """Let a human switch on what a duel left dark, if it is one that the oracle's first lines do not exclude."""
     if world.oracle.duel and not any(machine.alive for machine in world.machines.values()):
         world.oracle.duel = ""
@@ -159,7 +159,7 @@ def _end_a_duel(world: World) -> None:
             do(world, f"power on {name}")
 
 
-def _end_a_pause(world: World) -> None:
+def _end_a_pause(world: JudgedWorld) -> None:
     """Let a human end a pause that only a node remembers which slept through its end."""
     for name, machine in world.machines.items():
         state = machine.daemon.state if machine.daemon is not None else None
@@ -167,7 +167,7 @@ def _end_a_pause(world: World) -> None:
             do(world, f"ask {name}: resume")
 
 
-def _look_at_a_wrong_plug(world: World) -> None:
+def _look_at_a_wrong_plug(world: JudgedWorld) -> None:
     """Let a human vouch for what is off where a plug was wired wrongly: its device is not believed, and rightly so."""
     if world.oracle.excused:
         for name in world.machines:

@@ -6,10 +6,11 @@ from random import Random
 
 from aoeha.core.model.config import LegConfig, PairConfig
 from aoeha.sim.stories.faults import plan
+from aoeha.sim.stories.judged import JudgedWorld
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.stories.swarm import Story
 from aoeha.sim.world.storage import SHELVES
-from aoeha.sim.world.world import World
+from aoeha.sim.world.world import Hardware
 
 __all__ = ["GivenPair", "given_story"]
 
@@ -47,9 +48,9 @@ class GivenPair(Settings):
         """Return the fence devices' names."""
         return tuple(fence.name for fence in self._any().fences)
 
-    def world(self, *, traced: bool = False) -> World:
+    def world(self, *, traced: bool = False) -> JudgedWorld:
         """Make this pair, with no power yet."""
-        return World(self.given, serial=self.serial_links, seed=self.seed, boot_ms=self.boot_ms, traced=traced)
+        return JudgedWorld(self.given, Hardware(self.serial_links, self.boot_ms), seed=self.seed, traced=traced)
 
     def _any(self) -> PairConfig:
         return next(iter(self.given.values()))

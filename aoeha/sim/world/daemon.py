@@ -16,6 +16,7 @@ from aoeha.core.model.memory import Memory
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial, next_wake, step
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.test_key import KEY
 from aoeha.wire.codec import NONCE_SIZE
 from aoeha.wire.receiver import Receiver, ReceiverMemory, Rejected
@@ -91,8 +92,7 @@ class Daemon:
         """Start the core."""
         if self.ended:
             return
-        self.world.oracle.remembers(self.machine, self.memory)
-        self.world.oracle.pause_counts_from(self.machine, 0)
+        self.world.tell(Observer.began, self.machine, self.memory)
         identity = Identity(self.machine.boot_id, self.incarnation)
         self.state, actions = initial(self.machine.config, identity, self.memory, self.machine.clock_ms())
         self._perform(actions)
@@ -105,7 +105,7 @@ class Daemon:
         if isinstance(outcome, Rejected):
             self.world.count("rejected", outcome.reason.value)
             return
-        self.world.oracle.beat_accepted(self.machine, link, outcome)
+        self.world.tell(Observer.heard, self.machine, link, outcome)
         self.feed(BeatHeard(self.machine.clock_ms(), link, outcome))
 
     def command(self, number: int, verb: str, arguments: dict[str, str]) -> None:
@@ -123,10 +123,7 @@ class Daemon:
         if self.machine.paused or self.machine.frozen:
             self._asleep.append(event)
             return
-        before = self.state
-        self.state, actions = step(before, event)
-        if self.state.paused and not before.paused:
-            self.world.oracle.pause_counts_from(self.machine, before.next_task_id)
+        self.state, actions = step(self.state, event)
         self.world.steps += 1
         if isinstance(event, PersistDone):
             self.performer.persist_done()
@@ -173,10 +170,10 @@ class Daemon:
         machine, world = self.machine, self.world
         match action:
             case SendBeat(beat=beat):
-                world.oracle.beat_sent(machine, beat)
+                world.tell(Observer.sent, machine, beat)
                 self._transmit(beat)
             case StartTask(task=task):
-                world.oracle.task_started(machine, task)
+                world.tell(Observer.task_started, machine, task)
                 world.trace.task(machine.name, task)
                 world.work.start(self, task)
             case CancelTask(task_id=task_id):
@@ -184,9 +181,9 @@ class Daemon:
             case Persist(memory=memory):
                 self._persist(memory)
             case Say():
-                world.said(machine.name, action)
+                world.said(machine, action)
             case Answer():
-                world.answered(machine.name, action)
+                world.answered(machine, action)
             case Panic(sentence=sentence):
                 world.trace.line(machine.name, "PANIC", "", sentence)
                 world.count("panic", "panic")
@@ -204,7 +201,7 @@ class Daemon:
 
     def _persist(self, memory: Memory) -> None:
         """Write /run at once and the disk in a while. A disk that is full or hangs ends in a fault, not in a halt."""
-        self.world.rest.remembered(self.machine.name)
+        self.world.tell(Observer.persisting, self.machine, memory)
         self.machine.memory_run = memory
         delay_ms = SLOW_DISK_MS if self.machine.disk == "hangs" else DISK_MS
         self.world.timeline.after(delay_ms, self.machine.by_kernel, self._persisted, memory)
@@ -217,7 +214,7 @@ class Daemon:
         ]
         if not fault:
             self.machine.memory_disk = memory
-        self.world.oracle.remembers(self.machine, memory)
+        self.world.tell(Observer.persisted, self.machine, memory)
         self.feed(PersistDone(self.machine.clock_ms(), fault))
 
     def task_done(self, task_id: int, done: TaskDone) -> None:

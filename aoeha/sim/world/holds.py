@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
 from aoeha.core.model.task import Task, TaskKind, TaskResult
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.test_key import KEY
 from aoeha.wire.lock_record import pack, unpack
 
@@ -72,11 +73,11 @@ class Holds:
                 address.set_reservation(me, (me,))
             case TaskKind.TRANSFER:
                 if address.admits(me):
-                    self.world.oracle.leg_left(machine, task.group)
+                    self.world.tell(Observer.transferring, machine, task.group)
                 address.set_reservation(me, (peer,))
             case TaskKind.PREEMPT if shown is task.expected:
                 self.world.count("reservation", "forced")
-                self.world.oracle.leg_forced(machine, task.group)
+                self.world.tell(Observer.preempting, machine, task.group)
                 address.force_reservation(me, (me,))
             case TaskKind.PREEMPT:
                 address.set_reservation(me, (me,))
@@ -94,7 +95,7 @@ class Holds:
     def _record(self, machine: "Machine", task: Task, address: "Address") -> LockRecord | None:
         cluster = machine.config.cluster
         if task.record is not None:
-            self.world.oracle.record_written(machine, task.group, task.record)
+            self.world.tell(Observer.record_writing, machine, task.group, task.record)
             address.set_config(pack(task.record, cluster, task.group, KEY), force=True)
         answer = address.read_config()
         record = _unpacked(answer.string, cluster, task.group) if answer is not None else None

@@ -12,6 +12,7 @@ from aoeha.core.model.events import MirrorsChanged, TargetStarted
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.replacing import replaced
 from aoeha.sim.world.daemon import Daemon, RestartState
+from aoeha.sim.world.observer import Observer
 
 if TYPE_CHECKING:
     from aoeha.sim.world.world import World
@@ -54,6 +55,8 @@ class Machine:
         self.lives_until_ms: dict[str, int] = {}
         self.worn: set[str] = set()
         self.broken: dict[tuple[str, str], str] = {}
+        self.troubled = False
+        """Whether something that should run here may have failed, since the boot or for ever."""
         self.left = False
         self.absent_since_ms = 0
         self.present_since_ms: int | None = None
@@ -115,7 +118,9 @@ class Machine:
         self.boots += 1
         self.alive = True
         self.boot_id = self.world.random.randbytes(16).hex()
-        self.world.oracle.came_up(self)
+        if not self.broken:
+            self.troubled = False
+        self.world.tell(Observer.booted, self)
         self.booted = False
         self.clock_offset_ms = CLOCK_BEGINS_MS - self.world.timeline.now_ms
         self.world.timeline.after(self.boot_ms, self._start_after_boot, self.boots)
@@ -246,7 +251,7 @@ class Machine:
     def present(self) -> None:
         """From now on this node's daemon hears and is heard without a gap."""
         if self.present_since_ms is None:
-            self.world.oracle.absence_ended(self, self.absent_since_ms)
+            self.world.tell(Observer.returned, self, self.absent_since_ms)
         self.present_since_ms = self.world.timeline.now_ms
 
     def absent(self) -> None:

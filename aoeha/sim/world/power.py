@@ -60,6 +60,7 @@ class Power:
     def __init__(self, world: "World", fences: tuple[FenceConfig, ...]) -> None:
         self.world = world
         self.was_slow = False
+        self.was_miswired = False
         self.disobeyed_ms: int | None = None
         self.devices = {fence.name: Device(fence) for fence in fences}
         for device in self.devices.values():
@@ -76,6 +77,11 @@ class Power:
         if device.mode != mode:
             device.mode, device.mode_since_ms = mode, self.world.timeline.now_ms
         self.was_slow = self.was_slow or mode in ("slow", "late", "vague")
+
+    def miswire(self, name: str, node: str) -> None:
+        """Let a gateway's plug of a device be another's."""
+        self.devices[name].miswired = node
+        self.was_miswired = True
 
     def is_tried_again(self) -> bool:
         """Whether a device did not switch a gateway off lately, so that the order may be given again at any moment."""

@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aoeha.core.model.task import MirrorLimits
-from aoeha.sim.judges.records import judge_eviction, judge_reads, judge_resync, judge_start
 from aoeha.sim.world.client import Client, Peer
 from aoeha.sim.world.mirror import Assembly, Leg, Mirror
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Storage:
             resync = (machine, machine.boots, group, assembly)
             self.world.timeline.after(RESYNC_AFTER_MS, machine.by_kernel, self._resync, *resync)
         self._started[group] = (machine, self.world.timeline.now_ms)
-        judge_start(self.world, machine, group, assembly)
+        self.world.tell(Observer.mirror_started, machine, group, assembly)
         return ""
 
     def stop(self, machine: "Machine", group: str) -> None:
@@ -189,7 +189,7 @@ class Storage:
         known = assembly.records - self._overwritten_before(group, assembly)
         assembly.resync()
         self.world.count("mirror", "resync")
-        judge_resync(self.world, group, known - assembly.records, machine.name)
+        self.world.tell(Observer.resynced, machine, group, known - assembly.records)
 
     def _overwritten_before(self, group: str, assembly: Assembly) -> set[int]:
         """What was overwritten under an earlier owner, which did not live to say so."""
@@ -222,7 +222,7 @@ class Storage:
         survivors = [other for other in assembly.active if other is not leg]
         if not any(self._admits(machine, group, other.shelf) for other in survivors):
             return "no other leg can be told"
-        judge_eviction(self.world, group, leg, survivors)
+        self.world.tell(Observer.leg_evicting, group, leg, survivors)
         assembly.evict(leg)
         self.world.count("mirror", "leg evicted")
         return ""
@@ -293,7 +293,7 @@ class Storage:
             if newest > write.number:
                 leg.overwrite(newest, self.world.timeline.now_ms)
         forgotten = self._has_forgotten(leg.shelf, write.group)
-        self.world.oracle.write_landed(write.machine, write.group, foreign=foreign, forgotten=forgotten)
+        self.world.tell(Observer.write_landed, write.machine, write.group, foreign=foreign, forgotten=forgotten)
 
     def _client_writes(self, group: str) -> None:
         client, now_ms = self.clients[group], self.world.timeline.now_ms
@@ -376,7 +376,7 @@ class Storage:
 
     def _note_service(self, group: str) -> None:
         now_ms = self.world.timeline.now_ms
-        judge_reads(self.world, group, self._newest[group])
+        self.world.tell(Observer.acknowledged, group, self._newest[group])
         before_ms = self.served_ms[group]
         if before_ms is not None:
             self.worst_outage_ms = max(self.worst_outage_ms, now_ms - before_ms - self.clients[group].period_ms)

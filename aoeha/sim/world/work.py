@@ -12,6 +12,7 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
 from aoeha.sim.world.holds import SHELF_KINDS, Holds
 from aoeha.sim.world.mirror import PATH_TIMING
+from aoeha.sim.world.observer import Observer
 
 if TYPE_CHECKING:
     from aoeha.sim.world.daemon import Daemon
@@ -69,8 +70,8 @@ class Work:
         """Begin a task."""
         machine = daemon.machine
         job = Job(machine, daemon, task, machine.boots)
-        if task.kind in (TaskKind.START, TaskKind.STOP):
-            self.world.oracle.acts_alone(machine, task, self._acting(daemon, task.subject))
+        if task.kind in (TaskKind.START, TaskKind.STOP) and self._acting(daemon, task.subject):
+            self.world.tell(Observer.overlapped, machine, task)
         self._jobs[machine.name, daemon.incarnation, task.id] = job
         self.world.count("task", task.kind.value)
         if task.kind in POWER:

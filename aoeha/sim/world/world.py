@@ -1,65 +1,76 @@
 """The world: two gateways with the real core on them, and everything around them that can break."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
+from typing import Concatenate, ParamSpec
 
 from aoeha.core.model.actions import Answer, Level, Say
 from aoeha.core.model.config import PairConfig
 from aoeha.core.status import Status, status
-from aoeha.sim.judges.oracle import Oracle
-from aoeha.sim.judges.rest import RestJudge
-from aoeha.sim.judges.status import judge_protection
-from aoeha.sim.stories.classify import classify
 from aoeha.sim.world.link import Link
 from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.power import Power
 from aoeha.sim.world.storage import Storage
 from aoeha.sim.world.timeline import Timeline
 from aoeha.sim.world.trace import Trace
 from aoeha.sim.world.work import Work
 
-__all__ = ["World"]
+__all__ = ["Hardware", "World"]
 
-EXPLAIN_EVERY_MS = 20_000
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a pair is built of. `serial` names the links that are serial lines; each shelf has `paths` addresses.
+
+    A gateway boots in `boot_ms` and reaches every address by each of its `interfaces`; a client writes each
+    `client_ms`.
+    """
+
+    serial: tuple[str, ...] = ()
+    boot_ms: int = 15_000
+    client_ms: int = 2_000
+    paths: int = 1
+    interfaces: int = 1
 
 
 class World:
     """One simulated pair. `run` lets time pass; what else happens is told by aoeha.sim.stories.commands.
 
-    `configs` is the pair as each node sees it, `serial` names the links that are serial lines. All chance comes from
-    `seed`. Raises Violation as soon as an invariant is broken.
+    `configs` is the pair as each node sees it. All chance comes from `seed`. `healed`: all faults have been ended.
+    Whoever watches it (`observe`) may raise Violation.
     """
 
     def __init__(
         self,
         configs: Mapping[str, PairConfig],
+        hardware: Hardware | None = None,
         *,
-        serial: Iterable[str] = (),
         seed: int = 0,
-        boot_ms: int = 15_000,
-        client_ms: int = 2_000,
-        paths: int = 1,
-        interfaces: int = 1,
         traced: bool = False,
     ) -> None:
+        hardware = hardware or Hardware()
         self.configs = dict(configs)
         self.random = Random(seed)
         self.timeline = Timeline()
         self.trace = Trace(self.timeline, on=traced)
         self.counts: Counter[tuple[str, str]] = Counter()
         self.steps = 0
-        self.boot_ms = boot_ms
+        self.boot_ms = hardware.boot_ms
         self.requests = 0
+        self.healed = False
         any_config = next(iter(self.configs.values()))
         self.resources = {group.name: tuple(r.name for r in group.resources) for group in any_config.groups}
-        self.oracle = Oracle(self)
-        self.rest = RestJudge(self.timeline)
+        self._observers: list[Observer] = []
+        self._changed = False
         self.work = Work(self)
         self.power = Power(self, any_config.fences)
-        serial_names = frozenset(serial)
         self.links = {
-            name: Link(name, serial=name in serial_names, timeline=self.timeline, random=self.random)
+            name: Link(name, serial=name in hardware.serial, timeline=self.timeline, random=self.random)
             for name in any_config.links
         }
         self.machines = {name: Machine(self, config) for name, config in self.configs.items()}
@@ -67,12 +78,33 @@ class World:
             machine.mains = False
             for link in self.links.values():
                 link.join(machine.name, machine.config.peer, machine.arrive)
-        self.storage = Storage(self, tuple(self.resources), client_ms, paths, interfaces)
-        self.timeline.after(EXPLAIN_EVERY_MS, self._ask_why)
+        self.storage = Storage(self, tuple(self.resources), hardware.client_ms, hardware.paths, hardware.interfaces)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell somebody every fact from now on, after those who watch already."""
+        self._observers.append(observer)
+
+    def tell(self, fact: Callable[Concatenate[Observer, P], None], *told: P.args, **named: P.kwargs) -> None:
+        """Tell everybody who watches a fact: a method of Observer, and what it is told."""
+        for observer in self._observers:
+            getattr(observer, fact.__name__)(*told, **named)
 
     def run(self, ms: int) -> None:
         """Let time pass."""
-        self.timeline.run_until(self.timeline.now_ms + ms, self.oracle.check)
+        self.timeline.run_until(self.timeline.now_ms + ms, self.look)
+
+    def look(self) -> None:
+        """Let those who watch look at what runs where, if that has changed."""
+        if self._changed:
+            self._changed = False
+            self.tell(Observer.looked)
+
+    def ask(self, machine: Machine, verb: str, arguments: dict[str, str]) -> None:
+        """Give a node's daemon, if it has one, a command."""
+        self.requests += 1
+        self.tell(Observer.command_given, machine, self.requests, verb, arguments)
+        if machine.daemon is not None:
+            machine.daemon.command(self.requests, verb, arguments)
 
     def group_of(self, resource: str) -> str:
         """Return the group that a resource belongs to."""
@@ -84,26 +116,24 @@ class World:
 
     def changed(self) -> None:
         """What runs somewhere has changed."""
-        self.oracle.dirty = True
+        self._changed = True
 
     def fenced(self, orderer: Machine, victim: Machine) -> None:
         """A fence device took a running gateway's power."""
         self.count("fence", victim.name)
         self.trace.line(victim.name, "POWER CUT", "", f"by order of {orderer.name}")
-        self.oracle.fenced(orderer, victim)
+        self.tell(Observer.fenced, orderer, victim)
 
-    def said(self, node: str, action: Say) -> None:
+    def said(self, machine: Machine, action: Say) -> None:
         """A node tells people something."""
         what = {Level.INFO: "says", Level.WARNING: "warns", Level.ALARM: "ALARM"}[action.level]
-        self.trace.line(node, what, action.about, action.sentence)
-        found = classify(action.sentence)
-        if found is not None:
-            self.count(*found)
+        self.trace.line(machine.name, what, action.about, action.sentence)
+        self.tell(Observer.said, machine, action)
 
-    def answered(self, node: str, answer: Answer) -> None:
+    def answered(self, machine: Machine, answer: Answer) -> None:
         """A node answers a request."""
-        self.trace.line(node, "answers", str(answer.code), answer.sentence)
-        self.oracle.answered(self.machines[node], answer)
+        self.trace.line(machine.name, "answers", str(answer.code), answer.sentence)
+        self.tell(Observer.answered, machine, answer)
         if answer.code:
             self.count("refusal", f"request refused with {answer.code}")
 
@@ -115,9 +145,3 @@ class World:
     def why(self, node: str) -> str:
         """Ask a node why things are as they are; empty while it has no daemon."""
         return next((told.why for machine, told in self.told() if machine.name == node), "")
-
-    def _ask_why(self) -> None:
-        for machine, told in self.told():
-            self.oracle.explained(machine, told.why)
-            judge_protection(self, machine, told)
-        self.timeline.after(EXPLAIN_EVERY_MS, self._ask_why)

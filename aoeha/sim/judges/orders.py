@@ -1,0 +1,43 @@
+"""Which orders about power are open, by the world's own facts: what was asked for, and what was answered."""
+
+from aoeha.core.model.actions import Answer
+from aoeha.core.model.memory import Memory
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.observer import Observer
+
+__all__ = ["PowerOrders"]
+
+TAKING = ("fence", "fence-verify")
+"""Commands that take the power of the peer, unless they only give it back (`act=on`)."""
+NOT_YET = 124
+"""This answer ends the waiting, and not the order."""
+
+
+class PowerOrders(Observer):
+    """Notes what operators have ordered each node to do to its peer."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, dict[int, bool]] = {}
+
+    def command_given(self, machine: Machine, number: int, verb: str, arguments: dict[str, str]) -> None:
+        """An order is open from the moment that it is given."""
+        if verb in TAKING and arguments.get("act") != "on" and machine.daemon is not None:
+            self._open.setdefault(machine.name, {})[number] = bool(arguments.get("anyway"))
+
+    def answered(self, machine: Machine, answer: Answer) -> None:
+        """It ends with its answer."""
+        if answer.code != NOT_YET:
+            self._open.get(machine.name, {}).pop(answer.command_id, None)
+
+    def began(self, machine: Machine, memory: Memory | None) -> None:
+        """A daemon knows no order of the one before it."""
+        del memory
+        self._open.pop(machine.name, None)
+
+    def is_open(self, machine: Machine) -> bool:
+        """Whether a node was ordered to take its peer's power, and has not done with it."""
+        return bool(self._open.get(machine.name))
+
+    def holds_in_a_pause(self, machine: Machine) -> bool:
+        """Whether such an order is to be carried out in a pause as well."""
+        return any(self._open.get(machine.name, {}).values())

@@ -1,0 +1,112 @@
+"""Whether a pause of the pair is kept (R15): nobody begins anything in it, and nobody forgets it.
+
+Judged by words alone. A node has given its own word about the pause in its newest beat, or had it in what it remembered
+when its daemon began. It has heard others': commands that it has answered, beats that it believed, records that its
+peer has written. The word with the highest number counts; of two with one number the pause.
+"""
+
+from dataclasses import dataclass
+
+from aoeha.core.model.actions import Answer
+from aoeha.core.model.beat import Beat, BeatFlag
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.shelves import LockRecord
+from aoeha.core.model.task import Task, TaskKind
+from aoeha.sim.judges.orders import PowerOrders
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.observer import Observer
+from aoeha.sim.world.violation import Violation
+from aoeha.sim.world.world import World
+
+__all__ = ["PauseJudge"]
+
+MOVES = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.PREEMPT, TaskKind.TRANSFER)
+"""What nobody begins in a pause."""
+DECIDED_BEFORE_MS = 2_000
+"""So long may what was decided before the pause came to a node have waited there for its disk."""
+VERBS = {"pause": True, "resume": False}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Word:
+    """What somebody says of the pause. Those of nobody come first."""
+
+    number: int = 0
+    paused: bool = False
+
+
+class PauseJudge(Observer):
+    """Holds every node to the newest word that it has given or heard."""
+
+    def __init__(self, world: World, orders: PowerOrders) -> None:
+        self.world = world
+        self._orders = orders
+        self._given: dict[str, Word] = {}
+        self._heard: dict[str, Word] = {}
+        self._heard_ms: dict[str, int] = {}
+        self._written: dict[str, Word] = {}
+        self._asked: dict[int, bool] = {}
+
+    def command_given(self, machine: Machine, number: int, verb: str, arguments: dict[str, str]) -> None:
+        """Wait for its answer."""
+        del machine, arguments
+        if verb in VERBS:
+            self._asked[number] = VERBS[verb]
+
+    def answered(self, machine: Machine, answer: Answer) -> None:
+        """A node that answers knows a word above all others, unless it knew the same one before.
+
+        It answers at once, and gives its own word when its disk has it.
+        """
+        paused = self._asked.pop(answer.command_id, None)
+        if paused is None or answer.code:
+            return
+        known = max(self._heard.get(machine.name, Word()), self._given.get(machine.name, Word()))
+        if known.paused != paused:
+            self._hear(machine, Word(known.number + 1, paused))
+
+    def began(self, machine: Machine, memory: Memory | None) -> None:
+        """Whatever was not remembered is forgotten, heard words too."""
+        self._given[machine.name] = Word(memory.pause_number, memory.paused) if memory is not None else Word()
+        self._heard.pop(machine.name, None)
+
+    def sent(self, machine: Machine, beat: Beat) -> None:
+        """A node gives its word: it is the newest that it gave before, or heard."""
+        given = Word(beat.pause_number, BeatFlag.PAUSED in beat.flags)
+        if self._is_bound(machine) and not given.paused:
+            self._broken(f"{machine.name} has forgotten the pause of the pair, which nobody ended")
+        self._given[machine.name] = given
+
+    def heard(self, machine: Machine, link: str, beat: Beat) -> None:
+        """A node is told the other one's word."""
+        del link
+        self._hear(machine, Word(beat.pause_number, BeatFlag.PAUSED in beat.flags))
+
+    def record_writing(self, machine: Machine, group: str, record: LockRecord) -> None:
+        """A word lies on a leg from now on; whether anybody reads it is another matter."""
+        del group
+        word = Word(record.pause_number, record.paused)
+        self._written[machine.name] = max(self._written.get(machine.name, Word()), word)
+
+    def task_started(self, machine: Machine, task: Task) -> None:
+        """Nobody begins anything in a pause."""
+        ordered = task.kind is TaskKind.POWER_OFF and self._orders.holds_in_a_pause(machine)
+        if task.kind in MOVES and not ordered and self._is_bound(machine):
+            self._broken(f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")
+
+    def _hear(self, machine: Machine, word: Word) -> None:
+        if word > self._heard.get(machine.name, Word()):
+            self._heard[machine.name], self._heard_ms[machine.name] = word, self.world.timeline.now_ms
+
+    def _is_bound(self, machine: Machine) -> bool:
+        """Whether a node knows of a pause, and has known for long enough, and can know of no end of it."""
+        given, heard = self._given.get(machine.name, Word()), self._heard.get(machine.name, Word())
+        written = self._written.get(machine.config.peer, Word())
+        if not max(given, heard).paused or (written > max(given, heard) and not written.paused):
+            return False
+        there_ms, now_ms = machine.present_since_ms, self.world.timeline.now_ms
+        told_ms = max(self._heard_ms.get(machine.name, 0), now_ms if there_ms is None else there_ms)
+        return given >= heard or now_ms - told_ms > DECIDED_BEFORE_MS
+
+    def _broken(self, sentence: str) -> None:
+        raise Violation("I5", self.world.timeline.now_ms, sentence)
