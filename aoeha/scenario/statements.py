@@ -109,6 +109,8 @@ PLAY = (
     Form("kill", "kill node:NAME", BOTH, "kill -9 the daemon; it is started again 100 ms later"),
     Form("crash", "crash node:NAME", BOTH, "kill -9 the daemon; it is not started again before the next boot"),
     Form("start", "start node:NAME", SIM, "start its daemon"),
+    Form("clone", "clone node:NAME", SIM, "a machine with its name and keys boots on the network; it owns nothing"),
+    Form("unclone", "unclone node:NAME", SIM, "that machine is switched off"),
     Form("disk", "disk node:NAME text:ok|full|hangs", SIM, "what its own disk does"),
     Form("break", "break node:NAME text:NAME sentence:NAME fail|hang|late", SIM, "tasks of this kind upon this resource"
          " go wrong"),

@@ -2,6 +2,7 @@
 
 from aoeha.core.model.actions import Answer
 from aoeha.core.model.memory import Memory
+from aoeha.core.model.task import Task, TaskKind
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
 
@@ -28,6 +29,15 @@ class PowerOrders(Observer):
         """It ends with its answer."""
         if answer.code != NOT_YET:
             self._open.get(machine.name, {}).pop(answer.command_id, None)
+
+    def task_started(self, machine: Machine, task: Task) -> None:
+        """Power that is given back was taken before."""
+        if task.kind is TaskKind.POWER_ON:
+            self._open.pop(machine.name, None)
+
+    def booted(self, machine: Machine) -> None:
+        """A node that comes up was off: what was ordered about it is done, or given up."""
+        self._open.pop(machine.config.peer, None)
 
     def began(self, machine: Machine, memory: Memory | None) -> None:
         """A daemon knows no order of the one before it."""

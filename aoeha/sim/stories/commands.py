@@ -99,10 +99,6 @@ def _noise(world: World, words: Sequence[str]) -> None:
     _links(world, words)[0].make_noise(int(words[1]))
 
 
-def _replay(world: World, words: Sequence[str]) -> None:
-    _links(world, words)[0].replay(int(words[1]))
-
-
 def _flap(world: World, words: Sequence[str]) -> None:
     link, period_ms = _links(world, words)[0], milliseconds(words[1])
 
@@ -138,10 +134,6 @@ def _power(world: World, words: Sequence[str]) -> None:
         machine.chassis_on = True
         world.power.switch_on(machine.name)
     machine.power_changed()
-
-
-def _reset(world: World, words: Sequence[str]) -> None:
-    _machine(world, words[0]).reset()
 
 
 def _kill(world: World, words: Sequence[str]) -> None:
@@ -196,6 +188,10 @@ def _jump(world: World, words: Sequence[str]) -> None:
     machine = _machine(world, words[0])
     if machine.alive:
         machine.jump(milliseconds(words[1]))
+
+
+def _clone(world: World, words: Sequence[str]) -> None:
+    world.clone(_machine(world, words[0]).name)
 
 
 def _disk(world: World, words: Sequence[str]) -> None:
@@ -359,6 +355,8 @@ def _restore(world: World, _: Sequence[str]) -> None:
     world.storage.cut_interfaces.clear()
     world.storage.queue_ms.clear()
     _heal_clients(world, ())
+    for name in world.machines:
+        world.unclone(name)
     _recover(world, ())
     for machine in world.machines.values():
         machine.disk = "ok"
@@ -401,11 +399,11 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "shuffle": _set("spread_ms", milliseconds),
     "garble": _set("garbled", int),
     "noise": _noise,
-    "replay": _replay,
+    "replay": lambda world, words: _links(world, words)[0].replay(int(words[1])),
     "flap": _flap,
     "boot": _boot,
     "power": _power,
-    "reset": _reset,
+    "reset": lambda world, words: _machine(world, words[0]).reset(),
     "kill": _kill,
     "crash": _crash,
     "start": _start,
@@ -414,6 +412,8 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "halt-clock": _halt_clock,
     "resume": _resume,
     "jump": _jump,
+    "clone": _clone,
+    "unclone": lambda world, words: world.unclone(_machine(world, words[0]).name),
     "disk": _disk,
     "break": _break,
     "mend": _mend,

@@ -51,6 +51,7 @@ class Link:
         self._timeline = timeline
         self._random = random
         self._arrivals: dict[str, Arrival] = {}
+        self._listeners: dict[str, list[Arrival]] = {}
         self._deframers: dict[str, Deframer] = {}
         self._other: dict[str, str] = {}
 
@@ -60,6 +61,15 @@ class Link:
         self._other[node] = peer
         self._arrivals[node] = arrival
         self._deframers[node] = Deframer()
+
+    def listen(self, node: str, arrival: Arrival) -> None:
+        """Let somebody else hear all that comes to a node; not on a serial line, which has two ends."""
+        assert not self.serial
+        self._listeners.setdefault(node, []).append(arrival)
+
+    def end_listening(self, node: str, arrival: Arrival) -> None:
+        """Let them hear no more."""
+        self._listeners[node].remove(arrival)
 
     def change(self, sender: str | None, **faults: int | bool) -> None:
         """Set faults of one direction, or of both."""
@@ -115,6 +125,8 @@ class Link:
     def _arrive(self, receiver: str, data: bytes) -> None:
         if not self.serial:
             self._arrivals[receiver](self.name, data)
+            for arrival in self._listeners.get(receiver, ()):
+                arrival(self.name, data)
             return
         for message in self._deframers[receiver].feed(data):
             self._arrivals[receiver](self.name, message)

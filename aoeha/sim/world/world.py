@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec
 from aoeha.core.model.actions import Answer, Level, Say
 from aoeha.core.model.config import PairConfig
 from aoeha.core.status import Status, status
+from aoeha.sim.world.clone import Clone
 from aoeha.sim.world.link import Link
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
@@ -73,6 +74,8 @@ class World:
             name: Link(name, serial=name in hardware.serial, timeline=self.timeline, random=self.random)
             for name in any_config.links
         }
+        self.clones: dict[str, Clone] = {}
+        self.clone_boot_ids: set[str] = set()
         self.machines = {name: Machine(self, config) for name, config in self.configs.items()}
         for machine in self.machines.values():
             machine.mains = False
@@ -105,6 +108,18 @@ class World:
         self.tell(Observer.command_given, machine, self.requests, verb, arguments)
         if machine.daemon is not None:
             machine.daemon.command(self.requests, verb, arguments)
+
+    def clone(self, node: str) -> None:
+        """Boot a machine that uses a node's name and keys, if there is none yet."""
+        if node not in self.clones:
+            clone = Clone(self.configs[node], list(self.links.values()), self.timeline, self.random)
+            self.clones[node] = clone
+            self.clone_boot_ids.add(clone.boot_id)
+
+    def unclone(self, node: str) -> None:
+        """Switch that machine off."""
+        if node in self.clones:
+            self.clones.pop(node).switch_off()
 
     def group_of(self, resource: str) -> str:
         """Return the group that a resource belongs to."""
