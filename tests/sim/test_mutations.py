@@ -163,6 +163,14 @@ def nothing_adopted(original: Any) -> Any:
     return lambda config, identity, _memory, now_ms: original(config, identity, None, now_ms)
 
 
+def pause_is_forgotten(original: Any) -> Any:
+    def initial(config: Any, identity: Any, memory: Any, now_ms: int) -> Any:
+        kept = replace(memory, paused=False) if memory is not None else None
+        return original(config, identity, kept, now_ms)
+
+    return initial
+
+
 def everybody_ranks_first(_original: Any) -> Any:
     return lambda _state: True
 
@@ -620,6 +628,10 @@ IN_STORIES = (
     (
         Mutation("hurry a driver whatever waits", path_failover, "_begin_by_ms", always_in_time, ("I2",)),
         "path-and-shelf-lost-together",
+    ),
+    (
+        Mutation("forget the pause with the daemon", daemon, "initial", pause_is_forgotten, ("I5",)),
+        "paused-pair-while-a-daemon-is-replaced",
     ),
     (
         Mutation("switch off again though no shelf is seen", power_on, "_could_serve", seen_or_not, ("I5",)),

@@ -4,6 +4,7 @@ It sits on the network, not on the serial lines. Its daemon owns nothing and rea
 peer, as the gateway does, and beats as a gateway that has found nothing running.
 """
 
+from functools import partial
 from random import Random
 
 from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, GroupBeat, GroupPhase
@@ -36,7 +37,7 @@ class Clone:
             peer_node=config.peer,
             group_names=[group.name for group in config.groups],
             nonce=random.randbytes(NONCE_SIZE),
-            new_nonce=lambda: random.randbytes(NONCE_SIZE),
+            new_nonce=partial(random.randbytes, NONCE_SIZE),
         )
         self._sender = Sender(config.cluster, KEY, self._receiver.nonces)
         for link in self._links:

@@ -1,0 +1,110 @@
+"""Whether what status promises comes true (R19): the owner loses its power, and the survivor serves in time, or not.
+
+A story is played to a moment and every node is asked. Where a node says that the survivor is ready, the survivor must
+serve every group of the owner within twice the predicted time. Where it says that it is not, it must not: a pair that
+would have been well is called broken. The owner is killed in the world that was asked; the next promise needs a fresh
+replay.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aoeha.core.status import Status
+from aoeha.sim.world.observer import Observer
+from aoeha.sim.world.violation import Violation
+from aoeha.sim.world.world import World
+
+__all__ = ["Outcome", "Promise", "outcomes", "promises"]
+
+TAKEOVER_MS = 90_000
+"""What a takeover may take besides deadtime where status predicts no time."""
+LOOK_EVERY_MS = 100
+SENTENCE = re.compile(r"if (\S+) died now: (?:(\S+) is ready to take over|NOT ready: (.*))")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What nodes say would happen if `victim` lost its power now. `reason` is empty where the survivor is ready.
+
+    `within_ms` is how long the takeover may take.
+    """
+
+    victim: str
+    survivor: str
+    reason: str
+    within_ms: int
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a promise. `came_ms`: after so long the survivor served; None for never.
+
+    `broken` is the invariant that did not hold once the owner was dead, empty for none.
+    """
+
+    promise: Promise
+    came_ms: int | None
+    why: str
+    broken: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it came as it was said."""
+        return not self.broken and (self.came_ms is not None) != bool(self.promise.reason)
+
+    def __str__(self) -> str:
+        """Tell it in one line."""
+        promise = self.promise
+        said = f"not ready ({promise.reason})" if promise.reason else "ready"
+        came = "never served" if self.came_ms is None else f"served after {self.came_ms / 1_000:g} s"
+        return f"{' and '.join(promise.by)}: {promise.survivor} is {said}; {promise.victim} died, {came}: {self.why}"
+
+
+def promises(world: World) -> list[Promise]:
+    """What the nodes say now about a victim that serves something, the same words of two nodes once."""
+    found: dict[Promise, list[str]] = {}
+    for machine, told in world.told():
+        promise = _promise(world, told)
+        if promise is not None and any(world.machines[promise.victim].serves(group) for group in world.resources):
+            found.setdefault(promise, []).append(machine.name)
+    return [
+        Promise(known.victim, known.survivor, known.reason, known.within_ms, tuple(by)) for known, by in found.items()
+    ]
+
+
+def outcomes(replay: Callable[[], World]) -> list[Outcome]:
+    """Play a story, ask, and see what becomes of each promise. `replay` gives the world as it is at that moment."""
+    world: World | None = replay()
+    found = []
+    for promise in promises(world) if world is not None else ():
+        found.append(_outcome(world or replay(), promise))
+        world = None
+    return found
+
+
+def _promise(world: World, told: Status) -> Promise | None:
+    said = SENTENCE.match(told.verdict)
+    if said is None:
+        return None
+    victim, _, reason = said.groups()
+    survivor = world.machines[victim].config.peer
+    return Promise(victim, survivor, reason or "", world.machines[survivor].config.deadtime_ms + TAKEOVER_MS)
+
+
+def _outcome(world: World, promise: Promise) -> Outcome:
+    victim, survivor = world.machines[promise.victim], world.machines[promise.survivor]
+    groups = [group for group in world.resources if victim.serves(group)]
+    begun_ms = world.timeline.now_ms
+    world.tell(Observer.incident_begun)
+    victim.mains = False
+    victim.power_changed()
+    try:
+        while world.timeline.now_ms - begun_ms < promise.within_ms:
+            world.run(LOOK_EVERY_MS)
+            if all(survivor.serves(group) for group in groups):
+                return Outcome(promise, world.timeline.now_ms - begun_ms, world.why(survivor.name))
+    except Violation as violation:
+        return Outcome(promise, None, str(violation), violation.invariant)
+    return Outcome(promise, None, world.why(survivor.name) or f"{survivor.name} has no daemon")

@@ -1,0 +1,99 @@
+"""Readiness held to what comes (aoeha.sim.judges.ready): every incident played to its end, and seeds cut short.
+
+python -m aoeha.sim.stories.ready [--seeds N] [--first SEED] [--jobs N] [FILE ...]
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from aoeha.sim.judges.ready import Outcome, outcomes
+from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.scenario import Performance, read
+from aoeha.sim.stories.swarm import story_of
+from aoeha.sim.world.violation import Violation
+from aoeha.sim.world.world import World
+
+__all__ = ["Judged", "judged_incidents", "judged_seeds", "main"]
+
+QUIET_MS = 30_000
+"""So long nothing happens to a pair before it is asked."""
+CHUNK = 4
+
+Judged = tuple[str, list[Outcome]]
+
+
+def judged_incidents(paths: Iterable[Path], jobs: int) -> Iterator[Judged]:
+    """Yield each incident's name with what became of its promises, as they finish; nothing of one that breaks."""
+    with get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap_unordered(_incident, paths, CHUNK)
+
+
+def judged_seeds(seeds: Iterable[int], jobs: int) -> Iterator[Judged]:
+    """Yield the same of seeds, each cut at a moment of its own."""
+    with get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap_unordered(_seed, seeds, CHUNK)
+
+
+def _incident(path: Path) -> Judged:
+    return path.stem, _outcomes_of(lambda: _played(path))
+
+
+def _seed(seed: int) -> Judged:
+    return f"seed {seed}", _outcomes_of(lambda: _cut_short(seed))
+
+
+def _outcomes_of(replay: Callable[[], World]) -> list[Outcome]:
+    try:
+        return outcomes(replay)
+    except (Violation, AssertionError):
+        return []
+
+
+def _played(path: Path) -> World:
+    performance = Performance(read(path))
+    performance.play()
+    return performance.world
+
+
+def _cut_short(seed: int) -> World:
+    story = story_of(seed)
+    world = story.settings.world()
+    for planned in story.plan[: Random(f"ready of {seed}").randint(1, len(story.plan))]:
+        world.run(planned.at_ms - world.timeline.now_ms)
+        do(world, planned.line)
+    world.run(QUIET_MS)
+    return world
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print every promise that was not kept, and the figures."""
+    parser = argparse.ArgumentParser(prog="python -m aoeha.sim.stories.ready", description="Does ready come true?")
+    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="so many seeds besides (default none)")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of them (default 0)")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes side by side (default 2)")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="incidents")
+    given = parser.parse_args(argv)
+    promised, kept, times_ms = 0, 0, []
+    for judged in (
+        judged_incidents(given.files, given.jobs),
+        judged_seeds(range(given.first, given.first + given.seeds), given.jobs),
+    ):
+        for name, found in judged:
+            for outcome in found:
+                promised, kept = promised + 1, kept + outcome.kept
+                if not outcome.kept:
+                    sys.stdout.write(f"{name}: {outcome}\n")
+                elif outcome.came_ms is not None:
+                    times_ms.append(outcome.came_ms)
+    typical = f", served after {median(times_ms) / 1_000:g} s in the median" if times_ms else ""
+    sys.stdout.write(f"{promised} promises, {kept} kept{typical}\n")
+    return int(kept < promised)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

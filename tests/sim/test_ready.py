@@ -1,0 +1,75 @@
+"""Ready comes true (R19): at the end of each incident the owner dies, and what its pair said of that is what comes.
+
+A long run, over seeds as well: python -m aoeha.sim.stories.ready --seeds 2000 tests/scenarios/*.txt
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aoeha.core import status as status_document
+from aoeha.sim.judges.ready import Outcome, outcomes
+from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.ready import judged_incidents
+from aoeha.sim.stories.settings import Settings
+from aoeha.sim.world.world import World
+
+FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.txt"))
+JOBS = 2
+
+KNOWN: dict[str, str] = {}
+"""Incidents after which a promise is not kept, and why. An entry is struck when its promise is kept."""
+
+
+@pytest.mark.timeout(1_800)
+def test_what_status_promises_at_the_end_of_each_incident_comes_true() -> None:
+    found = dict(judged_incidents(FILES, JOBS))
+    broken = {name: [str(one) for one in told if not one.kept] for name, told in found.items()}
+    told = "\n".join(f"{name}: {line}" for name, lines in sorted(broken.items()) for line in lines if name not in KNOWN)
+    assert not told, f"not kept:\n{told}"
+    assert not [name for name in KNOWN if not broken.get(name)], "kept by now: strike it from the table"
+
+
+def served() -> World:
+    """A pair that is well."""
+    world = Settings().world()
+    do(world, "boot alpha beta")
+    world.run(30_000)
+    return world
+
+
+def served_without_a_device() -> World:
+    """A pair whose only fence device is dead, and was read since."""
+    world = Settings().world()
+    do(world, "boot alpha beta")
+    do(world, "device switch dead")
+    world.run(200_000)
+    return world
+
+
+def said(found: list[Outcome]) -> list[tuple[bool, bool, bool]]:
+    """Of each promise: whether it was said to be ready, whether the survivor served, and whether that was kept."""
+    return [(not one.promise.reason, one.came_ms is not None, one.kept) for one in found]
+
+
+def test_a_pair_that_is_well_is_ready_and_one_without_a_device_is_not() -> None:
+    assert said(outcomes(served)) == [(True, True, True)]
+    assert {(ready, came, kept) for ready, came, kept in said(outcomes(served_without_a_device))} == {
+        (False, False, True)
+    }
+
+
+def test_a_verdict_that_asks_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: every reason against is forgotten."""
+    monkeypatch.setattr(status_document, "_not_ready", lambda _state, _survivor: [])
+    assert said(outcomes(served_without_a_device)) == [(True, False, False)]
+
+
+def test_a_verdict_that_despairs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a reason against that is none."""
+    honest: Any = status_document._not_ready
+    monkeypatch.setattr(
+        status_document, "_not_ready", lambda state, survivor: [*honest(state, survivor), "the moon is full"]
+    )
+    assert said(outcomes(served)) == [(False, True, False)]
