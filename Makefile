@@ -11,7 +11,7 @@ INCIDENTS := $(wildcard tests/scenarios/*.txt)
 
 .DEFAULT_GOAL := help
 PARTS := test-beside test-seeds test-simulator test-mutations test-contract test-units test-core test-rack
-.PHONY: help demo fast incidents test $(PARTS) check bench torture seeds mutations exhaust drills goldens setup clean \
+.PHONY: help demo fast incidents test $(PARTS) check bench torture seeds mutations exhaust verdicts drills goldens setup clean \
 	clean-host
 
 help: ## what can be made
@@ -79,6 +79,9 @@ mutations: $(VENV)/ready ## every planted bug must be named by the simulator's o
 
 exhaust: $(VENV)/ready ## every interleaving of two gateways and two shelves under a purse of faults, for ten minutes
 	@$(BIN)/python -m aoeha.sim.exhaust --jobs $(JOBS) $(EXHAUST_ARGUMENTS)
+
+verdicts: $(VENV)/ready ## the owner dies at the end of each incident and of SEEDS=N seeds (500): does what status said come true?
+	@$(BIN)/python -m aoeha.sim.stories.ready --jobs $(JOBS) --seeds $(or $(SEEDS),500) --first $$(date +%s) tests/scenarios/*.txt
 
 drills: setup ## every drill until it has passed RUNS times in a row on this commit (default 10), JOBS side by side
 	@$(BIN)/aoeha rehearse all --runs $(RUNS) --jobs $(JOBS) --resume --quiet

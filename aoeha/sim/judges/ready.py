@@ -1,16 +1,18 @@
-"""Whether what status promises comes true (R19): the owner loses its power, and the survivor serves in time, or not.
+"""Whether what status promises comes true: the owner loses its power, and the survivor serves in time, or not.
 
 A story is played to a moment and every node is asked. Where a node says that the survivor is ready, the survivor must
 serve every group of the owner within twice the predicted time. Where it says that it is not, it must not: a pair that
-would have been well is called broken. The owner is killed in the world that was asked; the next promise needs a fresh
-replay.
+would have been well is called broken. An owner that no whole link joins to the survivor cannot know better than that it
+is not heard; that is cautious, and kept whatever comes. The owner is killed in the world that was asked; the next
+promise needs a fresh replay.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aoeha.core.status import Status
+from aoeha.sim.judges.visibility import whole_link_ms
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
@@ -27,13 +29,14 @@ SENTENCE = re.compile(r"if (\S+) died now: (?:(\S+) is ready to take over|NOT re
 class Promise:
     """What nodes say would happen if `victim` lost its power now. `reason` is empty where the survivor is ready.
 
-    `within_ms` is how long the takeover may take.
+    `within_ms` is how long the takeover may take. `unheard`: no whole link joins the two.
     """
 
     victim: str
     survivor: str
     reason: str
     within_ms: int
+    unheard: bool = False
     by: tuple[str, ...] = ()
 
 
@@ -52,7 +55,9 @@ class Outcome:
     @property
     def kept(self) -> bool:
         """Whether it came as it was said."""
-        return not self.broken and (self.came_ms is not None) != bool(self.promise.reason)
+        promise = self.promise
+        cautious = bool(promise.reason) and promise.unheard and promise.survivor not in promise.by
+        return not self.broken and (cautious or (self.came_ms is not None) != bool(promise.reason))
 
     def __str__(self) -> str:
         """Tell it in one line."""
@@ -69,9 +74,7 @@ def promises(world: World) -> list[Promise]:
         promise = _promise(world, told)
         if promise is not None and any(world.machines[promise.victim].serves(group) for group in world.resources):
             found.setdefault(promise, []).append(machine.name)
-    return [
-        Promise(known.victim, known.survivor, known.reason, known.within_ms, tuple(by)) for known, by in found.items()
-    ]
+    return [replace(known, by=tuple(by)) for known, by in found.items()]
 
 
 def outcomes(replay: Callable[[], World]) -> list[Outcome]:
@@ -89,8 +92,10 @@ def _promise(world: World, told: Status) -> Promise | None:
     if said is None:
         return None
     victim, _, reason = said.groups()
-    survivor = world.machines[victim].config.peer
-    return Promise(victim, survivor, reason or "", world.machines[survivor].config.deadtime_ms + TAKEOVER_MS)
+    owner = world.machines[victim]
+    survivor = world.machines[owner.config.peer]
+    unheard = whole_link_ms(world, owner, survivor) == 0
+    return Promise(victim, survivor.name, reason or "", survivor.config.deadtime_ms + TAKEOVER_MS, unheard)
 
 
 def _outcome(world: World, promise: Promise) -> Outcome:

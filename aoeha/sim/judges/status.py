@@ -10,7 +10,7 @@ from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
 
-__all__ = ["StatusJudge", "judge_ownership", "judge_protection"]
+__all__ = ["StatusJudge", "judge_ownership", "judge_protection", "judge_why"]
 
 ASK_EVERY_MS = 20_000
 SLACK_MS = 30_000
@@ -25,11 +25,15 @@ class StatusJudge(Observer):
 
     def _ask(self) -> None:
         for machine, told in self.world.told():
-            if not told.why.strip():
-                sentence = f"{machine.name} cannot say why things are as they are"
-                raise Violation("I8", self.world.timeline.now_ms, sentence)
+            judge_why(self.world, machine, told)
             judge_protection(self.world, machine, told)
         self.world.timeline.after(ASK_EVERY_MS, self._ask)
+
+
+def judge_why(world: World, machine: Machine, told: Status) -> None:
+    """Raise Violation when the node cannot say why things are as they are."""
+    if not told.why.strip():
+        raise Violation("I8", world.timeline.now_ms, f"{machine.name} cannot say why things are as they are")
 
 
 def judge_protection(world: World, machine: Machine, told: Status) -> None:
