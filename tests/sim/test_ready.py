@@ -4,11 +4,12 @@ A long run, over seeds as well: python -m aoeha.sim.stories.ready --seeds 2000 t
 """
 
 from pathlib import Path
-from typing import Any
+from statistics import median
 
 import pytest
 
 from aoeha.core import status as status_document
+from aoeha.core.status import Verdict
 from aoeha.sim.judges.ready import Outcome, outcomes
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.ready import judged_incidents
@@ -17,6 +18,8 @@ from aoeha.sim.world.world import World
 
 FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.txt"))
 JOBS = 2
+PREDICTED_AT_MOST = 2
+"""In the median, a takeover is not predicted to take longer than so often what it takes."""
 
 EVERY = 3
 """One in so many incidents is played here, and all that are known to break a promise."""
@@ -53,6 +56,10 @@ def test_what_status_promises_at_the_end_of_each_incident_comes_true() -> None:
     found = dict(judged_incidents(chosen, JOBS))
     broken = {name: [str(one) for one in told if not one.kept] for name, told in found.items()}
     told = "\n".join(f"{name}: {line}" for name, lines in sorted(broken.items()) for line in lines if name not in KNOWN)
+    ratios = [
+        one.promise.predicted_ms / one.came_ms for outs in found.values() for one in outs if one.kept and one.came_ms
+    ]
+    assert median(ratios) <= PREDICTED_AT_MOST
     assert not told, f"not kept:\n{told}"
     assert not [name for name in KNOWN if not broken.get(name)], "kept by now: strike it from the table"
 
@@ -80,22 +87,24 @@ def said(found: list[Outcome]) -> list[tuple[bool, bool, bool]]:
 
 
 def test_a_pair_that_is_well_is_ready_and_one_without_a_device_is_not() -> None:
-    assert said(outcomes(served)) == [(True, True, True)]
-    assert {(ready, came, kept) for ready, came, kept in said(outcomes(served_without_a_device))} == {
-        (False, False, True)
-    }
+    assert set(said(outcomes(served))) == {(True, True, True)}
+    assert set(said(outcomes(served_without_a_device))) == {(False, False, True)}
 
 
 def test_a_verdict_that_asks_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: every reason against is forgotten."""
-    monkeypatch.setattr(status_document, "_not_ready", lambda _state, _survivor: [])
+    monkeypatch.setattr(status_document, "verdict", lambda _state: Verdict("alpha", "beta", True, 5_000))
     assert said(outcomes(served_without_a_device)) == [(True, False, False)]
 
 
 def test_a_verdict_that_despairs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: a reason against that is none."""
-    honest: Any = status_document._not_ready
-    monkeypatch.setattr(
-        status_document, "_not_ready", lambda state, survivor: [*honest(state, survivor), "the moon is full"]
-    )
+    moon = Verdict("alpha", "beta", False, 0, "", "the moon is full")
+    monkeypatch.setattr(status_document, "verdict", lambda _state: moon)
     assert said(outcomes(served)) == [(False, True, False)]
+
+
+def test_a_verdict_that_promises_too_much_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a takeover that is said to take no time."""
+    monkeypatch.setattr(status_document, "verdict", lambda _state: Verdict("alpha", "beta", True, 1_000))
+    assert said(outcomes(served)) == [(True, False, False)]

@@ -7,7 +7,6 @@ is not heard; that is cautious, and kept whatever comes. The owner is killed in 
 promise needs a fresh replay.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -20,21 +19,22 @@ from aoeha.sim.world.world import World
 __all__ = ["Outcome", "Promise", "outcomes", "promises"]
 
 TAKEOVER_MS = 90_000
-"""What a takeover may take besides deadtime where status predicts no time."""
+"""So long after deadtime may a survivor take over that is called not ready, and be called so wrongly."""
 LOOK_EVERY_MS = 100
-SENTENCE = re.compile(r"if (\S+) died now: (?:(\S+) is ready to take over|NOT ready: (.*))")
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What nodes say would happen if `victim` lost its power now. `reason` is empty where the survivor is ready.
 
-    `within_ms` is how long the takeover may take. `unheard`: no whole link joins the two.
+    `predicted_ms` is how long the takeover is said to take, 0 where the survivor is not ready; `within_ms` is how long
+    it is waited for. `unheard`: no whole link joins the two.
     """
 
     victim: str
     survivor: str
     reason: str
+    predicted_ms: int
     within_ms: int
     unheard: bool = False
     by: tuple[str, ...] = ()
@@ -56,8 +56,9 @@ class Outcome:
     def kept(self) -> bool:
         """Whether it came as it was said."""
         promise = self.promise
+        served = self.came_ms is not None and self.came_ms <= promise.within_ms
         cautious = bool(promise.reason) and promise.unheard and promise.survivor not in promise.by
-        return not self.broken and (cautious or (self.came_ms is not None) != bool(promise.reason))
+        return not self.broken and (cautious or served != bool(promise.reason))
 
     def __str__(self) -> str:
         """Tell it in one line."""
@@ -80,36 +81,39 @@ def promises(world: World) -> list[Promise]:
 def outcomes(replay: Callable[[], World]) -> list[Outcome]:
     """Play a story, ask, and see what becomes of each promise. `replay` gives the world as it is at that moment."""
     world: World | None = replay()
-    found = []
-    for promise in promises(world) if world is not None else ():
-        found.append(_outcome(world or replay(), promise))
+    told, found = promises(world) if world is not None else [], []
+    for names in dict.fromkeys((promise.victim, promise.survivor) for promise in told):
+        same = [promise for promise in told if (promise.victim, promise.survivor) == names]
+        came_ms, why, broken = _killed(world or replay(), *names, max(promise.within_ms for promise in same))
+        found += [Outcome(promise, came_ms, why, broken) for promise in same]
         world = None
     return found
 
 
 def _promise(world: World, told: Status) -> Promise | None:
-    said = SENTENCE.match(told.verdict)
-    if said is None:
+    said = told.forecast
+    if said.ready is None or not said.victim:
         return None
-    victim, _, reason = said.groups()
-    owner = world.machines[victim]
-    survivor = world.machines[owner.config.peer]
+    owner, survivor = world.machines[said.victim], world.machines[said.survivor]
     unheard = whole_link_ms(world, owner, survivor) == 0
-    return Promise(victim, survivor.name, reason or "", survivor.config.deadtime_ms + TAKEOVER_MS, unheard)
+    if said.ready:
+        return Promise(owner.name, survivor.name, "", said.takeover_ms, 2 * said.takeover_ms + LOOK_EVERY_MS, unheard)
+    return Promise(owner.name, survivor.name, said.sentence, 0, survivor.config.deadtime_ms + TAKEOVER_MS, unheard)
 
 
-def _outcome(world: World, promise: Promise) -> Outcome:
-    victim, survivor = world.machines[promise.victim], world.machines[promise.survivor]
+def _killed(world: World, owner: str, taker: str, within_ms: int) -> tuple[int | None, str, str]:
+    """Take the owner's power. Return after how long the taker served, what it says, and what was broken."""
+    victim, survivor = world.machines[owner], world.machines[taker]
     groups = [group for group in world.resources if victim.serves(group)]
     begun_ms = world.timeline.now_ms
     world.tell(Observer.incident_begun)
     victim.mains = False
     victim.power_changed()
     try:
-        while world.timeline.now_ms - begun_ms < promise.within_ms:
+        while world.timeline.now_ms - begun_ms < within_ms:
             world.run(LOOK_EVERY_MS)
             if all(survivor.serves(group) for group in groups):
-                return Outcome(promise, world.timeline.now_ms - begun_ms, world.why(survivor.name))
+                return world.timeline.now_ms - begun_ms, world.why(taker), ""
     except Violation as violation:
-        return Outcome(promise, None, str(violation), violation.invariant)
-    return Outcome(promise, None, world.why(survivor.name) or f"{survivor.name} has no daemon")
+        return None, str(violation), violation.invariant
+    return None, world.why(taker) or f"{taker} has no daemon", ""

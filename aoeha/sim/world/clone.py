@@ -39,7 +39,7 @@ class Clone:
             nonce=random.randbytes(NONCE_SIZE),
             new_nonce=partial(random.randbytes, NONCE_SIZE),
         )
-        self._sender = Sender(config.cluster, KEY, self._receiver.nonces)
+        self._sender = Sender(config.cluster, KEY, self._receiver.nonces, self._receiver.speaks)
         for link in self._links:
             link.listen(config.node, self._arrive)
         self._beat()
