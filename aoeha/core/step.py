@@ -11,7 +11,7 @@ StartTask, and one PersistDone for each Persist.
 
 from typing import assert_never
 
-from aoeha.core.fencing import devices, power_fence
+from aoeha.core.fencing import devices, heard_after_off, power_fence
 from aoeha.core.mirror import leg_membership, path_failover
 from aoeha.core.model.actions import Action, StartTask
 from aoeha.core.model.beat import Ledger
@@ -95,7 +95,7 @@ def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]
             before = (step.state.peer.boot_id, step.state.peer.incarnation, step.state.peer.sequence)
             membership.hear(step, event)
             if (step.state.peer.boot_id, step.state.peer.incarnation, step.state.peer.sequence) != before:
-                power_fence.peer_spoke(step)
+                heard_after_off.peer_spoke(step)
         case LinkReported():
             membership.report_link(step, event)
         case TargetStarted():

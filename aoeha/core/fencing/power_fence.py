@@ -17,11 +17,10 @@ from aoeha.core.model.actions import CancelTask, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act, Kind
-from aoeha.core.model.proof import ProofKind
-from aoeha.core.model.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition, phase_of
+from aoeha.core.model.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
-from aoeha.core.ownership import blockers, claims
+from aoeha.core.ownership import blockers
 from aoeha.core.peer import membership
 from aoeha.core.resources import address_conflict
 from aoeha.core.storage import storage_fence
@@ -43,7 +42,7 @@ def decide(step: StepContext) -> None:
         case FencePhase.WAITING | FencePhase.BACKING_OFF if not _reason(step.state):
             _stand_down(step)
         case FencePhase.SETTLING if power_proof.stamps_go_on(step.state):
-            _wrong_plug(step, "its stamp on the shelves moved on")
+            wrong_plug(step, "its stamp on the shelves moved on")
         case FencePhase.SETTLING if step.now_ms >= fence.until_ms and not power_proof.awaits_silence(step.state):
             _succeed(step)
         case _:
@@ -86,34 +85,6 @@ def confirm(step: StepContext, user: str) -> None:
         confirmed_until_ms=step.now_ms + step.state.config.confirm_valid_ms,
     )
     step.say(Level.WARNING, step.state.config.peer, f"{user} confirmed that {step.state.config.peer} is off")
-
-
-def peer_spoke(step: StepContext) -> None:
-    """A new beat was heard. If it is of the boot that was read off, or that a human called off, the proof was wrong."""
-    state, fence, peer = step.state, step.state.fence, step.state.peer
-    if fence.phase is FencePhase.SETTLING and peer.boot_id == fence.victim_boot_id:
-        if power_proof.beats_go_on(state):
-            # Who is heard again is no longer silent: the next level needs a reason of its own.
-            membership.judge(step)
-            _wrong_plug(step, "its beats go on")
-        return
-    if power_proof.was_under_way(state):
-        name = state.config.peer
-        step.alarm(
-            "power-off",
-            f"{name} was heard after its power-off was confirmed: a slow link brought an old beat, or the plug is not "
-            f"{name}'s: check the wiring",
-        )
-        return
-    if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
-        devices.distrust(step)
-    devices.contradict(step)
-    power_on.peer_spoke(step)
-    for group in state.groups:
-        if _is_about(group, peer.boot_id):
-            _proof_was_wrong(step, group)
-    if fence.off_boot_id is not None or fence.confirmed_boot_id is not None:
-        step.change_fence(off_boot_id=None, confirmed_boot_id=None, confirmed_by="")
 
 
 def _reason(state: NodeState) -> str:
@@ -342,8 +313,8 @@ def _succeed(step: StepContext) -> None:
     power_orders.succeeded(step, read)
 
 
-def _wrong_plug(step: StepContext, how: str) -> None:
-    """It read off and runs on: nobody believes these devices any more, and what lost its power gets it back."""
+def wrong_plug(step: StepContext, how: str) -> None:
+    """The plug reads off and the peer runs on: these devices are not believed, and what lost its power gets it back."""
     peer, read = step.state.config.peer, [device for device, _ in step.state.fence.read]
     for device in read:
         devices.distrust_one(step, device)
@@ -388,26 +359,6 @@ def _unfenced(state: NodeState, group: GroupState, why: str) -> str:
         f"not taking over {group.name}: {peer} may still be writing, and there is no proof that it is off ({why}). "
         f"Check that {peer} has no power, then: aoeha confirm {peer}"
     )
-
-
-def _is_about(group: GroupState, boot_id: str) -> bool:
-    proof = group.proof
-    about_power = proof is not None and proof.kind in (ProofKind.POWERED_OFF, ProofKind.OPERATOR)
-    return about_power and proof is not None and proof.peer_boot_id == boot_id
-
-
-def _proof_was_wrong(step: StepContext, group: GroupState) -> None:
-    state, proof = step.state, group.proof
-    assert proof is not None
-    sentence = (
-        f"the proof for {group.name} was wrong: {state.config.peer} ({proof.kind.value}) is heard on the same boot"
-    )
-    if phase_of(group) is GroupPhase.RUNNING:
-        step.alarm(group.name, sentence)
-    else:
-        claims.drop(step, group.name, sentence + "; stopping what was started")
-    if proof.kind is ProofKind.POWERED_OFF:
-        devices.distrust(step)
 
 
 def _void_old_word(step: StepContext) -> None:

@@ -1,0 +1,125 @@
+"""What a beat of the peer means after its plugs were read as off (R2, R8).
+
+Rules. The table below decides, by what is known of the power-off and what the beat is. A proof that was wrong is told
+at once, whatever came of it: a group that runs here stays up under an alarm, one that is still starting is given up.
+
+What this file does not know: how the plugs are read, and what becomes of a fence.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from aoeha.core.fencing import devices, power_fence, power_on, power_proof
+from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.proof import ProofKind
+from aoeha.core.model.state import FencePhase, GroupState, NodeState, phase_of
+from aoeha.core.model.step_context import StepContext
+from aoeha.core.ownership import claims
+from aoeha.core.peer import membership
+
+
+class Off(Enum):
+    """What is known of the peer's power."""
+
+    SETTLING = "its plugs read off, and its silence is awaited"
+    PAST = "its power-off is proven, or none is under way"
+
+
+class Heard(Enum):
+    """What the newest beat is."""
+
+    GOES_ON = "of a boot that answers what was sent since, or goes on beating"
+    UNDER_WAY = (
+        "of the boot whose plugs read off, early, and answers nothing: a slow link delivers the beats of the dead"
+    )
+    OTHER = "of another boot"
+
+
+class Meaning(Enum):
+    """What follows."""
+
+    NOTHING = "nothing: it is waited on"
+    WRONG_PLUG = "the plugs are not the peer's"
+    LATE_BEAT = "an alarm: a slow link, or a wrong plug; the proof stands"
+    ALIVE = "the peer lives: a proof about this boot was wrong, and no power-off is known any more"
+
+
+MEANING: Final[Mapping[tuple[Off, Heard], Meaning]] = {
+    (Off.SETTLING, Heard.GOES_ON): Meaning.WRONG_PLUG,
+    (Off.SETTLING, Heard.UNDER_WAY): Meaning.NOTHING,
+    (Off.SETTLING, Heard.OTHER): Meaning.ALIVE,
+    (Off.PAST, Heard.GOES_ON): Meaning.ALIVE,
+    (Off.PAST, Heard.UNDER_WAY): Meaning.LATE_BEAT,
+    (Off.PAST, Heard.OTHER): Meaning.ALIVE,
+}
+
+
+def peer_spoke(step: StepContext) -> None:
+    """Take in that a new beat was heard."""
+    off = _off(step.state)
+    match MEANING[off, _heard(step.state, off)]:
+        case Meaning.NOTHING:
+            pass
+        case Meaning.WRONG_PLUG:
+            # A peer that is heard again is no longer silent: the next level needs a reason of its own.
+            membership.judge(step)
+            power_fence.wrong_plug(step, "its beats go on")
+        case Meaning.LATE_BEAT:
+            name = step.state.config.peer
+            step.alarm(
+                "power-off",
+                f"{name} was heard after its power-off was confirmed: a slow link brought an old beat, or the plug is "
+                f"not {name}'s: check the wiring",
+            )
+        case Meaning.ALIVE:
+            _lives(step)
+
+
+def _off(state: NodeState) -> Off:
+    return Off.SETTLING if state.fence.phase is FencePhase.SETTLING else Off.PAST
+
+
+def _heard(state: NodeState, off: Off) -> Heard:
+    if off is Off.SETTLING:
+        if state.peer.boot_id != state.fence.victim_boot_id:
+            return Heard.OTHER
+        return Heard.GOES_ON if power_proof.beats_go_on(state) else Heard.UNDER_WAY
+    if power_proof.was_under_way(state):
+        return Heard.UNDER_WAY
+    known = state.last_off is not None and state.last_off.boot_id == state.peer.boot_id
+    return Heard.GOES_ON if known else Heard.OTHER
+
+
+def _lives(step: StepContext) -> None:
+    """Void what was proven about this boot, and forget that any power-off is known."""
+    state, fence, peer = step.state, step.state.fence, step.state.peer
+    if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
+        devices.distrust(step)
+    devices.contradict(step)
+    power_on.peer_spoke(step)
+    for group in state.groups:
+        if _is_about(group, peer.boot_id):
+            _proof_was_wrong(step, group)
+    if fence.off_boot_id is not None or fence.confirmed_boot_id is not None:
+        step.change_fence(off_boot_id=None, confirmed_boot_id=None, confirmed_by="")
+
+
+def _is_about(group: GroupState, boot_id: str) -> bool:
+    proof = group.proof
+    about_power = proof is not None and proof.kind in (ProofKind.POWERED_OFF, ProofKind.OPERATOR)
+    return about_power and proof is not None and proof.peer_boot_id == boot_id
+
+
+def _proof_was_wrong(step: StepContext, group: GroupState) -> None:
+    state, proof = step.state, group.proof
+    assert proof is not None
+    sentence = (
+        f"the proof for {group.name} was wrong: {state.config.peer} ({proof.kind.value}) is heard on the same boot"
+    )
+    if phase_of(group) is GroupPhase.RUNNING:
+        step.alarm(group.name, sentence)
+    else:
+        claims.drop(step, group.name, sentence + "; stopping what was started")
+    if proof.kind is ProofKind.POWERED_OFF:
+        devices.distrust(step)
