@@ -12,6 +12,7 @@ CORE = (
     ("mirror", "fencing"),
     ("operator",),
     ("beats", "memory", "status", "action_queue"),
+    ("rules",),
     ("step",),
 )
 SIM = (("world", "exhaust", "replay"), ("judges",), ("stories",))
