@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aoeha.rack.evidence.folder import Evidence
+from aoeha.rack.machines.evidence_folder import Evidence
 from aoeha.rack.machines.guest_link import GuestLink
 from aoeha.rack.machines.rack import Rack, RackOptions
 

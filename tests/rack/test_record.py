@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aoeha.rack.evidence.folder import Evidence
 from aoeha.rack.evidence.record import load
+from aoeha.rack.machines.evidence_folder import Evidence
 
 JOURNAL = [{"schema": 1, "identity": {"boot_id": "first"}, "now_ms": 5, "actions": []}]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from aoeha.rack.drills.gateway_files import with_durable_legs, with_second_path, with_timings, with_watchdog
 from aoeha.rack.drills.planted_faults import PLANTS
 from aoeha.rack.drills.scenario import Ownership, ScenarioError, Statement, parse, read
-from aoeha.rack.machines.gateway_files import with_durable_legs, with_second_path, with_timings, with_watchdog
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios" / "rack"
 ROOT = Path(__file__).parents[2]

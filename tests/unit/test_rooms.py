@@ -18,7 +18,6 @@ CORE = (
 SIM = (("world", "exhaust", "replay"), ("judges",), ("stories",))
 FLOORS_MAX = 10
 STILL_IN_A_CIRCLE = {
-    "aoeha.rack": ("drills", "evidence", "judges", "machines"),
     "aoeha.sim.world": ("daemon", "holds", "machine", "observer", "power", "storage", "work", "world"),
 }
 """Nothing is added here."""

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from aoeha.rack.drills.gateway_files import configured_timing, gateway_files
 from aoeha.rack.drills.operator_input import UnmetError, run_command, run_fatal, run_refused
 from aoeha.rack.drills.planted_faults import Plant
 from aoeha.rack.drills.promises import Nevers
@@ -30,9 +31,8 @@ from aoeha.rack.evidence.checking import (
     read_reservations,
     show_what_hangs,
 )
-from aoeha.rack.evidence.folder import Evidence
 from aoeha.rack.machines.cables import garble, set_cables, set_medium, split_storage
-from aoeha.rack.machines.gateway_files import configured_timing, gateway_files
+from aoeha.rack.machines.evidence_folder import Evidence
 from aoeha.rack.machines.guest_link import GuestEvent, GuestLink, now_ms
 from aoeha.rack.machines.host import RackError
 from aoeha.rack.machines.namespaces import JUDGED, UNJUDGED

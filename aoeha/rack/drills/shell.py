@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 
-from aoeha.rack.evidence.folder import Evidence
+from aoeha.rack.machines.evidence_folder import Evidence
 from aoeha.rack.machines.host import CHECKOUT, RackError
 from aoeha.rack.machines.rack import GATEWAYS, SHELVES, Rack, RackOptions
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from aoeha.rack.evidence.folder import Evidence
+from aoeha.rack.machines.evidence_folder import Evidence
 from aoeha.rack.machines.guest import Guest, GuestPlan, Interface
 from aoeha.rack.machines.guest_agent import TICK_MS as GUEST_TICK_MS
 from aoeha.rack.machines.guest_link import GuestEvent, GuestLink, Switchboard, now_ms
