@@ -15,7 +15,7 @@ from aoeha.sim.stories.scenario import Performance, Scenario, ScenarioError, rea
 
 __all__ = ["Finding", "findings", "perform_all"]
 
-CHUNK = 6
+CHUNK = 12
 """Stories that a process takes at once: enough to share beginnings, few enough that no process ends long before."""
 
 
