@@ -22,7 +22,7 @@ from aoeha.agents.interface import AgentError, Observation, Parameters, Resource
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
 from aoeha.agents.parts.aoe_driver import target_of
-from aoeha.agents.parts.leg_choice import Legs, Refusal, Selection, choose_legs
+from aoeha.agents.parts.leg_sentences import why_not_start
 from aoeha.agents.parts.md_member import Leg, evict_leg, return_leg
 from aoeha.agents.parts.md_sysfs import (
     ArrayState,
@@ -33,9 +33,11 @@ from aoeha.agents.parts.md_sysfs import (
     mark_write_mostly,
     set_resync_action,
 )
-from aoeha.agents.parts.superblock import LegRecord, parse_examine
+from aoeha.agents.parts.superblock import parse_examine
 from aoeha.agents.running import must_run, said, try_run
+from aoeha.core.model.superblock import Superblock
 from aoeha.core.model.task import MirrorLimits, ResourceStatus
+from aoeha.core.storage.start_choice import Legs, Refusal, Selection, choose_legs
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
 from aoeha.preflight import Finding, SharedArray, array_findings
@@ -218,12 +220,13 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         present = await _present(legs)
         records = await self._examine(present)
         known = tuple(leg for leg in legs if target_of(leg) in complete)
-        choice = choose_legs(self.parameters.device, self.parameters.uuid, Legs(legs, present, known), records)
+        choice = choose_legs(self.parameters.uuid, Legs(legs, present, known), records)
         if isinstance(choice, Refusal):
-            raise AgentError(f"cannot start {self.parameters.device}: {choice.sentence}")
+            why = why_not_start(self.parameters.device, self.parameters.uuid, choice)
+            raise AgentError(f"cannot start {self.parameters.device}: {why}")
         return choice
 
-    async def _examine(self, legs: tuple[str, ...]) -> dict[str, LegRecord]:
+    async def _examine(self, legs: tuple[str, ...]) -> dict[str, Superblock]:
         """Read all legs' superblocks in one process; when that hangs, one process each tells which leg it is."""
         if not legs:
             return {}

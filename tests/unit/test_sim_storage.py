@@ -2,10 +2,9 @@
 
 import itertools
 
-from aoeha.agents.parts.leg_choice import Legs, Selection, choose_legs
-from aoeha.agents.parts.superblock import LegRecord
+from aoeha.sim.exhaust.mirror import Disks, Half
 from aoeha.sim.world.client import ARP_MS, BACK_OFF_MAX_MS, Client, Peer
-from aoeha.sim.world.mirror import SILENCE_MAX_MS, Assembly, Leg, Mirror
+from aoeha.sim.world.mirror import SILENCE_MAX_MS, Assembly, Mirror
 from aoeha.sim.world.shelf import CONFIG_MAX, RESERVED, STRING_PRESENT, Address, Shelf
 from aoeha.sim.world.timeline import Timeline
 from aoeha.sim.world.watchdog import Watchdog
@@ -111,32 +110,24 @@ def test_halves_that_call_each_other_missing_are_refused() -> None:
     assert mirror.whole() == []
 
 
-def record_of(leg: Leg, mirror: Mirror) -> LegRecord:
-    states = "".join("." if leg.calls_missing(other) else "A" for other in mirror.legs)
-    return LegRecord(leg.shelf, "uuid", leg.events, mirror.legs.index(leg), states, leg.recovering)
-
-
-def test_the_world_chooses_legs_as_the_raid_agent_does() -> None:
-    """Over every pair of superblocks and every set of shelves that answer."""
+def test_halves_of_the_search_start_from_the_legs_from_which_the_world_starts() -> None:
+    """Over every pair of superblocks, every set of shelves that answer and every ledger."""
     names = ("shelf1", "shelf2")
-    chosen = 0
-    for first_calls, second_calls, first_lags, second_lags in itertools.product((False, True), repeat=4):
-        presences, ledgers = (set(), {"shelf1"}, {"shelf2"}, BOTH), ((), ("shelf1",), ("shelf2",), names)
-        for present, complete in itertools.product(presences, ledgers):
+    started = 0
+    for calls, lags, complete in itertools.product(*[tuple(itertools.product((False, True), repeat=2))] * 3):
+        for takes in ((), (0,), (1,), (0, 1)):
             mirror = Mirror(names)
-            first, second = mirror.legs
-            first.missing, second.missing = {"shelf2"} if first_calls else set(), {"shelf1"} if second_calls else set()
-            first.recovering, second.recovering = first_lags, second_lags
-            records = {leg.shelf: record_of(leg, mirror) for leg in mirror.legs if leg.shelf in present}
-            by_agent = choose_legs("/dev/md/x", "uuid", Legs(names, tuple(sorted(present)), complete), records)
-            by_world = mirror.assemble(present, complete)
-            told = (first_calls, second_calls, first_lags, second_lags, present, complete)
-            assert isinstance(by_agent, Selection) == isinstance(by_world, Assembly), (told, by_agent, by_world)
-            if isinstance(by_agent, Selection) and isinstance(by_world, Assembly):
-                fresh = {leg for leg in by_agent.legs if not records[leg].recovering}
-                assert fresh == {leg.shelf for leg in by_world.active}, (told, by_agent)
-                chosen += 1
-    assert chosen > 10
+            for leg, other, called, lagging in zip(mirror.legs, reversed(names), calls, lags, strict=True):
+                leg.missing, leg.recovering = {other} if called else set(), lagging
+            known = tuple(place for place, is_complete in enumerate(complete) if is_complete)
+            halves = [Half(misses=called, copying=lagging) for called, lagging in zip(calls, lags, strict=True)]
+            by_world = mirror.assemble({names[place] for place in takes}, tuple(names[place] for place in known))
+            by_search = Disks((halves[0], halves[1])).assembled(0, takes, known)
+            assert isinstance(by_world, Assembly) == (by_search is not None), (calls, lags, complete, takes)
+            if isinstance(by_world, Assembly) and by_search is not None:
+                assert [leg.shelf for leg in by_world.active] == [names[at] for at in by_search.assemblies[0].active]
+                started += 1
+    assert started > 10
 
 
 def test_a_recovered_leg_holds_what_the_other_holds() -> None:

@@ -3,7 +3,7 @@
 Measured with aoe v85 and md of Linux 6.1: marking a leg faulty alone leaves md waiting for the frames that the driver
 has out, up to its deadsecs; taking the target away from the driver ends them at once. A leg that came back must be let
 go by md before the driver calls it up again. Two halves that were written apart re-add without complaint, and then
-differ silently: so they are refused here.
+differ silently: so the core is asked first whether the leg may come back.
 """
 
 import asyncio
@@ -13,11 +13,12 @@ from functools import partial
 from typing import TypeVar
 
 from aoeha.agents.interface import AgentError
+from aoeha.agents.parts import leg_sentences
 from aoeha.agents.parts.aoe_driver import CONTROL, is_up, make_node, state_of, write_control
-from aoeha.agents.parts.leg_choice import why_not_take_back
 from aoeha.agents.parts.md_sysfs import ArrayState, array_state, block_name, fail_member, remove_member
 from aoeha.agents.parts.superblock import parse_examine
 from aoeha.agents.running import must_run, said, try_run
+from aoeha.core.storage.start_choice import why_not_take_back
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
 
@@ -132,8 +133,9 @@ async def _judge(host: Host, leg: Leg, array: ArrayState) -> None:
         host, "mdadm", "--examine", leg.device, *working, deadline_ms=EXAMINE_DEADLINE_MS, to="read superblocks"
     )
     records = parse_examine(completed.stdout)
-    if refusal := why_not_take_back(leg.array, leg.uuid, leg.device, working, records):
-        raise AgentError(refusal.sentence)
+    if refusal := why_not_take_back(leg.uuid, leg.device, working, records):
+        why = leg_sentences.why_not_take_back(leg.array, leg.uuid, refusal)
+        raise AgentError(f"cannot take {leg.device} back into {leg.array}: {why}")
 
 
 async def _re_add(host: Host, leg: Leg) -> bool:

@@ -1,42 +1,23 @@
 """What a leg's md superblock says, read from the text of `mdadm --examine` (mdadm 4.2, metadata 1.2)."""
 
 import re
-from dataclasses import dataclass
 
-__all__ = ["LegRecord", "parse_examine"]
+from aoeha.core.model.superblock import Superblock
+
+__all__ = ["parse_examine"]
 
 _FIELD = re.compile(r"^\s*([A-Z][A-Za-z ]*?) : (.*)$")
 _ROLE = re.compile(r"Active device (\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class LegRecord:
-    """One leg's own view of its array.
-
-    `role` is its place in the mirror, None for a spare. `states` has one character per place: "A" active, "." missing,
-    "R" being replaced. `recovering`: its contents were not yet complete when it was last written.
-    """
-
-    leg: str
-    array_uuid: str
-    events: int
-    role: int | None
-    states: str
-    recovering: bool
-
-    def calls_missing(self, role: int) -> bool:
-        """Tell whether this leg recorded the one in that place as gone."""
-        return role < len(self.states) and self.states[role] == "."
-
-
-def parse_examine(text: str) -> dict[str, LegRecord]:
-    """Return the records by device name. A device without a readable superblock is not among them."""
-    records: dict[str, LegRecord] = {}
+def parse_examine(text: str) -> dict[str, Superblock]:
+    """Return the superblocks by device name. A device without a readable superblock is not among them."""
+    records: dict[str, Superblock] = {}
     for name, fields in _sections(text):
         role = _ROLE.match(fields.get("Device Role", ""))
         if "Array UUID" not in fields or not fields.get("Events", "").isdigit():
             continue
-        records[name] = LegRecord(
+        records[name] = Superblock(
             leg=name,
             array_uuid=fields["Array UUID"],
             events=int(fields["Events"]),

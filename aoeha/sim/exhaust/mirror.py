@@ -1,6 +1,6 @@
 """The mirror of the exhaustive search: two halves, and the assembly of each node that has it started.
 
-What md does (aoeha.sim.world.mirror, aoeha.agents.parts.leg_choice), without time. A write goes to every leg of an
+What md does (aoeha.sim.world.mirror), without time. A write goes to every leg of an
 assembly, is acknowledged when all have it, and comes as soon as all take it: nothing that a later write could break is
 missed. So all that is left of the data is one bit a leg, whether it lacks an acknowledged write. Legs are durable here:
 a target that restarts forgets whose it is, and no data; and none reports errors, so that the kernel never drops one by
@@ -11,7 +11,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from aoeha.core.model.superblock import Superblock
+from aoeha.core.storage.start_choice import Legs, Refusal, choose_legs
+
 __all__ = ["Assembly", "Disks", "Half"]
+
+NAMES = ("one", "two")
 
 
 class Half(NamedTuple):
@@ -59,16 +64,20 @@ class Disks(NamedTuple):
         """Start the mirror from the legs that are there; from a `complete` one alone if need be."""
         if self.assemblies[index].active:
             return self
-        whole = [place for place in takes if not self.halves[place].copying]
-        if not whole or (all(self.halves[place].misses for place in whole) and len(whole) > 1):
+        superblocks = {NAMES[place]: self._superblock(place) for place in takes}
+        choice = choose_legs(
+            "", Legs(NAMES, tuple(superblocks), tuple(NAMES[place] for place in complete)), superblocks
+        )
+        if isinstance(choice, Refusal):
             return None
-        fresh = [place for place in whole if not any(self.halves[other].misses for other in whole if other != place)]
-        if len(takes) < len(self.halves) and not all(self.halves[place].misses for place in fresh):
-            fresh = [place for place in fresh if place in complete]
-        if not fresh:
-            return None
+        fresh = [place for place in takes if NAMES[place] in choice.legs and not self.halves[place].copying]
         copying = tuple(place for place in takes if self.halves[place].copying)
         return self._assembling(index, Assembly(tuple(fresh), copying))
+
+    def _superblock(self, place: int) -> Superblock:
+        half = self.halves[place]
+        states = "".join("." if half.misses and other != place else "A" for other in range(len(self.halves)))
+        return Superblock(NAMES[place], "", 0, place, states, half.copying)
 
     def evicted(self, index: int, takes: tuple[int, ...], place: int) -> "Disks | None":
         """Go on without a leg, if another one can be told."""

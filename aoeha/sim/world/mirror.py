@@ -12,6 +12,8 @@ that are not marked to be read last, is copied over the others there.
 from dataclasses import dataclass, field
 
 from aoeha.core.model.config import PathTiming
+from aoeha.core.model.superblock import Superblock
+from aoeha.core.storage.start_choice import Doubt, Legs, Omission, Refusal, choose_legs
 
 __all__ = ["PATH_TIMING", "SILENCE_MAX_MS", "Assembly", "Leg", "Mirror"]
 
@@ -118,28 +120,25 @@ class Mirror:
         self.legs = [Leg(shelf) for shelf in shelves]
 
     def assemble(self, present: set[str], complete: tuple[str, ...] = ()) -> Assembly | str:
-        """Start from the legs on shelves that answer, or say why not, by the rules of aoeha.agents.parts.leg_choice.
+        """Start from the legs on shelves that answer, or say why not, as the core chooses by their superblocks.
 
         `complete`: the shelves whose legs are known to hold every acknowledged write.
         """
-        there = [leg for leg in self.legs if leg.shelf in present]
-        if not there:
-            return "no shelf answers"
-        settled = [leg for leg in there if not leg.recovering]
-        if any(one.calls_missing(other) and other.calls_missing(one) for one in settled for other in settled):
-            return "both legs record each other as failed"
-        fresh = [leg for leg in settled if not any(other.calls_missing(leg) for other in settled)]
-        absent = [leg for leg in self.legs if leg not in there]
-        doubtful = [leg.shelf for leg in absent if not all(known.calls_missing(leg) for known in fresh)]
-        if doubtful and any(leg.shelf in complete for leg in fresh):
-            fresh = [leg for leg in fresh if leg.shelf in complete]
-            doubtful = []
-        if not fresh or doubtful:
-            return f"what is here may lack acknowledged writes: the leg on {' and '.join(doubtful)} is needed"
+        names, there = tuple(leg.shelf for leg in self.legs), [leg for leg in self.legs if leg.shelf in present]
+        superblocks = {leg.shelf: self.superblock(leg) for leg in there}
+        choice = choose_legs("", Legs(names, tuple(superblocks), complete), superblocks)
+        if isinstance(choice, Refusal):
+            return _sentence(choice, there)
+        fresh = [leg for leg in there if leg.shelf in choice.legs and not leg.recovering]
         for leg in fresh:
             leg.events += 1
             leg.missing.update(old.shelf for old in self.legs if old not in fresh)
         return Assembly(fresh)
+
+    def superblock(self, leg: Leg) -> Superblock:
+        """What lies on a leg, as `mdadm --examine` would show it."""
+        states = "".join("." if leg.calls_missing(other) else "A" for other in self.legs)
+        return Superblock(leg.shelf, "", leg.events, self.legs.index(leg), states, leg.recovering)
 
     def recover(self, shelf: str, assembly: Assembly) -> bool:
         """Copy what a leg lacks from the legs in use, and take it in (an operator's `mdadm --re-add`).
@@ -165,3 +164,12 @@ class Mirror:
         """The legs that must hold every acknowledged record: nobody calls them missing, and none of them lags."""
         called = {shelf for leg in self.legs for shelf in leg.missing}
         return [leg for leg in self.legs if leg.shelf not in called and not leg.recovering]
+
+
+def _sentence(refusal: Refusal, there: list[Leg]) -> str:
+    if not there:
+        return "no shelf answers"
+    if refusal.doubt is Doubt.WRITTEN_APART:
+        return "both legs record each other as failed"
+    needed = [leg for leg, why in refusal.left_out if why is Omission.ABSENT] if refusal.legs else []
+    return f"what is here may lack acknowledged writes: the leg on {' and '.join(needed)} is needed"

@@ -1,31 +1,39 @@
 """Which legs a mirror is started from: the cases in which acknowledged writes would be lost are refused."""
 
-from aoeha.agents.parts.leg_choice import Legs, Refusal, Selection, choose_legs, why_not_take_back
-from aoeha.agents.parts.superblock import LegRecord, parse_examine
+from aoeha.agents.parts import leg_sentences
+from aoeha.agents.parts.superblock import parse_examine
+from aoeha.core.model.superblock import Superblock
+from aoeha.core.storage.start_choice import Legs, Omission, Refusal, Selection, choose_legs, why_not_take_back
 
 UUID = "a0e4a000:00000000:00000000:00000001"
 A, B = "/dev/etherd/e1.0", "/dev/etherd/e2.0"
 
 
-def record(leg: str, states: str = "AA", events: int = 100, *, recovering: bool = False, uuid: str = UUID) -> LegRecord:
-    return LegRecord(leg, uuid, events, 0 if leg == A else 1, states, recovering)
+def record(
+    leg: str, states: str = "AA", events: int = 100, *, recovering: bool = False, uuid: str = UUID
+) -> Superblock:
+    return Superblock(leg, uuid, events, 0 if leg == A else 1, states, recovering)
 
 
 def choose(
-    *records: LegRecord, present: tuple[str, ...] = (A, B), complete: tuple[str, ...] = ()
+    *records: Superblock, present: tuple[str, ...] = (A, B), complete: tuple[str, ...] = ()
 ) -> Selection | Refusal:
-    return choose_legs("/dev/md/x", UUID, Legs((A, B), present, complete), {one.leg: one for one in records})
+    return choose_legs(UUID, Legs((A, B), present, complete), {one.leg: one for one in records})
+
+
+def why(refusal: Refusal) -> str:
+    return leg_sentences.why_not_start("/dev/md/x", UUID, refusal)
 
 
 def test_two_legs_that_agree_are_both_used() -> None:
-    assert choose(record(A), record(B, events=101)) == Selection((A, B), ())
+    assert choose(record(A), record(B, events=101)) == Selection((A, B))
 
 
 def test_a_leg_that_the_other_calls_failed_is_left_out() -> None:
     choice = choose(record(A, "A.", 200), record(B, "AA", 100))
     assert isinstance(choice, Selection)
     assert choice.legs == (A,)
-    assert "recorded it as failed" in choice.left_out[0]
+    assert choice.left_out == ((B, Omission.CALLED_FAILED),)
 
 
 def test_a_lone_leg_that_calls_the_other_failed_starts() -> None:
@@ -37,13 +45,13 @@ def test_a_lone_leg_that_calls_the_other_failed_starts() -> None:
 def test_a_lone_leg_that_still_expects_the_other_is_refused_with_the_way_out() -> None:
     choice = choose(record(A, "AA"), present=(A,))
     assert isinstance(choice, Refusal)
-    assert f"mdadm --assemble --run /dev/md/x {A}" in choice.sentence
-    assert f"{B}: it is absent" in choice.sentence
+    assert f"mdadm --assemble --run /dev/md/x {A}" in why(choice)
+    assert f"{B}: it is absent" in why(choice)
 
 
 def test_a_lone_leg_that_the_ledger_calls_complete_starts_short() -> None:
     choice = choose(record(B, "AA"), present=(B,), complete=(A, B))
-    assert choice == Selection((B,), (f"{A} is left out: it is absent",), short=True)
+    assert choice == Selection((B,), ((A, Omission.ABSENT),), short=True)
 
 
 def test_a_lone_leg_that_the_ledger_does_not_name_is_refused() -> None:
@@ -60,33 +68,33 @@ def test_what_the_legs_record_goes_before_the_ledger() -> None:
 def test_a_blank_second_leg_does_not_make_the_first_one_complete() -> None:
     choice = choose(record(A, "AA"))
     assert isinstance(choice, Refusal)
-    assert "no md superblock could be read" in choice.sentence
+    assert "no md superblock could be read" in why(choice)
 
 
 def test_legs_that_call_each_other_failed_are_refused() -> None:
     choice = choose(record(A, "A."), record(B, ".A"))
     assert isinstance(choice, Refusal)
-    assert "each record the other as failed" in choice.sentence
-    assert "--zero-superblock" in choice.sentence
+    assert "each record the other as failed" in why(choice)
+    assert "--zero-superblock" in why(choice)
 
 
 def test_a_leg_of_another_array_is_refused() -> None:
     choice = choose(record(A), record(B, uuid="b" * 35))
     assert isinstance(choice, Refusal)
-    assert f"{B} belongs to array" in choice.sentence
+    assert f"{B} belongs to array" in why(choice)
 
 
 def test_a_leg_whose_rebuild_was_interrupted_comes_along_but_never_alone() -> None:
-    assert choose(record(A), record(B, recovering=True)) == Selection((A, B), ())
+    assert choose(record(A), record(B, recovering=True)) == Selection((A, B))
     alone = choose(record(B, recovering=True), present=(B,))
     assert isinstance(alone, Refusal)
-    assert "no leg to start" in alone.sentence
+    assert "no leg to start" in why(alone)
 
 
 def test_nothing_at_all_is_refused() -> None:
     choice = choose(present=())
     assert isinstance(choice, Refusal)
-    assert f"{A}: it is absent; {B}: it is absent" in choice.sentence
+    assert f"{A}: it is absent; {B}: it is absent" in why(choice)
 
 
 EXAMINED = """\
@@ -115,16 +123,16 @@ Recovery Offset : 2048 sectors
 
 def test_superblocks_are_read_from_what_mdadm_prints() -> None:
     assert parse_examine(EXAMINED) == {
-        A: LegRecord(A, UUID, 18, 0, "A.", recovering=False),
-        B: LegRecord(B, UUID, 17, None, "AA", recovering=True),
+        A: Superblock(A, UUID, 18, 0, "A.", recovering=False),
+        B: Superblock(B, UUID, 17, None, "AA", recovering=True),
     }
     assert parse_examine("") == {}
     assert parse_examine("/dev/etherd/e1.0:\n   MBR Magic : aa55\n") == {}
 
 
-def refusal_to_take_back(*records: LegRecord) -> str:
-    refusal = why_not_take_back("/dev/md/x", UUID, B, (A,), {one.leg: one for one in records})
-    return refusal.sentence if refusal else ""
+def refusal_to_take_back(*records: Superblock) -> str:
+    refusal = why_not_take_back(UUID, B, (A,), {one.leg: one for one in records})
+    return leg_sentences.why_not_take_back("/dev/md/x", UUID, refusal) if refusal else ""
 
 
 def test_a_leg_that_lacks_writes_may_be_taken_back() -> None:
