@@ -13,6 +13,8 @@ from dataclasses import is_dataclass
 from inspect import getsource
 from pathlib import Path
 from textwrap import dedent
+from types import UnionType
+from typing import get_args
 
 from aoeha.core.model.legs import HostsState, LegState, ShelfLinkState, StorageFenceState
 from aoeha.core.model.power_order import PowerOrder
@@ -63,6 +65,8 @@ def generated() -> str:
             lines.append(f"    {field}: {ast.unparse(annotation)}")
             for name in {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}:
                 found = vars(sys.modules[kind.__module__]).get(name)
+                if isinstance(found, UnionType):
+                    found = get_args(found)[0]
                 if found is not None and found.__module__ != "builtins":
                     known.setdefault(found.__module__, set()).add(name)
         bodies.append("\n".join(lines))

@@ -11,7 +11,7 @@ StartTask, and one PersistDone for each Persist.
 
 from typing import assert_never
 
-from aoeha.core.fencing import devices, heard_after_off, power_fence
+from aoeha.core.fencing import devices, heard_after_off, power_fence, power_orders, power_restore
 from aoeha.core.mirror import leg_membership, path_failover
 from aoeha.core.model.actions import Action, StartTask
 from aoeha.core.model.beat import Ledger
@@ -31,7 +31,19 @@ from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.memory import GroupMemory, Memory
 from aoeha.core.model.state import FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import TaskKind
+from aoeha.core.model.task import (
+    ConflictTask,
+    HostsTask,
+    LegTask,
+    Observed,
+    PathTask,
+    PowerPurpose,
+    PowerTask,
+    RecordTask,
+    ReservationTask,
+    ResourceTask,
+    TaskKind,
+)
 from aoeha.core.model.term import Term
 from aoeha.core.operator import commands, pause
 from aoeha.core.ownership import blockers, client_isolation, own_stall
@@ -41,10 +53,6 @@ from aoeha.core.rules import ask_all
 from aoeha.core.storage import path_alarms, reservations, storage_fence
 
 ACTIONS_MAX = 256
-POWER_KINDS = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
-LEG_KINDS = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
-RECORD_KINDS = (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD)
-SHELF_KINDS = (TaskKind.READ_RESERVATIONS, TaskKind.RESERVE, TaskKind.PREEMPT, TaskKind.TRANSFER)
 
 
 def initial(
@@ -181,26 +189,44 @@ def _task_done(step: StepContext, done: TaskDone) -> None:
     if task is None:
         return
     step.change(tasks=tuple(t for t in step.state.tasks if t.id != task.id))
-    if task.kind in POWER_KINDS:
-        power_fence.task_done(step, task, done)
-    elif task.kind in SHELF_KINDS:
-        reservations.task_done(step, task, done)
-        path_alarms.judge(step, task.group)
-        path_alarms.judge_interfaces(step, task.group, done.holds)
-        storage_fence.note_first(step, task.group)
-    elif task.kind in LEG_KINDS:
-        leg_membership.task_done(step, task, done)
-    elif task.kind is TaskKind.FAIL_OVER_PATH:
-        path_failover.task_done(step, task, done)
-    elif task.kind in RECORD_KINDS:
-        disk_heartbeat.task_done(step, task, done)
-    elif task.kind is TaskKind.ASK_HOSTS:
-        client_isolation.task_done(step, task, done)
-    elif task.kind is TaskKind.DETECT_CONFLICT:
-        address_conflict.task_done(step, task, done)
-    else:
-        lifecycle.task_done(step, task, done)
-        path_alarms.note_used(step, task.group, done.used)
+    match task:
+        case PowerTask():
+            _power_task_done(step, task, done)
+        case ReservationTask():
+            reservations.task_done(step, task, done)
+            path_alarms.judge(step, task.group)
+            path_alarms.judge_interfaces(step, task.group, reservations.shown(done))
+            storage_fence.note_first(step, task.group)
+        case RecordTask():
+            disk_heartbeat.task_done(step, task, done)
+        case LegTask():
+            leg_membership.task_done(step, task, done)
+        case PathTask():
+            path_failover.task_done(step, task, done)
+        case HostsTask():
+            client_isolation.task_done(step, task, done)
+        case ConflictTask():
+            address_conflict.task_done(step, task, done)
+        case ResourceTask():
+            lifecycle.task_done(step, task, done)
+            if isinstance(done.outcome, Observed):
+                path_alarms.note_used(step, task.group, done.outcome.used)
+        case _:
+            assert_never(task)
+
+
+def _power_task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
+    match task.purpose:
+        case PowerPurpose.FENCE:
+            power_fence.task_done(step, task, done)
+        case PowerPurpose.READING:
+            devices.task_done(step, task, done)
+        case PowerPurpose.RESTORE:
+            power_restore.task_done(step, task, done)
+        case PowerPurpose.ORDER:
+            power_orders.task_done(step, task, done)
+        case _:
+            assert_never(task.purpose)
 
 
 def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) -> GroupState:

@@ -14,7 +14,7 @@ from aoeha.config.schema import Configuration, SerialLink
 from aoeha.config.view import for_node, pair_config, peer_of
 from aoeha.core.model.actions import Level
 from aoeha.core.model.config import PairConfig
-from aoeha.daemon.tasks import Agents, Device
+from aoeha.daemon.performers import Agents, Device
 from aoeha.daemon.watchdog_feeder import Feeding
 from aoeha.fabric.aoe.adverts import Adverts
 from aoeha.fabric.aoe.records import LegRecords, Signature

@@ -14,7 +14,7 @@ import msgspec
 
 from aoeha.core.model.actions import Action, Answer, StartTask
 from aoeha.core.model.events import CommandGiven, Event, TaskDone
-from aoeha.core.model.task import Task, TaskKind, TaskResult
+from aoeha.core.model.task import PlugRead, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.io import clock
 from aoeha.io.durable import LatestWriter, make_private_directory, write_atomically
 
@@ -25,7 +25,6 @@ FILE_NAME = "fence_history.json"
 FILE_BYTES_MAX = 1 << 20
 TEXT_MAX = 400
 """No sentence of a device is kept longer than this."""
-ROUTINE = "routine reading"
 ACTIONS = {TaskKind.POWER_OFF: "off", TaskKind.POWER_ON: "on", TaskKind.POWER_STATUS: "status"}
 
 
@@ -66,7 +65,7 @@ class FenceHistory:
         self._file = directory / FILE_NAME
         self._wall_ms = wall_ms
         self._attempts: deque[Attempt] = deque(self._recalled(), maxlen=HISTORY_MAX)
-        self._running: dict[int, Attempt] = {}
+        self._running: dict[int, tuple[Attempt, PowerPurpose]] = {}
         self._last_read: dict[str, str] = {a.device: a.result for a in self._attempts if a.action == "status"}
         self._writer = LatestWriter(self._write)
 
@@ -75,14 +74,14 @@ class FenceHistory:
         changed = False
         match event:
             case TaskDone() if event.task_id in self._running:
-                changed = self._end(self._running.pop(event.task_id), event)
+                changed = self._end(*self._running.pop(event.task_id), event)
             case CommandGiven(verb="confirm"):
                 self._attempts.append(self._word(event, actions))
                 changed = True
             case _:
                 pass
         for action in actions:
-            if isinstance(action, StartTask) and action.task.kind in ACTIONS:
+            if isinstance(action, StartTask) and isinstance(action.task, PowerTask):
                 changed = self._begin(action.task) or changed
         if changed:
             self._writer.put(msgspec.json.encode(self.attempts()))
@@ -95,22 +94,23 @@ class FenceHistory:
         """Let the writer end."""
         self._writer.close()
 
-    def _begin(self, task: Task) -> bool:
+    def _begin(self, task: PowerTask) -> bool:
         plug = self._plugs.get(task.subject, {}).get(task.node, "")[:TEXT_MAX]
         reason, now_ms = task.reason[:TEXT_MAX], self._wall_ms()
         attempt = Attempt(task.subject, task.node, ACTIONS[task.kind], reason, now_ms, plug=plug)
-        self._running[task.id] = attempt
-        if task.reason == ROUTINE:
+        self._running[task.id] = (attempt, task.purpose)
+        if task.purpose is PowerPurpose.READING:
             return False
         self._attempts.append(attempt)
         return True
 
-    def _end(self, attempt: Attempt, done: TaskDone) -> bool:
+    def _end(self, attempt: Attempt, purpose: PowerPurpose, done: TaskDone) -> bool:
         attempt.ended_wall_ms = self._wall_ms()
         attempt.detail = done.detail[:TEXT_MAX]
-        read = done.plug.value if done.result is TaskResult.OK and done.plug is not None else done.result.value
+        told = done.outcome if done.result is TaskResult.OK else None
+        read = told.plug.value if isinstance(told, PlugRead) else done.result.value
         attempt.result = read
-        if attempt.reason != ROUTINE:
+        if purpose is not PowerPurpose.READING:
             return True
         before, self._last_read[attempt.device] = self._last_read.get(attempt.device), read
         if before == read:

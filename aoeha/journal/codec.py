@@ -1,9 +1,10 @@
 """Events and actions as plain records and back, exactly.
 
 A record is what JSON can hold: `{"type": "TaskDone", "now_ms": 12, ...}`. The type is the class name, enums go by
-value, flags by number, nested dataclasses as objects without a type (the field says it). Whatever was written comes
-back equal; whatever would not be written that way is refused with a sentence, so that a journal that was edited,
-cut or made by another version is never half believed.
+value, flags by number, nested dataclasses as objects without a type (the field says it); where a field may hold one of
+several classes (a task, the outcome of one), the object has a type too. Whatever was written comes back equal; whatever
+would not be written that way is refused with a sentence, so that a journal that was edited, cut or made by another
+version is never half believed.
 """
 
 from typing import Any, TypeVar, get_args
@@ -12,6 +13,7 @@ import msgspec
 
 from aoeha.core.model.actions import Action
 from aoeha.core.model.events import Event
+from aoeha.journal.tagging import UntaggedError, tagged, untagged
 
 __all__ = ["RecordError", "action_from", "event_from", "from_plain", "to_plain", "to_record"]
 
@@ -27,7 +29,7 @@ class RecordError(Exception):
 
 def to_plain(thing: object) -> Any:
     """Return a dataclass tree as dicts, lists, strings and numbers."""
-    return msgspec.to_builtins(thing)
+    return tagged(thing, type(thing))
 
 
 def from_plain(plain: Any, kind: type[T], what: str) -> T:
@@ -37,10 +39,10 @@ def from_plain(plain: Any, kind: type[T], what: str) -> T:
     does not know are refused: dropping them silently could drop a reason to refuse.
     """
     try:
-        thing = msgspec.convert(plain, kind)
-    except msgspec.ValidationError as error:
+        thing: T = untagged(plain, kind)
+    except (msgspec.ValidationError, UntaggedError) as error:
         raise RecordError(f"cannot read {what}: {error}; another version wrote it, or it was changed") from error
-    stranger = _first_stranger(plain, msgspec.to_builtins(thing), "$")
+    stranger = _first_stranger(plain, tagged(thing, kind), "$")
     if stranger:
         raise RecordError(f"cannot read {what}: {stranger} is not known here; a newer version wrote it")
     return thing
@@ -48,7 +50,7 @@ def from_plain(plain: Any, kind: type[T], what: str) -> T:
 
 def to_record(thing: Event | Action) -> dict[str, Any]:
     """Return the record of an event or an action."""
-    return {"type": type(thing).__name__, **msgspec.to_builtins(thing)}
+    return {"type": type(thing).__name__, **to_plain(thing)}
 
 
 def event_from(record: Any) -> Event:

@@ -11,7 +11,7 @@ import pytest
 from test_aoe_vblade import San, inside, ip
 
 from aoeha.core.model.shelves import Holder, Reservation
-from aoeha.core.model.task import Task, TaskKind
+from aoeha.core.model.task import ReservationTask, TaskKind
 from aoeha.fabric.aoe.client import AoeClient
 from aoeha.fabric.aoe.port import AoeError
 from aoeha.fabric.aoe.reservations import Hosts, LegHolds
@@ -58,7 +58,7 @@ class Pair:
         expected: Holder = Holder.UNKNOWN,
         deadline_ms: int = 500,
     ) -> tuple[Reservation, ...]:
-        task = Task(1, kind, "storage", leg or "storage", "", deadline_ms, "test", expected)
+        task = ReservationTask(1, deadline_ms, "test", kind, "storage", leg or "storage", expected)
 
         async def asked() -> tuple[Reservation, ...]:
             with inside(self.san.gateway):
@@ -128,7 +128,7 @@ def ways_of(pair: Pair, who: LegHolds, leg: str, expected: Ways) -> set[Ways]:
         limit = time.monotonic() + 10
         seen: set[Ways] = set()
         while expected not in seen and time.monotonic() < limit:
-            task = Task(1, TaskKind.READ_RESERVATIONS, "storage", "storage", "", 500, "test")
+            task = ReservationTask(1, 500, "test", TaskKind.READ_RESERVATIONS, "storage", "storage")
             with inside(pair.san.gateway):
                 work = asyncio.create_task(who.perform(task))
                 await asyncio.sleep(0)

@@ -8,7 +8,7 @@ from test_aoe_vblade import inside
 
 from aoeha.core.model.beat import GroupBeat, GroupPhase
 from aoeha.core.model.shelves import LockRecord, SeenRecord
-from aoeha.core.model.task import Task, TaskKind
+from aoeha.core.model.task import RecordTask, TaskKind
 from aoeha.fabric.aoe.records import LegRecords, Signature
 from aoeha.wire.keys import Key
 
@@ -24,8 +24,7 @@ def records(pair: Pair, interface: str, peer: str, key: Key = KEY) -> LegRecords
 
 
 def ask(pair: Pair, who: LegRecords, record: LockRecord | None = None) -> dict[str, LockRecord | None]:
-    kind = TaskKind.READ_RECORDS if record is None else TaskKind.WRITE_RECORD
-    task = Task(1, kind, "storage", "storage", "", 500, "test", record=record)
+    task = RecordTask(1, 500, "test", "storage", record)
 
     async def asked() -> tuple[SeenRecord, ...]:
         with inside(pair.san.gateway):

@@ -8,14 +8,15 @@ import pytest
 
 from aoeha.core.model.actions import Answer, StartTask
 from aoeha.core.model.events import CommandGiven, TaskDone
-from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.model.task import PlugRead, PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.daemon.fence_history import HISTORY_MAX, FenceHistory
 
 FILE = "fence_history.json"
 
 
-def task(number: int, kind: TaskKind, reason: str = "alpha is silent") -> StartTask:
-    return StartTask(Task(number, kind, "", "switch", "alpha", 10_000, reason))
+def task(number: int, kind: TaskKind, purpose: PowerPurpose = PowerPurpose.FENCE) -> StartTask:
+    reason = "alpha is silent" if purpose is PowerPurpose.FENCE else "routine reading"
+    return StartTask(PowerTask(number, 10_000, reason, kind, "switch", "alpha", purpose))
 
 
 def written(directory: Path) -> list[dict[str, object]]:
@@ -61,8 +62,8 @@ def test_routine_readings_are_kept_only_where_they_change(tmp_path: Path) -> Non
     history = FenceHistory(tmp_path)
     for number, plug in enumerate((PlugState.ON, PlugState.ON, None, None, PlugState.ON)):
         result = TaskResult.OK if plug else TaskResult.FAILED
-        history.record(None, (task(number, TaskKind.POWER_STATUS, "routine reading"),))
-        history.record(TaskDone(0, number, result, plug=plug), ())
+        history.record(None, (task(number, TaskKind.POWER_STATUS, PowerPurpose.READING),))
+        history.record(TaskDone(0, number, result, outcome=PlugRead(plug) if plug else None), ())
     assert [attempt["result"] for attempt in history.attempts()] == ["on", "failed", "on"]
     history.close()
 

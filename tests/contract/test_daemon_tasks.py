@@ -10,8 +10,31 @@ import pytest
 from aoeha.agents.capabilities import SharedAddress
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, Parameters, ResourceAgent
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.task import PlugState, ResourceStatus, Task, TaskKind, TaskResult
-from aoeha.daemon.tasks import ABANDONED_MAX, Agents, Device, TaskRunner
+from aoeha.core.model.shelves import Holder, Reservation
+from aoeha.core.model.task import (
+    AddressRenewal,
+    Answered,
+    ConflictTask,
+    LegTask,
+    Observed,
+    PathFailover,
+    PathTask,
+    PlugRead,
+    PlugState,
+    PowerPurpose,
+    PowerTask,
+    RecordTask,
+    ReservationsRead,
+    ReservationTask,
+    ResourceStatus,
+    ResourceTask,
+    Task,
+    TaskKind,
+    TaskResult,
+)
+from aoeha.daemon.performers import Agents, Device
+from aoeha.daemon.tasks import ABANDONED_MAX, TaskRunner
+from aoeha.fabric.aoe.reservations import Hosts, LegHolds
 from aoeha.io.host import Host, Place
 from aoeha.io.processes import ProcessHost
 
@@ -82,7 +105,7 @@ class Bench:
         self.arrived.set()
 
     async def one(self, kind: TaskKind, deadline_ms: int = 5_000, task_id: int = 1) -> TaskDone:
-        self.runner.start(Task(task_id, kind, "storage", "thing", "", deadline_ms, "a test"))
+        self.runner.start(ResourceTask(task_id, deadline_ms, "a test", kind, "storage", "thing"))
         return await self.next()
 
     async def next(self) -> TaskDone:
@@ -121,9 +144,10 @@ def test_a_task_that_works_is_ok_and_a_probe_tells_what_it_saw(tmp_path: Path) -
         bench = Bench(nothing, tmp_path)
         for number, kind in enumerate((TaskKind.START, TaskKind.STOP, TaskKind.VALIDATE), start=1):
             done = await bench.one(kind, task_id=number)
-            assert (done.task_id, done.result, done.status) == (number, TaskResult.OK, None)
+            assert (done.task_id, done.result, done.outcome) == (number, TaskResult.OK, None)
         done = await bench.one(TaskKind.PROBE, task_id=4)
-        assert (done.result, done.status, done.detail) == (TaskResult.OK, ResourceStatus.DEGRADED, "one leg")
+        assert (done.result, done.detail) == (TaskResult.OK, "one leg")
+        assert done.outcome == Observed(ResourceStatus.DEGRADED)
 
     asyncio.run(run())
 
@@ -162,7 +186,7 @@ def test_an_agent_that_never_ends_is_timed_out_at_its_deadline(tmp_path: Path) -
 def test_a_cancelled_task_ends_as_cancelled_and_only_once(tmp_path: Path) -> None:
     async def run() -> None:
         bench = Bench(sleep_for_ever, tmp_path)
-        bench.runner.start(Task(1, TaskKind.START, "storage", "thing", "", 5_000, "a test"))
+        bench.runner.start(ResourceTask(1, 5_000, "a test", TaskKind.START, "storage", "thing"))
         bench.runner.cancel(1)
         bench.runner.cancel(1)
         assert (await bench.next()).result is TaskResult.CANCELLED
@@ -189,7 +213,7 @@ def test_stubborn_agents_do_not_pile_up(tmp_path: Path) -> None:
     async def run() -> None:
         bench = Bench(ignore_cancelling, tmp_path)
         for number in range(ABANDONED_MAX):
-            bench.runner.start(Task(number, TaskKind.STOP, "storage", "thing", "", 10, "a test"))
+            bench.runner.start(ResourceTask(number, 10, "a test", TaskKind.STOP, "storage", "thing"))
         while len(bench.done) < ABANDONED_MAX:
             await bench.next()
         done = await bench.one(TaskKind.STOP, task_id=99)
@@ -222,10 +246,10 @@ def test_power_tasks_use_the_plug_of_the_node_that_is_meant(tmp_path: Path) -> N
         bench = Bench(nothing, tmp_path)
         seen = []
         for number, kind in enumerate((TaskKind.POWER_STATUS, TaskKind.POWER_OFF, TaskKind.POWER_STATUS), start=1):
-            bench.runner.start(Task(number, kind, "", "pdu", "beta", 1_000, "a test"))
+            bench.runner.start(PowerTask(number, 1_000, "a test", kind, "pdu", "beta", PowerPurpose.FENCE))
             seen.append(await bench.next())
         assert [done.result for done in seen] == [TaskResult.OK] * 3
-        assert [done.plug for done in seen] == [PlugState.ON, None, PlugState.OFF]
+        assert [done.outcome for done in seen] == [PlugRead(PlugState.ON), None, PlugRead(PlugState.OFF)]
 
     asyncio.run(run())
 
@@ -235,9 +259,9 @@ def test_plug_that_cannot_be_read_is_told_in_the_devices_own_words(tmp_path: Pat
     async def run() -> None:
         bench = Bench(nothing, tmp_path)
         bench.switch.state, bench.switch.fault = PlugState.UNKNOWN, fault
-        bench.runner.start(Task(1, TaskKind.POWER_STATUS, "", "pdu", "beta", 1_000, "a test"))
+        bench.runner.start(PowerTask(1, 1_000, "a test", TaskKind.POWER_STATUS, "pdu", "beta", PowerPurpose.READING))
         done = await bench.next()
-        assert done.plug is PlugState.UNKNOWN
+        assert done.outcome == PlugRead(PlugState.UNKNOWN)
         assert done.detail == (fault or "pdu does not say whether plug 7 is on or off")
 
     asyncio.run(run())
@@ -256,10 +280,19 @@ class ScriptedAddress(ScriptedAgent, SharedAddress):
         self.lives_ms = lifetime_ms
 
 
-@pytest.mark.parametrize("kind", [TaskKind.DETECT_CONFLICT, TaskKind.EVICT_LEG, TaskKind.RETURN_LEG])
-def test_what_an_agent_does_not_declare_is_not_asked_of_it(kind: TaskKind, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "task",
+    [
+        ConflictTask(1, 1_000, "a test", "storage", "thing"),
+        LegTask(1, 1_000, "a test", TaskKind.EVICT_LEG, "storage", "thing", "e1.0"),
+        PathTask(1, 1_000, "a test", "storage", "thing", ("e1.0",), PathFailover(1, 2, 3)),
+    ],
+)
+def test_what_an_agent_does_not_declare_is_not_asked_of_it(task: Task, tmp_path: Path) -> None:
     async def run() -> None:
-        done = await Bench(nothing, tmp_path).one(kind)
+        bench = Bench(nothing, tmp_path)
+        bench.runner.start(task)
+        done = await bench.next()
         assert done.result is TaskResult.FAILED
         assert "thing is no " in done.detail
 
@@ -271,8 +304,50 @@ def test_a_shared_address_tells_of_a_conflict(tmp_path: Path) -> None:
         bench = Bench(nothing, tmp_path)
         address = ScriptedAddress(nothing, bench.host)
         bench.runner = TaskRunner(Agents({("storage", "thing"): address}, {}), bench.take)
-        done = await bench.one(TaskKind.DETECT_CONFLICT)
-        assert (done.result, done.status) == (TaskResult.OK, ResourceStatus.RUNNING)
+        bench.runner.start(ConflictTask(1, 1_000, "a test", "storage", "thing"))
+        done = await bench.next()
+        assert (done.result, done.outcome) == (TaskResult.OK, Answered(yes=True))
+
+    asyncio.run(run())
+
+
+class ScriptedHolds(LegHolds):
+    """Every leg shows what the test says."""
+
+    def __init__(self, *shown: Reservation) -> None:
+        super().__init__((), Hosts(frozenset(), frozenset()), {})
+        self.shown = shown
+
+    async def perform(self, task: ReservationTask) -> tuple[Reservation, ...]:
+        del task
+        return self.shown
+
+
+@pytest.mark.parametrize(
+    ("vouching", "shown", "renewed"),
+    [
+        (None, Holder.SILENT, True),
+        (("e1.0",), Holder.US, True),
+        (("e2.0",), Holder.US, False),
+        (("e1.0",), Holder.PEER, False),
+        ((), Holder.US, False),
+    ],
+)
+def test_an_address_lives_on_when_a_leg_vouches_for_us_or_nothing_needs_to(
+    vouching: tuple[str, ...] | None, shown: Holder, renewed: bool, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        bench = Bench(nothing, tmp_path)
+        address = ScriptedAddress(nothing, bench.host)
+        holds = ScriptedHolds(Reservation("e1.0", "one", shown))
+        bench.runner = TaskRunner(Agents({("storage", "thing"): address}, {}, holds), bench.take)
+        renewal = AddressRenewal(("thing", "gone"), 3_000, vouching)
+        bench.runner.start(
+            ReservationTask(1, 1_000, "a test", TaskKind.READ_RESERVATIONS, "storage", "storage", renewal=renewal)
+        )
+        done = await bench.next()
+        assert done.outcome == ReservationsRead(holds.shown)
+        assert address.lives_ms == (3_000 if renewed else -1)
 
     asyncio.run(run())
 
@@ -280,9 +355,11 @@ def test_a_shared_address_tells_of_a_conflict(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "task",
     [
-        Task(1, TaskKind.START, "storage", "stranger", "", 1_000, "a test"),
-        Task(1, TaskKind.POWER_OFF, "", "stranger", "beta", 1_000, "a test"),
-        Task(1, TaskKind.POWER_OFF, "", "pdu", "gamma", 1_000, "a test"),
+        ResourceTask(1, 1_000, "a test", TaskKind.START, "storage", "stranger"),
+        PowerTask(1, 1_000, "a test", TaskKind.POWER_OFF, "stranger", "beta", PowerPurpose.FENCE),
+        PowerTask(1, 1_000, "a test", TaskKind.POWER_OFF, "pdu", "gamma", PowerPurpose.FENCE),
+        ReservationTask(1, 1_000, "a test", TaskKind.RESERVE, "storage", "e1.0"),
+        RecordTask(1, 1_000, "a test", "storage", None),
     ],
 )
 def test_a_task_for_something_that_is_not_configured_fails_with_a_sentence(task: Task, tmp_path: Path) -> None:

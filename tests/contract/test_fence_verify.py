@@ -28,7 +28,7 @@ from wti_switch import WtiEmulator
 from aoeha.agents.interface import AgentError
 from aoeha.core.model.actions import Answer
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.model.task import PlugRead, PlugState, PowerTask, TaskKind, TaskResult
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.world.machine import Machine
@@ -146,14 +146,15 @@ class CordedPair:
         self.world.power.perform = self._perform  # type: ignore[method-assign]
         self.world.answered = lambda _node, answer: self._answers.append(answer)  # type: ignore[method-assign]
 
-    def _perform(self, work: Work, job: Job) -> None:
-        if job.task.node != "beta":
-            self._sound(work, job)
+    def _perform(self, work: Work, job: Job, task: PowerTask) -> None:
+        if task.node != "beta":
+            self._sound(work, job, task)
             return
-        result, plug = self._switch(job.task)
-        self.world.timeline.after(SWITCHED_MS, work.report, job, TaskDone(0, job.task.id, result, None, plug))
+        result, plug = self._switch(task)
+        told = PlugRead(plug) if plug is not None else None
+        self.world.timeline.after(SWITCHED_MS, work.report, job, TaskDone(0, task.id, result, outcome=told))
 
-    def _switch(self, task: Task) -> tuple[TaskResult, PlugState | None]:
+    def _switch(self, task: PowerTask) -> tuple[TaskResult, PlugState | None]:
         device, plug = self.bench.agent, self.bench.plug
         try:
             match task.kind:

@@ -10,8 +10,9 @@ from namespaces import inside
 from test_agent_address import HERE, THERE, ip, pytestmark, wire
 
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
-from aoeha.daemon.tasks import Agents, TaskRunner
+from aoeha.core.model.task import Answered, HostsTask, TaskResult
+from aoeha.daemon.performers import Agents
+from aoeha.daemon.tasks import TaskRunner
 from aoeha.io.reference_hosts import one_answers
 
 __all__ = ["pytestmark", "wire"]
@@ -23,7 +24,7 @@ async def through_a_task(hosts: tuple[str, ...]) -> TaskDone:
     """What the core is told, by the same road as in the daemon."""
     arrived: asyncio.Queue[TaskDone] = asyncio.Queue()
     runner = TaskRunner(Agents({}, {}, reference_hosts=hosts), arrived.put_nowait)
-    runner.start(Task(7, TaskKind.ASK_HOSTS, "", "reference hosts", "", PATIENCE_MS, "a test"))
+    runner.start(HostsTask(7, PATIENCE_MS, "a test"))
     async with asyncio.timeout(2 * PATIENCE_MS / 1_000):
         return await arrived.get()
 
@@ -66,9 +67,9 @@ def test_a_host_that_is_silent_is_given_up_in_time() -> None:
 
 @pytest.mark.usefixtures("addresses")
 def test_the_core_is_told_whether_one_answers() -> None:
-    for hosts, told in ((("10.9.8.77", "10.9.8.2"), ResourceStatus.RUNNING), (("10.9.8.77",), ResourceStatus.STOPPED)):
+    for hosts, told in ((("10.9.8.77", "10.9.8.2"), True), (("10.9.8.77",), False)):
         done = inside(HERE, partial(asyncio.run, through_a_task(hosts)))
-        assert (done.task_id, done.result, done.status) == (7, TaskResult.OK, told)
+        assert (done.task_id, done.result, done.outcome) == (7, TaskResult.OK, Answered(told))
 
 
 @pytest.mark.usefixtures("wire")

@@ -15,7 +15,7 @@ from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, ResourceState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import ResourceStatus, TaskKind, TaskResult
+from aoeha.core.model.task import Observed, ResourceStatus, TaskKind, TaskResult
 from aoeha.core.ownership import proofs
 from aoeha.core.peer import membership
 from aoeha.core.resources import lifecycle
@@ -310,5 +310,5 @@ def test_a_look_from_before_a_mirror_changed_tells_nothing() -> None:
     again, actions = step(looking, MirrorsChanged(state.now_ms))
     assert CancelTask(look.id) in actions
     assert any(task.kind is TaskKind.MONITOR and task.id != look.id for task in again.tasks)
-    told = TaskDone(state.now_ms, look.id, TaskResult.OK, ResourceStatus.DEGRADED, missing=("leg1",))
+    told = TaskDone(state.now_ms, look.id, TaskResult.OK, outcome=Observed(ResourceStatus.DEGRADED, ("leg1",)))
     assert step(again, told)[0].groups[0].ledger == state.groups[0].ledger

@@ -23,7 +23,7 @@ from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.power_order import OrderStage
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
-from aoeha.core.model.task import MirrorLimits, PlugState, TaskResult
+from aoeha.core.model.task import MirrorLimits, PlugRead, PlugState, TaskResult
 from aoeha.core.ownership import claims, client_isolation, group_beat, own_stall, proofs
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.resources import address_conflict, lifecycle, storage_loss
@@ -82,7 +82,8 @@ def failed_off_is_off(original: Any) -> Any:
 
 def unknown_is_off(original: Any) -> Any:
     def read_back(step: Any, task: Any, done: Any) -> None:
-        original(step, task, replace(done, plug=PlugState.OFF) if done.plug is PlugState.UNKNOWN else done)
+        unclear = done.outcome == PlugRead(PlugState.UNKNOWN)
+        original(step, task, replace(done, outcome=PlugRead(PlugState.OFF)) if unclear else done)
 
     return read_back
 

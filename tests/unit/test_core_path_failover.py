@@ -13,7 +13,7 @@ from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import Task, TaskKind
+from aoeha.core.model.task import PathTask
 from aoeha.core.model.term import Term
 from aoeha.core.step import initial
 from aoeha.sim.stories.settings import Settings
@@ -50,18 +50,19 @@ def at(now_ms: int, *groups: GroupState, **fields: Any) -> NodeState:
     return replace(state, **{"now_ms": now_ms, "groups": groups, **fields})
 
 
-def ordered(state: NodeState) -> list[Task]:
+def ordered(state: NodeState) -> list[PathTask]:
     step = StepContext(state)
     path_failover.decide(step)
     again = StepContext(step.state)
     path_failover.decide(again)
     assert not [action for action in again.actions if isinstance(action, StartTask)], "once for a silence"
-    return [action.task for action in step.actions if isinstance(action, StartTask)]
+    started = [action.task for action in step.actions if isinstance(action, StartTask)]
+    return [task for task in started if isinstance(task, PathTask)]
 
 
 def test_a_path_is_left_as_soon_as_its_silence_is_found() -> None:
     (task,) = ordered(at(FOUND_MS, group_of(CUT, WELL)))
-    assert (task.kind, task.subject, task.legs) == (TaskKind.FAIL_OVER_PATH, "shelves", ("one",))
+    assert (task.subject, task.legs) == ("shelves", ("one",))
 
 
 @pytest.mark.parametrize("addresses", [2, 3, 4])
@@ -69,7 +70,6 @@ def test_nothing_has_waited_as_long_as_costs_a_leg_when_it_is_over(addresses: in
     """The driver counts whole seconds, and leaves a path once something has waited longer than its share."""
     cut = leg("one", *(OURS,) * (addresses - 1), LOST)
     (task,) = ordered(at(FOUND_MS, group_of(cut, WELL)))
-    assert task.failover is not None
     read_soon_ms = task.failover.begin_ms + task.failover.for_ms - (FOUND_MS + 500)
     assert read_soon_ms >= PATH_TIMING.left_after_ms[addresses - 2], "then it leaves the path"
     latest_ms = task.failover.begin_by_ms + task.failover.for_ms - ANSWERED_MS
@@ -84,7 +84,6 @@ def test_both_legs_by_one_switch_are_one_order() -> None:
 
 def test_found_too_late_nothing_is_done() -> None:
     (task,) = ordered(at(FOUND_MS, group_of(CUT, WELL)))
-    assert task.failover is not None
     spare_ms = task.failover.begin_by_ms - task.failover.begin_ms
     assert spare_ms > 200
     assert ordered(at(FOUND_MS + spare_ms, group_of(CUT, WELL)))
@@ -110,7 +109,7 @@ def test_an_old_look_at_another_group_is_too_old() -> None:
 def test_it_is_called_off_when_it_has_no_reason_or_does_harm(now: tuple[LegState, ...], stands: bool) -> None:
     step = StepContext(at(FOUND_MS, group_of(CUT, WELL)))
     path_failover.decide(step)
-    (task,) = [task for task in step.state.tasks if task.kind is TaskKind.FAIL_OVER_PATH]
+    (task,) = [task for task in step.state.tasks if isinstance(task, PathTask)]
     known = step.state.groups[0].legs
     marked = tuple(known[0] if new is CUT else new if new.name != "one" else _hurried(new) for new in now)
     later = StepContext(

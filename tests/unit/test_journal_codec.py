@@ -14,7 +14,17 @@ from aoeha.core.model.config import Identity, PairConfig
 from aoeha.core.model.events import Event, TaskDone
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
-from aoeha.core.model.task import TaskResult
+from aoeha.core.model.task import (
+    LegTask,
+    Outcome,
+    PlugRead,
+    PlugState,
+    PowerTask,
+    ReservationTask,
+    ResourceTask,
+    Task,
+    TaskResult,
+)
 from aoeha.journal.codec import RecordError, action_from, event_from, from_plain, to_plain, to_record
 from aoeha.journal.records import Header, Step, decode_line, encode_header, encode_step
 
@@ -22,6 +32,8 @@ from aoeha.journal.records import Header, Step, decode_line, encode_header, enco
 st.register_type_strategy(str, st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
 st.register_type_strategy(int, st.integers(-(2**62), 2**62))
 st.register_type_strategy(BeatFlag, st.integers(0, 255).map(BeatFlag))
+for limited in (ResourceTask, PowerTask, ReservationTask, LegTask):
+    st.register_type_strategy(limited, st.builds(limited, kind=st.sampled_from(limited.kinds)))
 
 EVENTS = st.one_of([st.from_type(kind) for kind in get_args(Event)])
 ACTIONS = st.one_of([st.from_type(kind) for kind in get_args(Action)])
@@ -70,9 +82,27 @@ def test_a_header_comes_back_equal(header: Header) -> None:
 
 
 def test_every_type_of_the_unions_is_a_dataclass_with_a_name_of_its_own() -> None:
-    kinds = [*get_args(Event), *get_args(Action)]
+    kinds = [*get_args(Event), *get_args(Action), *get_args(Task), *get_args(Outcome)]
     assert all(is_dataclass(kind) for kind in kinds)
     assert len({kind.__name__ for kind in kinds}) == len(kinds)
+
+
+def test_the_class_of_a_task_and_of_its_outcome_are_told_by_name() -> None:
+    record = to_record(TaskDone(1, 2, TaskResult.OK, outcome=PlugRead(PlugState.OFF)))
+    assert record["outcome"] == {"type": "PlugRead", "plug": "off"}
+    with pytest.raises(RecordError, match=r"'Guess'.*PlugRead.*\$\.outcome"):
+        event_from({**record, "outcome": {"type": "Guess", "plug": "off"}})
+    with pytest.raises(RecordError, match=r"\$\.outcome\.plug"):
+        event_from({**record, "outcome": {"type": "PlugRead", "plug": "perhaps"}})
+    with pytest.raises(RecordError, match=r"\$\.outcome\.colour"):
+        event_from({**record, "outcome": {"type": "PlugRead", "plug": "off", "colour": "red"}})
+
+
+def test_a_task_of_another_classes_kind_is_refused() -> None:
+    task = {"type": "LegTask", "id": 1, "deadline_ms": 1, "reason": "", "group": "g", "subject": "m", "leg": "e1.0"}
+    assert action_from({"type": "StartTask", "task": {**task, "kind": "evict_leg"}})
+    with pytest.raises(RecordError, match="start is no kind of LegTask"):
+        action_from({"type": "StartTask", "task": {**task, "kind": "start"}})
 
 
 def test_an_unknown_event_is_refused_by_name() -> None:

@@ -13,7 +13,7 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.memory import DeviceMemory
 from aoeha.core.model.state import DeviceState, FencePhase, NodeState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.model.task import PlugRead, PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 
 READING_GRACE_MS = 1_000
 """A beat may be this old when it is heard: a plug read as off is contradicted only by a later one."""
@@ -64,12 +64,15 @@ def watch(step: StepContext) -> None:
         every_ms = settings(step.state, device.name).monitor_every_ms
         due = device.checked_ms is None or step.now_ms - device.checked_ms >= every_ms
         if due and not device.task_id:
-            task_id = start(step, TaskKind.POWER_STATUS, device.name, "routine reading")
+            task_id = start(step, TaskKind.POWER_STATUS, device.name, PowerPurpose.READING, "routine reading")
             step.change_device(device.name, task_id=task_id, asked_ms=step.now_ms)
 
 
-def note_reading(step: StepContext, device: DeviceState, done: TaskDone) -> None:
+def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
     """Take in a routine reading."""
+    device = step.state.device(task.subject)
+    if device.task_id != task.id:
+        return
     step.change_device(device.name, task_id=0)
     if done.result is TaskResult.OK:
         step.change_device(device.name, took_ms=step.now_ms - device.asked_ms)
@@ -77,22 +80,29 @@ def note_reading(step: StepContext, device: DeviceState, done: TaskDone) -> None
         take_reading(step, device.name, done)
 
 
+def read_plug(done: TaskDone) -> PlugState:
+    """What a reading says of the plug; one that failed says nothing."""
+    if done.result is TaskResult.OK and isinstance(done.outcome, PlugRead):
+        return done.outcome.plug
+    return PlugState.UNKNOWN
+
+
 def take_reading(step: StepContext, name: str, done: TaskDone) -> None:
     """Believe what a device says of the peer's plug, or that it says nothing."""
     device = step.state.device(name)
-    reachable = done.result is TaskResult.OK and done.plug in (PlugState.ON, PlugState.OFF)
-    believed_again = done.plug is PlugState.ON
+    plug = read_plug(done)
+    reachable, believed_again = plug is not PlugState.UNKNOWN, plug is PlugState.ON
     step.change_device(
         device.name,
         reachable=reachable,
         detail="" if reachable else why(done),
         checked_ms=step.now_ms,
-        read_off_of=step.state.peer.boot_id if done.plug is PlugState.OFF else "",
+        read_off_of=step.state.peer.boot_id if plug is PlugState.OFF else "",
         contradicted="" if believed_again else device.contradicted,
         restore_tries_left=max(device.restore_tries_left - 1, 0) if believed_again else device.restore_tries_left,
-        plug=done.plug if reachable else PlugState.UNKNOWN,
+        plug=plug,
     )
-    if done.plug is PlugState.ON:
+    if believed_again:
         step.clear_alarm(about_power(name), f"{name} reads {step.state.config.peer} as on")
     if not reachable:
         step.alarm(device.name, f"fence device {device.name} cannot be reached: {why(done)}")
@@ -173,11 +183,11 @@ def _called_off(step: StepContext, device: DeviceState) -> bool:
     return stands and bool(device.read_off_of) and device.read_off_of == peer.boot_id
 
 
-def start(step: StepContext, kind: TaskKind, device: str, reason: str, node: str = "") -> int:
+def start(step: StepContext, kind: TaskKind, device: str, purpose: PowerPurpose, reason: str, *, node: str = "") -> int:
     """Begin a power task about the peer's plug, or about the plug of `node`; return its number."""
     state = step.state
     about, deadline_ms = node or state.config.peer, settings(state, device).timeout_ms
-    task = Task(state.next_task_id, kind, "", device, about, deadline_ms, reason)
+    task = PowerTask(state.next_task_id, deadline_ms, reason, kind, device, about, purpose)
     step.begin(task)
     return task.id
 

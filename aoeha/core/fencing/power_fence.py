@@ -19,7 +19,7 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.core.ownership import blockers
 from aoeha.core.peer import membership
 from aoeha.core.resources import address_conflict
@@ -50,17 +50,8 @@ def decide(step: StepContext) -> None:
     devices.watch(step)
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
-    """Take in the end of a power task."""
-    if power_orders.task_done(step, task, done):
-        return
-    device = step.state.device(task.subject)
-    if task.id == device.task_id:
-        devices.note_reading(step, device, done)
-        return
-    if task.id == device.restore_task_id:
-        power_restore.task_done(step, task, done)
-        return
+def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
+    """Take in the end of a fence's task."""
     if task.id not in dict(step.state.fence.tasks):
         return
     remaining = tuple(entry for entry in step.state.fence.tasks if entry[0] != task.id)
@@ -248,11 +239,11 @@ def _rest(step: StepContext) -> None:
 
 
 def _start(step: StepContext, kind: TaskKind, device: str, reason: str) -> None:
-    task_id = devices.start(step, kind, device, reason)
+    task_id = devices.start(step, kind, device, PowerPurpose.FENCE, reason)
     step.change_fence(tasks=(*step.state.fence.tasks, (task_id, device)))
 
 
-def _switched_off(step: StepContext, task: Task, done: TaskDone) -> None:
+def _switched_off(step: StepContext, task: PowerTask, done: TaskDone) -> None:
     fence = step.state.fence
     if done.result is not TaskResult.OK:
         devices.note_silence(step, task.subject, done)
@@ -268,8 +259,8 @@ def _switched_off(step: StepContext, task: Task, done: TaskDone) -> None:
         _start(step, TaskKind.POWER_STATUS, device.name, "reading back after switching off")
 
 
-def _read_back(step: StepContext, task: Task, done: TaskDone) -> None:
-    plug = done.plug if done.result is TaskResult.OK and done.plug is not None else PlugState.UNKNOWN
+def _read_back(step: StepContext, task: PowerTask, done: TaskDone) -> None:
+    plug = devices.read_plug(done)
     step.change_fence(read=(*step.state.fence.read, (task.subject, plug)))
     if plug is PlugState.UNKNOWN:
         devices.note_silence(step, task.subject, done)

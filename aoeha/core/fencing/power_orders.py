@@ -17,7 +17,7 @@ from aoeha.core.model.law import Act
 from aoeha.core.model.power_order import TAKING, OrderStage, PowerAct, PowerOrder
 from aoeha.core.model.state import DeviceState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.core.peer import membership
 
 DONE, FAILED, TIMED_OUT = 0, 1, 124
@@ -123,20 +123,19 @@ def failed(step: StepContext, sentence: str) -> None:
         _end(step)
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> bool:
-    """Take in the end of a task of an order's own; tells whether it was one."""
+def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
+    """Take in the end of an order's task; one of an order that is over counts for nothing."""
     order = step.state.order
     if order is None or task.id not in dict(order.tasks):
-        return False
+        return
     step.change_order(tasks=tuple(entry for entry in order.tasks if entry[0] != task.id))
     if task.kind is TaskKind.POWER_ON:
         _was_switched_on(step, task, done)
     else:
         _was_read(step, task, done)
-    return True
 
 
-def _was_switched_on(step: StepContext, task: Task, done: TaskDone) -> None:
+def _was_switched_on(step: StepContext, task: PowerTask, done: TaskDone) -> None:
     if done.result is not TaskResult.OK:
         _fail(step, f"{task.subject} could not switch {task.node} on: {devices.why(done)}")
     order = step.state.order
@@ -147,8 +146,8 @@ def _was_switched_on(step: StepContext, task: Task, done: TaskDone) -> None:
         _start(step, TaskKind.POWER_STATUS, device, "reading back after switching on")
 
 
-def _was_read(step: StepContext, task: Task, done: TaskDone) -> None:
-    plug = done.plug if done.result is TaskResult.OK and done.plug is not None else PlugState.UNKNOWN
+def _was_read(step: StepContext, task: PowerTask, done: TaskDone) -> None:
+    plug = devices.read_plug(done)
     state, order = step.state, step.state.order
     assert order is not None
     if task.node == state.config.peer:
@@ -245,5 +244,5 @@ def _fail(step: StepContext, sentence: str) -> None:
 
 def _start(step: StepContext, kind: TaskKind, device: str, why: str, node: str = "") -> None:
     assert step.state.order is not None
-    task_id = devices.start(step, kind, device, why, node)
+    task_id = devices.start(step, kind, device, PowerPurpose.ORDER, why, node=node)
     step.change_order(tasks=(*step.state.order.tasks, (task_id, device)))

@@ -17,7 +17,7 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
 from aoeha.core.model.state import FencePhase, NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import PlugState, Task, TaskKind, TaskResult
+from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.core.peer import membership
 
 PATIENCE_MS = 30_000
@@ -59,15 +59,17 @@ def decide(step: StepContext) -> None:
 def begin(step: StepContext, names: list[str], reason: str) -> None:
     """Switch on. From now on the peer's being off is no longer known."""
     for name in names:
-        task_id = devices.start(step, TaskKind.POWER_ON, name, reason)
+        task_id = devices.start(step, TaskKind.POWER_ON, name, PowerPurpose.RESTORE, reason)
         owed = step.state.device(name).restore_tries_left or TRIES_MAX
         step.change_device(name, restore_task_id=task_id, restore_tries_left=owed)
     step.change_fence(off_boot_id=None)
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
     """Take in the end of a power-on."""
     name, peer = task.subject, step.state.config.peer
+    if step.state.device(name).restore_task_id != task.id:
+        return
     step.change_device(name, restore_task_id=0)
     if done.result is TaskResult.OK:
         settle(step, [name])

@@ -27,7 +27,7 @@ from aoeha.core.model.legs import LegState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import Task, TaskKind, TaskResult
+from aoeha.core.model.task import LegTask, TaskKind, TaskResult
 from aoeha.core.resources import lifecycle
 from aoeha.core.storage import leg_ledger, suspect_legs
 
@@ -57,7 +57,7 @@ def decide(step: StepContext) -> None:
         _act(step, step.state.group(name), mirror)
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
     """Take in what became of it; the mirror is looked at anew."""
     group = step.state.group(task.group)
     if group.leg_task_id != task.id:
@@ -281,7 +281,7 @@ def _start(
 ) -> None:
     deadline_ms = EVICT_DEADLINE_MS if kind is TaskKind.EVICT_LEG else RETURN_DEADLINE_MS
     number = step.state.next_task_id
-    task = Task(number, kind, group.name, mirror.config.name, "", deadline_ms, reason, leg=leg.name, whole=whole)
+    task = LegTask(number, deadline_ms, reason, kind, group.name, mirror.config.name, leg.name, whole)
     step.begin(task)
     step.change_group(group.name, leg_task_id=number)
 

@@ -29,7 +29,7 @@ from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourceState, phase_of
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import PathFailover, Task, TaskKind, TaskResult
+from aoeha.core.model.task import PathFailover, PathTask, TaskResult
 
 MARGIN_MS = 2_000
 """Between the latest end, and the moment at which the wait of the oldest frame would cost a leg."""
@@ -39,18 +39,18 @@ SLACK_MS = 1_500
 def decide(step: StepContext) -> None:
     """Order that a driver leaves paths that are newly silent, one order at a time on this machine; call it off."""
     for task in step.state.tasks:
-        if task.kind is TaskKind.FAIL_OVER_PATH and not _stands(step.state, task):
+        if isinstance(task, PathTask) and not _stands(step.state, task):
             step.change(tasks=tuple(other for other in step.state.tasks if other.id != task.id))
             step.do(CancelTask(task.id))
             return
     for group in step.state.groups:
         news = [leg for leg in group.legs if any(not address.failover_ordered for address in _silent(leg))]
         driver = _driver(group) if news else None
-        if driver is not None and not any(task.kind is TaskKind.FAIL_OVER_PATH for task in step.state.tasks):
+        if driver is not None and not any(isinstance(task, PathTask) for task in step.state.tasks):
             _order(step, group, driver, news)
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: PathTask, done: TaskDone) -> None:
     """Say what went wrong. The driver is looked at anew, which gives it back what it should have."""
     if done.result is TaskResult.OK:
         return
@@ -77,18 +77,15 @@ def _order(step: StepContext, group: GroupState, driver: ResourceState, legs: li
     failover = PathFailover(timing.override_ms, begin_ms, begin_by_ms)
     number, subject = step.state.next_task_id, driver.config.name
     deadline_ms = begin_by_ms - step.now_ms + timing.override_ms + SLACK_MS
-    task = Task(
-        number, TaskKind.FAIL_OVER_PATH, group.name, subject, "", deadline_ms, reason, legs=names, failover=failover
-    )
-    step.begin(task)
+    step.begin(PathTask(number, deadline_ms, reason, group.name, subject, names, failover))
 
 
-def _stands(state: NodeState, task: Task) -> bool:
+def _stands(state: NodeState, task: PathTask) -> bool:
     """Whether an order that is under way still has its reason, and does no harm."""
     group = state.group(task.group)
     legs, timing = [leg for leg in group.legs if leg.name in task.legs], _timing(_named(group, task.subject))
     silent = any(address.failover_ordered for leg in legs for address in _silent(leg))
-    return silent and task.failover is not None and task.failover.begin_by_ms <= _begin_by_ms(state, timing)
+    return silent and task.failover.begin_by_ms <= _begin_by_ms(state, timing)
 
 
 def _begin_by_ms(state: NodeState, timing: PathTiming) -> int:

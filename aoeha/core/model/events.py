@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 
 from aoeha.core.model.beat import Beat
-from aoeha.core.model.shelves import Reservation, SeenRecord
-from aoeha.core.model.task import PlugState, ResourceStatus, TaskResult
+from aoeha.core.model.task import Outcome, TaskResult
 
 __all__ = [
     "BeatHeard",
@@ -62,25 +61,13 @@ class MirrorsChanged:
 
 @dataclass(frozen=True)
 class TaskDone:
-    """A task ended. `status` is set by PROBE and MONITOR, `plug` by the power tasks, holds and records by shelf tasks.
-
-    `detail` is a sentence. `missing` names the legs that a mirror under observation goes without, and does not rebuild.
-    `used` are the addresses at which the kernel's driver reaches its targets, each after its target's name; empty where
-    that is not known. `write_mostly` are the legs that a mirror under observation reads only where no other has the
-    data.
-    """
+    """A task ended. `detail` is a sentence; `outcome` is what its class of tasks tells, None where it tells nothing."""
 
     now_ms: int
     task_id: int
     result: TaskResult
-    status: ResourceStatus | None = None
-    plug: PlugState | None = None
     detail: str = ""
-    holds: tuple[Reservation, ...] = ()
-    records: tuple[SeenRecord, ...] = ()
-    missing: tuple[str, ...] = ()
-    used: tuple[tuple[str, str], ...] = ()
-    write_mostly: tuple[str, ...] = ()
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True)

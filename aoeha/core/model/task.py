@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
-from aoeha.core.model.shelves import Holder, LockRecord
+from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
 
 
 class ResourceStatus(Enum):
@@ -34,17 +35,13 @@ class TaskResult(Enum):
 
 
 class TaskKind(Enum):
-    """What a task does. The first six address a resource, then three a fence device, then eight the shelves.
-
-    `DETECT_CONFLICT` asks the network whether anybody else answers for a resource's address: RUNNING for yes.
-    `ASK_HOSTS` asks all reference hosts: RUNNING if one answers, STOPPED if none does.
+    """What a task does; its class tells what it is about and how its end is told.
 
     `READ_RESERVATIONS` asks every target address of a group's legs whose reservation it shows. `RESERVE` reserves one
     leg for us where nobody or we hold it; `PREEMPT` takes it from whom it is expected to show, and from nobody else;
     `TRANSFER` leaves a leg of ours to the peer. Each of them reads back and reports what it read. `READ_RECORDS` reads
-    the lock record of every address of a group's legs, `WRITE_RECORD` puts one into all of them. `EVICT_LEG` lets the
-    group's mirror, its subject, go on without a leg; `RETURN_LEG` takes the leg in again, by its bitmap or `whole`.
-    `FAIL_OVER_PATH` lets the group's driver, its subject, leave silent paths to `legs` that it would try on for long.
+    the lock record of every address of a group's legs, `WRITE_RECORD` puts one into all of them. `EVICT_LEG` lets a
+    mirror go on without a leg; `RETURN_LEG` takes the leg in again.
     """
 
     PROBE = "probe"
@@ -66,6 +63,15 @@ class TaskKind(Enum):
     RETURN_LEG = "return_leg"
     FAIL_OVER_PATH = "leave_path"
     ASK_HOSTS = "ask_hosts"
+
+
+class PowerPurpose(Enum):
+    """Which rule asked for a power task, and takes in its end."""
+
+    FENCE = "fence"
+    READING = "reading"
+    RESTORE = "restore"
+    ORDER = "order"
 
 
 @dataclass(frozen=True)
@@ -93,31 +99,189 @@ class PathFailover:
 
 
 @dataclass(frozen=True)
-class Task:
-    """Long work. Ends in exactly one TaskDone; killed `deadline_ms` after its start.
+class AddressRenewal:
+    """Addresses whose life a reading of reservations prolongs, by `lifetime_ms`, 0 for ever.
 
-    `subject` is a resource's, a fence device's or a leg's name; `group` is empty for devices; `node` is the node whose
-    plug is meant, empty for resources and legs. `reason` is a sentence for people. `expected` tells a PREEMPT from whom
-    it may take the leg, `record` a WRITE_RECORD what to write. `renews` names addresses whose life a READ_RESERVATIONS
-    prolongs by `lifetime_ms`, 0 for ever: when it finds one of `legs` to be of whom it expects, or at once when it
-    expects UNKNOWN. A START of a mirror may do without the others where it finds one of `legs`: each of them is known
-    to hold every acknowledged write. `limits` is what a mirror keeps clear of from its START, PROBE or MONITOR on. A
-    FAIL_OVER_PATH carries `failover`.
+    At once where `vouching` is None. Else when one of these legs is found to be reserved for us.
     """
 
+    addresses: tuple[str, ...]
+    lifetime_ms: int
+    vouching: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BaseTask:
+    """What all long work has. It ends in exactly one TaskDone; it is killed `deadline_ms` after its start.
+
+    `reason` is a sentence for people. `kinds` are those that a class of tasks may have.
+    """
+
+    kinds: ClassVar[tuple[TaskKind, ...]]
+
     id: int
-    kind: TaskKind
-    group: str
-    subject: str
-    node: str
     deadline_ms: int
     reason: str
-    expected: Holder = Holder.UNKNOWN
-    record: LockRecord | None = None
-    renews: tuple[str, ...] = ()
-    lifetime_ms: int = 0
-    leg: str = ""
-    whole: bool = False
-    legs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _OfKind(BaseTask):
+    kind: TaskKind
+
+    def __post_init__(self) -> None:
+        if self.kind not in self.kinds:
+            raise ValueError(f"{self.kind.value} is no kind of {type(self).__name__}")
+
+
+@dataclass(frozen=True)
+class ResourceTask(_OfKind):
+    """An agent's work on the resource `subject`. Ends with `Observed` where it looks, with no outcome else.
+
+    The START of a mirror may do without the other legs where it finds one of `complete`: each of them is known to hold
+    every acknowledged write. `limits` is what a mirror keeps clear of from its START, PROBE or MONITOR on.
+    """
+
+    kinds = (TaskKind.PROBE, TaskKind.START, TaskKind.STOP, TaskKind.MONITOR, TaskKind.VALIDATE)
+
+    group: str
+    subject: str
+    complete: tuple[str, ...] = ()
     limits: MirrorLimits = MirrorLimits()
-    failover: PathFailover | None = None
+
+
+@dataclass(frozen=True)
+class ConflictTask(BaseTask):
+    """Ask the network whether anybody else answers for the address `subject`. Ends with `Answered`."""
+
+    kind: ClassVar[TaskKind] = TaskKind.DETECT_CONFLICT
+
+    group: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class PowerTask(_OfKind):
+    """An order to the fence device `subject`, about the plug of `node`. A reading ends with `PlugRead`."""
+
+    kinds = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
+    group: ClassVar[str] = ""
+
+    subject: str
+    node: str
+    purpose: PowerPurpose
+
+
+@dataclass(frozen=True)
+class ReservationTask(_OfKind):
+    """A reading of all legs of a group (`subject` is the group), or a change of the leg `subject`.
+
+    Ends with `ReservationsRead`. `expected` tells a PREEMPT from whom it may take the leg. A reading may carry a
+    `renewal`.
+    """
+
+    kinds = (TaskKind.READ_RESERVATIONS, TaskKind.RESERVE, TaskKind.PREEMPT, TaskKind.TRANSFER)
+
+    group: str
+    subject: str
+    expected: Holder = Holder.UNKNOWN
+    renewal: AddressRenewal | None = None
+
+
+@dataclass(frozen=True)
+class RecordTask(BaseTask):
+    """Write `record` into every address of a group's legs; without one, read what lies there: `RecordsRead`."""
+
+    group: str
+    record: LockRecord | None
+
+    @property
+    def kind(self) -> TaskKind:
+        """Reading or writing."""
+        return TaskKind.READ_RECORDS if self.record is None else TaskKind.WRITE_RECORD
+
+    @property
+    def subject(self) -> str:
+        """The group."""
+        return self.group
+
+
+@dataclass(frozen=True)
+class LegTask(_OfKind):
+    """Let the mirror `subject` go on without `leg`, or take it in again: by its bitmap, or as a `whole`. No outcome."""
+
+    kinds = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
+
+    group: str
+    subject: str
+    leg: str
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class PathTask(BaseTask):
+    """Let the driver `subject` leave silent paths to `legs` that it would try on for long. No outcome."""
+
+    kind: ClassVar[TaskKind] = TaskKind.FAIL_OVER_PATH
+
+    group: str
+    subject: str
+    legs: tuple[str, ...]
+    failover: PathFailover
+
+
+@dataclass(frozen=True)
+class HostsTask(BaseTask):
+    """Ask all reference hosts. Ends with `Answered`: whether one of them does."""
+
+    kind: ClassVar[TaskKind] = TaskKind.ASK_HOSTS
+    group: ClassVar[str] = ""
+    subject: ClassVar[str] = "reference hosts"
+
+
+Task = ResourceTask | ConflictTask | PowerTask | ReservationTask | RecordTask | LegTask | PathTask | HostsTask
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What an agent saw of a resource.
+
+    `missing` names the legs that a mirror goes without, and does not rebuild. `used` are the addresses at which the
+    kernel's driver reaches its targets, each after its target's name; empty where that is not known. `write_mostly` are
+    the legs that a mirror reads only where no other has the data.
+    """
+
+    status: ResourceStatus
+    missing: tuple[str, ...] = ()
+    used: tuple[tuple[str, str], ...] = ()
+    write_mostly: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Whether somebody answered a question on the network."""
+
+    yes: bool
+
+
+@dataclass(frozen=True)
+class PlugRead:
+    """What a fence device says of a plug."""
+
+    plug: PlugState
+
+
+@dataclass(frozen=True)
+class ReservationsRead:
+    """What the target addresses that answered show of reservations."""
+
+    reservations: tuple[Reservation, ...]
+
+
+@dataclass(frozen=True)
+class RecordsRead:
+    """What the target addresses that answered show of lock records."""
+
+    records: tuple[SeenRecord, ...]
+
+
+Outcome = Observed | Answered | PlugRead | ReservationsRead | RecordsRead

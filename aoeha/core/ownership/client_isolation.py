@@ -22,7 +22,7 @@ from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.model.task import Answered, HostsTask, TaskResult
 from aoeha.core.ownership import group_beat
 from aoeha.core.peer import disk_heartbeat, membership
 
@@ -82,12 +82,12 @@ def words(state: NodeState) -> dict[str, GroupBeat]:
     return {group.name: _word(state, group) for group in state.groups if group.legs and _has_a_say(state, group)}
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: HostsTask, done: TaskDone) -> None:
     """Take in whether a reference host answered; that they could not be asked is no answer either."""
     hosts, node = step.state.hosts, step.state.config.node
     if hosts.task_id != task.id:
         return
-    answer = done.status is ResourceStatus.RUNNING if done.result is TaskResult.OK else None
+    answer = done.outcome.yes if isinstance(done.outcome, Answered) else None
     changed = answer is not hosts.answer
     step.change_hosts(task_id=0, answer=answer, since_ms=hosts.asked_ms if changed else hosts.since_ms)
     if done.result is TaskResult.FAILED:
@@ -111,7 +111,7 @@ def _ask_hosts(step: StepContext) -> None:
     if hosts.task_id or not due or law.stops(step.state, Act.OFFER) is not None:
         return
     patience_ms, reason = state.config.shelf_timeout_ms, "could clients reach us?"
-    task = Task(state.next_task_id, TaskKind.ASK_HOSTS, "", ABOUT, "", patience_ms, reason)
+    task = HostsTask(state.next_task_id, patience_ms, reason)
     step.begin(task)
     step.change_hosts(task_id=task.id, asked_ms=step.now_ms)
 

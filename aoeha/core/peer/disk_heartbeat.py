@@ -23,7 +23,7 @@ from aoeha.core.model.legs import ShelfLinkState
 from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
 from aoeha.core.model.state import GroupState, LinkCondition, NodeState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import Task, TaskKind
+from aoeha.core.model.task import RecordsRead, RecordTask, TaskKind
 
 EVERY_MIN_MS = 100
 STAMPS = 3
@@ -47,14 +47,14 @@ def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
             continue
         wish = _wish(step.state, group, speaks=name in words)
         if wish is TaskKind.WRITE_RECORD and step.now_ms >= _write_due_ms(step.state.config, link):
-            _ask(step, group, wish, _stamp(step.state, group, words.get(name)))
+            _ask(step, group, _stamp(step.state, group, words.get(name)))
         elif wish is TaskKind.READ_RECORDS and step.now_ms >= _read_due_ms(step.state.config, link):
-            _ask(step, group, wish, None)
+            _ask(step, group, None)
         elif wish is None and link != ShelfLinkState():
             step.change_group(name, shelf_link=ShelfLinkState())
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: RecordTask, done: TaskDone) -> None:
     """Take in what the records say, or that ours were stamped."""
     group = step.state.group(task.group)
     link = group.shelf_link
@@ -65,7 +65,8 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
         return
     silent = _at(group, Holder.SILENT)
     known = {place: record for place, record in _seen(group).items() if place not in silent}
-    read = {(seen.leg, seen.address): seen.record for seen in done.records}
+    records = done.outcome.records if isinstance(done.outcome, RecordsRead) else ()
+    read = {(seen.leg, seen.address): seen.record for seen in records}
     both = [place for place in read if place in known]
     step.change_shelf_link(
         group.name, seen=tuple(SeenRecord(*place, record) for place, record in (known | read).items())
@@ -154,7 +155,7 @@ def _wish(state: NodeState, group: GroupState, *, speaks: bool) -> TaskKind | No
     return TaskKind.READ_RECORDS if _watching(state, group) else None
 
 
-def _answers(state: NodeState, task: Task) -> bool:
+def _answers(state: NodeState, task: RecordTask) -> bool:
     """Whether what was read may now be answered: who never speaks there never does."""
     return task.kind is TaskKind.READ_RECORDS and bool(state.config.reference_hosts)
 
@@ -255,9 +256,9 @@ def _stamp(state: NodeState, group: GroupState, word: GroupBeat | None) -> LockR
     )
 
 
-def _ask(step: StepContext, group: GroupState, kind: TaskKind, record: LockRecord | None) -> None:
+def _ask(step: StepContext, group: GroupState, record: LockRecord | None) -> None:
     state = step.state
     reason, patience_ms = f"{state.config.peer} is not heard on any other link", every_ms(state.config)
-    task = Task(state.next_task_id, kind, group.name, group.name, "", patience_ms, reason, record=record)
+    task = RecordTask(state.next_task_id, patience_ms, reason, group.name, record)
     step.begin(task)
     step.change_shelf_link(group.name, task_id=task.id, asked_ms=step.now_ms)

@@ -17,7 +17,7 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import GroupState, NodeState, ResourceState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.model.task import Answered, ConflictTask
 from aoeha.core.model.term import Term
 from aoeha.core.ownership import owners
 from aoeha.core.peer import membership
@@ -39,13 +39,13 @@ def decide(step: StepContext) -> None:
                 _ask(step, group, resource)
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: ConflictTask, done: TaskDone) -> None:
     """Take in what the network said. No answer to our question is no answer about rivals either."""
     resource = step.state.group(task.group).resource(task.subject)
     if resource.conflict_task_id != task.id:
         return
     name, peer = task.subject, step.state.config.peer
-    rival = done.status is ResourceStatus.RUNNING if done.result is TaskResult.OK else None
+    rival = done.outcome.yes if isinstance(done.outcome, Answered) else None
     step.change_resource(task.group, name, conflict_task_id=0, conflict=rival)
     about = f"{name} elsewhere"
     if rival:
@@ -91,6 +91,6 @@ def _says_that_it_stopped(state: NodeState, group: GroupState, term: Term) -> bo
 def _ask(step: StepContext, group: GroupState, resource: ResourceState) -> None:
     state, config = step.state, resource.config
     reason = "does anybody else answer?"
-    task = Task(state.next_task_id, TaskKind.DETECT_CONFLICT, group.name, config.name, "", config.monitor_ms, reason)
+    task = ConflictTask(state.next_task_id, config.monitor_ms, reason, group.name, config.name)
     step.begin(task)
     step.change_resource(group.name, config.name, conflict_task_id=task.id, conflict_asked_ms=step.now_ms)

@@ -18,7 +18,7 @@ from aoeha.core.model.law import Act
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState, phase_of
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.model.task import MirrorLimits, Observed, ResourceStatus, ResourceTask, TaskKind, TaskResult
 from aoeha.core.ownership import blockers, own_stall, owners
 from aoeha.core.resources import address_conflict
 from aoeha.core.storage import address_lifetime, reservations, suspect_legs
@@ -61,7 +61,7 @@ def decide(step: StepContext) -> None:
             _stop_next(step, name)
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: ResourceTask, done: TaskDone) -> None:
     """Take in the end of a resource task."""
     group = step.state.group(task.group)
     resource = group.resource(task.subject)
@@ -202,14 +202,15 @@ def _observed(step: StepContext, group: GroupState, resource: ResourceState, don
     step.change_resource(group.name, name, checked_ms=step.now_ms)
     if done.result in (TaskResult.CANCELLED, TaskResult.LOST):
         return
-    step.change_resource(group.name, name, missing=done.missing)
-    probing = resource.phase is ResourcePhase.UNKNOWN
-    seen = done.status if done.result is TaskResult.OK and done.status is not None else ResourceStatus.FAILED
+    told = done.outcome if done.result is TaskResult.OK else None
+    look = told if isinstance(told, Observed) else Observed(ResourceStatus.FAILED)
+    step.change_resource(group.name, name, missing=look.missing)
+    probing, seen = resource.phase is ResourcePhase.UNKNOWN, look.status
     reason = done.detail or ("its monitor did not answer in time" if done.result is TaskResult.TIMED_OUT else "")
     if seen in (ResourceStatus.RUNNING, ResourceStatus.DEGRADED):
         phase = ResourcePhase.RUNNING if seen is ResourceStatus.RUNNING else ResourcePhase.DEGRADED
         _note_health(step, group, resource, phase, reason)
-        suspect_legs.observed(step, group.name, replaced(resource, missing=done.missing), done.write_mostly)
+        suspect_legs.observed(step, group.name, replaced(resource, missing=look.missing), look.write_mostly)
     elif probing:
         phase = ResourcePhase.STOPPED if seen is ResourceStatus.STOPPED else ResourcePhase.FAILED
         step.change_resource(group.name, name, phase=phase, reason=reason)
@@ -344,20 +345,16 @@ def _interrupt(step: StepContext, resource: ResourceState) -> None:
 
 def _start(step: StepContext, kind: TaskKind, group: str, resource: ResourceState, reason: str) -> None:
     state, deadline_ms = step.state, _deadline_ms(kind, resource.config)
-    task = Task(state.next_task_id, kind, group, resource.config.name, "", deadline_ms, reason)
+    complete: tuple[str, ...] = ()
+    limits = MirrorLimits()
     if resource.config.mirror and kind in TELLING:
-        task = _telling(step, task, resource)
-    step.begin(task)
-    step.change_resource(group, resource.config.name, task_id=task.id)
-
-
-def _telling(step: StepContext, task: Task, mirror: ResourceState) -> Task:
-    """Tell a mirror, with the task, what it must keep clear of."""
-    group = step.state.group(task.group)
-    caution = suspect_legs.limits(step.state, group, mirror)
-    step.change_resource(task.group, mirror.config.name, limits=caution)
-    startable = group.term.startable_legs if group.term is not None and task.kind is TaskKind.START else ()
-    return replaced(task, legs=startable, limits=caution)
+        owned = state.group(group)
+        complete = owned.term.startable_legs if owned.term is not None and kind is TaskKind.START else ()
+        limits = suspect_legs.limits(state, owned, resource)
+        step.change_resource(group, resource.config.name, limits=limits)
+    number, name = state.next_task_id, resource.config.name
+    step.begin(ResourceTask(number, deadline_ms, reason, kind, group, name, complete, limits))
+    step.change_resource(group, name, task_id=number)
 
 
 def _deadline_ms(kind: TaskKind, config: ResourceConfig) -> int:

@@ -18,10 +18,10 @@ from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.replacing import replaced
-from aoeha.core.model.shelves import Holder
+from aoeha.core.model.shelves import Holder, Reservation
 from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import Task, TaskKind
+from aoeha.core.model.task import AddressRenewal, ReservationsRead, ReservationTask, TaskKind
 from aoeha.core.peer import membership
 from aoeha.core.storage import address_lifetime, leg_ledger, suspect_legs
 
@@ -58,9 +58,8 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
 
 def read(step: StepContext, group: GroupState, reason: str) -> None:
     """Ask every address of every leg whose reservation it shows, and prolong what depends on the answer (R12)."""
-    alone = law.stops(step.state, Act.EXPIRE) is not None or address_lifetime.peer_owns_nothing(step.state, group)
-    request = (TaskKind.READ_RESERVATIONS, group.name, Holder.UNKNOWN if alone else Holder.US)
-    _ask(step, group, request, reason, address_lifetime.bounded(step.state, group))
+    request = (TaskKind.READ_RESERVATIONS, group.name, Holder.UNKNOWN)
+    _ask(step, group, request, reason, _renewal(step.state, group))
 
 
 def take(step: StepContext, group: GroupState, leg: LegState, reason: str) -> None:
@@ -82,7 +81,7 @@ def target_started(step: StepContext, event: TargetStarted) -> None:
             step.change_group(group.name, shelf_due=True, shelf_retry_ms=0)
 
 
-def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
+def task_done(step: StepContext, task: ReservationTask, done: TaskDone) -> None:
     """Take in what the shelves said; what did not answer is silent."""
     group = step.state.group(task.group)
     if group.shelf_task_id != task.id:
@@ -93,7 +92,7 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
         step.change_group(group.name, shelf_read_ms=group.shelf_asked_ms)
     if task.kind is TaskKind.TRANSFER and group.term is not None:
         step.change_term(group.name, legs_transferred=(*group.term.legs_transferred, task.subject))
-    answers = {(hold.leg, hold.address): hold.holder for hold in done.holds}
+    answers = {(hold.leg, hold.address): hold.holder for hold in shown(done)}
     for leg in group.legs:
         if task.kind is TaskKind.READ_RESERVATIONS or leg.name == task.subject:
             _note(step, group.name, leg, answers, looked_ms)
@@ -102,6 +101,11 @@ def task_done(step: StepContext, task: Task, done: TaskDone) -> None:
         _judge(step, group.name)
     if task.kind in (TaskKind.RESERVE, TaskKind.PREEMPT) and not group.leg(task.subject).shows(Holder.US):
         step.change_group(group.name, shelf_retry_ms=step.now_ms + step.state.config.hold_every_ms)
+
+
+def shown(done: TaskDone) -> tuple[Reservation, ...]:
+    """What the shelves that answered showed."""
+    return done.outcome.reservations if isinstance(done.outcome, ReservationsRead) else ()
 
 
 def reserved(group: GroupState) -> str:
@@ -278,23 +282,22 @@ def _judged(step: StepContext, group: GroupState, leg: LegState, address: Addres
     return address
 
 
-def _ask(step: StepContext, group: GroupState, request: Request, reason: str, renews: tuple[str, ...] = ()) -> None:
-    state, (kind, subject, expected) = step.state, request
-    patience_ms = state.config.shelf_timeout_ms
-    lifetime_ms = state.config.address_lifetime_ms if renews and law.stops(state, Act.EXPIRE) is None else 0
-    task = Task(
-        state.next_task_id,
-        kind,
-        group.name,
-        subject,
-        "",
-        patience_ms,
-        reason,
-        expected,
-        renews=renews,
-        lifetime_ms=lifetime_ms,
-        legs=leg_ledger.vouching_legs(group) if renews else (),
-    )
+def _renewal(state: NodeState, group: GroupState) -> AddressRenewal | None:
+    """What a reading prolongs: at once where nothing may expire or the peer owns nothing, else when a leg vouches."""
+    addresses = address_lifetime.bounded(state, group)
+    if not addresses:
+        return None
+    may_expire = law.stops(state, Act.EXPIRE) is None
+    alone = not may_expire or address_lifetime.peer_owns_nothing(state, group)
+    lifetime_ms = state.config.address_lifetime_ms if may_expire else 0
+    return AddressRenewal(addresses, lifetime_ms, None if alone else leg_ledger.vouching_legs(group))
+
+
+def _ask(
+    step: StepContext, group: GroupState, request: Request, reason: str, renewal: AddressRenewal | None = None
+) -> None:
+    (kind, subject, expected), patience_ms = request, step.state.config.shelf_timeout_ms
+    task = ReservationTask(step.state.next_task_id, patience_ms, reason, kind, group.name, subject, expected, renewal)
     step.begin(task)
     due = group.shelf_due and kind is not TaskKind.READ_RESERVATIONS
     step.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=step.now_ms, shelf_due=due)

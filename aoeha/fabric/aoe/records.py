@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aoeha.core.model.shelves import LockRecord, SeenRecord
-from aoeha.core.model.task import Task
+from aoeha.core.model.task import RecordTask
 from aoeha.fabric.aoe.client import AoeClient, TargetAddress
 from aoeha.fabric.aoe.places import Places, first_answer, usable
 from aoeha.wire.keys import Key
@@ -40,7 +40,7 @@ class LegRecords:
         self._signature = signature
         self._targets = targets
 
-    async def perform(self, task: Task) -> tuple[SeenRecord, ...]:
+    async def perform(self, task: RecordTask) -> tuple[SeenRecord, ...]:
         """Stamp or read every address of a group's legs and report those that answered. AoeError: no interface."""
         places = usable(self._interfaces)
         legs = self._targets[task.group]
@@ -49,7 +49,7 @@ class LegRecords:
             answers = await asyncio.gather(*asked)
         return tuple(seen for seen in answers if seen is not None)
 
-    async def _ask(self, client: AoeClient, task: Task, places: Places) -> SeenRecord | None:
+    async def _ask(self, client: AoeClient, task: RecordTask, places: Places) -> SeenRecord | None:
         patience_ms = int(task.deadline_ms * ANSWER_SHARE)
 
         async def exchange(place: TargetAddress) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aoeha.core.model.shelves import Holder, Reservation
-from aoeha.core.model.task import Task, TaskKind
+from aoeha.core.model.task import ReservationTask, TaskKind
 from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress
 from aoeha.fabric.aoe.places import Places, Question, ask_all, first_answer, first_of, usable
 
@@ -55,7 +55,7 @@ class LegHolds:
         self._heard: dict[tuple[str, bytes], frozenset[str]] = {}
         self._finishing: set[asyncio.Task[None]] = set()
 
-    async def perform(self, task: Task) -> tuple[Reservation, ...]:
+    async def perform(self, task: ReservationTask) -> tuple[Reservation, ...]:
         """Do what a task asks for and report every address that answered. AoeError when no interface can be used."""
         legs = self._targets[task.group]
         if task.kind is TaskKind.READ_RESERVATIONS and len(self._interfaces) > 1:
@@ -67,7 +67,7 @@ class LegHolds:
             answers = await asyncio.gather(*asked)
         return tuple(hold for hold in answers if hold is not None)
 
-    async def _read(self, task: Task, legs: Mapping[str, tuple[bytes, ...]]) -> tuple[Reservation, ...]:
+    async def _read(self, task: ReservationTask, legs: Mapping[str, tuple[bytes, ...]]) -> tuple[Reservation, ...]:
         """Report the first answer of each address as soon as it is there; the other questions run on."""
         patience_ms = int(task.deadline_ms * ANSWER_SHARE)
         interfaces = usable(self._interfaces)
@@ -100,7 +100,7 @@ class LegHolds:
         unheard = tuple(one for one in self._interfaces if known is not None and one not in known)
         return Reservation(place.leg, place.mac.hex(":"), holder, heard, unheard)
 
-    async def _ask(self, client: AoeClient, task: Task, places: Places) -> Reservation | None:
+    async def _ask(self, client: AoeClient, task: ReservationTask, places: Places) -> Reservation | None:
         patience_ms = int(task.deadline_ms * ANSWER_SHARE)
         found = await first_answer(places, lambda place: client.read_reservation(place, patience_ms))
         if found is None:
@@ -115,7 +115,7 @@ class LegHolds:
                 return None
         return Reservation(places.leg, places.mac.hex(":"), self._hosts.holder(owners))
 
-    def _wanted(self, task: Task, shown: Holder) -> tuple[bytes, ...] | None:
+    def _wanted(self, task: ReservationTask, shown: Holder) -> tuple[bytes, ...] | None:
         """Return the list that an address should get, None for leaving it alone."""
         ours, peers = tuple(sorted(self._hosts.ours)), tuple(sorted(self._hosts.peers))
         match task.kind:

@@ -73,7 +73,7 @@ from aoeha.sim.exhaust.canonical_ledger import (
     patience_ms,
 )
 from aoeha.sim.exhaust.canonical_legs import LONG_MS, NOW_MS, TICK_MS, age_ms, canonical_legs, due_ms
-from aoeha.sim.exhaust.shelves import LEGS, canonical_record
+from aoeha.sim.exhaust.shelves import LEGS, canonical_task
 
 __all__ = ["FRESH", "NOW_MS", "TICK_MS", "beat_as_heard", "canonical", "canonical_beat", "canonical_memory", "config"]
 
@@ -146,10 +146,7 @@ def canonical(state: NodeState) -> NodeState:
         ),
         devices=tuple(_device(device, now_ms, known) for device in state.devices),
         fence=_fence(state, now_ms, known),
-        tasks=tuple(
-            replace(task, id=known[task.id], reason="", deadline_ms=0, record=canonical_record(task.record))
-            for task in state.tasks
-        ),
+        tasks=tuple(replace(canonical_task(task), id=known[task.id]) for task in state.tasks),
         next_task_id=len(known) + 1,
         sequence=int(awaits_answer(state) and state.sequence > state.revalidation_sequence),
         next_beat_ms=due_ms(state.next_beat_ms, now_ms, TICK_MS) or NOW_MS,

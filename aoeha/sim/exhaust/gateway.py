@@ -23,7 +23,7 @@ from aoeha.core.storage.storage_fence import STANDS_MS
 from aoeha.sim.exhaust.canonical import beat_as_heard, canonical, canonical_beat, canonical_memory, config, is_mirrored
 from aoeha.sim.exhaust.canonical_ledger import FORGOTTEN, KEPT, Aging, aging, awaits_answer
 from aoeha.sim.exhaust.canonical_legs import NOW_MS, TICK_MS
-from aoeha.sim.exhaust.shelves import LEGS, MIRROR_KINDS, NODES, SILENCE, Answer, canonical_record
+from aoeha.sim.exhaust.shelves import LEGS, MIRROR_KINDS, NODES, SILENCE, Answer, canonical_task, told
 
 __all__ = ["NODES", "Gateway", "Happening", "Outcome", "Power", "happen"]
 
@@ -237,17 +237,7 @@ def _end_task(gateway: Gateway, state: NodeState, what: Happening) -> Outcome:
         late=tuple(one for one in gateway.late if one[0] != task.id),
         slow=_not(task.id, gateway.slow),
     )
-    done = TaskDone(
-        NOW_MS,
-        task.id,
-        result,
-        seen,
-        what.plug,
-        holds=answer.holds,
-        records=answer.records,
-        missing=answer.missing,
-        write_mostly=answer.write_mostly,
-    )
+    done = TaskDone(NOW_MS, task.id, result, outcome=told(task, answer, seen, what.plug))
     outcome = _feed(_having(gateway, state, answer), done)
     effect = what.storage or what.result is TaskResult.OK
     plug = {TaskKind.POWER_OFF: "off", TaskKind.POWER_ON: "on"}.get(task.kind, "") if effect else ""
@@ -387,7 +377,7 @@ def _travelling(action: Action, after: NodeState) -> Action:
         case Persist(memory=memory):
             return Persist(canonical_memory(memory))
         case StartTask(task=task):
-            return StartTask(replace(task, reason="", deadline_ms=0, record=canonical_record(task.record)))
+            return StartTask(canonical_task(task))
         case Panic():
             return Panic("")
         case _:

@@ -16,12 +16,28 @@ from typing import NamedTuple
 
 from aoeha.core.model.config import LegConfig
 from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
-from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
+from aoeha.core.model.task import (
+    LegTask,
+    Observed,
+    Outcome,
+    PlugRead,
+    PlugState,
+    PowerTask,
+    RecordsRead,
+    RecordTask,
+    ReservationsRead,
+    ReservationTask,
+    ResourceStatus,
+    ResourceTask,
+    Task,
+    TaskKind,
+    TaskResult,
+)
 from aoeha.sim.exhaust.mirror import Disks
 
 __all__ = [
     "LEGS", "LOOKS", "MIRROR_KINDS", "NODES", "SHELF_KINDS", "SILENCE", "Answer", "Effect", "Leg", "Shelves",
-    "canonical_record",
+    "canonical_task", "told",
 ]  # fmt: skip
 
 LEGS = tuple(LegConfig(name, (f"{name}/1",), durable=True) for name in ("leg1", "leg2"))
@@ -169,7 +185,7 @@ class Shelves(NamedTuple):
 
     def perform(self, index: int, task: Task) -> Effect:
         """Let a node's task happen on the legs that it is about and that it reaches."""
-        if task.kind in MIRROR_KINDS:
+        if isinstance(task, ResourceTask | LegTask):
             return self._mirror(index, task)
         shelves, holds, records, forced = self, [], [], []
         for place, config in enumerate(LEGS):
@@ -184,20 +200,20 @@ class Shelves(NamedTuple):
             if task.kind is TaskKind.READ_RECORDS and leg.owner == NODES[1 - index]:
                 leg = leg._replace(moved=False)
             shelves = shelves._with(place, leg)
-        if task.kind in (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD):
+        if isinstance(task, RecordTask):
             return Effect(shelves, Answer(records=tuple(records)))
         return Effect(shelves, Answer(holds=tuple(holds)), tuple(forced))
 
-    def _mirror(self, index: int, task: Task) -> Effect:
+    def _mirror(self, index: int, task: ResourceTask | LegTask) -> Effect:
         """Let a task happen to a node's mirror."""
         takes, places = self.takes(index), {leg.name: place for place, leg in enumerate(LEGS)}
         disks: Disks | None
-        match task.kind:
-            case TaskKind.START:
-                disks = self.disks.assembled(index, takes, tuple(places[name] for name in task.legs))
-            case TaskKind.EVICT_LEG:
+        match task:
+            case ResourceTask(kind=TaskKind.START):
+                disks = self.disks.assembled(index, takes, tuple(places[name] for name in task.complete))
+            case LegTask(kind=TaskKind.EVICT_LEG):
                 disks = self.disks.evicted(index, takes, places[task.leg])
-            case TaskKind.RETURN_LEG:
+            case LegTask():
                 disks = self.disks.taken_back(index, takes, places[task.leg])
             case _:
                 return Effect(self, replace(self._seen(index), write_mostly=task.limits.write_mostly))
@@ -225,6 +241,27 @@ class Shelves(NamedTuple):
         return self._replace(legs=(*self.legs[:place], leg, *self.legs[place + 1 :]))
 
 
+def told(task: Task, answer: Answer, seen: ResourceStatus | None, plug: PlugState | None) -> Outcome | None:
+    """Return the outcome of a task: `seen` of a resource, `plug` of a device, or what the shelves answered."""
+    match task:
+        case ResourceTask() if seen is not None:
+            return Observed(seen, answer.missing, (), answer.write_mostly)
+        case PowerTask() if plug is not None:
+            return PlugRead(plug)
+        case ReservationTask():
+            return ReservationsRead(answer.holds)
+        case RecordTask():
+            return RecordsRead(answer.records)
+        case _:
+            return None
+
+
+def canonical_task(task: Task) -> Task:
+    """Return what of a task decides anything."""
+    bare = replace(task, reason="", deadline_ms=0)
+    return replace(bare, record=canonical_record(bare.record)) if isinstance(bare, RecordTask) else bare
+
+
 def canonical_record(record: LockRecord | None) -> LockRecord | None:
     """Return what of a stamp decides anything, besides that it moves."""
     return None if record is None else LockRecord(record.owner, record.boot_id, 0, 0, 0)
@@ -236,15 +273,15 @@ def _way(index: int, place: int) -> int:
 
 def _asked(leg: Leg, index: int, task: Task) -> Leg:
     me, peer = NODES[index], NODES[1 - index]
-    match task.kind:
-        case TaskKind.PREEMPT if _shown(leg, index) is task.expected:
+    match task:
+        case ReservationTask(kind=TaskKind.PREEMPT) if _shown(leg, index) is task.expected:
             return leg.held_by(me)
-        case TaskKind.RESERVE | TaskKind.PREEMPT if leg.admits(me):
+        case ReservationTask(kind=TaskKind.RESERVE | TaskKind.PREEMPT) if leg.admits(me):
             return leg.held_by(me)
-        case TaskKind.TRANSFER if leg.admits(me):
+        case ReservationTask(kind=TaskKind.TRANSFER) if leg.admits(me):
             return leg.held_by(peer)
-        case TaskKind.WRITE_RECORD if task.record is not None:
-            return leg._replace(owner=me, boot_id=task.record.boot_id, moved=True)
+        case RecordTask(record=LockRecord() as record):
+            return leg._replace(owner=me, boot_id=record.boot_id, moved=True)
         case _:
             return leg
 

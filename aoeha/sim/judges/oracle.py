@@ -27,7 +27,7 @@ from aoeha.core.model.beat import Beat, BeatFlag, Grant, GroupBeat, GroupPhase
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.shelves import LockRecord
-from aoeha.core.model.task import Task, TaskKind
+from aoeha.core.model.task import PowerTask, RecordTask, ResourceTask, Task, TaskKind
 from aoeha.sim.judges import visibility
 from aoeha.sim.judges.blind_fence import judge_blind_fence
 from aoeha.sim.judges.leg_left import judge_leg_left
@@ -103,22 +103,22 @@ class Oracle(Observer):
 
     def task_started(self, machine: Machine, task: Task) -> None:
         """A node acts on a resource, on its peer's power or on its legs."""
-        match task.kind:
-            case TaskKind.START:
+        match task:
+            case ResourceTask(kind=TaskKind.START):
                 peer = self._peer(machine)
                 running = peer.runs_any(task.group)
                 if running and not self._is_reserved(task.group):
                     self._two_run(task.group, f"{machine.name} starts {task.subject} beside {running} on {peer.name}")
-            case TaskKind.STOP:
+            case ResourceTask(kind=TaskKind.STOP):
                 self._judge_stop(machine, task)
-            case TaskKind.POWER_OFF if self._orders.is_open(machine):
+            case PowerTask(kind=TaskKind.POWER_OFF) if self._orders.is_open(machine):
                 self._ordered.add(task.node)
                 self.world.count("order", "fence by an operator")
-            case TaskKind.POWER_OFF:
+            case PowerTask(kind=TaskKind.POWER_OFF):
                 self._ordered.discard(task.node)
                 self._judge_fence(machine, self.world.machines[task.node])
-            case TaskKind.WRITE_RECORD if task.record is not None and task.record.message is not None:
-                self._judge_word(machine, task.record.message, probed=True)
+            case RecordTask(record=LockRecord(message=GroupBeat() as message)):
+                self._judge_word(machine, message, probed=True)
             case _:
                 pass
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
-from aoeha.core.model.task import Task, TaskKind, TaskResult
+from aoeha.core.model.task import RecordsRead, RecordTask, ReservationsRead, ReservationTask, TaskKind, TaskResult
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.test_key import KEY
 from aoeha.wire.lock_record import pack, unpack
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from aoeha.sim.world.work import Job, Work
     from aoeha.sim.world.world import World
 
-__all__ = ["SHELF_KINDS", "Holds"]
+__all__ = ["Holds"]
 
-RECORD_KINDS = (TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD)
-SHELF_KINDS = (TaskKind.READ_RESERVATIONS, TaskKind.RESERVE, TaskKind.PREEMPT, TaskKind.TRANSFER, *RECORD_KINDS)
 ROUND_TRIP_MS = (1, 4)
 
 
@@ -32,17 +30,16 @@ class Holds:
     def __init__(self, world: "World") -> None:
         self.world = world
 
-    def perform(self, work: "Work", job: "Job") -> None:
+    def perform(self, work: "Work", job: "Job", task: ReservationTask | RecordTask) -> None:
         """Ask now; the answer comes a moment later, or at the deadline where an address is silent."""
         self.world.timeline.after(
-            self.world.random.randint(*ROUND_TRIP_MS), job.machine.by_kernel, self._ask, work, job
+            self.world.random.randint(*ROUND_TRIP_MS), job.machine.by_kernel, self._ask, work, job, task
         )
 
-    def _ask(self, work: "Work", job: "Job") -> None:
+    def _ask(self, work: "Work", job: "Job", task: ReservationTask | RecordTask) -> None:
         if job.over or job.boots != job.machine.boots:
             return
-        task, machine = job.task, job.machine
-        storage = self.world.storage
+        machine, storage = job.machine, self.world.storage
         names = [task.subject] if task.subject in storage.shelves else list(storage.shelves)
         legs = next(group.legs for group in machine.config.groups if group.name == task.group)
         named = {address for leg in legs for address in leg.addresses}
@@ -50,23 +47,22 @@ class Holds:
         places = [(name, a) for name, shelf in shelves for a in shelf.addresses[task.group] if a.name in named]
         answering = [(n, a) for n, a in places if a.answers and storage.reaches(machine, a.name)]
         job.over = True
-        if task.kind in RECORD_KINDS:
+        if isinstance(task, RecordTask):
             seen = tuple(SeenRecord(n, a.name, self._record(machine, task, a)) for n, a in answering)
-            done = TaskDone(0, task.id, TaskResult.OK, records=seen)
+            done = TaskDone(0, task.id, TaskResult.OK, outcome=RecordsRead(seen))
         else:
             holds = tuple(
                 Reservation(n, a.name, self._act(machine, task, a), *self._ways(machine, task, n)) for n, a in answering
             )
-            if task.expected is Holder.UNKNOWN or any(
-                hold.leg in task.legs and hold.holder is task.expected for hold in holds
-            ):
-                for name in task.renews:
-                    machine.renew(name, task.lifetime_ms)
-            done = TaskDone(0, task.id, TaskResult.OK, holds=holds)
+            renewal, ours = task.renewal, {hold.leg for hold in holds if hold.holder is Holder.US}
+            if renewal is not None and (renewal.vouching is None or ours.intersection(renewal.vouching)):
+                for name in renewal.addresses:
+                    machine.renew(name, renewal.lifetime_ms)
+            done = TaskDone(0, task.id, TaskResult.OK, outcome=ReservationsRead(holds))
         wait_ms = 0 if len(answering) == len(places) else task.deadline_ms
         self.world.timeline.after(wait_ms, machine.by_kernel, work.report, job, done)
 
-    def _act(self, machine: "Machine", task: Task, address: "Address") -> Holder:
+    def _act(self, machine: "Machine", task: ReservationTask, address: "Address") -> Holder:
         me, peer, shown = machine.name, machine.config.peer, _holder(machine, address)
         match task.kind:
             case TaskKind.RESERVE:
@@ -85,14 +81,14 @@ class Holds:
                 pass
         return _holder(machine, address)
 
-    def _ways(self, machine: "Machine", task: Task, shelf: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _ways(self, machine: "Machine", task: ReservationTask, shelf: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """On which interfaces a shelf answers a machine, and on which it does not."""
         every, heard = self.world.storage.interfaces, self.world.storage.heard_on(machine, shelf)
         if task.kind is not TaskKind.READ_RESERVATIONS or len(every) == 1:
             return (), ()
         return heard, tuple(one for one in every if one not in heard)
 
-    def _record(self, machine: "Machine", task: Task, address: "Address") -> LockRecord | None:
+    def _record(self, machine: "Machine", task: RecordTask, address: "Address") -> LockRecord | None:
         cluster = machine.config.cluster
         if task.record is not None:
             self.world.tell(Observer.record_writing, machine, task.group, task.record)

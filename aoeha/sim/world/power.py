@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aoeha.core.model.config import FenceConfig
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.task import PlugState, TaskKind, TaskResult
+from aoeha.core.model.task import PlugRead, PlugState, PowerTask, TaskKind, TaskResult
 
 if TYPE_CHECKING:
     from aoeha.sim.world.machine import Machine
@@ -98,14 +98,14 @@ class Power:
             device.mode, device.miswired, device.shares_power_of = "ok", "", ""
             device.outlets = dict.fromkeys(device.outlets, True)
 
-    def perform(self, work: "Work", job: "Job") -> None:
+    def perform(self, work: "Work", job: "Job", task: PowerTask) -> None:
         """Do what a power task asks for, in the device's own time."""
-        device, deadline_ms = self.devices[job.task.subject], job.task.deadline_ms
+        device, deadline_ms = self.devices[task.subject], task.deadline_ms
         random, timeline = self.world.random, self.world.timeline
         duration_ms = random.randint(*SWITCH_MS)
-        victim = self.world.machines[job.task.node]
-        unpowered = device.shares_power_of == job.task.node and not victim.mains
-        if job.task.kind is TaskKind.POWER_OFF and (unpowered or device.mode in DISOBEDIENT):
+        victim = self.world.machines[task.node]
+        unpowered = device.shares_power_of == task.node and not victim.mains
+        if task.kind is TaskKind.POWER_OFF and (unpowered or device.mode in DISOBEDIENT):
             self.disobeyed_ms = timeline.now_ms
         if device.mode == "dead" or unpowered:
             timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
@@ -114,7 +114,7 @@ class Power:
             duration_ms = deadline_ms * random.randint(*SLOW_PERCENT) // 100
         if device.mode == "late":
             timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
-            timeline.after(deadline_ms + random.randint(*LATE_MS), self._act, device, job)
+            timeline.after(deadline_ms + random.randint(*LATE_MS), self._act, device, job, task)
             return
         if device.mode == "refuses":
             timeline.after(duration_ms, self._report, work, job, TaskResult.FAILED, None)
@@ -122,16 +122,16 @@ class Power:
         lag_ms = random.randint(*LATE_MS) if device.mode == "vague" and random.random() < HASTY_SHARE else 0
         if device.mode == "hasty":
             lag_ms = HASTY_MS
-            if job.task.kind is not TaskKind.POWER_STATUS:
-                device.told[job.task.node] = job.task.kind is TaskKind.POWER_ON
-        timeline.after(duration_ms + lag_ms, self._act, device, job)
-        timeline.after(duration_ms, self._answer, work, job, device)
+            if task.kind is not TaskKind.POWER_STATUS:
+                device.told[task.node] = task.kind is TaskKind.POWER_ON
+        timeline.after(duration_ms + lag_ms, self._act, device, job, task)
+        timeline.after(duration_ms, self._answer, work, job, task, device)
 
-    def _act(self, device: Device, job: "Job") -> None:
-        if job.task.kind is TaskKind.POWER_STATUS or device.mode == "lies":
+    def _act(self, device: Device, job: "Job", task: PowerTask) -> None:
+        if task.kind is TaskKind.POWER_STATUS or device.mode == "lies":
             return
-        on = job.task.kind is TaskKind.POWER_ON
-        victim = self.world.machines[job.task.node]
+        on = task.kind is TaskKind.POWER_ON
+        victim = self.world.machines[task.node]
         was_alive = victim.alive
         if device.in_chassis:
             if device.miswired == victim.name:
@@ -143,10 +143,10 @@ class Power:
         if was_alive and not victim.alive:
             self.world.fenced(job.machine, victim)
 
-    def _answer(self, work: "Work", job: "Job", device: Device) -> None:
+    def _answer(self, work: "Work", job: "Job", task: PowerTask, device: Device) -> None:
         plug: PlugState | None = None
-        if job.task.kind is TaskKind.POWER_STATUS:
-            plug = PlugState.UNKNOWN if device.mode == "vague" else self._reading(device, job.task.node)
+        if task.kind is TaskKind.POWER_STATUS:
+            plug = PlugState.UNKNOWN if device.mode == "vague" else self._reading(device, task.node)
         self._report(work, job, TaskResult.OK, plug)
 
     def _reading(self, device: Device, node: str) -> PlugState:
@@ -162,4 +162,5 @@ class Power:
     def _report(self, work: "Work", job: "Job", result: TaskResult, plug: PlugState | None) -> None:
         asker: Machine = job.machine
         if asker.alive and asker.boots == job.boots:
-            asker.by_kernel(work.report, job, TaskDone(0, job.task.id, result, None, plug))
+            told = PlugRead(plug) if plug is not None else None
+            asker.by_kernel(work.report, job, TaskDone(0, job.task.id, result, outcome=told))

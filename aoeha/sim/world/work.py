@@ -6,11 +6,26 @@ for the mount that it follows; a restarted daemon ends the leftovers of the one 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.task import ResourceStatus, Task, TaskKind, TaskResult
-from aoeha.sim.world.holds import SHELF_KINDS, Holds
+from aoeha.core.model.task import (
+    Answered,
+    ConflictTask,
+    HostsTask,
+    LegTask,
+    Observed,
+    PathTask,
+    PowerTask,
+    RecordTask,
+    ReservationTask,
+    ResourceStatus,
+    ResourceTask,
+    Task,
+    TaskKind,
+    TaskResult,
+)
+from aoeha.sim.world.holds import Holds
 from aoeha.sim.world.mirror import PATH_TIMING
 from aoeha.sim.world.observer import Observer
 
@@ -29,7 +44,6 @@ DURATIONS_MS = {
     TaskKind.STOP: (50, 600),
 }
 LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
-LEG_KINDS = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
 LEG_MS = (50, 500)
 HURRY_MS = (1, 300)
 HOSTS_MS = 5
@@ -42,7 +56,6 @@ CANCEL_MS = 4
 HALF_DONE_PERCENT = 40
 JUST_ENDED_PERCENT = 30
 """A look that is cancelled may have ended just before; then its own end is reported."""
-POWER = (TaskKind.POWER_OFF, TaskKind.POWER_STATUS, TaskKind.POWER_ON)
 
 
 @dataclass(slots=True, eq=False)
@@ -74,28 +87,31 @@ class Work:
             self.world.tell(Observer.overlapped, machine, task)
         self._jobs[machine.name, daemon.incarnation, task.id] = job
         self.world.count("task", task.kind.value)
-        if task.kind in POWER:
-            self.world.power.perform(self, job)
-            return
-        if task.kind in SHELF_KINDS:
-            self._holds.perform(self, job)
-            return
-        if task.kind in LEG_KINDS:
-            self.world.timeline.after(self.world.random.randint(*LEG_MS), machine.by_kernel, self._change_mirror, job)
-            return
-        if task.kind is TaskKind.FAIL_OVER_PATH:
-            assert task.failover is not None
-            wait_ms = max(0, task.failover.begin_ms - machine.clock_ms()) + self.world.random.randint(*HURRY_MS)
-            self.world.timeline.after(wait_ms, machine.by_kernel, self._hurry, job)
-            return
-        if task.kind is TaskKind.DETECT_CONFLICT:
-            self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
-            return
-        if task.kind is TaskKind.ASK_HOSTS:
-            reached = not self.world.storage.reach[machine.name].cut
-            wait_ms = HOSTS_MS if reached else task.deadline_ms
-            self.world.timeline.after(wait_ms, machine.by_kernel, self._hosts_answer, job, reached)
-            return
+        match task:
+            case PowerTask():
+                self.world.power.perform(self, job, task)
+            case ReservationTask() | RecordTask():
+                self._holds.perform(self, job, task)
+            case LegTask():
+                wait_ms = self.world.random.randint(*LEG_MS)
+                self.world.timeline.after(wait_ms, machine.by_kernel, self._change_mirror, job, task)
+            case PathTask():
+                wait_ms = max(0, task.failover.begin_ms - machine.clock_ms()) + self.world.random.randint(*HURRY_MS)
+                self.world.timeline.after(wait_ms, machine.by_kernel, self._hurry, job, task)
+            case ConflictTask():
+                self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
+            case HostsTask():
+                reached = not self.world.storage.reach[machine.name].cut
+                wait_ms = HOSTS_MS if reached else task.deadline_ms
+                self.world.timeline.after(wait_ms, machine.by_kernel, self._hosts_answer, job, reached)
+            case ResourceTask():
+                self._perform(job, task)
+            case _:
+                assert_never(task)
+
+    def _perform(self, job: Job, task: ResourceTask) -> None:
+        """Do what an agent would do with a resource."""
+        machine = job.machine
         if task.kind is TaskKind.START:
             machine.active[task.subject] = "starting"
             self.world.changed()
@@ -103,40 +119,39 @@ class Work:
             self._heed(machine, task)
         trouble = machine.broken.get((task.kind.value, task.subject), "")
         if trouble in ("hang", "late"):
-            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, trouble == "late")
+            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, task, trouble == "late")
             return
         duration_ms = self._duration_ms(task)
         leftover = self._late.get((machine.name, task.subject))
         if leftover is not None and not leftover.over:
             duration_ms += max(0, leftover.lands_ms - self.world.timeline.now_ms)
         if duration_ms > task.deadline_ms:
-            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, False)
+            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, task, False)
         else:
-            self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, trouble == "fail")
+            self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, task, trouble == "fail")
 
-    def _heed(self, machine: "Machine", task: Task) -> None:
+    def _heed(self, machine: "Machine", task: ResourceTask) -> None:
         """A mirror is told what it must keep clear of; a driver is as patient again as it should be."""
         if task.subject == self.world.resources[task.group][0]:
             if not self._hurries(machine):
                 self.world.storage.hurried_ms.pop(machine.name, None)
             self.world.storage.heed(machine, task.group, task.limits)
 
-    def _change_mirror(self, job: Job) -> None:
+    def _change_mirror(self, job: Job, task: LegTask) -> None:
         """Let a leg leave its mirror, or come back."""
         if job.over or job.boots != job.machine.boots:
             return
         job.over = True
-        task, storage = job.task, self.world.storage
+        storage = self.world.storage
         act = storage.evict if task.kind is TaskKind.EVICT_LEG else storage.take_back
         fault = act(job.machine, task.group, task.leg)
         self.report(job, TaskDone(0, task.id, TaskResult.FAILED if fault else TaskResult.OK, detail=fault))
 
-    def _hurry(self, job: Job) -> None:
+    def _hurry(self, job: Job, task: PathTask) -> None:
         """Make a driver impatient for a moment: it leaves silent paths, and legs that are silent for long."""
         if job.over or job.boots != job.machine.boots or job.daemon is None:
             return
-        task, machine = job.task, job.machine
-        assert task.failover is not None
+        machine = job.machine
         if machine.clock_ms() > task.failover.begin_by_ms:
             job.over = True
             self.report(job, TaskDone(0, task.id, TaskResult.FAILED, detail="it is too late"))
@@ -148,7 +163,7 @@ class Work:
     def _hurries(self, machine: "Machine") -> bool:
         """Whether a driver of this machine is in a hurry by order of the daemon that runs."""
         jobs = (job for job in self._jobs.values() if job.machine is machine and job.daemon is not None)
-        return any(job.task.kind is TaskKind.FAIL_OVER_PATH for job in jobs)
+        return any(isinstance(job.task, PathTask) for job in jobs)
 
     def _hurried(self, job: Job) -> None:
         """End that, unless the daemon that should is gone: then the next one's first look does."""
@@ -161,11 +176,10 @@ class Work:
         """Hear whether the other machine's kernel answers for the address; a frozen one does not."""
         other = self.world.machines[job.machine.config.peer]
         answers = other.alive and not other.frozen and other.active.get(job.task.subject) == "running"
-        status = ResourceStatus.RUNNING if answers else ResourceStatus.STOPPED
         job.over = True
-        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, status))
+        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, outcome=Answered(answers)))
 
-    def _duration_ms(self, task: Task) -> int:
+    def _duration_ms(self, task: ResourceTask) -> int:
         random = self.world.random
         if task.kind in LOOKS and random.randrange(100) < SLOW_LOOK_PERCENT:
             return random.randint(*SLOW_LOOK_MS)
@@ -184,13 +198,14 @@ class Work:
         if job is None or job.daemon is None:
             return
         done = TaskDone(0, task_id, TaskResult.CANCELLED)
-        if job.task.kind not in (*POWER, *SHELF_KINDS):
+        if not isinstance(job.task, PowerTask | ReservationTask | RecordTask):
             job.over = True
-            if job.task.kind is TaskKind.FAIL_OVER_PATH:
+            if isinstance(job.task, PathTask):
                 self.world.storage.hurried_ms.pop(daemon.machine.name, None)
             if self.world.random.randrange(100) < JUST_ENDED_PERCENT:
                 status, detail = self._look(daemon.machine, job.task.subject)
-                done = TaskDone(0, task_id, TaskResult.OK, status, None, detail)
+                seen = Observed(status) if isinstance(job.task, ResourceTask) else None
+                done = TaskDone(0, task_id, TaskResult.OK, detail, seen)
         self.world.timeline.after(CANCEL_MS, daemon.machine.by_kernel, self.report, job, done)
 
     def orphan(self, machine: "Machine") -> None:
@@ -204,18 +219,18 @@ class Work:
         for key, job in list(self._jobs.items()):
             if job.machine is machine and job.daemon is None:
                 del self._jobs[key]
-                if job.task.kind in POWER or job.over:
+                if isinstance(job.task, PowerTask) or job.over:
                     continue
                 job.over = True
-                if job.task.kind is TaskKind.START:
-                    self._settle_start(job, worked=self._half_done())
+                if isinstance(job.task, ResourceTask) and job.task.kind is TaskKind.START:
+                    self._settle_start(job, job.task, worked=self._half_done())
 
     def forget(self, machine: "Machine") -> None:
         """The kernel is gone, and every task of it."""
         for key, job in list(self._jobs.items()):
             if job.machine is machine:
                 job.daemon = None
-                if job.task.kind not in POWER:
+                if not isinstance(job.task, PowerTask):
                     job.over = True
                 del self._jobs[key]
 
@@ -229,69 +244,62 @@ class Work:
 
     def _hosts_answer(self, job: Job, reached: bool) -> None:
         job.over = True
-        status = ResourceStatus.RUNNING if reached else ResourceStatus.STOPPED
-        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, status))
+        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, outcome=Answered(reached)))
 
-    def _finish(self, job: Job, failed: bool) -> None:
+    def _finish(self, job: Job, task: ResourceTask, failed: bool) -> None:
         if job.over or job.boots != job.machine.boots:
             return
         job.over = True
-        task, machine = job.task, job.machine
-        status: ResourceStatus | None = None
-        missing: tuple[str, ...] = ()
-        used: tuple[tuple[str, str], ...] = ()
-        write_mostly: tuple[str, ...] = ()
+        machine, seen = job.machine, None
         detail = "no luck" if failed else ""
         match task.kind:
             case TaskKind.START:
-                detail = self._settle_start(job, worked=not failed or self._half_done()) or detail
+                detail = self._settle_start(job, task, worked=not failed or self._half_done()) or detail
             case TaskKind.STOP if not failed:
                 machine.resource_ends(task.subject)
             case TaskKind.PROBE | TaskKind.MONITOR if not failed:
                 status, detail = self._look(machine, task.subject)
                 missing, used = self._missing(machine, task.subject), self._used(machine, task.subject)
-                write_mostly = self._write_mostly(machine, task.subject)
+                seen = Observed(status, missing, used, self._write_mostly(machine, task.subject))
             case _:
                 pass
-        result = TaskResult.FAILED if failed or (detail and status is None) else TaskResult.OK
+        result = TaskResult.FAILED if failed or (detail and seen is None) else TaskResult.OK
         if result is TaskResult.FAILED:
             detail = f"cannot {task.kind.value} {task.subject}: {detail}"
-        seen = TaskDone(0, task.id, result, status, None, detail, missing=missing, used=used, write_mostly=write_mostly)
-        self.report(job, seen)
+        self.report(job, TaskDone(0, task.id, result, detail, seen))
 
-    def _time_out(self, job: Job, late: bool) -> None:
+    def _time_out(self, job: Job, task: ResourceTask, late: bool) -> None:
         if job.over or job.boots != job.machine.boots:
             return
-        task = job.task
         if late and task.kind in (TaskKind.START, TaskKind.STOP):
             delay_ms = self.world.random.randint(*LATE_MS)
             job.lands_ms = self.world.timeline.now_ms + delay_ms
             self._late[job.machine.name, task.subject] = job
-            self.world.timeline.after(delay_ms, job.machine.by_kernel, self._land_late, job)
+            self.world.timeline.after(delay_ms, job.machine.by_kernel, self._land_late, job, task)
         else:
             job.over = True
             if task.kind is TaskKind.START:
-                self._settle_start(job, worked=self._half_done())
+                self._settle_start(job, task, worked=self._half_done())
         self.report(job, TaskDone(0, task.id, TaskResult.TIMED_OUT))
 
-    def _land_late(self, job: Job) -> None:
+    def _land_late(self, job: Job, task: ResourceTask) -> None:
         if job.over or job.boots != job.machine.boots:
             return
         job.over = True
-        self.world.count("late", job.task.kind.value)
-        if job.task.kind is TaskKind.START:
-            self._settle_start(job, worked=True)
+        self.world.count("late", task.kind.value)
+        if task.kind is TaskKind.START:
+            self._settle_start(job, task, worked=True)
         else:
-            job.machine.resource_ends(job.task.subject)
+            job.machine.resource_ends(task.subject)
 
-    def _settle_start(self, job: Job, *, worked: bool) -> str:
+    def _settle_start(self, job: Job, task: ResourceTask, *, worked: bool) -> str:
         """End a start. Return why it did not work although it could have, empty otherwise."""
-        machine, resource = job.machine, job.task.subject
+        machine, resource = job.machine, task.subject
         if machine.active.get(resource) != "starting":
             return ""
         if worked:
-            fault = machine.resource_runs(resource, job.task.legs)
-            self._heed(machine, job.task)
+            fault = machine.resource_runs(resource, task.complete)
+            self._heed(machine, task)
             return fault
         machine.resource_ends(resource)
         return ""
