@@ -10,6 +10,7 @@ from msgspec.structs import FieldInfo
 
 from aoeha.config.duration import DURATION_EXAMPLES, parse_duration
 from aoeha.config.findings import Complaint, KeyPath
+from aoeha.config.schema import FORMER_KEYS
 
 __all__ = ["Broken", "Builder", "closest", "expectation", "is_duration", "shown"]
 
@@ -62,6 +63,9 @@ class Builder:
     def _unknown_keys(self, unknown: list[str], known: Mapping[str, FieldInfo], path: KeyPath) -> set[str]:
         guessed = set()
         for key in unknown:
+            if key in FORMER_KEYS:
+                self.complain((*path, key), f"expected a known key, got {key!r}: {FORMER_KEYS[key]}")
+                continue
             guess = closest(key, known)
             if guess:
                 guessed.add(guess)

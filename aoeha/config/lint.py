@@ -7,6 +7,7 @@ from aoeha.config.backing import backing
 from aoeha.config.duration import render_duration
 from aoeha.config.findings import Complaint, KeyPath
 from aoeha.config.lint_fences import cycling_devices, mortal_devices, one_switch
+from aoeha.config.lint_shelf_timing import shelf_timing
 from aoeha.config.schema import Configuration, PerNode, SerialLink, UdpLink
 from aoeha.core.peer.disk_heartbeat import EVERY_MIN_MS, STAMPS
 
@@ -422,6 +423,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complain
     (("nodes",), _two_nodes),
     ((), _unique_names),
     (("timing",), _timing_order),
+    (("timing",), shelf_timing),
     ((), _positive_durations),
     (("links",), _some_links),
     (("nodes", "links"), _link_nodes),

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
+from aoeha.core.model.config import FenceConfig, GroupConfig, LegConfig, PairConfig, ResourceConfig
+
 __all__ = [
     "Configuration",
     "Fence",
@@ -55,18 +57,34 @@ Hardware = Annotated[
 ]
 
 
+FORMER_KEYS = {
+    "restart_window": "it is three keys now: `reboot_window` (a gateway reboots itself at most once in it) and "
+    "`boot_patience` (how long a gateway that went down without leaving waits for the other one) at the top of the "
+    "file, and `failure_window` (in which failures of resources are counted) in [[group]]; write the one that is meant",
+}
+"""Keys of earlier versions, and what became of them."""
+
+
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every table: an unknown key is an error, never ignored."""
 
 
 class Timing(Table, frozen=True):
-    """When silence means something. The words of Heartbeat's ha.cf."""
+    """When silence means something. The first four are words of Heartbeat's ha.cf.
 
-    keepalive_ms: Duration = field(name="keepalive", default=200)
-    warntime_ms: Duration = field(name="warntime", default=600)
-    deadtime_ms: Duration = field(name="deadtime", default=2_000)
-    initdead_ms: Duration = field(name="initdead", default=10_000)
-    ledger_lease_ms: Duration = field(name="ledger_lease", default=30_000)
+    Whose the legs are is read every `reservation_interval`; a shelf that does not answer for `shelf_timeout` is silent.
+    A service address that is not renewed, because the daemon is dead or the shelves do not vouch for this gateway, is
+    dropped by the kernel after `address_lifetime`.
+    """
+
+    keepalive_ms: Duration = field(name="keepalive", default=PairConfig.keepalive_ms)
+    warntime_ms: Duration = field(name="warntime", default=PairConfig.warntime_ms)
+    deadtime_ms: Duration = field(name="deadtime", default=PairConfig.deadtime_ms)
+    initdead_ms: Duration = field(name="initdead", default=PairConfig.initdead_ms)
+    ledger_lease_ms: Duration = field(name="ledger_lease", default=PairConfig.ledger_lease_ms)
+    reservation_interval_ms: Duration = field(name="reservation_interval", default=PairConfig.hold_every_ms)
+    shelf_timeout_ms: Duration = field(name="shelf_timeout", default=PairConfig.shelf_timeout_ms)
+    address_lifetime_ms: Duration = field(name="address_lifetime", default=PairConfig.address_lifetime_ms)
 
 
 class Node(Table, frozen=True):
@@ -117,10 +135,10 @@ class Fence(Table, frozen=True):
     name: Name
     type: Words
     plug: EachNode
-    level: Annotated[int, Meta(ge=1, le=9, description="a level from 1 to 9")] = 1
-    timeout_ms: Duration = field(name="timeout", default=10_000)
-    settle_ms: Duration = field(name="settle", default=0)
-    monitor_interval_ms: Duration = field(name="monitor_interval", default=60_000)
+    level: Annotated[int, Meta(ge=1, le=9, description="a level from 1 to 9")] = FenceConfig.level
+    timeout_ms: Duration = field(name="timeout", default=FenceConfig.timeout_ms)
+    settle_ms: Duration = field(name="settle", default=FenceConfig.settle_ms)
+    monitor_interval_ms: Duration = field(name="monitor_interval", default=FenceConfig.monitor_every_ms)
     powered_by: Annotated[Literal["", "own", "victim"], Meta(description='"own" or "victim"')] = ""
     switch: Switch = ""
     parameters: Free = field(default_factory=dict)
@@ -131,10 +149,10 @@ class Resource(Table, frozen=True):
 
     name: Name
     type: Words
-    start_timeout_ms: Duration = field(name="start_timeout", default=20_000)
-    stop_timeout_ms: Duration = field(name="stop_timeout", default=20_000)
-    monitor_timeout_ms: Duration = field(name="monitor_timeout", default=10_000)
-    monitor_interval_ms: Duration = field(name="monitor_interval", default=10_000)
+    start_timeout_ms: Duration = field(name="start_timeout", default=ResourceConfig.start_ms)
+    stop_timeout_ms: Duration = field(name="stop_timeout", default=ResourceConfig.stop_ms)
+    monitor_timeout_ms: Duration = field(name="monitor_timeout", default=ResourceConfig.monitor_ms)
+    monitor_interval_ms: Duration = field(name="monitor_interval", default=ResourceConfig.monitor_every_ms)
     parameters: Free = field(default_factory=dict)
 
 
@@ -147,20 +165,20 @@ class Leg(Table, frozen=True):
 
     name: Annotated[str, Meta(pattern=r"^e[0-9]{1,5}\.[0-9]{1,3}$", description='a target like "e1.0"')]
     address: Annotated[tuple[Hardware, ...], Meta(min_length=1, description="the shelf's hardware addresses")]
-    durable: bool = False
+    durable: bool = LegConfig.durable
 
 
 class Group(Table, frozen=True):
     """Resources that live together on one gateway, in start order.
 
-    A resource that fails more often than `restart_max` times within `restart_window` moves the group.
+    A resource that fails more often than `restart_max` times within `failure_window` moves the group.
     """
 
     name: Name
     preferred: Name
     resources: tuple[Resource, ...] = field(name="resource")
-    restart_max: Annotated[int, Meta(ge=0, le=100, description="a count from 0 to 100")] = 2
-    restart_window_ms: Duration = field(name="restart_window", default=600_000)
+    restart_max: Annotated[int, Meta(ge=0, le=100, description="a count from 0 to 100")] = GroupConfig.restart_max
+    failure_window_ms: Duration = field(name="failure_window", default=GroupConfig.failure_window_ms)
     legs: tuple[Leg, ...] = field(name="leg", default=())
 
 
@@ -184,8 +202,10 @@ class Configuration(Table, frozen=True):
     `fence_policy` says whether a takeover may go on when the shelves keep the other gateway out, or waits until it has
     no power; it matters only to groups that name their legs. `after_fence` says whether a fenced gateway is switched on
     again. An operator's word (`aoeha confirm`) is good for `confirm_valid`; a gateway reboots itself at most once
-    within `restart_window`. `reference_hosts` are addresses among the clients, a router's for example: an owner that
-    hears no link, and none of them, offers its groups to the other gateway through the shelves.
+    within `reboot_window`. One that went down without leaving fences nobody that it has not heard for `boot_patience`;
+    a fenced one that was switched on has three quarters of that to be heard. `reference_hosts` are addresses among the
+    clients, a router's for example: an owner that hears no link, and none of them, offers its groups to the other
+    gateway through the shelves.
     """
 
     cluster: Name
@@ -198,6 +218,7 @@ class Configuration(Table, frozen=True):
     key_file: Words = "/etc/aoeha/keys"
     fence_policy: Annotated[Literal["storage", "power"], Meta(description='"storage" or "power"')] = "power"
     after_fence: Annotated[Literal["on", "off"], Meta(description='"on" or "off"')] = "on"
-    confirm_valid_ms: Duration = field(name="confirm_valid", default=600_000)
-    restart_window_ms: Duration = field(name="restart_window", default=600_000)
+    confirm_valid_ms: Duration = field(name="confirm_valid", default=PairConfig.confirm_valid_ms)
+    reboot_window_ms: Duration = field(name="reboot_window", default=PairConfig.reboot_window_ms)
+    boot_patience_ms: Duration = field(name="boot_patience", default=PairConfig.boot_patience_ms)
     reference_hosts: tuple[Annotated[str, Meta(description='an IP address without a mask like "192.0.2.1"')], ...] = ()

@@ -59,7 +59,11 @@ def pair_config(configuration: Configuration, node: str) -> PairConfig:
         initdead_ms=timing.initdead_ms,
         confirm_valid_ms=configuration.confirm_valid_ms,
         power_on_after_fence=configuration.after_fence == "on",
-        restart_window_ms=configuration.restart_window_ms,
+        reboot_window_ms=configuration.reboot_window_ms,
+        boot_patience_ms=configuration.boot_patience_ms,
+        hold_every_ms=timing.reservation_interval_ms,
+        shelf_timeout_ms=timing.shelf_timeout_ms,
+        address_lifetime_ms=timing.address_lifetime_ms,
         config_tag=config_tag(configuration),
         ledger_lease_ms=timing.ledger_lease_ms,
         storage_suffices=configuration.fence_policy == "storage",
@@ -85,7 +89,7 @@ def _group(group: Group) -> GroupConfig:
             for resource, agent in ((resource, _agent(resource.type)) for resource in group.resources)
         ),
         restart_max=group.restart_max,
-        restart_window_ms=group.restart_window_ms,
+        failure_window_ms=group.failure_window_ms,
         legs=tuple(LegConfig(leg.name, leg.address, leg.durable) for leg in group.legs),
     )
 

@@ -55,6 +55,11 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ("deadsecs = 3600", "deadsecs = 59", "parameters.deadsecs: expected at least 60, got 59"),
         ("deadsecs = 3600", "", "parameters.deadsecs: expected at least 60, got 15"),
         ('# ledger_lease = "30s"', 'ledger_lease = "12s" #', "timing.ledger_lease: expected more than deadtime"),
+        ("[timing]", '[timing]\nshelf_timeout = "40ms"', 'timing.shelf_timeout: expected at least "50ms"'),
+        ("[timing]", '[timing]\nshelf_timeout = "1s"', "timing.reservation_interval: expected more than shelf_timeout"),
+        ("[timing]", '[timing]\naddress_lifetime = "2s"', 'twice reservation_interval and shelf_timeout ("2500ms")'),
+        ('cluster = "gw"', 'restart_window = "9m"\ncluster = "gw"', "restart_window: expected a known key"),
+        ("# restart_max", 'restart_window = "9m"\n# restart_max', "`failure_window` (in which failures of resources"),
         ('storage = { eth1 = "02:77:01:00:00:12" }', "", 'node[beta]: expected the key "storage"'),
         ('[[group.leg]]\nname = "e2.0"\naddress = ["02:77:01:00:00:32"]', "", "both legs of the mirror, got one"),
         ("[watchdog]", '[watchdog]\ntimeout = "5s"', 'watchdog.timeout: expected whole seconds from "6s"'),
@@ -151,7 +156,7 @@ def test_a_watchdog_near_the_restart_gap_is_an_error_that_names_its_line(tmp_pat
     assert [finding.key for finding in inspect(file, restart_gap_ms=2_000).findings] == ["timing.deadtime"]
     finding = inspect(file, restart_gap_ms=2_001).findings[-1]
     assert not finding.warning
-    assert (finding.key, finding.line) == ("watchdog.timeout", 23)
+    assert (finding.key, finding.line) == ("watchdog.timeout", 28)
     assert "three times the 2001 ms that a daemon restart takes" in finding.sentence
     file.write_text(file.read_text().replace("[watchdog]", '[watchdog]\nmode = "off"'))
     keys = [finding.key for finding in inspect(file, restart_gap_ms=2_001).findings]

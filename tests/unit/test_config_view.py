@@ -7,9 +7,8 @@ import pytest
 
 from aoeha.agents.parts.deadsecs_override import PATH_TIMING
 from aoeha.config.load import load
-from aoeha.config.schema import Fence, Group, Resource, Timing
 from aoeha.config.view import config_tag, for_node, pair_config, peer_of
-from aoeha.core.model.config import FenceConfig, GroupConfig, PairConfig, ResourceConfig
+from aoeha.core.model.config import FenceConfig, ResourceConfig
 from aoeha.sim.world import mirror as simulated
 
 EXAMPLE = Path(__file__).parents[2] / "etc" / "aoeha.toml"
@@ -70,28 +69,21 @@ def test_a_third_machine_is_refused_with_the_names() -> None:
         peer_of(load(EXAMPLE), "gamma")
 
 
-def test_the_defaults_of_the_file_are_those_of_the_core() -> None:
-    resource = Resource(name="r", type="t")
-    assert ResourceConfig(name="r") == ResourceConfig(
-        "r",
-        resource.start_timeout_ms,
-        resource.stop_timeout_ms,
-        resource.monitor_timeout_ms,
-        resource.monitor_interval_ms,
+def test_every_timing_of_the_core_can_be_configured(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text()
+    for number, key in enumerate(("reboot_window", "boot_patience", "failure_window"), start=1):
+        text, count = re.subn(rf'^# {key} = "10m"', f'{key} = "{number}m"', text, flags=re.MULTILINE)
+        assert count == 1
+    times = 'reservation_interval = "1500ms"\nshelf_timeout = "200ms"\naddress_lifetime = "4s"\n'
+    file = tmp_path / "aoeha.toml"
+    file.write_text(text.replace("[timing]", f"[timing]\n{times}", 1))
+    pair = pair_config(load(file), "alpha")
+    assert (pair.reboot_window_ms, pair.boot_patience_ms, pair.groups[0].failure_window_ms) == (
+        60_000,
+        120_000,
+        180_000,
     )
-    fence = Fence(name="f", type="t", plug={})
-    assert FenceConfig("f") == FenceConfig(
-        "f", fence.level, fence.timeout_ms, fence.settle_ms, fence.monitor_interval_ms
-    )
-    group = Group(name="g", preferred="a", resources=())
-    assert GroupConfig("g", "a", ()) == GroupConfig("g", "a", (), group.restart_max, group.restart_window_ms)
-    timing, pair = Timing(), PairConfig("c", "a", "b", (), (), ())
-    assert (timing.keepalive_ms, timing.warntime_ms, timing.deadtime_ms, timing.initdead_ms) == (
-        pair.keepalive_ms,
-        pair.warntime_ms,
-        pair.deadtime_ms,
-        pair.initdead_ms,
-    )
+    assert (pair.hold_every_ms, pair.shelf_timeout_ms, pair.address_lifetime_ms) == (1_500, 200, 4_000)
 
 
 def tag_of(tmp_path: Path, text: str) -> int:

@@ -185,7 +185,7 @@ def _explain_idleness(step: StepContext) -> None:
 
 
 def _fallen(state: NodeState, group: GroupState) -> str:
-    node, peer, patience_s = state.config.node, state.config.peer, state.config.restart_window_ms // 1000
+    node, peer, patience_s = state.config.node, state.config.peer, state.config.boot_patience_ms // 1000
     return (
         f"not taking over {group.name} yet: {node} went down without leaving, so {peer} may have fenced it and may be "
         f"serving; {peer} is fenced if it is not heard within {patience_s} s. "

@@ -1,8 +1,8 @@
 """What becomes of a peer that was fenced: it is switched on again, once, and looked for (R7, I7).
 
 Rules. A fenced peer is switched on when the groups run here, or after a while. From then on its being off is no longer
-known. One that is still not heard after three quarters of `restart_window` may have booted without reaching us; it
-would wait out `restart_window` and then fence us in turn, for ever. So it is switched off again and kept off, and a
+known. One that is still not heard after three quarters of `boot_patience` may have booted without reaching us; it
+would wait out `boot_patience` and then fence us in turn, for ever. So it is switched off again and kept off, and a
 human is told. Who sees no shelf of what it owns does not: the other one may see them. A node whose own last boot ended
 without leaving grants that time: it fences nobody it has not heard. None of this is needed where every group has legs
 that answer: there each sees whether the other one serves (R6, R11).
@@ -62,7 +62,7 @@ def overdue(state: NodeState) -> bool:
     """Whether a peer that was switched on has had its time and is still not heard, while we serve."""
     serving = any(group.holding and _could_serve(group) for group in state.groups)
     waited_ms = state.now_ms - state.powered_on_ms if state.powered_on_ms else 0
-    patient = waited_ms < state.config.restart_window_ms * 3 // 4
+    patient = waited_ms < state.config.boot_patience_ms * 3 // 4
     unseen = membership.is_silent(state) and not reservations.can_tell_owner(state)
     return serving and not patient and not state.kept_off and unseen
 
@@ -75,4 +75,4 @@ def unclean_boot_lately(state: NodeState) -> bool:
     """Whether this boot followed a fall: then the peer may well serve, and is given time to be heard, or to be seen."""
     waited_ms = state.now_ms - state.started_ms
     unknown = not state.peer.heard and not reservations.can_tell_owner(state)
-    return state.unclean_boot and unknown and waited_ms < state.config.restart_window_ms
+    return state.unclean_boot and unknown and waited_ms < state.config.boot_patience_ms

@@ -54,14 +54,15 @@ class ResourceConfig:
 class GroupConfig:
     """Resources that live together, in start order, and the legs on which they write.
 
-    Without legs, or where something else than legs is written to, the shelves prove nothing (R2): `legs` is empty.
+    Without legs, or where something else than legs is written to, the shelves prove nothing (R2): `legs` is empty. A
+    resource that fails more than `restart_max` times in `failure_window_ms` moves the group.
     """
 
     name: str
     preferred: str
     resources: tuple[ResourceConfig, ...]
     restart_max: int = 2
-    restart_window_ms: int = 600_000
+    failure_window_ms: int = 600_000
     legs: tuple[LegConfig, ...] = ()
 
 
@@ -84,7 +85,9 @@ class FenceConfig:
 class PairConfig:
     """All that the core must know of aoeha.toml, seen from `node`.
 
-    `reference_hosts` are addresses among the clients: whom none of them answers serves nobody (R13).
+    `reference_hosts` are addresses among the clients: whom none of them answers serves nobody (R13). This node reboots
+    itself at most once in `reboot_window_ms` (R10). `boot_patience_ms` is for how long it fences nobody that it has not
+    heard after an unclean boot (R11); a fenced peer that is switched on has three quarters of it to be heard (R7).
     """
 
     cluster: str
@@ -99,7 +102,8 @@ class PairConfig:
     initdead_ms: int = 10_000
     confirm_valid_ms: int = 600_000
     power_on_after_fence: bool = True
-    restart_window_ms: int = 600_000
+    reboot_window_ms: int = 600_000
+    boot_patience_ms: int = 600_000
     config_tag: int = 0
     storage_suffices: bool = False
     hold_every_ms: int = 1_000

@@ -3,7 +3,7 @@
 Rules. Whoever finds that time has passed without it says so and judges nobody by that silence. If it owned a group and
 the peer was alive before, it serves on only after a beat that answers one sent since, and in which the peer owns
 nothing of it, or after its legs were read and show that they are ours; if neither comes within deadtime it reboots, for
-the peer may have taken over. A node reboots itself at most once in `restart_window` for want of an answer. Hearing a
+the peer may have taken over. A node reboots itself at most once in `reboot_window` for want of an answer. Hearing a
 higher owner has no such ration: it always reboots.
 
 Of its legs it knows nothing any more. One that shows the peer was taken meanwhile, for all it knows, and is not forced
@@ -150,4 +150,4 @@ def _owns_nothing_of(state: NodeState, names: tuple[str, ...]) -> bool:
 
 def rationed(state: NodeState) -> bool:
     """Whether this node has rebooted itself so lately that it may not again (R10)."""
-    return state.panicked_before and state.now_ms < state.config.restart_window_ms
+    return state.panicked_before and state.now_ms < state.config.reboot_window_ms

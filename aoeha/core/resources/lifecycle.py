@@ -2,7 +2,7 @@
 
 Rules. A group that is held is started in order and watched; one that is not held, or is being handed over, is stopped
 in reverse. A resource that fails is restarted here, together with what stands on it, at most `restart_max` times in
-`restart_window`; then the group is handed to a healthy peer; with none it is tried again slowly, under an alarm. A
+`failure_window`; then the group is handed to a healthy peer; with none it is tried again slowly, under an alarm. A
 resource that cannot be stopped blocks its group: the peer is asked to fence this node, and if it doesn't, this node
 reboots itself, by its ration. A monitor that sees trouble decides nothing by itself: it is counted here.
 
@@ -294,7 +294,7 @@ def _failed(step: StepContext, group: GroupState, resource: ResourceState, reaso
     if not group.holding or group.yielding:
         return
     step.alarm(name, f"{name} failed: {reason}")
-    window_ms = group.config.restart_window_ms
+    window_ms = group.config.failure_window_ms
     recent = (*(at for at in group.failures_ms if step.now_ms - at < window_ms), step.now_ms)[
         -(group.config.restart_max + 1) :
     ]

@@ -99,7 +99,7 @@ def config(node: str, peer: str, *, reserved: bool = False, mirrored: bool = Fal
                 preferred="alpha",
                 resources=(ResourceConfig("disk", monitor_every_ms=NEVER_MS, mirror=mirrored),),
                 restart_max=1,
-                restart_window_ms=LONG_MS,
+                failure_window_ms=LONG_MS,
                 legs=LEGS if reserved else (),
             ),
         ),
@@ -108,7 +108,8 @@ def config(node: str, peer: str, *, reserved: bool = False, mirrored: bool = Fal
         warntime_ms=TICK_MS * 6 // 5 if reserved else 2 * TICK_MS,
         deadtime_ms=3 * TICK_MS,
         initdead_ms=4 * TICK_MS,
-        restart_window_ms=6 * TICK_MS,
+        reboot_window_ms=6 * TICK_MS,
+        boot_patience_ms=6 * TICK_MS,
         storage_suffices=reserved,
         hold_every_ms=TICK_MS,
         ledger_lease_ms=LEASE_MS,
@@ -130,7 +131,7 @@ def canonical(state: NodeState) -> NodeState:
         listening_age_ms = state.config.deadtime_ms
     patience_ms = max(state.config.initdead_ms, state.config.deadtime_ms)
     started_cap_ms = max(
-        patience_ms, state.config.restart_window_ms if state.unclean_boot and not state.peer.heard else 0
+        patience_ms, state.config.boot_patience_ms if state.unclean_boot and not state.peer.heard else 0
     )
     listening_ms = NOW_MS - age_ms(now_ms - listening_age_ms, now_ms, patience_ms)
     reserved = any(group.legs for group in state.groups)
@@ -154,7 +155,7 @@ def canonical(state: NodeState) -> NodeState:
         leaving=_leaving(state.leaving, now_ms),
         revalidation_sequence=0,
         revalidate_by_ms=due_ms(state.revalidate_by_ms, now_ms, state.config.deadtime_ms),
-        powered_on_ms=_since(state.powered_on_ms, now_ms, state.config.restart_window_ms),
+        powered_on_ms=_since(state.powered_on_ms, now_ms, state.config.boot_patience_ms),
         last_off=canonical_off(state) if reserved else None,
         released_sequence=0,
         waiting=(),

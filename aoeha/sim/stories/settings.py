@@ -137,7 +137,8 @@ class Settings:
             initdead_ms=self.initdead_ms,
             confirm_valid_ms=self.confirm_ms,
             power_on_after_fence=bool(self.revive),
-            restart_window_ms=self.window_ms,
+            reboot_window_ms=self.window_ms,
+            boot_patience_ms=self.window_ms,
             storage_suffices=bool(self.suffices),
             hold_every_ms=self.hold_ms,
             address_lifetime_ms=3 * self.hold_ms,
@@ -169,7 +170,7 @@ class Settings:
             if self.reserve
             else ()
         )
-        return GroupConfig(name, preferred or NODES[0], resources, restart_window_ms=self.window_ms, legs=legs)
+        return GroupConfig(name, preferred or NODES[0], resources, failure_window_ms=self.window_ms, legs=legs)
 
 
 def _count(value: str, line: str) -> int:

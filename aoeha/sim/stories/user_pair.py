@@ -65,7 +65,9 @@ def given_story(configs: Mapping[str, PairConfig], serial_links: tuple[str, ...]
         deadtime_ms=config.deadtime_ms,
         initdead_ms=config.initdead_ms,
         boot_ms=BOOT_MS,
-        window_ms=max(config.restart_window_ms, *(group.restart_window_ms for group in config.groups)),
+        window_ms=max(
+            config.reboot_window_ms, config.boot_patience_ms, *(group.failure_window_ms for group in config.groups)
+        ),
         deadline_ms=max(resource.start_ms + resource.stop_ms for resource in resources),
         seed=seed,
         given={node: _on_our_shelves(known) for node, known in configs.items()},
