@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from aoeha.cli.exits import Exit
+from aoeha.core.model.exits import Exit
 
 __all__ = ["DEFAULT_SOCKET", "ControlError", "Reply", "Saying", "ask"]
 

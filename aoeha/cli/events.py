@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from aoeha.cli.control import ControlError, ask
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error, print_saying
+from aoeha.core.model.exits import Exit
 
 __all__ = ["add_arguments", "run"]
 

@@ -6,8 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 from aoeha.wire.keys import SECRET_SIZE_MIN, KeyFileError, parse_keys
 
 __all__ = ["add_arguments", "run"]

@@ -6,7 +6,7 @@ __all__ = ["main"]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code (aoeha.cli.exits).
+    """Run one command and return its exit code (aoeha.core.model.exits).
 
     A restarted daemon is silent until its first beat, and the peer counts: `aoeha daemon` goes there straight. The
     first beat itself is sent by the daemon, once it holds the lock that keeps a second one out: a beat of a new

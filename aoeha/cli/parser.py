@@ -3,7 +3,7 @@
 import argparse
 from typing import Never
 
-from aoeha.cli.exits import Exit
+from aoeha.core.model.exits import Exit
 
 __all__ = ["Parser"]
 

@@ -4,9 +4,9 @@ import argparse
 from typing import Any
 
 from aoeha.cli.control import ControlError, ask
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error, print_saying
 from aoeha.config.duration import parse_duration
+from aoeha.core.model.exits import Exit
 
 __all__ = ["DEFAULT_WAIT", "add_wait", "parsed_duration", "request"]
 

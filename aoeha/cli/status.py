@@ -6,9 +6,9 @@ import sys
 import time
 
 from aoeha.cli.control import ControlError, ask
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error, wants_colour
 from aoeha.cli.status_text import render_status
+from aoeha.core.model.exits import Exit
 
 __all__ = ["add_arguments", "run"]
 

@@ -8,10 +8,10 @@ import sys
 from typing import NamedTuple
 
 from aoeha.cli.control import DEFAULT_SOCKET
-from aoeha.cli.exits import Exit
 from aoeha.cli.parser import Parser
 from aoeha.cli.request import DEFAULT_WAIT
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 
 __all__ = ["VERBS", "Verb", "run_verb"]
 

@@ -14,6 +14,7 @@ from aoeha.config.schema import Configuration, SerialLink
 from aoeha.config.view import for_node, pair_config, peer_of
 from aoeha.core.model.actions import Level
 from aoeha.core.model.config import PairConfig
+from aoeha.core.model.exits import Exit
 from aoeha.daemon.performers import Agents, Device
 from aoeha.daemon.watchdog_feeder import Feeding
 from aoeha.fabric.aoe.adverts import Adverts
@@ -29,7 +30,6 @@ from aoeha.wire.keys import Key
 from aoeha.wire.receiver import Receiver, ReceiverMemory
 
 __all__ = [
-    "UNSAFE",
     "Blueprint",
     "StartError",
     "adverts",
@@ -50,10 +50,6 @@ class StartError(Exception):
         self.code = code
 
 
-BAD_CONFIGURATION = 78
-UNSAFE = 107
-
-
 @dataclass(frozen=True, slots=True)
 class Blueprint:
     """A configuration that holds together, and the keys that it names."""
@@ -69,7 +65,7 @@ def read_blueprint(file: str, node: str) -> Blueprint:
         configuration = load(file)
         return Blueprint(configuration, pair_config(configuration, node), load_keys(configuration.key_file))
     except (ConfigurationError, ValueError) as error:
-        raise StartError(BAD_CONFIGURATION, str(error)) from error
+        raise StartError(Exit.BAD_CONFIGURATION, str(error)) from error
 
 
 def link_settings(blueprint: Blueprint) -> dict[str, SerialSettings | UdpSettings]:
@@ -116,7 +112,7 @@ def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) 
             memory=memory,
         )
     except CodecError as error:
-        raise StartError(BAD_CONFIGURATION, str(error)) from error
+        raise StartError(Exit.BAD_CONFIGURATION, str(error)) from error
 
 
 def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key, ...]) -> Agents:
@@ -128,13 +124,13 @@ def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key,
                 agent = build_resource_agent(resource.type, resource.name, resource.parameters, host)
             except (AgentNotFoundError, ParameterError) as error:
                 sentence = f"cannot use resource {resource.name} of group {group.name}: {error}"
-                raise StartError(BAD_CONFIGURATION, sentence) from error
+                raise StartError(Exit.BAD_CONFIGURATION, sentence) from error
             resources[group.name, resource.name] = agent
     for fence in configuration.fences:
         try:
             devices[fence.name] = Device(build_fence_agent(fence.type, fence.name, fence.parameters, host), fence.plug)
         except (AgentNotFoundError, ParameterError) as error:
-            raise StartError(BAD_CONFIGURATION, f"cannot use fence {fence.name}: {error}") from error
+            raise StartError(Exit.BAD_CONFIGURATION, f"cannot use fence {fence.name}: {error}") from error
     targets = _targets(configuration)
     if not targets:
         return Agents(resources, devices)

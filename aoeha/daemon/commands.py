@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aoeha.core.model.actions import Answer
 from aoeha.core.model.events import CommandGiven
+from aoeha.core.model.exits import Exit
 from aoeha.daemon.event_log import Sentence, Sentences
 from aoeha.daemon.fence_history import FenceHistory
 from aoeha.io import clock
@@ -21,8 +22,6 @@ ANSWER_DEADLINE_MS = 900_000
 """The core answers in bounded time. This bound is against our own bugs, so that no client waits for ever."""
 EVENTS_SHOWN = 50
 INTERNAL_VERBS = frozenset({"leave"})
-
-FAILED, USAGE, TIMED_OUT = 1, 64, 124
 
 
 class Commands:
@@ -53,7 +52,7 @@ class Commands:
             case "fence-history":
                 self._fence_history(request, connection)
             case verb if verb in INTERNAL_VERBS:
-                connection.done(USAGE, f"cannot {verb} through this socket: use `systemctl stop aoeha`")
+                connection.done(Exit.USAGE, f"cannot {verb} through this socket: use `systemctl stop aoeha`")
             case _:
                 await self._command(request, connection)
 
@@ -71,7 +70,7 @@ class Commands:
     async def _command(self, request: Request, connection: Connection) -> None:
         wait_ms = request.arguments.get("wait_ms", "0")
         if not (wait_ms.isascii() and wait_ms.isdigit() and int(wait_ms) < ANSWER_DEADLINE_MS):
-            connection.done(USAGE, f"cannot wait {wait_ms!r} ms: expected a number below {ANSWER_DEADLINE_MS}")
+            connection.done(Exit.USAGE, f"cannot wait {wait_ms!r} ms: expected a number below {ANSWER_DEADLINE_MS}")
             return
         command_id = self.next_id()
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -80,14 +79,14 @@ class Commands:
         try:
             with self._listening(connection):
                 if not self._give(CommandGiven(clock.now_ms(), command_id, request.verb, user, arguments)):
-                    connection.done(FAILED, f"cannot {request.verb}: too much else waits to be handled; try again")
+                    connection.done(Exit.FAILED, f"cannot {request.verb}: too much else waits to be handled; try again")
                     return
                 async with asyncio.timeout(ANSWER_DEADLINE_MS / 1_000):
                     answer = await waiting
             connection.done(answer.code, answer.sentence)
         except TimeoutError:
             sentence = f"cannot tell how {request.verb} ended: no answer within {ANSWER_DEADLINE_MS // 1_000} s"
-            connection.done(TIMED_OUT, f"{sentence}; look with `aoeha status`")
+            connection.done(Exit.TIMED_OUT, f"{sentence}; look with `aoeha status`")
         finally:
             self._waiting.pop(command_id, None)
 
@@ -127,7 +126,7 @@ def _number(request: Request, connection: Connection, what: str) -> int | None:
     """Return how many are wanted, or None after a refusal was sent."""
     count = request.arguments.get("number", str(EVENTS_SHOWN))
     if not (count.isascii() and count.isdigit()):
-        connection.done(USAGE, f"cannot show {count!r} {what}: expected a number")
+        connection.done(Exit.USAGE, f"cannot show {count!r} {what}: expected a number")
         return None
     return int(count)
 

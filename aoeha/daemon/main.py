@@ -12,12 +12,11 @@ import fcntl
 import os
 import sys
 
+from aoeha.core.model.exits import Exit
 from aoeha.daemon.arguments import Settings, add_arguments, settings
 from aoeha.daemon.first_beat import send_first_beat
 
 __all__ = ["main"]
-
-FAILED = 1
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -27,13 +26,13 @@ def main(arguments: argparse.Namespace) -> int:
         lock = _lock(where)
     except OSError as error:
         sys.stderr.write(f"aoeha: cannot start: {error.strerror}: {where.run_directory}/daemon.lock\n")
-        return FAILED
+        return Exit.FAILED
     if lock < 0:
         sys.stderr.write(
             f"aoeha: cannot start: another daemon runs with {where.run_directory}; `aoeha status` shows what it does, "
             "`systemctl stop aoeha` hands over and ends it\n"
         )
-        return FAILED
+        return Exit.FAILED
     return _start(where)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from aoeha.core.model.actions import Action, Level
 from aoeha.core.model.config import Identity
 from aoeha.core.model.events import CommandGiven, Event, MirrorsChanged, TargetStarted
+from aoeha.core.model.exits import Exit
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial
@@ -48,8 +49,6 @@ __all__ = ["serve"]
 HOUSEKEEPING_MS = 1_000
 LEAVE_MARGIN_MS = 60_000
 """What a leave may take beyond the stop deadlines: the core waits 20 s for the peer to take over."""
-FAILED = 1
-PANIC_FAILED = 70
 
 
 def serve(settings: Settings, first: FirstBeat | None) -> int:
@@ -168,7 +167,7 @@ class _Service:
         try:
             await self.feeding.begin(clock.now_ms(), is_restart=self.first is not None)
         except WatchdogError as error:
-            raise StartError(assembly.UNSAFE, f"a watchdog is required: {error}") from error
+            raise StartError(Exit.UNSAFE, f"a watchdog is required: {error}") from error
 
     async def _open_control(self) -> str:
         """Open the control socket; a daemon that nobody can ask still serves."""
@@ -218,7 +217,7 @@ class _Service:
             f"what still runs here keeps running and {self.pair.peer} will fence this node"
         )
         self.sentences.say(Level.ALARM, self.pair.node, sentence)
-        self.exit_code = FAILED
+        self.exit_code = Exit.FAILED
         self.performing.left.set()
 
     def _ignore_hangup(self) -> None:
@@ -277,7 +276,7 @@ def _panic() -> None:
         sysrq.reboot_at_once()
     except OSError as error:
         sys.stderr.write(f"cannot reboot by sysrq: {error.strerror}\n")
-    os._exit(PANIC_FAILED)
+    os._exit(Exit.PANIC_FAILED)
 
 
 def _incarnation(boot_id: str, memory: Memory | None, first: FirstBeat | None) -> int:

@@ -20,6 +20,8 @@ from typing import Any
 
 import msgspec
 
+from aoeha.core.model.exits import Exit
+
 __all__ = ["READ_ONLY_VERBS", "Caller", "Connection", "ControlSocket", "Request"]
 
 READ_ONLY_VERBS = frozenset({"status", "events", "why", "fence-history"})
@@ -34,8 +36,6 @@ SO_PEERGROUPS = 59
 """asm-generic/socket.h, Linux 4.13; the socket module of Python 3.11 does not name it."""
 PEERGROUPS_BYTES = 1_024
 """256 groups: what socket.getsockopt can return. A user in more of them is not seen as a member by these."""
-
-NO_PRIVILEGE, USAGE, FAILED = 4, 64, 1
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -146,13 +146,13 @@ class ControlSocket:
         # Read even what is not served: a unix socket that is closed with unread data resets its peer, answer and all.
         request = await _read_request(reader, connection)
         if request and is_one_too_many:
-            connection.done(FAILED, f"cannot serve you: {CONNECTIONS_MAX} clients are connected; try again")
+            connection.done(Exit.FAILED, f"cannot serve you: {CONNECTIONS_MAX} clients are connected; try again")
         elif request:
             try:
                 await self._until_gone(reader, writer, self._handler(request, connection))
             except Exception as error:  # noqa: BLE001 - our bug; the client is told, and the daemon goes on
                 traceback.print_exc(file=sys.stderr)
-                connection.done(FAILED, f"cannot {request.verb}: the daemon broke over it: {error!r}; see its log")
+                connection.done(Exit.FAILED, f"cannot {request.verb}: the daemon broke over it: {error!r}; see its log")
         writer.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REQUEST_DEADLINE_MS / 1_000):
@@ -191,15 +191,15 @@ async def _read_request(reader: asyncio.StreamReader, connection: Connection) ->
             line = await reader.readline()
         request = msgspec.json.decode(line, type=Request)
     except TimeoutError:
-        connection.done(USAGE, f"cannot serve you: no request came within {REQUEST_DEADLINE_MS} ms")
+        connection.done(Exit.USAGE, f"cannot serve you: no request came within {REQUEST_DEADLINE_MS} ms")
         return None
     except ValueError as error:
         # StreamReader raises ValueError for a line beyond its limit; msgspec's errors are ValueErrors too.
-        connection.done(USAGE, f"cannot read the request: {error}; send one JSON line with verb and arguments")
+        connection.done(Exit.USAGE, f"cannot read the request: {error}; send one JSON line with verb and arguments")
         return None
     if not connection.caller.may(request.verb):
         connection.done(
-            NO_PRIVILEGE,
+            Exit.NO_PRIVILEGE,
             f"cannot {request.verb} as {connection.caller.user}: root may, and for a look the group {GROUP_NAME}",
         )
         return None

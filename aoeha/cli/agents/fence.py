@@ -13,9 +13,9 @@ from aoeha.agents.installers import program_name
 from aoeha.agents.interface import AgentError
 from aoeha.agents.registry import AgentKind, AgentNotFoundError, known_types, load_fence_agent
 from aoeha.cli.agents.text import describe
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
 from aoeha.config.build import closest
+from aoeha.core.model.exits import Exit
 from aoeha.io.host import Place
 from aoeha.io.processes import SEARCH_PATH, ProcessHost
 

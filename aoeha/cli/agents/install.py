@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from aoeha.agents.installers import FENCE_FOLDER, OCF_FOLDER, install_fence_wrappers, install_ocf_wrappers
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 
 __all__ = ["install"]
 

@@ -2,8 +2,8 @@
 
 import argparse
 
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 
 __all__ = ["add_arguments", "run"]
 

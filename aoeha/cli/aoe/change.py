@@ -15,8 +15,8 @@ from aoeha.cli.aoe.meaning import Plan, meaning
 from aoeha.cli.aoe.pair import Pair, holder_name
 from aoeha.cli.aoe.screen import NOT_KNOWN, VerbError, hardware_list, print_table
 from aoeha.cli.aoe.sight import Sight, Spot, look
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError
 from aoeha.fabric.aoe.frames import format_mac
 from aoeha.fabric.aoe.port import AoeError

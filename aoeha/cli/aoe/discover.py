@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from aoeha.cli.aoe.interfaces import asked_interfaces, nobody
 from aoeha.cli.aoe.screen import print_document, print_table, printable
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 from aoeha.fabric.aoe.client import AoeClient, TargetConfig, payload_bytes
 from aoeha.fabric.aoe.frames import format_mac
 

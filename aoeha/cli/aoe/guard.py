@@ -5,7 +5,7 @@ import argparse
 from aoeha.cli.aoe.pair import Leg, Pair
 from aoeha.cli.aoe.screen import VerbError
 from aoeha.cli.control import ControlError, ask
-from aoeha.cli.exits import Exit
+from aoeha.core.model.exits import Exit
 
 __all__ = ["NOBODY", "owner_or_refusal"]
 

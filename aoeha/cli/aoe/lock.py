@@ -7,8 +7,8 @@ from aoeha.cli.aoe.lock_record import brief, shown_record
 from aoeha.cli.aoe.pair import Pair, find_pair, holder_name
 from aoeha.cli.aoe.screen import NOT_KNOWN, print_document, print_table, printable
 from aoeha.cli.aoe.sight import Spot, look
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 from aoeha.fabric.aoe.frames import format_mac
 
 __all__ = ["run"]

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aoeha.cli.aoe.screen import VerbError, hardware_list
-from aoeha.cli.exits import Exit
 from aoeha.config.findings import ConfigurationError
 from aoeha.config.load import load
 from aoeha.config.schema import Configuration
+from aoeha.core.model.exits import Exit
 from aoeha.fabric.aoe.frames import Target
 
 __all__ = ["Leg", "Pair", "find_pair", "holder_name", "read_pair"]

@@ -10,8 +10,8 @@ from aoeha.cli.aoe.interfaces import asked_interfaces, usable
 from aoeha.cli.aoe.lock_record import brief, shown_record
 from aoeha.cli.aoe.pair import Pair, holder_name, read_pair
 from aoeha.cli.aoe.screen import NOT_KNOWN, VerbError, print_document, print_table, printable
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 from aoeha.fabric.aoe.client import AoeClient, TargetAddress, payload_bytes
 from aoeha.fabric.aoe.frames import format_mac
 from aoeha.fabric.aoe.port import AoeError

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from aoeha.cli.aoe.interfaces import asked_interfaces, nobody
 from aoeha.cli.aoe.screen import print_document, print_table, printable
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 from aoeha.fabric.aoe.client import AoeClient, TargetAddress
 from aoeha.fabric.aoe.frames import Target, format_mac
 from aoeha.fabric.aoe.port import AoeError

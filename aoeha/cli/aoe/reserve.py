@@ -5,7 +5,7 @@ import argparse
 from aoeha.cli.aoe.change import change
 from aoeha.cli.aoe.pair import Pair, find_pair, read_pair
 from aoeha.cli.aoe.screen import VerbError
-from aoeha.cli.exits import Exit
+from aoeha.core.model.exits import Exit
 
 __all__ = ["run"]
 

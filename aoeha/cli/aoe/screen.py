@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from aoeha.cli.exits import Exit
+from aoeha.core.model.exits import Exit
 
 __all__ = ["NOT_KNOWN", "VerbError", "hardware_list", "print_document", "print_table", "printable"]
 

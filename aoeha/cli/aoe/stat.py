@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from aoeha.cli.aoe.interfaces import asked_interfaces, nobody
 from aoeha.cli.aoe.screen import NOT_KNOWN, hardware_list, print_document, print_table
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress, TargetConfig, payload_bytes
 from aoeha.fabric.aoe.frames import Target, format_mac
 from aoeha.fabric.aoe.identity import DiskIdentity

@@ -10,8 +10,8 @@ import re
 
 from aoeha.cli.aoe.screen import VerbError
 from aoeha.cli.control import DEFAULT_SOCKET
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 from aoeha.fabric.aoe.frames import FrameError, Target
 from aoeha.fabric.aoe.port import AoeError, NoPrivilegeError
 

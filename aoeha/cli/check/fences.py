@@ -14,10 +14,10 @@ from aoeha.agents.interface import AgentError, FenceAgent
 from aoeha.agents.parameters import ParameterError
 from aoeha.agents.registry import AgentNotFoundError, build_fence_agent
 from aoeha.cli.check.fences_there import ANSWERS, asked_there
-from aoeha.cli.exits import Exit
 from aoeha.cli.fence.checklist import checklist
 from aoeha.cli.screen import counted, print_error
 from aoeha.config.schema import Configuration, Fence
+from aoeha.core.model.exits import Exit
 from aoeha.core.model.task import PlugState
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost

@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import counted, print_error
+from aoeha.core.model.exits import Exit
 from aoeha.preflight import Finding, SharedArray, findings
 from aoeha.preflight.repairs import Change, changes, write
 

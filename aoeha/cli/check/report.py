@@ -6,7 +6,6 @@ import sys
 
 from aoeha.cli.check.fences import FenceCheck, check_fences
 from aoeha.cli.check.host import HostCheck, check_host
-from aoeha.cli.exits import Exit
 from aoeha.cli.restart_gap import measured_restart_gap_ms
 from aoeha.cli.screen import counted
 from aoeha.config.agent_parameters import agent_complaints
@@ -15,6 +14,7 @@ from aoeha.config.keys import load_keys
 from aoeha.config.load import inspect
 from aoeha.config.schema import Configuration
 from aoeha.config.view import config_tag
+from aoeha.core.model.exits import Exit
 from aoeha.preflight import SharedArray
 
 __all__ = ["FenceCheck", "HostCheck", "check"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from aoeha.cli.control import ControlError, ask
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 
 __all__ = ["show_history"]
 

@@ -2,12 +2,12 @@
 
 import argparse
 
-from aoeha.cli.exits import Exit
 from aoeha.cli.fence.history import show_history
 from aoeha.cli.fence.verify import verify
 from aoeha.cli.request import parsed_duration, request
 from aoeha.cli.screen import print_error
 from aoeha.cli.typed_name import name_was_typed
+from aoeha.core.model.exits import Exit
 
 __all__ = ["add_arguments", "run"]
 

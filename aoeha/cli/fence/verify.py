@@ -7,10 +7,10 @@ import argparse
 from typing import Any
 
 from aoeha.cli.control import ControlError, ask
-from aoeha.cli.exits import Exit
 from aoeha.cli.request import request
 from aoeha.cli.screen import print_error
 from aoeha.cli.typed_name import name_was_typed
+from aoeha.core.model.exits import Exit
 
 __all__ = ["verify"]
 

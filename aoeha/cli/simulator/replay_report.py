@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error, wants_colour
 from aoeha.cli.status_text import render_status
 from aoeha.core.model.actions import Level, Say
+from aoeha.core.model.exits import Exit
 from aoeha.core.status import status
 from aoeha.journal.codec import to_plain
 from aoeha.sim.replay import Difference, JournalError, Moment, parts_of, replay

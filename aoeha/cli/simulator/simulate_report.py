@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from aoeha.cli.exits import Exit
 from aoeha.cli.screen import print_error
+from aoeha.core.model.exits import Exit
 from aoeha.sim.stories.commands import CommandError, milliseconds
 from aoeha.sim.stories.incidents import findings
 from aoeha.sim.stories.parallel import outcomes

@@ -13,6 +13,7 @@ from aoeha.core.model import law
 from aoeha.core.model.actions import Answer, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import CommandGiven, TaskDone
+from aoeha.core.model.exits import Exit
 from aoeha.core.model.law import Act
 from aoeha.core.model.power_order import TAKING, OrderStage, PowerAct, PowerOrder
 from aoeha.core.model.state import DeviceState, NodeState, phase_of
@@ -20,7 +21,6 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.core.peer import membership
 
-DONE, FAILED, TIMED_OUT = 0, 1, 124
 DEFAULT_WAIT_MS = 180_000
 REVIVE_PATIENCE_MS = 30_000
 """A gateway that is rebooted by order gets its power back when the groups run here, or after this long."""
@@ -57,7 +57,7 @@ def decide(step: StepContext) -> None:
         _switch_on(step, _own_devices(step.state, order))
     order = step.state.order
     if order is not None and order.command_id and step.now_ms >= order.answer_by_ms:
-        step.do(Answer(order.command_id, TIMED_OUT, f"not done yet: {_why(step.state)} ({order.stage.value})"))
+        step.do(Answer(order.command_id, Exit.TIMED_OUT, f"not done yet: {_why(step.state)} ({order.stage.value})"))
         step.change_order(command_id=0)
 
 
@@ -219,7 +219,7 @@ def _end(step: StepContext) -> None:
             sentence = found
     step.say(Level.WARNING if order.failed else Level.INFO, ABOUT, sentence)
     if order.command_id:
-        step.do(Answer(order.command_id, FAILED if order.failed else DONE, sentence))
+        step.do(Answer(order.command_id, Exit.FAILED if order.failed else Exit.DONE, sentence))
 
 
 def _why(state: NodeState) -> str:

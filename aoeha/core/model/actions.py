@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from aoeha.core.model.beat import Beat
+from aoeha.core.model.exits import Exit
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.task import Task
 
@@ -60,7 +61,7 @@ class Answer:
     """The end of a command: an exit code (README.md lists them) and a sentence."""
 
     command_id: int
-    code: int
+    code: Exit
     sentence: str
 
 

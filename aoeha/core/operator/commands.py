@@ -12,19 +12,13 @@ from aoeha.core.model import law
 from aoeha.core.model.actions import Answer, Leave, Level
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.events import CommandGiven
+from aoeha.core.model.exits import Exit
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.state import GroupState, NodeState, Waiting, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.operator import pause, power_commands
-from aoeha.core.ownership import blockers, leave, owners
+from aoeha.core.ownership import blockers, group_beat, leave, owners
 from aoeha.core.peer import membership
-
-DONE, FAILED, USAGE, UNSAFE, TIMED_OUT = 0, 1, 64, 107, 124
-
-
-HOLD_BACK_MS = 15_000
-"""After a switchover the former owner leaves the group to the peer for so long."""
-
 
 MOVES = ("standby", "unstandby", "switchover")
 
@@ -36,7 +30,7 @@ WAITING_MAX = 16
 def give(step: StepContext, event: CommandGiven) -> None:
     """Take in one request."""
     if event.verb in MOVES and law.stands(step.state, Kind.PAUSED):
-        _answer(step, event, UNSAFE, f"cannot {event.verb}: {law.PAUSED}")
+        _answer(step, event, Exit.UNSAFE, f"cannot {event.verb}: {law.PAUSED}")
         return
     match event.verb:
         case "pause" | "resume":
@@ -46,7 +40,7 @@ def give(step: StepContext, event: CommandGiven) -> None:
         case "unstandby":
             step.change(standby=False)
             step.say(Level.INFO, step.state.config.node, f"{event.user} ended the standby of {step.state.config.node}")
-            _answer(step, event, DONE, f"{step.state.config.node} may own groups again")
+            _answer(step, event, Exit.DONE, f"{step.state.config.node} may own groups again")
         case "switchover":
             _switchover(step, event)
         case "confirm":
@@ -62,7 +56,7 @@ def give(step: StepContext, event: CommandGiven) -> None:
         case "leave":
             _leave(step, event)
         case _:
-            _answer(step, event, USAGE, f"cannot {event.verb}: no such command")
+            _answer(step, event, Exit.USAGE, f"cannot {event.verb}: no such command")
 
 
 def decide(step: StepContext) -> None:
@@ -72,11 +66,13 @@ def decide(step: StepContext) -> None:
     for waiting in step.state.waiting:
         sentence = _come_true(step.state, waiting)
         if sentence:
-            step.do(Answer(waiting.command_id, DONE, sentence))
+            step.do(Answer(waiting.command_id, Exit.DONE, sentence))
         elif step.now_ms >= waiting.until_ms:
             step.do(
                 Answer(
-                    waiting.command_id, TIMED_OUT, f"{waiting.verb} is not done yet: {_standing(step.state, waiting)}"
+                    waiting.command_id,
+                    Exit.TIMED_OUT,
+                    f"{waiting.verb} is not done yet: {_standing(step.state, waiting)}",
                 )
             )
         else:
@@ -88,13 +84,13 @@ def decide(step: StepContext) -> None:
 def _pause(step: StepContext, event: CommandGiven, *, paused: bool) -> None:
     state = step.state
     if law.stands(state, Kind.PAUSED) == paused:
-        _answer(step, event, DONE, f"the pair {'is paused' if paused else 'is not paused'} already")
+        _answer(step, event, Exit.DONE, f"the pair {'is paused' if paused else 'is not paused'} already")
         return
     pause.order(step, event.user, paused=paused)
     hint = ". To undo: aoeha resume" if paused else ""
     heard = membership.is_alive(state)
     alone = "" if heard else f"; {state.config.peer} is {state.peer.condition.value} and does not know it yet"
-    _answer(step, event, DONE, f"the pair {'is paused' if paused else 'acts again'}{alone}{hint}")
+    _answer(step, event, Exit.DONE, f"the pair {'is paused' if paused else 'acts again'}{alone}{hint}")
 
 
 def _standby(step: StepContext, event: CommandGiven) -> None:
@@ -104,7 +100,7 @@ def _standby(step: StepContext, event: CommandGiven) -> None:
     mine = [group for group in state.groups if group.holding]
     stuck = [group.name for group in mine if not owners.peer_takes(state, group)]
     if stuck:
-        _answer(step, event, UNSAFE, f"cannot put {node} in standby: {_no_taker(state, stuck[0])}")
+        _answer(step, event, Exit.UNSAFE, f"cannot put {node} in standby: {_no_taker(state, stuck[0])}")
         return
     step.change(standby=True)
     for group in mine:
@@ -122,7 +118,7 @@ def _switchover(step: StepContext, event: CommandGiven) -> None:
         _answer(
             step,
             event,
-            USAGE,
+            Exit.USAGE,
             f"cannot switch over: name one of the groups held by {state.config.node} (groups: {known})",
         )
         return
@@ -131,15 +127,15 @@ def _switchover(step: StepContext, event: CommandGiven) -> None:
         _answer(
             step,
             event,
-            FAILED,
+            Exit.FAILED,
             f"cannot switch {wanted} over: {state.config.node} does not own it; ask on {state.config.peer}",
         )
         return
     if not owners.peer_takes(state, group):
-        _answer(step, event, UNSAFE, f"cannot switch {wanted} over: {_no_taker(state, wanted)}")
+        _answer(step, event, Exit.UNSAFE, f"cannot switch {wanted} over: {_no_taker(state, wanted)}")
         return
     step.change_term(wanted, yielding=f"switchover asked for by {event.user}")
-    step.change_group(wanted, hold_back_until_ms=step.now_ms + HOLD_BACK_MS)
+    step.change_group(wanted, hold_back_until_ms=step.now_ms + group_beat.HOLD_BACK_MS)
     step.say(Level.INFO, wanted, f"{event.user} asked for the switchover of {wanted} to {state.config.peer}")
     _answer_or_wait(step, event, wanted, f"{wanted} is being handed over to {state.config.peer}")
 
@@ -150,7 +146,7 @@ def _confirm(step: StepContext, event: CommandGiven) -> None:
         _answer(
             step,
             event,
-            USAGE,
+            Exit.USAGE,
             f"cannot confirm {event.arguments.get('node', '')!r}: the peer of {state.config.node} is {peer}",
         )
         return
@@ -158,13 +154,13 @@ def _confirm(step: StepContext, event: CommandGiven) -> None:
         _answer(
             step,
             event,
-            UNSAFE,
+            Exit.UNSAFE,
             f"cannot confirm that {peer} is off: its state is {state.peer.condition.value}, not silent",
         )
         return
     blocked = law.stops(state, Act.CONFIRM)
     if blocked is not None:
-        _answer(step, event, UNSAFE, f"cannot confirm that {peer} is off: {blocked.sentence}")
+        _answer(step, event, Exit.UNSAFE, f"cannot confirm that {peer} is off: {blocked.sentence}")
         return
     power_fence.confirm(step, event.user)
     hindered = [found for group in state.groups if not group.holding and (found := blockers.could_serve(state, group))]
@@ -181,7 +177,7 @@ def _clean_up(step: StepContext, event: CommandGiven) -> None:
             step.change_term(group.name, retry_at_ms=0)
     step.say(Level.INFO, node, f"{event.user} asked {node} to forget its failures")
     tried = f", and {' and '.join(legs)} is tried again" if legs else ""
-    _answer(step, event, DONE, f"{node} has forgotten what failed here{tried}")
+    _answer(step, event, Exit.DONE, f"{node} has forgotten what failed here{tried}")
 
 
 def _leave(step: StepContext, event: CommandGiven) -> None:
@@ -190,11 +186,11 @@ def _leave(step: StepContext, event: CommandGiven) -> None:
         step.say(Level.WARNING, node, f"{node} ends during the pause: what runs here runs on without it")
         step.change(left=True)
         step.do(Leave())
-        _answer(step, event, DONE, f"{node} ends; the pair is paused, and what runs on {node} runs on")
+        _answer(step, event, Exit.DONE, f"{node} ends; the pair is paused, and what runs on {node} runs on")
         return
     leave.begin(step)
     step.say(Level.INFO, node, f"{node} is leaving the pair")
-    _answer(step, event, DONE, f"{node} is leaving")
+    _answer(step, event, Exit.DONE, f"{node} is leaving")
 
 
 def _come_true(state: NodeState, waiting: Waiting) -> str:
@@ -237,11 +233,11 @@ def _means_us(step: StepContext, event: CommandGiven) -> bool:
     if wanted in ("", node):
         return True
     known = f"run it on {wanted}" if wanted == step.state.config.peer else f"there is no node {wanted}"
-    _answer(step, event, USAGE, f"cannot {event.verb} {wanted} from {node}: {known}")
+    _answer(step, event, Exit.USAGE, f"cannot {event.verb} {wanted} from {node}: {known}")
     return False
 
 
-def _answer(step: StepContext, event: CommandGiven, code: int, sentence: str) -> None:
+def _answer(step: StepContext, event: CommandGiven, code: Exit, sentence: str) -> None:
     step.do(Answer(event.command_id, code, sentence))
 
 
@@ -249,7 +245,7 @@ def _answer_or_wait(step: StepContext, event: CommandGiven, group: str, sentence
     wanted = event.arguments.get("wait_ms", "")
     wait_ms = int(wanted) if wanted.isascii() and wanted.isdigit() else 0
     if wait_ms <= 0 or len(step.state.waiting) >= WAITING_MAX:
-        _answer(step, event, DONE, sentence)
+        _answer(step, event, Exit.DONE, sentence)
         return
     waiting = Waiting(event.command_id, event.verb, group, step.now_ms + wait_ms)
     step.change(waiting=(*step.state.waiting, waiting))

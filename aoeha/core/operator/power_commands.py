@@ -12,6 +12,7 @@ from aoeha.core.model import law
 from aoeha.core.model.actions import Answer
 from aoeha.core.model.beat import BeatFlag
 from aoeha.core.model.events import CommandGiven
+from aoeha.core.model.exits import Exit
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.power_order import PowerAct
 from aoeha.core.model.state import FencePhase, NodeState
@@ -19,7 +20,6 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import blockers, owners
 from aoeha.core.peer import membership
 
-FAILED, USAGE, UNSAFE = 1, 64, 107
 ACTS = {"": None, "off": PowerAct.OFF, "on": PowerAct.ON, "reboot": PowerAct.REBOOT}
 
 
@@ -27,7 +27,7 @@ def fence(step: StepContext, event: CommandGiven) -> None:
     """Switch the peer off, on, or off and on; without a word as a fence of our own would."""
     state, word = step.state, event.arguments.get("act", "")
     if word not in ACTS:
-        _refuse(step, event, USAGE, f'cannot fence: there is no "{word}"; it is off, on or reboot')
+        _refuse(step, event, Exit.USAGE, f'cannot fence: there is no "{word}"; it is off, on or reboot')
         return
     usual = PowerAct.REBOOT if state.config.power_on_after_fence else PowerAct.OFF
     act = ACTS[word] or usual
@@ -37,7 +37,7 @@ def fence(step: StepContext, event: CommandGiven) -> None:
         peer, loss = state.config.peer, _loss(state)
         if loss:
             hint = f"to do it all the same: aoeha fence {peer} --{act.value} --anyway"
-            _refuse(step, event, UNSAFE, f"cannot switch {peer} off: {loss}; {hint}")
+            _refuse(step, event, Exit.UNSAFE, f"cannot switch {peer} off: {loss}; {hint}")
             return
     if act is not PowerAct.ON:
         power_fence.make_room(step)
@@ -52,7 +52,7 @@ def verify(step: StepContext, event: CommandGiven) -> None:
     levels, wanted = devices.levels(state), event.arguments.get("level") or "1"
     if wanted not in map(str, levels):
         known = ", ".join(map(str, levels))
-        _refuse(step, event, USAGE, f"cannot verify level {wanted}: there is no such level; there are {known}")
+        _refuse(step, event, Exit.USAGE, f"cannot verify level {wanted}: there is no such level; there are {known}")
         return
     beat = state.peer.beat
     if not membership.has_reported(state) or beat is None:
@@ -66,7 +66,7 @@ def verify(step: StepContext, event: CommandGiven) -> None:
     else:
         power_orders.begin(step, event, PowerAct.VERIFY, level=int(wanted))
         return
-    _refuse(step, event, UNSAFE, f"cannot verify the plug of {peer}: {sentence}")
+    _refuse(step, event, Exit.UNSAFE, f"cannot verify the plug of {peer}: {sentence}")
 
 
 def test(step: StepContext, event: CommandGiven) -> None:
@@ -75,7 +75,9 @@ def test(step: StepContext, event: CommandGiven) -> None:
     wanted = event.arguments.get("device", "")
     if wanted and wanted not in names:
         known = ", ".join(names) or "there is none"
-        _refuse(step, event, USAGE, f"cannot test {wanted}: there is no fence device of that name (devices: {known})")
+        _refuse(
+            step, event, Exit.USAGE, f"cannot test {wanted}: there is no fence device of that name (devices: {known})"
+        )
     elif _is_free(step, event):
         power_orders.begin(step, event, PowerAct.TEST, chosen=(wanted,) if wanted else names)
 
@@ -85,11 +87,13 @@ def _may_begin(step: StepContext, event: CommandGiven) -> bool:
     state, wanted = step.state, event.arguments.get("node", "")
     node, peer = state.config.node, state.config.peer
     if wanted == node:
-        _refuse(step, event, USAGE, f"cannot fence {node} from {node}: a gateway never fences itself; run it on {peer}")
+        _refuse(
+            step, event, Exit.USAGE, f"cannot fence {node} from {node}: a gateway never fences itself; run it on {peer}"
+        )
     elif wanted != peer:
-        _refuse(step, event, USAGE, f"cannot fence {wanted!r}: the peer of {node} is {peer}")
+        _refuse(step, event, Exit.USAGE, f"cannot fence {wanted!r}: the peer of {node} is {peer}")
     elif law.stands(state, Kind.DUPLICATE_NAME):
-        _refuse(step, event, UNSAFE, f"cannot fence {peer}: two machines use that name; find the other one first")
+        _refuse(step, event, Exit.UNSAFE, f"cannot fence {peer}: two machines use that name; find the other one first")
     else:
         return _is_free(step, event)
     return False
@@ -99,17 +103,22 @@ def _is_free(step: StepContext, event: CommandGiven) -> bool:
     """Whether there are devices, and none of them is being used. Answers where not."""
     state, peer = step.state, step.state.config.peer
     if not state.config.fences:
-        _refuse(step, event, FAILED, "cannot: no fence device is configured; add [[fence]] to aoeha.toml")
+        _refuse(step, event, Exit.FAILED, "cannot: no fence device is configured; add [[fence]] to aoeha.toml")
     elif state.order is not None:
         _refuse(
-            step, event, FAILED, f"cannot: {state.order.user} has another order under way ({state.order.act.value})"
+            step,
+            event,
+            Exit.FAILED,
+            f"cannot: {state.order.user} has another order under way ({state.order.act.value})",
         )
     elif state.fence.phase not in (FencePhase.IDLE, FencePhase.WAITING, FencePhase.BACKING_OFF):
-        _refuse(step, event, FAILED, f"cannot: {peer} is being fenced ({state.fence.phase.value}); see: aoeha status")
+        _refuse(
+            step, event, Exit.FAILED, f"cannot: {peer} is being fenced ({state.fence.phase.value}); see: aoeha status"
+        )
     elif power_restore.is_under_way(state):
-        _refuse(step, event, FAILED, f"cannot: {peer} is being switched on; try again in a moment")
+        _refuse(step, event, Exit.FAILED, f"cannot: {peer} is being switched on; try again in a moment")
     elif law.stands(state, Kind.LEAVING) or law.stands(state, Kind.PANICKING):
-        _refuse(step, event, FAILED, f"cannot: {state.config.node} is leaving")
+        _refuse(step, event, Exit.FAILED, f"cannot: {state.config.node} is leaving")
     else:
         return True
     return False
@@ -127,5 +136,5 @@ def _loss(state: NodeState) -> str:
     return ""
 
 
-def _refuse(step: StepContext, event: CommandGiven, code: int, sentence: str) -> None:
+def _refuse(step: StepContext, event: CommandGiven, code: Exit, sentence: str) -> None:
     step.do(Answer(event.command_id, code, sentence))

@@ -27,8 +27,6 @@ from aoeha.core.ownership import group_beat
 from aoeha.core.peer import disk_heartbeat, membership
 
 ABOUT = "reference hosts"
-HOLD_BACK_MS = 15_000
-"""After an offer was claimed the former owner leaves the group to the claimer for so long, should a link come back."""
 
 
 def decide(step: StepContext) -> None:
@@ -45,7 +43,7 @@ def decide(step: StepContext) -> None:
         if _is_claimed(step.state, group):
             reason = f"{peer} claims it through the shelves and reaches clients"
             step.change_term(group.name, yielding=reason)
-            step.change_group(group.name, hold_back_until_ms=step.now_ms + HOLD_BACK_MS)
+            step.change_group(group.name, hold_back_until_ms=step.now_ms + group_beat.HOLD_BACK_MS)
             step.say(Level.WARNING, group.name, f"handing {group.name} over: {reason}")
 
 

@@ -4,6 +4,9 @@ from aoeha.core.model.beat import GroupBeat
 from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.ownership import blockers
 
+HOLD_BACK_MS = 15_000
+"""After it handed a group over, by order or by an offer, the former owner claims it no sooner."""
+
 
 def group_beat(state: NodeState, group: GroupState) -> GroupBeat:
     """What this node says about a group."""

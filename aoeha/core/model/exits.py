@@ -1,8 +1,6 @@
-"""Exit codes of every verb. Pacemaker's numbers where it has one, so that scripts carry over."""
+"""Exit codes of every verb and of the daemon. Pacemaker's numbers where it has one, so that scripts carry over."""
 
 from enum import IntEnum
-
-__all__ = ["Exit"]
 
 
 class Exit(IntEnum):
@@ -13,6 +11,7 @@ class Exit(IntEnum):
     NO_PRIVILEGE = 4
     NOT_RUNNING = 7
     USAGE = 64
+    PANIC_FAILED = 70
     BAD_CONFIGURATION = 78
     UNSAFE = 107
     CANNOT_DETERMINE = 112
