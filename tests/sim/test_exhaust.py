@@ -186,8 +186,8 @@ REBOOTED_UNHEARD = (
 )  # fmt: skip
 """One boots and finds its own name on its legs, at the moment at which the other one takes them for its silence."""
 ONE_MISSED = (
-    *REBOOTED_UNHEARD, "alpha does not reach leg1 any more", "alpha: set hold is done", "alpha reaches leg1 again",
-    "beta: force hold is done",
+    *REBOOTED_UNHEARD, "alpha does not reach leg1 any more", "alpha: reserve is done", "alpha reaches leg1 again",
+    "beta: preempt is done",
 )  # fmt: skip
 """The same, and it does not see the first leg for as long as that takes."""
 
@@ -203,8 +203,8 @@ def test_a_leg_of_a_storage_proof_is_never_forced_back(after: tuple[str, ...], m
 
 
 FENCED_AND_ALIVE = (
-    "the daemon on alpha dies", "beta ticks", "beta ticks", "beta ticks", "beta ticks", "beta: force hold is done",
-    "beta: force hold is done", "beta: set hold is done", "beta: start ends",
+    "the daemon on alpha dies", "beta ticks", "beta ticks", "beta ticks", "beta ticks", "beta: preempt is done",
+    "beta: preempt is done", "beta: reserve is done", "beta: start ends",
 )  # fmt: skip
 """One took the legs of the other, whose kernel has storage started as before."""
 

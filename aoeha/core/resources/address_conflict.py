@@ -45,12 +45,12 @@ def task_done(step: StepContext, task: ConflictTask, done: TaskDone) -> None:
     if resource.conflict_task_id != task.id:
         return
     name, peer = task.subject, step.state.config.peer
-    rival = done.outcome.yes if isinstance(done.outcome, Answered) else None
-    step.change_resource(task.group, name, conflict_task_id=0, conflict=rival)
+    conflict = done.outcome.yes if isinstance(done.outcome, Answered) else None
+    step.change_resource(task.group, name, conflict_task_id=0, conflict=conflict)
     about = f"{name} elsewhere"
-    if rival:
+    if conflict:
         step.alarm(about, f"somebody else answers for {name}: {peer} has it still; its power-off ends that")
-    elif rival is False:
+    elif conflict is False:
         step.clear_alarm(about, f"nobody else answers for {name} any more")
 
 

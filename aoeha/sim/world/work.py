@@ -99,7 +99,7 @@ class Work:
                 wait_ms = max(0, task.failover.begin_ms - machine.clock_ms()) + self.world.random.randint(*HURRY_MS)
                 self.world.timeline.after(wait_ms, machine.by_kernel, self._hurry, job, task)
             case ConflictTask():
-                self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._find_rival, job)
+                self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._detect_conflict, job)
             case HostsTask():
                 reached = not self.world.storage.reach[machine.name].cut
                 wait_ms = HOSTS_MS if reached else task.deadline_ms
@@ -172,7 +172,7 @@ class Work:
             job.over = True
             self.report(job, TaskDone(0, job.task.id, TaskResult.OK))
 
-    def _find_rival(self, job: Job) -> None:
+    def _detect_conflict(self, job: Job) -> None:
         """Hear whether the other machine's kernel answers for the address; a frozen one does not."""
         other = self.world.machines[job.machine.config.peer]
         answers = other.alive and not other.frozen and other.active.get(job.task.subject) == "running"
