@@ -1,4 +1,4 @@
-"""What a beat of the peer means after its plugs were read as off (R2, R8).
+"""What a beat of the peer means after its plugs were read as off (R8).
 
 Rules. The table below decides, by what is known of the power-off and what the beat is. A proof that was wrong is told
 at once, whatever came of it: a group that runs here stays up under an alarm, one that is still starting is given up.
