@@ -99,6 +99,7 @@ class PeerChange(TypedDict, total=False):
     duplicate_name: bool
     alternated_ms: int
     disputed_boot_ids: tuple[str, ...]
+    booted_ms: int
     held: tuple[tuple[str, str], ...]
     answered_ms: int | None
     mark_sequence: int

@@ -84,7 +84,8 @@ class PeerState:
 
     The newest was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits for an answer, 0 for none.
     `duplicate_name`: two boots of it were heard in turn lately, the last time at `alternated_ms`, so that two machines
-    use its name; what such boots say of each other is never a proof again (`disputed_boot_ids`).
+    use its name; what such boots say of each other is never a proof again (`disputed_boot_ids`). Its present boot was
+    first heard at `booted_ms`.
     `stale`: we were away, and none has answered yet what we sent since, so that all may be news of long ago.
     """
 
@@ -98,6 +99,7 @@ class PeerState:
     duplicate_name: bool = False
     alternated_ms: int = 0
     disputed_boot_ids: tuple[str, ...] = ()
+    booted_ms: int = 0
     held: tuple[tuple[str, str], ...] = ()
     answered_ms: int | None = None
     mark_sequence: int = 0

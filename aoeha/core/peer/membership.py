@@ -217,7 +217,12 @@ def _meet_new_boot(step: StepContext, beat: Beat) -> None:
         *((peer.boot_id,) if peer.boot_id else ()),
     )
     step.change_peer(
-        boot_id=beat.boot_id, incarnation=0, sequence=0, beat=None, retired_boot_ids=retired[-RETIRED_BOOT_IDS_MAX:]
+        boot_id=beat.boot_id,
+        incarnation=0,
+        sequence=0,
+        beat=None,
+        retired_boot_ids=retired[-RETIRED_BOOT_IDS_MAX:],
+        booted_ms=step.now_ms,
     )
 
 

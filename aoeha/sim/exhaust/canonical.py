@@ -229,7 +229,13 @@ def _peer(peer: PeerState, *, reserved: bool) -> PeerState:
     if beat is not None:
         beat = replace(beat, sequence=0, link_ages_ms=beat.link_ages_ms if reserved else ())
     return replace(
-        peer, sequence=max(peer.sequence, 0) % FRESH, beat=beat, answered_ms=None, mark_sequence=0, mark_ms=0
+        peer,
+        sequence=max(peer.sequence, 0) % FRESH,
+        beat=beat,
+        answered_ms=None,
+        mark_sequence=0,
+        mark_ms=0,
+        booted_ms=0,
     )
 
 
