@@ -36,7 +36,7 @@ JUDGED = {
     "waiting alarms order hosts",
     "Leaving": "by_ms beats",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids duplicate_name "
-    "alternated_ms disputed_boot_ids held "
+    "alternated_ms disputed_boot_ids booted_ms held "
     "answered_ms mark_sequence mark_ms stale",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures_ms "

@@ -38,9 +38,7 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     if peer.condition is PeerCondition.LEFT:
         return Proof(ProofKind.HANDED_OVER, name, epoch, peer.boot_id, f"{beat.sender} left and holds nothing")
     holder = dict(peer.held).get(name)
-    ended = holder is not None and holder in peer.retired_boot_ids and holder not in peer.disputed_boot_ids
-    # One beat of a new boot may come from a second machine of that name: an old boot that lives is heard meanwhile.
-    ended = ended and state.now_ms - peer.booted_ms >= state.config.deadtime_ms
+    ended = holder is not None and holder in peer.retired_boot_ids and membership.has_ended(state, holder)
     if group.grant is None and ended:
         return Proof(ProofKind.REBOOTED, name, epoch, peer.boot_id, f"boot {str(holder)[:8]} is gone and nothing runs")
     return None

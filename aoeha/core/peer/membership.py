@@ -12,9 +12,11 @@ then the peer may be judged again, and fenced, but a new boot still proves nothi
 What this file does not know: what may be done about a silent peer. Silence is not proof of death.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import Beat, BeatFlag, GroupBeat
 from aoeha.core.model.events import BeatHeard, LinkReported
+from aoeha.core.model.law import Act
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, LinkCondition, LinkState, NodeState, PeerCondition
@@ -152,6 +154,18 @@ def has_reported(state: NodeState) -> bool:
     return is_alive(state) and beat is not None and BeatFlag.PROBED in beat.flags
 
 
+def has_ended(state: NodeState, boot_id: str) -> bool:
+    """Whether an earlier boot of the peer is over, by what is heard of a later one.
+
+    One beat of a new boot may come from a second machine of that name. An old boot that lives is heard within deadtime,
+    and then the two are told apart; boots that alternated prove nothing about each other for ever.
+    """
+    peer = state.peer
+    if peer.boot_id in ("", boot_id) or law.stops(state, Act.BELIEVE) is not None or boot_id in peer.disputed_boot_ids:
+        return False
+    return state.now_ms - peer.booted_ms >= state.config.deadtime_ms
+
+
 def is_news(state: NodeState) -> bool:
     """Whether the newest beat was sent while we were there to hear it, as far as its answers tell (R10)."""
     return not state.peer.stale
@@ -206,10 +220,8 @@ def _meet_new_boot(step: StepContext, beat: Beat) -> None:
         step.change_peer(
             duplicate_name=True, alternated_ms=step.now_ms, disputed_boot_ids=disputed[-RETIRED_BOOT_IDS_MAX:]
         )
-        step.alarm(
-            DUPLICATE,
-            f"two machines use the name {name}: boots {beat.boot_id[:8]} and {peer.boot_id[:8]} are both heard",
-        )
+        boots = " and ".join(sorted((beat.boot_id[:8], peer.boot_id[:8])))
+        step.alarm(DUPLICATE, f"two machines use the name {name}: boots {boots} are both heard")
     elif peer.boot_id and peer.heard:
         step.say(Level.WARNING, name, f"{name} has rebooted: boot {beat.boot_id[:8]} after {peer.boot_id[:8]}")
     retired = (

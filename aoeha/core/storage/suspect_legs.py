@@ -12,9 +12,7 @@ and has it copied as a whole.
 What this file does not know: how a leg leaves the mirror and comes back, and how md is told.
 """
 
-from aoeha.core.model import law
 from aoeha.core.model.actions import Level
-from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.state import GroupState, NodeState, Off, ResourceState
@@ -63,9 +61,8 @@ def observed(step: StepContext, name: str, mirror: ResourceState, seen: tuple[st
 
 def _is_gone(state: NodeState, proof: Proof) -> bool:
     """Whether the boot that was fenced has ended: by a new one, by power, or by a human's word."""
-    boot_id, peer = proof.peer_boot_id, state.peer
-    believed = law.stops(state, Act.BELIEVE) is None and boot_id not in peer.disputed_boot_ids
-    if believed and (boot_id in peer.retired_boot_ids or peer.boot_id not in ("", boot_id)):
+    boot_id = proof.peer_boot_id
+    if membership.has_ended(state, boot_id):
         return True
     if boot_id in (state.fence.off_boot_id, state.fence.confirmed_boot_id):
         return True
