@@ -28,6 +28,7 @@ operator's word expires.
 
 from dataclasses import replace
 from functools import cache
+from typing import get_args
 
 from aoeha.core.model.beat import Beat, GroupBeat, Ledger
 from aoeha.core.model.config import FenceConfig, GroupConfig, Identity, PairConfig, ResourceConfig
@@ -55,7 +56,7 @@ from aoeha.core.model.state import (
     PeerState,
     ResourceState,
 )
-from aoeha.core.model.task import MirrorLimits, PathFailover, Task
+from aoeha.core.model.task import AddressRenewal, MirrorLimits, PathFailover, Task
 from aoeha.core.model.term import Claim, Term
 from aoeha.sim.exhaust.canonical_ledger import (
     LEASE_MS,
@@ -327,7 +328,8 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 
 JUDGED = (
     NodeState, Leaving, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState, FenceState,
-    Beat, Memory, Proof, Task, Identity, LegState, AddressState, StorageFenceState, ShelfLinkState, LockRecord,
-    HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
+    Beat, Memory, Proof, *get_args(Task), AddressRenewal, Identity, LegState, AddressState, StorageFenceState,
+    ShelfLinkState, LockRecord, HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory,
+    MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""
