@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Any, TextIO
 
-__all__ = ["counted", "print_error", "print_saying", "wants_colour"]
+__all__ = ["counted", "print_error", "print_saying", "subject_of", "wants_colour"]
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -28,7 +28,13 @@ def print_saying(line: dict[str, Any]) -> None:
     level = str(line.get("level", "info"))
     mark = {"alarm": "ALARM  ", "warning": "warning  "}.get(level, "")
     moment = f"{_local_time(line['wall_ms'])}  " if isinstance(line.get("wall_ms"), int) else ""
-    print(f"{moment}{mark}{line.get('about', '')}: {line.get('sentence', '')}", flush=True)
+    print(f"{moment}{mark}{subject_of(line)}: {line.get('sentence', '')}", flush=True)
+
+
+def subject_of(line: dict[str, Any]) -> str:
+    """Name what a condition is about, "link serial"; "?" where the daemon does not tell."""
+    subject = line.get("subject")
+    return f"{subject.get('kind', '')} {subject.get('name', '')}" if isinstance(subject, dict) else "?"
 
 
 def _local_time(wall_ms: int) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from aoeha.cli.screen import subject_of
+
 __all__ = ["ago", "render_status"]
 
 WIDTH = 80
@@ -34,7 +36,7 @@ Row = Sequence[str]
 
 
 def render_status(document: dict[str, Any], *, colour: bool = False) -> str:
-    """Return the text for a status document of schema 1 (missing keys are shown as unknown), ending in a newline."""
+    """Return the text for a status document of schema 2 (missing keys are shown as unknown), ending in a newline."""
     paint = _painted if colour else _plain
     blocks = [
         list(_heading(document, paint)),
@@ -164,7 +166,7 @@ def _group(group: dict[str, Any], paint: Paint) -> Iterator[str]:
             yield start + _toned(paint, status)
     yield from _legs(group, paint)
     if group.get("refusal") and group.get("served") is not False:
-        yield from _wrapped("  not started here: ", str(group["refusal"]))
+        yield from _wrapped("  not started here: ", _sentence(group["refusal"]))
 
 
 def _legs(group: dict[str, Any], paint: Paint) -> Iterator[str]:
@@ -191,9 +193,9 @@ def _warnings(document: dict[str, Any], paint: Paint) -> Iterator[str]:
         lines = _wrapped("NOT PROTECTED  ", str(reason))
         yield from (paint("bad", line) for line in lines)
     for alarm in document.get("alarms", ()):
-        if alarm.get("about") == "protection" and document.get("protected") is False:
+        if alarm.get("code") == "pair.not-protected" and document.get("protected") is False:
             continue
-        lines = _wrapped("ALARM  ", f"{alarm.get('about', '?')}: {alarm.get('sentence', '')}")
+        lines = _wrapped("ALARM  ", f"{subject_of(alarm)}: {alarm.get('sentence', '')}")
         yield from (paint("bad", line) for line in lines)
 
 
@@ -202,7 +204,11 @@ def _last_words(document: dict[str, Any]) -> Iterator[str]:
         yield from _wrapped("verdict ", str(document["verdict"]))
     if document.get("why"):
         told = document["why"] in [group.get("refusal") for group in _unserved(document)]
-        yield from _wrapped("why     ", "see the top" if told else str(document["why"]))
+        yield from _wrapped("why     ", "see the top" if told else _sentence(document["why"]))
+
+
+def _sentence(condition: Any) -> str:
+    return str(condition.get("sentence", "")) if isinstance(condition, dict) else str(condition)
 
 
 def _table(head: Row, rows: Sequence[Row], paint: Paint) -> Iterator[str]:

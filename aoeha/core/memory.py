@@ -6,6 +6,8 @@ Rules. What a beat promises was remembered before: `Persist` stands before it in
 from aoeha.core.fencing import devices
 from aoeha.core.model import law
 from aoeha.core.model.actions import Persist
+from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.events import PersistDone
 from aoeha.core.model.law import Kind
 from aoeha.core.model.legs import LegState
 from aoeha.core.model.memory import GroupMemory, Memory
@@ -22,6 +24,16 @@ def remember(step: StepContext) -> None:
         return
     step.change(remembered=memory)
     step.actions.insert(0, Persist(memory))
+
+
+def persisted(step: StepContext, event: PersistDone) -> None:
+    """Take in whether the disk keeps what was to be remembered; the pair continues either way."""
+    node = step.state.config.node
+    if event.fault:
+        sentence = f"{node} could not save its state to disk: {event.fault}. The pair continues"
+        step.alarm(Code.DISK_WRITE_FAILED, Subject.node(node), sentence)
+    else:
+        step.clear_alarm(Code.DISK_WRITE_FAILED, Subject.node(node), f"{node} can save its state to disk again")
 
 
 def memory_of(state: NodeState) -> Memory:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from aoeha.core.fencing import forecast, readiness
 from aoeha.core.model import law
 from aoeha.core.model.beat import NEVER_MS, Ability, BeatFlag, GroupPhase, Ledger
+from aoeha.core.model.conditions import Alarm, Code, Condition, Subject
 from aoeha.core.model.law import Kind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import (
@@ -25,7 +26,7 @@ from aoeha.core.ownership import blockers, client_isolation, owners
 from aoeha.core.peer import membership
 from aoeha.core.storage import leg_ledger
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,10 @@ class LegStatus:
 
 @dataclass(frozen=True, slots=True)
 class GroupStatus:
-    """One group: its owner, by what proof, its resources here. `refusal` tells why this node does not start it.
+    """One group: its owner, by what proof, its resources here.
 
-    `phase` is "unknown" while its owner is silent: what was heard last is not what is. `served` is null while the
-    shelves are asked about a silent owner.
+    `refusal` tells why this node does not start it, None for no reason. `phase` is "unknown" while its owner is silent:
+    what was heard last is not what is. `served` is null while the shelves are asked about a silent owner.
     """
 
     name: str
@@ -93,7 +94,7 @@ class GroupStatus:
     owner: str
     proof: str
     resources: tuple[ResourceStatusView, ...]
-    refusal: str
+    refusal: Condition | None
     legs: tuple[LegStatus, ...]
 
 
@@ -111,10 +112,12 @@ class DeviceStatus:
 
 @dataclass(frozen=True, slots=True)
 class AlarmStatus:
-    """Something that a human should look at."""
+    """Something that a human should look at. Code and subject identify it; docs/alarms.md tells what to do."""
 
-    about: str
+    code: Code
+    subject: Subject
     sentence: str
+    since_ms_ago: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The status document, schema 1. `unprotected` says why `protected` is false, and what mends it.
+    """The status document, schema 2. `unprotected` says why `protected` is false, and what mends it.
 
     `reference_hosts` is empty where none are configured, else "not asked", "one answers" or "none answers" (R13).
     """
@@ -155,7 +158,7 @@ class Status:
     reference_hosts: str
     verdict: str
     forecast: Verdict
-    why: str
+    why: Condition
 
 
 def status(state: NodeState) -> Status:
@@ -173,12 +176,17 @@ def status(state: NodeState) -> Status:
         fences=_devices(state),
         protected=not readiness.unprotected(state),
         unprotected=readiness.unprotected(state),
-        alarms=tuple(AlarmStatus(alarm.about, alarm.sentence) for alarm in state.alarms),
+        alarms=tuple(_alarm(state, alarm) for alarm in state.alarms),
         reference_hosts=_reference_hosts(state),
         verdict=foreseen.sentence,
         forecast=foreseen,
         why=why(state),
     )
+
+
+def _alarm(state: NodeState, alarm: Alarm) -> AlarmStatus:
+    told = alarm.condition
+    return AlarmStatus(told.code, told.subject, told.sentence, state.now_ms - alarm.since_ms)
 
 
 def config_matches(state: NodeState) -> bool | None:
@@ -273,26 +281,29 @@ def served(state: NodeState, group: GroupState) -> bool | None:
     return membership.may_be_alive(state) and theirs.phase is GroupPhase.RUNNING
 
 
-def why(state: NodeState) -> str:
-    """One sentence for the state of affairs, the most pressing first."""
+def why(state: NodeState) -> Condition:
+    """One sentence for the state of affairs, the most pressing first, with its code."""
     node = state.config.node
     if law.stands(state, Kind.PAUSED):
-        return law.PAUSED
+        return Condition(Code.STATE_PAUSED, Subject.pair(state.config.cluster), law.PAUSED)
     if law.stands(state, Kind.REVALIDATING):
-        return f"{node} was away and waits for {state.config.peer} to answer before it goes on"
+        sentence = f"{node} was stalled and waits for {state.config.peer} to answer before it continues"
+        return Condition(Code.STATE_REVALIDATING, Subject.node(node), sentence)
     for group in state.groups:
         if phase_of(group) is GroupPhase.BLOCKED:
-            return f"{group.name} is blocked: {_what_blocks(group)}"
+            sentence = f"{group.name} is blocked: {_what_blocks(group)}"
+            return Condition(Code.STATE_BLOCKED, Subject.group(group.name), sentence)
     for group in state.groups:
-        if refusal := _refusal(state, group):
+        if (refusal := _refusal(state, group)) is not None:
             return refusal
-    return "; ".join(_why_group(state, group) for group in state.groups)
+    each = [_why_group(state, group) for group in state.groups]
+    return Condition(each[0].code, each[0].subject, "; ".join(one.sentence for one in each))
 
 
-def _refusal(state: NodeState, group: GroupState) -> str:
+def _refusal(state: NodeState, group: GroupState) -> Condition | None:
     """Why this node does not start a group. What it refused in a silence is over when the peer serves and is heard."""
     served = owners.owner(state, group) == state.config.peer and membership.may_be_alive(state)
-    return "" if group.holding or served else group.refusal
+    return None if group.holding or served else group.refusal
 
 
 def _what_blocks(group: GroupState) -> str:
@@ -302,35 +313,53 @@ def _what_blocks(group: GroupState) -> str:
     return "none of its shelves answers here"
 
 
-def _why_group(state: NodeState, group: GroupState) -> str:
+def _why_group(state: NodeState, group: GroupState) -> Condition:
+    if group.refusal is not None and group.holding and phase_of(group) is not GroupPhase.RUNNING:
+        return group.refusal
+    code, sentence = _how_group_stands(state, group)
+    return Condition(code, Subject.group(group.name), sentence)
+
+
+def _how_group_stands(state: NodeState, group: GroupState) -> tuple[Code, str]:
     node, peer = state.config.node, state.config.peer
     up = sum(1 for link in state.links if link.condition is LinkCondition.UP)
     match owners.owner(state, group):
         case owner if owner == node and client_isolation.offers(state, group):
-            return client_isolation.sentence(state, group)
+            return Code.STATE_OFFERED, client_isolation.sentence(state, group)
         case owner if owner == peer and group.claim is not None and not membership.is_alive(state):
-            return f"{node} claims {group.name}, which {peer} offers through the shelves"
-        case owner if owner == node and group.refusal and phase_of(group) is not GroupPhase.RUNNING:
-            return group.refusal
+            return Code.STATE_CLAIMING, f"{node} claims {group.name}, which {peer} offers through the lock records"
         case owner if owner == node and phase_of(group) is not GroupPhase.RUNNING:
-            return f"{node} owns {group.name} since epoch {group.held_epoch}, and it is {phase_of(group).value} there"
+            phase = phase_of(group).value
+            return (
+                Code.STATE_OWNING,
+                f"{node} owns {group.name} since epoch {group.held_epoch}, and it is {phase}",
+            )
         case owner if owner == node and group.proof is not None:
-            return f"{node} serves {group.name} since epoch {group.held_epoch}: {peer} {group.proof.kind.value}"
+            serving = f"{node} serves {group.name} since epoch {group.held_epoch}: {peer} {group.proof.kind.value}"
+            return Code.STATE_SERVING, serving
         case owner if owner == peer and membership.is_alive(state):
-            return f"{node} leaves {group.name} to {peer}, which is heard on {up} of {len(state.links)} links"
+            left = f"{node} leaves {group.name} to {peer}, which is heard on {up} of {len(state.links)} links"
+            return Code.STATE_PEER_SERVES, left
         case owner if owner == peer and membership.may_be_alive(state):
-            return f"{node} leaves {group.name} to {peer}, which is {state.peer.condition.value}"
+            return (
+                Code.STATE_PEER_SERVES,
+                f"{node} leaves {group.name} to {peer}, which is {state.peer.condition.value}",
+            )
         case owner if owner == peer and state.fence.phase is not FencePhase.IDLE:
-            return f"{node} is fencing {peer} ({state.fence.phase.value}) to take {group.name} over"
+            fencing = f"{node} is fencing {peer} ({state.fence.phase.value}) to take {group.name} over"
+            return Code.STATE_FENCING, fencing
         case None if state.peer.condition is PeerCondition.BOOTING:
-            return f"{node} listens for {peer} before it judges"
+            return Code.STATE_LISTENING, f"{node} listens for {peer} before it judges"
         case _:
-            left = state.peer.condition is PeerCondition.LEFT and group.legs
+            left_pair = state.peer.condition is PeerCondition.LEFT and group.legs
             agreeing = (
-                f"its legs are asked, for {peer} left and may be back unheard" if left else "the nodes are agreeing"
+                f"{node} reads the reservations, for {peer} has left and may be back unheard"
+                if left_pair
+                else "the nodes are agreeing"
             )
             blocked = blockers.could_serve(state, group)
-            return f"nobody owns {group.name}: {blocked.sentence if blocked is not None else agreeing}"
+            reason = agreeing if blocked is None else blocked.sentence
+            return Code.STATE_NOBODY_OWNS, f"nobody owns {group.name}: {reason}"
 
 
 def _nodes(state: NodeState) -> tuple[NodeStatus, ...]:

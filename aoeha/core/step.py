@@ -12,6 +12,7 @@ StartTask, and one PersistDone for each Persist.
 from typing import assert_never
 
 from aoeha.core.fencing import devices, heard_after_off, power_fence, power_orders, power_restore
+from aoeha.core.memory import persisted
 from aoeha.core.mirror import leg_membership, path_failover
 from aoeha.core.model.actions import Action, StartTask
 from aoeha.core.model.beat import Ledger
@@ -115,10 +116,7 @@ def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]
         case CommandGiven():
             commands.give(step, event)
         case PersistDone():
-            if event.fault:
-                step.alarm("disk", f"cannot remember: {event.fault}; the pair runs on without")
-            else:
-                step.clear_alarm("disk", "the disk remembers again")
+            persisted(step, event)
         case Tick():
             pass
         case _:

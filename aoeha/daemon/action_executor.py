@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
 from aoeha.core.action_queue import ActionQueue
-from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Level, Panic, Persist, Say, SendBeat, StartTask
+from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
 from aoeha.core.model.beat import Beat
+from aoeha.core.model.conditions import Level
 from aoeha.core.model.events import PersistDone
 from aoeha.core.model.memory import Memory
 from aoeha.daemon.commands import Commands
@@ -73,12 +74,12 @@ class ActionExecutor:
                 self._hands.tasks.cancel(task_id)
             case Persist(memory=memory):
                 self._spawn(self._persist(memory))
-            case Say(level=level, about=about, sentence=sentence):
-                self._hands.sentences.say(level, about, sentence)
+            case Say(level=level, condition=condition, ends=ends):
+                self._hands.sentences.say(level, condition, ends=ends)
             case Answer():
                 self._hands.commands.answer(action)
-            case Panic(sentence=sentence):
-                self._hands.sentences.say(Level.ALARM, "panic", sentence)
+            case Panic(condition=condition):
+                self._hands.sentences.say(Level.ALARM, condition)
                 self._hands.panic()
             case Leave():
                 self.left.set()

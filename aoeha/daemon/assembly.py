@@ -12,7 +12,7 @@ from aoeha.config.keys import load_keys
 from aoeha.config.load import load
 from aoeha.config.schema import Configuration, SerialLink
 from aoeha.config.view import for_node, pair_config, peer_of
-from aoeha.core.model.actions import Level
+from aoeha.core.model.conditions import Level
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.exits import Exit
 from aoeha.daemon.performers import Agents, Device
@@ -89,12 +89,12 @@ def links(blueprint: Blueprint) -> list[Link]:
     ]
 
 
-def feeding(blueprint: Blueprint, say: Callable[[Level, str, str], None]) -> Feeding:
+def feeding(blueprint: Blueprint, say: Callable[[Level, str], None]) -> Feeding:
     """Return what feeds this node's watchdog, with nothing opened yet."""
     watchdog = blueprint.configuration.watchdog
     device = for_node(watchdog.device, blueprint.pair.node)
     opening = partial(open_watchdog, device, watchdog.timeout_ms)
-    return Feeding(watchdog.mode, watchdog.timeout_ms, opening, lambda level, what: say(level, "watchdog", what))
+    return Feeding(watchdog.mode, watchdog.timeout_ms, opening, say)
 
 
 def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) -> Receiver:

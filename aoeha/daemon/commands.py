@@ -46,7 +46,7 @@ class Commands:
         match request.verb:
             case "status" | "why":
                 document = self._document()
-                connection.done(0, str(document["why"]), document)
+                connection.done(0, str(document["why"]["sentence"]), document)
             case "events":
                 await self._events(request, connection)
             case "fence-history":
@@ -132,4 +132,6 @@ def _number(request: Request, connection: Connection, what: str) -> int | None:
 
 
 def _pass_on(connection: Connection, said: Sentence) -> None:
-    connection.say(said.level.value, said.about, said.sentence, wall_ms=said.wall_ms)
+    told = said.condition
+    subject = {"kind": told.subject.kind.value, "name": told.subject.name}
+    connection.say(said.level.value, told.code.value, subject, told.sentence, ends=said.ends, wall_ms=said.wall_ms)

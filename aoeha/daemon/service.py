@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from aoeha.core.model.actions import Action, Level
+from aoeha.core.model.actions import Action
+from aoeha.core.model.conditions import Alarm, Code, Condition, Level, Subject
 from aoeha.core.model.config import Identity
 from aoeha.core.model.events import CommandGiven, Event, MirrorsChanged, TargetStarted
 from aoeha.core.model.exits import Exit
@@ -37,7 +38,7 @@ from aoeha.io.host import Place
 from aoeha.io.mirror_watch import MirrorWatch
 from aoeha.io.processes import ProcessHost, kill_leftovers, task_marker
 from aoeha.io.scheduling import enable_realtime, freeze_garbage
-from aoeha.io.systemd import ServiceManager
+from aoeha.io.systemd import ServiceManager, journal_of
 from aoeha.io.watchdog import WatchdogError
 from aoeha.journal.records import Header
 from aoeha.wire.codec import NONCE_SIZE
@@ -53,9 +54,9 @@ LEAVE_MARGIN_MS = 60_000
 
 def serve(settings: Settings, first: FirstBeat | None) -> int:
     """Run a daemon until it has left; return its exit code. `first` is what was sent before all this was imported."""
-    sentences = Sentences()
+    sentences = Sentences(journal=journal_of(2, os.environ))
     for warning in enable_realtime():
-        sentences.say(Level.WARNING, settings.node, warning)
+        sentences.say(Level.WARNING, _of_daemon(Code.DAEMON_NOTICE, settings.node, warning))
     try:
         blueprint = assembly.read_blueprint(settings.config, settings.node)
         service = _Service(settings, first, blueprint, sentences)
@@ -78,7 +79,8 @@ class _Service:
         self.inbox = Inbox()
         place = Place(self.pair.cluster, self.pair.node, self.run_directory, self.state_directory)
         for group in kill_leftovers(task_marker(place)):
-            sentences.say(Level.INFO, self.pair.node, f"killed process group {group}: a task of an earlier daemon")
+            sentence = f"killed process group {group}: a task of an earlier daemon"
+            sentences.say(Level.INFO, _of_daemon(Code.DAEMON_NOTICE, self.pair.node, sentence))
         self.store = MemoryStore(self.run_directory, self.state_directory)
         receiver = assembly.receiver(
             blueprint,
@@ -100,18 +102,21 @@ class _Service:
         )
         self.adverts = assembly.adverts(blueprint, self._target_started)
         self.mirrors = MirrorWatch(self._mirrors_changed)
-        self.feeding = assembly.feeding(blueprint, sentences.say)
+        self.feeding = assembly.feeding(
+            blueprint, lambda level, sentence: self._say(level, Code.DAEMON_WATCHDOG, sentence)
+        )
         self.loop, self.first_actions, self.journal = self._begin(clock.boot_id())
         self.control = ControlSocket(self.run_directory / "control.sock", self.commands.handle)
         self.leave_limit: asyncio.TimerHandle | None = None
         self.deaf = ""
+        self.faulty_since_ms: dict[Code, int] = {}
         self.exit_code = 0
 
     def _begin(self, boot_id: str) -> tuple[Loop, tuple[Action, ...], JournalFile]:
         """Start the core from what is remembered; write down from what."""
         recalled = self.store.recall(boot_id)
         for sentence in recalled.sentences:
-            self.sentences.say(Level.WARNING, self.pair.node, sentence)
+            self._say(Level.WARNING, Code.DAEMON_NOTICE, sentence)
         identity = Identity(boot_id, _incarnation(boot_id, recalled.memory, self.first))
         now_ms = clock.now_ms()
         state, actions = initial(self.pair, identity, recalled.memory, now_ms)
@@ -146,11 +151,11 @@ class _Service:
             self.first.close()
         warning = await self._open_control()
         if warning:
-            self.sentences.say(Level.WARNING, "control socket", warning)
+            self._say(Level.WARNING, Code.DAEMON_NOTICE, warning)
         housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
         freeze_garbage()
         self.manager.ready()
-        self.sentences.say(Level.INFO, self.pair.node, f"aoeha {_version()} runs as {self.pair.node}")
+        self._say(Level.INFO, Code.DAEMON_STARTED, f"aoeha {_version()} runs as {self.pair.node}")
         try:
             await self.loop.run(self.first_actions)
             if self.exit_code == 0:
@@ -203,7 +208,7 @@ class _Service:
     def _leave(self) -> None:
         """Hand everything over and end; by force, with a sentence, when that takes too long."""
         if self.leave_limit:
-            self.sentences.say(Level.INFO, self.pair.node, "told to leave again: already on it")
+            self._say(Level.INFO, Code.DAEMON_NOTICE, "the daemon was told to leave again, and is leaving already")
             return
         stops_ms = sum(resource.stop_ms for group in self.pair.groups for resource in group.resources)
         limit_ms = 2 * stops_ms + LEAVE_MARGIN_MS
@@ -216,7 +221,7 @@ class _Service:
             f"cannot leave in order: not done within {limit_ms // 1_000} s; ending all the same, "
             f"what still runs here keeps running and {self.pair.peer} will fence this node"
         )
-        self.sentences.say(Level.ALARM, self.pair.node, sentence)
+        self._say(Level.ALARM, Code.DAEMON_LEAVE_OVERDUE, sentence)
         self.exit_code = Exit.FAILED
         self.performing.left.set()
 
@@ -225,7 +230,7 @@ class _Service:
             "ignored SIGHUP: a changed configuration is read at the next start; "
             "`systemctl kill --signal=KILL aoeha` starts the daemon again and leaves everything running"
         )
-        self.sentences.say(Level.WARNING, self.pair.node, sentence)
+        self._say(Level.WARNING, Code.DAEMON_NOTICE, sentence)
 
     async def _keep_house(self) -> None:
         """Once a second: feed systemd's watchdog if the loop turned, show the sentence, tell what went wrong aside."""
@@ -245,11 +250,31 @@ class _Service:
 
     def _tell_news(self) -> None:
         for sentence in self.journal.news():
-            self.sentences.say(Level.ALARM, "journal", sentence)
+            self._say(Level.ALARM, Code.DAEMON_JOURNAL, sentence)
+
+    def _say(self, level: Level, code: Code, sentence: str) -> None:
+        self.sentences.say(level, _of_daemon(code, self.pair.node, sentence))
+
+    def _own_alarms(self, now_ms: int) -> list[Alarm]:
+        """What is wrong aside from the core, and since when."""
+        lost = f"{self.journal.lost} records are missing" if self.journal.lost else ""
+        faults = {
+            Code.DAEMON_JOURNAL_LOST: lost,
+            Code.DAEMON_BEATS: self.road.unpackable,
+            Code.DAEMON_FIRST_BEAT: self.inheritance.fault,
+            Code.DAEMON_WATCHDOG: self.feeding.fault,
+            Code.DAEMON_STORAGE_NETWORK: self.deaf,
+            Code.DAEMON_FENCE_HISTORY: self.fences.fault,
+        }
+        self.faulty_since_ms = {code: self.faulty_since_ms.get(code, now_ms) for code in faults if faults[code]}
+        return [
+            Alarm(_of_daemon(code, self.pair.node, faults[code]), since_ms)
+            for code, since_ms in self.faulty_since_ms.items()
+        ]
 
     def _why(self) -> str:
         try:
-            return str(self._document()["why"])
+            return str(self._document()["why"]["sentence"])
         except Exception as error:  # noqa: BLE001 - a bug in an explanation must not end what it explains
             return f"cannot explain: {error!r}"
 
@@ -262,12 +287,12 @@ class _Service:
             "records_lost": self.journal.lost,
             "sentences_unwritten": self.sentences.unwritten,
         }
-        lost = f"{self.journal.lost} records are missing" if self.journal.lost else ""
-        faults = {"journal": lost, "beats": self.road.unpackable, "first beat": self.inheritance.fault}
-        faults |= {"watchdog": self.feeding.fault, "storage network": self.deaf, "fence history": self.fences.fault}
-        alarms = {about: sentence for about, sentence in faults.items() if sentence}
         counters = {**self.road.counters(), "daemon": own}
-        return status_document(self.loop.state, counters, alarms, self.feeding.sentence(now_ms))
+        return status_document(self.loop.state, counters, self._own_alarms(now_ms), self.feeding.sentence(now_ms))
+
+
+def _of_daemon(code: Code, node: str, sentence: str) -> Condition:
+    return Condition(code, Subject.node(node), sentence)
 
 
 def _panic() -> None:

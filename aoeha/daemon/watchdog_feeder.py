@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal
 
-from aoeha.core.model.actions import Level
+from aoeha.core.model.conditions import Level
 from aoeha.io.blocking import bounded_call
 from aoeha.io.watchdog import Watchdog, WatchdogError
 

@@ -66,9 +66,9 @@ class Connection:
         self.caller = caller
         self.closed = False
 
-    def say(self, level: str, about: str, sentence: str, **more: Any) -> None:
+    def say(self, level: str, code: str, subject: dict[str, str], sentence: str, **more: Any) -> None:
         """Send one `say` line. A client that does not read is dropped, never waited for."""
-        self._send({"kind": "say", "level": level, "about": about, "sentence": sentence, **more})
+        self._send({"kind": "say", "level": level, "code": code, "subject": subject, "sentence": sentence, **more})
 
     def done(self, code: int, sentence: str, document: Any = None) -> None:
         """Send the one `done` line; what comes after it is not sent."""

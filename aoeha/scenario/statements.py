@@ -198,7 +198,7 @@ PROMISES = (
          " the last mark"),
     Form("expect reboots", "expect node:NAME reboots within time:TIME", RACK, "its kernel has begun anew by itself"
          " since the last mark"),
-    Form("expect alarm", "expect alarm text:NAME [on node:NAME] [within time:TIME]", frozenset(), "an alarm of this"
+    Form("expect alarm", "expect alarm text:NAME [on node:NAME] [within time:TIME]", BOTH, "an alarm of this"
          " code stands"),
     Form("never both", "never both serve group:NAME", BOTH, "from here on the two gateways never run a group at once"),
     Form("never served", "never served group:NAME by node:NAME", BOTH, "from here on it never runs there; by `nobody`:"
@@ -206,7 +206,7 @@ PROMISES = (
     Form("never off", "never node:NAME off", BOTH, "from here on it never loses its power"),
     Form("never lost", "never writes lost", BOTH, "no record that a client was told is safe is gone in the end, nor"
          " ever on a leg that is served from"),
-    Form("never alarm", "never alarm text:NAME [on node:NAME]", frozenset(), "from here on no alarm of this code"
+    Form("never alarm", "never alarm text:NAME [on node:NAME]", SIM, "from here on no alarm of this code"
          " stands"),
 )  # fmt: skip
 """`expect` is checked where it stands, and waits for as long as `within` allows; `never` from where it stands on."""

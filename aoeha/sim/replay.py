@@ -161,8 +161,10 @@ def _wordless(actions: tuple[Action, ...]) -> list[Action]:
                 pass
             case StartTask(task=task):
                 wordless.append(StartTask(replace(task, reason="")))
-            case Answer() | Panic():
+            case Answer():
                 wordless.append(replace(action, sentence=""))
+            case Panic():
+                wordless.append(replace(action, condition=replace(action.condition, sentence="")))
             case _:
                 wordless.append(action)
     return wordless

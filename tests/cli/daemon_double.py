@@ -62,8 +62,9 @@ def done(code: int, sentence: str, document: dict[str, Any] | None = None) -> di
     return {"kind": "done", "code": code, "sentence": sentence, "document": document}
 
 
-def say(level: str, about: str, sentence: str) -> dict[str, Any]:
-    return {"kind": "say", "level": level, "about": about, "sentence": sentence}
+def say(level: str, kind: str, name: str, sentence: str) -> dict[str, Any]:
+    subject = {"kind": kind, "name": name}
+    return {"kind": "say", "level": level, "code": "x.y", "subject": subject, "sentence": sentence, "ends": False}
 
 
 def aoeha(*words: str, stdin: str = "", environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -47,7 +47,7 @@ def rendered(name: str) -> dict[str, Any]:
     daemon = performance.world.machines[node].daemon
     assert daemon is not None
     assert daemon.state is not None
-    shown: dict[str, Any] = json.loads(json.dumps(status_document(daemon.state, {}, {}, "")))
+    shown: dict[str, Any] = json.loads(json.dumps(status_document(daemon.state, {}, (), "")))
     return shown
 
 

@@ -178,19 +178,19 @@ def test_confirm_shows_what_is_known_before_it_asks(path: Path) -> None:
 
 
 def test_what_the_daemon_says_meanwhile_and_how_to_undo_it_is_printed(path: Path) -> None:
-    with DaemonDouble(path, say("info", "storage", "stopping exports"), done(0, "beta serves storage")):
+    with DaemonDouble(path, say("info", "group", "storage", "stopping exports"), done(0, "beta serves storage")):
         ran = aoeha("switchover", "storage", "--socket", str(path))
     assert ran.stdout.splitlines() == [
-        "storage: stopping exports",
+        "group storage: stopping exports",
         "beta serves storage",
         "To undo: on the other gateway, once it serves: aoeha switchover storage",
     ]
 
 
 def test_an_answer_that_was_just_said_is_not_said_again(path: Path) -> None:
-    with DaemonDouble(path, say("info", "power", "pdu reads beta as on"), done(0, "pdu reads beta as on")):
+    with DaemonDouble(path, say("info", "node", "beta", "pdu reads beta as on"), done(0, "pdu reads beta as on")):
         ran = aoeha("fence", "test", "--socket", str(path))
-    assert ran.stdout.splitlines() == ["power: pdu reads beta as on"]
+    assert ran.stdout.splitlines() == ["node beta: pdu reads beta as on"]
 
 
 def test_fence_help_tells_what_each_form_is_for() -> None:
@@ -205,10 +205,10 @@ def test_fence_help_tells_what_each_form_is_for() -> None:
 
 
 def test_events_carry_the_local_time(path: Path) -> None:
-    line = say("alarm", "serial", "nothing is heard") | {"wall_ms": 1_700_000_000_123}
+    line = say("alarm", "link", "serial", "nothing is heard") | {"wall_ms": 1_700_000_000_123}
     with DaemonDouble(path, line, done(0, "")):
         ran = aoeha("events", "--socket", str(path), environment={"TZ": "UTC"})
-    assert ran.stdout == "2023-11-14 22:13:20.123  ALARM  serial: nothing is heard\n"
+    assert ran.stdout == "2023-11-14 22:13:20.123  ALARM  link serial: nothing is heard\n"
 
 
 @pytest.mark.parametrize("code", [1, 4, 107, 112, 124])
@@ -254,7 +254,7 @@ def test_no_permission_is_four_and_names_the_group(path: Path) -> None:
     assert "group aoeha" in ran.stderr
 
 
-@pytest.mark.parametrize("lines", [[], [b'{"kind": "say", "level'], [say("info", "storage", "stopping")]])
+@pytest.mark.parametrize("lines", [[], [b'{"kind": "say", "level'], [say("info", "group", "storage", "stopping")]])
 def test_a_daemon_that_goes_away_leaves_the_end_undetermined(path: Path, lines: list[dict[str, str] | bytes]) -> None:
     with DaemonDouble(path, *lines):
         ran = aoeha("standby", "--socket", str(path))
@@ -355,7 +355,7 @@ def test_client_verbs_import_the_standard_library_only(path: Path, verb: str) ->
 
 def test_a_reader_that_has_seen_enough_is_no_error(path: Path) -> None:
     with DaemonDouble(
-        path, *[say("info", "storage", f"sentence {number} {'x' * 500}") for number in range(900)], done(0, "")
+        path, *[say("info", "group", "storage", f"sentence {number} {'x' * 500}") for number in range(900)], done(0, "")
     ):
         ran = subprocess.run(
             ["sh", "-c", f"{sys.executable} -m aoeha.cli.main events --socket {path} | head -n 1"],
@@ -365,7 +365,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(path: Path) -> None:
             timeout=60,
             check=False,
         )
-    assert ran.stdout.startswith("storage: sentence 0")
+    assert ran.stdout.startswith("group storage: sentence 0")
     assert ran.stderr == ""
 
 

@@ -20,7 +20,9 @@ async def exchange(path: Path, *words: str) -> tuple[list[Request], int, str, st
         if request.verb == "status":
             connection.done(0, "", document("nobody-serves"))
         else:
-            connection.say("warning", "storage", "stopping exports", wall_ms=1_700_000_000_000)
+            connection.say(
+                "warning", "x.y", {"kind": "group", "name": "storage"}, "stopping exports", wall_ms=1_700_000_000_000
+            )
             connection.done(107, "cannot move storage: beta is silent")
 
     server = ControlSocket(path, answer)
@@ -44,5 +46,5 @@ def test_status_comes_through_the_real_socket(tmp_path: Path) -> None:
 def test_a_refusal_comes_through_the_real_socket(tmp_path: Path) -> None:
     requests, code, out, err = asyncio.run(exchange(tmp_path / "control.sock", "switchover", "storage", "--wait"))
     assert (code, err) == (107, "aoeha: cannot move storage: beta is silent\n")
-    assert out == "2023-11-14 22:13:20.000  warning  storage: stopping exports\n"
+    assert out == "2023-11-14 22:13:20.000  warning  group storage: stopping exports\n"
     assert requests == [Request("switchover", {"group": "storage", "wait_ms": "60000"})]

@@ -40,7 +40,7 @@ class Answering:
                 await asyncio.Event().wait()
             finally:
                 self.cancelled.set()
-        connection.say("info", "storage", "on the way")
+        connection.say("info", "x", {}, "on the way")
         connection.done(0, f"done for {connection.caller.user}", {"x": 1})
 
 
@@ -77,7 +77,7 @@ def test_a_request_is_answered_with_what_happened_and_one_done(tmp_path: Path) -
             for half_close in (False, True):
                 lines = await ask(path, b'{"verb": "standby", "arguments": {"node": "a"}}\n', half_close=half_close)
                 assert lines == [
-                    {"kind": "say", "level": "info", "about": "storage", "sentence": "on the way"},
+                    {"kind": "say", "level": "info", "code": "x", "subject": {}, "sentence": "on the way"},
                     {"kind": "done", "code": 0, "sentence": "done for root", "document": {"x": 1}},
                 ]
             assert answering.requests == [Request("standby", {"node": "a"})] * 2

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from aoeha.core.model.actions import Level
+from aoeha.core.model.conditions import Code, Condition, Level, Subject
 from aoeha.core.model.events import PersistDone, Tick
 from aoeha.daemon.event_log import RING_MAX, Sentence, Sentences
 from aoeha.daemon.inbox import INBOX_MAX, Inbox
 from aoeha.daemon.loop_lag import WINDOW_MS, LoopLag
 from aoeha.io import clock, control_socket, sysrq
-from aoeha.io.systemd import ServiceManager
+from aoeha.io.systemd import ServiceManager, journal_of
 
 
 def test_the_clock_is_the_one_that_goes_on_in_sleep_and_the_boot_id_is_32_hex_digits() -> None:
@@ -101,7 +101,7 @@ def test_the_daemon_is_real_time_and_locked_and_what_it_starts_is_not() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="drops privileges")
 def test_what_is_not_permitted_is_a_warning_and_no_more() -> None:
     program = "import os, resource; resource.setrlimit(resource.RLIMIT_MEMLOCK, (4096, 4096)); os.setuid(4711)\n"
-    program += "from aoeha.io.scheduling import become_punctual\nprint(become_punctual())"
+    program += "from aoeha.io.scheduling import enable_realtime\nprint(enable_realtime())"
     argv = [sys.executable, "-c", program]
     ended = subprocess.run(argv, check=False, capture_output=True, timeout=20, cwd=Path(__file__).parents[2])
     if b"ModuleNotFoundError" in ended.stderr:
@@ -110,14 +110,47 @@ def test_what_is_not_permitted_is_a_warning_and_no_more() -> None:
     assert b"no real-time priority" in ended.stdout
 
 
+def about_lan(code: Code, sentence: str) -> Condition:
+    return Condition(code, Subject.link("lan"), sentence)
+
+
+@pytest.mark.parametrize("leads_there", [True, False])
+def test_what_goes_to_the_journal_carries_its_code_and_subject(tmp_path: Path, *, leads_there: bool) -> None:
+    reader, writer = os.pipe()
+    status = os.fstat(writer)
+    stream = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino if leads_there else 0}"}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(tmp_path / "socket"))
+        journal.setblocking(False)
+        sentences = Sentences(writer, journal_of(writer, stream, str(tmp_path / "socket")))
+        sentences.say(Level.ALARM, about_lan(Code.LINK_DOWN, "it is\ndown"))
+        if leads_there:
+            fields = dict(line.split("=", 1) for line in journal.recv(4_096).decode().splitlines())
+            assert fields == {
+                "MESSAGE": "ALARM: link lan: it is down",
+                "PRIORITY": "2",
+                "SYSLOG_IDENTIFIER": "aoeha",
+                "AOEHA_CODE": "link.down",
+                "AOEHA_SUBJECT": "link lan",
+                "AOEHA_ENDS": "0",
+            }
+            (tmp_path / "socket").unlink()
+            sentences.say(Level.ALARM, about_lan(Code.LINK_DOWN, "it is down"))
+        assert os.read(reader, 4_096) == b"<2>[link.down] ALARM: link lan: it is down\n"
+    os.close(reader)
+    os.close(writer)
+
+
 def test_sentences_carry_their_priority_and_stay_one_line() -> None:
     reader, writer = os.pipe()
     sentences = Sentences(writer)
-    sentences.say(Level.INFO, "lan", "it is\nup")
-    sentences.say(Level.ALARM, "lan", "it is down")
-    assert os.read(reader, 4_096) == b"<6>lan: it is up\n<2>ALARM: lan: it is down\n"
+    sentences.say(Level.INFO, about_lan(Code.LINK_HEARD, "it is\nup"))
+    sentences.say(Level.ALARM, about_lan(Code.LINK_DOWN, "it is down"))
+    assert os.read(reader, 4_096) == (
+        b"<6>[link.heard] link lan: it is up\n<2>[link.down] ALARM: link lan: it is down\n"
+    )
     os.close(reader)
-    sentences.say(Level.INFO, "lan", "nobody reads this")
+    sentences.say(Level.INFO, about_lan(Code.LINK_HEARD, "nobody reads this"))
     assert sentences.unwritten == 1
     os.close(writer)
 
@@ -128,10 +161,11 @@ def test_a_log_that_nobody_empties_never_holds_us_up_and_the_ring_keeps_the_newe
     heard: list[Sentence] = []
     sentences.listeners.add(heard.append)
     for number in range(RING_MAX + 5_000):
-        sentences.say(Level.WARNING, "lan", f"sentence {number}")
+        sentences.say(Level.WARNING, about_lan(Code.LINK_LATE, f"sentence {number}"))
     assert sentences.unwritten > 0
     assert len(sentences.ring) == RING_MAX
-    assert sentences.ring[-1].sentence == heard[-1].sentence == f"sentence {RING_MAX + 4_999}"
+    assert sentences.ring[-1] == heard[-1]
+    assert heard[-1].condition.sentence == f"sentence {RING_MAX + 4_999}"
     os.close(reader)
     os.close(writer)
 

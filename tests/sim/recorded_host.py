@@ -11,7 +11,8 @@ from typing import cast
 import pytest
 from recording import Message, Recording
 
-from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Level, Panic, Persist, Say, SendBeat, StartTask
+from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
+from aoeha.core.model.conditions import Code, Condition, Level, Subject
 from aoeha.core.model.events import Event, PersistDone, TaskDone, Tick
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
@@ -66,6 +67,9 @@ class RecordedLink:
         return
 
 
+UNKNOWN = Condition(Code.OWNERSHIP_SUPERSEDED, Subject.node(""), "")
+
+
 class Played:
     """What the daemon did. Also its hands: whatever it asks for is noted here, and ends when the recording says."""
 
@@ -90,14 +94,14 @@ class Played:
         self.note(Persist(memory))
         return await self.disk.get()
 
-    def say(self, level: Level, about: str, sentence: str) -> None:
-        self.note(Say(level, about, sentence))
+    def say(self, level: Level, condition: Condition, *, ends: bool = False) -> None:
+        self.note(Say(level, condition, ends))
 
     def answer(self, answer: Answer) -> None:
         self.note(answer)
 
     def panic(self) -> None:
-        self.note(Panic(""))
+        self.note(Panic(UNKNOWN))
 
     def record(self, _before: NodeState, event: Event, actions: tuple[Action, ...]) -> None:
         self.journal.append((event, actions))

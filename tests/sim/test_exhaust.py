@@ -32,7 +32,7 @@ JUDGED = {
     "NodeState": "config identity now_ms started_ms listening_since_ms cold links peer groups devices fence tasks "
     "next_task_id sequence next_beat_ms last_groups last_flags remembered standby paused "
     "pause_number leaving left revalidation_sequence revalidate_by_ms "
-    "panicked_before unclean_boot powered_on_ms kept_off last_off released_sequence panicking "
+    "panicked_before unclean_boot powered_on_ms kept_off last_off released_sequence panic "
     "waiting alarms order hosts",
     "Leaving": "by_ms beats",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids duplicate_name "
@@ -43,7 +43,7 @@ JUDGED = {
     "given_up given_up_until_ms blocked_since_ms refusal legs shelf_task_id shelf_asked_ms shelf_read_ms "
     "shelf_retry_ms shelf_due leg_task_id leg_retry_ms ledger_version heard_ledger storage_fence shelf_link",
     "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested retry_at_ms startable_legs "
-    "legs_transferred ledger ledger_since_ms",
+    "legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms conflict "
     "conflict_task_id conflict_asked_ms missing limits",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from recorded_host import Played, play
+from recorded_host import UNKNOWN, Played, play
 from recording import Recording, recordings
 
 from aoeha.core.model.actions import Action, Answer, Panic, Say
@@ -34,7 +34,7 @@ INFORMING = (Say, Answer)
 def timeline(done: list[tuple[int, Action]], *, informing: bool) -> list[tuple[int, dict[str, object]]]:
     """What was done and when; a panic's sentence is said, not done."""
     chosen = [(at_ms, action) for at_ms, action in done if isinstance(action, INFORMING) is informing]
-    return [(at_ms, to_record(Panic("") if isinstance(action, Panic) else action)) for at_ms, action in chosen]
+    return [(at_ms, to_record(Panic(UNKNOWN) if isinstance(action, Panic) else action)) for at_ms, action in chosen]
 
 
 def recorded(incident: str) -> list[Recording]:

@@ -40,8 +40,7 @@ def _begun(pair: str, begin: str) -> Performance:
 
 def answers(world: World, node: str) -> list[tuple[int, str]]:
     """What a gateway answered: code and sentence."""
-    told = [line.split(maxsplit=4) for line in world.trace.lines]
-    return [(int(words[3]), words[4]) for words in told if words[1:3] == [node, "answers"]]
+    return [(answer.code, answer.sentence) for name, answer in world.answers if name == node]
 
 
 def state_of(world: World, node: str) -> NodeState:

@@ -3,6 +3,7 @@
 import pytest
 from stories import answers, played, state_of
 
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.power_order import PowerAct
 from aoeha.core.model.task import PlugState, TaskKind
 from aoeha.sim.world.world import World
@@ -16,7 +17,7 @@ def fences(world: World) -> int:
 
 
 def is_unprotected(world: World, node: str) -> bool:
-    return any("NOT PROTECTED" in alarm.sentence for alarm in state_of(world, node).alarms)
+    return any(alarm.condition.code is Code.NOT_PROTECTED for alarm in state_of(world, node).alarms)
 
 
 def test_the_owner_is_switched_off_and_its_groups_move_and_it_stays_off() -> None:
@@ -31,8 +32,8 @@ def test_the_owner_is_switched_off_and_its_groups_move_and_it_stays_off() -> Non
     """)
     (code, sentence), switched_on = answers(world, "beta")
     assert code == 0
-    assert "switch reads off, and nothing is heard of it" in sentence
-    assert switched_on == (0, "switch reads alpha as on")
+    assert "switch reports off, and nothing is heard of it" in sentence
+    assert switched_on == (0, "switch reports alpha as on")
 
 
 def test_nothing_is_taken_before_the_beats_have_stopped() -> None:
@@ -113,7 +114,7 @@ def test_the_test_reads_both_plugs_and_switches_nothing() -> None:
         wait 40s
     """)
     code, sentence = answers(world, "alpha")[0]
-    assert (code, set(sentence.split("; "))) == (0, {"switch reads beta as on", "switch reads alpha as on"})
+    assert (code, set(sentence.split("; "))) == (0, {"switch reports beta as on", "switch reports alpha as on"})
     assert answers(world, "alpha")[-1][0] == 1
 
 
@@ -126,7 +127,7 @@ def test_a_plug_of_ours_that_reads_off_while_we_run_is_told() -> None:
     world.run(2_000)
     code, sentence = answers(world, "alpha")[0]
     assert code == 1
-    assert "bmc reads alpha as off" in sentence
+    assert "bmc reports alpha as off" in sentence
 
 
 def test_verify_takes_the_standbys_power_and_gives_it_back() -> None:

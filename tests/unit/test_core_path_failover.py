@@ -7,6 +7,7 @@ import pytest
 
 from aoeha.core.mirror import path_failover
 from aoeha.core.model.actions import CancelTask, StartTask
+from aoeha.core.model.conditions import Code, Condition, Subject
 from aoeha.core.model.config import Identity, ResourceConfig
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import Proof, ProofKind
@@ -164,7 +165,14 @@ def test_nobody_hurries_in_doubt_about_a_group(fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"paused": True}, {"panicking": True}, {"leaving": True}, {"revalidate_by_ms": FOUND_MS + 1}], ids=str
+    "fields",
+    [
+        {"paused": True},
+        {"panic": Condition(Code.OWNERSHIP_FENCED, Subject.group("storage"), "")},
+        {"leaving": True},
+        {"revalidate_by_ms": FOUND_MS + 1},
+    ],
+    ids=str,
 )
 def test_nobody_hurries_in_doubt_about_the_node(fields: dict[str, Any]) -> None:
     assert ordered(at(FOUND_MS, group_of(CUT, WELL), **fields)) == []

@@ -18,7 +18,7 @@ def with_a_clone() -> World:
 def test_two_boots_that_alternate_are_told_and_prove_nothing() -> None:
     world = with_a_clone()
     assert state_of(world, "beta").peer.duplicate_name
-    assert "two machines use the name alpha" in "\n".join(world.trace.lines)
+    assert "peer.duplicate-name" in "\n".join(world.trace.lines)
     assert state_of(world, "beta").groups[0].proof is None
     assert world.machines["alpha"].serves("storage")
 

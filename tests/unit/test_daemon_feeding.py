@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from aoeha.core.model.actions import Level
+from aoeha.core.model.conditions import Level
 from aoeha.daemon.watchdog_feeder import Feeding, Mode
 from aoeha.io.watchdog import Watchdog, WatchdogError
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aoeha.core.model.actions import Action, Level, Say
+from aoeha.core.model.actions import Action, Say
 from aoeha.core.model.beat import BeatFlag
+from aoeha.core.model.conditions import Code, Condition, Level, Subject
 from aoeha.core.model.config import Identity, PairConfig
 from aoeha.core.model.events import Event, TaskDone
 from aoeha.core.model.memory import Memory
@@ -158,5 +159,6 @@ def test_a_line_that_is_cut_or_foreign_is_refused_with_a_sentence(line: bytes) -
 
 
 def test_enums_go_by_value_and_flags_by_number() -> None:
-    say = Say(Level.ALARM, "lan", "it is cut")
-    assert to_record(say) == {"type": "Say", "level": "alarm", "about": "lan", "sentence": "it is cut"}
+    say = Say(Level.ALARM, Condition(Code.LINK_DOWN, Subject.link("lan"), "it is cut"))
+    condition = {"code": "link.down", "subject": {"kind": "link", "name": "lan"}, "sentence": "it is cut"}
+    assert to_record(say) == {"type": "Say", "level": "alarm", "condition": condition, "ends": False}

@@ -83,7 +83,7 @@ def test_every_field_of_a_group_says_whose_it_is() -> None:
     rooms = re.findall(r"^ +- (\w+): (.+?)\.$", GroupState.__doc__ or "", flags=re.MULTILINE | re.DOTALL)
     owned = {(field, room) for room, text in rooms for field in re.findall(r"`(\w+)`", text)}
     assert sorted(field for field, _ in owned) == sorted(f.name for f in fields(GroupState) if f.name != "config")
-    parts = {"change_resource": "resources", "change_leg": "legs", "refuse": "refusal"}
+    parts = {"change_resource": "resources", "change_leg": "legs", "end_refusal": "refusal"}
     parts |= {f"change_{part}": part for part in ("storage_fence", "shelf_link", "term")}
     written = set()
     for path in tracked("aoeha/core/*/*.py"):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from aoeha.cli.screen import print_error, wants_colour
 from aoeha.cli.status_text import render_status
-from aoeha.core.model.actions import Level, Say
+from aoeha.core.model.actions import Say
+from aoeha.core.model.conditions import Level
 from aoeha.core.model.exits import Exit
 from aoeha.core.status import status
 from aoeha.journal.codec import to_plain
@@ -58,7 +59,7 @@ def _print_moment(moment: Moment) -> None:
     elif moment.note:
         print(f"{moment.number:>7}  {_clock(moment.wall_ms)} {moment.since_ms / 1_000:>9.3f}s  {moment.note}")
     for say in said:
-        sentence = f"{MARKS[say.level]}{say.about}: {say.sentence}"
+        sentence = f"{MARKS[say.level]}{say.condition.subject}: {say.condition.sentence}"
         print(f"{moment.number:>7}  {_clock(moment.wall_ms)} {moment.since_ms / 1_000:>9.3f}s  {sentence}")
 
 

@@ -8,6 +8,7 @@ read for ever, and protects nobody: only an order that it carries out, a fence's
 What this file does not know: when a fence is due.
 """
 
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import FenceConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.memory import DeviceMemory
@@ -49,11 +50,12 @@ def remind(step: StepContext) -> None:
 
 
 def _tell(step: StepContext, name: str) -> None:
-    device = step.state.device(name)
+    device, subject = step.state.device(name), Subject.device(name)
     if device.distrusted:
-        step.alarm(name, f"NOT PROTECTED: fence device {name} {device.distrusted}: check its wiring")
-    elif device.disobeyed:
-        step.alarm(name, f"NOT PROTECTED: fence device {name} {device.disobeyed}: it takes orders and does not obey")
+        sentence = f"fence device {name} {device.distrusted}: it may switch another plug. Check its wiring"
+        step.alarm(Code.DEVICE_WRONG_PLUG, subject, sentence)
+    if device.disobeyed:
+        step.alarm(Code.DEVICE_DISOBEYS, subject, f"fence device {name} {device.disobeyed}: it did not obey the order")
 
 
 def watch(step: StepContext) -> None:
@@ -103,11 +105,13 @@ def take_reading(step: StepContext, name: str, done: TaskDone) -> None:
         plug=plug,
     )
     if believed_again:
-        step.clear_alarm(about_power(name), f"{name} reads {step.state.config.peer} as on")
+        sentence = f"{name} reports {step.state.config.peer} as on"
+        power_is_back(step, name, sentence)
+        step.clear_alarm(Code.DEVICE_CONTRADICTED, Subject.device(name), sentence)
     if not reachable:
-        step.alarm(device.name, f"fence device {device.name} cannot be reached: {why(done)}")
-    elif not (step.state.device(name).doubt or device.disobeyed):
-        step.clear_alarm(device.name, f"fence device {device.name} answers")
+        step.alarm(Code.DEVICE_UNREACHABLE, Subject.device(name), f"fence device {name} cannot be reached: {why(done)}")
+    else:
+        answered(step, name)
 
 
 def note_silence(step: StepContext, device: str, done: TaskDone) -> None:
@@ -115,9 +119,19 @@ def note_silence(step: StepContext, device: str, done: TaskDone) -> None:
     step.change_device(device, reachable=False, detail=why(done), checked_ms=step.now_ms, plug=PlugState.UNKNOWN)
 
 
-def about_power(name: str) -> str:
-    """What an alarm is about that tells of power which a device did not give back."""
-    return f"power by {name}"
+def answered(step: StepContext, name: str) -> None:
+    """A device told how the peer's plug stands."""
+    step.clear_alarm(Code.DEVICE_UNREACHABLE, Subject.device(name), f"fence device {name} answers again")
+
+
+def power_is_missing(step: StepContext, name: str, sentence: str) -> None:
+    """A device did not give back the power that it took."""
+    step.alarm(Code.DEVICE_POWER_NOT_RESTORED, Subject.device(name), sentence)
+
+
+def power_is_back(step: StepContext, name: str, sentence: str) -> None:
+    """The peer has the power that a device took."""
+    step.clear_alarm(Code.DEVICE_POWER_NOT_RESTORED, Subject.device(name), sentence)
 
 
 def note_obedience(step: StepContext, name: str, plug: PlugState) -> None:
@@ -125,13 +139,12 @@ def note_obedience(step: StepContext, name: str, plug: PlugState) -> None:
     disobeyed = step.state.device(name).disobeyed
     match plug:
         case PlugState.ON:
-            sentence = f"reads on after switching {step.state.config.peer} off"
+            sentence = f"reports on after it switched {step.state.config.peer} off"
             step.change_device(name, disobeyed=sentence)
             _tell(step, name)
         case PlugState.OFF if disobeyed:
             step.change_device(name, disobeyed="")
-            if not step.state.device(name).doubt:
-                step.clear_alarm(name, f"fence device {name} obeys again")
+            step.clear_alarm(Code.DEVICE_DISOBEYS, Subject.device(name), f"fence device {name} obeys again")
         case _:
             pass
 
@@ -144,7 +157,7 @@ def distrust(step: StepContext) -> None:
 
 def distrust_one(step: StepContext, name: str) -> None:
     """A device read a node as off that ran on: what it reads is no proof any more."""
-    sentence = f"read {step.state.config.peer} as off while it was running"
+    sentence = f"reported {step.state.config.peer} as off while it was running"
     if not step.state.device(name).distrusted:
         step.change_device(name, distrusted=sentence)
         _tell(step, name)
@@ -153,7 +166,8 @@ def distrust_one(step: StepContext, name: str) -> None:
 def trust_again(step: StepContext, name: str) -> None:
     """Its plug was seen to be the peer's: a doubt is settled."""
     step.change_device(name, distrusted="", contradicted="", disobeyed="")
-    step.clear_alarm(name, f"the plug of fence device {name} was verified")
+    for code in (Code.DEVICE_WRONG_PLUG, Code.DEVICE_CONTRADICTED, Code.DEVICE_DISOBEYS):
+        step.clear_alarm(code, Subject.device(name), f"the plug of fence device {name} was verified")
 
 
 def contradict(step: StepContext) -> None:
@@ -168,9 +182,10 @@ def contradict(step: StepContext) -> None:
             continue
         for device in together:
             if not device.contradicted:
-                sentence = f"reads {peer} as off while {peer} is running"
+                sentence = f"reports {peer} as off while {peer} is running"
                 step.change_device(device.name, contradicted=sentence)
-                step.alarm(device.name, f"NOT PROTECTED: fence device {device.name} {sentence}: check its plugs")
+                told = f"fence device {device.name} {sentence}: check its plugs"
+                step.alarm(Code.DEVICE_CONTRADICTED, Subject.device(device.name), told)
 
 
 def _called_off(step: StepContext, device: DeviceState) -> bool:

@@ -64,14 +64,9 @@ def peer_spoke(step: StepContext) -> None:
         case Meaning.WRONG_PLUG:
             # A peer that is heard again is no longer silent: the next level needs a reason of its own.
             membership.judge(step)
-            power_fence.wrong_plug(step, "its beats go on")
+            power_fence.wrong_plug(step, "its beats continue")
         case Meaning.LATE_BEAT:
-            name = step.state.config.peer
-            step.alarm(
-                "power-off",
-                f"{name} was heard after its power-off was confirmed: a slow link brought an old beat, or the plug is "
-                f"not {name}'s: check the wiring",
-            )
+            power_fence.tell_late_beat(step)
         case Meaning.ALIVE:
             _lives(step)
 
@@ -94,21 +89,16 @@ def _heard(state: NodeState, off: Off) -> Heard:
 def _lives(step: StepContext) -> None:
     """Void what was proven about this boot, and forget that any power-off is known."""
     state, fence, peer = step.state, step.state.fence, step.state.peer
+    power_fence.end_late_beat(step, f"{state.config.peer} is heard again, and its beats are not old ones")
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         devices.distrust(step)
     devices.contradict(step)
     power_on.peer_spoke(step)
     for group in state.groups:
-        if _is_about(group, peer.boot_id):
+        if power_fence.is_about(group, peer.boot_id):
             _proof_was_wrong(step, group)
     if fence.off_boot_id is not None or fence.confirmed_boot_id is not None:
         step.change_fence(off_boot_id=None, confirmed_boot_id=None, confirmed_by="")
-
-
-def _is_about(group: GroupState, boot_id: str) -> bool:
-    proof = group.proof
-    about_power = proof is not None and proof.kind in (ProofKind.POWERED_OFF, ProofKind.OPERATOR)
-    return about_power and proof is not None and proof.peer_boot_id == boot_id
 
 
 def _proof_was_wrong(step: StepContext, group: GroupState) -> None:
@@ -118,8 +108,8 @@ def _proof_was_wrong(step: StepContext, group: GroupState) -> None:
         f"the proof for {group.name} was wrong: {state.config.peer} ({proof.kind.value}) is heard on the same boot"
     )
     if phase_of(group) is GroupPhase.RUNNING:
-        step.alarm(group.name, sentence)
+        power_fence.tell_wrong_proof(step, group.name, sentence)
     else:
-        claims.drop(step, group.name, sentence + "; stopping what was started")
+        claims.drop(step, group.name, f"{sentence}; {state.config.node} stops what it had started")
     if proof.kind is ProofKind.POWERED_OFF:
         devices.distrust(step)

@@ -13,10 +13,12 @@ What this file does not know: what the proof is used for.
 
 from aoeha.core.fencing import devices, fence_race, power_on, power_orders, power_proof, power_restore
 from aoeha.core.model import law
-from aoeha.core.model.actions import CancelTask, Level
+from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act, Kind
+from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
@@ -31,6 +33,7 @@ BACK_OFF_MAX_MS = 30_000
 
 def decide(step: StepContext) -> None:
     """Move the fence on by what time and beats say."""
+    _end_proof_alarms(step)
     _void_old_word(step)
     _cancel_for_new_boot(step)
     fence = step.state.fence
@@ -42,7 +45,7 @@ def decide(step: StepContext) -> None:
         case FencePhase.WAITING | FencePhase.BACKING_OFF if not _reason(step.state):
             _stand_down(step)
         case FencePhase.SETTLING if power_proof.stamps_go_on(step.state):
-            wrong_plug(step, "its stamp on the shelves moved on")
+            wrong_plug(step, "its disk heartbeat continues")
         case FencePhase.SETTLING if step.now_ms >= fence.until_ms and not power_proof.awaits_silence(step.state):
             _succeed(step)
         case _:
@@ -75,7 +78,24 @@ def confirm(step: StepContext, user: str) -> None:
         confirmed_by=user,
         confirmed_until_ms=step.now_ms + step.state.config.confirm_valid_ms,
     )
-    step.say(Level.WARNING, step.state.config.peer, f"{user} confirmed that {step.state.config.peer} is off")
+    peer = step.state.config.peer
+    step.say(Code.PEER_CONFIRMED_OFF, Subject.node(peer), f"{user} confirmed that {peer} is off")
+
+
+def tell_late_beat(step: StepContext) -> None:
+    """A beat arrived after the peer's power-off was confirmed, and may have been sent before."""
+    name = step.state.config.peer
+    step.alarm(
+        Code.FENCE_LATE_BEAT,
+        Subject.node(name),
+        f"{name} was heard after its power-off was confirmed: a slow link delivered an old beat, or the plug is not "
+        f"that of {name}. Check the wiring",
+    )
+
+
+def end_late_beat(step: StepContext, sentence: str) -> None:
+    """What was heard late was old, or is over."""
+    step.clear_alarm(Code.FENCE_LATE_BEAT, Subject.node(step.state.config.peer), sentence)
 
 
 def _reason(state: NodeState) -> str:
@@ -89,7 +109,7 @@ def _reason(state: NodeState) -> str:
     if blocked is not None:
         return ""
     if power_on.overdue(state):
-        return f"{peer} was switched on again and is not heard; it would fence {state.config.node} in turn"
+        return f"{peer} was switched on again and is not heard, and would fence {state.config.node} in turn"
     left = state.peer.condition is PeerCondition.LEFT
     if not left and any(address_conflict.may_conflict(state, group) for group in state.groups):
         return f"{peer} lost its legs and may still answer for the address"
@@ -157,11 +177,9 @@ def _consider(step: StepContext) -> None:
         until_ms=step.now_ms + delay_ms,
         attempts=0,
     )
-    step.say(
-        Level.WARNING,
-        state.config.peer,
-        f"fencing {state.config.peer}: {reason}" + (f"; waiting {delay_ms} ms" if delay_ms else ""),
-    )
+    delay = f"; {state.config.node} waits {delay_ms} ms" if delay_ms else ""
+    peer = state.config.peer
+    step.say(Code.FENCE_BEGUN, Subject.node(peer), f"{state.config.node} fences {peer}: {reason}{delay}")
     at_once = ordered or (not delay_ms and not storage_fence.arbitrates(state, wanted(state)))
     if at_once and not power_restore.is_under_way(state):
         _attempt(step)
@@ -175,22 +193,17 @@ def _explain_idleness(step: StepContext) -> None:
         if group.holding:
             continue
         if blocked is not None:
-            step.refuse(group.name, f"not taking over {group.name}: {blocked.sentence}")
+            sentence = f"{step.state.config.node} does not take over {group.name}: {blocked.sentence}"
+            step.refuse(group.name, Code.TAKEOVER_REFUSED_BLOCKED, sentence)
         elif power_on.unclean_boot_lately(step.state):
-            step.refuse(group.name, _fallen(step.state, group))
+            sentence = power_on.unclean_boot_sentence(step.state, group)
+            step.refuse(group.name, Code.TAKEOVER_REFUSED_UNCLEAN_BOOT, sentence)
         elif in_vain := storage_fence.in_vain(step.state, group):
-            step.refuse(group.name, f"not taking over {group.name}: {in_vain}")
+            sentence = f"{step.state.config.node} does not take over {group.name}: {in_vain}"
+            step.refuse(group.name, Code.TAKEOVER_REFUSED_UNSEEN_OWNER, sentence)
         elif not step.state.config.fences:
-            step.refuse(group.name, _unfenced(step.state, group, "no fence device is configured"))
-
-
-def _fallen(state: NodeState, group: GroupState) -> str:
-    node, peer, patience_s = state.config.node, state.config.peer, state.config.boot_patience_ms // 1000
-    return (
-        f"not taking over {group.name} yet: {node} went down without leaving, so {peer} may have fenced it and may be "
-        f"serving; {peer} is fenced if it is not heard within {patience_s} s. "
-        f"If {peer} has no power: aoeha confirm {peer}"
-    )
+            sentence = _unfenced(step.state, group, "no fence device is configured")
+            step.refuse(group.name, Code.TAKEOVER_REFUSED_NO_PROOF, sentence)
 
 
 def _attempt(step: StepContext) -> None:
@@ -220,8 +233,11 @@ def make_room(step: StepContext) -> None:
 
 def _stand_down(step: StepContext) -> None:
     _rest(step)
-    step.say(Level.INFO, step.state.config.peer, f"no reason to fence {step.state.config.peer} any more")
-    power_orders.failed(step, "it was given up: the pair is paused, or two machines use that name")
+    peer = step.state.config.peer
+    sentence = f"there is no reason to fence {peer} any more"
+    step.say(Code.FENCE_STOOD_DOWN, Subject.node(peer), sentence)
+    step.clear_alarm(Code.FENCE_FAILED, Subject.node(peer), sentence)
+    power_orders.failed(step, "the fence was given up: the pair is paused, or two machines use that name")
 
 
 def _rest(step: StepContext) -> None:
@@ -270,7 +286,7 @@ def _read_back(step: StepContext, task: PowerTask, done: TaskDone) -> None:
         step.change_fence(failed=_disbelieved(task.subject, doubt))
     elif plug is not PlugState.OFF:
         unclear = f": {devices.why(done)}" if plug is PlugState.UNKNOWN else ""
-        sentence = f"{task.subject} reads {plug.value} after switching {step.state.config.peer} off{unclear}"
+        sentence = f"{task.subject} reports {plug.value} after it switched {step.state.config.peer} off{unclear}"
         step.change_fence(failed=sentence)
     if step.state.fence.tasks:
         return
@@ -287,19 +303,21 @@ def _read_back(step: StepContext, task: PowerTask, done: TaskDone) -> None:
 
 
 def _disbelieved(device: str, doubt: str) -> str:
-    return f"{device} is not believed any more: it {doubt}"
+    return f"{device} is not trusted: it {doubt}"
 
 
 def _succeed(step: StepContext) -> None:
     state, fence = step.state, step.state.fence
-    read = ", ".join(f"{device} reads {plug.value}" for device, plug in fence.read)
+    read = ", ".join(f"{device} reports {plug.value}" for device, plug in fence.read)
+    peer = state.config.peer
     step.change(last_off=Off(fence.victim_boot_id, step.now_ms, state.sequence, fence.level_index))
     step.change(fence=FenceState(off_boot_id=fence.victim_boot_id, until_ms=step.now_ms + power_restore.PATIENCE_MS))
     for device, _ in fence.read:
         step.change_device(device, reachable=True, detail="", checked_ms=step.now_ms, plug=PlugState.OFF)
-    step.clear_alarm("fence", "fencing works again")
-    step.clear_alarm("power-off", "a later power-off was confirmed")
-    step.say(Level.WARNING, state.config.peer, f"{state.config.peer} is powered off: {read}")
+        devices.answered(step, device)
+    step.clear_alarm(Code.FENCE_FAILED, Subject.node(peer), f"{peer} was fenced")
+    end_late_beat(step, f"a later power-off of {peer} was confirmed")
+    step.say(Code.FENCE_SUCCEEDED, Subject.node(peer), f"{peer} is powered off: {read}")
     power_on.fenced_again(step)
     power_orders.succeeded(step, read)
 
@@ -309,23 +327,21 @@ def wrong_plug(step: StepContext, how: str) -> None:
     peer, read = step.state.config.peer, [device for device, _ in step.state.fence.read]
     for device in read:
         devices.distrust_one(step, device)
-    sentence = f"{', '.join(read)} reads {peer} as off, and {peer} runs on ({how}): a wrong plug"
+    sentence = f"{', '.join(read)} reports {peer} as off, and {peer} keeps running ({how}): a wrong plug"
     if power_orders.is_going_off(step.state):
         step.change(fence=FenceState())
         power_orders.wrong_plug(step, sentence, read)
         return
-    power_restore.begin(step, read, f"it switched something else off than {peer}")
+    power_restore.begin(step, read, f"another machine than {peer} was switched off")
     step.change_fence(failed=sentence, read_off=None)
     _level_failed(step)
 
 
 def _level_failed(step: StepContext) -> None:
     state, fence = step.state, step.state.fence
-    step.say(
-        Level.WARNING,
-        state.config.peer,
-        f"fence level {devices.levels(state)[fence.level_index]} failed: {fence.failed}",
-    )
+    peer = state.config.peer
+    sentence = f"fence level {devices.levels(state)[fence.level_index]} failed: {fence.failed}"
+    step.say(Code.FENCE_LEVEL_FAILED, Subject.node(peer), sentence)
     if fence.level_index + 1 < len(devices.levels(state)) and not power_orders.only_one_level(state):
         step.change_fence(level_index=fence.level_index + 1)
         _attempt(step)
@@ -338,25 +354,48 @@ def _level_failed(step: StepContext) -> None:
     rounds = (fence.attempts - 1) // len(devices.levels(state))
     pause_ms = min(BACK_OFF_FIRST_MS << min(rounds, 10), BACK_OFF_MAX_MS)
     step.change_fence(phase=FencePhase.BACKING_OFF, level_index=0, until_ms=step.now_ms + pause_ms)
-    step.alarm("fence", f"cannot fence {state.config.peer}: {fence.failed}")
+    step.alarm(Code.FENCE_FAILED, Subject.node(peer), f"{state.config.node} cannot fence {peer}: {fence.failed}")
     for group in state.groups:
         if not group.holding and blockers.could_serve(state, group) is None:
-            step.refuse(group.name, _unfenced(state, group, fence.failed))
+            step.refuse(group.name, Code.TAKEOVER_REFUSED_NO_PROOF, _unfenced(state, group, fence.failed))
 
 
 def _unfenced(state: NodeState, group: GroupState, why: str) -> str:
     peer = state.config.peer
     return (
-        f"not taking over {group.name}: {peer} may still be writing, and there is no proof that it is off ({why}). "
+        f"{state.config.node} does not take over {group.name}: {peer} may still be writing, and there is no proof that "
+        f"it is off ({why}). "
         f"Check that {peer} has no power, then: aoeha confirm {peer}"
     )
+
+
+def is_about(group: GroupState, boot_id: str) -> bool:
+    """Whether a group is owned by a proof that this boot of the peer is off."""
+    proof = group.proof
+    about_power = proof is not None and proof.kind in (ProofKind.POWERED_OFF, ProofKind.OPERATOR)
+    return about_power and proof is not None and proof.peer_boot_id == boot_id
+
+
+def tell_wrong_proof(step: StepContext, name: str, sentence: str) -> None:
+    """A group runs here by a proof that was wrong."""
+    step.alarm(Code.PROOF_WRONG, Subject.group(name), sentence)
+
+
+def _end_proof_alarms(step: StepContext) -> None:
+    """A wrong proof is over when the group is not owned by it any more."""
+    for group in step.state.groups if step.state.alarms else ():
+        if not is_about(group, step.state.peer.boot_id):
+            sentence = f"{step.state.config.node} does not own {group.name} by that proof any more"
+            step.clear_alarm(Code.PROOF_WRONG, Subject.group(group.name), sentence)
 
 
 def _void_old_word(step: StepContext) -> None:
     fence = step.state.fence
     if fence.confirmed_boot_id is not None and step.now_ms >= fence.confirmed_until_ms:
         step.change_fence(confirmed_boot_id=None, confirmed_by="")
-        step.say(Level.WARNING, step.state.config.peer, f"the word that {step.state.config.peer} is off has expired")
+        peer = step.state.config.peer
+        sentence = f"the operator's confirmation that {peer} is off has expired"
+        step.say(Code.PEER_CONFIRMATION_EXPIRED, Subject.node(peer), sentence)
 
 
 def _cancel_for_new_boot(step: StepContext) -> None:
@@ -365,10 +404,11 @@ def _cancel_for_new_boot(step: StepContext) -> None:
         return
     if not membership.is_alive(step.state) or peer.boot_id == fence.victim_boot_id:
         return
-    step.say(
-        Level.INFO, step.state.config.peer, f"{step.state.config.peer} is heard with a new boot: its fence is cancelled"
-    )
-    power_orders.failed(step, f"{step.state.config.peer} is heard with a new boot")
+    name = step.state.config.peer
+    sentence = f"{name} is heard with a new boot: its fence is cancelled"
+    step.say(Code.FENCE_CANCELLED, Subject.node(name), sentence)
+    step.clear_alarm(Code.FENCE_FAILED, Subject.node(name), sentence)
+    power_orders.failed(step, f"{name} is heard with a new boot")
     power_restore.look(step)
     if not fence.tasks:
         step.change(fence=FenceState())

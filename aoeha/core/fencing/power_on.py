@@ -10,9 +10,9 @@ that answer: there each sees whether the other one serves (R6, R11).
 What this file does not know: how a fence is carried out.
 """
 
-from aoeha.core.fencing import devices, power_orders, power_restore
-from aoeha.core.model.actions import Level
+from aoeha.core.fencing import devices, power_restore
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import membership
@@ -22,6 +22,9 @@ from aoeha.core.storage import reservations
 def decide(step: StepContext) -> None:
     """Switch a fenced peer on when it is time."""
     state, fence = step.state, step.state.fence
+    if state.alarms and not state.kept_off:
+        peer = state.config.peer
+        step.clear_alarm(Code.PEER_KEPT_OFF, Subject.node(peer), f"{peer} is not kept off any more")
     if state.order is not None or not state.config.power_on_after_fence or state.kept_off or fence.off_boot_id is None:
         return
     if power_restore.is_under_way(state) or fence.tasks or not membership.is_silent(state):
@@ -32,7 +35,7 @@ def decide(step: StepContext) -> None:
         return
     power_restore.begin(step, _may_be_off(state), "fenced, and the groups are cared for")
     step.change(powered_on_ms=step.now_ms)
-    step.say(Level.INFO, state.config.peer, f"switching {state.config.peer} on again")
+    step.say(Code.PEER_POWER_ON, Subject.node(state.config.peer), f"{state.config.peer} is being switched on again")
 
 
 def _may_be_off(state: NodeState) -> list[str]:
@@ -45,7 +48,6 @@ def peer_spoke(step: StepContext) -> None:
     """It is heard: all is well with it."""
     if step.state.powered_on_ms or step.state.kept_off:
         step.change(powered_on_ms=0, kept_off=False)
-        step.clear_alarm(power_orders.ABOUT, f"{step.state.config.peer} has power again")
 
 
 def fenced_again(step: StepContext) -> None:
@@ -53,9 +55,8 @@ def fenced_again(step: StepContext) -> None:
     if overdue(step.state):
         peer = step.state.config.peer
         step.change(kept_off=True)
-        step.alarm(
-            peer, f"{peer} was not heard after it was switched on and is kept off: mend the links, then switch it on"
-        )
+        sentence = f"{peer} was not heard after it was switched on and is kept off: repair the links, then switch it on"
+        step.alarm(Code.PEER_KEPT_OFF, Subject.node(peer), sentence)
 
 
 def overdue(state: NodeState) -> bool:
@@ -76,3 +77,13 @@ def unclean_boot_lately(state: NodeState) -> bool:
     waited_ms = state.now_ms - state.started_ms
     unknown = not state.peer.heard and not reservations.can_tell_owner(state)
     return state.unclean_boot and unknown and waited_ms < state.config.boot_patience_ms
+
+
+def unclean_boot_sentence(state: NodeState, group: GroupState) -> str:
+    """Why a node whose last boot ended uncleanly does not take a group over yet."""
+    node, peer, patience_s = state.config.node, state.config.peer, state.config.boot_patience_ms // 1000
+    return (
+        f"{node} does not take over {group.name} yet: the last boot of {node} ended uncleanly, so {peer} may have "
+        f"fenced it and may be serving. {node} fences {peer} if it does not hear it within {patience_s} s. "
+        f"If {peer} has no power: aoeha confirm {peer}"
+    )

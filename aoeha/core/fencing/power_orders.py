@@ -10,8 +10,9 @@ What this file does not know: levels, back-off, and who takes over.
 
 from aoeha.core.fencing import devices, power_restore
 from aoeha.core.model import law
-from aoeha.core.model.actions import Answer, Level
+from aoeha.core.model.actions import Answer
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import CommandGiven, TaskDone
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.law import Act
@@ -24,7 +25,6 @@ from aoeha.core.peer import membership
 DEFAULT_WAIT_MS = 180_000
 REVIVE_PATIENCE_MS = 30_000
 """A gateway that is rebooted by order gets its power back when the groups run here, or after this long."""
-ABOUT = "power"
 
 
 def begin(
@@ -38,18 +38,22 @@ def begin(
     until_ms = step.now_ms + wait_ms
     step.change(order=PowerOrder(act, stage, event.user, event.command_id, until_ms, anyway=anyway, level=level))
     if act is PowerAct.TEST:
-        step.say(Level.INFO, ABOUT, f"{event.user} tests {', '.join(chosen)}")
+        for name in chosen:
+            step.say(Code.ORDER_TESTING, Subject.device(name), f"{event.user} tests fence device {name}")
         for name in chosen:
             _start(step, TaskKind.POWER_STATUS, name, _why(step.state))
             _start(step, TaskKind.POWER_STATUS, name, _why(step.state), step.state.config.node)
     else:
-        step.say(Level.WARNING, ABOUT, _why(step.state))
+        step.say(Code.ORDER_BEGUN, Subject.node(step.state.config.peer), _why(step.state))
     if act is PowerAct.ON:
         _switch_on(step, [device.name for device in step.state.devices])
 
 
 def decide(step: StepContext) -> None:
     """Go on with what time and beats allow, and answer who has waited long enough."""
+    if step.state.alarms and not step.state.kept_off:
+        peer = step.state.config.peer
+        step.clear_alarm(Code.PEER_SWITCHED_OFF, Subject.node(peer), f"{peer} may have its power back")
     order = step.state.order
     if order is None:
         return
@@ -107,7 +111,7 @@ def succeeded(step: StepContext, read: str) -> None:
         sentence = f"{peer} was switched off by {order.user} and stays off. To undo: aoeha fence {peer} --on"
         step.change(kept_off=True)
         power_restore.settle(step, [device.name for device in step.state.devices])
-        step.alarm(ABOUT, sentence)
+        step.alarm(Code.PEER_SWITCHED_OFF, Subject.node(peer), sentence)
         _end(step)
 
 
@@ -153,7 +157,7 @@ def _was_read(step: StepContext, task: PowerTask, done: TaskDone) -> None:
     if task.node == state.config.peer:
         devices.take_reading(step, task.subject, done)
     why = "" if plug in (PlugState.ON, PlugState.OFF) else f" ({devices.why(done)})"
-    sentence = f"{task.subject} reads {task.node} as {plug.value}{why}"
+    sentence = f"{task.subject} reports {task.node} as {plug.value}{why}"
     step.change_order(found=(*order.found, sentence))
     if plug is PlugState.UNKNOWN or (plug is PlugState.OFF and _should_be_on(state, task.node, order)):
         _fail(step, sentence)
@@ -184,7 +188,6 @@ def _switch_on(step: StepContext, names: list[str]) -> None:
     step.change(kept_off=False)
     if not membership.is_alive(step.state):
         step.change(powered_on_ms=step.now_ms)
-    step.clear_alarm(ABOUT, f"{step.state.config.peer} gets its power back")
     step.change_order(stage=OrderStage.GOING_ON, switched=tuple(names))
     power_restore.settle(step, names)
     for name in names:
@@ -217,7 +220,7 @@ def _end(step: StepContext) -> None:
             sentence = f"the plug is that of {peer}: {found}; it boots"
         case _:
             sentence = found
-    step.say(Level.WARNING if order.failed else Level.INFO, ABOUT, sentence)
+    step.say(Code.ORDER_FAILED if order.failed else Code.ORDER_DONE, Subject.node(peer), sentence)
     if order.command_id:
         step.do(Answer(order.command_id, Exit.FAILED if order.failed else Exit.DONE, sentence))
 

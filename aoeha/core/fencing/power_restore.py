@@ -12,7 +12,7 @@ What this file does not know: why a fence was given up, or what a proof is.
 
 from aoeha.core.fencing import devices
 from aoeha.core.model import law
-from aoeha.core.model.actions import Level
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
 from aoeha.core.model.state import FencePhase, NodeState, PeerCondition
@@ -74,16 +74,18 @@ def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
     if done.result is TaskResult.OK:
         settle(step, [name])
         step.change_device(name, plug=PlugState.ON)
-        step.clear_alarm(devices.about_power(name), f"{name} gave {peer} its power back")
+        devices.power_is_back(step, name, f"{name} switched {peer} on again")
         if not is_under_way(step.state):
-            step.say(Level.INFO, peer, _what_came_of_it(step.state))
+            step.say(Code.PEER_POWER_RESTORED, Subject.node(peer), _what_came_of_it(step.state))
         return
     why = devices.why(done)
     devices.note_silence(step, name, done)
     step.change_device(name, restore_tries_left=max(step.state.device(name).restore_tries_left - 1, 0))
-    step.alarm(
-        devices.about_power(name),
-        f"{name} could not switch {peer} on ({why}): it may lack that power; by hand, or: aoeha fence {peer} --on",
+    devices.power_is_missing(
+        step,
+        name,
+        f"{name} could not switch {peer} on ({why}): {peer} may lack that power. Switch the plug on by hand, or run: "
+        f"aoeha fence {peer} --on",
     )
 
 

@@ -9,12 +9,12 @@ What this file does not know: whether anybody needs a proof.
 """
 
 from aoeha.core.fencing import devices
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import DeviceState, GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import leg_ledger
 
-ABOUT = "protection"
 UNREACHED = (Holder.SILENT, Holder.STRANGER, Holder.UNKNOWN)
 
 
@@ -23,9 +23,10 @@ def decide(step: StepContext) -> None:
     sentence = unprotected(step.state)
     if not sentence:
         peer = step.state.config.peer
-        step.clear_alarm(ABOUT, f"protected again: a dead {peer} could be proven dead")
+        sentence = f"fencing is available again: {step.state.config.node} could prove a dead {peer} dead"
+        step.clear_alarm(Code.NOT_PROTECTED, Subject.pair(step.state.config.cluster), sentence)
     elif all(device.checked_ms is not None for device in step.state.devices) and not _not_asked_yet(step.state):
-        step.alarm(ABOUT, f"NOT PROTECTED: {sentence}")
+        step.alarm(Code.NOT_PROTECTED, Subject.pair(step.state.config.cluster), f"NOT PROTECTED: {sentence}")
 
 
 def unprotected(state: NodeState) -> str:

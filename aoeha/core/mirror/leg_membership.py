@@ -19,7 +19,7 @@ What this file does not know: how md is told.
 """
 
 from aoeha.core.model import law
-from aoeha.core.model.actions import Level
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import LegConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
@@ -39,6 +39,16 @@ REST_MAX_MS = 3_600_000
 """The longest pause after an error of a disk; one that then does its work for as long begins anew."""
 
 
+LEG_ALARMS = (
+    Code.MIRROR_LEG_OUT,
+    Code.MIRROR_LEG_KICKED,
+    Code.MIRROR_LEG_FAILING,
+    Code.MIRROR_LEG_STUCK,
+    Code.MIRROR_LEG_WAITING,
+)
+"""They end when the mirror does not run here any more."""
+
+
 def decide(step: StepContext) -> None:
     """Begin the next eviction or return for every mirror that runs here; one at a time."""
     for name in [group.name for group in step.state.groups if group.legs]:
@@ -46,7 +56,8 @@ def decide(step: StepContext) -> None:
         mirror = _mirror(group)
         if mirror is None or mirror.missing is None or not group.holding or mirror.phase not in UP:
             leg_ledger.publish(step, name, None)
-            step.clear_alarm(f"{name} waits", f"{name} is not served here any more")
+            _end_alarms(step, group)
+            suspect_legs.end_alarms(step, name)
             continue
         _trust(step, group, mirror)
         _warn_of_loss(step, name)
@@ -69,39 +80,44 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
     if mirror is None or mirror.missing is None or mirror.phase not in UP:
         return
     lifecycle.look_again(step, group.name, mirror)
+    subject = Subject.leg(group.name, task.leg)
     if not worked:
-        what = f"leave {task.leg} out of" if evicted else f"take {task.leg} back into"
-        step.alarm(task.leg, f"cannot {what} {task.subject}: {done.detail or done.result.value}")
+        what = f"taken out of {task.subject}" if evicted else f"added to {task.subject} again"
+        sentence = f"{task.leg} could not be {what}: {done.detail or done.result.value}"
+        step.alarm(Code.MIRROR_LEG_STUCK, subject, sentence)
         if not evicted and group.leg(task.leg).shows(Holder.US):
-            _rest(step, group.name, group.leg(task.leg), f"it could not be taken back into {task.subject}")
+            _rest(step, group.name, group.leg(task.leg), f"it could not be added to {task.subject} again")
         return
+    step.clear_alarm(Code.MIRROR_LEG_STUCK, subject, f"{task.leg} could be moved now")
     if evicted:
         missing = (*mirror.missing, task.leg)
         step.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
         step.change_leg(group.name, task.leg, copying=False)
-        step.alarm(task.leg, f"{task.subject} goes on without {task.leg}; it comes back by itself when its shelf does")
+        sentence = f"{task.subject} continues without {task.leg}, which returns by itself when its shelf answers again"
+        step.alarm(Code.MIRROR_LEG_OUT, subject, sentence)
     else:
         missing = tuple(name for name in mirror.missing if name != task.leg)
         step.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
         step.change_leg(group.name, task.leg, copying=True)
-        step.say(Level.INFO, task.leg, f"{task.leg} is being copied")
+        step.say(Code.MIRROR_LEG_COPYING, subject, f"{task.leg} is being resynchronised")
 
 
 def _warn_of_the_last(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """Writes hang for as long as the only leg that is known to be sound does not answer."""
-    about = f"{group.name} waits"
+    subject = Subject.group(group.name)
     for leg in group.legs:
         others = _others(group, mirror, leg)
         tainted = [other.name for other in others if other.suspect]
         alone = leg.name not in (mirror.missing or ()) and not leg.suspect and bool(tainted)
         if alone and _silent_twice(step.state, group, leg) and not any(_may_be_last(other) for other in others):
             step.alarm(
-                about,
+                Code.MIRROR_WRITES_WAIT,
+                subject,
                 f"writes to {group.name} wait until {leg.name} answers: {step.state.config.peer} may have overwritten "
-                f"acknowledged ones on {', '.join(tainted)}",
+                f"acknowledged writes on {', '.join(tainted)}",
             )
             return
-    step.clear_alarm(about, f"writes to {group.name} wait no longer")
+    step.clear_alarm(Code.MIRROR_WRITES_WAIT, subject, f"writes to {group.name} do not wait any more")
 
 
 def _keep_clear(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
@@ -109,7 +125,8 @@ def _keep_clear(step: StepContext, group: GroupState, mirror: ResourceState) -> 
     wanted, told = suspect_legs.limits(step.state, group, mirror), mirror.limits
     doubtful = [name for name in wanted.write_mostly if name not in told.write_mostly]
     for name in doubtful:
-        step.say(Level.WARNING, name, f"{mirror.config.name} reads {name} no more, and copies nothing from it")
+        sentence = f"{mirror.config.name} does not read {name} any more, and copies nothing from it"
+        step.say(Code.MIRROR_LEG_AVOIDED, Subject.leg(group.name, name), sentence)
     if doubtful or (wanted.freeze_resync and not told.freeze_resync):
         lifecycle.look_again(step, group.name, mirror)
         step.change_resource(group.name, mirror.config.name, limits=wanted)
@@ -128,15 +145,18 @@ def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
         returning = missing and (rested or bool(begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
             step.change_leg(name, leg.name, leaving=leaving, returning=returning)
+        if step.state.alarms and not (leaving or returning):
+            _end_alarms_of_resting(step, name, leg, missing=missing)
 
 
 def _given_up(step: StepContext, name: str, leg: LegState) -> None:
     """The kernel has let a leg go by itself."""
     if leg.shows(Holder.US):
-        _rest(step, name, leg, "the kernel gave it up by itself")
+        _rest(step, name, leg, "the kernel removed it from the mirror by itself")
     else:
         step.change_leg(name, leg.name, rests_until_ms=step.now_ms + RETURN_AGAIN_MS)
-        step.alarm(leg.name, f"the kernel gave {leg.name} up by itself: look at `dmesg`, and at its shelf's disks")
+        sentence = f"the kernel removed {leg.name} from the mirror by itself: look at `dmesg`, and at its shelf's disks"
+        step.alarm(Code.MIRROR_LEG_KICKED, Subject.leg(name, leg.name), sentence)
 
 
 def _rest(step: StepContext, name: str, leg: LegState, what: str) -> None:
@@ -146,9 +166,10 @@ def _rest(step: StepContext, name: str, leg: LegState, what: str) -> None:
     step.change_leg(name, leg.name, errors=errors, rests_until_ms=step.now_ms + pause_ms)
     often = "" if errors == 1 else f", {errors} times in a row"
     step.alarm(
-        leg.name,
-        f"{leg.name} has errors though its shelf answers: {what}{often}. Look at that shelf's disk, and at `dmesg`; it "
-        f"is tried again in {pause_ms // 1_000} s, when its target is started anew, or at once by: aoeha cleanup",
+        Code.MIRROR_LEG_FAILING,
+        Subject.leg(name, leg.name),
+        f"{leg.name} has errors although its shelf answers: {what}{often}. Look at that shelf's disk, and at `dmesg`. "
+        f"It is tried again in {pause_ms // 1_000} s, when its target restarts, or at once by: aoeha cleanup",
     )
 
 
@@ -157,7 +178,15 @@ def end_rests(step: StepContext) -> tuple[str, ...]:
     resting = [(group.name, leg.name) for group in step.state.groups for leg in group.legs if leg.errors]
     for name, leg in resting:
         step.change_leg(name, leg, errors=0, rests_until_ms=0)
+        step.clear_alarm(Code.MIRROR_LEG_FAILING, Subject.leg(name, leg), f"{leg} is tried again")
     return tuple(leg for _, leg in resting)
+
+
+def acknowledge_loss(step: StepContext) -> None:
+    """Somebody has looked at the data of groups all of whose targets restarted: that is not told again."""
+    for group in step.state.groups:
+        if group.term is not None and step.stands(Code.MIRROR_DATA_DOUBTFUL, Subject.group(group.name)):
+            step.change_term(group.name, loss_acknowledged=True)
 
 
 def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
@@ -172,7 +201,10 @@ def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
         return
     if not leg_ledger.gate_is_open(step.state, group):
         _tell_of_the_wait(step, group, moving)
-    elif moving.leaving:
+        return
+    subject = Subject.leg(group.name, moving.name)
+    step.clear_alarm(Code.MIRROR_LEG_WAITING, subject, f"{moving.name} need not wait any more")
+    if moving.leaving:
         reason = _why_evict(step.state, group, mirror, moving)
         if reason:
             _evict(step, group, mirror, moving, reason)
@@ -187,9 +219,8 @@ def _tell_of_the_wait(step: StepContext, group: GroupState, leg: LegState) -> No
         hanging = ", and writes wait with it," if leg.shows(Holder.SILENT) else ""
         what = f"leave the mirror{hanging}" if leg.leaving else "return"
         patience_s = -(-leg_ledger.patience_ms(state) // 1_000)
-        step.alarm(
-            leg.name, f"{leg.name} waits to {what} until {state.config.peer} has heard of it, {patience_s} s at most"
-        )
+        sentence = f"{leg.name} waits to {what} until {state.config.peer} has heard of it, {patience_s} s at most"
+        step.alarm(Code.MIRROR_LEG_WAITING, Subject.leg(group.name, leg.name), sentence)
 
 
 def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: LegState) -> str:
@@ -202,7 +233,7 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
     if leg.copying or not leg.shows(Holder.US) or not all(suspect_legs.is_sound(group, other) for other in others):
         return ""
     if leg.suspect:
-        return f"its target restarted, and until then {state.config.peer}, which runs on, may have written there"
+        return f"its target restarted, and until then {state.config.peer}, which keeps running, may have written there"
     return (
         "" if suspect_legs.is_sound(group, leg) else "its target restarted and may have lost what it had acknowledged"
     )
@@ -240,9 +271,12 @@ def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     if mirror.phase is not ResourcePhase.RUNNING or law.stops(step.state, Act.TRUST, group) is not None:
         return
     for leg in group.legs:
+        if step.state.alarms and leg.name not in (mirror.missing or ()):
+            for code in (Code.MIRROR_LEG_OUT, Code.MIRROR_LEG_KICKED, Code.MIRROR_LEG_FAILING):
+                sentence = f"{leg.name} is a whole half of {mirror.config.name} again"
+                step.clear_alarm(code, Subject.leg(group.name, leg.name), sentence)
         if leg.copying:
             step.change_leg(group.name, leg.name, reservation_lost=False, copying=False, suspect=False)
-            step.clear_alarm(leg.name, f"{leg.name} is a whole half of {mirror.config.name} again")
         elif leg.reservation_lost is None and leg.shows(Holder.US):
             step.change_leg(group.name, leg.name, reservation_lost=False)
 
@@ -250,22 +284,50 @@ def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
 def _warn_of_loss(step: StepContext, name: str) -> None:
     """With nothing left to copy from, only a human can tell what is missing."""
     group = step.state.group(name)
-    if not any(suspect_legs.is_sound(group, leg) for leg in group.legs):
+    acknowledged = group.term is not None and group.term.loss_acknowledged
+    if any(suspect_legs.is_sound(group, leg) for leg in group.legs):
+        if acknowledged:
+            step.change_term(name, loss_acknowledged=False)
+    elif not acknowledged:
         legs = ", ".join(leg.name for leg in group.legs)
-        step.alarm(
-            f"{name} data", f"every target of {name} restarted ({legs}): check what was written last, and compare"
+        sentence = (
+            f"every target of {name} has restarted ({legs}) and may have lost acknowledged writes: check what was "
+            "written last, compare the legs, then run: aoeha cleanup"
         )
+        step.alarm(Code.MIRROR_DATA_DOUBTFUL, Subject.group(name), sentence)
+
+
+def _end_alarms_of_resting(step: StepContext, name: str, leg: LegState, *, missing: bool) -> None:
+    """A leg that neither leaves nor returns waits for nothing; one in the mirror is not stuck either."""
+    subject = Subject.leg(name, leg.name)
+    step.clear_alarm(Code.MIRROR_LEG_WAITING, subject, f"{leg.name} need not move any more")
+    if not missing and not leg.copying:
+        step.clear_alarm(Code.MIRROR_LEG_STUCK, subject, f"{leg.name} need not move any more")
+
+
+def _end_alarms(step: StepContext, group: GroupState) -> None:
+    """The mirror does not run here: its legs are its next owner's matter."""
+    if not step.state.alarms:
+        return
+    sentence = f"{group.name} is not served by {step.state.config.node} any more"
+    step.clear_alarm(Code.MIRROR_WRITES_WAIT, Subject.group(group.name), sentence)
+    for leg in group.legs:
+        for code in LEG_ALARMS:
+            step.clear_alarm(code, Subject.leg(group.name, leg.name), sentence)
 
 
 def _evict(step: StepContext, group: GroupState, mirror: ResourceState, leg: LegState, reason: str) -> None:
-    step.say(Level.WARNING, leg.name, f"leaving {leg.name} out of {mirror.config.name}: {reason}")
+    sentence = f"{leg.name} is taken out of {mirror.config.name}: {reason}"
+    step.say(Code.MIRROR_LEG_LEAVING, Subject.leg(group.name, leg.name), sentence)
     _start(step, group, TaskKind.EVICT_LEG, mirror, leg, reason=reason, whole=False)
 
 
 def _return(step: StepContext, group: GroupState, mirror: ResourceState, leg: LegState) -> None:
     whole = leg.suspect or (leg.reservation_lost is not False and not _config(group, leg.name).durable)
-    how = "by a full copy" if whole else "by what has changed meanwhile"
-    step.say(Level.INFO, leg.name, f"taking {leg.name} back into {mirror.config.name} {how}")
+    how = "by a full resync" if whole else "and what changed meanwhile is copied"
+    code = Code.MIRROR_LEG_RETURNING_FULL if whole else Code.MIRROR_LEG_RETURNING_PARTIAL
+    sentence = f"{leg.name} is added to {mirror.config.name} again {how}"
+    step.say(code, Subject.leg(group.name, leg.name), sentence)
     _start(step, group, TaskKind.RETURN_LEG, mirror, leg, reason="its shelf answers again", whole=whole)
 
 

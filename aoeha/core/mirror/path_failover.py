@@ -19,8 +19,9 @@ What this file does not know: which driver it is, how it measures silence and ho
 """
 
 from aoeha.core.model import law
-from aoeha.core.model.actions import CancelTask, Level
+from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import PathTiming
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
@@ -57,7 +58,8 @@ def task_done(step: StepContext, task: PathTask, done: TaskDone) -> None:
     why, legs = done.detail or f"{task.subject}: {done.result.value}", " and ".join(task.legs)
     driver = _named(step.state.group(task.group), task.subject)
     wait_s = _timing(driver).unaided_ms // 1_000
-    step.say(Level.WARNING, task.legs[0], f"writes wait for the silent path to {legs}, {wait_s} s or twice that: {why}")
+    sentence = f"writes wait for the silent path to {legs}, {wait_s} s or twice that: {why}"
+    step.say(Code.PATH_FAILOVER_FAILED, Subject.leg(task.group, task.legs[0]), sentence)
     if driver.phase in UP and not driver.task_id:
         due_ms = step.now_ms - driver.config.monitor_every_ms
         step.change_resource(task.group, task.subject, checked_ms=due_ms)
@@ -72,7 +74,7 @@ def _order(step: StepContext, group: GroupState, driver: ResourceState, legs: li
         return
     names, where = tuple(leg.name for leg in legs), ", ".join(_where(leg) for leg in legs)
     reason = f"{driver.config.name} leaves the path to {where}, which is silent, in {-(-share_ms // 1_000)} s"
-    step.say(Level.INFO, names[0], reason)
+    step.say(Code.PATH_FAILOVER, Subject.leg(group.name, names[0]), reason)
     step.change_group(group.name, legs=tuple(_marked(leg) for leg in group.legs))
     failover = PathFailover(timing.override_ms, begin_ms, begin_by_ms)
     number, subject = step.state.next_task_id, driver.config.name

@@ -1,22 +1,14 @@
 """What the core asks for. The daemon and the simulator perform these in the order given (see action_queue.py)."""
 
 from dataclasses import dataclass
-from enum import Enum
 
 from aoeha.core.model.beat import Beat
+from aoeha.core.model.conditions import Condition, Level
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.task import Task
 
-__all__ = ["Action", "Answer", "CancelTask", "Leave", "Level", "Panic", "Persist", "Say", "SendBeat", "StartTask"]
-
-
-class Level(Enum):
-    """How loud a sentence is."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ALARM = "alarm"
+__all__ = ["Action", "Answer", "CancelTask", "Leave", "Panic", "Persist", "Say", "SendBeat", "StartTask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +41,11 @@ class Persist:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A decision, refusal or alarm as one sentence. `about` names a node, link, group, resource or device."""
+    """Tell people a decision, a refusal or an alarm. `ends`: the alarm of that code and subject is over."""
 
     level: Level
-    about: str
-    sentence: str
+    condition: Condition
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class Answer:
 class Panic:
     """Reboot this kernel at once by sysrq, without syncing: what it still holds may belong to the peer."""
 
-    sentence: str
+    condition: Condition
 
 
 @dataclass(frozen=True, slots=True)

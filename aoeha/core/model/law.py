@@ -191,7 +191,7 @@ def _paused(state: NodeState, _group: GroupState | None) -> str:
 
 
 def _revalidating(state: NodeState, _group: GroupState | None) -> str:
-    return f"{state.config.node} was away and waits to hear that nobody took over" if state.revalidating else ""
+    return f"{state.config.node} was stalled and waits to hear that nobody took over" if state.revalidating else ""
 
 
 def _duplicate_name(state: NodeState, _group: GroupState | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from aoeha.core.model.beat import Beat, Grant, GroupBeat, GroupPhase, Ledger
+from aoeha.core.model.conditions import Alarm, Condition
 from aoeha.core.model.config import GroupConfig, Identity, PairConfig, ResourceConfig
 from aoeha.core.model.legs import HeardLedger, HostsState, LegState, ShelfLinkState, StorageFenceState
 from aoeha.core.model.memory import Memory
@@ -170,7 +171,7 @@ class GroupState:
     given_up: str = ""
     given_up_until_ms: int = 0
     blocked_since_ms: int = 0
-    refusal: str = ""
+    refusal: Condition | None = None
     legs: tuple[LegState, ...] = ()
     shelf_task_id: int = 0
     shelf_asked_ms: int = 0
@@ -303,14 +304,6 @@ class FenceState:
     read_off: Off | None = None
 
 
-@dataclass(frozen=True)
-class Alarm:
-    """Something a human should look at, for as long as it holds."""
-
-    about: str
-    sentence: str
-
-
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A command whose end somebody waits for."""
@@ -370,11 +363,16 @@ class NodeState:
     kept_off: bool = False
     last_off: Off | None = None
     released_sequence: int = 0
-    panicking: bool = False
+    panic: Condition | None = None
     waiting: tuple[Waiting, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     order: PowerOrder | None = None
     hosts: HostsState = field(default_factory=HostsState)
+
+    @property
+    def panicking(self) -> bool:
+        """Whether this node is to reboot itself at once, for the reason in `panic`."""
+        return self.panic is not None
 
     @property
     def revalidating(self) -> bool:

@@ -6,7 +6,7 @@ Nothing here decides. A StepContext never outlives its step.
 from dataclasses import dataclass, field
 from typing import Unpack
 
-from aoeha.core.model.actions import Action, Level, Say, StartTask
+from aoeha.core.model.actions import Action, Say, StartTask
 from aoeha.core.model.changes import (
     DeviceChange,
     FenceChange,
@@ -22,8 +22,10 @@ from aoeha.core.model.changes import (
     StorageFenceChange,
     TermChange,
 )
+from aoeha.core.model.code_book import BOOK
+from aoeha.core.model.conditions import Alarm, Code, Condition, Level, Subject
 from aoeha.core.model.replacing import replaced
-from aoeha.core.model.state import Alarm, NodeState
+from aoeha.core.model.state import NodeState
 from aoeha.core.model.task import Task
 from aoeha.core.model.transitions import assert_legal
 
@@ -118,29 +120,62 @@ class StepContext:
         """Ask for an action, after those already asked for."""
         self.actions.append(action)
 
-    def say(self, level: Level, about: str, sentence: str) -> None:
-        """Tell people."""
-        self.actions.append(Say(level, about, sentence))
+    def say(self, code: Code, subject: Subject, sentence: str) -> None:
+        """Tell people a decision."""
+        self._tell(Condition(code, subject, sentence))
 
-    def alarm(self, about: str, sentence: str) -> None:
-        """Raise an alarm; one that stands already is not repeated."""
-        alarm = Alarm(about, sentence)
-        if alarm in self.state.alarms:
+    def alarm(self, code: Code, subject: Subject, sentence: str) -> None:
+        """Raise an alarm. One that stands already is told again only if its sentence is another one."""
+        condition = Condition(code, subject, sentence)
+        standing = self._alarm_of(code, subject)
+        if standing is not None and standing.condition == condition:
             return
-        self.change(alarms=(*(a for a in self.state.alarms if a.about != about), alarm))
-        self.say(Level.ALARM, about, sentence)
+        since_ms = self.now_ms if standing is None else standing.since_ms
+        others = tuple(alarm for alarm in self.state.alarms if alarm is not standing)
+        self.change(alarms=(*others, Alarm(condition, since_ms)))
+        self._tell(condition)
 
-    def clear_alarm(self, about: str, sentence: str) -> bool:
-        """End the alarm about something, if there is one, and say so. Tells whether there was one."""
-        standing = any(alarm.about == about for alarm in self.state.alarms)
-        if standing:
-            self.change(alarms=tuple(alarm for alarm in self.state.alarms if alarm.about != about))
-            self.say(Level.INFO, about, sentence)
-        return standing
+    def clear_alarm(self, code: Code, subject: Subject, sentence: str) -> bool:
+        """End the alarm of this code about this subject, if it stands, and say why. Tells whether it stood."""
+        standing = self._alarm_of(code, subject)
+        if standing is None:
+            return False
+        self.change(alarms=tuple(alarm for alarm in self.state.alarms if alarm is not standing))
+        self.actions.append(Say(Level.INFO, Condition(code, subject, sentence), ends=True))
+        return True
 
-    def refuse(self, group: str, sentence: str) -> None:
-        """Explain why a group is not started here; said once for as long as it stays true (I8)."""
-        if self.state.group(group).refusal != sentence:
-            self.change_group(group, refusal=sentence)
-            if sentence:
-                self.say(Level.WARNING, group, sentence)
+    def acknowledge(self, sentence: str) -> None:
+        """End the alarms that only a human can know to be over."""
+        for alarm in self.state.alarms:
+            if BOOK[alarm.condition.code].acknowledged:
+                self.clear_alarm(alarm.condition.code, alarm.condition.subject, sentence)
+
+    def stands(self, code: Code, subject: Subject) -> bool:
+        """Whether an alarm stands."""
+        return self._alarm_of(code, subject) is not None
+
+    def panic(self, code: Code, subject: Subject, sentence: str) -> None:
+        """Have this node reboot itself at the end of the step. The first reason is kept."""
+        if self.state.panic is None:
+            condition = Condition(code, subject, sentence)
+            self.change(panic=condition)
+            self._tell(condition)
+
+    def refuse(self, group: str, code: Code, sentence: str) -> None:
+        """Explain why a group is not started here; told once for as long as it stays true (I8)."""
+        refusal = Condition(code, Subject.group(group), sentence)
+        if self.state.group(group).refusal != refusal:
+            self.change_group(group, refusal=refusal)
+            self._tell(refusal)
+
+    def end_refusal(self, group: str) -> None:
+        """Forget why a group was not started: it is this node's now."""
+        if self.state.group(group).refusal is not None:
+            self.change_group(group, refusal=None)
+
+    def _alarm_of(self, code: Code, subject: Subject) -> Alarm | None:
+        identity = (code, subject)
+        return next((alarm for alarm in self.state.alarms if alarm.condition.identity == identity), None)
+
+    def _tell(self, condition: Condition) -> None:
+        self.actions.append(Say(BOOK[condition.code].level, condition))

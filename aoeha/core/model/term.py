@@ -36,6 +36,8 @@ class Term:
     """Which legs are written to, and which hold every write; None while the mirror's state is unknown (storage)."""
     ledger_since_ms: int = 0
     """Since when this ledger is told to the peer (storage)."""
+    loss_acknowledged: bool = False
+    """An operator has looked at what the restarted targets of all legs may have lost (mirror)."""
 
     @property
     def epoch(self) -> int:

@@ -9,8 +9,9 @@ leaves its resources running. No request ever skips a proof.
 from aoeha.core.fencing import power_fence
 from aoeha.core.mirror import leg_membership
 from aoeha.core.model import law
-from aoeha.core.model.actions import Answer, Leave, Level
+from aoeha.core.model.actions import Answer, Leave
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import CommandGiven
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.law import Act, Kind
@@ -39,7 +40,8 @@ def give(step: StepContext, event: CommandGiven) -> None:
             _standby(step, event)
         case "unstandby":
             step.change(standby=False)
-            step.say(Level.INFO, step.state.config.node, f"{event.user} ended the standby of {step.state.config.node}")
+            node = step.state.config.node
+            step.say(Code.STANDBY_ENDED, Subject.node(node), f"{event.user} ended the standby of {node}")
             _answer(step, event, Exit.DONE, f"{step.state.config.node} may own groups again")
         case "switchover":
             _switchover(step, event)
@@ -90,7 +92,7 @@ def _pause(step: StepContext, event: CommandGiven, *, paused: bool) -> None:
     hint = ". To undo: aoeha resume" if paused else ""
     heard = membership.is_alive(state)
     alone = "" if heard else f"; {state.config.peer} is {state.peer.condition.value} and does not know it yet"
-    _answer(step, event, Exit.DONE, f"the pair {'is paused' if paused else 'acts again'}{alone}{hint}")
+    _answer(step, event, Exit.DONE, f"the pair {'is paused' if paused else 'is not paused any more'}{alone}{hint}")
 
 
 def _standby(step: StepContext, event: CommandGiven) -> None:
@@ -105,7 +107,7 @@ def _standby(step: StepContext, event: CommandGiven) -> None:
     step.change(standby=True)
     for group in mine:
         step.change_term(group.name, yielding=f"{event.user} put {node} in standby")
-    step.say(Level.INFO, node, f"{event.user} put {node} in standby")
+    step.say(Code.STANDBY_BEGUN, Subject.node(node), f"{event.user} put {node} in standby")
     _answer_or_wait(step, event, "", f"{node} is in standby. To undo: aoeha unstandby {node}")
 
 
@@ -136,7 +138,8 @@ def _switchover(step: StepContext, event: CommandGiven) -> None:
         return
     step.change_term(wanted, yielding=f"switchover asked for by {event.user}")
     step.change_group(wanted, hold_back_until_ms=step.now_ms + group_beat.HOLD_BACK_MS)
-    step.say(Level.INFO, wanted, f"{event.user} asked for the switchover of {wanted} to {state.config.peer}")
+    sentence = f"{event.user} asked for the switchover of {wanted} to {state.config.peer}"
+    step.say(Code.SWITCHOVER_BEGUN, Subject.group(wanted), sentence)
     _answer_or_wait(step, event, wanted, f"{wanted} is being handed over to {state.config.peer}")
 
 
@@ -165,7 +168,7 @@ def _confirm(step: StepContext, event: CommandGiven) -> None:
     power_fence.confirm(step, event.user)
     hindered = [found for group in state.groups if not group.holding and (found := blockers.could_serve(state, group))]
     outlook = f"does not take over yet: {hindered[0].sentence}" if hindered else "may take over"
-    _answer_or_wait(step, event, "", f"it is noted that {peer} is off; {state.config.node} {outlook}")
+    _answer_or_wait(step, event, "", f"{peer} is recorded as off; {state.config.node} {outlook}")
 
 
 def _clean_up(step: StepContext, event: CommandGiven) -> None:
@@ -175,21 +178,24 @@ def _clean_up(step: StepContext, event: CommandGiven) -> None:
         step.change_group(group.name, failures_ms=(), given_up="")
         if group.term is not None:
             step.change_term(group.name, retry_at_ms=0)
-    step.say(Level.INFO, node, f"{event.user} asked {node} to forget its failures")
+    step.say(Code.CLEANUP_DONE, Subject.node(node), f"{event.user} cleared the failures of {node}")
+    leg_membership.acknowledge_loss(step)
+    step.acknowledge(f"{event.user} acknowledged it")
     tried = f", and {' and '.join(legs)} is tried again" if legs else ""
-    _answer(step, event, Exit.DONE, f"{node} has forgotten what failed here{tried}")
+    _answer(step, event, Exit.DONE, f"the failures of {node} are cleared{tried}")
 
 
 def _leave(step: StepContext, event: CommandGiven) -> None:
     state, node = step.state, step.state.config.node
     if law.stands(state, Kind.PAUSED):
-        step.say(Level.WARNING, node, f"{node} ends during the pause: what runs here runs on without it")
+        sentence = f"{node} ends during the pause; what runs on {node} keeps running"
+        step.say(Code.LEAVE_DURING_PAUSE, Subject.node(node), sentence)
         step.change(left=True)
         step.do(Leave())
-        _answer(step, event, Exit.DONE, f"{node} ends; the pair is paused, and what runs on {node} runs on")
+        _answer(step, event, Exit.DONE, f"{node} ends; the pair is paused, and what runs on {node} keeps running")
         return
     leave.begin(step)
-    step.say(Level.INFO, node, f"{node} is leaving the pair")
+    step.say(Code.LEAVE_BEGUN, Subject.node(node), f"{node} is leaving the pair")
     _answer(step, event, Exit.DONE, f"{node} is leaving")
 
 

@@ -10,10 +10,9 @@ What this file does not know: what each rule leaves undone meanwhile; the rules 
 """
 
 from aoeha.core.model.beat import BeatFlag
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import storage_fence
-
-ABOUT = "pair"
 
 
 def order(step: StepContext, user: str, *, paused: bool) -> None:
@@ -35,7 +34,8 @@ def learn(step: StepContext) -> None:
 def remind(step: StepContext) -> None:
     """A daemon that starts into a pause says so."""
     if step.state.paused:
-        step.alarm(ABOUT, _sentence("since before this daemon started"))
+        sentence = _sentence("since before this daemon started")
+        step.alarm(Code.PAIR_PAUSED, Subject.pair(step.state.config.cluster), sentence)
 
 
 def _follow(step: StepContext, number: int, origin: str, *, paused: bool) -> None:
@@ -45,9 +45,9 @@ def _follow(step: StepContext, number: int, origin: str, *, paused: bool) -> Non
         storage_fence.drop_rounds(step)
         for group in step.state.groups:
             step.change_group(group.name, shelf_read_ms=None)
-        step.alarm(ABOUT, _sentence(origin))
+        step.alarm(Code.PAIR_PAUSED, Subject.pair(step.state.config.cluster), _sentence(origin))
     elif before and not paused:
-        step.clear_alarm(ABOUT, f"the pause was ended {origin}: the pair acts again")
+        step.clear_alarm(Code.PAIR_PAUSED, Subject.pair(step.state.config.cluster), f"the pause was ended {origin}")
 
 
 def _sentence(origin: str) -> str:

@@ -46,9 +46,14 @@ def _no_right(state: NodeState, group: GroupState | None) -> str:
         return ""
     proof = group.proof
     if not group.holding or proof is None:
-        return group.refusal or f"{state.config.node} does not own {group.name}"
+        return _not_owned(state, group)
     foreign = proof.group != group.name or proof.epoch != group.held_epoch
     return f"the proof for {group.name} belongs to another epoch" if foreign else ""
+
+
+def _not_owned(state: NodeState, group: GroupState) -> str:
+    refusal = group.refusal
+    return refusal.sentence if refusal is not None else f"{state.config.node} does not own {group.name}"
 
 
 def _unreserved(_state: NodeState, group: GroupState | None) -> str:

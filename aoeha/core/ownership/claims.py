@@ -13,8 +13,8 @@ What this file does not know: how a fence is done, and how resources are started
 """
 
 from aoeha.core.model import law
-from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import Grant, GroupBeat, GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.proof import Proof, ProofKind
@@ -25,6 +25,14 @@ from aoeha.core.model.term import Claim, Term
 from aoeha.core.ownership import blockers, owners, peer_word, proofs
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.storage import leg_ledger, reservations, suspect_legs
+
+TAKEN = {
+    ProofKind.HANDED_OVER: Code.OWNERSHIP_TAKEN_HANDED_OVER,
+    ProofKind.REBOOTED: Code.OWNERSHIP_TAKEN_REBOOTED,
+    ProofKind.POWERED_OFF: Code.OWNERSHIP_TAKEN_POWERED_OFF,
+    ProofKind.OPERATOR: Code.OWNERSHIP_TAKEN_CONFIRMED,
+    ProofKind.STORAGE_FENCED: Code.OWNERSHIP_TAKEN_STORAGE_FENCED,
+}
 
 
 def decide(step: StepContext) -> None:
@@ -43,7 +51,7 @@ def decide(step: StepContext) -> None:
 def drop(step: StepContext, name: str, sentence: str) -> None:
     """Give up ownership without a release: what was started by it must be stopped."""
     _end_term(step, name)
-    step.alarm(name, sentence)
+    step.alarm(Code.OWNERSHIP_LOST, Subject.group(name), sentence)
 
 
 def withdraw_claims(step: StepContext) -> None:
@@ -60,10 +68,13 @@ def _learn(step: StepContext, name: str) -> None:
     if theirs is None:
         return
     if group.holding and owners.superseded(step.state, group):
-        step.change(panicking=True)
-        step.alarm(name, f"{step.state.config.peer} owns {name} at epoch {theirs.epoch}, above our {group.held_epoch}")
+        node, peer = step.state.config.node, step.state.config.peer
+        sentence = f"{peer} owns {name} at epoch {theirs.epoch}, above epoch {group.held_epoch} of {node}"
+        step.panic(Code.OWNERSHIP_SUPERSEDED, Subject.group(name), sentence)
     if theirs.epoch > group.epoch:
         step.change_group(name, epoch=theirs.epoch)
+    if theirs.holding and not group.holding:
+        step.clear_alarm(Code.OWNERSHIP_LOST, Subject.group(name), f"{step.state.config.peer} owns {name}")
     if theirs.holding and group.hold_back_until_ms:
         step.change_group(name, hold_back_until_ms=0)
 
@@ -76,10 +87,11 @@ def _release(step: StepContext, name: str) -> None:
     if phase_of(group) is GroupPhase.STOPPED and reservations.are_passed_on(step.state, group):
         if suspect_legs.fenced_node_may_write(step.state, group):
             node, peer = step.state.config.node, step.state.config.peer
-            sentence = f"{name} stays reserved for {node}: {peer} may still write until it is off or boots anew"
-            step.say(Level.WARNING, name, sentence)
+            sentence = f"{name} stays reserved for {node}: {peer} may still write until it is off or has rebooted"
+            step.say(Code.OWNERSHIP_KEPT_RESERVED, Subject.group(name), sentence)
         _end_term(step, name)
-        step.say(Level.INFO, name, f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}")
+        sentence = f"{name} is stopped and released at epoch {group.held_epoch}: {group.yielding}"
+        step.say(Code.OWNERSHIP_RELEASED, Subject.group(name), sentence)
 
 
 def _end_term(step: StepContext, name: str) -> None:
@@ -190,14 +202,11 @@ def _take(step: StepContext, proof: Proof) -> None:
         resources=tuple(replaced(resource, conflict=None) for resource in group.resources),
     )
     step.change_peer(held=tuple(entry for entry in step.state.peer.held if entry[0] != name))
-    step.refuse(name, "")
-    step.clear_alarm(name, f"{name} has an owner again")
-    node, detail = step.state.config.node, f" ({proof.detail})" if proof.detail else ""
-    step.say(
-        Level.INFO,
-        name,
-        f"{node} owns {name} at epoch {proof.epoch}: {step.state.config.peer} {proof.kind.value}{detail}",
-    )
+    node, peer, detail = step.state.config.node, step.state.config.peer, f" ({proof.detail})" if proof.detail else ""
+    step.end_refusal(name)
+    step.clear_alarm(Code.OWNERSHIP_LOST, Subject.group(name), f"{node} owns {name} again")
+    sentence = f"{node} owns {name} at epoch {proof.epoch}: {peer} {proof.kind.value}{detail}"
+    step.say(TAKEN[proof.kind], Subject.group(name), sentence)
 
 
 def _as_new(leg: LegState) -> LegState:
@@ -225,7 +234,8 @@ def _grant(step: StepContext, name: str) -> None:
     ):
         return
     step.change_group(name, grant=grant, claim_floor=max(group.claim_floor, grant.epoch))
-    step.say(Level.INFO, name, f"{name} is granted to {state.config.peer} at epoch {grant.epoch}")
+    sentence = f"{name} is granted to {state.config.peer} at epoch {grant.epoch}"
+    step.say(Code.OWNERSHIP_GRANTED, Subject.group(name), sentence)
 
 
 def _claim(step: StepContext, name: str) -> None:

@@ -13,8 +13,8 @@ What this file does not know: how a record gets to the shelves, and what a claim
 """
 
 from aoeha.core.model import law
-from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import GroupBeat, GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.legs import HostsState
@@ -35,16 +35,16 @@ def decide(step: StepContext) -> None:
         return
     _ask_hosts(step)
     for group in step.state.groups:
-        offered, about, peer = offers(step.state, group), f"{group.name} here", step.state.config.peer
-        if not offered:
-            step.clear_alarm(about, f"{group.name} is no longer offered to {peer}")
+        subject, peer = Subject.group(group.name), step.state.config.peer
+        if not offers(step.state, group):
+            step.clear_alarm(Code.CLIENTS_UNREACHABLE, subject, f"{group.name} is no longer offered to {peer}")
             continue
-        step.alarm(about, sentence(step.state, group))
+        step.alarm(Code.CLIENTS_UNREACHABLE, subject, sentence(step.state, group))
         if _is_claimed(step.state, group):
-            reason = f"{peer} claims it through the shelves and reaches clients"
+            reason = f"{peer} reaches clients and claims it through the lock records"
             step.change_term(group.name, yielding=reason)
             step.change_group(group.name, hold_back_until_ms=step.now_ms + group_beat.HOLD_BACK_MS)
-            step.say(Level.WARNING, group.name, f"handing {group.name} over: {reason}")
+            step.say(Code.CLIENTS_HANDING_OVER, subject, f"{group.name} is being handed over: {reason}")
 
 
 def offers(state: NodeState, group: GroupState) -> bool:
@@ -65,7 +65,10 @@ def offers(state: NodeState, group: GroupState) -> bool:
 def sentence(state: NodeState, group: GroupState) -> str:
     """What an offer says to people."""
     node, peer = state.config.node, state.config.peer
-    return f"no reference host answers {node}: it offers {group.name} to {peer} through the shelves, and serves on"
+    return (
+        f"no reference host answers {node}. {node} offers {group.name} to {peer} through the lock records, and serves "
+        "on"
+    )
 
 
 def stamp(step: StepContext) -> None:
@@ -89,13 +92,13 @@ def task_done(step: StepContext, task: HostsTask, done: TaskDone) -> None:
     changed = answer is not hosts.answer
     step.change_hosts(task_id=0, answer=answer, since_ms=hosts.asked_ms if changed else hosts.since_ms)
     if done.result is TaskResult.FAILED:
-        step.alarm(ABOUT, f"the reference hosts cannot be asked: {done.detail}")
+        step.alarm(Code.HOSTS_NOT_ASKED, Subject.node(node), f"{node} cannot ask the reference hosts: {done.detail}")
     elif answer is not None:
-        step.clear_alarm(ABOUT, "the reference hosts can be asked again")
-    if changed and answer is not None:
-        step.say(
-            Level.INFO if answer else Level.WARNING, ABOUT, f"{'one' if answer else 'none'} of them answers {node}"
-        )
+        step.clear_alarm(Code.HOSTS_NOT_ASKED, Subject.node(node), f"{node} can ask the reference hosts again")
+    if changed and answer:
+        step.say(Code.HOSTS_ANSWER, Subject.node(node), f"a reference host answers {node}")
+    elif changed and answer is not None:
+        step.say(Code.HOSTS_SILENT, Subject.node(node), f"no reference host answers {node}")
 
 
 def _ask_hosts(step: StepContext) -> None:
@@ -104,11 +107,13 @@ def _ask_hosts(step: StepContext) -> None:
     if not disk_heartbeat.is_quiet(state):
         if hosts != HostsState():
             step.change(hosts=HostsState())
+            node = step.state.config.node
+            step.clear_alarm(Code.HOSTS_NOT_ASKED, Subject.node(node), f"{node} need not ask the reference hosts")
         return
     due = not hosts.asked_ms or step.now_ms - hosts.asked_ms >= state.config.hold_every_ms
     if hosts.task_id or not due or law.stops(step.state, Act.OFFER) is not None:
         return
-    patience_ms, reason = state.config.shelf_timeout_ms, "could clients reach us?"
+    patience_ms, reason = state.config.shelf_timeout_ms, "ping the reference hosts"
     task = HostsTask(state.next_task_id, patience_ms, reason)
     step.begin(task)
     step.change_hosts(task_id=task.id, asked_ms=step.now_ms)

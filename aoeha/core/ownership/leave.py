@@ -7,8 +7,9 @@ the peer will have to fence it.
 What this file does not know: who asked for it.
 """
 
-from aoeha.core.model.actions import Leave, Level
+from aoeha.core.model.actions import Leave
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import Leaving, NodeState, phase_of, stopped_everywhere
 from aoeha.core.model.step_context import StepContext
@@ -46,9 +47,8 @@ def go_on(step: StepContext) -> None:
         return
     blocked = any(phase_of(group) is GroupPhase.BLOCKED for group in state.groups)
     if blocked:
-        step.alarm(
-            node, f"{node} leaves with something that could not be stopped; {state.config.peer} will have to fence it"
-        )
+        sentence = f"{node} ends with a resource that could not be stopped; {state.config.peer} will have to fence it"
+        step.say(Code.LEAVE_BLOCKED, Subject.node(node), sentence)
         step.change(left=True)
         step.do(Leave())
         return
@@ -61,7 +61,7 @@ def go_on(step: StepContext) -> None:
         return
     if leaving.beats >= LEAVING_BEATS:
         step.change(left=True)
-        step.say(Level.INFO, node, f"{node} has left the pair")
+        step.say(Code.LEAVE_DONE, Subject.node(node), f"{node} has left the pair")
         step.do(Leave())
 
 

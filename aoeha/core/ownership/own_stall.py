@@ -13,8 +13,9 @@ names us it takes the peer's answer to reserve them again (R3).
 What this file does not know: how long a kernel takes to boot.
 """
 
-from aoeha.core.model.actions import Level, Panic
+from aoeha.core.model.actions import Panic
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
@@ -29,7 +30,8 @@ def notice(step: StepContext, before_ms: int) -> None:
     gap_ms = step.now_ms - before_ms
     if gap_ms <= config.deadtime_ms - 2 * config.keepalive_ms:
         return
-    step.say(Level.WARNING, config.node, f"{config.node} was away for {gap_ms} ms; the peer is judged anew from now on")
+    sentence = f"{config.node} was stalled for {gap_ms} ms and judges {config.peer} only by what it hears from now on"
+    step.say(Code.NODE_STALLED, Subject.node(config.node), sentence)
     claims.withdraw_claims(step)
     storage_fence.drop_rounds(step)
     disk_heartbeat.forget(step)
@@ -49,8 +51,10 @@ def revalidate(step: StepContext, peer_was_alive: bool) -> None:
 
 
 def decide(step: StepContext) -> None:
-    """Fulfil or break the oath, and go down when it must be."""
+    """Confirm what this node owns after a stall, or reboot it."""
+    _end_alarm(step)
     state, config = step.state, step.state.config
+    subject = Subject.node(config.node)
     for group in state.groups:
         if group.ownership_unverified:
             _settle(step, group)
@@ -58,34 +62,45 @@ def decide(step: StepContext) -> None:
         return
     if _answered(state):
         step.change(revalidate_by_ms=0)
-        step.say(Level.INFO, config.node, f"{config.peer} answered and owns nothing of ours: {config.node} serves on")
+        sentence = f"{config.peer} answered and owns no group of {config.node}, which serves on"
+        step.say(Code.OWNERSHIP_CONFIRMED_BY_PEER, subject, sentence)
     elif _legs_are_ours(step.state):
         step.change(revalidate_by_ms=0)
-        step.say(Level.INFO, config.node, f"the legs are still reserved for us: {config.node} serves on")
+        sentence = f"the legs are still reserved for {config.node}, which serves on"
+        step.say(Code.OWNERSHIP_CONFIRMED_BY_LEGS, subject, sentence)
     elif state.now_ms >= state.revalidate_by_ms:
         step.change(revalidate_by_ms=0)
         if rationed(state):
             step.alarm(
-                config.node, f"{config.node} was away, nobody answers, and it has rebooted already: it serves on"
+                Code.OWNERSHIP_UNCONFIRMED,
+                subject,
+                f"{config.node} was stalled and {config.peer} does not answer. {config.node} has rebooted itself "
+                "lately, so it serves on",
             )
             for group in step.state.groups:
                 if group.ownership_unverified and not _shown(group, Holder.PEER):
                     step.change_term(group.name, unverified=False)
         else:
-            step.change(panicking=True)
-            step.alarm(config.node, f"{config.node} was away and nobody answers: {config.peer} may have taken over")
+            sentence = f"{config.node} was stalled and {config.peer} does not answer: it may have taken over"
+            step.panic(Code.OWNERSHIP_STALLED_UNANSWERED, subject, sentence)
 
 
 def panic(step: StepContext) -> None:
     """Reboot at once if a rule has decided so in this step."""
-    if not step.state.panicking:
+    if step.state.panic is not None:
+        step.do(Panic(step.state.panic))
+
+
+def _end_alarm(step: StepContext) -> None:
+    """What nobody answered for is confirmed once the peer answers, and needs no answer once nothing is owned."""
+    node = step.state.config.node
+    if not step.stands(Code.OWNERSHIP_UNCONFIRMED, Subject.node(node)):
         return
-    reasons = [
-        alarm.sentence
-        for alarm in step.state.alarms
-        if alarm.about in {step.state.config.node, *(g.name for g in step.state.groups)}
-    ]
-    step.do(Panic(reasons[-1] if reasons else "ownership was lost"))
+    if not any(group.holding for group in step.state.groups):
+        step.clear_alarm(Code.OWNERSHIP_UNCONFIRMED, Subject.node(node), f"{node} owns nothing any more")
+    elif _answered(step.state):
+        sentence = f"{step.state.config.peer} answered and owns no group of {node}"
+        step.clear_alarm(Code.OWNERSHIP_UNCONFIRMED, Subject.node(node), sentence)
 
 
 def _wait_for_an_answer(step: StepContext) -> None:
@@ -104,19 +119,21 @@ def _settle(step: StepContext, group: GroupState) -> None:
     elif _shown(group, Holder.PEER):
         _fenced_meanwhile(step, group)
     elif _shown(group, Holder.NOBODY) and not state.revalidating:
-        step.say(Level.WARNING, name, f"no leg of {name} names us any more: waiting for {state.config.peer}'s answer")
+        sentence = (
+            f"no leg of {name} is reserved for {state.config.node}, which waits for {state.config.peer} to answer"
+        )
+        step.say(Code.OWNERSHIP_WAITING_FOR_PEER, Subject.group(name), sentence)
         _wait_for_an_answer(step)
 
 
 def _fenced_meanwhile(step: StepContext, group: GroupState) -> None:
     """Go down if something of the group runs; what was owned by name alone is given up."""
     node, peer = step.state.config.node, step.state.config.peer
-    sentence = f"{node} was fenced while it was away: the legs of {group.name} are reserved for {peer}"
+    sentence = f"{node} was fenced while it was stalled: the legs of {group.name} are reserved for {peer}"
     if phase_of(group) is GroupPhase.STOPPED:
         claims.drop(step, group.name, sentence)
     elif step.state.probed:
-        step.change(panicking=True)
-        step.alarm(group.name, sentence)
+        step.panic(Code.OWNERSHIP_FENCED_WHILE_STALLED, Subject.group(group.name), sentence)
 
 
 def _shown(group: GroupState, holder: Holder) -> bool:

@@ -13,8 +13,8 @@ What this file does not know: what may be done about a silent peer. Silence is n
 """
 
 from aoeha.core.model import law
-from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import Beat, BeatFlag, GroupBeat
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import BeatHeard, LinkReported
 from aoeha.core.model.law import Act
 from aoeha.core.model.replacing import replaced
@@ -24,7 +24,6 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import disk_heartbeat
 
 RETIRED_BOOT_IDS_MAX = 8
-DUPLICATE = "duplicate name"
 BACK_WITHIN_MAX_MS = 30_000
 """No announced restart is waited for longer than this."""
 DOUBTED = (PeerCondition.CHECKING_STORAGE, PeerCondition.STORAGE_ONLY, PeerCondition.SILENT)
@@ -64,8 +63,11 @@ def report_link(step: StepContext, event: LinkReported) -> None:
     link = step.state.link(event.link)
     if link.fault != event.fault:
         step.change_link(link.name, fault=event.fault)
-        sentence = f"link {link.name}: {event.fault or 'works again'}"
-        step.say(Level.WARNING if event.fault else Level.INFO, link.name, sentence)
+        subject = Subject.link(link.name)
+        if event.fault:
+            step.say(Code.LINK_FAULT, subject, f"link {link.name} reports a fault: {event.fault}")
+        else:
+            step.say(Code.LINK_FAULT_OVER, subject, f"link {link.name} reports no fault any more")
 
 
 def judge(step: StepContext) -> None:
@@ -79,6 +81,7 @@ def judge(step: StepContext) -> None:
     condition = _peer_condition(step.state)
     if condition is not step.state.peer.condition:
         step.change_peer(condition=condition)
+        _end_peer_alarms(step, condition)
         _tell_peer(step, condition)
 
 
@@ -210,7 +213,8 @@ def _end_duplicate_name(step: StepContext) -> None:
     since_ms = max(peer.alternated_ms, step.state.listening_since_ms)
     if peer.duplicate_name and step.now_ms - since_ms >= step.state.config.deadtime_ms:
         step.change_peer(duplicate_name=False)
-        step.clear_alarm(DUPLICATE, f"one machine alone uses the name {name} again")
+        sentence = f"one machine alone uses the name {name} again"
+        step.clear_alarm(Code.PEER_DUPLICATE_NAME, Subject.node(name), sentence)
 
 
 def _meet_new_boot(step: StepContext, beat: Beat) -> None:
@@ -221,9 +225,15 @@ def _meet_new_boot(step: StepContext, beat: Beat) -> None:
             duplicate_name=True, alternated_ms=step.now_ms, disputed_boot_ids=disputed[-RETIRED_BOOT_IDS_MAX:]
         )
         boots = " and ".join(sorted((beat.boot_id[:8], peer.boot_id[:8])))
-        step.alarm(DUPLICATE, f"two machines use the name {name}: boots {boots} are both heard")
+        step.alarm(
+            Code.PEER_DUPLICATE_NAME,
+            Subject.node(name),
+            f"two machines use the name {name}: boots {boots} are both heard. "
+            f"Neither is believed, and {step.state.config.node} does not take over",
+        )
     elif peer.boot_id and peer.heard:
-        step.say(Level.WARNING, name, f"{name} has rebooted: boot {beat.boot_id[:8]} after {peer.boot_id[:8]}")
+        sentence = f"{name} has rebooted: boot {beat.boot_id[:8]} follows boot {peer.boot_id[:8]}"
+        step.say(Code.PEER_REBOOTED, Subject.node(name), sentence)
     retired = (
         *(old for old in peer.retired_boot_ids if old != beat.boot_id),
         *((peer.boot_id,) if peer.boot_id else ()),
@@ -246,46 +256,71 @@ def _kept_groups(known: Beat | None, beat: Beat) -> tuple[GroupBeat, ...]:
 
 
 def _tell_link(step: StepContext, before: LinkState, condition: LinkCondition) -> None:
-    name, peer = before.name, step.state.config.peer
+    name, peer, config = before.name, step.state.config.peer, step.state.config
+    subject = Subject.link(name)
     match condition:
         case LinkCondition.UP:
-            cleared = step.clear_alarm(name, f"link {name} carries beats again")
+            cleared = step.clear_alarm(Code.LINK_DOWN, subject, f"link {name} carries beats of {peer} again")
             if not cleared and before.condition is LinkCondition.UNHEARD:
-                step.say(Level.INFO, name, f"link {name}: {peer} is heard")
+                step.say(Code.LINK_HEARD, subject, f"{peer} is heard on link {name}")
         case LinkCondition.LATE:
-            step.say(
-                Level.WARNING, name, f"link {name}: {peer} is late, nothing for {step.state.config.warntime_ms} ms"
-            )
+            step.say(Code.LINK_LATE, subject, f"{peer} is late on link {name}: no beat for {config.warntime_ms} ms")
         case LinkCondition.DOWN:
-            step.alarm(name, f"link {name} is down: nothing heard from {peer} for {step.state.config.deadtime_ms} ms")
+            step.alarm(Code.LINK_DOWN, subject, f"link {name} is down: no beat of {peer} for {config.deadtime_ms} ms")
         case LinkCondition.UNHEARD:
             pass
 
 
+PEER_ALARMS = {
+    PeerCondition.SILENT: Code.PEER_SILENT,
+    PeerCondition.NEVER_SEEN: Code.PEER_NEVER_SEEN,
+    PeerCondition.STORAGE_ONLY: Code.PEER_STORAGE_ONLY,
+}
+"""Each stands while the peer is in that condition, and while the storage is asked which condition comes next."""
+
+
+def _end_peer_alarms(step: StepContext, condition: PeerCondition) -> None:
+    if condition is PeerCondition.CHECKING_STORAGE:
+        return
+    peer = step.state.config.peer
+    ends = {
+        PeerCondition.LEFT: f"{peer} has left the pair cleanly",
+        PeerCondition.SILENT: f"{peer} is silent now",
+        PeerCondition.STORAGE_ONLY: f"the disk heartbeat of {peer} shows that it runs",
+    }
+    for standing, code in PEER_ALARMS.items():
+        if standing is not condition:
+            step.clear_alarm(code, Subject.node(peer), ends.get(condition, f"{peer} is heard again"))
+
+
 def _tell_peer(step: StepContext, condition: PeerCondition) -> None:
     config = step.state.config
+    peer, subject = config.peer, Subject.node(config.peer)
     match condition:
         case PeerCondition.ONLINE:
-            if not step.clear_alarm(config.peer, f"{config.peer} is online"):
-                step.say(Level.INFO, config.peer, f"{config.peer} is online")
+            step.say(Code.PEER_ONLINE, subject, f"{peer} is online")
         case PeerCondition.LATE:
-            step.say(Level.WARNING, config.peer, f"{config.peer} is late on all links")
+            step.say(Code.PEER_LATE, subject, f"{peer} is late on all links")
         case PeerCondition.RESTARTING:
-            step.say(Level.INFO, config.peer, f"the daemon on {config.peer} is restarting; its resources run on")
+            step.say(Code.PEER_RESTARTING, subject, f"the daemon on {peer} is restarting; its resources keep running")
         case PeerCondition.LEFT:
-            step.clear_alarm(config.peer, f"{config.peer} is no longer missed")
-            step.say(Level.INFO, config.peer, f"{config.peer} has left the pair; it holds nothing")
+            step.say(Code.PEER_LEFT, subject, f"{peer} has left the pair and owns nothing")
         case PeerCondition.SILENT:
             links = ", ".join(link.name for link in step.state.links)
-            step.alarm(config.peer, f"{config.peer} is silent on all links ({links}) for {config.deadtime_ms} ms")
+            sentence = f"{peer} is silent: no beat on any link ({links}) for {config.deadtime_ms} ms"
+            step.alarm(Code.PEER_SILENT, subject, sentence)
         case PeerCondition.CHECKING_STORAGE:
-            step.say(Level.WARNING, config.peer, f"no link to {config.peer} is left: the shelves are asked about it")
+            sentence = f"no link to {peer} is left: {config.node} reads the disk heartbeat of {peer}"
+            step.say(Code.PEER_CHECKING_STORAGE, subject, sentence)
         case PeerCondition.STORAGE_ONLY:
             step.alarm(
-                config.peer,
-                f"{config.peer} is heard by the shelves only: every link to it is down. It serves on; mend the links",
+                Code.PEER_STORAGE_ONLY,
+                subject,
+                f"{peer} is heard by disk heartbeat only: every link to it is down. {peer} keeps serving what it "
+                "owns; repair the links",
             )
         case PeerCondition.NEVER_SEEN:
-            step.alarm(config.peer, f"{config.peer} was not heard on any link since this daemon started")
+            sentence = f"{peer} has not been heard on any link since this daemon started"
+            step.alarm(Code.PEER_NEVER_SEEN, subject, sentence)
         case PeerCondition.BOOTING:
             pass

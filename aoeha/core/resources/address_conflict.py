@@ -13,6 +13,7 @@ What this file does not know: how the network is asked.
 """
 
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import GroupState, NodeState, ResourceState
@@ -32,6 +33,7 @@ def decide(step: StepContext) -> None:
         if term is not None and not term.address_uncontested and _says_that_it_stopped(step.state, group, term):
             step.change_term(group.name, address_uncontested=True)
         if not may_conflict(step.state, group):
+            _end_alarms(step, group)
             continue
         for resource in group.resources:
             due = resource.conflict is None or step.now_ms - resource.conflict_asked_ms >= ASK_EVERY_MS
@@ -47,19 +49,28 @@ def task_done(step: StepContext, task: ConflictTask, done: TaskDone) -> None:
     name, peer = task.subject, step.state.config.peer
     conflict = done.outcome.yes if isinstance(done.outcome, Answered) else None
     step.change_resource(task.group, name, conflict_task_id=0, conflict=conflict)
-    about = f"{name} elsewhere"
+    subject = Subject.resource(task.group, name)
     if conflict:
-        step.alarm(about, f"somebody else answers for {name}: {peer} has it still; its power-off ends that")
+        sentence = f"another machine answers for {name}: probably {peer}, whose power-off ends that"
+        step.alarm(Code.ADDRESS_CONFLICT, subject, sentence)
     elif conflict is False:
-        step.clear_alarm(about, f"nobody else answers for {name} any more")
+        step.clear_alarm(Code.ADDRESS_CONFLICT, subject, f"no other machine answers for {name} any more")
+
+
+def _end_alarms(step: StepContext, group: GroupState) -> None:
+    """Nobody is asked any more: the peer cannot answer for these addresses, or they are not ours."""
+    for resource in group.resources if step.state.alarms else ():
+        subject, name = Subject.resource(group.name, resource.config.name), resource.config.name
+        step.clear_alarm(Code.ADDRESS_CONFLICT, subject, f"{step.state.config.peer} cannot answer for {name} any more")
 
 
 def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) -> str:
     """Why an address may not be taken yet, empty for no reason."""
     if not resource.config.exclusive or not may_conflict(state, group) or resource.conflict is False:
         return ""
-    who = f"{state.config.peer} answers for it" if resource.conflict else "the network is asked who answers for it"
-    return f"not taking {resource.config.name} yet: {who}"
+    if resource.conflict:
+        return f"{resource.config.name} is not added yet: another machine, probably {state.config.peer}, answers for it"
+    return f"{resource.config.name} is not added yet: {state.config.node} asks the network who answers for it"
 
 
 def may_conflict(state: NodeState, group: GroupState) -> bool:
@@ -90,7 +101,7 @@ def _says_that_it_stopped(state: NodeState, group: GroupState, term: Term) -> bo
 
 def _ask(step: StepContext, group: GroupState, resource: ResourceState) -> None:
     state, config = step.state, resource.config
-    reason = "does anybody else answer?"
+    reason = "detect an address conflict"
     task = ConflictTask(state.next_task_id, config.monitor_ms, reason, group.name, config.name)
     step.begin(task)
     step.change_resource(group.name, config.name, conflict_task_id=task.id, conflict_asked_ms=step.now_ms)

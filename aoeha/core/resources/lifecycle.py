@@ -10,8 +10,9 @@ What this file does not know: whether the group may be held at all. It asks `blo
 """
 
 from aoeha.core.model import law
-from aoeha.core.model.actions import CancelTask, Level
+from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import ResourceConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
@@ -108,7 +109,7 @@ def _must_stop_first(group: GroupState) -> bool:
 def _probe(step: StepContext, name: str) -> None:
     for resource in step.state.group(name).resources:
         if resource.phase is ResourcePhase.UNKNOWN and not resource.task_id:
-            _start(step, TaskKind.PROBE, name, resource, "what runs here?")
+            _start(step, TaskKind.PROBE, name, resource, "probe")
 
 
 def _validate(step: StepContext, name: str) -> None:
@@ -119,7 +120,7 @@ def _validate(step: StepContext, name: str) -> None:
     for resource in group.resources:
         due = resource.validated_ms is None or step.now_ms - resource.validated_ms >= VALIDATE_EVERY_MS
         if due and not resource.task_id:
-            _start(step, TaskKind.VALIDATE, name, resource, "could it be started here?")
+            _start(step, TaskKind.VALIDATE, name, resource, "check whether it could be started")
 
 
 def _start_next(step: StepContext, name: str) -> None:
@@ -136,11 +137,11 @@ def _start_next(step: StepContext, name: str) -> None:
         not_yet = address_conflict.why_not_yet(step.state, group, resource)
         if not_yet:
             if resource.conflict:
-                step.refuse(name, not_yet)
+                step.refuse(name, Code.START_REFUSED_ADDRESS_IN_USE, not_yet)
             return
         unvouched = address_lifetime.unvouched(step.state, group, resource)
         if unvouched and blocked is None:
-            step.refuse(name, unvouched)
+            step.refuse(name, Code.START_REFUSED_ADDRESS_UNCONFIRMED, unvouched)
             return
         if resource.phase is ResourcePhase.STOPPED and blocked is None:
             assert group.proof is not None
@@ -151,7 +152,8 @@ def _start_next(step: StepContext, name: str) -> None:
             reason = f"epoch {group.held_epoch}: {group.proof.kind.value}"
             _start(step, TaskKind.START, name, resource, reason)
         elif blocked is not None:
-            step.refuse(name, f"not starting {resource.config.name}: {blocked.sentence}")
+            sentence = f"{resource.config.name} is not started: {blocked.sentence}"
+            step.refuse(name, Code.START_REFUSED_BLOCKED, sentence)
         return
 
 
@@ -159,7 +161,7 @@ def _monitor(step: StepContext, name: str) -> None:
     for resource in step.state.group(name).resources:
         due = step.now_ms - resource.checked_ms >= resource.config.monitor_every_ms
         if resource.phase in UP and due and not resource.task_id:
-            _start(step, TaskKind.MONITOR, name, resource, "still running?")
+            _start(step, TaskKind.MONITOR, name, resource, "monitor")
 
 
 def _stop_next(step: StepContext, name: str) -> None:
@@ -216,7 +218,9 @@ def _observed(step: StepContext, group: GroupState, resource: ResourceState, don
         step.change_resource(group.name, name, phase=phase, reason=reason)
     elif seen is ResourceStatus.STOPPED and name in address_lifetime.bounded(step.state, group):
         step.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="it was not renewed in time")
-        step.say(Level.WARNING, name, f"{name} has expired: neither a leg nor {step.state.config.peer} vouched for us")
+        node, peer = step.state.config.node, step.state.config.peer
+        sentence = f"{name} has expired: neither a leg nor {peer} confirmed that {node} owns {group.name}"
+        step.say(Code.RESOURCE_EXPIRED, Subject.resource(group.name, name), sentence)
     else:
         _failed(step, group, resource, reason or f"it is {seen.value}", stop_first=True)
 
@@ -225,10 +229,12 @@ def _note_health(
     step: StepContext, group: GroupState, resource: ResourceState, phase: ResourcePhase, reason: str
 ) -> None:
     name = resource.config.name
+    subject = Subject.resource(group.name, name)
+    step.clear_alarm(Code.RESOURCE_FAILED, subject, f"{name} runs again")
     if phase is ResourcePhase.DEGRADED:
-        step.alarm(name, f"{name} is degraded: {reason}")
+        step.alarm(Code.RESOURCE_DEGRADED, subject, f"{name} is degraded: {reason}")
     else:
-        step.clear_alarm(name, f"{name} is whole again")
+        step.clear_alarm(Code.RESOURCE_DEGRADED, subject, f"{name} is whole again")
     step.change_resource(group.name, name, phase=phase, reason=reason)
 
 
@@ -248,10 +254,14 @@ def _started(step: StepContext, group: GroupState, resource: ResourceState, done
             due_ms = step.now_ms - resource.config.monitor_every_ms
             step.change_resource(group.name, name, checked_ms=due_ms, missing=None)
             step.change_term(group.name, startable_legs=())
-        step.say(Level.INFO, name, f"{name} is running")
+        subject = Subject.resource(group.name, name)
+        step.clear_alarm(Code.RESOURCE_FAILED, subject, f"{name} runs again")
+        step.clear_alarm(Code.RESOURCE_NOT_STARTABLE, subject, f"{name} was started")
+        step.say(Code.RESOURCE_RUNNING, subject, f"{name} is running")
         if phase_of(step.state.group(group.name)) is GroupPhase.RUNNING:
-            step.clear_alarm(group.name, f"{group.name} recovered")
-            step.say(Level.INFO, group.name, f"{group.name} is running on {step.state.config.node}")
+            step.clear_alarm(Code.GROUP_FAILING, Subject.group(group.name), f"{group.name} runs again")
+            sentence = f"{group.name} is running on {step.state.config.node}"
+            step.say(Code.GROUP_RUNNING, Subject.group(group.name), sentence)
         return
     _failed(step, group, resource, _why(done, "start"), stop_first=True)
 
@@ -260,15 +270,25 @@ def _stopped(step: StepContext, group: GroupState, resource: ResourceState, done
     name = resource.config.name
     if done.result is TaskResult.OK:
         step.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="", stop_failures=0)
-        if not step.clear_alarm(name, f"{name} is stopped"):
-            step.say(Level.INFO, name, f"{name} is stopped")
+        _end_alarms_of_stopped(step, group, name)
+        step.say(Code.RESOURCE_STOPPED, Subject.resource(group.name, name), f"{name} is stopped")
         return
     failures = resource.stop_failures + 1
     phase = ResourcePhase.STOP_FAILED if failures >= STOP_TRIES else ResourcePhase.FAILED
     step.change_resource(group.name, name, phase=phase, reason=_why(done, "stop"), stop_failures=failures)
-    step.alarm(name, f"cannot stop {name}: {_why(done, 'stop')}")
+    sentence = f"{name} could not be stopped: {_why(done, 'stop')}"
+    step.alarm(Code.RESOURCE_STOP_FAILED, Subject.resource(group.name, name), sentence)
     if phase is ResourcePhase.STOP_FAILED:
         step.change_group(group.name, blocked_since_ms=step.now_ms)
+
+
+def _end_alarms_of_stopped(step: StepContext, group: GroupState, name: str) -> None:
+    """A stop ends what was wrong with a resource, but not that it failed: while its group is wanted it is to run."""
+    subject, stopped = Subject.resource(group.name, name), f"{name} is stopped"
+    step.clear_alarm(Code.RESOURCE_STOP_FAILED, subject, stopped)
+    step.clear_alarm(Code.RESOURCE_DEGRADED, subject, stopped)
+    if not group.holding or group.yielding:
+        step.clear_alarm(Code.RESOURCE_FAILED, subject, stopped)
 
 
 def _validated(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
@@ -279,11 +299,12 @@ def _validated(step: StepContext, group: GroupState, resource: ResourceState, do
     step.change_resource(
         group.name, name, valid=valid, invalid_reason="" if valid else _why(done, "check"), validated_ms=step.now_ms
     )
-    about = f"{name} here"
+    subject, node = Subject.resource(group.name, name), step.state.config.node
     if valid:
-        step.clear_alarm(about, f"{step.state.config.node} could start {name} again")
+        step.clear_alarm(Code.RESOURCE_NOT_STARTABLE, subject, f"{node} could start {name} again")
     else:
-        step.alarm(about, f"{step.state.config.node} could not start {name}: {_why(done, 'check')}")
+        sentence = f"{node} could not start {name}: {_why(done, 'check')}"
+        step.alarm(Code.RESOURCE_NOT_STARTABLE, subject, sentence)
 
 
 def _failed(step: StepContext, group: GroupState, resource: ResourceState, reason: str, *, stop_first: bool) -> None:
@@ -293,27 +314,34 @@ def _failed(step: StepContext, group: GroupState, resource: ResourceState, reaso
     step.change_resource(group.name, name, phase=phase, reason=reason)
     if not group.holding or group.yielding:
         return
-    step.alarm(name, f"{name} failed: {reason}")
+    step.alarm(Code.RESOURCE_FAILED, Subject.resource(group.name, name), f"{name} failed: {reason}")
     window_ms = group.config.failure_window_ms
     recent = (*(at for at in group.failures_ms if step.now_ms - at < window_ms), step.now_ms)[
         -(group.config.restart_max + 1) :
     ]
     step.change_group(group.name, failures_ms=recent)
     if len(recent) <= group.config.restart_max:
-        step.say(Level.WARNING, group.name, f"restarting {name} here ({len(recent)} of {group.config.restart_max})")
+        sentence = f"{name} is restarted on {step.state.config.node} ({len(recent)} of {group.config.restart_max})"
+        step.say(Code.RESOURCE_RESTARTING, Subject.resource(group.name, name), sentence)
         return
     sentence = f"{name} failed {len(recent)} times on {step.state.config.node}: {reason}"
     if owners.peer_takes(step.state, group):
         step.change_term(group.name, yielding=sentence)
         step.change_group(group.name, given_up=sentence, given_up_until_ms=step.now_ms + window_ms)
-        step.say(Level.WARNING, group.name, f"handing {group.name} over: {sentence}")
+        step.say(Code.GROUP_HANDING_OVER, Subject.group(group.name), f"{group.name} is being handed over: {sentence}")
     else:
         step.change_term(group.name, retry_at_ms=step.now_ms + RETRY_PAUSE_MS)
-        step.alarm(group.name, f"{sentence}; no healthy peer, trying again every {RETRY_PAUSE_MS // 1000} s")
+        sentence += (
+            f". {step.state.config.peer} cannot take over, so it is tried again every {RETRY_PAUSE_MS // 1000} s"
+        )
+        step.alarm(Code.GROUP_FAILING, Subject.group(group.name), sentence)
 
 
 def _forgive(step: StepContext, name: str) -> None:
     group = step.state.group(name)
+    if not group.holding and step.state.alarms:
+        sentence = f"{step.state.config.node} does not own {name} any more"
+        step.clear_alarm(Code.GROUP_FAILING, Subject.group(name), sentence)
     if group.given_up and step.now_ms >= group.given_up_until_ms:
         step.change_group(name, given_up="", failures_ms=())
 
@@ -329,8 +357,9 @@ def _escalate(step: StepContext, name: str) -> None:
     if not overdue or law.stops(step.state, Act.REBOOT, group) is not None:
         return
     if owners.peer_takes(step.state, group) and not own_stall.rationed(step.state):
-        step.change(panicking=True)
-        step.alarm(name, f"{name} could neither be served nor stopped, and nobody fenced {step.state.config.node}")
+        node, peer = step.state.config.node, step.state.config.peer
+        sentence = f"{name} could neither be served nor stopped, and {peer} did not fence {node}"
+        step.panic(Code.GROUP_BLOCKED, Subject.group(name), sentence)
         return
     for resource in group.resources:
         if resource.phase is ResourcePhase.STOP_FAILED:

@@ -7,6 +7,7 @@ that nobody fences reboots by its ration. With no such peer it waits: whoever se
 What this file does not know: how a blocked group's owner is fenced.
 """
 
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
@@ -16,18 +17,19 @@ from aoeha.core.ownership import owners
 def decide(step: StepContext) -> None:
     """Find out for every group that we own whether we are of any use to it."""
     for group in step.state.groups:
-        blind = _is_blind(step.state, group)
-        if blind == group.storage_lost:
-            continue
         node, peer, name = step.state.config.node, step.state.config.peer, group.name
-        if blind:
+        lost = _is_blind(step.state, group)
+        if lost and not group.storage_lost:
             step.change_term(name, storage_lost=True)
             step.change_group(name, blocked_since_ms=step.now_ms)
-            step.alarm(name, f"no shelf of {name} answers {node}, and {peer} could serve it: {node} asks to be fenced")
-        else:
-            step.change_term(name, storage_lost=False)
-            step.change_group(name, blocked_since_ms=0)
-            step.clear_alarm(name, f"{node} need not be fenced any more because of {name}")
+            sentence = f"no shelf of {name} answers {node}, and {peer} could serve it: {node} asks to be fenced"
+            step.alarm(Code.STORAGE_LOST, Subject.group(name), sentence)
+        elif not lost and (group.storage_lost or step.state.alarms):
+            if group.storage_lost:
+                step.change_term(name, storage_lost=False)
+                step.change_group(name, blocked_since_ms=0)
+            sentence = f"{node} does not ask to be fenced because of {name} any more"
+            step.clear_alarm(Code.STORAGE_LOST, Subject.group(name), sentence)
 
 
 def _is_blind(state: NodeState, group: GroupState) -> bool:

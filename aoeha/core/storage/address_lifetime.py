@@ -32,7 +32,7 @@ def unvouched(state: NodeState, group: GroupState, resource: ResourceState) -> s
     ours = any(leg.name in vouching and leg.shows_anywhere(Holder.US) for leg in group.legs)
     if ours or peer_owns_nothing(state, group):
         return ""
-    return f"not taking {resource.config.name}: neither a leg nor {state.config.peer} vouches for {state.config.node}"
+    return f"{resource.config.name} is not added: neither a leg nor {state.config.peer} confirms {state.config.node}"
 
 
 def peer_owns_nothing(state: NodeState, group: GroupState) -> bool:

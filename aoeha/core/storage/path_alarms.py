@@ -10,6 +10,7 @@ nobody reserves it, so the peer could go on writing there after a storage fence.
 What this file does not know: whose the legs are, and how their addresses are found.
 """
 
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.legs import AddressState, InterfacePath, LegState
 from aoeha.core.model.shelves import Holder, Reservation
 from aoeha.core.model.state import GroupState, NodeState
@@ -22,15 +23,16 @@ def judge(step: StepContext, name: str) -> None:
     group, peer = step.state.group(name), step.state.config.peer
     for leg in group.legs:
         for address in leg.addresses if len(leg.addresses) > 1 else ():
-            about = _about(leg, address.name)
+            subject = Subject.address(name, leg.name, address.name)
             if address.holder is not Holder.SILENT or not reservations.answers(leg):
                 still = "answers again" if reservations.answers(leg) else "is not the only silent one any more"
-                step.clear_alarm(about, f"{leg.name} at {address.name} {still}")
+                step.clear_alarm(Code.PATH_SILENT, subject, f"{leg.name} at {address.name} {still}")
             elif _was_silent_before(step, group, address):
                 step.alarm(
-                    about,
-                    f"{leg.name} does not answer at {address.name}, only at {_others(leg, address)}: look at that port "
-                    f"of its shelf, its cable and its switch. Until it answers, {peer} can't be kept out there",
+                    Code.PATH_SILENT,
+                    subject,
+                    f"{leg.name} does not answer at {address.name}, only at {_others(leg, address)}: check that port "
+                    f"of its shelf, its cable and its switch. Until it answers, {peer} cannot be fenced there",
                 )
 
 
@@ -44,13 +46,15 @@ def judge_interfaces(step: StepContext, name: str, holds: tuple[Reservation, ...
         ways = _note_ways(step, name, leg, told)
         heard = [way.interface for way in ways if way.heard]
         for way in ways:
-            about = f"{leg.name} on {way.interface}"
+            subject = Subject.path(name, leg.name, way.interface)
             if way.heard:
-                step.clear_alarm(about, f"{leg.name} answers on {way.interface} again")
+                sentence = f"{leg.name} answers on {way.interface} again"
+                step.clear_alarm(Code.PATH_INTERFACE_SILENT, subject, sentence)
             elif heard and _is_lost(step, step.state.group(name), way):
                 step.alarm(
-                    about,
-                    f"{leg.name} does not answer on {way.interface}, only on {' and '.join(heard)}: look at "
+                    Code.PATH_INTERFACE_SILENT,
+                    subject,
+                    f"{leg.name} does not answer on {way.interface}, only on {' and '.join(heard)}: check "
                     f"{way.interface} of {node}, its cable and its switch. With one more fault {node} loses {leg.name}",
                 )
 
@@ -62,19 +66,17 @@ def note_used(step: StepContext, name: str, used: tuple[tuple[str, str], ...]) -
         strays = tuple(sorted({address for target, address in used if target == leg.name} - named))
         for address in leg.unlisted_addresses:
             if address not in strays:
-                step.clear_alarm(_about(leg, address), f"{leg.name} is not reached at {address} any more")
+                sentence = f"the AoE driver does not reach {leg.name} at {address} any more"
+                step.clear_alarm(Code.PATH_UNLISTED, Subject.address(name, leg.name, address), sentence)
         for address in strays:
             step.alarm(
-                _about(leg, address),
-                f"the driver reaches {leg.name} at {address}, which the configuration does not name: no fence at the "
-                f"shelves keeps anybody out there. Add it to the address of leg {leg.name}, on both gateways",
+                Code.PATH_UNLISTED,
+                Subject.address(name, leg.name, address),
+                f"the AoE driver reaches {leg.name} at {address}, which aoeha.toml does not name: no storage fence "
+                f"covers it. Add it to the address of leg {leg.name} on both gateways",
             )
         if strays != leg.unlisted_addresses:
             step.change_leg(name, leg.name, unlisted_addresses=strays)
-
-
-def _about(leg: LegState, address: str) -> str:
-    return f"{leg.name} by {address}"
 
 
 def _others(leg: LegState, silent: AddressState) -> str:

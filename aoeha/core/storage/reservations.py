@@ -11,8 +11,8 @@ What this file does not know: why the group is owned.
 """
 
 from aoeha.core.model import law
-from aoeha.core.model.actions import Level
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TargetStarted, TaskDone
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.legs import AddressState, LegState
@@ -45,7 +45,7 @@ def decide(step: StepContext) -> None:
             else:
                 _reserve(step, group)
         if not step.state.group(name).shelf_task_id and _read_due(step.state, group):
-            read(step, group, "whose are the legs?")
+            read(step, group, "read the reservations")
 
 
 def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
@@ -99,6 +99,8 @@ def task_done(step: StepContext, task: ReservationTask, done: TaskDone) -> None:
     group = step.state.group(group.name)
     if group.holding:
         _judge(step, group.name)
+    elif step.state.alarms:
+        _end_alarms(step, group)
     if task.kind in (TaskKind.RESERVE, TaskKind.PREEMPT) and not group.leg(task.subject).shows(Holder.US):
         step.change_group(group.name, shelf_retry_ms=step.now_ms + step.state.config.hold_every_ms)
 
@@ -117,8 +119,10 @@ def reserved(group: GroupState) -> str:
         for address in leg.addresses:
             held = address.holder is Holder.US and address.held_epoch == group.held_epoch
             if not held and address.holder is not Holder.SILENT:
-                return f"{leg.name} at {address.name} is not reserved for us yet: it shows {address.holder.value}"
-    return "" if any(address.holder is Holder.US for address in addresses) else "no shelf answers"
+                return (
+                    f"{leg.name} at {address.name} is not reserved for this node yet: it shows {address.holder.value}"
+                )
+    return "" if any(address.holder is Holder.US for address in addresses) else "no shelf answers this node"
 
 
 def unusable(state: NodeState, group: GroupState) -> str:
@@ -176,7 +180,7 @@ def _reserve(step: StepContext, group: GroupState) -> None:
         return
     for leg in group.legs:
         if leg.shows_anywhere(Holder.UNKNOWN):
-            read(step, group, "whose are the legs before we take them?")
+            read(step, group, "read the reservations before a leg is reserved")
             return
         if may_not_preempt and leg.shows_anywhere(Holder.PEER):
             continue
@@ -263,23 +267,37 @@ def _judged_leg(step: StepContext, group: GroupState, leg: LegState) -> LegState
 
 def _judged(step: StepContext, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
     was_ours = address.held_epoch == group.held_epoch
-    where, peer = f"{leg.name} at {address.name}", step.state.config.peer
+    where, node, peer = f"{leg.name} at {address.name}", step.state.config.node, step.state.config.peer
+    subject = Subject.address(group.name, leg.name, address.name)
+    if address.holder is not Holder.STRANGER:
+        sentence = f"{where} is not reserved for another machine any more"
+        step.clear_alarm(Code.LEG_FOREIGN_RESERVATION, subject, sentence)
     match address.holder:
         case Holder.US:
-            step.clear_alarm(where, f"{where} is ours again")
             unsettled = law.stands(step.state, Kind.REVALIDATING)
             return address if was_ours or unsettled else replaced(address, held_epoch=group.held_epoch)
         case Holder.PEER if was_ours and not _is_transferred(group, leg):
-            step.change(panicking=True)
-            step.alarm(group.name, f"{step.state.config.node} was fenced: {where} is reserved for {peer} now")
+            sentence = f"{node} was fenced: {where} is reserved for {peer} now"
+            step.panic(Code.OWNERSHIP_FENCED, Subject.group(group.name), sentence)
         case Holder.STRANGER:
-            step.alarm(where, f"{where} is reserved for a stranger: neither gateway can write there")
+            sentence = f"{where} is reserved for a machine that is neither {node} nor {peer}: neither can write there"
+            step.alarm(Code.LEG_FOREIGN_RESERVATION, subject, sentence)
         case Holder.NOBODY if was_ours:
-            step.say(Level.WARNING, where, f"{where} has forgotten our reservation: the target was started anew")
+            sentence = f"{where} has lost the reservation of {node}: the target has restarted"
+            step.say(Code.LEG_RESERVATION_LOST, subject, sentence)
             return replaced(address, held_epoch=0)
         case _:
             pass
     return address
+
+
+def _end_alarms(step: StepContext, group: GroupState) -> None:
+    """Whose the legs are is the owner's matter."""
+    for leg in group.legs:
+        for address in leg.addresses:
+            subject = Subject.address(group.name, leg.name, address.name)
+            sentence = f"{step.state.config.node} does not own {group.name} any more"
+            step.clear_alarm(Code.LEG_FOREIGN_RESERVATION, subject, sentence)
 
 
 def _renewal(state: NodeState, group: GroupState) -> AddressRenewal | None:

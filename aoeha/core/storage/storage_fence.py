@@ -17,7 +17,7 @@ What this file does not know: how a reservation is made, and what the proof is u
 """
 
 from aoeha.core.model import law
-from aoeha.core.model.actions import Level
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.shelves import Holder
@@ -120,28 +120,34 @@ def _is_due(step: StepContext, group: GroupState, delay_ms: int) -> bool:
 def _begin(step: StepContext, group: GroupState) -> None:
     arbiter, about = _arbiter(step.state, group).name, step.state.peer.boot_id
     step.change_group(group.name, storage_fence=StorageFenceState(about, arbiter, since_ms=step.now_ms))
-    reservations.read(step, step.state.group(group.name), "a look before the first leg is taken")
+    reservations.read(step, step.state.group(group.name), "read the reservations before the first leg is preempted")
 
 
 def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
     fence, name, peer = group.storage_fence, group.name, step.state.config.peer
     if fence.victim_boot_id != step.state.peer.boot_id and step.state.peer.heard:
-        _end(step, group, f"{peer} has rebooted: its legs of {name} are not needed as a proof")
+        sentence = f"{peer} has rebooted: the legs of {name} are not needed as a proof"
+        _end(step, group)
+        step.say(Code.STORAGE_FENCE_PEER_REBOOTED, Subject.group(name), sentence)
         return
     if not fence.forced and not still_wanted:
-        _end(step, group, f"no reason to take the legs of {name} any more")
+        _end(step, group)
+        sentence = f"there is no reason to reserve the legs of {name} any more"
+        step.say(Code.STORAGE_FENCE_STOOD_DOWN, Subject.group(name), sentence)
         return
     if group.shelf_read_ms is None or group.shelf_read_ms < fence.since_ms:
-        reservations.read(step, group, "whose are the legs now?")
+        reservations.read(step, group, "read the reservations again")
         return
     if _lost(step.state, group):
         yielded_until_ms = step.now_ms + step.state.config.deadtime_ms
-        _end(step, group, f"{peer} has taken a leg of {name} back: it lives, and is left alone")
+        _end(step, group)
+        sentence = f"{peer} has reserved a leg of {name} again, so it is alive and is not fenced"
+        step.say(Code.STORAGE_FENCE_YIELDED, Subject.group(name), sentence)
         step.change_storage_fence(name, yielded_until_ms=yielded_until_ms)
         return
     if _cannot_be_taken(_arbiter(step.state, group)):
-        step.refuse(name, _incomplete(step.state, group))
-        _end(step, group, "")
+        step.refuse(name, Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED, _incomplete(step.state, group))
+        _end(step, group)
         return
     _take_next(step, group)
 
@@ -161,9 +167,10 @@ def _take_next(step: StepContext, group: GroupState) -> None:
     done = all(leg.shows(Holder.US) for leg in needed)
     if done and not group.storage_fence.done:
         legs = ", ".join(leg.name for leg in needed)
-        step.say(Level.WARNING, name, f"{peer} cannot write to {name} any more: reserved for us: {legs}")
+        sentence = f"{peer} cannot write to {name} any more: {legs} is reserved for {step.state.config.node}"
+        step.say(Code.STORAGE_FENCE_DONE, Subject.group(name), sentence)
     elif not done:
-        step.refuse(name, _incomplete(step.state, group))
+        step.refuse(name, Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED, _incomplete(step.state, group))
     step.change_storage_fence(name, done=done)
 
 
@@ -177,7 +184,7 @@ def _watch_the_first(step: StepContext, name: str) -> None:
     if group.shelf_read_ms is not None and group.shelf_read_ms >= due_ms:
         step.change_storage_fence(name, first_stands=_arbiter(step.state, group).shows(Holder.US))
     elif not group.shelf_task_id:
-        reservations.read(step, group, "is the first leg still ours?")
+        reservations.read(step, group, "check that the first leg is still reserved")
 
 
 def _arbiter(state: NodeState, group: GroupState) -> LegState:
@@ -213,17 +220,15 @@ def _incomplete(state: NodeState, group: GroupState) -> str:
         if address.holder is not Holder.US
     ]
     return (
-        f"no storage proof for {group.name}: {state.config.peer} might still write to {', '.join(where)}; "
-        "only its power-off can prove that it does not"
+        f"{state.config.node} does not take over {group.name}: {state.config.peer} may still write to "
+        f"{', '.join(where)}, and only its power-off can prove that it does not"
     )
 
 
-def _end(step: StepContext, group: GroupState, sentence: str) -> None:
+def _end(step: StepContext, group: GroupState) -> None:
     step.change_group(
         group.name, storage_fence=StorageFenceState(retry_ms=step.now_ms + step.state.config.hold_every_ms)
     )
-    if sentence:
-        step.say(Level.INFO, group.name, sentence)
 
 
 def next_wakes_ms(state: NodeState) -> tuple[int, ...]:

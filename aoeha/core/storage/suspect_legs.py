@@ -12,7 +12,7 @@ and has it copied as a whole.
 What this file does not know: how a leg leaves the mirror and comes back, and how md is told.
 """
 
-from aoeha.core.model.actions import Level
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.legs import LegState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.state import GroupState, NodeState, Off, ResourceState
@@ -48,15 +48,25 @@ def observed(step: StepContext, name: str, mirror: ResourceState, seen: tuple[st
     group = step.state.group(name)
     whole = _whole(group, mirror)
     for leg in group.legs:
-        about = f"reads of {leg.name}"
+        subject = Subject.leg(name, leg.name)
         if leg in whole and leg.name in mirror.limits.write_mostly and leg.name not in seen:
-            step.alarm(about, f"{mirror.config.name} still reads {leg.name}, which is not sound: look at `dmesg`")
+            sentence = f"{mirror.config.name} still reads {leg.name}, which may hold outdated data: look at `dmesg`"
+            step.alarm(Code.LEG_READ_WHILE_SUSPECT, subject, sentence)
         else:
-            step.clear_alarm(about, f"{leg.name} is not read before the other leg")
+            sentence = f"{mirror.config.name} does not prefer {leg.name} for reads any more"
+            step.clear_alarm(Code.LEG_READ_WHILE_SUSPECT, subject, sentence)
     marked = [leg for leg in whole if group.holding and leg.name in seen and is_sound(group, leg)]
     for leg in marked:
-        step.say(Level.WARNING, leg.name, f"{leg.name} was found doubtful before: its superblock has it read last")
+        sentence = f"an earlier owner found {leg.name} suspect: its superblock says that it is write-mostly"
+        step.say(Code.LEG_MARKED_SUSPECT, Subject.leg(name, leg.name), sentence)
         step.change_leg(name, leg.name, reservation_lost=True, suspect=True)
+
+
+def end_alarms(step: StepContext, name: str) -> None:
+    """No mirror of the group runs here, so that nothing is read."""
+    for leg in step.state.group(name).legs:
+        sentence = f"{name} is not served by {step.state.config.node} any more"
+        step.clear_alarm(Code.LEG_READ_WHILE_SUSPECT, Subject.leg(name, leg.name), sentence)
 
 
 def _is_gone(state: NodeState, proof: Proof) -> bool:

@@ -257,6 +257,8 @@ class Drill:
                 await self._until(statement, lambda: self._has_booted(rack, node))
             case "expect says":
                 await self._until(statement, lambda: self._says(rack, node, statement.text))
+            case "expect alarm":
+                await self._until(statement, lambda: self._alarm(rack, node, statement.text))
             case "expect logs":
                 await self._until(statement, lambda: self._logs(node, statement.text))
             case "expect reboots":
@@ -365,6 +367,11 @@ class Drill:
         document.pop("counters", None)
         said = json.dumps(document, ensure_ascii=False)
         return "" if text in said else f"status says {document['alarms']}; {document['why']}"
+
+    async def _alarm(self, rack: Rack, node: str, code: str) -> str:
+        documents = [await self.status(rack, each) for each in GATEWAYS if node in {"", each}]
+        told = [alarm["code"] for document in documents for alarm in document["alarms"]]
+        return "" if code in told else f"alarms are {', '.join(told) or 'none'}"
 
     def _last_owner_first(self) -> list[str]:
         """The gateways; a fenced one may still have its mirror assembled."""

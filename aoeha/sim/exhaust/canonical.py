@@ -75,8 +75,18 @@ from aoeha.sim.exhaust.canonical_ledger import (
 )
 from aoeha.sim.exhaust.canonical_legs import LONG_MS, NOW_MS, TICK_MS, age_ms, canonical_legs, due_ms
 from aoeha.sim.exhaust.shelves import LEGS, canonical_task
+from aoeha.sim.exhaust.unworded import UNWORDED_PANIC
 
-__all__ = ["FRESH", "NOW_MS", "TICK_MS", "beat_as_heard", "canonical", "canonical_beat", "canonical_memory", "config"]
+__all__ = [
+    "FRESH",
+    "NOW_MS",
+    "TICK_MS",
+    "beat_as_heard",
+    "canonical",
+    "canonical_beat",
+    "canonical_memory",
+    "config",
+]
 
 NEVER_MS = 1 << 40
 FRESH = 4
@@ -161,6 +171,7 @@ def canonical(state: NodeState) -> NodeState:
         released_sequence=0,
         waiting=(),
         alarms=(),
+        panic=None if state.panic is None else UNWORDED_PANIC,
         hosts=HostsState(),
     )
     return _with_ledger(state, done, known) if is_mirrored(state) else done
@@ -250,7 +261,7 @@ def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
         given_up="yes" if group.given_up else "",
         given_up_until_ms=due_ms(group.given_up_until_ms, now_ms) if group.given_up else 0,
         blocked_since_ms=_blocked_since(group.blocked_since_ms, now_ms),
-        refusal="",
+        refusal=None,
     )
 
 

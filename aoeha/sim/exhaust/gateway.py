@@ -24,6 +24,7 @@ from aoeha.sim.exhaust.canonical import beat_as_heard, canonical, canonical_beat
 from aoeha.sim.exhaust.canonical_ledger import FORGOTTEN, KEPT, Aging, aging, awaits_answer
 from aoeha.sim.exhaust.canonical_legs import NOW_MS, TICK_MS
 from aoeha.sim.exhaust.shelves import LEGS, MIRROR_KINDS, NODES, SILENCE, Answer, canonical_task, told
+from aoeha.sim.exhaust.unworded import UNWORDED_PANIC
 
 __all__ = ["NODES", "Gateway", "Happening", "Outcome", "Power", "happen"]
 
@@ -379,7 +380,7 @@ def _travelling(action: Action, after: NodeState) -> Action:
         case StartTask(task=task):
             return StartTask(canonical_task(task))
         case Panic():
-            return Panic("")
+            return Panic(UNWORDED_PANIC)
         case _:
             return action
 

@@ -32,7 +32,7 @@ class StatusJudge(Observer):
 
 def judge_why(world: World, machine: Machine, told: Status) -> None:
     """Raise Violation when the node cannot say why things are as they are."""
-    if not told.why.strip():
+    if not told.why.sentence.strip():
         raise Violation("I8", world.timeline.now_ms, f"{machine.name} cannot say why things are as they are")
 
 
@@ -54,7 +54,7 @@ def judge_ownership(world: World) -> None:
     for machine, told in world.told():
         for group in told.groups:
             if group.refusal:
-                sentence = f"{machine.name} still says '{group.refusal}' although all is well"
+                sentence = f"{machine.name} still says '{group.refusal.sentence}' although all is well"
                 raise Violation("I8", world.timeline.now_ms, sentence)
             if group.owner not in world.machines or not world.machines[group.owner].serves(group.name):
                 sentence = f"{machine.name} says that {group.owner} owns {group.name}, which is served by another"

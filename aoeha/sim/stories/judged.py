@@ -1,8 +1,10 @@
-"""A world with all that watches it: every judge, and who counts what nodes say."""
+"""A world with all that watches it: every judge, and who counts what nodes tell."""
 
 from collections.abc import Mapping
 
 from aoeha.core.model.actions import Say
+from aoeha.core.model.code_book import BOOK
+from aoeha.core.model.conditions import TAKEOVERS
 from aoeha.core.model.config import PairConfig
 from aoeha.sim.judges.oracle import Oracle
 from aoeha.sim.judges.orders import PowerOrders
@@ -10,7 +12,6 @@ from aoeha.sim.judges.pause import PauseJudge
 from aoeha.sim.judges.records import RecordJudge
 from aoeha.sim.judges.rest import RestJudge
 from aoeha.sim.judges.status import StatusJudge
-from aoeha.sim.stories.classify import classify
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.world import Hardware, World
@@ -33,19 +34,21 @@ class JudgedWorld(World):
         orders = PowerOrders()
         self.oracle = Oracle(self, orders)
         judges = (PauseJudge(self, orders), self.oracle, RestJudge(self), RecordJudge(self), StatusJudge(self))
-        for observer in (orders, *judges, SentenceCounter(self)):
+        for observer in (orders, *judges, ConditionCounter(self)):
             self.observe(observer)
 
 
-class SentenceCounter(Observer):
-    """Counts proofs and refusals by what nodes say of them."""
+class ConditionCounter(Observer):
+    """Counts what nodes tell, by code."""
 
     def __init__(self, world: World) -> None:
         self.world = world
 
     def said(self, machine: Machine, action: Say) -> None:
-        """Count it, if it tells of one."""
+        """Count what is told; that an alarm is over is not."""
         del machine
-        found = classify(action.sentence)
-        if found is not None:
-            self.world.count(*found)
+        code = action.condition.code
+        if not action.ends:
+            self.world.count(BOOK[code].kind.value, code.value)
+        if code in TAKEOVERS:
+            self.world.count("takeover", code.value)

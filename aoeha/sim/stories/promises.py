@@ -6,6 +6,9 @@ A fact is read from the world itself, never from what a gateway says of itself, 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from aoeha.core.model.code_book import BOOK
+from aoeha.core.model.code_entry import Kind
+from aoeha.core.model.conditions import Alarm
 from aoeha.core.model.task import TaskKind
 from aoeha.scenario.grammar import Statement
 from aoeha.sim.stories.commands import CommandError
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["BrokenPromiseError", "Promises"]
 
 ANYBODY, NOBODY = "somebody", "nobody"
+ALARMS = {code.value for code, entry in BOOK.items() if entry.kind is Kind.ALARM}
 
 
 class BrokenPromiseError(Exception):
@@ -102,6 +106,8 @@ class Promises:
                 return all(address.holders == (node,) for address in addresses)
             case "expect mirror":
                 return all((len(m.whole()) == len(m.legs)) is (statement.text == "whole") for m in self._mirrors())
+            case "expect alarm" | "never alarm":
+                return any(alarm.condition.code.value == statement.text for alarm in self._alarms(node))
             case _:
                 return False
 
@@ -109,11 +115,19 @@ class Promises:
         known = {*self._world.machines, ANYBODY, NOBODY} if "served" in statement.kind else {*self._world.machines}
         if statement.node and statement.node not in known:
             raise CommandError(f'there is no node "{statement.node}"; there are {" and ".join(self._world.machines)}')
+        if statement.kind.endswith("alarm") and statement.text not in ALARMS:
+            raise CommandError(f'there is no alarm "{statement.text}"; docs/alarms.md lists them')
         if statement.group and statement.group not in self._world.resources:
             raise CommandError(f'there is no group "{statement.group}"; there are {", ".join(self._world.resources)}')
 
     def _serving(self, group: str) -> list[str]:
         return [machine.name for machine in self._world.machines.values() if machine.serves(group)]
+
+    def _alarms(self, node: str) -> list[Alarm]:
+        """What alarms stand on a node, on either without one."""
+        machines = [machine for name, machine in self._world.machines.items() if node in {"", name}]
+        states = [machine.daemon.state for machine in machines if machine.daemon is not None]
+        return [alarm for state in states if state is not None for alarm in state.alarms]
 
     def _mirrors(self) -> list["Mirror"]:
         return list(self._world.storage.mirrors.values())

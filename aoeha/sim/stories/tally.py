@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from statistics import median
 
-from aoeha.sim.stories.classify import PROOFS, REFUSALS
+from aoeha.core.model.code_book import BOOK
+from aoeha.core.model.conditions import TAKEOVERS, Code
 from aoeha.sim.stories.swarm import Outcome
 
 __all__ = ["EXPECTED_FAULTS", "Tally"]
@@ -39,6 +40,25 @@ EXPECTED_MIRROR = (
     "start refused",
     "paths left",
 )
+EXPECTED_CONDITIONS = (
+    Code.TAKEOVER_REFUSED_NO_PROOF,
+    Code.TAKEOVER_REFUSED_UNCLEAN_BOOT,
+    Code.TAKEOVER_REFUSED_BLOCKED,
+    Code.START_REFUSED_BLOCKED,
+    Code.GROUP_FAILING,
+    Code.RESOURCE_STOP_FAILED,
+    Code.DEVICE_WRONG_PLUG,
+    Code.FENCE_CANCELLED,
+    Code.FENCE_STOOD_DOWN,
+    Code.NODE_STALLED,
+    Code.OWNERSHIP_CONFIRMED_BY_PEER,
+    Code.PEER_CONFIRMATION_EXPIRED,
+)
+KINDS = (
+    *("fault", "takeover", "refusal", "alarm", "reboot", "decision", "answer"),
+    *("fence", "late", "panic", "rejected", "mirror", "client", "excused"),
+)
+"""What is counted, in the order in which it is shown."""
 EXPECTED_CLIENT = ("no answer", "session reset")
 
 
@@ -63,15 +83,15 @@ class Tally:
         self.counts.update(outcome.counts)
         self.events.append(outcome.events)
         self.faults.append(outcome.total("fault"))
-        self.takeovers.append(outcome.total("proof"))
+        self.takeovers.append(outcome.total("takeover"))
         self.simulated_ms.append(outcome.simulated_ms)
         self.worst_outage_ms = max(self.worst_outage_ms, outcome.worst_outage_ms)
 
     def missing(self) -> list[str]:
         """Return what should occur in a long run and did not."""
         expected = [("fault", name) for name in EXPECTED_FAULTS]
-        expected += [("proof", name) for name in PROOFS]
-        expected += [("refusal", name) for name in REFUSALS]
+        expected += [("takeover", code.value) for code in TAKEOVERS]
+        expected += [(BOOK[code].kind.value, code.value) for code in EXPECTED_CONDITIONS]
         expected += [("mirror", name) for name in EXPECTED_MIRROR]
         expected += [("client", name) for name in EXPECTED_CLIENT]
         return [f"{kind} {name}" for kind, name in expected if not self.counts[kind, name]]
@@ -87,7 +107,7 @@ class Tally:
             f"median a run: takeovers {median(self.takeovers):.0f}, simulated seconds {median(simulated_s):.0f}",
             f"worst outage {self.worst_outage_ms / 1_000:.1f} s",
         ]
-        for kind in ("fault", "proof", "refusal", "fence", "late", "panic", "rejected", "mirror", "client", "excused"):
+        for kind in KINDS:
             found = sorted((name, count) for (known, name), count in self.counts.items() if known == kind)
             said.append(f"{kind}: " + ", ".join(f"{name} {count}" for name, count in found))
         return said

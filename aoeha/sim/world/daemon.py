@@ -184,8 +184,8 @@ class Daemon:
                 world.said(machine, action)
             case Answer():
                 world.answered(machine, action)
-            case Panic(sentence=sentence):
-                world.trace.line(machine.name, "PANIC", "", sentence)
+            case Panic(condition=condition):
+                world.trace.line(machine.name, "PANIC", condition.code.value, str(condition.subject))
                 world.count("panic", "panic")
                 machine.reset()
             case Leave():

@@ -1,14 +1,27 @@
-"""What happened, one line each, in fixed columns: seconds, who, what, about, and the sentence.
+"""What happened, one line each, in fixed columns: seconds, who, what, code, subject.
 
-Only what an operator would want to read: no beats, and no looks at what goes well.
+Only what an operator would want to read: no beats, and no looks at what goes well. What nodes tell is shown by code and
+subject, without its sentence: so a sentence may change, and the trace of an incident stays the same.
 """
 
+from aoeha.core.model.actions import Say
+from aoeha.core.model.code_book import BOOK
+from aoeha.core.model.code_entry import Kind
+from aoeha.core.model.conditions import Level
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import Task, TaskKind, TaskResult
 from aoeha.sim.world.timeline import Timeline
 
 __all__ = ["Trace"]
 
+WORDS = {
+    (Kind.ALARM, Level.ALARM): "ALARM",
+    (Kind.REBOOT, Level.ALARM): "ALARM",
+    (Kind.REFUSAL, Level.WARNING): "refuses",
+    (Kind.DECISION, Level.ALARM): "ALARM",
+    (Kind.DECISION, Level.WARNING): "warns",
+    (Kind.DECISION, Level.INFO): "says",
+}
 SHOWN = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.POWER_ON)
 
 
@@ -25,7 +38,13 @@ class Trace:
         """Note one line."""
         if self.on:
             time_s = self._timeline.now_ms / 1_000
-            self.lines.append(f"{time_s:9.3f} {who:<6} {what:<9} {about:<10} {sentence}".rstrip())
+            self.lines.append(f"{time_s:9.3f} {who:<6} {what:<9} {about:<32} {sentence}".rstrip())
+
+    def condition(self, who: str, said: Say) -> None:
+        """A node tells something, or that an alarm is over."""
+        told = said.condition
+        what = "ends" if said.ends else WORDS[BOOK[told.code].kind, said.level]
+        self.line(who, what, told.code.value, str(told.subject))
 
     def task(self, who: str, task: Task) -> None:
         """A task begins."""
@@ -33,7 +52,7 @@ class Trace:
             return
         self._subjects[who, task.id] = task
         if task.kind in SHOWN:
-            self.line(who, task.kind.value.replace("_", " "), task.subject, task.reason)
+            self.line(who, task.kind.value.replace("_", " "), task.subject, "")
 
     def done(self, who: str, task_id: int, done: TaskDone) -> None:
         """A task ended; only what did not work is worth a line."""
@@ -42,4 +61,4 @@ class Trace:
         task = self._subjects.pop((who, task_id), None)
         if task is not None and done.result not in (TaskResult.OK, TaskResult.CANCELLED):
             what = done.result.value.replace("_", " ")
-            self.line(who, what, task.subject, f"{task.kind.value.replace('_', ' ')} {done.detail}".strip())
+            self.line(who, what, task.kind.value.replace("_", " "), task.subject)

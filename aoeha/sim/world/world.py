@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Concatenate, ParamSpec
 
-from aoeha.core.model.actions import Answer, Level, Say
+from aoeha.core.model.actions import Answer, Say
 from aoeha.core.model.config import PairConfig
 from aoeha.core.status import Status, status
 from aoeha.sim.world.clone import Clone
@@ -60,6 +60,7 @@ class World:
         self.timeline = Timeline()
         self.trace = Trace(self.timeline, on=traced)
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.answers: list[tuple[str, Answer]] = []
         self.steps = 0
         self.boot_ms = hardware.boot_ms
         self.requests = 0
@@ -141,16 +142,16 @@ class World:
 
     def said(self, machine: Machine, action: Say) -> None:
         """A node tells people something."""
-        what = {Level.INFO: "says", Level.WARNING: "warns", Level.ALARM: "ALARM"}[action.level]
-        self.trace.line(machine.name, what, action.about, action.sentence)
+        self.trace.condition(machine.name, action)
         self.tell(Observer.said, machine, action)
 
     def answered(self, machine: Machine, answer: Answer) -> None:
         """A node answers a request."""
-        self.trace.line(machine.name, "answers", str(answer.code), answer.sentence)
+        self.trace.line(machine.name, "answers", str(answer.code), "")
+        self.answers.append((machine.name, answer))
         self.tell(Observer.answered, machine, answer)
         if answer.code:
-            self.count("refusal", f"request refused with {answer.code}")
+            self.count("answer", f"request refused with {answer.code}")
 
     def told(self) -> list[tuple[Machine, Status]]:
         """What each node that has a daemon tells of itself."""
@@ -159,4 +160,4 @@ class World:
 
     def why(self, node: str) -> str:
         """Ask a node why things are as they are; empty while it has no daemon."""
-        return next((told.why for machine, told in self.told() if machine.name == node), "")
+        return next((told.why.sentence for machine, told in self.told() if machine.name == node), "")

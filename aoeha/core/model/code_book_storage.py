@@ -1,0 +1,212 @@
+"""The part of the code book that tells of resources, legs and mirrors."""
+
+from collections.abc import Mapping
+
+from aoeha.core.model.code_entry import Entry, acknowledged, alarm, info, reboot, refusal, warning
+from aoeha.core.model.conditions import Code
+
+__all__ = ["STORAGE_BOOK"]
+
+_LIFECYCLE = "core/resources/lifecycle.py"
+_STORAGE_FENCE = "core/storage/storage_fence.py"
+_RESERVATIONS = "core/storage/reservations.py"
+_PATHS = "core/storage/path_alarms.py"
+_SUSPECT = "core/storage/suspect_legs.py"
+_LEGS = "core/mirror/leg_membership.py"
+_FAILOVER = "core/mirror/path_failover.py"
+
+_RESOURCES: Mapping[Code, Entry] = {
+    Code.ADDRESS_CONFLICT: alarm(
+        "core/resources/address_conflict.py",
+        "R12",
+        "Another machine answers for a service address that this node owns or is about to take.",
+        "The peer's power-off ends it. If the peer is off, look for the other machine.",
+    ),
+    Code.STORAGE_LOST: alarm(
+        "core/resources/storage_loss.py",
+        "R13",
+        "This node owns the group and reaches none of its shelves; the peer could serve it.",
+        "Check this node's storage network. The peer fences this node and takes over.",
+    ),
+    Code.START_REFUSED_BLOCKED: refusal(
+        _LIFECYCLE, "R2", "A resource of a group that this node owns is not started.", "Follow the sentence."
+    ),
+    Code.START_REFUSED_ADDRESS_IN_USE: refusal(
+        _LIFECYCLE,
+        "R12",
+        "The service address is not added yet: another machine answers for it.",
+        "See address.conflict.",
+    ),
+    Code.START_REFUSED_ADDRESS_UNCONFIRMED: refusal(
+        _LIFECYCLE,
+        "R12",
+        "The service address is not added again: neither a leg nor the peer confirms this node's ownership.",
+        "Check the storage network and the links.",
+    ),
+    Code.RESOURCE_RUNNING: info(_LIFECYCLE, "R14", "A resource has been started."),
+    Code.RESOURCE_STOPPED: info(_LIFECYCLE, "R14", "A resource has been stopped."),
+    Code.RESOURCE_EXPIRED: warning(
+        _LIFECYCLE, "R12", "The kernel removed a service address: neither a leg nor the peer confirmed ownership."
+    ),
+    Code.RESOURCE_RESTARTING: warning(_LIFECYCLE, "R14", "A failed resource is restarted on this node."),
+    Code.RESOURCE_FAILED: alarm(
+        _LIFECYCLE,
+        "R14",
+        "A resource failed to start, or its monitor found it stopped or failed.",
+        "Read the reason in the sentence; `aoeha cleanup` clears the failures and tries again at once.",
+    ),
+    Code.RESOURCE_DEGRADED: alarm(
+        _LIFECYCLE,
+        "R14",
+        "A resource works with less than it should have, for example a mirror without one of its legs.",
+        "Repair what the sentence names.",
+    ),
+    Code.RESOURCE_STOP_FAILED: alarm(
+        _LIFECYCLE,
+        "R14",
+        "A resource could not be stopped. The group cannot move until it is, or until this node is fenced.",
+        "Find out what keeps the resource busy.",
+    ),
+    Code.RESOURCE_NOT_STARTABLE: alarm(
+        _LIFECYCLE,
+        "R7 R14",
+        "This node could not start the resource if it had to take over.",
+        "Repair what the sentence names. Until then this node does not take over.",
+    ),
+    Code.GROUP_RUNNING: info(_LIFECYCLE, "R14", "Every resource of the group runs here."),
+    Code.GROUP_HANDING_OVER: warning(
+        _LIFECYCLE, "R14", "A resource failed too often here. This node hands the group over to the peer."
+    ),
+    Code.GROUP_FAILING: alarm(
+        _LIFECYCLE,
+        "R14",
+        "A resource failed too often, and no healthy peer could take the group. It is tried again slowly.",
+        "Repair the resource, then run `aoeha cleanup`.",
+    ),
+    Code.GROUP_BLOCKED: reboot(
+        _LIFECYCLE,
+        "R14",
+        "The group can neither be served nor stopped, and the peer did not fence this node. It reboots itself.",
+        "Find out what kept the resource from stopping, and why the fence failed.",
+    ),
+}
+
+_STORAGE: Mapping[Code, Entry] = {
+    Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED: refusal(
+        _STORAGE_FENCE,
+        "R2 R7",
+        "The storage fence is incomplete: the peer may still write to a leg that this node could not reserve.",
+        "Check the path to that leg. The peer's power-off proves the same.",
+    ),
+    Code.STORAGE_FENCE_DONE: warning(
+        _STORAGE_FENCE, "R2", "The peer cannot write to the group: every writable leg is reserved for this node."
+    ),
+    Code.STORAGE_FENCE_PEER_REBOOTED: info(_STORAGE_FENCE, "R7", "A storage fence ended: the peer has rebooted."),
+    Code.STORAGE_FENCE_STOOD_DOWN: info(_STORAGE_FENCE, "R7", "A storage fence ended: its reason is gone."),
+    Code.STORAGE_FENCE_YIELDED: info(
+        _STORAGE_FENCE, "R7", "A storage fence ended: the peer reserved a leg again, so it is alive."
+    ),
+    Code.OWNERSHIP_FENCED: reboot(
+        _RESERVATIONS,
+        "R3",
+        "A leg that this node had reserved is reserved for the peer. This node was fenced and reboots itself.",
+        "Find out why the peer fenced this node: `aoeha fence history` there.",
+    ),
+    Code.LEG_FOREIGN_RESERVATION: alarm(
+        _RESERVATIONS,
+        "R3",
+        "A leg is reserved for a machine that is neither gateway. Neither gateway can write to it.",
+        "Find that machine. `aoeha aoe release` removes the reservation.",
+    ),
+    Code.LEG_RESERVATION_LOST: warning(
+        _RESERVATIONS, "R3", "A leg's target has restarted and lost this node's reservation. It is reserved again."
+    ),
+    Code.PATH_SILENT: alarm(
+        _PATHS,
+        "R2 R6",
+        "A leg answers at one of its addresses and not at this one.",
+        "Check that port of the shelf, its cable and its switch.",
+    ),
+    Code.PATH_INTERFACE_SILENT: alarm(
+        _PATHS,
+        "R6",
+        "A leg answers on one storage interface of this node and not on this one.",
+        "Check the interface, its cable and its switch.",
+    ),
+    Code.PATH_UNLISTED: alarm(
+        _PATHS,
+        "R2",
+        "The AoE driver reaches a leg at an address that aoeha.toml does not name. Nobody reserves it there.",
+        "Add the address to the leg in aoeha.toml on both gateways.",
+    ),
+    Code.LEG_READ_WHILE_SUSPECT: alarm(
+        _SUSPECT,
+        "R5",
+        "The mirror still reads a leg that may hold outdated data.",
+        "Look at `dmesg` and /proc/mdstat.",
+    ),
+    Code.LEG_MARKED_SUSPECT: warning(
+        _SUSPECT, "R5", "The leg's superblock says that an earlier owner found it suspect. It is copied as a whole."
+    ),
+}
+
+_MIRROR: Mapping[Code, Entry] = {
+    Code.MIRROR_LEG_OUT: alarm(
+        _LEGS,
+        "R5",
+        "A leg was taken out of the mirror, which continues without it.",
+        "Repair the shelf. The leg returns by itself when its shelf answers.",
+    ),
+    Code.MIRROR_LEG_KICKED: alarm(
+        _LEGS,
+        "R5",
+        "The kernel removed a leg from the mirror by itself, and its shelf does not answer.",
+        "Look at `dmesg` and at the shelf's disks.",
+    ),
+    Code.MIRROR_LEG_FAILING: alarm(
+        _LEGS,
+        "R5",
+        "A leg has errors while its shelf answers: a disk is failing. It is tried again with growing pauses.",
+        "Replace the disk, then run `aoeha cleanup`.",
+    ),
+    Code.MIRROR_LEG_STUCK: alarm(
+        _LEGS,
+        "R5",
+        "A leg could not be taken out of the mirror, or could not be added again. It is tried again.",
+        "Look at `dmesg` and at /proc/mdstat.",
+    ),
+    Code.MIRROR_LEG_WAITING: alarm(
+        _LEGS,
+        "R5",
+        "A leg waits to leave or to return until the peer knows of it. Writes may hang that long.",
+        "Repair the links between the gateways. The wait ends by itself.",
+    ),
+    Code.MIRROR_WRITES_WAIT: alarm(
+        _LEGS,
+        "R5",
+        "Writes hang: the only leg that surely holds every acknowledged write does not answer.",
+        "Repair the shelf of the leg that the sentence names.",
+    ),
+    Code.MIRROR_DATA_DOUBTFUL: acknowledged(
+        _LEGS,
+        "R5",
+        "Every target of the group has restarted. Each may have lost writes that it had acknowledged.",
+        "Check what was written last, compare the legs, then run `aoeha cleanup`.",
+    ),
+    Code.MIRROR_LEG_LEAVING: warning(_LEGS, "R5", "A leg is taken out of the mirror."),
+    Code.MIRROR_LEG_RETURNING_FULL: info(_LEGS, "R5", "A leg is added to the mirror again by a full resync."),
+    Code.MIRROR_LEG_RETURNING_PARTIAL: info(
+        _LEGS, "R5", "A leg is added to the mirror again; what changed meanwhile is copied."
+    ),
+    Code.MIRROR_LEG_COPYING: info(_LEGS, "R5", "A leg is being resynchronised."),
+    Code.MIRROR_LEG_AVOIDED: warning(
+        _LEGS, "R5", "The mirror does not read a suspect leg any more, and copies nothing from it."
+    ),
+    Code.PATH_FAILOVER: info(_FAILOVER, "R5", "The AoE driver is told to leave a path that has fallen silent."),
+    Code.PATH_FAILOVER_FAILED: warning(
+        _FAILOVER, "R5", "The AoE driver could not be told to leave a silent path. Writes wait for its own time-out."
+    ),
+}
+
+STORAGE_BOOK: Mapping[Code, Entry] = {**_RESOURCES, **_STORAGE, **_MIRROR}
+"""Codes of resources, of the storage below them, and of mirrors."""
