@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -9,9 +10,10 @@ from typing import Any, NamedTuple
 
 from aoeha.core.model.exits import Exit
 
-__all__ = ["DEFAULT_SOCKET", "ControlError", "Reply", "Saying", "ask"]
+__all__ = ["DEFAULT_SOCKET", "ControlError", "Reply", "Saying", "ask", "how_to_start"]
 
 DEFAULT_SOCKET = "/run/aoeha/control.sock"
+CONFIGURATION = "/etc/aoeha/aoeha.toml"
 CONNECT_SECONDS = 3.0
 LINE_BYTES_MAX = 4 << 20
 
@@ -88,8 +90,30 @@ def _connect(connection: socket.socket, path: str) -> None:
         why = "it is not running" if absent else str(error.strerror or error)
         raise ControlError(
             Exit.NOT_RUNNING,
-            f"cannot reach the daemon: {why} (nothing answers at {path}); start it: systemctl start aoeha",
+            f"cannot reach the daemon: {why} (nothing answers at {path}); {how_to_start()}",
         ) from error
+
+
+def how_to_start(configuration: str = CONFIGURATION, kernel_command_line: str = "/proc/cmdline") -> str:
+    """Return what to type. systemd skips a unit whose conditions fail, and `systemctl start` then ends with 0."""
+    if not os.path.exists(configuration):  # noqa: PTH110 - pathlib would cost `aoeha status` its start-up time
+        return (
+            f"there is no {configuration}, and the service does not start without it: copy etc/aoeha.toml there, "
+            "edit it for this pair, run `aoeha check`, then: systemctl start aoeha"
+        )
+    if "nocluster" in _words_of(kernel_command_line):
+        return (
+            "this machine was booted with `nocluster`, and the service does not start on such a boot: reboot without it"
+        )
+    return "start it: systemctl start aoeha"
+
+
+def _words_of(file: str) -> list[str]:
+    try:
+        with open(file, encoding="utf-8", errors="replace") as text:  # noqa: PTH123 - as above
+            return text.read().split()
+    except OSError:
+        return []
 
 
 class _Lines:

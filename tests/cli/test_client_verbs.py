@@ -12,6 +12,7 @@ import pytest
 from daemon_double import ROOT, DaemonDouble, aoeha, done, say
 from goldens import document, screen
 
+from aoeha.cli.control import how_to_start
 from aoeha.cli.verbs import VERBS
 
 DOCUMENT = document("healthy")
@@ -225,6 +226,21 @@ def test_no_daemon_is_seven(path: Path, verb: list[str]) -> None:
     ran = aoeha(*verb, "--socket", str(path))
     assert ran.returncode == 7
     assert "systemctl start aoeha" in ran.stderr
+
+
+def test_a_service_that_systemd_would_skip_is_not_called_startable(tmp_path: Path) -> None:
+    configuration, command_line = tmp_path / "aoeha.toml", tmp_path / "cmdline"
+    command_line.write_text("root=/dev/sda1 quiet\n")
+    assert f"there is no {configuration}" in how_to_start(str(configuration), str(command_line))
+    configuration.touch()
+    assert how_to_start(str(configuration), str(command_line)) == "start it: systemctl start aoeha"
+    command_line.write_text("root=/dev/sda1 nocluster\n")
+    assert "nocluster" in how_to_start(str(configuration), str(command_line))
+    unit = (Path(ROOT) / "etc/systemd/aoeha.service").read_text()
+    assert sorted(line for line in unit.splitlines() if line.startswith("Condition")) == [
+        "ConditionKernelCommandLine=!nocluster",
+        "ConditionPathExists=/etc/aoeha/aoeha.toml",
+    ]
 
 
 def test_a_socket_that_nobody_listens_on_is_seven(path: Path) -> None:
