@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -114,11 +115,30 @@ def test_agents_are_data_and_nobody_imports_one_by_name() -> None:
         assert not {name.split(".")[0] for name in imported(path)} & {"resources", "fencing"}
 
 
-def test_the_lock_file_pins_every_line_with_a_hash() -> None:
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    pinned = [line for line in lines if re.match(r"[a-z0-9]", line)]
-    assert pinned
-    assert all("==" in line and line.endswith("\\") for line in pinned)
+def pinned(name: str) -> dict[str, frozenset[str]]:
+    """Return the hashes of each `package==version` of a lock file."""
+    blocks = re.findall(r"^([a-z0-9]\S*) \\\n((?:    --hash=\S+(?: \\)?\n)+)", (ROOT / name).read_text(), re.MULTILINE)
+    return {package: frozenset(hashes.replace("\\", "").split()) for package, hashes in blocks}
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-gateway.lock"])
+def test_a_lock_file_pins_every_line_with_a_hash(name: str) -> None:
+    begun = re.findall(r"^[^\s#].*", (ROOT / name).read_text(), re.MULTILINE)
+    assert begun
+    assert len(pinned(name)) == len(begun)
+    assert all("==" in package for package in pinned(name))
+
+
+def test_a_gateway_gets_what_was_tested_and_nothing_for_developers() -> None:
+    gateway = pinned("requirements-gateway.lock")
+    assert gateway.items() <= pinned("requirements.lock").items()
+    installed = {package.partition("==")[0] for package in gateway}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    wanted = [*project["project"]["dependencies"], *extras["mqtt"], *project["build-system"]["requires"]]
+    named = {re.split(r"[<>=\[]", line)[0] for line in wanted}
+    assert named <= installed
+    assert not installed & ({re.split(r"[<>=\[]", line)[0] for line in extras["dev"]} - named)
 
 
 def test_no_text_names_a_path_of_one_machine() -> None:
