@@ -11,8 +11,8 @@ INCIDENTS := $(wildcard tests/scenarios/*.txt)
 
 .DEFAULT_GOAL := help
 PARTS := test-beside test-seeds test-simulator test-mutations test-contract test-units test-core test-rack
-.PHONY: help demo fast incidents test $(PARTS) check bench torture seeds mutations exhaust verdicts drills goldens setup clean \
-	clean-host
+.PHONY: help demo fast incidents test $(PARTS) check bench torture seeds mutations exhaust verdicts drills goldens readme setup \
+	clean clean-host
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,9 @@ drills: setup ## every drill until it has passed RUNS times in a row on this com
 
 goldens: $(VENV)/ready ## render the screens of `aoeha status` anew from simulated pairs; read what changed
 	@$(BIN)/python tests/cli/goldens.py
+
+readme: ## type README's installation, line by line, in a bare Debian 12 made by debootstrap (README_ROOT: where it is kept)
+	@$(PYTHON) tests/readme
 
 setup: $(VENV)/ready
 	@PYTHONPATH=. $(PYTHON) -m aoeha.rack.machines.install
