@@ -69,7 +69,7 @@ async def _second_writer(_: Rack) -> None:
 
 def _careless_mirror(files: Files) -> Files:
     """Give both gateways a raid agent that starts from whatever leg answers, whatever its records say."""
-    choice = "choose_legs(self.parameters.device, self.parameters.uuid, Legs(legs, present, known), records)"
+    choice = "choose_legs(self.parameters.uuid, Legs(legs, present, known), records)"
     return _other_raid_agent(
         files,
         (choice, "Selection(present, ())"),
