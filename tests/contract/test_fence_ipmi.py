@@ -28,7 +28,7 @@ def bmc(tmp_path: Path) -> Iterator[Bmc]:
         yield serving
 
 
-def fence(bmc: Bmc, password: str = PASSWORD, **table: Any) -> FenceProcess:
+def fence(bmc: Bmc, password: str = PASSWORD, without: str = "", **table: Any) -> FenceProcess:
     secret = bmc.folder / "password"
     secret.write_text(password)
     secret.chmod(0o600)
@@ -41,7 +41,8 @@ def fence(bmc: Bmc, password: str = PASSWORD, **table: Any) -> FenceProcess:
         "cipher": "3",
         "power_wait": 0,
     }
-    return FenceProcess("bmc", "fence_ipmilan", options | table, ProcessHost(Place("gw", "beta")))
+    options = {name: value for name, value in (options | table).items() if name != without}
+    return FenceProcess("bmc", "fence_ipmilan", options, ProcessHost(Place("gw", "beta")))
 
 
 def state(agent: FenceProcess) -> tuple[PlugState, str]:
@@ -59,6 +60,23 @@ def test_chassis_is_switched_and_read(bmc: Bmc) -> None:
     asyncio.run(agent.power_on(""))
     assert bmc.is_on()
     assert state(agent) == (PlugState.ON, "")
+
+
+def test_the_recipe_for_a_pair_reaches_the_bmc_that_the_plug_names(bmc: Bmc) -> None:
+    agent = fence(bmc, without="ip", port_as_ip=True, shell_timeout=1, login_timeout=1, power_timeout=1)
+    asyncio.run(agent.validate("127.0.0.1"))
+    assert asyncio.run(agent.status("127.0.0.1")) is PlugState.ON
+    assert asyncio.run(agent.status("127.0.0.77")) is PlugState.UNKNOWN
+    asyncio.run(agent.power_off("127.0.0.1"))
+    assert not bmc.is_on()
+    assert asyncio.run(agent.status("127.0.0.1")) is PlugState.OFF
+
+
+def test_with_ip_the_plug_is_ignored_which_is_why_the_recipe_has_none(bmc: Bmc) -> None:
+    agent = fence(bmc)
+    asyncio.run(agent.power_off("127.0.0.77"))
+    assert not bmc.is_on()
+    assert asyncio.run(agent.status("127.0.0.77")) is PlugState.OFF
 
 
 def test_order_that_was_taken_and_not_done_is_no_proof(bmc: Bmc) -> None:
