@@ -197,7 +197,7 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
             rest = f" and {len(others)} more" if others else ""
             raise AgentError(
                 f"cannot start {self.parameters.device}: this host would touch its legs by itself, whoever owns them: "
-                f"{first.sentence}; run `{first.mend}` (`aoeha check --host` lists it{rest}, `--fix` mends what it can)"
+                f"{first.sentence}; run `{first.fix}` (`aoeha check --host` lists it{rest}, `--fix` fixes what it can)"
             )
         if not _module_is_loaded():
             await must_run(self.host, "modprobe", "raid1", deadline_ms=LOAD_DEADLINE_MS, to="load md's raid1")

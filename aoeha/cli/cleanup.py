@@ -1,4 +1,4 @@
-"""`aoeha cleanup`: forget what failed on this gateway, and try it again at once."""
+"""`aoeha cleanup`: clear the failures of this gateway and retry at once."""
 
 import argparse
 
@@ -8,9 +8,9 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Take nothing: what failed here is meant."""
+    """Add no arguments: the verb is about all failures of this gateway."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask for it."""
+    """Send the request and return the exit code."""
     return request(arguments, "cleanup", {})

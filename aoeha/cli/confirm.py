@@ -1,4 +1,4 @@
-"""`aoeha confirm NODE`: a human's word that a gateway is off. The one proof that a machine cannot check."""
+"""`aoeha confirm NODE`: an operator confirms that a gateway is off. No program can check this proof."""
 
 import argparse
 import sys
@@ -13,14 +13,14 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the node, and for scripts the name once more."""
-    parser.add_argument("node", metavar="NODE", help="the gateway that you have seen to be off")
-    parser.add_argument("--typed", metavar="NODE", help="the same name again, where nobody can be asked (scripts)")
+    """Add the node, and for scripts the option that repeats its name."""
+    parser.add_argument("node", metavar="NODE", help="the gateway that you have seen to be powered off")
+    parser.add_argument("--typed", metavar="NODE", help="the same name again, for scripts without a terminal")
     add_wait(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show what is known, have the name typed, then pass the word on."""
+    """Show the evidence, have the name typed, then pass the confirmation to the daemon."""
     node = arguments.node
     try:
         reply = ask(arguments.socket, "status")
@@ -32,8 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     code = name_was_typed(
         node,
         arguments.typed,
-        f"You are about to vouch that {node} is OFF: that it has no power.\n"
+        f"You are about to confirm that {node} is OFF: that it has no power.\n"
         f"This gateway will then mount the disks. If {node} still writes, the data is destroyed.\n"
-        "The word is logged with your name, and is void as soon as that gateway is heard.",
+        "Your confirmation is logged with your name. It becomes void as soon as that gateway is heard.",
     )
     return code or request(arguments, "confirm", {"node": node})

@@ -1,4 +1,4 @@
-"""The client's end of the control socket: one request, lines until `done`, a deadline on everything."""
+"""The client side of the control socket: one request, then lines until `done`. Every wait has a deadline."""
 
 import errno
 import json
@@ -45,7 +45,7 @@ def ask(
     deadline_seconds: float | None = 10.0,
     saying: Saying | None = None,
 ) -> Reply:
-    """Send one request and return its `done`. A deadline of None waits as long as the daemon lives.
+    """Send one request and return its `done`. A deadline of None waits for as long as the daemon runs.
 
     Raises ControlError when the daemon does not run, may not be asked, goes away or takes too long.
     """
@@ -65,8 +65,8 @@ def ask(
         except TimeoutError as error:
             raise ControlError(
                 Exit.TIMED_OUT,
-                f"cannot wait any longer for {verb}: no answer within {deadline_seconds:g} s; "
-                "`aoeha status` shows how far it is",
+                f"cannot wait longer for {verb}: no answer within {deadline_seconds:g} s; "
+                "`aoeha status` shows its progress",
             ) from error
 
 
@@ -77,8 +77,8 @@ def _connect(connection: socket.socket, path: str) -> None:
     except PermissionError as error:
         raise ControlError(
             Exit.NO_PRIVILEGE,
-            f"cannot open {path}: permission denied; looking needs the group aoeha (`usermod -aG aoeha USER`, then log "
-            "in again), changing needs root (sudo)",
+            f"cannot open {path}: permission denied; reading needs the group aoeha (`usermod -aG aoeha USER`, then log "
+            "in again), changes need root (sudo)",
         ) from error
     except TimeoutError as error:
         raise ControlError(
@@ -117,7 +117,7 @@ def _words_of(file: str) -> list[str]:
 
 
 class _Lines:
-    """The connection as lines. Raises TimeoutError past the deadline and ControlError for everything else."""
+    """The connection as lines. Raises TimeoutError past the deadline and ControlError for every other fault."""
 
     def __init__(self, connection: socket.socket, until: float | None) -> None:
         self._connection = connection
@@ -187,10 +187,10 @@ def _done(line: dict[str, Any]) -> Reply:
 
 def _lost(why: str) -> str:
     return (
-        f"cannot tell how this ended: the daemon went away before it answered ({why}); "
-        "`aoeha status` shows how things are now"
+        f"cannot tell how this ended: the daemon closed the connection before it answered ({why}); "
+        "`aoeha status` shows the present state"
     )
 
 
 def _foreign() -> str:
-    return "cannot read the daemon's answer: it is not in the form of this version; restart the daemon after an update"
+    return "cannot read the daemon's answer: its format is of another version; restart the daemon after an update"

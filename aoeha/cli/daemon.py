@@ -1,6 +1,6 @@
-"""`aoeha daemon`: the gateway's process itself.
+"""`aoeha daemon`: the daemon of a gateway.
 
-A restarted daemon is silent until its first beat, so nothing is imported here that it does not need.
+A restarted daemon is silent until its first beat, so this module imports only what that beat needs.
 """
 
 import argparse

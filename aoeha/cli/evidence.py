@@ -1,4 +1,4 @@
-"""What a gateway knows about whether the other one lives, to be read before vouching for it. A pure function."""
+"""What a gateway knows about whether its peer is alive, for an operator to read before `confirm`. A pure function."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""`aoeha keygen`: the secret that both gateways share."""
+"""`aoeha keygen`: create or rotate the secret that both gateways share."""
 
 import argparse
 import contextlib
@@ -14,17 +14,19 @@ __all__ = ["add_arguments", "run"]
 
 DEFAULT_FILE = "/etc/aoeha/keys"
 KEY_ID_MAX = 255
-HEAD = "# aoeha keys: the first one signs, all are accepted. Keep this file to root, the same on both gateways.\n"
+HEAD = "# aoeha keys: the first one signs, all are accepted. Both gateways need the same file, readable by root only.\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the file."""
+    """Add the file and --rotate."""
     parser.add_argument("file", nargs="?", default=DEFAULT_FILE, metavar="FILE", help=f"the key file ({DEFAULT_FILE})")
-    parser.add_argument("--rotate", action="store_true", help="add a key to the file, accepted but not yet sent with")
+    parser.add_argument(
+        "--rotate", action="store_true", help="add a key to the file that is accepted but not yet used for signing"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the file, or add to it; an existing file is never overwritten."""
+    """Write the file, or add to it. An existing file is never overwritten."""
     file = Path(arguments.file)
     try:
         return _rotate(file) if arguments.rotate else _make(file)
@@ -32,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_error(f"cannot write {file}: permission denied; run this as root (sudo)")
         return Exit.NO_PRIVILEGE
     except OSError as error:
-        print_error(f"cannot write {file}: {error.strerror}; {_mend(file)}")
+        print_error(f"cannot write {file}: {error.strerror}; {_advice(file)}")
         return Exit.FAILED
 
 
@@ -41,8 +43,8 @@ def _make(file: Path) -> int:
         _write_new(file, HEAD + _new_line(1))
     except FileExistsError:
         print_error(
-            f"cannot make {file}: it is there already, and a new key would cut this gateway off from its peer; "
-            "to change keys without a gap use --rotate"
+            f"cannot create {file}: it exists, and a new key would cut this gateway off from its peer; "
+            "use --rotate to change keys without an interruption"
         )
         return Exit.UNSAFE
     print(f"Wrote {file} with a new key. Copy it to the other gateway: scp -p {file} PEER:{file}")
@@ -54,24 +56,26 @@ def _rotate(file: Path) -> int:
         text = file.read_text(encoding="ascii")
         keys = parse_keys(text, str(file))
     except FileNotFoundError:
-        print_error(f"cannot add a key to {file}: there is no such file; make it without --rotate")
+        print_error(f"cannot add a key to {file}: there is no such file; create it without --rotate")
         return Exit.FAILED
     except (KeyFileError, UnicodeDecodeError) as error:
         why = str(error) if isinstance(error, KeyFileError) else f"{file}: cannot read it as text"
-        print_error(f"cannot add a key: {why}; mend the file, or move it away and make a new one for both gateways")
+        print_error(f"cannot add a key: {why}; fix the file, or move it away and create a new one for both gateways")
         return Exit.BAD_CONFIGURATION
     used = {key.id for key in keys}
     free = [number for number in range(keys[-1].id + 1, KEY_ID_MAX + 1) if number not in used]
     free += [number for number in range(1, keys[-1].id) if number not in used]
     if not free:
-        print_error(f"cannot add a key to {file}: all {KEY_ID_MAX} numbers are used; remove old keys on both gateways")
+        print_error(
+            f"cannot add a key to {file}: all {KEY_ID_MAX} key numbers are used; remove old keys on both gateways"
+        )
         return Exit.FAILED
     _replace(file, text + ("" if text.endswith("\n") else "\n") + _new_line(free[0]))
     print(
-        f"Added key {free[0]} to {file}. It is accepted, and not yet sent with. To go on, do each step on\n"
+        f"Added key {free[0]} to {file}. It is accepted, but does not sign yet. To continue, do each step on\n"
         "both gateways before the next, and `systemctl restart aoeha` after each (resources keep running):\n"
         "  1. copy this file to the other gateway\n"
-        f"  2. move the line of key {free[0]} to the top: it is sent with now\n"
+        f"  2. move the line of key {free[0]} to the top: it signs from now on\n"
         "  3. remove the lines of the old keys"
     )
     return Exit.DONE
@@ -82,7 +86,7 @@ def _new_line(number: int) -> str:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write beside the file and rename, so that no crash leaves half a key file."""
+    """Write a temporary file and rename it, so that no crash leaves half a key file."""
     beside = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
         _write_new(beside, text)
@@ -101,5 +105,5 @@ def _write_new(file: Path, text: str) -> None:
         os.fsync(descriptor)
 
 
-def _mend(file: Path) -> str:
-    return f"make the folder: mkdir -p {file.parent}" if not file.parent.is_dir() else "check the disk"
+def _advice(file: Path) -> str:
+    return f"create the directory: mkdir -p {file.parent}" if not file.parent.is_dir() else "check the disk"

@@ -1,4 +1,4 @@
-"""The command `aoeha`: only what the chosen verb needs is imported."""
+"""The command `aoeha`. It imports only what the chosen verb needs."""
 
 import sys
 
@@ -8,9 +8,9 @@ __all__ = ["main"]
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code (aoeha.core.model.exits).
 
-    A restarted daemon is silent until its first beat, and the peer counts: `aoeha daemon` goes there straight. The
-    first beat itself is sent by the daemon, once it holds the lock that keeps a second one out: a beat of a new
-    incarnation while another daemon runs would make the peer refuse that one's beats.
+    A restarted daemon is silent until its first beat, and its peer measures the silence, so `aoeha daemon` is
+    dispatched first. The daemon sends the first beat once it holds the lock that excludes a second daemon: a beat of
+    a new incarnation would make the peer refuse the beats of a daemon that still runs.
     """
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["daemon"]:

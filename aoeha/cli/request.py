@@ -1,4 +1,4 @@
-"""What the verbs that change something have in common: ask, show what the daemon says meanwhile, wait if told to."""
+"""What all verbs that change something do: send the request, print progress, and wait when --wait is given."""
 
 import argparse
 from typing import Any
@@ -12,11 +12,11 @@ __all__ = ["DEFAULT_WAIT", "add_wait", "parsed_duration", "request"]
 
 DEFAULT_WAIT = "60s"
 ANSWER_SECONDS = 10.0
-"""For an answer that needs no waiting; a daemon answers such a request in one turn of its loop."""
+"""The deadline of a request without --wait. The daemon answers such a request in one turn of its loop."""
 
 
 def add_wait(parser: argparse.ArgumentParser) -> None:
-    """Let the user wait for the end instead of for the daemon's word that it began."""
+    """Add --wait: return at the end of the act instead of at its beginning."""
     parser.add_argument(
         "--wait",
         nargs="?",
@@ -24,12 +24,12 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
         type=parsed_duration,
         default=0,
         metavar="DURATION",
-        help=f"return when it is done, at the latest after DURATION ({DEFAULT_WAIT}); exit code 124 then",
+        help=f"return when the act has ended; give up after DURATION ({DEFAULT_WAIT}) with exit code 124",
     )
 
 
 def request(arguments: argparse.Namespace, verb: str, words: dict[str, str], undo: str = "") -> int:
-    """Ask the daemon, print its sentence and return its exit code; `undo` is a hint that is printed on success."""
+    """Ask the daemon, print its answer and return its exit code. `undo` is a hint that is printed on success."""
     wait_ms = getattr(arguments, "wait", 0)
     if wait_ms:
         words = words | {"wait_ms": str(wait_ms)}

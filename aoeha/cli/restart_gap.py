@@ -1,4 +1,4 @@
-"""How long this machine's daemon would be silent if it crashed: measured, by starting what its first beat needs."""
+"""How long a crashed daemon would be silent on this machine, measured by starting what its first beat needs."""
 
 import statistics
 import subprocess

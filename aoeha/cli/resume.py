@@ -1,4 +1,4 @@
-"""`aoeha resume`: the pair acts again."""
+"""`aoeha resume`: end a pause."""
 
 import argparse
 
@@ -8,9 +8,9 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Take nothing: a pause is of the pair."""
+    """Add no arguments: a pause is of the whole pair."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask for it."""
+    """Send the request and return the exit code."""
     return request(arguments, "resume", {})

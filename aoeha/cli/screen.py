@@ -1,4 +1,4 @@
-"""Where sentences go: answers to stdout, errors to stderr, colour only where somebody looks."""
+"""Output: answers go to stdout, errors to stderr, and colour only to a terminal."""
 
 import os
 import sys
@@ -14,12 +14,12 @@ def wants_colour(stream: TextIO) -> bool:
 
 
 def counted(count: int, noun: str) -> str:
-    """Write a number of things: "1 finding", "2 findings"."""
+    """Return a count with its noun: "1 finding", "2 findings"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def print_error(sentence: str) -> None:
-    """Print a sentence as this command's error."""
+    """Print a sentence as an error of this command."""
     print(f"aoeha: {sentence}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""`aoeha standby`: hand everything over and stay out."""
+"""`aoeha standby`: hand all groups over and serve nothing until `aoeha unstandby`."""
 
 import argparse
 
@@ -8,12 +8,12 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the node."""
-    parser.add_argument("node", nargs="?", metavar="NODE", help="the gateway that shall serve nothing (this one)")
+    """Add the node."""
+    parser.add_argument("node", nargs="?", metavar="NODE", help="the node to put into standby (this one)")
     add_wait(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask for it."""
+    """Send the request and return the exit code."""
     words = {"node": arguments.node} if arguments.node else {}
     return request(arguments, "standby", words)

@@ -1,4 +1,4 @@
-"""`aoeha status`: one screen of how things are and why."""
+"""`aoeha status`: the state of the pair on one screen, and why."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ _CLEAR = "\x1b[H\x1b[J"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the form of the output and whether to go on looking."""
+    """Add the output format and --watch."""
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the output")
     parser.add_argument(
         "-w",
@@ -25,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=1.0,
         type=_seconds,
         metavar="SECONDS",
-        help="show it again each second (or so many seconds) until Ctrl-C",
+        help="repeat every second (or every SECONDS) until Ctrl-C",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the status once, or again and again."""
+    """Print the status once, or repeatedly."""
     if arguments.watch is None:
         return _show(arguments, prefix="")
     prefix = _CLEAR if sys.stdout.isatty() and arguments.output == "text" else ""

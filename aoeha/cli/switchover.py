@@ -1,4 +1,4 @@
-"""`aoeha switchover`: move a group to the other gateway, both alive."""
+"""`aoeha switchover`: move a group to the peer while both gateways are up."""
 
 import argparse
 
@@ -8,7 +8,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the group."""
+    """Add the group."""
     parser.add_argument(
         "group", nargs="?", metavar="GROUP", help="the group to move (the only one that this gateway owns)"
     )
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask for it."""
+    """Send the request and return the exit code."""
     words = {"group": arguments.group} if arguments.group else {}
     back = " ".join(["aoeha switchover", *words.values()])
     return request(arguments, "switchover", words, undo=f"To undo: on the other gateway, once it serves: {back}")

@@ -1,4 +1,4 @@
-"""`aoeha unstandby`: let a node serve again."""
+"""`aoeha unstandby`: end standby."""
 
 import argparse
 
@@ -8,12 +8,12 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the node."""
-    parser.add_argument("node", nargs="?", metavar="NODE", help="the gateway that may serve again (this one)")
+    """Add the node."""
+    parser.add_argument("node", nargs="?", metavar="NODE", help="the node to take out of standby (this one)")
     add_wait(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask for it. Nothing moves back by itself."""
+    """Send the request and return the exit code. No group moves back by itself."""
     words = {"node": arguments.node} if arguments.node else {}
     return request(arguments, "unstandby", words)

@@ -1,4 +1,4 @@
-"""The verbs of `aoeha`, where each lives, and how its words become a call."""
+"""The verbs of `aoeha`: the module of each verb, and the dispatch of a command line to it."""
 
 import argparse
 import contextlib
@@ -25,38 +25,34 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "status": Verb("show how things are, and why", "aoeha.cli.status"),
-    "events": Verb("show what was decided", "aoeha.cli.events"),
+    "status": Verb("show the state of the pair, and why", "aoeha.cli.status"),
+    "events": Verb("show decisions, refusals and alarms", "aoeha.cli.events"),
     "standby": Verb("hand everything over and stay out", "aoeha.cli.standby"),
-    "unstandby": Verb("let a gateway serve again", "aoeha.cli.unstandby"),
-    "pause": Verb("let the pair move nothing until a human says so", "aoeha.cli.pause"),
+    "unstandby": Verb("end standby", "aoeha.cli.unstandby"),
+    "pause": Verb("let the pair move nothing until it is resumed (maintenance mode)", "aoeha.cli.pause"),
     "resume": Verb("end a pause", "aoeha.cli.resume"),
-    "why": Verb("say in one sentence why things are as they are", "aoeha.cli.why"),
+    "why": Verb("say in one sentence why the pair is in its present state", "aoeha.cli.why"),
     "switchover": Verb("move a group to the other gateway", "aoeha.cli.switchover"),
-    "confirm": Verb("vouch that a gateway is off", "aoeha.cli.confirm"),
-    "cleanup": Verb("forget what failed on a gateway, and try it again", "aoeha.cli.cleanup"),
-    "fence": Verb("switch the other gateway's power, and try the fence devices", "aoeha.cli.fence.verb"),
-    "check": Verb("judge a configuration, and this machine", "aoeha.cli.check.verb", speaks_to_daemon=False),
+    "confirm": Verb("confirm that the peer is powered off", "aoeha.cli.confirm"),
+    "cleanup": Verb("clear failures and retry", "aoeha.cli.cleanup"),
+    "fence": Verb("switch the peer's power, and test the fence devices", "aoeha.cli.fence.verb"),
+    "check": Verb("validate the configuration and this host", "aoeha.cli.check.verb", speaks_to_daemon=False),
     "agents": Verb("list the types of resources and fence devices", "aoeha.cli.agents.verb", speaks_to_daemon=False),
-    "keygen": Verb("make the key that both gateways share", "aoeha.cli.keygen", speaks_to_daemon=False),
+    "keygen": Verb("create the key that both gateways share", "aoeha.cli.keygen", speaks_to_daemon=False),
     "aoe": Verb(
         "look at AoE targets, and reserve them by hand, without a kernel driver",
         "aoeha.cli.aoe.verb",
         speaks_to_daemon=False,
     ),
-    "replay": Verb(
-        "repeat what a gateway decided, from its journal", "aoeha.cli.simulator.replay", speaks_to_daemon=False
-    ),
-    "simulate": Verb(
-        "try a pair on virtual time, and break it", "aoeha.cli.simulator.simulate", speaks_to_daemon=False
-    ),
-    "rehearse": Verb("boot the pair in a virtual rack and break it", "aoeha.rack.command", speaks_to_daemon=False),
-    "daemon": Verb("run the gateway's process", "aoeha.cli.daemon", speaks_to_daemon=False),
+    "replay": Verb("replay decisions from the journal", "aoeha.cli.simulator.replay", speaks_to_daemon=False),
+    "simulate": Verb("simulate a pair under faults", "aoeha.cli.simulator.simulate", speaks_to_daemon=False),
+    "rehearse": Verb("boot a pair in a virtual rack and inject faults", "aoeha.rack.command", speaks_to_daemon=False),
+    "daemon": Verb("run the daemon of this gateway", "aoeha.cli.daemon", speaks_to_daemon=False),
 }
 
 
 class _Version(argparse.Action):
-    """Prints the version; finding it costs more than starting, so only then."""
+    """Prints the version. Finding it takes longer than a start, so it is looked up only on demand."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
@@ -64,12 +60,12 @@ class _Version(argparse.Action):
         try:
             print(f"aoeha {version('aoeha')}")
         except PackageNotFoundError:
-            print("aoeha (not installed: run from its source)")
+            print("aoeha (not installed: run from the source tree)")
         parser.exit()
 
 
 def run_verb(words: list[str]) -> int:
-    """Parse the words, run the verb and return its exit code."""
+    """Parse the command line, run the verb and return its exit code."""
     chosen = next((word for word in words if not word.startswith("-")), "")
     if chosen and chosen not in VERBS:
         print_error(f'cannot understand the command: there is no verb "{chosen}"{_suggestion(chosen)}')
@@ -85,7 +81,7 @@ def run_verb(words: list[str]) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe (head, grep -q) has seen enough; what Python would flush at exit must go nowhere.
+        # The reader of the pipe (head, grep -q) has closed it. Python must not flush the rest into it at exit.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
@@ -93,7 +89,7 @@ def run_verb(words: list[str]) -> int:
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:
-    """Return the parser of all verbs, of which only the chosen one's arguments are filled in."""
+    """Return the parser of all verbs. Only the chosen verb has its arguments."""
     parser = Parser(
         prog="aoeha",
         description="High availability for a pair of AoE storage gateways.",
@@ -105,7 +101,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
         metavar="VERB",
         required=True,
         parser_class=Parser,
-        prog="aoeha",  # said here because finding it out imports the help formatter and its shutil
+        prog="aoeha",  # Given here because argparse would import its help formatter and shutil to find it.
     )
     for name, verb in VERBS.items():
         subparser = subparsers.add_parser(name, help=verb.summary, description=f"{verb.summary.capitalize()}.")
@@ -125,7 +121,7 @@ def _suggestion(word: str) -> str:
 
 
 def _spelled_out_wait(words: list[str]) -> list[str]:
-    """Let `--wait NODE` mean what it looks like: an argument after --wait is its duration only if it is one."""
+    """Let `--wait NODE` work: the word after --wait is its duration only if it reads as one."""
     spelled = list(words)
     for number, word in enumerate(words[:-1]):
         if word == "--wait" and not words[number + 1][:1].isdigit():

@@ -27,10 +27,10 @@ def _of_resource(group: Group, resource: Resource) -> Iterator[tuple[str, str, b
     proves = "reservations of the legs are taken for proof that the other gateway can't write, and there it still could"
     for target in _words(resource, "targets") if resource.type == "aoe" else ():
         if target not in named:
-            yield "targets", f'expected legs of the group ({names}), got "{target}"; {_mend(proves)}', False
+            yield "targets", f'expected legs of the group ({names}), got "{target}"; {_advice(proves)}', False
     for device in _words(resource, "legs"):
         if _leg_of(device) not in named:
-            yield "legs", f'expected devices of the group\'s legs ({names}), got "{device}"; {_mend(proves)}', False
+            yield "legs", f'expected devices of the group\'s legs ({names}), got "{device}"; {_advice(proves)}', False
     stands_on = resource.parameters.get("device")
     if isinstance(stands_on, str) and stands_on.startswith("/dev/") and not _stands_on_legs(group, stands_on):
         sentence = (
@@ -39,7 +39,7 @@ def _of_resource(group: Group, resource: Resource) -> Iterator[tuple[str, str, b
         yield "device", f"{sentence}. Name a device of a leg, or of a mirror in this group", True
 
 
-def _mend(proves: str) -> str:
+def _advice(proves: str) -> str:
     return f"{proves}; add a [[group.leg]] for it, or put it into another group"
 
 

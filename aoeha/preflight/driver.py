@@ -18,9 +18,7 @@ def driver_at_boot(root: Path) -> tuple[Finding, ...]:
     """Return every list that loads the driver. A file in /etc replaces the vendor's of that name: modules-load.d(5)."""
     own = {path.name: path for path in sorted((root / OWN_FOLDER).glob("*.conf"))}
     own_files = {_below(root, path): None for path in (*own.values(), root / DEBIAN_LIST) if not is_masked(path)}
-    found = [
-        Finding.mended_by(without_driver(root, path), _sentence(path)) for path in own_files if _loads(root / path)
-    ]
+    found = [Finding.fixed_by(without_driver(root, path), _sentence(path)) for path in own_files if _loads(root / path)]
     seen = set(own)
     for folder in VENDOR_FOLDERS:
         for path in sorted((root / folder).glob("*.conf")):
@@ -44,7 +42,7 @@ def _replaced(shown: str, path: Path) -> Finding:
         line for line in read(path).splitlines() if line.strip() and line.strip()[0] not in "#;" and not _is(line)
     ]
     text = REPLACED.format(shown) + "".join(f"{line}\n" for line in others)
-    return Finding.mended_by(WriteFile(f"{OWN_FOLDER}/{path.name}", text), _sentence(shown))
+    return Finding.fixed_by(WriteFile(f"{OWN_FOLDER}/{path.name}", text), _sentence(shown))
 
 
 def _sentence(path: str) -> str:

@@ -1,4 +1,4 @@
-"""One thing that is wrong with the host: a sentence, and what mends it."""
+"""One finding about the host: a sentence, and its fix."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,13 +10,13 @@ __all__ = ["Finding"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`mend` is a shell command; `edit` does the same to the file, or is None where only the command helps."""
+    """`fix` is a shell command. `edit` makes the same change in the file, or is None when only the command can."""
 
     sentence: str
-    mend: str
+    fix: str
     edit: Edit | None = None
 
     @classmethod
-    def mended_by(cls, edit: Edit, sentence: str) -> Self:
-        """Return a finding that one change of one file mends."""
+    def fixed_by(cls, edit: Edit, sentence: str) -> Self:
+        """Return a finding that one change of one file fixes."""
         return cls(sentence, command(edit), edit)

@@ -59,7 +59,7 @@ def early_assembly(root: Path) -> tuple[Finding, ...]:
 def _driver(root: Path) -> tuple[Finding, ...]:
     edit = without_driver(root, MODULES)
     sentence = f"/{MODULES} loads the aoe driver in the initramfs, where nothing restricts it"
-    return (Finding.mended_by(edit, sentence),) if edit.lines else ()
+    return (Finding.fixed_by(edit, sentence),) if edit.lines else ()
 
 
 def _generated(root: Path) -> tuple[Finding, ...]:
@@ -71,7 +71,7 @@ def _generated(root: Path) -> tuple[Finding, ...]:
         f"the initramfs is built with a generated mdadm.conf, which has no `AUTO -all` and lists every array in sight, "
         f"because /{path} has no ARRAY line"
     )
-    return (Finding.mended_by(AddLine(path, PLACEHOLDER), sentence),)
+    return (Finding.fixed_by(AddLine(path, PLACEHOLDER), sentence),)
 
 
 def _outdated(image: str, file: str, builder: _Builder) -> Finding:

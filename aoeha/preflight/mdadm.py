@@ -62,7 +62,7 @@ def _policy(root: Path) -> tuple[Finding, ...]:
         return ()
     if own := _unlisted_arrays(root):
         return (_list_first(path, sentence, own, policy),)
-    return (Finding.mended_by(edit, sentence),)
+    return (Finding.fixed_by(edit, sentence),)
 
 
 def _assembles_nothing(policies: list[str]) -> bool:
@@ -81,7 +81,7 @@ def _list_first(path: str, sentence: str, own: tuple[str, ...], policy: _Directi
 
 def _listed(root: Path, arrays: tuple[SharedArray, ...]) -> tuple[Finding, ...]:
     return tuple(
-        Finding.mended_by(
+        Finding.fixed_by(
             ReplaceLines(directive.path, _commented_out(directive.lines)),
             f"/{directive.path} lists the shared array {directive.words[1]}, so it is assembled at boot",
         )

@@ -25,7 +25,7 @@ def mounts_at_boot(root: Path, arrays: tuple[SharedArray, ...]) -> tuple[Finding
             continue
         edit = ReplaceLines(FILE, ((number, line, f"# aoeha mounts this: {line}"),))
         sentence = f"/{FILE} mounts {device} at {target} at boot; a shared volume is mounted by aoeha alone"
-        found.append(Finding.mended_by(edit, sentence))
+        found.append(Finding.fixed_by(edit, sentence))
     return tuple(found)
 
 

@@ -46,7 +46,7 @@ def automatic_activation(root: Path, arrays: tuple[SharedArray, ...]) -> tuple[F
     listed = ", ".join(f'"{entry}"' for entry in kept if not _names((entry,), groups.shared))
     why = f"{AUTOMATIC_LIST} names one" if limits else f"/{FOLDER} sets no {AUTOMATIC_LIST}"
     return (
-        Finding.mended_by(
+        Finding.fixed_by(
             AddLine(LOCAL_FILE, f"{AUTOMATIC_LIST} = [ {listed} ]" if listed else f"{AUTOMATIC_LIST} = []"),
             f"LVM activates volume groups on the shared disks as soon as it sees them: {why}",
         ),

@@ -132,7 +132,7 @@ def test_ours_are_described_as_aoeha_toml_and_as_others_call_them() -> None:
     program = aoeha("agents", "fence", "fence_rack_power").stdout
     assert "\n  ipport  " in program
     assert "ACTIONS  on, off, reboot, status, monitor, metadata, validate-all" in program
-    assert "aoeha itself takes no device that cuts no power" in aoeha("agents", "fence", "aoe").stdout
+    assert "`aoeha agents install`" in aoeha("agents", "fence", "aoe").stdout
 
 
 @needs_fence_agents

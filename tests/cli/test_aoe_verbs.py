@@ -46,7 +46,7 @@ def test_a_leg_of_a_group_that_is_owned_is_not_changed(
         ran = aoeha("aoe", *words, *here(path))
     assert ran.returncode == 107
     assert f"it is a leg of storage, which {owner} owns" in ran.stderr
-    assert f"from under {whose}" in ran.stderr
+    assert whose in ran.stderr
     assert daemon.requests == [{"verb": "status", "arguments": {}}]
 
 

@@ -28,7 +28,7 @@ def change(file: Path, old: str, new: str) -> int:
 def test_the_example_is_good_for_its_two_nodes(file: Path) -> None:
     ran = aoeha("check", str(file))
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith(f"{file}: good for alpha and beta, 0 warnings; fingerprint ")
+    assert ran.stdout.startswith(f"{file}: valid for alpha and beta, 0 warnings; fingerprint ")
     assert ran.stderr == ""
 
 
@@ -81,10 +81,10 @@ def test_a_missing_file_is_78(tmp_path: Path) -> None:
 def test_findings_of_the_host_carry_the_command_that_mends_them(file: Path) -> None:
     ran = aoeha("check", "--host", str(file))
     assert ran.returncode in (0, 1), ran.stderr
-    assert ("host: nothing stands in the way" in ran.stdout) == (ran.returncode == 0)
+    assert ("host: no findings" in ran.stdout) == (ran.returncode == 0)
     host_lines = [line for line in ran.stderr.splitlines() if line.startswith("host: ")]
-    mends = [line for line in ran.stderr.splitlines() if line.startswith("  ")]
-    assert len(mends) == max(len(host_lines) - 1, 0)
+    fixes = [line for line in ran.stderr.splitlines() if line.startswith("  ")]
+    assert len(fixes) == max(len(host_lines) - 1, 0)
 
 
 def test_agents_are_listed_and_described() -> None:

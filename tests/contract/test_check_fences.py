@@ -46,17 +46,17 @@ def test_every_plug_is_read_and_nothing_is_switched(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     for asked in ("metadata: good", "settings for plug beta of beta: good", "monitor: good"):
         assert f"fence power-switch: {asked}, " in ran.stdout
-    assert f"fence power-switch: plug {HERE} of {HERE}: reads on" in ran.stdout
-    assert "fence power-switch: plug beta of beta: reads off" in ran.stdout
+    assert f"fence power-switch: plug {HERE} of {HERE}: reports on" in ran.stdout
+    assert "fence power-switch: plug beta of beta: reports off" in ran.stdout
     assert "verify by hand, switched power strip:" in ran.stdout
-    assert f"fences: every device answers from {HERE}\n  now the same on beta" in ran.stdout
+    assert f"fences: every device answers from {HERE}\n  next, run this on beta" in ran.stdout
     assert switch.plugs == {HERE: "on", "beta": "off"}
 
 
 @pytest.mark.parametrize(
     ("plugs", "manner", "words"),
     [
-        ({HERE: "off", "beta": "on"}, Manner.HONEST, "reads off, and"),
+        ({HERE: "off", "beta": "on"}, Manner.HONEST, f"plug {HERE} of {HERE}: reports off"),
         ({HERE: "on"}, Manner.HONEST, "plug beta of beta: cannot read plug beta: the power switch at 127.0.0.1 port "),
         ({HERE: "on", "beta": "on"}, Manner.DEAD, "is the switch alive and cabled?"),
         ({HERE: "on", "beta": "on"}, Manner.GARBAGE, "plug beta of beta: cannot read plug beta: the power switch at "),
@@ -78,8 +78,8 @@ GOOD = "sh -c 'echo fingerprint {tag}; echo fences: every device answers from be
     [
         ("no-such-program", "cannot ask from beta: `no-such-program`: "),
         ("sh -c 'exit 3'", "not every device answers from beta, or it was not asked"),
-        (GOOD.replace("from beta", "from gamma"), "it is not beta that `sh -c "),
-        (GOOD.replace("{tag}", "00000000"), "beta has another configuration"),
+        (GOOD.replace("from beta", "from gamma"), "does not lead to beta"),
+        (GOOD.replace("{tag}", "00000000"), "beta has a different configuration"),
         ("sh -c 'echo it broke >&2; exit 1'", "beta: it broke"),
         ("'", "No closing quotation"),
     ],

@@ -120,7 +120,7 @@ def test_metadata_settings_monitor_and_status_of_every_device_are_asked_from_bot
             assert [line for line in lines if line.startswith(f"{start_of_line}fence {device}: {asked_of_it}, ")]
         for device in ("power-switch", "recorder"):
             for node in ("alpha", "beta"):
-                assert f"{start_of_line}fence {device}: plug {node} of {node}: reads on" in lines
+                assert f"{start_of_line}fence {device}: plug {node} of {node}: reports on" in lines
     assert lines.count("verify by hand, other device:") == 1
     assert lines[-1] == "fences: every device answers from both gateways"
     assert not [line for line in gateways.switch.asked if not line.startswith("status")]
@@ -149,7 +149,7 @@ def test_device_that_only_one_gateway_reaches_is_found(gateways: Pair) -> None:
         subprocess.run(["ip", "-n", gateway.namespace, "link", "set", "lo", "up"], check=True, timeout=10)
     (alone, there, both), requests = inside(gateways.alpha.namespace, lambda: asyncio.run(scene()))
     assert alone.returncode == 0, alone.stderr
-    assert "fences: every device answers from alpha\n  now the same on beta" in alone.stdout
+    assert "fences: every device answers from alpha\n  next, run this on beta" in alone.stdout
     assert there.returncode == 1
     assert "fence strip: plug alpha of alpha: cannot status plug alpha: the power switch at 127.0.0.1" in there.stderr
     assert both.returncode == 1
@@ -164,5 +164,5 @@ def test_own_plug_that_reads_off_is_another_machines_seen_from_either_gateway(ga
     from_alpha, from_beta = check(gateways.alpha), check(gateways.beta)
     assert from_alpha.returncode == 0, "beta may be off, for all that alpha can tell by asking the device"
     assert from_beta.returncode == 1
-    assert "plug beta of beta: reads off, and beta is this machine, which runs" in from_beta.stderr
+    assert "plug beta of beta: reports off, but beta is this machine" in from_beta.stderr
     assert check(gateways.alpha, "--over", door(gateways.beta)).returncode == 1

@@ -40,7 +40,7 @@ def prepared(root: Path) -> Path:
 
 def mend(root: Path, finding: Finding) -> None:
     """Run the command as an operator would, on the tree of this test."""
-    command = finding.mend.replace(" /etc", f" {root}/etc")
+    command = finding.fix.replace(" /etc", f" {root}/etc")
     subprocess.run(["sh", "-c", command], check=True)
 
 

@@ -70,7 +70,7 @@ def test_an_array_of_the_machine_itself_is_listed_before_assembly_stops(tmp_path
     put(tmp_path, "run/udev/data/b9:127", f"E:MD_LEVEL=raid1\nE:MD_UUID={LOCAL}\n")
     (finding,) = findings(tmp_path)
     assert "md127 of this machine itself must be listed" in finding.sentence
-    assert finding.mend.startswith("mdadm --detail --brief /dev/md127 >> /etc/mdadm/mdadm.conf && ")
+    assert finding.fix.startswith("mdadm --detail --brief /dev/md127 >> /etc/mdadm/mdadm.conf && ")
     before = tree(tmp_path)
     fix(tmp_path, (finding,))
     assert tree(tmp_path) == before
@@ -153,7 +153,7 @@ def test_an_initramfs_older_than_the_configuration_is_found(tmp_path: Path) -> N
     put(tmp_path, MDADM, f"AUTO -all\nARRAY /dev/md/home UUID={LOCAL}\n")
     image = with_initramfs(tmp_path)
     (finding,) = findings(tmp_path)
-    assert (finding.mend, finding.edit) == ("update-initramfs -u -k 6.1.0-18-amd64", None)
+    assert (finding.fix, finding.edit) == ("update-initramfs -u -k 6.1.0-18-amd64", None)
     os.utime(image, (2**31, 2**31))
     assert findings(tmp_path) == ()
 
@@ -174,7 +174,7 @@ def test_a_driver_in_the_initramfs_is_found_and_the_image_must_be_built_again(tm
     must_be_mended(tmp_path)
     assert modules.read_text() == "e1000\n# aoeha loads this: aoe\n"
     os.utime(image, (2, 2))
-    assert "update-initramfs" in findings(tmp_path)[0].mend
+    assert "update-initramfs" in findings(tmp_path)[0].fix
 
 
 def test_an_image_of_dracut_is_judged_too(tmp_path: Path) -> None:
@@ -184,13 +184,13 @@ def test_an_image_of_dracut_is_judged_too(tmp_path: Path) -> None:
     os.utime(put(tmp_path, "boot/initramfs-6.1.0.img"), (1, 1))
     put(tmp_path, "boot/initramfs-0-rescue-1.img")
     (finding,) = findings(tmp_path)
-    assert finding.mend == "dracut --force /boot/initramfs-6.1.0.img 6.1.0"
+    assert finding.fix == "dracut --force /boot/initramfs-6.1.0.img 6.1.0"
 
 
 def test_an_nfs_server_started_at_boot_is_found_and_is_no_matter_of_the_array(tmp_path: Path) -> None:
     wants = put(prepared(tmp_path), "etc/systemd/system/multi-user.target.wants/nfs-server.service", "")
     (finding,) = findings(tmp_path)
-    assert finding.mend == "systemctl disable nfs-server.service"
+    assert finding.fix == "systemctl disable nfs-server.service"
     assert array_findings(tmp_path, ARRAYS) == ()
     wants.unlink()
     assert findings(tmp_path) == ()

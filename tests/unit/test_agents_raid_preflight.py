@@ -59,7 +59,7 @@ def test_each_cause_refuses_the_check_and_the_start_until_it_is_mended(cause: st
         with pytest.raises(AgentError) as refused:
             asyncio.run(operation())
         assert finding.sentence in str(refused.value)
-        assert f"run `{finding.mend}`" in str(refused.value)
+        assert f"run `{finding.fix}`" in str(refused.value)
     assert host.ran == []
     fix(tmp_path, (finding,))
     (tmp_path / "boot/initrd.img-6.1.0").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What `aoeha agents fence` prints: the fence_* programs of this machine, and what one says of itself."""
+"""The output of `aoeha agents fence`: the fence_* programs of this host, and the metadata of one."""
 
 import asyncio
 import os
@@ -24,11 +24,11 @@ __all__ = ["describe_fence", "list_fence"]
 _WIDTH = 100
 _NAME_WIDTH = 24
 _FOR_PEOPLE = ("help", "version", "quiet", "verbose", "verbose_level", "debug", "debug_file")
-"""Options of a program that is tried by hand. The debug ones would write secrets into a file."""
+"""Options for use by hand. Those for debugging would write secrets into a file."""
 
 
 def list_fence() -> Exit:
-    """Print ours, then every fence_* program that is installed."""
+    """Print our own types, then every installed fence_* program."""
     print('OURS                    type = "NAME" in aoeha.toml; `aoeha agents fence NAME` shows its parameters')
     others = []
     for name in known_types(AgentKind.FENCE):
@@ -41,7 +41,7 @@ def list_fence() -> Exit:
             print(f"{name:{_NAME_WIDTH}}{kind.summary}")
         else:
             others.append(f"{program_name(name):{_NAME_WIDTH}}{kind.summary}")
-    print("\nFOR PACEMAKER ALONE     a program, after `aoeha agents install`; the others become one too")
+    print("\nFOR PACEMAKER ONLY      a program, after `aoeha agents install`, which also installs the others")
     print("\n".join(others))
     print('\nINSTALLED               type = "external:NAME"; `aoeha agents fence NAME` shows its options')
     print(textwrap.fill(" ".join(_installed()) or "none (Debian: fence-agents)", _WIDTH, break_on_hyphens=False))
@@ -49,7 +49,7 @@ def list_fence() -> Exit:
 
 
 def describe_fence(name: str) -> Exit:
-    """Print what one of our types takes in aoeha.toml, or what a fence_* program, ours or not, takes and can do."""
+    """Print the parameters of one of our types, or the options and actions of a fence_* program."""
     types = known_types(AgentKind.FENCE)
     programs = {program_name(known): known for known in types}
     try:
@@ -69,15 +69,15 @@ def describe_fence(name: str) -> Exit:
 def _of_ours(name: str) -> str:
     if load_fence_agent(name).cuts_power:
         return f'for other clusters (`aoeha agents install`); type = "{name}" in aoeha.toml: `aoeha agents {name}`'
-    return "for other clusters (`aoeha agents install`); aoeha itself takes no device that cuts no power"
+    return "for other clusters (`aoeha agents install`); aoeha itself uses only devices that cut power"
 
 
 def _ask(name: str) -> FenceMetadata:
     program = shutil.which(name, path=SEARCH_PATH) if name.startswith(("fence_", "/")) else None
     if program is None:
         guess = closest(name, (*known_types(AgentKind.FENCE), *_installed()))
-        mend = f"did you mean {guess}?" if guess else "`aoeha agents fence` lists them"
-        raise AgentError(f"cannot describe {name}: there is no such fence agent here; {mend}")
+        advice = f"did you mean {guess}?" if guess else "`aoeha agents fence` lists them"
+        raise AgentError(f"cannot describe {name}: there is no such fence agent here; {advice}")
     return asyncio.run(FenceProcess(name, program, {}, ProcessHost(Place(cluster="", node=""))).metadata())
 
 
@@ -93,7 +93,7 @@ def _lines(found: FenceMetadata, use: str, place: str) -> list[str]:
     old = [f"{option.obsoletes} ({option.name})" for option in chosen if option.obsoletes not in ("", "port")]
     lines = [f"{found.name}: {found.summary}", "", f"  {use}"]
     if lacking := found.lacks(NEEDED_ACTIONS):
-        lines.append(f"  aoeha cannot fence with it: it has no action {', '.join(lacking)}")
+        lines.append(f"  aoeha cannot fence with it: it lacks the action {', '.join(lacking)}")
     lines += ["", *textwrap.wrap(found.text, _WIDTH, initial_indent="  ", subsequent_indent="  ")]
     for title, options in (("REQUIRED", required), ("OPTIONAL", others)):
         if options:
@@ -102,7 +102,7 @@ def _lines(found: FenceMetadata, use: str, place: str) -> list[str]:
             lines += _option_lines(option)
     lines += ["", f"ACTIONS  {', '.join(action.name for action in found.actions)}"]
     if old:
-        lines.append(f"OLD WORDS that it still takes: {', '.join(old)}")
+        lines.append(f"DEPRECATED options that it still accepts: {', '.join(old)}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""`aoeha agents install`: our agents as other clusters' programs, with the way back."""
+"""`aoeha agents install`: install our agents for other clusters, and print how to undo that."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ __all__ = ["install"]
 
 
 def install(root: str) -> Exit:
-    """Write the wrappers below `root`, name them, and say how to undo it."""
+    """Write the wrappers below `root`, list them, and print how to undo it."""
     try:
         written = (
             *install_ocf_wrappers(Path(root, OCF_FOLDER.relative_to("/"))),

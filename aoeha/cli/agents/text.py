@@ -1,4 +1,4 @@
-"""What `aoeha agents` prints: each type with its summary, and one type's parameters."""
+"""The output of `aoeha agents`: each type with its summary, or the parameters of one type."""
 
 from typing import Annotated, Any, get_args, get_origin
 
@@ -19,7 +19,7 @@ _LOADERS: tuple[tuple[AgentKind, str, Any], ...] = (
 
 
 def listing() -> str:
-    """Return a table of types. One that cannot be loaded is listed with the reason."""
+    """Return a table of types. A type that cannot be loaded is listed with the reason."""
     lines = []
     for kind, head, load in _LOADERS:
         lines.append(f"{head:16}SUMMARY")
@@ -48,8 +48,8 @@ def describe(name: str) -> Exit:
             print("\n".join(_parameter_lines(agent.parameters_type)))
             return Exit.DONE
     guess = closest(name, [known for kind in AgentKind for known in known_types(kind)])
-    mend = f"did you mean {guess}?" if guess else "`aoeha agents` lists them"
-    print_error(f"cannot describe {name}: there is no such type; {mend}")
+    advice = f"did you mean {guess}?" if guess else "`aoeha agents` lists them"
+    print_error(f"cannot describe {name}: there is no such type; {advice}")
     return Exit.FAILED
 
 
@@ -69,7 +69,7 @@ def _parameter_lines(kind: type[msgspec.Struct]) -> list[str]:
 
 
 def _meaning(kind: Any) -> str:
-    """Say what a parameter is for: what a duration means stands behind what every duration is."""
+    """Describe a parameter. For a duration, its meaning follows the description that all durations share."""
     notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
     meanings = [note.description for note in notes if isinstance(note, msgspec.Meta) and note.description]
     return meanings[-1] if meanings else expectation(kind)

@@ -1,4 +1,4 @@
-"""`aoeha agents`: the types that `type = "..."` can name, the fence_* programs of this machine, and ours for others."""
+"""`aoeha agents`: list types for `type = "..."`, list fence_* programs, and install our agents for other clusters."""
 
 import argparse
 
@@ -9,19 +9,21 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take a type to describe, or one of two verbs."""
+    """Add a type to describe, or one of two verbs."""
     parser.add_argument(
         "words",
         nargs="*",
         metavar="TYPE | fence [NAME] | install",
-        help="TYPE: show the parameters of this type; fence: list the fence_* programs that are installed here, or "
-        "show the options of one; install: give Pacemaker our agents, as ocf:aoeha:TYPE and fence_NAME",
+        help="TYPE: show the parameters of this type; fence: list the installed fence_* programs, or "
+        "show the options of one; install: install our agents for Pacemaker, as ocf:aoeha:TYPE and fence_NAME",
     )
-    parser.add_argument("--root", default="/", metavar="DIR", help="with install: below this folder, for packages (/)")
+    parser.add_argument(
+        "--root", default="/", metavar="DIR", help="with install: install below this directory, for packages (/)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List, describe or install, as the words say."""
+    """List, describe or install, as the arguments say."""
     match arguments.words:
         case []:
             from aoeha.cli.agents.text import listing  # noqa: PLC0415  loads msgspec and every agent

@@ -1,7 +1,7 @@
-"""A target's reservation, changed by an operator: shown, explained, confirmed, done, read back, with the way back.
+"""An operator changes a target's reservation: show it, explain, confirm, change, read back, and print how to undo it.
 
-What the pair keeps itself is changed behind its back here, so every step can refuse: the daemon that knows the group in
-use, a holder that nobody said may be overruled, the name that is not typed, a list that changed meanwhile.
+The pair manages reservations itself, and a change by hand bypasses it. So each step can refuse: the daemon owns the
+group, another host holds the target and --force is missing, the typed name is wrong, or the list changed meanwhile.
 """
 
 import argparse
@@ -27,9 +27,9 @@ _RESERVED = 6
 
 
 def change(arguments: argparse.Namespace, pair: Pair | None, wanted: tuple[bytes, ...]) -> Exit:
-    """Let `wanted` hold a target at all its addresses, or nobody when it is empty; return the exit code.
+    """Reserve a target at all its addresses for `wanted`, or release it when `wanted` is empty. Return the exit code.
 
-    VerbError for each refusal, before anything was changed.
+    Raises VerbError for each refusal before the first change.
     """
     leg = pair.leg(arguments.target) if pair else None
     owner = owner_or_refusal(arguments, pair, leg) if pair and leg else NOBODY
@@ -39,7 +39,7 @@ def change(arguments: argparse.Namespace, pair: Pair | None, wanted: tuple[bytes
     due = tuple(spot for spot in sight.answering if set(spot.owners or ()) != set(wanted))
     plan = Plan(sight.target, wanted, due, pair, leg, owner)
     if not due:
-        print("It is so already; nothing was changed.")
+        print("The reservation is already as requested; nothing was changed.")
         return _unreached(sight)
     if not arguments.force:
         _refuse_other_holders(sight, plan)
@@ -68,8 +68,8 @@ def _refuse_unable(sight: Sight) -> None:
         if spot.owners is None:
             raise VerbError(
                 Exit.FAILED,
-                f"cannot reserve {spot.place}: it does not tell its reservation, so it can be used with power fencing "
-                f"only; `aoeha aoe probe {sight.target}` says more; nothing was changed",
+                f"cannot reserve {spot.place}: it does not report its reservation, so it can be used with power "
+                f"fencing only; `aoeha aoe probe {sight.target}` says more; nothing was changed",
             )
 
 
@@ -79,8 +79,8 @@ def _refuse_other_holders(sight: Sight, plan: Plan) -> None:
         if not set(owners) <= sight.own:
             raise VerbError(
                 Exit.UNSAFE,
-                f"cannot change {spot.place}: it is reserved for {holder_name(owners, plan.pair)}; its holder may "
-                "change it, --force takes it; nothing was changed",
+                f"cannot change {spot.place}: it is reserved for {holder_name(owners, plan.pair)}; its holder can "
+                "change it, and so can --force; nothing was changed",
             )
 
 
@@ -95,7 +95,9 @@ def _show(sight: Sight, pair: Pair | None, wanted: tuple[bytes, ...]) -> None:
     print_table(("DEVICE", "ADDRESS", "IF", "HELD NOW", "AFTERWARDS"), rows)
     for spot in sight.spots:
         if not spot.configured:
-            print(f"{sight.target} at {format_mac(spot.mac)} is not in the configuration: the pair does not guard it.")
+            print(
+                f"{sight.target} at {format_mac(spot.mac)} is not in the configuration: the pair does not reserve it."
+            )
 
 
 def _confirm(arguments: argparse.Namespace) -> None:
@@ -103,7 +105,9 @@ def _confirm(arguments: argparse.Namespace) -> None:
         return
     name = str(arguments.target)
     if not sys.stdin.isatty():
-        raise VerbError(Exit.USAGE, "cannot ask for the target's name: no terminal; read the above, then add --yes")
+        raise VerbError(
+            Exit.USAGE, "cannot ask for the target's name: no terminal; read the lines above, then add --yes"
+        )
     print(f"Type the name of the target to change ({name}): ", end="", file=sys.stderr, flush=True)
     typed = sys.stdin.readline().strip()
     if typed != name:
@@ -112,14 +116,14 @@ def _confirm(arguments: argparse.Namespace) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """Which addresses were changed, in order, and what stopped it before the others."""
+    """The addresses that were changed, in order, and the error that stopped the change before the others."""
 
     changed: tuple[Spot, ...]
     fault: VerbError | None = None
 
 
 class _Change:
-    """The change itself, address by address; it ends at the first that does not do as it is told."""
+    """Change address after address. Stop at the first that does not accept the change."""
 
     def __init__(self, arguments: argparse.Namespace, sight: Sight, plan: Plan) -> None:
         self._force: bool = arguments.force
@@ -147,7 +151,7 @@ class _Change:
         if owners != spot.owners:
             raise VerbError(
                 Exit.UNSAFE,
-                f"cannot change {spot.place}: since it was shown it has become reserved for "
+                f"cannot change {spot.place}: it is now reserved for "
                 f"{hardware_list(owners) or 'nobody'}; nothing was changed",
             )
 
@@ -157,10 +161,12 @@ class _Change:
             await client.reserve(spot.place, self._wanted, force=self._force, deadline_ms=self._wait_ms)
         except RefusedError as fault:
             taken = fault.code == _RESERVED
-            hint = "; somebody took it meanwhile, or it is ggaoed, whose holder needs --force too" if taken else ""
+            hint = (
+                "; another host reserved it meanwhile, or it is ggaoed, whose holder needs --force too" if taken else ""
+            )
             raise VerbError(Exit.UNSAFE if taken else Exit.FAILED, f"{fault}{hint}") from fault
         except NoAnswerError:
-            pass  # the answer may be what was lost: the reading tells
+            pass  # Only the answer may have been lost: the reading tells.
         owners = await self._read(client, spot, f"`aoeha aoe stat {spot.place.target}` shows it once it answers")
         if set(owners) != set(self._wanted):
             raise VerbError(
@@ -180,11 +186,11 @@ class _Change:
 
 
 def _undo(arguments: argparse.Namespace, sight: Sight, plan: Plan, changed: tuple[Spot, ...]) -> str:
-    """Return the command that restores what was, or the former lists where no one command does."""
+    """Return the command that restores the former lists, or the lists themselves when no single command does."""
     before = {spot.owners or () for spot in changed}
     if len(before) > 1:
         lists = ", ".join(f"{spot.place}: {hardware_list(spot.owners or ()) or 'nobody'}" for spot in changed)
-        return f"To undo: no single command does; before, the holders were {lists}"
+        return f"To undo: no single command does; the former holders were {lists}"
     (owners,) = before
     words = ["aoeha", "aoe", "reserve" if owners else "release", str(sight.target)]
     words += ["--hosts", hardware_list(owners)] if owners else []
@@ -199,6 +205,6 @@ def _undo(arguments: argparse.Namespace, sight: Sight, plan: Plan, changed: tupl
 def _unreached(sight: Sight) -> Exit:
     for spot in sight.silent:
         print_error(
-            f"cannot reach {sight.target} at {format_mac(spot.mac)}: it is silent, and whom it lets write is not known"
+            f"cannot reach {sight.target} at {format_mac(spot.mac)}: it does not answer, and its reservation is unknown"
         )
     return Exit.FAILED if sight.silent else Exit.DONE

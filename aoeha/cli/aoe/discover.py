@@ -1,4 +1,4 @@
-"""`aoeha aoe discover`: who is on the storage network, asked without the kernel's driver."""
+"""`aoeha aoe discover`: list the targets on the storage network, without the kernel's driver."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""Whether a target may be changed behind the pair's back: what the daemon here says of the group that it belongs to."""
+"""Whether an operator may change a target by hand: the daemon here says whether its group is in use."""
 
 import argparse
 
@@ -14,9 +14,9 @@ ANSWER_SECONDS = 5.0
 
 
 def owner_or_refusal(arguments: argparse.Namespace, pair: Pair, leg: Leg) -> str | None:
-    """Return who owns a leg's group: a gateway, "nobody", or None when nobody can tell and no daemon here is hurt.
+    """Return the owner of a leg's group: a gateway, "nobody", or None when it is unknown and no daemon runs here.
 
-    VerbError when it is in use, or when the daemon runs and can't tell, unless --force is given.
+    Raises VerbError when the group is in use, or when the daemon runs and does not know, unless --force is given.
     """
     try:
         owner = _owner(arguments.socket, leg)
@@ -30,13 +30,13 @@ def owner_or_refusal(arguments: argparse.Namespace, pair: Pair, leg: Leg) -> str
         raise VerbError(
             Exit.CANNOT_DETERMINE,
             f"cannot tell whether {leg.group} is in use: the daemon here does not know who owns it, and "
-            f"{leg.target} is one of its legs; `aoeha status` says why, --force changes it all the same",
+            f"{leg.target} is one of its legs; `aoeha status` says why; --force changes it all the same",
         )
     raise VerbError(
         Exit.UNSAFE,
-        f"cannot change {leg.target}: it is a leg of {leg.group}, which {owner} owns, and the pair keeps its "
-        "reservation itself; stop the pair first (systemctl stop aoeha on both gateways); --force takes the leg from "
-        f"under {'this' if owner == pair.node else 'the other'} gateway all the same",
+        f"cannot change {leg.target}: it is a leg of {leg.group}, which {owner} owns, and the pair manages its "
+        "reservation itself; stop the pair first (systemctl stop aoeha on both gateways); --force takes the leg away "
+        f"from {'this' if owner == pair.node else 'the other'} gateway all the same",
     )
 
 

@@ -1,4 +1,4 @@
-"""`aoeha aoe lock`: what a target's config string says at each of its addresses, and who holds it there."""
+"""`aoeha aoe lock`: the config string and the holder of a target at each of its addresses."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _HEADING = ("DEVICE", "ADDRESS", "IF", "HOLDER", "LOCK RECORD")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line for each address, then the strings as they are; fail when one is silent."""
+    """Print one line for each address, then the unchanged strings. Fail when an address does not answer."""
     pair = find_pair(arguments)
     sight = look(arguments, pair)
     device = str(sight.target)

@@ -1,8 +1,8 @@
-"""The lock record in a target's config string, as far as `aoeha aoe` shows it: who says that it holds the leg.
+"""The lock record in a target's config string, as `aoeha aoe` shows it: the node that claims to hold the leg.
 
     aoeha FORMAT CLUSTER GROUP OWNER BOOT-ID INCARNATION EPOCH ...
 
-It is shown as it stands there. Whether it is authentic only the daemon judges, which has the key.
+The record is shown as it is stored. Only the daemon has the key and checks whether it is authentic.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _OWNER, _EPOCH, _WORD = 4, 7, 11
 
 @dataclass(frozen=True, slots=True)
 class ShownRecord:
-    """Whom a lock record names, for which group, and since which change of ownership.
+    """The owner, the group and the epoch that a lock record names.
 
-    `owns` is false where it says itself that it does not: it claims the group, or has handed it over.
+    `owns` is false when the record says that its writer does not own the group: it claims it, or has handed it over.
     """
 
     cluster: str
@@ -30,7 +30,7 @@ class ShownRecord:
 
 
 def shown_record(string: bytes) -> ShownRecord | None:
-    """Read a config string; None when it is no lock record of this version."""
+    """Read a config string. None when it is not a lock record of this version."""
     words = printable(string).split(" ")
     if len(words) <= _EPOCH or words[0] != _MARK or words[1] not in _FORMATS:
         return None
@@ -42,7 +42,7 @@ def shown_record(string: bytes) -> ShownRecord | None:
 
 
 def brief(string: bytes) -> str:
-    """Return what a table shows of a config string: the record's owner and epoch, or that it is something else."""
+    """Return a config string as a table shows it: the record's owner and epoch, or what else it is."""
     record = shown_record(string)
     if record is not None:
         return f"{record.owner}{'' if record.owns else ' (not owner)'} epoch {record.epoch}"

@@ -1,4 +1,4 @@
-"""The pair of aoeha.toml as the storage network knows it: hosts and legs by hardware address."""
+"""The pair of aoeha.toml as the storage network sees it: hosts and legs by hardware address."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ _DEFAULT_FILE = "/etc/aoeha/aoeha.toml"
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One half of a group's mirror, and where its shelf answers."""
+    """One half of a group's mirror, and the addresses of its shelf."""
 
     group: str
     target: Target
@@ -40,12 +40,12 @@ class Pair:
         return frozenset(self.storage[node].values())
 
     def leg(self, target: Target) -> Leg | None:
-        """Return the leg that this target is, None when it is none of ours."""
+        """Return the pair's leg on this target, or None."""
         return next((leg for leg in self.legs if leg.target == target), None)
 
 
 def read_pair(arguments: argparse.Namespace) -> Pair:
-    """Read the configuration that -c names. VerbError when something is wrong with it, or this is no gateway of it."""
+    """Read the configuration that -c names. Raises VerbError when it is invalid or does not name this node."""
     file = arguments.config or _DEFAULT_FILE
     try:
         configuration = load(file)
@@ -62,12 +62,12 @@ def read_pair(arguments: argparse.Namespace) -> Pair:
 
 
 def find_pair(arguments: argparse.Namespace) -> Pair | None:
-    """Read the configuration as `read_pair` does; None when there is none here and nobody named one."""
+    """Read the configuration as `read_pair` does. None when -c is not given and the default file does not exist."""
     return read_pair(arguments) if arguments.config or os.path.lexists(_DEFAULT_FILE) else None
 
 
 def holder_name(owners: Iterable[bytes], pair: Pair | None) -> str:
-    """Return whose a reservation is: a gateway's, when it is the whole of that gateway's list, else a stranger's."""
+    """Return the holder of a reservation: a gateway, when the list is exactly that gateway's, else a foreign host."""
     listed = tuple(owners)
     if not listed:
         return "nobody"

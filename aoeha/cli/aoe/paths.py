@@ -1,4 +1,4 @@
-"""`aoeha aoe paths`: each way from this gateway to each address of the pair's legs: does it answer, and whose is it."""
+"""`aoeha aoe paths`: for each path from this gateway to an address of a leg, whether it answers, and its holder."""
 
 import argparse
 import asyncio
@@ -24,7 +24,7 @@ _HEADING = ("GROUP", "DEVICE", "ADDRESS", "IF", "STATE", "RTT", "PAYLOAD", "HOLD
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """One interface to one address of a leg. None: not known. The round trip includes repeats of lost frames."""
+    """One interface to one address of a leg. None: unknown. The round trip includes repeats of lost frames."""
 
     group: str
     place: TargetAddress
@@ -36,7 +36,7 @@ class _Path:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line for each path; fail when one does not answer."""
+    """Print one line for each path. Fail when a path does not answer."""
     pair = read_pair(arguments)
     if not pair.legs:
         raise VerbError(Exit.FAILED, "cannot show paths: no group of the configuration names its legs ([[group.leg]])")
@@ -55,17 +55,17 @@ async def _show(pair: Pair, arguments: argparse.Namespace) -> Exit:
     async with AoeClient(open_interfaces) as client:
         turn = asyncio.Semaphore(_ASKED_AT_ONCE)
         paths = await asyncio.gather(*(_try(client, path, faults, turn, arguments.wait) for path in wanted))
-        complaints = [*faults.values(), *_foreign_cards(client, open_interfaces, pair)]
+        errors = [*faults.values(), *_foreign_cards(client, open_interfaces, pair)]
     if arguments.output == "json":
         print_document([_document(path, pair) for path in paths])
     else:
         print_table(_HEADING, (_cells(path, pair) for path in paths))
-    complaints += [
+    errors += [
         f"cannot reach {path.place}: no answer within {arguments.wait} ms" for path in paths if path.state == "silent"
     ]
-    for complaint in complaints:
-        print_error(complaint)
-    return Exit.FAILED if complaints else Exit.DONE
+    for error in errors:
+        print_error(error)
+    return Exit.FAILED if errors else Exit.DONE
 
 
 async def _try(client: AoeClient, path: _Path, faults: dict[str, str], turn: asyncio.Semaphore, wait_ms: int) -> _Path:
@@ -88,7 +88,7 @@ async def _try(client: AoeClient, path: _Path, faults: dict[str, str], turn: asy
 
 
 def _foreign_cards(client: AoeClient, interfaces: Sequence[str], pair: Pair) -> list[str]:
-    """Return a sentence for each interface whose hardware address is not the configured one: it would be kept out."""
+    """Return a sentence for each interface whose hardware address is not the configured one: shelves keep it out."""
     configured = pair.storage[pair.node]
     return [
         f"cannot trust {name}: its hardware address is {format_mac(client.port(name).address)} and the configuration "

@@ -1,4 +1,4 @@
-"""`aoeha aoe probe`: what each target can do, and what its acknowledgements promise."""
+"""`aoeha aoe probe`: the capabilities of each target, and what its acknowledgements guarantee."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ _HEADING = ("DEVICE", "IF", "ADDRESS", "FAMILY", "FIRMWARE", "RESERVATION", "FEN
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what each target address is good for; fail when a named one, or one that was there, is silent."""
+    """Print the capabilities of each target address. Fail when a named or discovered one does not answer."""
     return asyncio.run(_ask(arguments))
 
 
@@ -34,23 +34,23 @@ async def _ask(arguments: argparse.Namespace) -> Exit:
         turn = asyncio.Semaphore(_ASKED_AT_ONCE)
         answers = await asyncio.gather(*(_probe(client, place, turn, arguments.wait) for place in asked))
     seen = [answer for answer in answers if isinstance(answer, Capability)]
-    complaints = [str(answer) for answer in answers if isinstance(answer, AoeError)]
-    complaints += [
+    errors = [str(answer) for answer in answers if isinstance(answer, AoeError)]
+    errors += [
         f"cannot see {target}: it did not answer on {', '.join(interfaces)}"
         for target in wanted
         if target not in {place.target for place in asked}
     ]
-    if not seen and not complaints:
-        complaints.append(nobody(interfaces, arguments.wait))
+    if not seen and not errors:
+        errors.append(nobody(interfaces, arguments.wait))
     if arguments.output == "json":
         print_document([_document(each) for each in seen])
     elif seen:
         print_table(_HEADING, map(_cells, seen))
         for sentence in _sentences(seen):
             print(sentence)
-    for complaint in complaints:
-        print_error(complaint)
-    return Exit.FAILED if complaints else Exit.DONE
+    for error in errors:
+        print_error(error)
+    return Exit.FAILED if errors else Exit.DONE
 
 
 async def _probe(
@@ -83,7 +83,7 @@ def _fence(seen: Capability) -> str:
 
 
 def _sentences(seen: Iterable[Capability]) -> list[str]:
-    """Return each sentence once, with the targets that it is about."""
+    """Return each sentence once, preceded by its targets."""
     about: dict[str, list[str]] = {}
     for each in seen:
         names = about.setdefault(printable(each.sentence.encode()), [])

@@ -1,4 +1,4 @@
-"""`aoeha aoe release`: let everybody read and write a target again."""
+"""`aoeha aoe release`: release a target, so that every host can read and write it again."""
 
 import argparse
 
@@ -9,5 +9,5 @@ __all__ = ["run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Empty its reservation at all addresses."""
+    """Release the target at all its addresses."""
     return change(arguments, find_pair(arguments), ())

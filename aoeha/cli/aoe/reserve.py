@@ -1,4 +1,4 @@
-"""`aoeha aoe reserve`: let some hosts, and nobody else, read and write a target."""
+"""`aoeha aoe reserve`: reserve a target for some hosts, so that no other host can read and write it."""
 
 import argparse
 
@@ -11,7 +11,7 @@ __all__ = ["run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reserve it for a gateway's storage interfaces, or for hosts by hardware address."""
+    """Reserve the target for a gateway's storage interfaces, or for hosts by hardware address."""
     if arguments.gateway is None:
         return change(arguments, find_pair(arguments), arguments.hosts)
     pair = read_pair(arguments)

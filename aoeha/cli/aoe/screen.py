@@ -1,4 +1,4 @@
-"""What the verbs of `aoeha aoe` print alike: tables, documents, config strings, and the error that ends a verb."""
+"""The output that all verbs of `aoeha aoe` share: tables, JSON, config strings, and the error that ends a verb."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ NOT_KNOWN = "(NA)"
 
 
 class VerbError(Exception):
-    """A verb refuses or fails. The message is a sentence; `code` the exit code."""
+    """A verb refuses or fails. The message is a sentence. `code` is the exit code."""
 
     def __init__(self, code: Exit, sentence: str) -> None:
         super().__init__(sentence)
@@ -19,7 +19,7 @@ class VerbError(Exception):
 
 
 def print_document(targets: list[dict[str, object]]) -> None:
-    """Print what is said of each target as JSON of schema 1."""
+    """Print one entry for each target as JSON of schema 1."""
     print(json.dumps({"schema": 1, "targets": targets}, indent=2))
 
 
@@ -32,11 +32,11 @@ def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def printable(string: bytes) -> str:
-    """Return a config string as one line of plain text, whatever somebody wrote into it."""
+    """Return a config string as one line of plain text, whatever bytes it holds."""
     controls = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
     return string.decode("ascii", errors="backslashreplace").translate(controls)
 
 
 def hardware_list(addresses: Iterable[bytes]) -> str:
-    """Return hardware addresses with commas, as --hosts takes them."""
+    """Return hardware addresses separated by commas, as --hosts takes them."""
     return ",".join(address.hex(":") for address in addresses)

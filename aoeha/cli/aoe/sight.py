@@ -1,4 +1,4 @@
-"""One target as this host sees it now: each of its addresses, who holds it there, and what its config string says."""
+"""One target as this host sees it now: each of its addresses, with its holder and config string there."""
 
 import argparse
 import asyncio
@@ -16,9 +16,9 @@ __all__ = ["Sight", "Spot", "look"]
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One hardware address of a target. `place` is the way to it, None when it is configured and silent.
+    """One hardware address of a target. `place` is the path to it, None when it is configured and does not answer.
 
-    `owners` is None when it answers and does not tell its reservation.
+    `owners` is None when it answers but does not report its reservation.
     """
 
     mac: bytes
@@ -44,12 +44,12 @@ class Sight:
 
     @property
     def silent(self) -> tuple[Spot, ...]:
-        """The configured addresses that say nothing."""
+        """The configured addresses that do not answer."""
         return tuple(spot for spot in self.spots if spot.place is None)
 
 
 def look(arguments: argparse.Namespace, pair: Pair | None) -> Sight:
-    """Find a target's addresses and read each. What is wrong with an interface is printed; AoeError if with all."""
+    """Find a target's addresses and read each. Print the fault of an interface. AoeError when all have one."""
     return asyncio.run(_look(arguments, pair))
 
 
@@ -80,7 +80,7 @@ async def _look(arguments: argparse.Namespace, pair: Pair | None) -> Sight:
 
 
 async def _read(client: AoeClient, spot: Spot, ways: list[TargetConfig], arguments: argparse.Namespace) -> Spot:
-    """Ask one address; of several ways to it, take one whose own address holds it, for targets listen to holders."""
+    """Ask one address. Prefer the path whose own address is in the reservation: a target accepts only its holders."""
     if not ways:
         return spot
     first = replace(spot, place=ways[0].address, string=ways[0].string)

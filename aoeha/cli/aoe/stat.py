@@ -1,4 +1,4 @@
-"""`aoeha aoe stat`: size, state and holder of each target, in the manner of aoe-stat."""
+"""`aoeha aoe stat`: size, state and holder of each target, in the format of aoe-stat."""
 
 import argparse
 import asyncio
@@ -22,7 +22,7 @@ _HEADING = ("DEVICE", "SIZE", "IF", "PAYLOAD", "STATE", "HOLDER", "ADDRESS")
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One MAC address of one device, as `stat` shows it. None: not known. No owners: not reserved."""
+    """One MAC address of one device, as `stat` shows it. None: unknown. No owners: not reserved."""
 
     target: Target
     state: str
@@ -34,7 +34,7 @@ class _Row:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line for each MAC address of each target; fail when one is silent or two disks share a name."""
+    """Print one line for each MAC address of each target. Fail when one is silent or two disks share a name."""
     return asyncio.run(_ask(arguments))
 
 
@@ -52,17 +52,17 @@ async def _ask(arguments: argparse.Namespace) -> Exit:
         print_document([_document(row) for row in rows])
     elif rows:
         print_table(_HEADING, map(_cells, rows))
-    complaints = [f"cannot see {target}: it did not answer on {', '.join(interfaces)}" for target in missing]
-    complaints += _different_sizes(rows)
+    errors = [f"cannot see {target}: it did not answer on {', '.join(interfaces)}" for target in missing]
+    errors += _different_sizes(rows)
     if not rows:
-        complaints.append(nobody(interfaces, arguments.wait))
-    for complaint in complaints:
-        print_error(complaint)
-    return Exit.FAILED if complaints or any(row.state != "up" for row in rows) else Exit.DONE
+        errors.append(nobody(interfaces, arguments.wait))
+    for error in errors:
+        print_error(error)
+    return Exit.FAILED if errors or any(row.state != "up" for row in rows) else Exit.DONE
 
 
 async def _look(client: AoeClient, config: TargetConfig, turn: asyncio.Semaphore, wait_ms: int) -> _Row:
-    """Ask one target address for its disk and its holder. What it doesn't answer stays unknown."""
+    """Ask one target address for its disk and its holder. What it does not answer stays unknown."""
     at = config.address
     payload = payload_bytes(config, client.port(at.interface).mtu)
     row = _Row(at.target, "up", at.mac, (at.interface,), payload)
@@ -83,7 +83,7 @@ async def _owners(client: AoeClient, at: TargetAddress, wait_ms: int) -> tuple[b
 
 
 def _merged(rows: Iterable[_Row]) -> list[_Row]:
-    """One row for each MAC address: what was seen through several interfaces alike becomes one."""
+    """Return one row for each MAC address. Equal answers through several interfaces become one row."""
     merged: dict[_Row, tuple[str, ...]] = {}
     for row in rows:
         key = replace(row, interfaces=())
@@ -126,14 +126,14 @@ def _different_sizes(rows: Iterable[_Row]) -> list[str]:
         if row.disk is not None:
             sizes.setdefault(row.target, set()).add(row.disk.size_bytes)
     return [
-        f"{target} has different sizes at its addresses: {', '.join(map(str, sorted(each)))} bytes; two disks answer "
-        "to one name"
+        f"{target} has different sizes at its addresses: {', '.join(map(str, sorted(each)))} bytes; two disks use one "
+        "target name"
         for target, each in sizes.items()
         if len(each) > 1
     ]
 
 
 def _gigabytes(sectors: int) -> str:
-    """Billions of bytes with three digits, rounded down, as aoe-stat prints them."""
+    """Return billions of bytes with three digits, rounded down, as aoe-stat prints them."""
     thousandths = sectors * 512 // 1_000_000
     return f"{thousandths // 1000}.{thousandths % 1000:03}GB"

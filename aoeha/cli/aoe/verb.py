@@ -1,7 +1,7 @@
-"""`aoeha aoe`: the storage network looked at, and if it must be changed, without the kernel's driver.
+"""`aoeha aoe`: inspect and change the targets of the storage network without the kernel's driver.
 
-Looking: discover, stat, probe, paths, lock. Changing: reserve, release. Each verb has a module of its own with
-`run(arguments) -> int`, imported when it is called.
+discover, stat, probe, paths and lock only read. reserve and release change a target. Each verb is a module with
+`run(arguments) -> int`, which is imported when the verb is called.
 """
 
 import argparse
@@ -21,23 +21,29 @@ _WAIT_MAX_MS = 60_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verbs of `aoeha aoe` to a parser; `run` takes what it parsed."""
+    """Add the verbs of `aoeha aoe` to a parser. `run` takes its result."""
     verbs = parser.add_subparsers(dest="aoe_verb", required=True, metavar="VERB")
-    discover = verbs.add_parser("discover", help="ask all interfaces which AoE targets are there")
-    stat = verbs.add_parser("stat", help="size, state and holder of each AoE target, in the manner of aoe-stat")
-    probe = verbs.add_parser("probe", help="what each target can do, and what its acknowledgements promise")
-    paths = verbs.add_parser("paths", help="every address of the pair's legs on this gateway's storage interfaces")
-    lock = verbs.add_parser("lock", help="the config string of a target at each address, with its lock record")
-    reserve = verbs.add_parser("reserve", help="let some hosts alone read and write a target; see the warnings")
-    release = verbs.add_parser("release", help="let everybody read and write a target; see the warnings")
+    discover = verbs.add_parser("discover", help="list the AoE targets on all interfaces")
+    stat = verbs.add_parser("stat", help="show size, state and holder of each AoE target, in the format of aoe-stat")
+    probe = verbs.add_parser(
+        "probe", help="show the capabilities of each target, and what its acknowledgements guarantee"
+    )
+    paths = verbs.add_parser("paths", help="test every path from this gateway's storage interfaces to the pair's legs")
+    lock = verbs.add_parser("lock", help="show a target's config string at each address, with its lock record")
+    reserve = verbs.add_parser("reserve", help="reserve a target for some hosts; see the warnings")
+    release = verbs.add_parser("release", help="release a target, so that every host can write to it; see the warnings")
     for verb in (stat, probe):
         verb.add_argument(
-            "devices", nargs="*", type=_device, metavar="TARGET", help="e1.0: only these, and fail when one is silent"
+            "devices",
+            nargs="*",
+            type=_device,
+            metavar="TARGET",
+            help="e1.0: only these targets, and fail when one does not answer",
         )
     for verb in (lock, reserve, release):
         verb.add_argument("target", type=_device, metavar="TARGET", help="e1.0")
     hosts = reserve.add_mutually_exclusive_group(required=True)
-    hosts.add_argument("--for", dest="gateway", metavar="NODE", help="a gateway: its storage interfaces, all of them")
+    hosts.add_argument("--for", dest="gateway", metavar="NODE", help="a gateway: all its storage interfaces")
     hosts.add_argument("--hosts", type=_hardware_list, metavar="MAC[,MAC...]", help="hosts, by hardware address")
     for verb in (reserve, release):
         _add_caution(verb)
@@ -46,11 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in (discover, stat, probe, paths, lock, reserve, release):
         _add_network(verb)
     for verb in (discover, stat, probe, paths, lock):
-        verb.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the output")
+        verb.add_argument("-o", "--output", choices=("text", "json"), default="text", help="output format")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the verb and return its exit code; 4 when only root may."""
+    """Run the verb and return its exit code, 4 without the privilege."""
     try:
         return int(importlib.import_module(f"aoeha.cli.aoe.{arguments.aoe_verb}").run(arguments))
     except NoPrivilegeError as fault:
@@ -70,8 +76,8 @@ def _add_network(verb: argparse.ArgumentParser) -> None:
         "--interface",
         action="append",
         metavar="IF",
-        help="where to ask; may be repeated, or several with commas (default: for the pair's legs this gateway's "
-        "storage interfaces, else all Ethernet interfaces that are up)",
+        help="the interface to use; may be repeated or take several, separated by commas (default: for the pair's legs "
+        "this gateway's storage interfaces, else all Ethernet interfaces that are up)",
     )
     verb.add_argument(
         "--wait", type=_duration_ms, default=500, metavar="TIME", help="how long to wait for answers (500ms)"
@@ -79,16 +85,20 @@ def _add_network(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_pair(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("-c", "--config", metavar="FILE", help="the pair (/etc/aoeha/aoeha.toml)")
-    verb.add_argument("--node", default="", metavar="NAME", help="which gateway this is (what hostname -s prints)")
+    verb.add_argument("-c", "--config", metavar="FILE", help="the configuration (/etc/aoeha/aoeha.toml)")
+    verb.add_argument(
+        "--node", default="", metavar="NAME", help="the name of this node (default: the output of hostname -s)"
+    )
 
 
 def _add_caution(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--force", action="store_true", help="from any holder, and while the pair runs: read the warnings"
+        "--force",
+        action="store_true",
+        help="take the target from any holder, and while the pair runs; read the warnings",
     )
-    verb.add_argument("--yes", action="store_true", help="don't ask for the target's name to be typed (scripts)")
-    verb.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+    verb.add_argument("--yes", action="store_true", help="do not ask for the target's name (for scripts)")
+    verb.add_argument("--dry-run", action="store_true", help="show the changes without making them")
     verb.add_argument("--socket", default=DEFAULT_SOCKET, metavar="PATH", help="the daemon's socket")
 
 

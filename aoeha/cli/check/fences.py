@@ -1,4 +1,4 @@
-"""`aoeha check --fences`: every fence device asked, nothing switched, and what a person must verify."""
+"""`aoeha check --fences`: query every fence device without switching, and list what a person must verify."""
 
 import asyncio
 import socket
@@ -27,10 +27,10 @@ __all__ = ["FenceCheck", "check_fences"]
 
 @dataclass(frozen=True, slots=True)
 class FenceCheck:
-    """How to ask.
+    """How to query the devices.
 
-    `file`: as the user named it; `node`: which gateway this is, empty for what the host's name says; `over`: what runs
-    a program on the other gateway, empty to ask from here alone.
+    `file`: as the user named it. `node`: the name of this node, empty for the host's name. `over`: the command that
+    runs a program on the peer, empty to query from this node only.
     """
 
     file: str | None = None
@@ -39,7 +39,7 @@ class FenceCheck:
 
 
 def check_fences(configuration: Configuration, wanted: FenceCheck) -> Exit:
-    """Ask every device and print what it says; FAILED when one does not answer, or calls a gateway off that asks it."""
+    """Query every device and print its answers. FAILED when one does not answer, or reports the asking gateway off."""
     own = wanted.node or socket.gethostname().partition(".")[0]
     nodes = [node.name for node in configuration.nodes]
     if own not in nodes and (wanted.node or wanted.over):
@@ -55,14 +55,14 @@ def check_fences(configuration: Configuration, wanted: FenceCheck) -> Exit:
         troubles += asked_there(configuration, wanted.over, wanted.file, peer, named=bool(wanted.node))
     _print_checklists(configuration)
     if troubles:
-        print(f"fences: {counted(troubles, 'trouble')}; none of them may stay", file=sys.stderr)
+        print(f"fences: {counted(troubles, 'trouble')}; fix all of them", file=sys.stderr)
         return Exit.FAILED
     if wanted.over:
         print("fences: every device answers from both gateways")
     elif peer:
-        print(f'{ANSWERS}{own}\n  now the same on {peer}, or from here: --over "ssh {peer}"')
+        print(f'{ANSWERS}{own}\n  next, run this on {peer}, or here with --over "ssh {peer}"')
     else:
-        print(f"{ANSWERS}here\n  {own} is neither {' nor '.join(nodes)}: now the same on both of them")
+        print(f"{ANSWERS}here\n  {own} is neither {' nor '.join(nodes)}: next, run this on both of them")
     return Exit.DONE
 
 
@@ -90,7 +90,7 @@ async def _ask_all(configuration: Configuration, own: str) -> int:
 
 
 async def _ask(agent: FenceAgent[Any], fence: Fence, own: str) -> AsyncIterator[tuple[bool, str]]:
-    """Yield what was asked and answered: whether it is good, and a sentence."""
+    """Yield for each query whether its answer is good, and a sentence."""
     limit_s = fence.timeout_ms / 1_000
     yield await _tried("metadata", _metadata(agent), limit_s)
     for node, plug in fence.plug.items():
@@ -109,7 +109,7 @@ async def _metadata(agent: FenceAgent[Any]) -> None:
 
 
 async def _settings(agent: FenceAgent[Any], plug: str) -> None:
-    """Let a device judge what its parameters' types could not, as validate-all does."""
+    """Let a device check what the types of its parameters cannot express, as validate-all does."""
     if isinstance(agent, SelfJudging):
         await agent.validate(plug)
 
@@ -136,8 +136,8 @@ async def _read(agent: FenceAgent[Any], node: str, plug: str, limit_s: float, *,
     except AgentError as error:
         return False, f"{what}: {error}"
     if state is PlugState.UNKNOWN:
-        fault = getattr(agent, "fault", "") or "it says neither on nor off; such a device never proves anything"
+        fault = getattr(agent, "fault", "") or "it reports neither on nor off; such a device never proves anything"
         return False, f"{what}: {fault}"
     if state is PlugState.OFF and is_own:
-        return False, f"{what}: reads off, and {node} is this machine, which runs: the plug is another's"
-    return True, f"{what}: reads {state.value}"
+        return False, f"{what}: reports off, but {node} is this machine and it runs: the plug feeds another machine"
+    return True, f"{what}: reports {state.value}"

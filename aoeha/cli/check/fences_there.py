@@ -1,4 +1,4 @@
-"""`aoeha check --fences --over "ssh beta"`: the same questions from the other gateway, by its own ways to them."""
+"""`aoeha check --fences --over "ssh beta"`: the same queries from the peer, over the peer's own paths."""
 
 import shlex
 import subprocess
@@ -11,17 +11,17 @@ from aoeha.config.view import config_tag
 __all__ = ["ANSWERS", "asked_there"]
 
 ANSWERS = "fences: every device answers from "
-"""How the check ends that was good; the gateway's name follows."""
+"""The last line of a successful check; the node's name follows."""
 
 _STARTING_S = 30
 
 
 def asked_there(configuration: Configuration, over: str, file: str | None, peer: str, *, named: bool) -> int:
-    """Run the check on `peer` by the command `over`, print what it says, and return how many troubles that is.
+    """Run the check on `peer` with the command `over`, print its output, and return the number of troubles.
 
-    It must be the peer that answers, with this very configuration. `named`: tell it its name.
+    The peer itself must answer, with the same configuration. `named`: pass the peer's name as --node.
     """
-    # ssh begins in another directory than this one.
+    # ssh starts in another directory, so the path must be absolute.
     its_file = [str(Path(file).absolute())] if file else []
     words = ["aoeha", "check", "--fences", *(["--node", peer] if named else []), *its_file]
     limit_s = _STARTING_S + sum(fence.timeout_ms * 2 * (1 + len(fence.plug)) for fence in configuration.fences) / 1_000
@@ -36,14 +36,12 @@ def asked_there(configuration: Configuration, over: str, file: str | None, peer:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return _trouble(
-            f"cannot ask from {peer}: `{over}` was not done within {limit_s:g} s; does it ask for something?"
-        )
+        return _trouble(f"cannot ask from {peer}: `{over}` did not end within {limit_s:g} s; does it prompt for input?")
     except (OSError, ValueError) as error:
         return _trouble(f"cannot ask from {peer}: `{over}`: {error}")
     for text, stream in ((ran.stdout, sys.stdout), (ran.stderr, sys.stderr)):
         for line in text.splitlines():
-            # What a person must verify is said here, once.
+            # The list of what a person must verify is printed once, by this side.
             if not line.startswith(("  ", "verify by hand")):
                 print(f"{peer}: {line}", file=stream)
     if ran.returncode != 0:
@@ -51,9 +49,9 @@ def asked_there(configuration: Configuration, over: str, file: str | None, peer:
             f"not every device answers from {peer}, or it was not asked: `{over}` ended with {ran.returncode}"
         )
     if f"{ANSWERS}{peer}" not in ran.stdout.splitlines():
-        return _trouble(f"cannot ask from {peer}: it is not {peer} that `{over}` leads to")
+        return _trouble(f"cannot ask from {peer}: `{over}` does not lead to {peer}")
     if f"fingerprint {config_tag(configuration):08x}" not in ran.stdout:
-        return _trouble(f"{peer} has another configuration; copy the file")
+        return _trouble(f"{peer} has a different configuration; copy the file")
     return 0
 
 

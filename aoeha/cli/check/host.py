@@ -1,4 +1,4 @@
-"""`aoeha check --host`: what is wrong with this machine, and mending what a changed file can mend."""
+"""`aoeha check --host`: the findings of this host, and the fix of those that a changed file can fix."""
 
 import os
 import shlex
@@ -16,7 +16,7 @@ __all__ = ["HostCheck", "check_host"]
 
 @dataclass(frozen=True, slots=True)
 class HostCheck:
-    """What to do with the machine whose root file system is at `root`."""
+    """What to do with the host whose root file system is at `root`."""
 
     root: str = "/"
     fix: bool = False
@@ -24,10 +24,10 @@ class HostCheck:
 
 
 def check_host(host: HostCheck, arrays: tuple[SharedArray, ...]) -> Exit:
-    """Print the findings and what was or would be changed: DONE when nothing is left, else FAILED or NO_PRIVILEGE."""
+    """Print the findings and the changes. Return DONE when no finding is left, else FAILED or NO_PRIVILEGE."""
     root = Path(host.root)
     if not os.path.isdir(root):  # noqa: PTH112  pathlib's raises where a folder above may not be entered
-        print_error(f"cannot look at {root}: it is no folder; name the place where the root file system is mounted")
+        print_error(f"cannot check {root}: it is not a directory; name the mount point of the root file system")
         return Exit.FAILED
     found = findings(root, arrays)
     if host.fix:
@@ -54,7 +54,7 @@ def _write(planned: tuple[Change, ...]) -> None:
     for change in planned:
         kept = write(change)
         file = shlex.quote(str(change.file))
-        print(f"host: wrote {change.file}" + (f"; its old text is in {kept}" if kept else ", a new file"))
+        print(f"host: wrote {change.file}" + (f"; the old version is in {kept}" if kept else ", a new file"))
         print(f"  To undo: mv {shlex.quote(str(kept))} {file}" if kept else f"  To undo: rm {file}", flush=True)
 
 
@@ -62,29 +62,31 @@ def _failed(error: OSError) -> Exit:
     if isinstance(error, PermissionError):
         print_error(f"cannot change {error.filename}: permission denied; run this as root (sudo)")
         return Exit.NO_PRIVILEGE
-    print_error(f"cannot change {error.filename}: {error.strerror}; what was written so far stays, and can be repeated")
+    print_error(
+        f"cannot change {error.filename}: {error.strerror}; earlier changes stay, and the command can be repeated"
+    )
     return Exit.FAILED
 
 
 def _list(left: list[Finding]) -> None:
     for finding in left:
-        print(f"host: {finding.sentence}\n  {finding.mend}", file=sys.stderr)
+        print(f"host: {finding.sentence}\n  {finding.fix}", file=sys.stderr)
 
 
 def _conclude(left: tuple[Finding, ...], host: HostCheck) -> Exit:
-    """Print what remains to be done. A dry run leaves everything as it is, so its findings are all left."""
+    """Print what remains to be fixed. After a dry run all findings remain."""
     if not left:
-        print("host: nothing stands in the way")
+        print("host: no findings")
         return Exit.DONE
-    mendable = sum(finding.edit is not None for finding in left)
+    fixable = sum(finding.edit is not None for finding in left)
     where = "" if os.path.samefile(host.root, "/") else f" (in `chroot {shlex.quote(host.root)}`)"  # noqa: PTH121  `root` is a word of the command line
     if host.dry_run:
-        how = f"--fix without --dry-run mends {mendable} of them"
-    elif mendable:
+        how = f"--fix without --dry-run fixes {fixable} of them"
+    elif fixable:
         how = (
-            f"the commands above mend them{where}, and `--fix` does so for {mendable} of them (`--fix --dry-run` shows)"
+            f"the commands above fix them{where}; `--fix` fixes {fixable} of them (`--fix --dry-run` shows the changes)"
         )
     else:
-        how = f"the commands above mend them{where}"
+        how = f"the commands above fix them{where}"
     print(f"host: {counted(len(left), 'finding')}; {how}", file=sys.stderr)
     return Exit.FAILED

@@ -1,4 +1,4 @@
-"""What `aoeha check` finds, line by line."""
+"""The output of `aoeha check`, one finding a line."""
 
 import dataclasses
 import os
@@ -21,12 +21,12 @@ __all__ = ["FenceCheck", "HostCheck", "check"]
 
 
 def check(file: str | None, default_file: str, host: HostCheck | None, fences: FenceCheck | None = None) -> Exit:
-    """Print all findings about the file, and about this machine and the fence devices if asked; return the exit code.
+    """Print the findings of the file, and if asked those of the host and the fence devices. Return the exit code.
 
-    Without a file of its own name, a machine that has none yet is judged alone: that is how a pair is set up.
+    When no file was named and the default file does not exist yet, --host checks the host alone, for a first setup.
     """
     if host and file is None and not os.path.lexists(default_file):
-        print(f"{default_file}: not written yet; only this machine is judged")
+        print(f"{default_file}: not written yet; only this host is checked")
         return check_host(host, ())
     file = file or default_file
     inspection = inspect(file, measured_restart_gap_ms() if host else None)
@@ -45,14 +45,14 @@ def check(file: str | None, default_file: str, host: HostCheck | None, fences: F
     else:
         nodes = " and ".join(node.name for node in configuration.nodes)
         tag = config_tag(configuration)
-        print(f"{file}: good for {nodes}, {counted(warnings, 'warning')}; fingerprint {tag:08x}")
+        print(f"{file}: valid for {nodes}, {counted(warnings, 'warning')}; fingerprint {tag:08x}")
     host_code = check_host(host, _shared_arrays(inspection.draft)) if host else Exit.DONE
     fence_code = check_fences(configuration, fences) if fences and configuration and not errors else Exit.DONE
     return Exit.BAD_CONFIGURATION if errors else host_code or fence_code
 
 
 def _key_findings(configuration: Configuration) -> list[Finding]:
-    """Judge the key file. That it isn't there yet is a warning: a file can be checked before the pair is set up."""
+    """Check the key file. A missing one is a warning: the configuration can be checked before the pair is set up."""
     try:
         load_keys(configuration.key_file)
     except ConfigurationError as error:

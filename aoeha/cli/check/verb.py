@@ -1,4 +1,4 @@
-"""`aoeha check`: everything that is wrong with a configuration, and with this machine, before it matters."""
+"""`aoeha check`: validate the configuration and this host."""
 
 import argparse
 
@@ -11,40 +11,47 @@ DEFAULT_FILE = "/etc/aoeha/aoeha.toml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the file and whether to look at the machine, and to mend it."""
+    """Add the file, and whether to check and fix the host."""
     parser.add_argument("file", nargs="?", metavar="FILE", help=f"({DEFAULT_FILE})")
     parser.add_argument(
-        "--host", action="store_true", help="also judge this machine, with the command that mends each finding"
+        "--host", action="store_true", help="also check this host, and print the command that fixes each finding"
     )
     parser.add_argument(
         "--fences",
         action="store_true",
-        help="also ask every fence device (its metadata, its settings, whether it answers, each plug), switch nothing, "
+        help="also query every fence device (metadata, settings, monitor, status of each plug), switch nothing, "
         "and list what a person must verify",
     )
     parser.add_argument(
         "--over",
         metavar="COMMAND",
-        help='with --fences: also from the other gateway, where COMMAND runs a program there, like "ssh beta"',
+        help='with --fences: also query from the peer, where COMMAND runs a program there, like "ssh beta"',
     )
     parser.add_argument(
-        "--node", default="", metavar="NAME", help="with --fences: which of the two this is (what hostname -s prints)"
+        "--node",
+        default="",
+        metavar="NAME",
+        help="with --fences: the name of this node (default: the output of hostname -s)",
     )
     parser.add_argument(
-        "--fix", action="store_true", help="with --host: mend what a changed file can mend; old texts are kept beside"
+        "--fix",
+        action="store_true",
+        help="with --host: fix every finding that a changed file can fix; backups are kept",
     )
-    parser.add_argument("--dry-run", action="store_true", help="with --fix: show the changes of files, and make none")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --fix: show the changes of files without making them"
+    )
     parser.add_argument(
         "--root",
         metavar="DIR",
-        help="with --host: look at (and mend) another root file system, like a mounted image (/)",
+        help="with --host: check (and fix) another root file system, such as a mounted image (/)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; 0 when there are warnings at most, and nothing stands in the way on this machine."""
+    """Print the findings. Return 0 when the file has no errors and the host has no findings."""
     if (arguments.fix or arguments.root) and not arguments.host:
-        print_error("cannot understand the command: --fix and --root are about the machine; add --host")
+        print_error("cannot understand the command: --fix and --root are about the host; add --host")
         return Exit.USAGE
     if arguments.dry_run and not arguments.fix:
         print_error("cannot understand the command: --dry-run shows what --fix would change; add --fix")

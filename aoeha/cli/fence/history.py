@@ -1,4 +1,4 @@
-"""`aoeha fence history`: every attempt to switch a gateway's power, and what came of it."""
+"""`aoeha fence history`: every attempt to switch a gateway's power, and its result."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ HEAD = ("BEGUN", "TOOK", "NODE", "ACTION", "DEVICE", "PLUG", "RESULT")
 
 
 def show_history(arguments: argparse.Namespace) -> int:
-    """Print the newest attempts, oldest first: a line each, and under it why and what the device said."""
+    """Print the newest attempts, oldest first: one line each, then its reason and what the device answered."""
     try:
         reply = ask(arguments.socket, "fence-history", {"number": str(max(arguments.number, 0))})
     except ControlError as error:

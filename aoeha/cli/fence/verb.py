@@ -1,4 +1,4 @@
-"""`aoeha fence`: switch the other gateway's power, try the fence devices, and see what was ever tried."""
+"""`aoeha fence`: switch the peer's power, test the fence devices, and show the history of attempts."""
 
 import argparse
 
@@ -12,22 +12,22 @@ from aoeha.core.model.exits import Exit
 __all__ = ["add_arguments", "run"]
 
 USAGE = """aoeha fence NODE [--off | --on | --reboot] [--anyway]
-                            through the daemon, which takes over by the proof
+                            switch through the daemon, which takes over on the proof
        aoeha fence test [DEVICE | --all]
                             read every plug; switches nothing
        aoeha fence verify NODE [--level N]
-                            off and on again: is it NODE that hangs on its plug?
+                            power-cycle NODE to verify that its plug feeds it
        aoeha fence history [-n COUNT] [-o {text,json}]
                             every attempt to switch a gateway's power"""
 USUAL_WAIT = "3m"
-"""Two levels of two orders of 10 s, a reading each, the beats' end: less than this."""
+"""Two levels of two orders of 10 s, a reading each, and the end of the beats take less than this."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take what to do and to whom."""
+    """Add the act and its target."""
     parser.usage = USAGE
-    parser.add_argument("what", metavar="NODE|test|verify|history", help="the other gateway's name, or what to do")
-    parser.add_argument("about", nargs="?", metavar="NAME", help="test: one device; verify: the other gateway's name")
+    parser.add_argument("what", metavar="NODE|test|verify|history", help="the peer's name, or an act")
+    parser.add_argument("about", nargs="?", metavar="NAME", help="test: one device; verify: the peer's name")
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--off", action="store_const", dest="act", const="off", help="switch it off, and leave it off")
     act.add_argument("--on", action="store_const", dest="act", const="on", help="switch it on")
@@ -36,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         dest="act",
         const="reboot",
-        help="switch it off, then on; without any of the three, as after_fence says",
+        help="switch it off, then on; the default of these three follows after_fence",
     )
-    parser.add_argument("--all", action="store_true", help="test: every device, as without a DEVICE")
+    parser.add_argument("--all", action="store_true", help="test: every device (the default)")
     parser.add_argument("--level", metavar="N", help="verify: the devices of this level (1)")
     parser.add_argument(
-        "--anyway", action="store_true", help="also in a pause of the pair, or where nobody could serve meanwhile"
+        "--anyway", action="store_true", help="also during a pause, or when no gateway could serve meanwhile"
     )
-    parser.add_argument("--typed", metavar="NODE", help="the name again, where nobody can be asked (scripts)")
+    parser.add_argument("--typed", metavar="NODE", help="the name again, for scripts without a terminal")
     parser.add_argument(
         "--wait",
         type=parsed_duration,
@@ -52,11 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"give up waiting for the end after DURATION ({USUAL_WAIT}); exit code 124 then",
     )
     parser.add_argument("-n", "--number", type=int, default=50, metavar="COUNT", help="history: how many (50)")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="history: form of the output")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="history: output format")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the first word says."""
+    """Run the act that the first argument names."""
     what = arguments.what
     if arguments.act and what in ("test", "verify", "history"):
         print_error(f"cannot understand the command: {what} takes no --{arguments.act}")
@@ -86,7 +86,7 @@ def _fence(arguments: argparse.Namespace) -> int:
         code = name_was_typed(
             node,
             arguments.typed,
-            f"You are about to take the power of {node} away. What it serves moves to this gateway where it can.\n"
-            f"To move it without a break: aoeha switchover, or aoeha standby {node} there.",
+            f"You are about to switch off the power of {node}. Its groups move to this gateway if it can serve them.\n"
+            f"To move them without an outage: aoeha switchover, or aoeha standby {node} on {node}.",
         )
     return code or request(arguments, "fence", words)

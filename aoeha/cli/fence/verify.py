@@ -1,6 +1,6 @@
-"""`aoeha fence verify NODE`: off and on again: is it NODE that hangs on its plug? And if not, what to do.
+"""`aoeha fence verify NODE`: power-cycle NODE to verify that its plug feeds it, and say what to do if not.
 
-The daemon decides and says what it saw. Which outlets that were, by the devices' own names, is in its fence history.
+The daemon decides and reports what it saw. Its fence history has the outlets by the devices' own names.
 """
 
 import argparse
@@ -15,20 +15,20 @@ from aoeha.core.model.exits import Exit
 __all__ = ["verify"]
 
 ATTEMPTS = "20"
-"""More than one test makes of all devices of a level."""
+"""More attempts than one test of all devices of a level makes."""
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Have it tested. Where it fails, name each outlet that is believed no more, and how it is mended."""
+    """Have the daemon run the test. On failure, name each outlet that is no longer trusted, and how to fix it."""
     node = arguments.about
     if not node:
-        print_error("cannot verify: name the other gateway, whose power it takes away: aoeha fence verify NODE")
+        print_error("cannot verify: name the peer, whose power the test switches off: aoeha fence verify NODE")
         return Exit.USAGE
     code = name_was_typed(
         node,
         arguments.typed,
-        f"You are about to take the power of {node} away and to give it back, to see whether it is {node} that hangs "
-        "on its plug.\nIt must be in standby. Whatever hangs on a wrong plug loses its power instead. If that is this "
+        f"You are about to power-cycle {node}, to verify that its plug feeds it.\n"
+        f"{node} must be in standby. A wrong plug cuts the power of another machine instead. If that machine is this "
         f"gateway, the plugs are swapped: leave {node} in standby and swap them before anything else.",
     )
     level = {"level": arguments.level} if arguments.level else {}
@@ -51,7 +51,7 @@ def _outlet(socket: str, device: str, node: str) -> str:
 
 
 def _document(socket: str, verb: str, **words: str) -> dict[str, Any]:
-    """What can be learned; the test's own answer has been given whether or not this one comes."""
+    """The attempts of the test, if the daemon tells them. The result of the test has been printed already."""
     try:
         return ask(socket, verb, words).document or {}
     except ControlError:

@@ -1,4 +1,4 @@
-"""`aoeha simulate`: the real decisions on a virtual pair that is broken in every way; needs no root and no hardware."""
+"""`aoeha simulate`: the real decision code on a simulated pair under faults. It needs no root and no hardware."""
 
 import argparse
 
@@ -6,23 +6,25 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take scenarios to play, or a number of seeds to try."""
+    """Add the scenarios to play, or the number of seeds to try."""
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="print the trace of this file")
-    parser.add_argument("--check", action="store_true", help="tell which scenarios go otherwise than recorded")
-    parser.add_argument("--rewrite", action="store_true", help="record the scenarios' traces in their files anew")
-    parser.add_argument("--config", default="", metavar="FILE", help="the pair to break (else each seed makes one)")
+    parser.add_argument("--check", action="store_true", help="report scenarios whose trace differs from the record")
+    parser.add_argument("--rewrite", action="store_true", help="record the trace of each scenario in its file again")
+    parser.add_argument(
+        "--config", default="", metavar="FILE", help="the pair to simulate (default: one for each seed)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (0)")
     parser.add_argument("--runs", type=int, default=100, metavar="N", help="how many seeds (100)")
-    parser.add_argument("--duration", default="", metavar="TIME", help="go on for so long (45m) instead of --runs")
+    parser.add_argument("--duration", default="", metavar="TIME", help="run for this time (45m) instead of --runs")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processors to use (1)")
-    parser.add_argument("--trace", action="store_true", help="print what happens in the one seed of --seed")
+    parser.add_argument("--trace", action="store_true", help="print the story of the one seed of --seed")
     parser.add_argument("--shrink", action="store_true", help="print the seed's failure as a short scenario")
-    parser.add_argument("--figures", action="store_true", help="print how often everything occurred")
-    parser.add_argument("--bench", action="store_true", help="print simulated seconds a second")
+    parser.add_argument("--figures", action="store_true", help="print how often each event and fault occurred")
+    parser.add_argument("--bench", action="store_true", help="print simulated seconds per second")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Play; 0 when nothing was violated, 1 when something was, 64 or 78 when it can't be read."""
+    """Simulate. Return 0 without a violation, 1 with one, 64 or 78 when the input cannot be read."""
     from aoeha.cli.simulator import simulate_report  # noqa: PLC0415  loads the core and the world
 
     if arguments.scenarios:

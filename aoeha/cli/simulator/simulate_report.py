@@ -1,4 +1,4 @@
-"""Plays scenarios and seeds, and prints what came of them (`aoeha simulate`)."""
+"""Plays scenarios and seeds, and prints their results (`aoeha simulate`)."""
 
 import argparse
 import sys
@@ -29,7 +29,7 @@ Make = Callable[[int], Story]
 
 
 def play_scenarios(files: list[str], *, rewrite: bool) -> Exit:
-    """Print the trace of each file, or record it there."""
+    """Print the trace of each file, or record it in the file."""
     for name in files:
         try:
             scenario = read(Path(name))
@@ -54,7 +54,7 @@ def check_scenarios(files: list[str], jobs: int) -> Exit:
 
 
 def explain_seed(arguments: argparse.Namespace) -> Exit:
-    """Print one seed's story as a scenario with its trace, as short as it still fails if so asked."""
+    """Print the story of one seed as a scenario with its trace, shrunk while it still fails if so asked."""
     make = _maker(arguments)
     if make is None:
         return Exit.BAD_CONFIGURATION
@@ -72,7 +72,7 @@ def explain_seed(arguments: argparse.Namespace) -> Exit:
 
 
 def play_seeds(arguments: argparse.Namespace) -> Exit:
-    """Try seeds; print each violation with the line that repeats it, then the figures."""
+    """Try seeds. Print each violation with the command that repeats it, then the figures."""
     make = _maker(arguments)
     if make is None:
         return Exit.BAD_CONFIGURATION
@@ -106,7 +106,7 @@ def _outcomes(arguments: argparse.Namespace, make: Make, end_s: float | None) ->
 
 
 def _maker(arguments: argparse.Namespace) -> Make | None:
-    """Return what turns seeds into stories; None, with an error printed, for a configuration that is none."""
+    """Return the function that turns a seed into a story. For a bad configuration print an error and return None."""
     if not arguments.config:
         return story_of
     from aoeha.config.findings import ConfigurationError  # noqa: PLC0415  loads every agent

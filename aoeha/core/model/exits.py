@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What a script learns without reading."""
+    """What a script learns from the exit code alone."""
 
     DONE = 0
     FAILED = 1
