@@ -1,9 +1,9 @@
-"""What a group writes to, besides its legs: a fence at the shelves keeps nobody out of that (R2, H9)."""
+"""Disks of a group that are not among its legs: a storage fence does not protect them (R2, H9)."""
 
 import re
 from collections.abc import Iterator
 
-from aoeha.config.findings import Complaint
+from aoeha.config.findings import KeyFinding
 from aoeha.config.schema import Configuration, Group, Resource
 
 __all__ = ["backing"]
@@ -12,19 +12,21 @@ _TARGET = re.compile(r"/dev/etherd/(e\d+\.\d+)(?:p\d+)?")
 _LVM = "lvm"
 
 
-def backing(configuration: Configuration) -> Iterator[Complaint]:
-    """Complain about each disk of a group with legs that is none of them."""
+def backing(configuration: Configuration) -> Iterator[KeyFinding]:
+    """Yield a finding for each disk of a group with legs that is not one of its legs."""
     for number, group in enumerate(configuration.groups):
         for inner, resource in enumerate(group.resources if group.legs else ()):
             for key, sentence, warning in _of_resource(group, resource):
                 path = ("group", number, "resource", inner, "parameters", key)
-                yield Complaint(path, sentence, warning=warning)
+                yield KeyFinding(path, sentence, warning=warning)
 
 
 def _of_resource(group: Group, resource: Resource) -> Iterator[tuple[str, str, bool]]:
     named = {leg.name for leg in group.legs}
     names = ", ".join(sorted(named))
-    proves = "reservations of the legs are taken for proof that the other gateway can't write, and there it still could"
+    proves = (
+        "reservations of the legs count as proof that the other gateway cannot write, but it could still write there"
+    )
     for target in _words(resource, "targets") if resource.type == "aoe" else ():
         if target not in named:
             yield "targets", f'expected legs of the group ({names}), got "{target}"; {_advice(proves)}', False
@@ -33,9 +35,7 @@ def _of_resource(group: Group, resource: Resource) -> Iterator[tuple[str, str, b
             yield "legs", f'expected devices of the group\'s legs ({names}), got "{device}"; {_advice(proves)}', False
     stands_on = resource.parameters.get("device")
     if isinstance(stands_on, str) and stands_on.startswith("/dev/") and not _stands_on_legs(group, stands_on):
-        sentence = (
-            f'"{stands_on}" does not stand on the legs of the group ({names}) as far as this file tells; {proves}'
-        )
+        sentence = f'"{stands_on}" is not on the legs of the group ({names}) as far as this file says; {proves}'
         yield "device", f"{sentence}. Name a device of a leg, or of a mirror in this group", True
 
 
@@ -54,7 +54,7 @@ def _leg_of(device: str) -> str:
 
 
 def _stands_on_legs(group: Group, device: str) -> bool:
-    """Whether a device is a leg's, or that of a mirror in the group; with LVM in between its name does not tell."""
+    """Tell whether a device is a leg's or a mirror's of the group. With LVM in between, its name does not tell."""
     if any(resource.type == _LVM for resource in group.resources):
         return True
     arrays = {resource.parameters.get("device") for resource in group.resources if _words(resource, "legs")}

@@ -1,4 +1,4 @@
-"""Raw TOML into typed tables, collecting every complaint: msgspec alone stops at the first."""
+"""Build typed tables from raw TOML and collect every finding. msgspec alone stops at the first."""
 
 import difflib
 import json
@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import FieldInfo
 
 from aoeha.config.duration import DURATION_EXAMPLES, parse_duration
-from aoeha.config.findings import Complaint, KeyPath
+from aoeha.config.findings import KeyFinding, KeyPath
 from aoeha.config.schema import FORMER_KEYS
 
 __all__ = ["Broken", "Builder", "closest", "expectation", "is_duration", "shown"]
@@ -22,26 +22,26 @@ class Broken:
 
 
 class Builder:
-    """Builds tables of msgspec.Struct types; what is wrong gathers in `complaints`."""
+    """Builds tables of msgspec.Struct types and collects errors in `findings`."""
 
     def __init__(self) -> None:
-        self.complaints: list[Complaint] = []
+        self.findings: list[KeyFinding] = []
 
     def table(self, kind: type[msgspec.Struct], raw: object, path: KeyPath) -> msgspec.Struct | Broken:
-        """Return the table, or Broken after complaining about everything in it."""
+        """Return the table, or Broken after reporting every error in it."""
         values = self.fields(kind, raw, path)
         if isinstance(values, Broken) or any(isinstance(value, Broken) for value in values.values()):
             return Broken()
         try:
             return kind(**values)
         except ValueError as error:
-            self.complain(path, str(error))
+            self.report(path, str(error))
             return Broken()
 
     def fields(self, kind: type[msgspec.Struct], raw: object, path: KeyPath) -> dict[str, Any] | Broken:
-        """Return the values that the file gives, by attribute name, with Broken for each bad or missing one."""
+        """Return the values in the file by attribute name, with Broken for each bad or missing one."""
         if not isinstance(raw, Mapping):
-            self.complain(path, f"expected a table, got {shown(raw)}")
+            self.report(path, f"expected a table, got {shown(raw)}")
             return Broken()
         known = {info.encode_name: info for info in msgspec.structs.fields(kind)}
         tag_field = kind.__struct_config__.tag_field
@@ -53,27 +53,25 @@ class Builder:
             elif info.required:
                 values[info.name] = Broken()
                 if key not in guessed:
-                    self.complain(path, self._missing(key, info))
+                    self.report(path, self._missing(key, info))
         return values
 
-    def complain(self, path: KeyPath, sentence: str) -> None:
-        """Note that something is wrong there."""
-        self.complaints.append(Complaint(path, sentence))
+    def report(self, path: KeyPath, sentence: str) -> None:
+        """Add a finding about the value at `path`."""
+        self.findings.append(KeyFinding(path, sentence))
 
     def _unknown_keys(self, unknown: list[str], known: Mapping[str, FieldInfo], path: KeyPath) -> set[str]:
         guessed = set()
         for key in unknown:
             if key in FORMER_KEYS:
-                self.complain((*path, key), f"expected a known key, got {key!r}: {FORMER_KEYS[key]}")
+                self.report((*path, key), f"expected a known key, got {key!r}: {FORMER_KEYS[key]}")
                 continue
             guess = closest(key, known)
             if guess:
                 guessed.add(guess)
-                self.complain((*path, key), f"expected a known key, got {key!r}; did you mean {guess!r}?")
+                self.report((*path, key), f"expected a known key, got {key!r}; did you mean {guess!r}?")
             else:
-                self.complain(
-                    (*path, key), f"expected a known key, got {key!r}; known here: {', '.join(sorted(known))}"
-                )
+                self.report((*path, key), f"expected a known key, got {key!r}; known here: {', '.join(sorted(known))}")
         return guessed
 
     @staticmethod
@@ -92,9 +90,9 @@ class Builder:
         try:
             return msgspec.convert(raw, kind)
         except msgspec.ValidationError as error:
-            got = "a value that is not shown" if _is_secret(path) else shown(raw)
+            got = "a value that is kept secret" if _is_secret(path) else shown(raw)
             inner = f" ({error})" if " - at " in str(error) else ""
-            self.complain(path, f"expected {expectation(kind)}, got {got}{inner}")
+            self.report(path, f"expected {expectation(kind)}, got {got}{inner}")
             return Broken()
 
     def _duration(self, raw: object, path: KeyPath) -> int | Broken:
@@ -102,15 +100,15 @@ class Builder:
             try:
                 return parse_duration(raw)
             except ValueError as error:
-                self.complain(path, str(error).replace(repr(raw), shown(raw)))
+                self.report(path, str(error).replace(repr(raw), shown(raw)))
                 return Broken()
-        mend = f'; write "{raw}ms" or "{raw}s"' if isinstance(raw, int) and not isinstance(raw, bool) else ""
-        self.complain(path, f"expected a duration like {DURATION_EXAMPLES}, got {shown(raw)}{mend}")
+        advice = f'; write "{raw}ms" or "{raw}s"' if isinstance(raw, int) and not isinstance(raw, bool) else ""
+        self.report(path, f"expected a duration like {DURATION_EXAMPLES}, got {shown(raw)}{advice}")
         return Broken()
 
     def _array(self, kinds: tuple[type[msgspec.Struct], ...], raw: object, path: KeyPath) -> tuple[Any, ...] | Broken:
         if not isinstance(raw, list):
-            self.complain(path, f"expected tables headed [[{path[-1]}]], got {shown(raw)}; use two brackets")
+            self.report(path, f"expected tables headed [[{path[-1]}]], got {shown(raw)}; use two brackets")
             return Broken()
         built = [self._element(kinds, element, (*path, number)) for number, element in enumerate(raw)]
         return Broken() if any(isinstance(element, Broken) for element in built) else tuple(built)
@@ -119,31 +117,31 @@ class Builder:
         if len(kinds) == 1:
             return self.table(kinds[0], raw, path)
         if not isinstance(raw, Mapping):
-            self.complain(path, f"expected a table, got {shown(raw)}")
+            self.report(path, f"expected a table, got {shown(raw)}")
             return Broken()
         by_tag = {str(kind.__struct_config__.tag): kind for kind in kinds}
         tag_field = str(kinds[0].__struct_config__.tag_field)
         choices = " or ".join(f'"{tag}"' for tag in by_tag)
         if tag_field not in raw:
-            self.complain(path, f"expected the key {tag_field!r} ({choices}), got none; add it to this table")
+            self.report(path, f"expected the key {tag_field!r} ({choices}), got none; add it to this table")
             return Broken()
         tag = raw[tag_field]
         if tag not in by_tag:
             guess = closest(str(tag), by_tag)
-            mend = f'; did you mean "{guess}"?' if guess else ""
-            self.complain((*path, tag_field), f"expected {choices}, got {shown(tag)}{mend}")
+            advice = f'; did you mean "{guess}"?' if guess else ""
+            self.report((*path, tag_field), f"expected {choices}, got {shown(tag)}{advice}")
             return Broken()
         return self.table(by_tag[tag], raw, path)
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """Return the known word that was probably meant, or an empty string."""
+    """Return the known word that the user probably meant, or an empty string."""
     matches = difflib.get_close_matches(word.replace("-", "_"), list(known), n=1, cutoff=0.6)
     return matches[0] if matches else ""
 
 
 def shown(raw: object) -> str:
-    """Write a value as the file would, cut to what fits a line."""
+    """Return a value as the file writes it, cut to fit a line."""
     match raw:
         case bool():
             return "true" if raw else "false"
@@ -160,7 +158,7 @@ def shown(raw: object) -> str:
 
 
 def expectation(kind: Any) -> str:
-    """Say what a type takes: its description, or the plain type's everyday name."""
+    """Return what a type accepts: its description, or the common name of a plain type."""
     if get_origin(kind) is Annotated:
         for note in get_args(kind)[1:]:
             if isinstance(note, msgspec.Meta) and note.description:

@@ -1,4 +1,4 @@
-"""Durations as people write them: "200ms", "2s", "10m"."""
+"""Durations as text: "200ms", "2s", "10m"."""
 
 import re
 
@@ -19,7 +19,7 @@ def parse_duration(text: str) -> int:
 
 
 def render_duration(duration_ms: int) -> str:
-    """Write it in the largest unit that keeps it a whole number: 2000 is "2s", 1500 is "1500ms"."""
+    """Return the duration in the largest unit that keeps it a whole number: 2000 is "2s", 1500 is "1500ms"."""
     for unit in ("d", "h", "m", "s"):
         if duration_ms and duration_ms % _UNIT_MS[unit] == 0:
             return f"{duration_ms // _UNIT_MS[unit]}{unit}"

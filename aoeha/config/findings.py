@@ -1,16 +1,16 @@
-"""What is wrong with a configuration, said so that it can be mended with an editor."""
+"""Findings about a configuration: each names the key and the line that a person must edit."""
 
 from dataclasses import dataclass
 
-__all__ = ["Complaint", "ConfigurationError", "Finding", "KeyPath"]
+__all__ = ["ConfigurationError", "Finding", "KeyFinding", "KeyPath"]
 
 KeyPath = tuple[str | int, ...]
-"""Where a value is, from the top: ("link", 1, "port"). Indexes count from 0."""
+"""The path of a value from the top of the file: ("link", 1, "port"). Indexes count from 0."""
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
-    """A sentence about one key, before anybody knows its line."""
+class KeyFinding:
+    """A sentence about one key whose line is not known yet."""
 
     path: KeyPath
     sentence: str
@@ -19,7 +19,7 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A sentence about one line of one file. `line` is 0 when the file as a whole is meant."""
+    """A sentence about one line of one file. `line` is 0 when the sentence is about the whole file."""
 
     file: str
     line: int
@@ -28,14 +28,14 @@ class Finding:
     warning: bool = False
 
     def __str__(self) -> str:
-        """Render as compilers do, so that editors can jump there."""
+        """Return FILE:LINE: KEY: SENTENCE, as compilers print errors, so that editors can jump to the line."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         key = f"{self.key}: " if self.key else ""
         return f"{place}: {'warning: ' if self.warning else ''}{key}{self.sentence}"
 
 
 class ConfigurationError(Exception):
-    """The file cannot be used. `findings` holds everything that is wrong, in the order of the lines."""
+    """The file cannot be used. `findings` holds all findings in the order of their lines."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         super().__init__("\n".join(str(finding) for finding in findings))

@@ -1,4 +1,4 @@
-"""The key file from disk, refused when others than its owner can read it."""
+"""Read the key file from disk. Refuse it when users other than its owner can read it."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ MAXIMUM_BYTES = 64 * 1024
 
 
 def load_keys(path: Path | str) -> tuple[Key, ...]:
-    """Return the keys; the first one is sent with. Raises ConfigurationError with a sentence, never showing a key."""
+    """Return the keys; the first one signs. Raises ConfigurationError with a sentence that never shows a key."""
     file = str(path)
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -24,7 +24,7 @@ def load_keys(path: Path | str) -> tuple[Key, ...]:
             os.close(descriptor)
     except FileNotFoundError as error:
         raise _refused(
-            file, f"cannot read the keys: no such file; make it with `aoeha keygen {file}` and copy it to the peer"
+            file, f"cannot read the keys: no such file; create it with `aoeha keygen {file}` and copy it to the peer"
         ) from error
     except PermissionError as error:
         raise _refused(file, "cannot read the keys: permission denied; only root may read them") from error
@@ -33,7 +33,7 @@ def load_keys(path: Path | str) -> tuple[Key, ...]:
     try:
         return parse_keys(content.decode("ascii"), file)
     except UnicodeDecodeError:
-        # `from None`: the original error carries the bytes.
+        # `from None`: the original error carries the bytes of the file.
         raise _refused(
             file, "cannot read the keys: expected lines of a number and hex digits, got other bytes"
         ) from None
@@ -43,11 +43,11 @@ def load_keys(path: Path | str) -> tuple[Key, ...]:
 
 def _refuse_unsafe(file: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise _refused(file, "cannot read the keys: expected a plain file; name the file that `aoeha keygen` made")
+        raise _refused(file, "cannot read the keys: expected a plain file; name the file that `aoeha keygen` created")
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         raise _refused(
-            file, f"cannot trust the keys: others may read or change them (mode {mode:04o}); run: chmod 600 {file}"
+            file, f"cannot trust the keys: other users may read or change them (mode {mode:04o}); run: chmod 600 {file}"
         )
     if status.st_uid not in (0, os.geteuid()):
         raise _refused(file, f"cannot trust the keys: they belong to user {status.st_uid}; run: chown root {file}")

@@ -1,7 +1,7 @@
-"""The line on which each key of a TOML text stands: tomllib tells lines for syntax errors only.
+"""The line of each key in a TOML text. tomllib reports lines for syntax errors only.
 
-Only for a text that tomllib has accepted, so the scanner need not refuse anything. Keys within inline tables and
-arrays are found at the line where their top-level key begins.
+The text must be one that tomllib has accepted, so the scanner need not refuse anything. Keys within inline tables
+and arrays are reported at the line where their top-level key begins.
 """
 
 import re
@@ -25,7 +25,7 @@ class LineIndex:
         self._scan()
 
     def line(self, path: KeyPath) -> int:
-        """Return the line of this key, counted from 1; of the nearest table around it if it isn't there; 0 if none."""
+        """Return the line of this key, counted from 1, or that of the nearest table around it, or 0 without one."""
         for length in range(len(path), 0, -1):
             found = self._lines.get(path[:length])
             if found is not None:

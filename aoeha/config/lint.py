@@ -1,11 +1,11 @@
-"""Rules between keys: what each key alone cannot know. Every rule says what would go wrong."""
+"""Rules between keys, which the type of a single key cannot express. Every rule says what would go wrong."""
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 
 from aoeha.config.backing import backing
 from aoeha.config.duration import render_duration
-from aoeha.config.findings import Complaint, KeyPath
+from aoeha.config.findings import KeyFinding, KeyPath
 from aoeha.config.lint_fences import cycling_devices, mortal_devices, one_switch
 from aoeha.config.lint_shelf_timing import shelf_timing
 from aoeha.config.schema import Configuration, PerNode, SerialLink, UdpLink
@@ -17,8 +17,8 @@ LONGEST_SILENCE_MS = 600_000
 """Beats carry ages up to about 655 s (model.beat.NEVER_MS): a longer deadtime could never be seen to pass."""
 
 WATCHDOG_MIN_MS, WATCHDOG_MAX_MS = 6_000, 60_000
-"""A restarted daemon may take 3 s until it is back (BACK_WITHIN_MS of its first beat), and feeds first after a quarter
-of the time-out; after a minute nobody waits for a hanging gateway any more."""
+"""A restarted daemon may need 3 s to be back (BACK_WITHIN_MS of its first beat), and feeds first after a quarter
+of the time-out; after a minute no client waits for a hanging gateway any more."""
 KEEPALIVE_MAX_MS = 2_000
 """Watchdogs are fed when the daemon turns, and beats may be all that turns it: three in the shortest time-out of the
 kernel's, and five in systemd's (WatchdogSec in etc/systemd/aoeha.service)."""
@@ -30,27 +30,27 @@ LARGEST_SERIAL_BEAT_BITS = 250 * 10
 """250 bytes (SERIAL_LIMIT in aoeha/wire/codec.py), ten bits each with start and stop bit."""
 
 
-def lint(configuration: Configuration, broken: frozenset[str], restart_gap_ms: int | None) -> list[Complaint]:
-    """Return all complaints of all rules whose sections could be read; `broken` names those that could not."""
-    complaints: list[Complaint] = []
+def lint(configuration: Configuration, broken: frozenset[str], restart_gap_ms: int | None) -> list[KeyFinding]:
+    """Return all findings of the rules whose sections could be read. `broken` names the sections that could not."""
+    findings: list[KeyFinding] = []
     for sections, rule in _RULES:
         if not broken.intersection(sections):
-            complaints.extend(rule(configuration))
+            findings.extend(rule(configuration))
     if "timing" not in broken and restart_gap_ms is not None:
-        complaints.extend(_restart_gap(configuration, restart_gap_ms))
+        findings.extend(_restart_gap(configuration, restart_gap_ms))
     if "watchdog" not in broken and restart_gap_ms is not None:
-        complaints.extend(_watchdog_gap(configuration, restart_gap_ms))
-    return complaints
+        findings.extend(_watchdog_gap(configuration, restart_gap_ms))
+    return findings
 
 
-def _two_nodes(configuration: Configuration) -> Iterator[Complaint]:
+def _two_nodes(configuration: Configuration) -> Iterator[KeyFinding]:
     count = len(configuration.nodes)
     if count != 2:
-        yield Complaint(("node",), f"expected two [[node]] tables, got {count}; a pair is exactly two gateways")
+        yield KeyFinding(("node",), f"expected two [[node]] tables, got {count}; a pair is exactly two gateways")
 
 
-def _unique_names(configuration: Configuration) -> Iterator[Complaint]:
-    """Judge all tables: those of a section that could not be read are none here."""
+def _unique_names(configuration: Configuration) -> Iterator[KeyFinding]:
+    """Check all tables. A section that could not be read has no tables here."""
     yield from _repeated("node", (node.name for node in configuration.nodes))
     yield from _repeated("link", (link.name for link in configuration.links))
     yield from _repeated("fence", (fence.name for fence in configuration.fences))
@@ -60,58 +60,58 @@ def _unique_names(configuration: Configuration) -> Iterator[Complaint]:
         yield from _repeated("leg", (leg.name for leg in group.legs), ("group", number))
 
 
-def _repeated(table: str, names: Iterable[str], above: KeyPath = ()) -> Iterator[Complaint]:
+def _repeated(table: str, names: Iterable[str], above: KeyPath = ()) -> Iterator[KeyFinding]:
     seen: dict[str, int] = {}
     for number, name in enumerate(names):
         if name in seen:
-            yield Complaint(
+            yield KeyFinding(
                 (*above, table, number, "name"),
                 f'expected a name of its own, got "{name}" like {table} number {seen[name] + 1}; rename one',
             )
         seen.setdefault(name, number)
 
 
-def _timing_order(configuration: Configuration) -> Iterator[Complaint]:
+def _timing_order(configuration: Configuration) -> Iterator[KeyFinding]:
     timing = configuration.timing
     keepalive, warntime, deadtime = timing.keepalive_ms, timing.warntime_ms, timing.deadtime_ms
     if keepalive < 20:
-        yield Complaint(("timing", "keepalive"), f'expected at least "20ms", got "{render_duration(keepalive)}"')
+        yield KeyFinding(("timing", "keepalive"), f'expected at least "20ms", got "{render_duration(keepalive)}"')
     if keepalive > KEEPALIVE_MAX_MS:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "keepalive"),
-            f'expected at most "{render_duration(KEEPALIVE_MAX_MS)}", got "{render_duration(keepalive)}"; a daemon '
-            "that has so little to do is taken for one that hangs, by the kernel's watchdog and by systemd's",
+            f'expected at most "{render_duration(KEEPALIVE_MAX_MS)}", got "{render_duration(keepalive)}"; the '
+            "kernel's watchdog and systemd's take a daemon that turns so rarely for one that hangs",
         )
     if warntime < 2 * keepalive:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "warntime"),
             f'expected at least twice keepalive ("{render_duration(2 * keepalive)}"), got '
-            f'"{render_duration(warntime)}"; one lost beat would already warn',
+            f'"{render_duration(warntime)}"; a single lost beat would already warn',
         )
     if deadtime <= warntime:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "deadtime"),
             f'expected more than warntime ("{render_duration(warntime)}"), got "{render_duration(deadtime)}"; '
-            "a link must be late before the peer is silent",
+            "a link must be late before the peer counts as silent",
         )
     if timing.initdead_ms < deadtime:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "initdead"),
             f'expected at least deadtime ("{render_duration(deadtime)}"), got '
             f'"{render_duration(timing.initdead_ms)}"; a booting peer needs more time than a running one',
         )
     for key, value in (("deadtime", deadtime), ("initdead", timing.initdead_ms)):
         if value > LONGEST_SILENCE_MS:
-            yield Complaint(
+            yield KeyFinding(
                 ("timing", key),
                 f'expected at most "{render_duration(LONGEST_SILENCE_MS)}", got "{render_duration(value)}"',
             )
 
 
-def _restart_gap(configuration: Configuration, restart_gap_ms: int) -> Iterator[Complaint]:
+def _restart_gap(configuration: Configuration, restart_gap_ms: int) -> Iterator[KeyFinding]:
     deadtime = configuration.timing.deadtime_ms
     if deadtime < 3 * restart_gap_ms:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "deadtime"),
             f"expected at least three times the {restart_gap_ms} ms that a daemon restart takes on this machine, got "
             f'"{render_duration(deadtime)}"; a crash of the daemon alone could look like a dead gateway',
@@ -119,7 +119,7 @@ def _restart_gap(configuration: Configuration, restart_gap_ms: int) -> Iterator[
         )
 
 
-def _positive_durations(configuration: Configuration) -> Iterator[Complaint]:
+def _positive_durations(configuration: Configuration) -> Iterator[KeyFinding]:
     for number, fence in enumerate(configuration.fences):
         for key, value in (("timeout", fence.timeout_ms), ("monitor_interval", fence.monitor_interval_ms)):
             yield from _at_least_a_moment(("fence", number, key), value)
@@ -132,20 +132,20 @@ def _positive_durations(configuration: Configuration) -> Iterator[Complaint]:
             yield from _at_least_a_moment((*path, "monitor_interval"), resource.monitor_interval_ms)
 
 
-def _at_least_a_moment(path: KeyPath, value: int) -> Iterator[Complaint]:
+def _at_least_a_moment(path: KeyPath, value: int) -> Iterator[KeyFinding]:
     if value < 100:
-        yield Complaint(path, f'expected at least "100ms", got "{render_duration(value)}"; no agent is that fast')
+        yield KeyFinding(path, f'expected at least "100ms", got "{render_duration(value)}"; no agent is that fast')
 
 
-def _some_links(configuration: Configuration) -> Iterator[Complaint]:
+def _some_links(configuration: Configuration) -> Iterator[KeyFinding]:
     if not configuration.links:
-        yield Complaint(
-            ("link",), "expected at least one [[link]] table, got none; the gateways could not hear each other"
+        yield KeyFinding(
+            ("link",), "expected at least one [[link]] table, got none; the gateways could not exchange beats"
         )
     elif len({_medium(link) for link in configuration.links}) == 1:
-        yield Complaint(
+        yield KeyFinding(
             ("link",),
-            "only one medium: when it fails, the gateways hear nothing of each other; add a serial line or a network",
+            "only one medium: when it fails, the gateways exchange no beats; add a serial line or a network",
             warning=True,
         )
 
@@ -154,7 +154,7 @@ def _medium(link: SerialLink | UdpLink) -> str:
     return str(link.device if isinstance(link, SerialLink) else link.interface)
 
 
-def _link_nodes(configuration: Configuration) -> Iterator[Complaint]:
+def _link_nodes(configuration: Configuration) -> Iterator[KeyFinding]:
     names = [node.name for node in configuration.nodes]
     for number, link in enumerate(configuration.links):
         values: dict[str, PerNode]
@@ -167,18 +167,18 @@ def _link_nodes(configuration: Configuration) -> Iterator[Complaint]:
                 yield from _one_each(("link", number, key), value, names)
 
 
-def _one_each(path: KeyPath, values: Iterable[str], names: list[str]) -> Iterator[Complaint]:
+def _one_each(path: KeyPath, values: Iterable[str], names: list[str]) -> Iterator[KeyFinding]:
     for name in names:
         if name not in values:
-            yield Complaint(path, f'expected a value for each node, got none for "{name}"; add {name} = "..."')
+            yield KeyFinding(path, f'expected a value for each node, got none for "{name}"; add {name} = "..."')
     for name in values:
         if name not in names:
-            yield Complaint(
+            yield KeyFinding(
                 (*path, name), f'expected a node ({", ".join(names)}), got "{name}"; it must match a [[node]] name'
             )
 
 
-def _link_addresses(configuration: Configuration) -> Iterator[Complaint]:
+def _link_addresses(configuration: Configuration) -> Iterator[KeyFinding]:
     used: dict[tuple[str, int], str] = {}
     for number, link in enumerate(configuration.links):
         if not isinstance(link, UdpLink):
@@ -189,52 +189,52 @@ def _link_addresses(configuration: Configuration) -> Iterator[Complaint]:
             try:
                 address = ipaddress.ip_address(text)
             except ValueError:
-                yield Complaint(path, f'expected an IP address without a mask like "192.0.2.11", got "{text}"')
+                yield KeyFinding(path, f'expected an IP address without a mask like "192.0.2.11", got "{text}"')
                 continue
             families.add(address.version)
             place = (str(address), link.port)
             if place in used:
-                yield Complaint(path, f'expected an address and port of its own, got "{text}" like {used[place]}')
+                yield KeyFinding(path, f'expected an address and port of its own, got "{text}" like {used[place]}')
             used.setdefault(place, f"{node} on link {link.name}")
         if len(families) > 1:
-            yield Complaint(("link", number, "address"), "expected one kind of address on a link, got IPv4 and IPv6")
+            yield KeyFinding(("link", number, "address"), "expected one kind of address on a link, got IPv4 and IPv6")
 
 
-def _serial_links(configuration: Configuration) -> Iterator[Complaint]:
+def _serial_links(configuration: Configuration) -> Iterator[KeyFinding]:
     used: dict[str, str] = {}
     for number, link in enumerate(configuration.links):
         if not isinstance(link, SerialLink):
             continue
         beat_ms = LARGEST_SERIAL_BEAT_BITS * 1_000 // link.baud
         if beat_ms > configuration.timing.keepalive_ms:
-            yield Complaint(
+            yield KeyFinding(
                 ("link", number, "baud"),
                 f"expected a speed that carries a beat (250 bytes) within keepalive, got {link.baud}: a beat takes "
                 f"{beat_ms} ms; raise baud or keepalive",
             )
         device = str(link.device)
         if device in used:
-            yield Complaint(
+            yield KeyFinding(
                 ("link", number, "device"), f"expected a serial line of its own, got that of link {used[device]}"
             )
         used.setdefault(device, link.name)
 
 
-def _fence_plugs(configuration: Configuration) -> Iterator[Complaint]:
+def _fence_plugs(configuration: Configuration) -> Iterator[KeyFinding]:
     names = [node.name for node in configuration.nodes]
     for number, fence in enumerate(configuration.fences):
         yield from _one_each(("fence", number, "plug"), fence.plug, names)
         if len(names) == 2 and len(set(fence.plug.values())) < len(fence.plug):
-            yield Complaint(
+            yield KeyFinding(
                 ("fence", number, "plug"),
                 "expected a different plug for each node, got the same; a gateway that fences its peer would switch "
                 "itself off",
             )
 
 
-def _protected(configuration: Configuration) -> Iterator[Complaint]:
+def _protected(configuration: Configuration) -> Iterator[KeyFinding]:
     if not configuration.fences:
-        yield Complaint(
+        yield KeyFinding(
             ("fence",),
             "NOT PROTECTED: no [[fence]] device. When a gateway dies, the other one cannot prove it and will not take "
             "over until an operator runs `aoeha confirm`; add a device",
@@ -243,58 +243,59 @@ def _protected(configuration: Configuration) -> Iterator[Complaint]:
         return
     levels = sorted({fence.level for fence in configuration.fences})
     if levels != list(range(1, len(levels) + 1)):
-        yield Complaint(
+        yield KeyFinding(
             ("fence",), f"expected levels 1, 2, ... without a gap, got {', '.join(map(str, levels))}; renumber them"
         )
 
 
-def _groups(configuration: Configuration) -> Iterator[Complaint]:
+def _groups(configuration: Configuration) -> Iterator[KeyFinding]:
     if not configuration.groups:
-        yield Complaint(("group",), "expected at least one [[group]] table, got none; there would be nothing to serve")
+        yield KeyFinding(("group",), "expected at least one [[group]] table, got none; there would be nothing to serve")
     names = [node.name for node in configuration.nodes]
     for number, group in enumerate(configuration.groups):
         if group.preferred not in names:
-            yield Complaint(
+            yield KeyFinding(
                 ("group", number, "preferred"), f'expected a node ({", ".join(names)}), got "{group.preferred}"'
             )
         if not group.resources:
-            yield Complaint(("group", number), "expected at least one [[group.resource]] table, got none")
+            yield KeyFinding(("group", number), "expected at least one [[group.resource]] table, got none")
 
 
-def _write_behind(configuration: Configuration) -> Iterator[Complaint]:
+def _write_behind(configuration: Configuration) -> Iterator[KeyFinding]:
     """With write-behind md tells clients that data is safe while one leg still lacks it."""
     for number, group in enumerate(configuration.groups):
         for inner, resource in enumerate(group.resources):
             for key, value in resource.parameters.items():
                 if key.replace("-", "_") == "write_behind" and value not in (False, 0):
-                    yield Complaint(
+                    yield KeyFinding(
                         ("group", number, "resource", inner, "parameters", key),
                         "expected no write-behind: it acknowledges writes that only one leg holds, and a takeover "
                         "would lose them; remove the key",
                     )
 
 
-def _legs(configuration: Configuration) -> Iterator[Complaint]:
-    """Shelves know hosts by their hardware addresses: both gateways' must be known where reservations are used."""
+def _legs(configuration: Configuration) -> Iterator[KeyFinding]:
+    """Shelves know hosts by hardware address, so reservations need the addresses of both gateways."""
     groups = [number for number, group in enumerate(configuration.groups) if group.legs]
     if not groups:
         return
     for number, node in enumerate(configuration.nodes):
         if not node.storage:
-            yield Complaint(
+            yield KeyFinding(
                 ("node", number),
                 'expected the key "storage" with the interfaces that carry AoE on this gateway, got none; '
                 "the groups' legs are reserved for these addresses (`ip link` shows them)",
             )
     for number in groups:
         if len(configuration.groups[number].legs) < 2:
-            yield Complaint(
-                ("group", number, "leg"), "expected both legs of the mirror, got one; the other one stays unguarded"
+            yield KeyFinding(
+                ("group", number, "leg"),
+                "expected both legs of the mirror, got one; the other leg would stay unprotected",
             )
 
 
-def _storage_apart(configuration: Configuration) -> Iterator[Complaint]:
-    """Groups may live on different gateways: a driver that sees another group's shelves hangs on their legs."""
+def _storage_apart(configuration: Configuration) -> Iterator[KeyFinding]:
+    """Groups may run on different gateways. A driver that sees another group's shelves hangs on their legs."""
     owners: dict[str, str] = {}
     for number, group in enumerate(configuration.groups):
         for inner, resource in enumerate(group.resources):
@@ -302,35 +303,35 @@ def _storage_apart(configuration: Configuration) -> Iterator[Complaint]:
             for interface in interfaces if resource.type == "aoe" and isinstance(interfaces, (list, tuple)) else ():
                 other = owners.setdefault(str(interface), group.name)
                 if other != group.name:
-                    yield Complaint(
+                    yield KeyFinding(
                         ("group", number, "resource", inner, "parameters", "interfaces"),
                         f'expected interfaces that no other group uses, got "{interface}", which carries {other}; the '
-                        "AoE driver knows no other filter, and reads of legs that are reserved for the peer hang",
+                        "AoE driver has no other filter, and reads of legs that are reserved for the peer hang",
                     )
 
 
-def _stamps(configuration: Configuration) -> Iterator[Complaint]:
-    """A gateway whose links fell silent stamps its legs; the peer must see that happen before it judges (R6)."""
+def _stamps(configuration: Configuration) -> Iterator[KeyFinding]:
+    """A gateway whose links fall silent stamps its legs. The peer must see the stamps before its deadtime ends (R6)."""
     timing = configuration.timing
     needed_ms = 2 * timing.warntime_ms + STAMPS * EVERY_MIN_MS
     stamped = any(group.legs for group in configuration.groups)
     if stamped and timing.warntime_ms < timing.deadtime_ms < needed_ms:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "deadtime"),
             f'expected at least "{render_duration(needed_ms)}", twice warntime and time for {STAMPS} stamps on the '
             f'shelves, got "{render_duration(timing.deadtime_ms)}"; a gateway whose links are cut would be fenced',
         )
 
 
-def _ledger(configuration: Configuration) -> Iterator[Complaint]:
-    """What a gateway knows of the legs must outlive a fence, and no kernel may decide before the pair does (R5)."""
+def _ledger(configuration: Configuration) -> Iterator[KeyFinding]:
+    """A gateway's knowledge of the legs must outlive a fence. No kernel may drop a leg before the pair decides (R5)."""
     lease_ms = configuration.timing.ledger_lease_ms
     if not any(group.legs for group in configuration.groups):
         return
     first_level = [fence for fence in configuration.fences if fence.level == 1]
     needed_ms = max((2 * fence.timeout_ms + fence.settle_ms for fence in first_level), default=0)
     if lease_ms <= needed_ms + configuration.timing.deadtime_ms:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "ledger_lease"),
             f'expected more than deadtime and the time of a fence ("{render_duration(needed_ms)}"), got '
             f'"{render_duration(lease_ms)}"; with a shelf gone too, the survivor would not know which leg is whole',
@@ -339,17 +340,17 @@ def _ledger(configuration: Configuration) -> Iterator[Complaint]:
         for inner, resource in enumerate(group.resources if group.legs else ()):
             deadsecs = resource.parameters.get("deadsecs", SHORT_DEADSECS)
             if resource.type == "aoe" and isinstance(deadsecs, int) and deadsecs * 1_000 < DEADSECS_LEASES * lease_ms:
-                yield Complaint(
+                yield KeyFinding(
                     ("group", number, "resource", inner, "parameters", "deadsecs"),
-                    f"expected at least {DEADSECS_LEASES * lease_ms // 1_000}, got {deadsecs}; the driver would give a "
+                    f"expected at least {DEADSECS_LEASES * lease_ms // 1_000}, got {deadsecs}; the driver would drop a "
                     "leg up before the other gateway knows of it. The daemon does so within seconds: write 3600",
                 )
 
 
-def _watchdog(configuration: Configuration) -> Iterator[Complaint]:
+def _watchdog(configuration: Configuration) -> Iterator[KeyFinding]:
     watchdog = configuration.watchdog
     if not WATCHDOG_MIN_MS <= watchdog.timeout_ms <= WATCHDOG_MAX_MS or watchdog.timeout_ms % 1_000:
-        yield Complaint(
+        yield KeyFinding(
             ("watchdog", "timeout"),
             f'expected whole seconds from "{render_duration(WATCHDOG_MIN_MS)}" to "60s", got '
             f'"{render_duration(watchdog.timeout_ms)}"; below that a restart of the daemon alone resets its gateway',
@@ -358,25 +359,25 @@ def _watchdog(configuration: Configuration) -> Iterator[Complaint]:
         yield from _one_each(("watchdog", "device"), watchdog.device, [node.name for node in configuration.nodes])
 
 
-def _watchdog_gap(configuration: Configuration, restart_gap_ms: int) -> Iterator[Complaint]:
+def _watchdog_gap(configuration: Configuration, restart_gap_ms: int) -> Iterator[KeyFinding]:
     timeout_ms = configuration.watchdog.timeout_ms
     if configuration.watchdog.mode != "off" and timeout_ms < 3 * restart_gap_ms:
-        yield Complaint(
+        yield KeyFinding(
             ("watchdog", "timeout"),
             f"expected at least three times the {restart_gap_ms} ms that a daemon restart takes on this machine, got "
             f'"{render_duration(timeout_ms)}"; a crash of the daemon alone would reset its gateway; raise it',
         )
 
 
-def _watchdog_of_long_writes(configuration: Configuration) -> Iterator[Complaint]:
-    """With a long deadsecs nothing but the daemon ends writes to a silent shelf (R5)."""
+def _watchdog_of_long_writes(configuration: Configuration) -> Iterator[KeyFinding]:
+    """With a long deadsecs, only the daemon ends writes to a silent shelf (R5)."""
     if configuration.watchdog.mode != "off":
         return
     for number, group in enumerate(configuration.groups):
         for inner, resource in enumerate(group.resources):
             deadsecs = resource.parameters.get("deadsecs", 0)
             if resource.type == "aoe" and isinstance(deadsecs, int) and deadsecs > SHORT_DEADSECS:
-                yield Complaint(
+                yield KeyFinding(
                     ("group", number, "resource", inner, "parameters", "deadsecs"),
                     f"a daemon that hangs leaves writes to a silent shelf hanging for {deadsecs} s; "
                     'set mode = "required" or "automatic" below [watchdog]',
@@ -384,8 +385,8 @@ def _watchdog_of_long_writes(configuration: Configuration) -> Iterator[Complaint
                 )
 
 
-def _reference_hosts(configuration: Configuration) -> Iterator[Complaint]:
-    """A reference host tells whether clients reach a gateway: what answers from the pair itself tells nothing."""
+def _reference_hosts(configuration: Configuration) -> Iterator[KeyFinding]:
+    """A reference host tells whether clients reach a gateway. An address of the pair itself tells nothing."""
     own = {text: f"{node} on link {link.name}" for link in configuration.links if isinstance(link, UdpLink)
            for node, text in link.address.items()}  # fmt: skip
     for group in configuration.groups:
@@ -397,17 +398,17 @@ def _reference_hosts(configuration: Configuration) -> Iterator[Complaint]:
     for number, text in enumerate(configuration.reference_hosts):
         path: KeyPath = ("reference_hosts", number)
         if _address(text) is None:
-            yield Complaint(path, f'expected an IP address without a mask like "192.0.2.1", got "{text}"')
+            yield KeyFinding(path, f'expected an IP address without a mask like "192.0.2.1", got "{text}"')
         elif what := known.get(_address(text)):
-            yield Complaint(
+            yield KeyFinding(
                 path,
-                f'expected a host among the clients, got "{text}", {what}; whether the pair hears itself says nothing '
-                "about clients: name a router or a switch of their network",
+                f'expected a host among the clients, got "{text}", {what}; an answer of the pair itself says nothing '
+                "about clients; name a router or a switch of their network",
             )
     if configuration.reference_hosts and not any(group.legs for group in configuration.groups):
-        yield Complaint(
+        yield KeyFinding(
             ("reference_hosts",),
-            "of no use: a group is offered through the records of its legs, and no group has [[group.leg]] tables",
+            "no effect: a group is offered through the records of its legs, and no group has [[group.leg]] tables",
             warning=True,
         )
 
@@ -419,7 +420,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-_RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[Complaint]]], ...] = (
+_RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[KeyFinding]]], ...] = (
     (("nodes",), _two_nodes),
     ((), _unique_names),
     (("timing",), _timing_order),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aoeha.config.duration import render_duration
-from aoeha.config.findings import Complaint
+from aoeha.config.findings import KeyFinding
 from aoeha.config.schema import Configuration
 
 __all__ = ["shelf_timing"]
@@ -11,24 +11,24 @@ __all__ = ["shelf_timing"]
 SHELF_TIMEOUT_MIN_MS = 50
 
 
-def shelf_timing(configuration: Configuration) -> Iterator[Complaint]:
+def shelf_timing(configuration: Configuration) -> Iterator[KeyFinding]:
     """Judge how often the shelves are asked, how long they are waited for, and how long an address lives by that."""
     timing = configuration.timing
     interval, timeout, lifetime = timing.reservation_interval_ms, timing.shelf_timeout_ms, timing.address_lifetime_ms
     if timeout < SHELF_TIMEOUT_MIN_MS:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "shelf_timeout"),
             f'expected at least "{render_duration(SHELF_TIMEOUT_MIN_MS)}", got "{render_duration(timeout)}"; a shelf '
             "that works would be called silent",
         )
     if interval <= timeout:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "reservation_interval"),
             f'expected more than shelf_timeout ("{render_duration(timeout)}"), got "{render_duration(interval)}"; '
             "a reading must end before the next one",
         )
     if lifetime < 2 * interval + timeout:
-        yield Complaint(
+        yield KeyFinding(
             ("timing", "address_lifetime"),
             f"expected at least twice reservation_interval and shelf_timeout "
             f'("{render_duration(2 * interval + timeout)}"), got "{render_duration(lifetime)}"; one reading that fails '

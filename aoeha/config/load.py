@@ -1,4 +1,4 @@
-"""aoeha.toml from disk, as a Configuration or as everything that is wrong with it."""
+"""Read aoeha.toml from disk: the result is a Configuration, or all its errors."""
 
 import re
 import stat
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aoeha.config.build import Broken, Builder
-from aoeha.config.findings import Complaint, ConfigurationError, Finding, KeyPath
+from aoeha.config.findings import ConfigurationError, Finding, KeyFinding, KeyPath
 from aoeha.config.lines import LineIndex
 from aoeha.config.lint import lint
 from aoeha.config.schema import Configuration, Timing
@@ -30,9 +30,9 @@ _EMPTY_SECTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A file as far as it could be understood. `configuration` is None exactly when a finding is no mere warning.
+    """The result of reading a file. `configuration` is None exactly when a finding is an error, not a warning.
 
-    `draft` holds the sections that could be read and empty ones for the others: for further judgement only.
+    `draft` holds the sections that could be read, and empty ones for the others. Use it for further checks only.
     """
 
     configuration: Configuration | None
@@ -42,25 +42,25 @@ class Inspection:
 
 
 class Source:
-    """The text of one file and where its keys are."""
+    """The text of one file and the lines of its keys."""
 
     def __init__(self, file: str, text: str, data: dict[str, Any]) -> None:
         self.file = file
         self.data = data
         self._index = LineIndex(text)
 
-    def finding(self, complaint: Complaint) -> Finding:
-        """Give a complaint its line and a key that people can read."""
+    def located(self, finding: KeyFinding) -> Finding:
+        """Return the finding with its file, its line and a readable key."""
         return Finding(
             file=self.file,
-            line=self._index.line(complaint.path),
-            key=self._readable(complaint.path),
-            sentence=complaint.sentence,
-            warning=complaint.warning,
+            line=self._index.line(finding.path),
+            key=self._readable(finding.path),
+            sentence=finding.sentence,
+            warning=finding.warning,
         )
 
     def _readable(self, path: KeyPath) -> str:
-        """Write ("link", 1, "port") as link[lan].port, or as link[#2].port when that table has no name."""
+        """Return ("link", 1, "port") as link[lan].port, or as link[#2].port when that table has no name."""
         words = ""
         value: Any = self.data
         for part in path:
@@ -79,7 +79,7 @@ class Source:
 
 
 def load(path: Path | str) -> Configuration:
-    """Return what the file says. Raises ConfigurationError with all findings when any of them is an error."""
+    """Return the configuration in the file. Raises ConfigurationError with all findings when one is an error."""
     inspection = inspect(path)
     if inspection.configuration is None:
         raise ConfigurationError(inspection.findings)
@@ -87,7 +87,7 @@ def load(path: Path | str) -> Configuration:
 
 
 def inspect(path: Path | str, restart_gap_ms: int | None = None) -> Inspection:
-    """Read the file and judge it. Never raises for what the file may be or contain.
+    """Read the file and check it. Never raises, whatever the file is or contains.
 
     `restart_gap_ms` is the measured time from a daemon's death to its successor's first beat, where known.
     """
@@ -103,11 +103,11 @@ def inspect(path: Path | str, restart_gap_ms: int | None = None) -> Inspection:
     source = Source(file, text, data)
     builder = Builder()
     fields = builder.fields(Configuration, data, ())
-    assert not isinstance(fields, Broken)  # a TOML document is always a table
+    assert not isinstance(fields, Broken)  # A TOML document is always a table.
     broken = frozenset(name for name, value in fields.items() if isinstance(value, Broken))
     draft = Configuration(**(_EMPTY_SECTIONS | {name: fields[name] for name in fields if name not in broken}))
-    complaints = [*builder.complaints, *lint(draft, broken, restart_gap_ms)]
-    findings = sorted((source.finding(complaint) for complaint in complaints), key=lambda finding: finding.line)
+    found = [*builder.findings, *lint(draft, broken, restart_gap_ms)]
+    findings = sorted((source.located(finding) for finding in found), key=lambda finding: finding.line)
     is_usable = all(finding.warning for finding in findings)
     return Inspection(draft if is_usable else None, tuple(findings), source, draft)
 
@@ -150,12 +150,12 @@ def _refused(file: str, sentence: str, line: int = 0) -> ConfigurationError:
 
 
 def _syntax_finding(file: str, text: str, message: str) -> Finding:
-    """Put tomllib's word into the form of all others; it stops at the first error, so there is only one."""
+    """Return tomllib's message as a finding. tomllib stops at the first error, so there is only one."""
     match = _TOML_PLACE.search(message)
     what = _TOML_PLACE.sub("", message)
     if match is not None and match[1]:
         return Finding(file, int(match[1]), "", f"expected TOML: {what[:1].lower()}{what[1:]} at column {match[2]}")
     last_line = text.count("\n", 0, len(text.rstrip())) + 1
     return Finding(
-        file, last_line, "", f"expected TOML: {what[:1].lower()}{what[1:]}; the file ends too early: cut off?"
+        file, last_line, "", f"expected TOML: {what[:1].lower()}{what[1:]}; the file ends too early; was it cut off?"
     )

@@ -1,7 +1,7 @@
-"""The shape of aoeha.toml. Every key, its type, its default and, where it isn't plain, the reason for the default.
+"""The schema of aoeha.toml: every key with its type, its default and, unless obvious, the reason for the default.
 
-Durations are strings in the file and integers of milliseconds here. The description of a type is what an error says
-was expected. Rules between keys are in lint.py.
+Durations are strings in the file and integers of milliseconds here. An error quotes the description of a type as what
+it expected. Rules between keys are in lint.py.
 """
 
 from typing import Annotated, Any, Literal
@@ -66,14 +66,14 @@ FORMER_KEYS = {
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every table: an unknown key is an error, never ignored."""
+    """Base of every table. An unknown key is an error and never ignored."""
 
 
 class Timing(Table, frozen=True):
-    """When silence means something. The first four are words of Heartbeat's ha.cf.
+    """When silence counts. The first four keys have the names of Heartbeat's ha.cf.
 
-    Whose the legs are is read every `reservation_interval`; a shelf that does not answer for `shelf_timeout` is silent.
-    A service address that is not renewed, because the daemon is dead or the shelves do not vouch for this gateway, is
+    Reservations are read every `reservation_interval`. A shelf that does not answer for `shelf_timeout` is silent.
+    A service address that is not renewed, because the daemon is dead or the shelves do not confirm this gateway, is
     dropped by the kernel after `address_lifetime`.
     """
 
@@ -88,10 +88,10 @@ class Timing(Table, frozen=True):
 
 
 class Node(Table, frozen=True):
-    """One of the two gateways, by the name that `hostname -s` prints there.
+    """One of the two gateways, under the name that `hostname -s` prints on it.
 
-    `storage` names the interfaces that carry AoE there, each with its hardware address: shelves know hosts by nothing
-    else. Needed where groups name their legs.
+    `storage` names the interfaces that carry AoE on it, each with its hardware address: shelves know hosts only by
+    that. Required when groups name their legs.
     """
 
     name: Name
@@ -111,7 +111,7 @@ class SerialLink(Table, frozen=True, tag_field="type", tag="serial"):
 class UdpLink(Table, frozen=True, tag_field="type", tag="udp"):
     """A path through one network interface. 694 is Heartbeat's registered port (ha-cluster).
 
-    `switch` names the network switch that it passes, if any: what passes the same one fails with it.
+    `switch` names the network switch on the path, if any: all that pass one switch fail with it.
     """
 
     name: Name
@@ -125,11 +125,11 @@ Link = SerialLink | UdpLink
 
 
 class Fence(Table, frozen=True):
-    """A device that takes a gateway's power away. `plug` names each gateway's outlet there.
+    """A device that switches a gateway's power off. `plug` names the outlet of each gateway on it.
 
     `powered_by` says what feeds the device itself: "victim" for one in the gateway that it switches off, like a
-    management controller; left out, it is judged by the type. `switch` names the network switch that leads to it.
-    Both are for the eyes of `aoeha check` alone.
+    management controller. Without the key, the type decides. `switch` names the network switch on the path to it.
+    Only `aoeha check` reads these two.
     """
 
     name: Name
@@ -145,7 +145,7 @@ class Fence(Table, frozen=True):
 
 
 class Resource(Table, frozen=True):
-    """One thing that is started, stopped and monitored; past a time-out its agent is killed and has failed."""
+    """One thing that is started, stopped and monitored. Past a time-out its agent is killed and counts as failed."""
 
     name: Name
     type: Words
@@ -157,10 +157,10 @@ class Resource(Table, frozen=True):
 
 
 class Leg(Table, frozen=True):
-    """One half of a group's mirror: a target like "e1.0", and the hardware addresses at which its shelf answers.
+    """One half of a group's mirror: a target like "e1.0", and all hardware addresses at which its shelf answers.
 
-    All of them: the shelves keep the other gateway out only where every address of every leg is reserved. `durable`:
-    what its target has acknowledged outlives a restart of the target; else it comes back by a full copy.
+    The shelves keep the other gateway out only when every address of every leg is reserved. `durable`: writes that
+    the target has acknowledged outlive its restart. Otherwise the leg comes back by a full copy.
     """
 
     name: Annotated[str, Meta(pattern=r"^e[0-9]{1,5}\.[0-9]{1,3}$", description='a target like "e1.0"')]
@@ -169,7 +169,7 @@ class Leg(Table, frozen=True):
 
 
 class Group(Table, frozen=True):
-    """Resources that live together on one gateway, in start order.
+    """Resources that run together on one gateway, in start order.
 
     A resource that fails more often than `restart_max` times within `failure_window` moves the group.
     """
@@ -185,8 +185,8 @@ class Group(Table, frozen=True):
 class Watchdog(Table, frozen=True):
     """The kernel's watchdog, which resets a gateway whose daemon no longer turns.
 
-    "automatic" uses the device if there is one that nobody else has; with "required" the daemon does not start without.
-    Never a proof: the other gateway goes by what it sees itself.
+    "automatic" uses a device that exists and is free. With "required" the daemon does not start without one. A
+    watchdog is never a proof: the other gateway relies only on what it sees itself.
     """
 
     mode: Annotated[Literal["required", "automatic", "off"], Meta(description='"required", "automatic" or "off"')] = (
@@ -199,13 +199,13 @@ class Watchdog(Table, frozen=True):
 class Configuration(Table, frozen=True):
     """The whole file.
 
-    `fence_policy` says whether a takeover may go on when the shelves keep the other gateway out, or waits until it has
-    no power; it matters only to groups that name their legs. `after_fence` says whether a fenced gateway is switched on
-    again. An operator's word (`aoeha confirm`) is good for `confirm_valid`; a gateway reboots itself at most once
-    within `reboot_window`. One that went down without leaving fences nobody that it has not heard for `boot_patience`;
-    a fenced one that was switched on has three quarters of that to be heard. `reference_hosts` are addresses among the
-    clients, a router's for example: an owner that hears no link, and none of them, offers its groups to the other
-    gateway through the shelves.
+    `fence_policy` says whether a takeover may proceed when the shelves keep the other gateway out, or waits until that
+    gateway has no power. It matters only to groups that name their legs. `after_fence` says whether a fenced gateway
+    is switched on again. An operator's confirmation (`aoeha confirm`) is valid for `confirm_valid`. A gateway reboots
+    itself at most once within `reboot_window`. After an unclean shutdown, a gateway fences no peer that it has not
+    heard for `boot_patience`. A fenced gateway that was switched on has three quarters of that time to be heard.
+    `reference_hosts` are addresses among the clients, a router's for example. An owner that hears no link and none of
+    these hosts offers its groups to the other gateway through the shelves.
     """
 
     cluster: Name

@@ -1,4 +1,4 @@
-"""The configuration as one node's core sees it."""
+"""The configuration as the core of one node sees it."""
 
 import zlib
 
@@ -13,12 +13,12 @@ __all__ = ["config_tag", "for_node", "pair_config", "peer_of"]
 
 
 def config_tag(configuration: Configuration) -> int:
-    """Return 32 bits that differ when two files mean different things; comments, order and layout don't count."""
+    """Return 32 bits that differ when two files mean different things. Comments, order and layout do not count."""
     return zlib.crc32(msgspec.json.encode(configuration, order="sorted"))
 
 
 def for_node(value: str | dict[str, str], node: str) -> str:
-    """Return the value that a key holds for this node: the same for both, or one each."""
+    """Return the value of a key for this node: a key has one value for both nodes, or one for each."""
     return value if isinstance(value, str) else value[node]
 
 

@@ -8,7 +8,7 @@ from aoeha.cli.check.fences import FenceCheck, check_fences
 from aoeha.cli.check.host import HostCheck, check_host
 from aoeha.cli.restart_gap import measured_restart_gap_ms
 from aoeha.cli.screen import counted
-from aoeha.config.agent_parameters import agent_complaints
+from aoeha.config.agent_parameters import agent_findings
 from aoeha.config.findings import ConfigurationError, Finding
 from aoeha.config.keys import load_keys
 from aoeha.config.load import inspect
@@ -33,7 +33,7 @@ def check(file: str | None, default_file: str, host: HostCheck | None, fences: F
     findings = list(inspection.findings)
     configuration = inspection.configuration
     if inspection.source is not None and inspection.draft is not None:
-        findings += [inspection.source.finding(complaint) for complaint in agent_complaints(inspection.draft)]
+        findings += [inspection.source.located(finding) for finding in agent_findings(inspection.draft)]
     if configuration is not None:
         findings += _key_findings(configuration)
     for finding in sorted(findings, key=lambda finding: finding.line):
