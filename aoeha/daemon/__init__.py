@@ -1,1 +1,1 @@
-"""One inbox, one state, one loop."""
+"""The daemon: one inbox, one state, one loop."""

@@ -1,4 +1,4 @@
-"""The core's actions, done: each of them at once, or as a task that ends in an event. Nothing here waits."""
+"""Executes the core's actions: each at once, or as a task that ends in an event. Nothing here waits."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,16 +20,16 @@ __all__ = ["ActionExecutor", "Effects", "Remembering"]
 
 
 class Remembering(Protocol):
-    """What keeps Memory (aoeha.io.durable.MemoryStore)."""
+    """Stores Memory (aoeha.io.durable.MemoryStore)."""
 
     async def remember(self, memory: Memory) -> str:
-        """Return an empty string, or why it is not on disk; within a bounded time."""
+        """Return an empty string, or why the memory is not on disk. Returns within a bounded time."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Everything that actions are done with. `send` puts a beat on every link; `panic` does not return."""
+    """Everything that the actions need. `send` puts a beat on every link. `panic` does not return."""
 
     send: Callable[[Beat], None]
     tasks: TaskRunner
@@ -51,12 +51,12 @@ class ActionExecutor:
         self._persisting: set[asyncio.Task[None]] = set()
 
     def offer(self, actions: tuple[Action, ...]) -> None:
-        """Take in what one step asked for and do what may be done now."""
+        """Take the actions of one step and execute those that may run now."""
         self._performer.offer(actions)
         self._perform_ready()
 
     def persist_done(self) -> None:
-        """Go on behind the Persist that ended."""
+        """Continue with the actions behind the Persist that ended."""
         self._performer.persist_done()
         self._perform_ready()
 

@@ -1,4 +1,4 @@
-"""What `aoeha daemon` is told on its command line. Imports nothing heavy."""
+"""The command line of `aoeha daemon`. Imports nothing heavy."""
 
 import argparse
 import socket
@@ -9,7 +9,7 @@ __all__ = ["Settings", "add_arguments", "settings"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where this node's daemon finds and keeps things."""
+    """Where this node's daemon finds its configuration and keeps its files."""
 
     config: str
     node: str
@@ -18,21 +18,33 @@ class Settings:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the configuration, this node's name and where things are kept."""
+    """Add the configuration, this node's name and the two directories."""
     parser.add_argument(
-        "-c", "--config", default="/etc/aoeha/aoeha.toml", metavar="FILE", help="the pair (/etc/aoeha/aoeha.toml)"
+        "-c",
+        "--config",
+        default="/etc/aoeha/aoeha.toml",
+        metavar="FILE",
+        help="the configuration (/etc/aoeha/aoeha.toml)",
     )
-    parser.add_argument("--node", default="", metavar="NAME", help="which of the two this is (what hostname -s prints)")
     parser.add_argument(
-        "--run-directory", default="/run/aoeha", metavar="DIRECTORY", help="for this boot: socket, memory (/run/aoeha)"
+        "--node", default="", metavar="NAME", help="the name of this node (default: the output of hostname -s)"
     )
     parser.add_argument(
-        "--state-directory", default="/var/lib/aoeha", metavar="DIRECTORY", help="on disk (/var/lib/aoeha)"
+        "--run-directory",
+        default="/run/aoeha",
+        metavar="DIRECTORY",
+        help="the directory of the socket and of state for this boot (/run/aoeha)",
+    )
+    parser.add_argument(
+        "--state-directory",
+        default="/var/lib/aoeha",
+        metavar="DIRECTORY",
+        help="the directory of state on disk (/var/lib/aoeha)",
     )
 
 
 def settings(arguments: argparse.Namespace) -> Settings:
-    """Return what the arguments say; what they leave out takes its default."""
+    """Return the arguments, with defaults for those that were not given."""
     return Settings(
         config=arguments.config,
         node=getattr(arguments, "node", "") or socket.gethostname().partition(".")[0],

@@ -1,4 +1,4 @@
-"""From aoeha.toml to the parts of a daemon: links, keys, agents. What a configuration can get wrong ends here."""
+"""Builds the parts of a daemon from aoeha.toml: links, keys, agents. Every configuration error is reported here."""
 
 import os
 from collections.abc import Callable
@@ -52,7 +52,7 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """A configuration that holds together, and the keys that it names."""
+    """A valid configuration, and the keys that it names."""
 
     configuration: Configuration
     pair: PairConfig
@@ -69,7 +69,7 @@ def read_blueprint(file: str, node: str) -> Blueprint:
 
 
 def link_settings(blueprint: Blueprint) -> dict[str, SerialSettings | UdpSettings]:
-    """Return where this node's links are, by name, in the order of the configuration."""
+    """Return the settings of this node's links by name, in the order of the configuration."""
     node, peer = blueprint.pair.node, blueprint.pair.peer
     settings: dict[str, SerialSettings | UdpSettings] = {}
     for link in blueprint.configuration.links:
@@ -90,7 +90,7 @@ def links(blueprint: Blueprint) -> list[Link]:
 
 
 def feeding(blueprint: Blueprint, say: Callable[[Level, str], None]) -> Feeding:
-    """Return what feeds this node's watchdog, with nothing opened yet."""
+    """Return the feeder of this node's watchdog. Nothing is opened yet."""
     watchdog = blueprint.configuration.watchdog
     device = for_node(watchdog.device, blueprint.pair.node)
     opening = partial(open_watchdog, device, watchdog.timeout_ms)
@@ -98,7 +98,7 @@ def feeding(blueprint: Blueprint, say: Callable[[Level, str], None]) -> Feeding:
 
 
 def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) -> Receiver:
-    """Return what judges arriving beats. Raises StartError when two names cannot be told apart on the wire."""
+    """Return the receiver of beats. Raises StartError when two names cannot be told apart on the wire."""
     pair = blueprint.pair
     try:
         return Receiver(
@@ -116,7 +116,7 @@ def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) 
 
 
 def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key, ...]) -> Agents:
-    """Return every resource's and every fence device's agent, and what asks the shelves. Raises StartError."""
+    """Return the agent of every resource and fence device, and the queries of the shelves. Raises StartError."""
     resources, devices = {}, {}
     for group in configuration.groups:
         for resource in group.resources:
@@ -144,7 +144,7 @@ def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key,
 
 
 def adverts(blueprint: Blueprint, heard: Callable[[str, str], None]) -> Adverts:
-    """Return what hears the legs' targets start, with nothing opened yet; it listens nowhere where no leg is named."""
+    """Return the listener for adverts of the legs' targets, not opened yet. Without legs it listens on no interface."""
     legs = {leg: macs for known in _targets(blueprint.configuration).values() for leg, macs in known.items()}
     storage = {known.name: known.storage for known in blueprint.configuration.nodes}
     return Adverts(tuple(storage[blueprint.pair.node]) if legs else (), legs, heard)

@@ -1,4 +1,4 @@
-"""All links together: our beats onto each of them, what arrives on any of them to the core or into a counter."""
+"""The beats of all links: ours go out on every link, and each arrival goes to the core or into a counter."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,44 +16,49 @@ __all__ = ["BeatTransport"]
 
 
 class BeatTransport:
-    """Carries beats both ways. Nothing that arrives, and no link that breaks, stops it.
+    """Carries beats both ways. No message and no broken link stops it.
 
-    `heir` is given each beat before it is sent, so that a successor can begin where this daemon ended.
+    `save_restart_state` is called with each beat before it is sent, so that a successor can begin where this one ended.
     """
 
     def __init__(
-        self, links: Sequence[Link], sender: Sender, receiver: Receiver, inbox: Inbox, heir: Callable[[Beat], None]
+        self,
+        links: Sequence[Link],
+        sender: Sender,
+        receiver: Receiver,
+        inbox: Inbox,
+        save_restart_state: Callable[[Beat], None],
     ) -> None:
         self.receiver = receiver
         self.unpackable = ""
         self._links = links
         self._sender = sender
         self._inbox = inbox
-        self._heir = heir
+        self._save_restart_state = save_restart_state
 
     def open(self) -> None:
-        """Begin to receive on every link."""
+        """Start receiving on every link."""
         loop = asyncio.get_running_loop()
         for link in self._links:
             link.open(loop, self._arrived, self._reported)
 
     def close(self) -> None:
-        """Let go of every link."""
+        """Close every link."""
         for link in self._links:
             link.close()
 
     def send(self, beat: Beat) -> None:
-        """Put a beat on every link; each sends it now or drops it."""
-        self._heir(beat)
+        """Put a beat on every link. Each link sends it now or drops it."""
+        self._save_restart_state(beat)
         for link in self._links:
             try:
                 link.send(self._sender.pack(beat, link.limit))
             except CodecError as error:
-                # The other links go on; housekeeping shows the reason for as long as it holds.
+                # The other links continue; housekeeping shows the reason while it lasts.
                 self.unpackable = f"{link.name}: {error}"
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """Return what happened on each link: to its bytes, and to what they held."""
+        """Return the counters of each link: of its bytes, and of the messages in them."""
         return {link.name: {**link.counters, **self.receiver.count(link.name)} for link in self._links}
 
     def _arrived(self, name: str, data: bytes) -> None:

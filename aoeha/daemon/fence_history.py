@@ -1,6 +1,6 @@
-"""Every attempt to switch a gateway's power, for people: who asked what of which device, when, and what came of it.
+"""The history of attempts to switch a gateway's power, for operators: who, what, which device, when, and the result.
 
-Kept beside the decisions and never read by one. It outlives daemon and boot in one small file with the time of day,
+No decision reads it. It outlives daemon and boot in one small file with the time of day,
 which the core does not know; the journal, which has all of this too, is overwritten within hours. Routine readings are
 kept only where a device answers otherwise than before.
 """
@@ -24,7 +24,7 @@ HISTORY_MAX = 400
 FILE_NAME = "fence_history.json"
 FILE_BYTES_MAX = 1 << 20
 TEXT_MAX = 400
-"""No sentence of a device is kept longer than this."""
+"""The longest sentence of a device that is kept."""
 ACTIONS = {TaskKind.POWER_OFF: "off", TaskKind.POWER_ON: "on", TaskKind.POWER_STATUS: "status"}
 
 
@@ -87,11 +87,11 @@ class FenceHistory:
             self._writer.put(msgspec.json.encode(self.attempts()))
 
     def attempts(self, number: int = HISTORY_MAX) -> list[dict[str, Any]]:
-        """Return the newest so many as plain values, oldest first."""
+        """Return the given number of newest attempts as plain values, oldest first."""
         return [msgspec.to_builtins(attempt) for attempt in list(self._attempts)[-number:]] if number else []
 
     def close(self) -> None:
-        """Let the writer end."""
+        """End the writer."""
         self._writer.close()
 
     def _begin(self, task: PowerTask) -> bool:
@@ -133,7 +133,7 @@ class FenceHistory:
         except FileNotFoundError:
             return []
         except (OSError, msgspec.DecodeError) as error:
-            self.fault = f"cannot read {self._file}: {error}; the fence history begins anew"
+            self.fault = f"cannot read {self._file}: {error}; the fence history starts empty"
             return []
         for attempt in attempts:
             if attempt.ended_wall_ms is None:

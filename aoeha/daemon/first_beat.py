@@ -1,17 +1,17 @@
 """The first beat of a restarted daemon: sent before anything heavy is imported (R15).
 
 A daemon that was killed is restarted by systemd within a fraction of a second, but importing and setting up the rest
-of it takes longer than that. So the running daemon keeps, in /run, what a successor needs to say "I am here again";
-`aoeha daemon` calls `send_first_beat` as its very first act. The peer accepts it at once, as a new incarnation,
+of it takes longer than that. So the running daemon keeps in /run what a successor needs for its first beat.
+`aoeha daemon` calls `send_first_beat` first of all. The peer accepts that beat at once, as a new incarnation,
 because it echoes the peer's nonce.
 
-What the first beat says is less than what the last one said: it is flagged RESTARTING and not PROBED, claims
+The first beat says less than the last one did: it is flagged RESTARTING and not PROBED, claims
 nothing, and repeats no grant, because the killed daemon may have withdrawn one after the last save.
 
-A start is never delayed or broken by this: whatever goes wrong, the daemon starts without a first beat.
+The first beat never delays or breaks a start: whatever goes wrong, the daemon starts without it.
 """
 
-# Importing pathlib would take longer than all that this module does.
+# An import of pathlib would take longer than everything in this module.
 # ruff: noqa: PTH103, PTH105, PTH108, PTH120, PTH123
 
 import contextlib
@@ -49,7 +49,7 @@ _BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 
 BACK_WITHIN_MS = 3_000
 """What the imports and the start behind the first beat may take: in a loaded lab guest, where Python is slowest, more
-than 2 s was seen. A node that dies meanwhile is missed that much later."""
+than 2 s was seen. The peer detects a node that dies meanwhile that much later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class FirstBeat:
-    """What was sent, and what the daemon goes on with.
+    """What was sent, and what the daemon must continue with.
 
     It must use this incarnation (unless its memory says that a greater one was used), this nonce for its Receiver
     with this peer nonce as ReceiverMemory, and sequences above FIRST_SEQUENCE. `links_sent` counts the links that
@@ -84,7 +84,7 @@ class FirstBeat:
     descriptors: tuple[int, ...]
 
     def close(self) -> None:
-        """Let go of the serial ports. Not earlier: closing one waits until its bytes have left."""
+        """Close the serial ports. Not earlier: closing one waits until its bytes have left."""
         for descriptor in self.descriptors:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
@@ -114,7 +114,7 @@ def remembered(
 
 
 def save(content: Remembered, key: Key, run_directory: str = "/run/aoeha") -> None:
-    """Write it, readable by root alone. Microseconds on tmpfs; call it before sending a beat that differs.
+    """Write it, readable by root only. This takes microseconds on tmpfs. Call it before sending a beat that differs.
 
     Raises OSError when it cannot be written, CodecError when the beat does not fit the format.
     """
@@ -136,13 +136,13 @@ def save(content: Remembered, key: Key, run_directory: str = "/run/aoeha") -> No
 
 
 def forget(run_directory: str = "/run/aoeha") -> None:
-    """Remove what was saved: the daemon leaves for good. Nothing when there is nothing."""
+    """Remove what was saved, because the daemon leaves. Does nothing when there is nothing."""
     with contextlib.suppress(OSError):
         os.unlink(_path(run_directory))
 
 
 def send_first_beat(run_directory: str = "/run/aoeha") -> FirstBeat | None:
-    """Send one beat on each link if this is a restart within one boot; None when it is not, or when that failed."""
+    """Send one beat on each link if this is a restart within one boot. None when it is not, or when that failed."""
     try:
         return _send_first_beat(run_directory)
     except Exception:  # noqa: BLE001 - the daemon must start whatever lies in that file
@@ -155,7 +155,7 @@ def _send_first_beat(run_directory: str) -> FirstBeat | None:
     beat = _saved_beat(document, keys)
     if beat.boot_id != _present_boot_id():
         return None
-    # Written before it is used: no two daemons ever share an incarnation.
+    # Written before use, so that no two daemons ever share an incarnation.
     document["incarnation"] += 1
     _write(run_directory, document)
     own_nonce, peer_nonce = os.urandom(NONCE_SIZE), bytes.fromhex(document["peer_nonce"])
@@ -186,7 +186,7 @@ def _send_udp(settings: UdpSettings, data: bytes) -> None:
 
 
 def _send_serial(settings: SerialSettings, data: bytes) -> int:
-    """Return the open port. pyserial sets it up properly later; this does the least that carries one frame."""
+    """Return the open port. This does the minimum that carries one frame; pyserial sets the port up fully later."""
     descriptor = os.open(settings.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         attributes = termios.tcgetattr(descriptor)

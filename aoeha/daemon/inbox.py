@@ -1,4 +1,4 @@
-"""The one queue through which everything reaches the core, in the order in which it happened."""
+"""The one queue through which every event reaches the core, in the order of occurrence."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ INBOX_MAX = 1_024
 
 
 class Inbox:
-    """Bounded for what others can cause without limit; what answers our own actions is bounded by those."""
+    """Bounded for events that others can cause without limit. Events that answer our actions are bounded by those."""
 
     def __init__(self) -> None:
         self.refused = 0
@@ -19,7 +19,7 @@ class Inbox:
         self._filled = asyncio.Event()
 
     def offer(self, event: Event) -> bool:
-        """Take an event from outside: a beat, a report, a command. False, and counted, when too many wait."""
+        """Queue an event from outside: a beat, a report, a command. False, and counted, when too many wait."""
         if len(self._events) >= INBOX_MAX:
             self.refused += 1
             return False
@@ -27,12 +27,12 @@ class Inbox:
         return True
 
     def insist(self, event: Event) -> None:
-        """Take an event that must not be lost: the one end of a task or a Persist, the next tick."""
+        """Queue an event that must not be lost: the one end of a task or a Persist, the next tick."""
         self._events.append(event)
         self._filled.set()
 
     async def next(self) -> Event:
-        """Return the oldest event; wait for one when there is none."""
+        """Return the oldest event, or wait for one."""
         while not self._events:
             self._filled.clear()
             await self._filled.wait()

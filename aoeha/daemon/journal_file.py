@@ -1,7 +1,8 @@
-"""The journal on disk: every step in order, without ever holding the loop up.
+"""The journal on disk: every step in order. Writing it never blocks the loop.
 
-Files are parts of bounded size, bounded in number. Each begins with a header from which it can be repeated by itself
-(aoeha.journal.records). What a disk could not take is counted; the next part begins anew and tells how much is missing.
+Files are parts of bounded size, bounded in number. Each begins with a header from which it can be replayed by itself
+(aoeha.journal.records). Records that a disk could not take are counted. The next part then starts afresh and says how
+many are missing.
 """
 
 import os
@@ -23,7 +24,7 @@ RETRY_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class JournalLimits:
-    """How much of everything. 8 parts of 16 MiB hold some hours of beats five times a second on two links.
+    """The limits. 8 parts of 16 MiB hold some hours of beats five times a second on two links.
 
     The older parts have room for all but one whole part together, in at most `files` files.
     """
@@ -54,11 +55,11 @@ class JournalFile:
 
     @property
     def lost(self) -> int:
-        """How many records are on no disk."""
+        """The number of records that are on no disk."""
         return self._not_taken + self._writer.dropped
 
     def record(self, before: NodeState, event: Event, actions: tuple[Action, ...]) -> None:
-        """Take one step: the state before it, what happened, what was answered. Never waits, never raises."""
+        """Record one step: the state before it, its event and its actions. Never waits, never raises."""
         line = encode_step(event, actions)
         has_gap = self._has_gap or self._writer.failed_part >= self._header.part
         is_full = self._part_bytes + len(line) > self._limits.part_bytes
@@ -75,12 +76,12 @@ class JournalFile:
             self._sentences.append("cannot keep the journal: the disk does not keep up; it has a gap now")
 
     def news(self) -> list[str]:
-        """Return the sentences that came up since the last call: what people should know about the journal."""
+        """Return the sentences since the last call that tell an operator about faults of the journal."""
         sentences, self._sentences = self._sentences + self._writer.news(), []
         return sentences
 
     def close(self) -> None:
-        """Write what waits; a disk that hangs is left behind after a second."""
+        """Write the queued records. A disk that hangs is abandoned after a second."""
         self._writer.close()
 
     def _continuation(self, state: NodeState, now_ms: int) -> Header:

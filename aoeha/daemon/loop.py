@@ -1,8 +1,8 @@
-"""The loop: one inbox, one state. Take an event, step, write it down, do what the core asks for, and again.
+"""The loop: one inbox, one state. It takes an event, steps, records the step, and executes the actions.
 
-It decides nothing. It owes the core a Tick when `next_wake` says so and passes everything else on in the order in
-which it happened. When the core fails, that is our bug: the event is written down, the process ends with the
-traceback, and the next daemon adopts what runs.
+It decides nothing. It sends the core a Tick when `next_wake` says so and passes on every other event in order of
+occurrence. A failure of the core is our bug: the loop records the event, the process ends with the traceback, and
+the next daemon adopts what runs.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from aoeha.io import clock
 __all__ = ["Loop", "Recorder", "Turned"]
 
 TICK_PAUSE_MS = 2
-"""The least time to the next tick: a core that asks for one again and again must not take the whole processor."""
+"""The minimum time to the next tick: a core that keeps asking for one must not use the whole processor."""
 
 Turned = Callable[[int], None]
-"""Is told the time after each turn that ended without a fault: the core's invariants held."""
+"""Is called with the time after each turn that ended without a fault, so the core's invariants held."""
 
 Recorder = Callable[[NodeState, Event, tuple[Action, ...]], None]
-"""Writes down one step: the state before it, the event, the actions."""
+"""Records one step: the state before it, the event, the actions."""
 
 
 class Loop:
-    """Runs the core until it says Leave."""
+    """Runs the core until it answers Leave."""
 
     def __init__(
         self, state: NodeState, inbox: Inbox, performing: ActionExecutor, record: Recorder, turned: Turned
@@ -46,13 +46,13 @@ class Loop:
         self._tick_waits = False
 
     async def run(self, actions: tuple[Action, ...]) -> None:
-        """Perform what the start asked for, then handle events until Leave was performed."""
+        """Execute the actions of the start, then handle events until Leave was executed."""
         self._performing.offer(actions)
         self._ask_for_tick()
         while not self._performing.left.is_set():
             event = await self._inbox.next()
             self._turn(event)
-            # The inbox may never be empty; links, timers and tasks have their turn all the same.
+            # The inbox may never be empty; links, timers and tasks must still have their turn.
             await asyncio.sleep(0)
         self._forget_timer()
 
@@ -75,7 +75,7 @@ class Loop:
         self._turned(clock.now_ms())
 
     def _ask_for_tick(self) -> None:
-        """Let a Tick come when the core wants one; one that waits in the inbox already is enough."""
+        """Schedule the Tick that the core wants. One that waits in the inbox already is enough."""
         if self._tick_waits:
             return
         self._forget_timer()

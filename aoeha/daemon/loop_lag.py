@@ -1,4 +1,4 @@
-"""How late the loop was: between the time at which something was due or happened and the time it was handled."""
+"""The lag of the loop: the time from when an event was due or occurred to when it was handled."""
 
 from collections import deque
 
@@ -9,13 +9,13 @@ SLICE_MS = 1_000
 
 
 class LoopLag:
-    """The greatest lag of the last minute, kept as one maximum a second."""
+    """The greatest lag of the last minute, kept as one maximum for each second."""
 
     def __init__(self) -> None:
         self._slices: deque[tuple[int, int]] = deque(maxlen=WINDOW_MS // SLICE_MS)
 
     def note(self, due_ms: int, now_ms: int) -> None:
-        """Note that what was due at `due_ms` is handled now."""
+        """Record that an event that was due at `due_ms` is handled now."""
         lag_ms = max(0, now_ms - due_ms)
         begun_ms = now_ms - now_ms % SLICE_MS
         if self._slices and self._slices[-1][0] == begun_ms:

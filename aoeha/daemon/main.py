@@ -1,10 +1,10 @@
-"""The way into the daemon: only what must come before its first beat, and nothing that is slow to import.
+"""The entry point of the daemon: only what must precede its first beat, without slow imports.
 
-A restarted daemon is silent from its predecessor's death to its own first beat, and the peer counts. So the lock that
-keeps a second daemon out and the first beat come first; everything else is imported afterwards.
+A restarted daemon is silent from its predecessor's death to its own first beat, and the peer measures the silence. So
+the lock that excludes a second daemon and the first beat come first. Everything else is imported afterwards.
 """
 
-# Importing pathlib would take longer than what is done here without it.
+# An import of pathlib would take longer than everything that is done here.
 # ruff: noqa: PTH103
 
 import argparse
@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run the daemon until it has left; return the exit code."""
+    """Run the daemon until it has left, and return the exit code."""
     where = settings(arguments)
     try:
         lock = _lock(where)
@@ -29,15 +29,15 @@ def main(arguments: argparse.Namespace) -> int:
         return Exit.FAILED
     if lock < 0:
         sys.stderr.write(
-            f"aoeha: cannot start: another daemon runs with {where.run_directory}; `aoeha status` shows what it does, "
-            "`systemctl stop aoeha` hands over and ends it\n"
+            f"aoeha: cannot start: another daemon runs with {where.run_directory}; `aoeha status` shows its state, "
+            "`systemctl stop aoeha` hands its groups over and ends it\n"
         )
         return Exit.FAILED
     return _start(where)
 
 
 def _lock(where: Settings) -> int:
-    """Return the descriptor that holds the lock, for as long as this process lives, or -1 when another one has it."""
+    """Return the descriptor that holds the lock while this process lives, or -1 when another process has the lock."""
     os.makedirs(where.run_directory, mode=0o755, exist_ok=True)
     descriptor = os.open(f"{where.run_directory}/daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

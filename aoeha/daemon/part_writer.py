@@ -1,4 +1,4 @@
-"""A thread that appends lines to files, part after part, whatever the disk does meanwhile."""
+"""A thread that appends lines to files, part after part, whether the disk responds or hangs."""
 
 import contextlib
 import os
@@ -14,9 +14,9 @@ CLOSE_PATIENCE_MS = 1_000
 
 
 class PartWriter:
-    """Takes lines without waiting. After an error a part is never continued: its later lines are dropped, counted.
+    """Takes lines without waiting. After an error a part is never continued: its later lines are dropped and counted.
 
-    `failed_part` is the highest part that an error has ended, `dropped` the number of lines that are on no disk.
+    `failed_part` is the highest part that an error has ended. `dropped` is the number of lines that are on no disk.
     """
 
     def __init__(self, directory: Path, files_max: int, old_bytes_max: int, waiting_bytes_max: int) -> None:
@@ -36,7 +36,7 @@ class PartWriter:
         self._thread.start()
 
     def put(self, part: int, new_name: str, line: bytes) -> bool:
-        """Append a line to a part; `new_name` begins it. False when too much waits already: the line is not taken."""
+        """Append a line to a part. `new_name` begins the part. False when too much waits: the line is not taken."""
         with self._changed:
             if self._waiting_bytes + len(line) > self._waiting_bytes_max:
                 return False
@@ -46,14 +46,14 @@ class PartWriter:
             return True
 
     def news(self) -> list[str]:
-        """Return what went wrong since the last call, a sentence each."""
+        """Return the errors since the last call, one sentence each."""
         with self._changed:
             sentences = list(self._sentences)
             self._sentences.clear()
         return sentences
 
     def close(self) -> None:
-        """Write what waits and end; a disk that hangs is left behind after a second."""
+        """Write the queued lines and end. A disk that hangs is abandoned after a second."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -74,7 +74,7 @@ class PartWriter:
         self._close_file()
 
     def _write(self, part: int, new_name: str, line: bytes) -> str:
-        """Write one line; return why not, once for a part."""
+        """Write one line. Return the error, once for a part."""
         path = self._directory / new_name
         try:
             if new_name:
@@ -86,7 +86,10 @@ class PartWriter:
             self._close_file()
             self.failed_part = part
             self.dropped += 1
-            return f"cannot write the journal in {self._directory}: {error.strerror}; it has a gap now, make room there"
+            return (
+                f"cannot write the journal in {self._directory}: {error.strerror}; it has a gap now; free some space "
+                "there"
+            )
         self.dropped += 1
         return ""
 
@@ -97,7 +100,7 @@ class PartWriter:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def _forget_the_oldest(self) -> None:
-        """Make room for a new part. Short parts, of a gateway that boots again and again, push out little."""
+        """Make room for a new part. The short parts of a gateway that reboots repeatedly push out little."""
         facts = [(entry, entry.stat()) for entry in self._directory.glob("*.jsonl")]
         facts.sort(key=lambda fact: fact[1].st_mtime_ns, reverse=True)
         total = 0

@@ -1,4 +1,4 @@
-"""What this daemon leaves in /run for its successor's first beat (first_beat.py), kept as true as its last beat."""
+"""What this daemon keeps in /run for its successor's first beat (first_beat.py), up to date with its last beat."""
 
 from aoeha.core.model.beat import Beat
 from aoeha.daemon.assembly import Blueprint, link_settings
@@ -10,7 +10,7 @@ __all__ = ["RestartState"]
 
 
 class RestartState:
-    """Saves before each beat that says something else than the one before. `fault` tells why it could not, or ''."""
+    """Saves before each beat that differs from the one before. `fault` says why it could not, or is empty."""
 
     def __init__(self, blueprint: Blueprint, receiver: Receiver, run_directory: str) -> None:
         self.fault = ""
@@ -23,7 +23,7 @@ class RestartState:
         self._saved: Remembered | None = None
 
     def keep(self, beat: Beat) -> None:
-        """Save what a successor's first beat will be made of, if that changed."""
+        """Save the data of a successor's first beat, if it changed."""
         content = remembered(
             cluster=self._pair.cluster,
             peer=self._pair.peer,

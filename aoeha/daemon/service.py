@@ -1,4 +1,4 @@
-"""One daemon from start to end: put together, run, and taken apart again, with what runs beside the loop."""
+"""One daemon from start to end: it is assembled, run and taken apart, with the work beside the loop."""
 
 import asyncio
 import os
@@ -49,11 +49,11 @@ __all__ = ["serve"]
 
 HOUSEKEEPING_MS = 1_000
 LEAVE_MARGIN_MS = 60_000
-"""What a leave may take beyond the stop deadlines: the core waits 20 s for the peer to take over."""
+"""The time for a leave beyond the stop deadlines: the core waits 20 s for the peer to take over."""
 
 
 def serve(settings: Settings, first: FirstBeat | None) -> int:
-    """Run a daemon until it has left; return its exit code. `first` is what was sent before all this was imported."""
+    """Run a daemon until it has left, and return its exit code. `first` was sent before this module was imported."""
     sentences = Sentences(journal=journal_of(2, os.environ))
     for warning in enable_realtime():
         sentences.say(Level.WARNING, _of_daemon(Code.DAEMON_NOTICE, settings.node, warning))
@@ -67,7 +67,7 @@ def serve(settings: Settings, first: FirstBeat | None) -> int:
 
 
 class _Service:
-    """The parts of one daemon. The state is the loop's alone; the others see it through `loop.state`."""
+    """The parts of one daemon. Only the loop writes the state; the others read it through `loop.state`."""
 
     def __init__(self, settings: Settings, first: FirstBeat | None, blueprint: Blueprint, sentences: Sentences) -> None:
         self.settings = settings
@@ -113,7 +113,7 @@ class _Service:
         self.exit_code = 0
 
     def _begin(self, boot_id: str) -> tuple[Loop, tuple[Action, ...], JournalFile]:
-        """Start the core from what is remembered; write down from what."""
+        """Start the core from its stored memory, and record that memory in the journal."""
         recalled = self.store.recall(boot_id)
         for sentence in recalled.sentences:
             self._say(Level.WARNING, Code.DAEMON_NOTICE, sentence)
@@ -164,7 +164,7 @@ class _Service:
             housekeeping.cancel()
             await self._take_apart()
         if self.exit_code == 0:
-            # It has left: whoever starts next is no successor that the peer is waiting for.
+            # It has left: the daemon that starts next is not a successor that the peer waits for.
             forget(self.settings.run_directory)
         return self.exit_code
 
@@ -175,11 +175,11 @@ class _Service:
             raise StartError(Exit.UNSAFE, f"a watchdog is required: {error}") from error
 
     async def _open_control(self) -> str:
-        """Open the control socket; a daemon that nobody can ask still serves."""
+        """Open the control socket. A daemon without one still serves."""
         try:
             return await self.control.open()
         except OSError as error:
-            return f"cannot open {self.run_directory}/control.sock: {error.strerror}; nobody can ask for status"
+            return f"cannot open {self.run_directory}/control.sock: {error.strerror}; no command can reach this daemon"
 
     async def _take_apart(self) -> None:
         await self.control.close()
@@ -206,7 +206,7 @@ class _Service:
         loop.add_signal_handler(signal.SIGHUP, self._ignore_hangup)
 
     def _leave(self) -> None:
-        """Hand everything over and end; by force, with a sentence, when that takes too long."""
+        """Hand all groups over and end. End by force, with a sentence, when that takes too long."""
         if self.leave_limit:
             self._say(Level.INFO, Code.DAEMON_NOTICE, "the daemon was told to leave again, and is leaving already")
             return
@@ -233,7 +233,7 @@ class _Service:
         self._say(Level.WARNING, Code.DAEMON_NOTICE, sentence)
 
     async def _keep_house(self) -> None:
-        """Once a second: feed systemd's watchdog if the loop turned, show the sentence, tell what went wrong aside."""
+        """Once a second: feed systemd's watchdog if the loop turned, show the status line, report other faults."""
         turns, shown = -1, ""
         while True:
             if self.loop.turns != turns:
@@ -296,7 +296,7 @@ def _of_daemon(code: Code, node: str, sentence: str) -> Condition:
 
 
 def _panic() -> None:
-    """End this kernel; where that is impossible, end at least this process, which must not go on deciding."""
+    """Reboot this kernel at once. Where that is impossible, end this process, which must not decide any more."""
     try:
         sysrq.reboot_at_once()
     except OSError as error:
@@ -305,7 +305,7 @@ def _panic() -> None:
 
 
 def _incarnation(boot_id: str, memory: Memory | None, first: FirstBeat | None) -> int:
-    """Return a number that no daemon of this boot has used."""
+    """Return an incarnation that no daemon of this boot has used."""
     used = memory.incarnation if memory and memory.boot_id == boot_id else 0
     return max(used + 1, first.incarnation if first else 1)
 

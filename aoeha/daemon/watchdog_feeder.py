@@ -1,10 +1,10 @@
-"""Feeding the kernel's watchdog: after turns of the loop whose invariants held, and for no other reason.
+"""Feeds the kernel's watchdog after each turn of the loop whose invariants held, and at no other time.
 
-A daemon that hangs, or that no longer turns without a fault, stops feeding; the kernel then resets the machine, which
-nothing in it can prevent. Nobody takes that for a proof: the peer goes by what it sees.
+A daemon that hangs, or whose turns fail, stops feeding. The kernel then resets the machine, and no program can
+prevent that. The reset is not a proof: the peer relies only on what it sees itself.
 
-No timer and no thread feeds: a thread makes the one call that a turn asked for, because a driver behind a management
-controller may take seconds for it.
+No timer and no thread feeds by itself. A thread only makes the call that a turn asked for, because a driver behind a
+management controller may take seconds for it.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ Mode = Literal["required", "automatic", "off"]
 
 
 class Feeding:
-    """One daemon's use of the watchdog. `opening` sets it going; `say` takes what people must know.
+    """One daemon's use of the watchdog. `opening` starts it. `say` takes the sentences for an operator.
 
-    A daemon that starts afresh opens it at once. One that succeeds a killed one in the same boot finds it counting, and
-    opens it as its first meal, a quarter of the time-out later: opening and dying both count as feeding for the kernel,
-    and a daemon that dies at each start must not live on them.
+    The first daemon of a boot opens it at once. A successor of a killed daemon finds it running and opens it a quarter
+    of the time-out later, as its first feeding: the kernel counts both the open and the close at a death as feedings,
+    and these two must not keep alive a daemon that dies at each start.
     """
 
     def __init__(
@@ -47,23 +47,23 @@ class Feeding:
         self._work: asyncio.Task[None] | None = None
 
     async def begin(self, now_ms: int, *, is_restart: bool) -> None:
-        """Open it, unless this daemon follows another one. Raises WatchdogError when it is required and cannot be."""
+        """Open it unless this daemon follows another. Raises WatchdogError when it is required and cannot be opened."""
         self._fed_ms = now_ms
         if not self._is_wanted or is_restart:
             return
         await self._serve_meal()
         if self._watchdog is None and self._mode == "required":
-            raise WatchdogError(f'{self.fault}; mend that, or set mode = "automatic" below [watchdog]')
+            raise WatchdogError(f'{self.fault}; fix that, or set mode = "automatic" below [watchdog]')
 
     def turned(self, now_ms: int) -> None:
-        """Feed it if it is time. To be called when the loop has turned without a fault, and from nowhere else."""
+        """Feed it if it is time. Call this when the loop has turned without a fault, and nowhere else."""
         is_busy = self._work is not None and not self._work.done()
         if self._is_wanted and not is_busy and now_ms - self._fed_ms >= self._every_ms:
             self._fed_ms = now_ms
             self._work = asyncio.create_task(self._serve_meal(), name="watchdog")
 
     async def leave(self) -> None:
-        """Stop it: everything was handed over, and this machine may go on without a daemon."""
+        """Stop it: all groups were handed over, and this machine may run without a daemon."""
         if self._work is not None:
             await self._work
         watchdog, self._watchdog, self._is_wanted = self._watchdog, None, False
@@ -75,7 +75,7 @@ class Feeding:
             self._say(Level.ALARM, f"cannot stop the watchdog: {_reason(error)}; it will reset this machine")
 
     def sentence(self, now_ms: int) -> str:
-        """Say how things are in one line; empty where no watchdog is used."""
+        """Return its state in one line, empty when no watchdog is used."""
         if self._watchdog is None:
             return ""
         return f"{_duty(self._watchdog)}; fed {(now_ms - self._fed_ms) / 1_000:.1f} s ago"
@@ -93,14 +93,14 @@ class Feeding:
                 self._introduce()
 
     def _open_or_feed(self) -> None:
-        """Do it, in a thread. A call that was given up and ends late leaves an open watchdog to be fed later on."""
+        """Make the call in a thread. A call that was given up and ends late leaves an open watchdog to be fed later."""
         if self._watchdog is None:
             self._watchdog = self._opening()
         else:
             self._watchdog.feed()
 
     def _introduce(self) -> None:
-        """Say what was opened, and feed it in its driver's own time when that is shorter."""
+        """Report what was opened, and feed it at the driver's own time-out when that is shorter."""
         watchdog = self._introduced = self._watchdog
         assert watchdog is not None
         if watchdog.timeout_ms:
@@ -110,10 +110,10 @@ class Feeding:
             self._say(Level.WARNING, f"{watchdog.identity}: {caveat}")
 
     def _failed(self, sentence: str, *, is_missing: bool = False) -> None:
-        """Say so once: where it counts already or is required an alarm, else a word, and what is missing is let be."""
+        """Report a fault once: as an alarm when the watchdog runs already or is required, else as an event."""
         if self._watchdog is None and self._mode == "automatic":
             self._is_wanted = not is_missing
-            sentence = f"{sentence}; goes on without: a daemon that hangs is left to the other gateway"
+            sentence = f"{sentence}; continuing without it: only the other gateway can detect a daemon that hangs"
             level = Level.INFO if is_missing else Level.WARNING
         else:
             self.fault = sentence

@@ -53,4 +53,4 @@ def test_the_daemon_does_not_start_without_the_watchdog_that_it_requires(tmp_pat
     assert ended.returncode == 107, ended.stderr
     said = ended.stderr.splitlines()[-1]
     assert said.startswith(f"aoeha: cannot start: a watchdog is required: cannot open the watchdog {tmp_path}/none: ")
-    assert said.endswith('mend that, or set mode = "automatic" below [watchdog]')
+    assert said.endswith('set mode = "automatic" below [watchdog]')
