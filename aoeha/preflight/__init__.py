@@ -1,8 +1,8 @@
-"""What on this host could touch the shared disks by itself, whoever owns them, and how to mend it.
+"""Finds what could touch the shared disks on this host without aoeha, and how to fix it.
 
-A standby that assembles the mirror at boot writes to legs that its peer owns. Homehost does not stop that, a foreign
-array is started as md127 (measured); `AUTO -all` does. Nothing here starts a process or needs the disks: only files
-below a root folder are read, so the image of another machine can be judged too.
+A standby that assembles the mirror at boot writes to legs that its peer owns. Homehost does not stop that: a foreign
+array is started as md127 (measured). `AUTO -all` does. This package starts no process and needs no disk. It reads only
+files below a root directory, so it can also check the image of another machine.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ __all__ = ["Finding", "SharedArray", "array_findings", "findings"]
 
 
 def findings(root: Path = Path("/"), arrays: tuple[SharedArray, ...] = ()) -> tuple[Finding, ...]:
-    """Return everything that is wrong, in the order in which it should be mended."""
+    """Return all findings, in the order in which they should be fixed."""
     return (*array_findings(root, arrays), *services_at_boot(root))
 
 

@@ -1,4 +1,4 @@
-"""Which arrays are shared and which are this machine's own, by the names and UUIDs that files give them."""
+"""Tells shared arrays from this machine's own, by the names and UUIDs that files give them."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ LEG_FOLDER = "/dev/etherd/"
 
 @dataclass(frozen=True, slots=True)
 class SharedArray:
-    """A mirror that aoeha alone may assemble: its device, its UUID as mdadm prints it, its legs' devices."""
+    """A mirror that only aoeha may assemble: its device, its UUID as mdadm prints it, its legs' devices."""
 
     device: str
     uuid: str
@@ -18,7 +18,7 @@ class SharedArray:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Return what a file may call it."""
+        """Return the names that a file may use for it."""
         return frozenset((array_key(self.device), uuid_key(self.uuid)))
 
 

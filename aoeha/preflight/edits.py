@@ -1,6 +1,6 @@
-"""Changes of configuration files, each in two forms: the new text, and the shell command that makes it.
+"""Changes of configuration files, each as new text and as the shell command with the same effect.
 
-Paths are below a root folder, without the slash in front.
+Paths are relative to a root directory, without a leading slash.
 """
 
 import re
@@ -13,7 +13,7 @@ __all__ = ["AddLine", "Edit", "ReplaceLines", "WriteFile", "command", "edited"]
 
 @dataclass(frozen=True, slots=True)
 class AddLine:
-    """One more line at the end; the file is made when there is none."""
+    """Append one line. The file is created when it does not exist."""
 
     path: str
     line: str
@@ -21,7 +21,7 @@ class AddLine:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceLines:
-    """Other text in some lines: (number from 1, old text, new text). A line that reads otherwise by now is left."""
+    """Other text in some lines: (number from 1, old text, new text). A line that has changed since is left alone."""
 
     path: str
     lines: tuple[tuple[int, str, str], ...]
@@ -29,7 +29,7 @@ class ReplaceLines:
 
 @dataclass(frozen=True, slots=True)
 class WriteFile:
-    """A file of our own: a drop-in that replaces another folder's file of that name."""
+    """A file of our own: a drop-in that overrides a file of that name in another directory."""
 
     path: str
     text: str
@@ -39,7 +39,7 @@ Edit = AddLine | ReplaceLines | WriteFile
 
 
 def edited(edit: Edit, text: str) -> str:
-    """Return what the file holds afterwards."""
+    """Return the text of the file after the change."""
     match edit:
         case WriteFile():
             return edit.text

@@ -1,4 +1,4 @@
-"""Reading what may not be there."""
+"""Reads files that may not exist."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ __all__ = ["is_masked", "read"]
 
 
 def read(path: Path) -> str:
-    """Return a file's text; nothing where there is none. Bytes that are no text survive a way back to the file."""
+    """Return a file's text, empty without a file. Bytes that are not text survive when written back."""
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError:

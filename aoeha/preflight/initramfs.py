@@ -14,7 +14,7 @@ from aoeha.preflight.mdadm import configuration_file
 __all__ = ["early_assembly"]
 
 COPY = re.compile(r"rescue|\.(bak|old|old-dkms|dpkg-\w+)$")
-"""Images that no program builds again."""
+"""Images that no program rebuilds."""
 MODULES = "etc/initramfs-tools/modules"
 PLACEHOLDER = "ARRAY <ignore> UUID=00000000:00000000:00000000:00000000"
 """An array that does not exist: its line is all that Debian's hook looks for."""

@@ -1,4 +1,4 @@
-"""LVM's configuration language, as far as values go (lvm.conf(5), SYNTAX)."""
+"""Reads the values of LVM's configuration language (lvm.conf(5), SYNTAX)."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""udev's rule and mdadm.conf: what makes mdadm assemble arrays without being told their names."""
+"""udev's rule and mdadm.conf: what makes mdadm assemble arrays that no command names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ def local_arrays(root: Path, arrays: tuple[SharedArray, ...]) -> frozenset[str]:
 
 
 def _policy(root: Path) -> tuple[Finding, ...]:
-    """Judge the AUTO line. Only the first one counts (mdadm.conf(5))."""
+    """Check the AUTO line. Only the first one counts (mdadm.conf(5))."""
     path = configuration_file(root)
     trigger = "udev assembles every array that it sees" if _udev_assembles(root) else "`mdadm --scan` assembles arrays"
     policy = next((line for line in _directives(root, path) if line.keyword == "AUTO"), None)

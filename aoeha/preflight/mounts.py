@@ -1,4 +1,4 @@
-"""/etc/fstab: nothing that lies on a shelf is mounted at boot."""
+"""/etc/fstab: no file system on a shelf may be mounted at boot."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Changing files on an operator's word, so that nothing is lost: whole or not at all, the old text kept beside."""
+"""Changes files at an operator's command: each change is atomic, and the old text is kept as a backup."""
 
 import contextlib
 import difflib
@@ -21,7 +21,7 @@ NEW_FILE_MODE = 0o644
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file's text before and after; `before` is None for a file that isn't there yet."""
+    """One file's text before and after. `before` is None for a new file."""
 
     file: Path
     before: str | None
@@ -37,7 +37,7 @@ class Change:
 
 
 def changes(root: Path, found: Iterable[Finding]) -> tuple[Change, ...]:
-    """Return what the edits of these findings make of each file, one change a file. Raises OSError."""
+    """Return the combined edits of these findings, one change for each file. Raises OSError."""
     made: dict[str, Change] = {}
     for finding in found:
         if edit := finding.edit:
@@ -47,7 +47,7 @@ def changes(root: Path, found: Iterable[Finding]) -> tuple[Change, ...]:
 
 
 def write(change: Change) -> Path | None:
-    """Make the change; return where the old text is kept, or None for a new file. Raises OSError."""
+    """Make the change. Return the backup's path, or None for a new file. Raises OSError."""
     change.file.parent.mkdir(parents=True, exist_ok=True)
     kept = None
     if change.before is not None:
@@ -58,7 +58,7 @@ def write(change: Change) -> Path | None:
 
 
 def _unchanged(root: Path, path: str) -> Change:
-    """Read a file for a change; a link is followed, but never out of the root folder."""
+    """Read a file for a change. A link is followed, but never out of the root directory."""
     file = (root / path).resolve()
     if not file.is_relative_to(root.resolve()):
         raise OSError(errno.EXDEV, f"it is a link that leads out of {root}", str(root / path))
@@ -70,14 +70,14 @@ def _unchanged(root: Path, path: str) -> Change:
 
 
 def _unused(file: Path) -> Path:
-    """Return a name beside the file that no earlier text has taken."""
+    """Return a backup's name that is not in use."""
     names = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     every = (file.with_name(f"{file.name}{SUFFIX}{name}") for name in names)
     return next(path for path in every if not os.path.lexists(path))
 
 
 def _replace(change: Change) -> None:
-    """Write beside the file and rename, so that no crash leaves half of it."""
+    """Write a temporary file and rename it, so that no crash leaves half a file."""
     beside = change.file.with_name(f".{change.file.name}.{os.getpid()}.new")
     try:
         with beside.open("xb") as opened:

@@ -1,4 +1,4 @@
-"""Services that systemd starts at boot and that aoeha must start instead."""
+"""Services that systemd starts at boot, though only aoeha may start them."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def services_at_boot(root: Path) -> tuple[Finding, ...]:
         return ()
     return tuple(
         Finding(
-            f"systemd starts the kernel's NFS server at boot ({wants.parent.name}), whoever owns the volume",
+            f"systemd starts the kernel's NFS server at boot ({wants.parent.name}), whichever gateway owns the volume",
             f"systemctl disable {NFS_SERVER}",
         )
         for wants in sorted((root / UNITS).glob(f"*.wants/{NFS_SERVER}"))

@@ -1,4 +1,4 @@
-"""Which LVM volume groups lie on this machine's own disks, by what runs and by what LVM noted."""
+"""Tells which LVM volume groups are on this machine's own disks, from active volumes and LVM's backups."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class VolumeGroups:
 
 
 def known_groups(root: Path, arrays: tuple[SharedArray, ...]) -> VolumeGroups:
-    """Tell the groups apart: the kernel's word on the active ones counts, LVM's notes on the others."""
+    """Tell the groups apart. For active groups the kernel's state counts, for the others LVM's backups."""
     found = _noted(root, arrays) | _active(root)
     own = frozenset(name for name, shared in found.items() if not shared)
     return VolumeGroups(own, frozenset(found) - own)

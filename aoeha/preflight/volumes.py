@@ -27,7 +27,7 @@ ANY_VOLUME_GROUP = "/dev/disk/by-id/lvm-pv-uuid-0"
 def automatic_activation(root: Path, arrays: tuple[SharedArray, ...]) -> tuple[Finding, ...]:
     """Return a finding where LVM would activate what it finds on a leg or a shared array.
 
-    Nobody knows what lies on an array that isn't assembled, so it counts as a volume group.
+    The content of an array that is not assembled is unknown, so it counts as a volume group.
     """
     if not any((root / program).is_file() for program in PROGRAMS):
         return ()
@@ -69,13 +69,13 @@ def _are_hidden(values: dict[str, tuple[str, ...]], arrays: tuple[SharedArray, .
 
 
 def _rejects(patterns: tuple[str, ...], names: tuple[str, ...]) -> bool:
-    """Judge one disk by all its names: one that is accepted first accepts it, else one that is rejected rejects it."""
+    """Check one disk by all its names: the first accepted name accepts it, else a rejected name rejects it."""
     verdicts = {_verdict(patterns, name) for name in names}
     return "a" not in verdicts and "r" in verdicts
 
 
 def _verdict(patterns: tuple[str, ...], name: str) -> str:
-    """Return "a" or "r" of the first pattern that matches; nothing when none does."""
+    """Return "a" or "r" of the first pattern that matches, or an empty string."""
     for pattern in patterns:
         delimiter = pattern[1:2]
         expression = pattern[2:].partition(delimiter)[0] if delimiter else ""
