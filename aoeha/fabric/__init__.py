@@ -1,1 +1,1 @@
-"""What shelves can do, one folder a protocol."""
+"""Storage protocols and their shelves' capabilities, one folder for each protocol."""

@@ -1,6 +1,6 @@
-"""Hearing targets announce themselves: vblade and its kin broadcast their parameters when they start (AoE §3.1).
+"""Listens for adverts of targets: vblade and similar ones broadcast their parameters when they start (AoE §3.1).
 
-A target that has started anew has forgotten its reservation; the sooner it is asked, the shorter it is open to all.
+A restarted target has lost its reservation. The sooner it is reserved again, the shorter it is open to every host.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ class Adverts:
         self._heard = heard
 
     def listen(self) -> str:
-        """Open whatever is not open yet; return why an interface cannot be, empty when all are. May be called again."""
+        """Open all interfaces that are not open. Return why one cannot be, or an empty string. May be called again."""
         fault = ""
         for name, port in self._ports.items():
             if port is not None:
@@ -39,14 +39,14 @@ class Adverts:
         return fault
 
     def close(self) -> None:
-        """Give all sockets back."""
+        """Close all sockets."""
         for name, port in self._ports.items():
             if port is not None:
                 port.close()
             self._ports[name] = None
 
     def _receive(self, _port: Port, frame: Frame) -> bool:
-        """An answer to somebody's question looks like an advert but for its tag: 0 is nobody's."""
+        """Tell an advert from an answer to a query: they differ only in the tag, which is 0 in an advert."""
         leg = str(frame.target)
         if (
             frame.tag

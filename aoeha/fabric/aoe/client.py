@@ -1,4 +1,4 @@
-"""Questions to AoE targets from user space: no kernel driver is needed, and nothing here hangs when a shelf does.
+"""Queries AoE targets from user space. It needs no kernel driver, and does not hang when a shelf does.
 
 A question is sent again a few times until its deadline, always with the same tag; its answer is a response from the
 asked MAC address and target with that tag. Tags have their top bit set, because the kernel's driver uses the others
@@ -36,7 +36,7 @@ __all__ = ["AoeClient", "NoAnswerError", "RefusedError", "TargetAddress", "Targe
 
 _ATTEMPTS = 4
 _SHARES = 2**_ATTEMPTS - 1
-"""Waits double: one lost frame costs little, and a target that is slow is not flooded."""
+"""Waits double, so that one lost frame costs little and a slow target is not flooded."""
 _QUESTIONS_MAX = 1024
 _DISCOVERED_MAX = 16_384
 _OWN_TAGS = 0x8000_0000
@@ -46,7 +46,7 @@ kernel's driver reckons so, and its payload is what we tell."""
 
 ERROR_WORDS = {
     1: "it does not know this command",
-    2: "it takes an argument for wrong",
+    2: "it rejects an argument",
     3: "the disk behind it is unavailable",
     4: "a config string is set already",
     5: "it does not speak this version of AoE",
@@ -55,7 +55,7 @@ ERROR_WORDS = {
 
 
 class NoAnswerError(AoeError):
-    """The target said nothing until the deadline. It may be down, cut off, or deaf to this command."""
+    """The target did not answer within the deadline. It may be down, cut off, or not support this command."""
 
 
 class RefusedError(AoeError):
@@ -69,7 +69,7 @@ class RefusedError(AoeError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class TargetAddress:
-    """Where a target is: one disk may be reached at several MAC addresses and through several interfaces."""
+    """The location of a target. One disk may be reachable at several MAC addresses and through several interfaces."""
 
     target: Target
     mac: bytes
@@ -112,7 +112,7 @@ class AoeClient:
     def __init__(self, interfaces: Iterable[str]) -> None:
         self._ports: dict[str, Port] = {}
         self._open_questions: dict[int, _Question] = {}
-        # A random beginning, because several programs of one host hear each other's answers.
+        # A random first tag, because several programs of one host hear each other's answers.
         self._numbers = itertools.count(int.from_bytes(os.urandom(4), "big"))
         try:
             for interface in dict.fromkeys(interfaces):
@@ -132,7 +132,7 @@ class AoeClient:
         self.close()
 
     def close(self) -> None:
-        """Give all sockets back."""
+        """Close all sockets."""
         for port in self._ports.values():
             port.close()
 
@@ -146,7 +146,7 @@ class AoeClient:
         return tuple(self._ports.values())
 
     async def discover(self, wait_ms: int) -> tuple[TargetConfig, ...]:
-        """Ask everybody on every interface who is there, and collect answers for `wait_ms`.
+        """Broadcast a query on every interface, and collect answers for `wait_ms`.
 
         One entry for each target address, in order: a disk on two MAC addresses or two interfaces comes twice. The
         question is repeated a few times within the wait, because frames get lost.
@@ -181,7 +181,7 @@ class AoeClient:
         return _target_config(port, frame, frame.body)
 
     async def identify(self, address: TargetAddress, deadline_ms: int = 500) -> DiskIdentity:
-        """Ask one target address for its disk's size and names. Reserved targets tell everybody."""
+        """Ask one target address for its disk's size and names. Reserved targets answer every host."""
         _port, frame = await self._ask(address, IDENTIFY, deadline_ms)
         if not isinstance(frame.body, Ata):
             raise AoeError(f"cannot identify {address}: the answer is none")
@@ -193,7 +193,7 @@ class AoeClient:
     async def read_reservation(self, address: TargetAddress, deadline_ms: int = 500) -> tuple[bytes, ...]:
         """Ask one target address for the MAC addresses that it is reserved for; none means not reserved.
 
-        RefusedError with code 1: this target knows no reservations. Some such targets just say nothing: NoAnswerError.
+        RefusedError with code 1: this target knows no reservations. Some such targets do not answer: NoAnswerError.
         """
         _port, frame = await self._ask(address, Reserve(ReserveCommand.READ), deadline_ms)
         if not isinstance(frame.body, Reserve):
@@ -203,7 +203,7 @@ class AoeClient:
     async def reserve(
         self, address: TargetAddress, owners: tuple[bytes, ...], *, force: bool = False, deadline_ms: int = 500
     ) -> tuple[bytes, ...]:
-        """Let these MAC addresses, and no others, read and write at one target address; none of them releases it.
+        """Reserve one target address for these MAC addresses: no other can read and write. An empty list releases it.
 
         Returns the list as the target has it now. RefusedError with code 6 names in its body who holds it: without
         `force` only a holder may change it, or anybody where nobody holds it. The answer promises nothing about writes
@@ -229,7 +229,7 @@ class AoeClient:
         return _target_config(port, frame, frame.body)
 
     async def _ask(self, address: TargetAddress, body: Body, deadline_ms: int) -> tuple[Port, Frame]:
-        """Send up to four times within the deadline, first again after a fifteenth of it; return the first answer.
+        """Send up to four times within the deadline, the second time after a fifteenth of it. Return the first answer.
 
         An error frame is raised as RefusedError.
         """

@@ -1,4 +1,4 @@
-"""Which frames a raw socket lets in: the kernel drops the rest, so that a busy array costs the daemon nothing.
+"""Filters of raw sockets. The kernel drops all other frames, so that a busy array costs the daemon nothing.
 
 A raw socket hears everything that this host's AoE driver hears, thousands of data frames a second. Classic BPF,
 attached before the socket is bound (packet(7), Documentation/networking/filter.rst); offsets count from the Ethernet
@@ -42,7 +42,7 @@ class FrameFilter(Enum):
 
 
 def attach(raw: socket.socket, chosen: FrameFilter) -> None:
-    """Let only the chosen frames in. Raises OSError."""
+    """Attach the filter of the chosen frames. Raises OSError."""
     program = b"".join(struct.pack("HBBI", *instruction) for instruction in chosen.value)
     buffer = ctypes.create_string_buffer(program, len(program))
     description = struct.pack("HP", len(chosen.value), ctypes.addressof(buffer))

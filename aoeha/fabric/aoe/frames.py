@@ -1,8 +1,8 @@
 """AoE frames as values: bytes in, dataclasses out, and back. Pure; knows no socket.
 
 Layouts are those of the AoE specification, revision 11 (everything big-endian but the LBA), as spoken by vblade and
-ggaoed. What real targets do beyond it is honoured: replies may be shorter than Ethernet's 60 bytes on virtual links,
-or padded to them; start-up adverts carry version 0; an error frame keeps whatever body the target thought fit.
+ggaoed. Deviations of real targets are accepted: replies may be shorter than Ethernet's 60 bytes on virtual links,
+or padded to them; start-up adverts carry version 0; an error frame keeps any body that the target sent.
 """
 
 import struct
@@ -50,7 +50,7 @@ _ATA_COMMAND, _CONFIG_COMMAND, _MASK_COMMAND, _RESERVE_COMMAND = range(4)
 
 
 class FrameError(Exception):
-    """These bytes are no AoE frame, or this frame can't be written as bytes. The message is a sentence."""
+    """These bytes are not an AoE frame, or this frame cannot be written as bytes. The message is a sentence."""
 
 
 class ConfigCommand(IntEnum):
@@ -180,7 +180,7 @@ def format_mac(address: bytes) -> str:
 
 
 def encode(frame: Frame) -> bytes:
-    """Write a frame without padding: the network card adds it. FrameError when a field does not fit its place."""
+    """Write a frame without padding, which the network card adds. FrameError when a field is out of range."""
     flags = (_RESPONSE if frame.response else 0) | (_ERROR if frame.error is not None else 0)
     if len(frame.destination) != 6 or len(frame.source) != 6:
         raise FrameError("cannot write an AoE frame: a MAC address has six bytes")
@@ -226,7 +226,7 @@ def _encode_body(body: Body) -> tuple[int, bytes]:
 
 
 def decode(data: bytes) -> Frame:
-    """Read one received frame. FrameError for anything that is no well-formed AoE frame, and no other exception."""
+    """Read one received frame. FrameError for anything but a well-formed AoE frame, and no other exception."""
     if len(data) < _HEADER.size:
         raise FrameError(f"cannot read an AoE frame of {len(data)} bytes: the header alone has {_HEADER.size}")
     destination, source, ether_type, version_flags, code, shelf, slot, command, tag = _HEADER.unpack_from(data)

@@ -1,4 +1,4 @@
-"""What a target says of its disk in ATA IDENTIFY DEVICE (command 0xEC)."""
+"""The disk of a target, from its answer to ATA IDENTIFY DEVICE (command 0xEC)."""
 
 import struct
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _LBA48 = 1 << 10
 
 @dataclass(frozen=True, slots=True)
 class DiskIdentity:
-    """A disk: its size in sectors of 512 bytes, and the names that it gives itself."""
+    """A disk: its size in sectors of 512 bytes, and its model, serial and firmware names."""
 
     sectors: int
     model: str
@@ -40,7 +40,7 @@ def parse_identity(answer: Ata) -> DiskIdentity:
     if answer.command & _STATUS_BAD:
         raise FrameError(f"cannot identify: status {answer.command:#04x}, error {answer.feature:#04x} from the disk")
     if len(answer.data) < SECTOR_BYTES:
-        raise FrameError(f"cannot identify: {len(answer.data)} bytes came where {SECTOR_BYTES} belong")
+        raise FrameError(f"cannot identify: {len(answer.data)} bytes came instead of {SECTOR_BYTES}")
     words = struct.unpack_from("<256H", answer.data)
     long_addresses = (words[83] | words[86]) & _LBA48
     first, last = (100, 104) if long_addresses else (60, 62)

@@ -1,4 +1,4 @@
-"""Where a leg can be asked: each of its addresses, through every storage interface at once; the first answer counts."""
+"""Queries a leg at each of its addresses, through every storage interface at once. The first answer counts."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ Question = asyncio.Task[tuple[TargetAddress, Answer] | None]
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """One address of a leg, on every interface through which it may be reached."""
+    """One address of a leg, on every interface that may reach it."""
 
     leg: str
     mac: bytes
@@ -30,7 +30,7 @@ class Places:
 
 
 def usable(interfaces: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the interfaces that can be opened; all of them, for the error's sake, when none can."""
+    """Return the interfaces that can be opened, or all of them when none can, so that the caller gets the error."""
     found = []
     for interface in interfaces:
         with contextlib.suppress(AoeError):
@@ -42,7 +42,7 @@ def usable(interfaces: tuple[str, ...]) -> tuple[str, ...]:
 async def first_answer(
     places: Places, ask: Callable[[TargetAddress], Awaitable[Answer]]
 ) -> tuple[TargetAddress, Answer] | None:
-    """Ask one address through all interfaces at once; return the first answer and the way that it came."""
+    """Ask one address through all interfaces at once. Return the first answer and its path."""
     questions = ask_all(places, ask)
     try:
         return await first_of(questions)
@@ -52,12 +52,12 @@ async def first_answer(
 
 
 def ask_all(places: Places, ask: Callable[[TargetAddress], Awaitable[Answer]]) -> list[Question[Answer]]:
-    """Ask one address through all interfaces at once; return the questions, one for each of them, as they run."""
+    """Ask one address through all interfaces at once. Return the running queries, one for each interface."""
     return [asyncio.create_task(_ask(place, ask)) for place in places.all()]
 
 
 async def first_of(questions: list[Question[Answer]]) -> tuple[TargetAddress, Answer] | None:
-    """Return the first answer and the way that it came, None when there is none. The other questions run on."""
+    """Return the first answer and its path, or None. The other queries keep running."""
     for answer in asyncio.as_completed(questions):
         found = await answer
         if found is not None:

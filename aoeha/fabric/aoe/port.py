@@ -1,4 +1,4 @@
-"""One network interface as AoE sees it: a raw socket that sends frames and hands out those that come in."""
+"""One network interface for AoE: a raw socket that sends frames and passes on received ones."""
 
 import asyncio
 import fcntl
@@ -19,15 +19,15 @@ _IFF_UP = 0x1
 _IFF_LOOPBACK = 0x8
 _FRAME_MAX = 65_536
 _FRAMES_A_WAKE = 64
-"""So many frames are read before other work of the loop gets its turn; the rest wakes it again."""
+"""The number of frames that are read before other work of the loop has its turn. The rest wakes it again."""
 
 
 class AoeError(Exception):
-    """An exchange with a target, or its beginning, failed. The message is a sentence."""
+    """An exchange with a target failed, or could not start. The message is a sentence."""
 
 
 class NoPrivilegeError(AoeError):
-    """The kernel allows raw sockets to root (CAP_NET_RAW) alone."""
+    """The kernel allows raw sockets only to root (CAP_NET_RAW)."""
 
 
 @dataclass(slots=True)
@@ -64,19 +64,19 @@ class Port:
             raise
 
     def listen(self) -> None:
-        """Hand out frames from now on, on the running event loop."""
+        """Start passing on frames, on the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def close(self) -> None:
-        """Give the socket back. A closed port may be closed again."""
+        """Close the socket. A closed port may be closed again."""
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._loop = None
         self._socket.close()
 
     def send(self, frame: Frame) -> None:
-        """Send now, or drop the frame when the queue is full: whoever asks asks again. AoeError when it can't leave."""
+        """Send now, or drop the frame when the queue is full: queries are repeated. AoeError when it cannot be sent."""
         try:
             self._socket.send(encode(frame))
         except (BlockingIOError, InterruptedError):
@@ -91,7 +91,7 @@ class Port:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                # An interface that went down says so here once; the question that is open ends at its deadline.
+                # An interface that went down reports it here once. An open query ends at its deadline.
                 return
             if kind in (socket.PACKET_OTHERHOST, socket.PACKET_OUTGOING):
                 continue
@@ -106,7 +106,7 @@ class Port:
 
 
 def ethernet_interfaces() -> tuple[str, ...]:
-    """Names of all Ethernet interfaces that are up, loopback excluded, in the kernel's order."""
+    """Return the names of all Ethernet interfaces that are up, without loopback, in the kernel's order."""
     names = []
     for _index, name in socket.if_nameindex():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -138,18 +138,18 @@ def _open(interface: str, keep: FrameFilter = FrameFilter.ANSWERS) -> socket.soc
     except PermissionError as fault:
         raise NoPrivilegeError(f"cannot open a raw socket on {interface}: only root may; try sudo") from fault
     try:
-        # The socket was opened for no protocol, so that it can't hear other interfaces before it is bound to this one.
+        # The socket was opened without a protocol, so that it hears no other interface before it is bound to this one.
         attach(raw, keep)
         raw.bind((interface, ETHER_TYPE))
     except OSError as fault:
         raw.close()
-        why = "there is no such interface; ip link shows those there are" if fault.errno == 19 else fault.strerror
+        why = "there is no such interface; `ip link` lists the interfaces" if fault.errno == 19 else fault.strerror
         raise AoeError(f"cannot use {interface} for AoE: {why}") from fault
     return raw
 
 
 def _ask_kernel(asker: socket.socket, interface: str, request: int, layout: str) -> int:
-    """One number from struct ifreq (netdevice(7)): 16 bytes of name, then a union that begins with the answer."""
+    """Return one number from struct ifreq (netdevice(7)): 16 bytes of name, then a union that begins with it."""
     try:
         answer = fcntl.ioctl(asker.fileno(), request, struct.pack("16s24x", interface.encode()))
     except OSError as fault:

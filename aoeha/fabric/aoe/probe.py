@@ -1,4 +1,4 @@
-"""What a target can do and what its answers promise, found out by asking alone: nothing is changed, nothing forced.
+"""Finds a target's capabilities and guarantees by queries only. It changes nothing.
 
 Three questions that everybody is answered, reserved or not: the config query, IDENTIFY, and command 3 (reserve/release)
 with its verb "read". A target that answers the last one can keep a gateway out; one that refuses it as unknown, or says
@@ -25,7 +25,7 @@ _UNKNOWN_COMMAND = 1
 
 
 class ReservationAnswer(Enum):
-    """What a target says when asked for its reservation."""
+    """A target's answer to a query of its reservation."""
 
     TOLD = "told"
     UNKNOWN_COMMAND = "unknown command"
@@ -45,7 +45,7 @@ class Family(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a family's acknowledgements are worth, the worst assumed where nobody knows.
+    """What the acknowledgements of a family guarantee. Where that is unknown, the worst is assumed.
 
     `lands_late`: a write that was taken before a reservation may reach the disk after its acknowledgement.
     `holder_needs_force`: even the holder may change the reservation only by force. `forgets_reservation` and
@@ -62,7 +62,7 @@ class Promise:
     of_write: str
 
 
-_NO_RESERVATION = "it keeps nobody out"
+_NO_RESERVATION = "it keeps no host out"
 PROMISES = {
     Family.VBLADE: Promise(
         lands_late=False,
@@ -132,22 +132,22 @@ class Capability:
 
     @property
     def address(self) -> TargetAddress:
-        """Where it is."""
+        """The address."""
         return self.config.address
 
     @property
     def can_fence(self) -> bool:
-        """Whether it knows reservations, so that it may keep a gateway out."""
+        """Whether it supports reservations, so that it can keep a gateway out."""
         return self.reservation is ReservationAnswer.TOLD
 
     @property
     def promise(self) -> Promise:
-        """What its family's acknowledgements are worth."""
+        """The guarantees of its family."""
         return PROMISES[self.family]
 
     @property
     def sentence(self) -> str:
-        """All of it for people, without the address."""
+        """Return a sentence with all of it, without the address."""
         if self.can_fence:
             return f"{self._who()}: can fence; {self.promise.of_reservation}; {self.promise.of_write}"
         return f"{self._who()}: can be used with power fencing only: {self._why_not()}; {self.promise.of_write}"
@@ -163,7 +163,7 @@ class Capability:
             case ReservationAnswer.UNKNOWN_COMMAND:
                 return "it knows no reservations"
             case ReservationAnswer.SILENT:
-                return "it says nothing when asked for its reservation, though it answers otherwise"
+                return "it does not answer a query of its reservation, though it answers others"
             case _:
                 why = ERROR_WORDS.get(self.error or 0, f"error {self.error}")
                 return f"it refuses to tell its reservation: {why}"
@@ -193,7 +193,7 @@ def capability(
     owners: tuple[bytes, ...] | None = None,
     error: int | None = None,
 ) -> Capability:
-    """Judge a target's answers: which program gave them."""
+    """Return the program that gave these answers."""
     return Capability(config, reservation, _family(config, disk, reservation), disk, owners, error)
 
 

@@ -18,7 +18,7 @@ from aoeha.wire.lock_record import pack, unpack
 __all__ = ["LegRecords", "Signature"]
 
 ANSWER_SHARE = 0.8
-"""Of a task's time for the one question to each address."""
+"""The share of a task's time for the one query of each address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Reservations of a group's legs, asked for and changed as the core wants it (R3).
+"""Reads and changes the reservations of a group's legs, as the core's tasks ask (R3).
 
-A leg has several addresses where its shelf is dual-homed; each keeps a reservation of its own, and is asked on every
-storage interface at once: the first answer counts. What does not answer in time is left out of the report. Nothing is
-decided here: a forced change is made only where the address shows whom the task expects.
+A leg has several addresses when its shelf is dual-homed. Each keeps a reservation of its own. Each is asked on every
+storage interface at once, and the first answer counts. The report leaves out addresses that do not answer in time.
+This file decides nothing: it forces a change only where the address shows the holder that the task expects.
 
 Nobody waits for the other interfaces' answers: a reading tells on which of them the reading before it was answered.
 """
@@ -34,7 +34,7 @@ class Hosts:
     peers: frozenset[bytes]
 
     def holder(self, owners: Iterable[bytes]) -> Holder:
-        """Return whose a reservation is: only the whole of a gateway's own list is that gateway's."""
+        """Return the holder of a reservation: a gateway, only when the list is exactly that gateway's own."""
         listed = frozenset(owners)
         if not listed:
             return Holder.NOBODY
@@ -56,7 +56,7 @@ class LegHolds:
         self._finishing: set[asyncio.Task[None]] = set()
 
     async def perform(self, task: ReservationTask) -> tuple[Reservation, ...]:
-        """Do what a task asks for and report every address that answered. AoeError when no interface can be used."""
+        """Execute a task and report every address that answered. AoeError when no interface can be used."""
         legs = self._targets[task.group]
         if task.kind is TaskKind.READ_RESERVATIONS and len(self._interfaces) > 1:
             return await self._read(task, legs)
@@ -68,7 +68,7 @@ class LegHolds:
         return tuple(hold for hold in answers if hold is not None)
 
     async def _read(self, task: ReservationTask, legs: Mapping[str, tuple[bytes, ...]]) -> tuple[Reservation, ...]:
-        """Report the first answer of each address as soon as it is there; the other questions run on."""
+        """Report the first answer of each address as soon as it arrives. The other queries keep running."""
         patience_ms = int(task.deadline_ms * ANSWER_SHARE)
         interfaces = usable(self._interfaces)
         client = await AoeClient(interfaces).__aenter__()
@@ -85,7 +85,7 @@ class LegHolds:
         )
 
     async def _finish(self, client: AoeClient, places: list[Places], asked: list[list[Question[Owners]]]) -> None:
-        """Note on which interfaces each address answered, once all questions have ended; then close the sockets."""
+        """When all queries have ended, record the interfaces on which each address answered, and close the sockets."""
         try:
             for place, questions in zip(places, asked, strict=True):
                 answers = await asyncio.gather(*questions)
@@ -116,7 +116,7 @@ class LegHolds:
         return Reservation(places.leg, places.mac.hex(":"), self._hosts.holder(owners))
 
     def _wanted(self, task: ReservationTask, shown: Holder) -> tuple[bytes, ...] | None:
-        """Return the list that an address should get, None for leaving it alone."""
+        """Return the list that an address should get, None to leave it unchanged."""
         ours, peers = tuple(sorted(self._hosts.ours)), tuple(sorted(self._hosts.peers))
         match task.kind:
             case TaskKind.RESERVE if shown in (Holder.NOBODY, Holder.US):
@@ -132,7 +132,7 @@ class LegHolds:
 async def _change(
     client: AoeClient, place: TargetAddress, wanted: tuple[bytes, ...], *, force: bool, patience_ms: int
 ) -> tuple[bytes, ...]:
-    """Change a list and return it as it is read back; a refused change is no error, the list tells."""
+    """Change a list and return the list that was read back. A refused change is no error: the list shows it."""
     with contextlib.suppress(RefusedError, NoAnswerError):
         await client.reserve(place, wanted, force=force, deadline_ms=patience_ms)
     return await client.read_reservation(place, patience_ms)
