@@ -1,4 +1,4 @@
-"""One beat as one message: layout, authentication, and nothing about whether to believe it.
+"""One beat as one message: its layout and its authentication. Whether to accept it is decided elsewhere.
 
 There are two versions. Receivers read both; a sender speaks the lower one until the peer has said that it knows more
 (bit 15 of the flags, in any version, for version 3). A reader of version 2 ignores that bit, so that two gateways of
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 VERSION = 3
-"""The highest version that we speak."""
+"""The highest version that this program speaks."""
 OLDEST_VERSION = 2
 SERIAL_LIMIT = 250
 UDP_LIMIT = 1_400
@@ -90,12 +90,12 @@ _ABILITIES = (None, Ability.NONE, Ability.STORAGE, Ability.POWER)
 
 
 class CodecError(Exception):
-    """These bytes are no beat, or this beat does not fit the format. The message says why."""
+    """These bytes are not a beat, or this beat does not fit the format. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What can be read before authentication, and must not be believed before it."""
+    """The fields that can be read before authentication, and must not be trusted before it."""
 
     version: int
     key_id: int
@@ -104,7 +104,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: the beat with those groups that it has room for, and what receivers need to judge it.
+    """One message: the beat with the groups that fit into it, and what receivers need to check it.
 
     `state_digest` covers all `group_total` groups of the sender, not only `beat.groups`. `knows` is the highest version
     that the sender says it knows.
@@ -163,7 +163,7 @@ def peek_envelope(data: bytes) -> Envelope:
 
 
 def is_authentic(data: bytes, secret: bytes) -> bool:
-    """Tell whether somebody who has the secret made this message and nobody changed it."""
+    """Tell whether a sender that has the secret made this message, and it is unchanged."""
     return hmac.compare_digest(_mac(secret, data[:-_MAC_SIZE]), data[-_MAC_SIZE:])
 
 
@@ -215,7 +215,7 @@ def _boot_bytes(boot_id: str) -> bytes:
 
 
 def _age_units(age_ms: int) -> int:
-    # Rounded up: a link never looks fresher than it is.
+    # Rounded up, so that a link never looks fresher than it is.
     return min(-(-age_ms // _AGE_UNIT_MS), NEVER_MS // _AGE_UNIT_MS)
 
 

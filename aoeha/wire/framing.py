@@ -1,4 +1,4 @@
-"""Beats on a serial line: where one begins and ends, and whether it arrived whole.
+"""Frames beats on a serial line: where each begins and ends, and whether it arrived complete.
 
 A frame is a zero byte, the payload and its CRC-32 in COBS (consistent overhead byte stuffing, Cheshire and Baker
 1999: no zero byte inside, at most one byte in 254 more), and a zero byte. The leading zero costs one byte and makes
@@ -28,10 +28,10 @@ def frame(payload: bytes) -> bytes:
 
 
 class Deframer:
-    """Finds the frames in whatever comes off the line, in pieces of any size.
+    """Finds the frames in the bytes from the line, in pieces of any size.
 
     `dropped` counts stretches between two zero bytes that were no frame: garbage, halves, frames with a bad CRC.
-    The caller may set it back. Never holds more than FRAME_SIZE_MAX bytes.
+    The caller may reset it. Never holds more than FRAME_SIZE_MAX bytes.
     """
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
-"""The key file: secrets that both gateways share, and which of them is used for sending.
+"""The key file: secrets that both gateways share. The first one signs.
 
 Every non-empty line that is not a comment is `ID HEX`: a number from 1 to 255 and a secret of 32 bytes or more as hex
-digits. A beat authenticated by any listed key is accepted; the FIRST key of the file is the one we send with. So keys
-rotate without a gap: add the new key at the end on both gateways, move it to the front on both, remove the old one
-on both. At every moment each gateway accepts what the other sends.
+digits. A beat that any listed key authenticates is accepted. The FIRST key of the file signs. So keys rotate without an
+interruption: add the new key at the end on both gateways, move it to the front on both, remove the old one on both.
+At every moment each gateway accepts the beats of the other.
 """
 
 from dataclasses import dataclass, field
@@ -14,19 +14,19 @@ SECRET_SIZE_MIN = 32
 
 
 class KeyFileError(Exception):
-    """The key file cannot be used. The message names file and line and shows nothing of a key."""
+    """The key file cannot be used. The message names file and line and never shows a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One shared secret under the number that beats name it by. The secret never shows in a repr."""
+    """One shared secret with the number by which beats name it. A repr never shows the secret."""
 
     id: int
     secret: bytes = field(repr=False)
 
 
 def parse_keys(text: str, file: str) -> tuple[Key, ...]:
-    """Return the keys in the order of the file: all are accepted, the first is sent. `file` is named in errors."""
+    """Return the keys in the order of the file: all are accepted, the first signs. Errors name `file`."""
     keys: dict[int, Key] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.partition("#")[0].split()
@@ -51,7 +51,7 @@ def _parse_line(content: list[str], place: str) -> Key:
     try:
         secret = bytes.fromhex(digits)
     except ValueError:
-        # `from None`: the original error would carry the digits into a traceback.
+        # `from None`: the original error would put the digits into a traceback.
         raise KeyFileError(f"{place}: cannot read key {number}: the second word must be hex digits") from None
     if len(secret) < SECRET_SIZE_MIN:
         raise KeyFileError(

@@ -1,4 +1,4 @@
-"""The lock record: one line of text in a target's config string that says who holds the leg, and when it said so.
+"""The lock record: one line of text in a target's config string that names the holder of the leg, with a time.
 
     aoeha 1 gw storage alpha 0123456789abcdef0123456789abcdef 3 7 1234567 1 89ab...
 
@@ -53,7 +53,7 @@ def pack(record: LockRecord, cluster: str, group: str, key: Key) -> bytes:
 
 
 def unpack(string: bytes, cluster: str, group: str, keys: Iterable[Key]) -> LockRecord | None:
-    """Return the record of this cluster and group, None when this is none, or nobody with a key has written it."""
+    """Return the record of this cluster and group. None when it is of another one, or no key authenticates it."""
     try:
         content, _, mac = string.decode("ascii").rpartition(" ")
         words = content.split(" ")

@@ -1,4 +1,4 @@
-"""Which messages count: authentic, of this pair, from the peer, fresh, and whole.
+"""Decides which messages count: they must be authentic, of this pair, from the peer, fresh and complete.
 
 Freshness without clocks. Each side has a nonce, sends it in every beat, and echoes the other's.
 - An incarnation of the peer (boot id and daemon start) that we have not met counts only when its beat echoes our
@@ -51,7 +51,7 @@ _Incarnation = tuple[str, int]
 
 
 class Rejection(Enum):
-    """Why a message did not count. The value is the counter's name."""
+    """Why a message did not count. The value is the name of its counter."""
 
     TOO_BIG = "too_big"
     GARBAGE = "garbage"
@@ -75,14 +75,14 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverMemory:
-    """What a daemon should keep in /run for its successor: the peer's nonce, to be echoed by the first beat."""
+    """What a daemon keeps in /run for its successor: the peer's nonce, which the first beat echoes."""
 
     peer_nonce: bytes
 
 
 @dataclass(slots=True)
 class _Candidate:
-    """An incarnation that is authentic and not accepted: its latest nonce, and when we last echoed it."""
+    """An incarnation that is authentic but not accepted yet: its latest nonce, and when we last echoed it."""
 
     sequence: int
     nonce: bytes
@@ -90,7 +90,7 @@ class _Candidate:
 
 
 class Receiver:
-    """Judges what arrives on all links of this node.
+    """Checks the messages that arrive on all links of this node.
 
     `nonce` must be fresh for every start of the daemon, `new_nonce` gives another one; both are NONCE_SIZE random
     bytes. `group_names` are those of our configuration: groups of the peer that it does not name are left out.
@@ -141,7 +141,7 @@ class Receiver:
         return self._counters[link]
 
     def nonces(self) -> tuple[bytes, bytes]:
-        """Return our nonce and the one to echo; once per beat, because those that wait for an echo take turns."""
+        """Return our nonce and the nonce to echo. Call it once per beat: those that wait for an echo take turns."""
         if not self._candidates:
             return self._nonce, self._peer_nonce
         self._turn += 1
@@ -155,7 +155,7 @@ class Receiver:
         return min(VERSION, self._peer_knows)
 
     def memory(self) -> ReceiverMemory:
-        """Return what the next start of this daemon should be given. Changes when the peer's nonce does."""
+        """Return the memory for the next start of this daemon. It changes when the peer's nonce does."""
         return ReceiverMemory(self._peer_nonce)
 
     def _judge(self, link: str, data: bytes) -> Beat | Rejected:
@@ -226,7 +226,7 @@ class Receiver:
     def _complete(self, message: Message) -> Beat | Rejected:
         beat = message.beat
         if len(beat.groups) == message.group_total:
-            # All of them: what was known besides is no longer configured there.
+            # All of them: any other known group is no longer configured there.
             self._known = {} if beat.sequence == self._newest else self._known
             self._learn(beat)
             return self._ordered(beat, beat.groups)

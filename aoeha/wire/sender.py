@@ -1,4 +1,4 @@
-"""Our beats, authenticated and cut to what a link carries.
+"""Packs our beats: authenticated, and cut to the size that a link carries.
 
 When not all groups fit, each message carries some of them, and the next one others: first those that changed since
 they were last sent under this size limit, then those that were sent longest ago. Every message carries the digest of
@@ -18,7 +18,7 @@ __all__ = ["Sender"]
 
 @dataclass(slots=True)
 class _Sent:
-    """What went out under one size limit: the present beat's message, and each group as last sent, and when."""
+    """What was sent under one size limit: the message of the present beat, and each group as last sent, and when."""
 
     message: bytes = b""
     groups: dict[str, tuple[int, GroupBeat]] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def _choose(beat: Beat, limit: int, sent: _Sent, version: int) -> tuple[GroupBea
     chosen: list[GroupBeat] = []
     for group in sorted(beat.groups, key=urgency):
         if encoded_size(links, [*chosen, group], version) > limit:
-            # Not skipped in favour of a smaller one: a large group would never have its turn.
+            # Not skipped in favour of a smaller one, or a large group would never have its turn.
             break
         chosen.append(group)
     if not chosen:
