@@ -1,1 +1,1 @@
-"""Events and actions as records."""
+"""The journal: events and actions as records."""

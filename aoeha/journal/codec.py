@@ -1,4 +1,4 @@
-"""Events and actions as plain records and back, exactly.
+"""Converts events and actions to plain records and back, exactly.
 
 A record is what JSON can hold: `{"type": "TaskDone", "now_ms": 12, ...}`. The type is the class name, enums go by
 value, flags by number, nested dataclasses as objects without a type (the field says it); where a field may hold one of

@@ -1,4 +1,4 @@
-"""The lines of a journal file: one header, then one line for each step, in the order in which they happened.
+"""The lines of a journal file: one header, then one line for each step, in order of occurrence.
 
 A header holds what `initial` was given and what it answered. Feeding the events of the lines below it to `step` must
 give the recorded actions, byte for byte. A file that continues an earlier one (rotation, or records that a full disk
