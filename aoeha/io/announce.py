@@ -1,8 +1,8 @@
-"""Telling the neighbours that an address has moved here: gratuitous ARP and unsolicited neighbour advertisements.
+"""Announces to neighbours that an address has moved here: gratuitous ARP, unsolicited neighbour advertisements.
 
-Frames are packed here: a program a packet (arping) would cost more than the rest of a takeover. Both ARP forms are
-sent, because receivers differ in which one they believe (RFC 5227 §3: announcements are requests; older stacks and
-some switches take replies only).
+This module packs the frames itself: one process for each packet (arping) would take longer than the rest of a
+takeover. It sends both ARP forms, because receivers differ in which one they accept (RFC 5227 §3: announcements are
+requests; older stacks and some switches accept replies only).
 """
 
 import fcntl
@@ -23,7 +23,7 @@ SIOCGIFHWADDR = 0x8927
 
 
 def announce(interface: str, address: IPv4Address | IPv6Address, count: int) -> None:
-    """Send `count` announcements at once. Never waits: a full queue drops them. Raises OSError if it cannot send."""
+    """Send `count` announcements at once. Never waits: a full queue drops them. Raises OSError when it cannot send."""
     match address:
         case IPv4Address():
             _send_arp(interface, address, count)

@@ -1,4 +1,4 @@
-"""Asking a network whether anybody has an address: ARP probes, which change nobody's cache (RFC 5227 §2.1)."""
+"""Duplicate address detection by ARP probes, which change no host's cache (RFC 5227 §2.1)."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ _ARP = struct.Struct("!HHBBH6s4s6s4s")
 
 
 async def somebody_answers(interface: str, address: IPv4Address) -> bool:
-    """Ask three times within a fifth of a second. Raises OSError when the interface cannot be used.
+    """Send three probes within a fifth of a second. Raises OSError when the interface cannot be used.
 
     True as soon as another machine claims the address in any ARP message, whether it answers us or not.
     """
@@ -39,13 +39,13 @@ async def somebody_answers(interface: str, address: IPv4Address) -> bool:
 
 
 def probe_frame(hardware_address: bytes, address: IPv4Address) -> bytes:
-    """Return the request whose sender address is all zero."""
+    """Return an ARP request whose sender address is all zero."""
     header = BROADCAST + hardware_address + struct.pack("!H", ETHERTYPE_ARP)
     return header + _ARP.pack(1, 0x0800, 6, 4, ARP_REQUEST, hardware_address, bytes(4), bytes(6), address.packed)
 
 
 def answering_hardware(frame: bytes, address: IPv4Address) -> bytes | None:
-    """Return the hardware address that a frame names as the owner of the address, None if it names none."""
+    """Return the hardware address that a frame names as the owner of the address, or None."""
     if len(frame) < 14 + _ARP.size or frame[12:14] != struct.pack("!H", ETHERTYPE_ARP):
         return None
     _hardware, protocol, _hlen, _plen, _operation, sender, sender_address, _, _ = _ARP.unpack_from(frame, 14)

@@ -1,4 +1,4 @@
-"""System calls that may hang, made in a thread of their own that nobody waits for longer than the deadline.
+"""System calls that may hang, each made in a thread of its own. The caller waits no longer than the deadline.
 
 For calls that need no process: a statvfs, a write to sysfs. A thread that hangs in the kernel cannot be killed, so at
 most one call per key is outstanding; a second one is refused until the first returns.
@@ -44,14 +44,14 @@ async def bounded_call(key: str, function: Callable[[], T], *, deadline_ms: int)
             caught = error
         try:
             loop.call_soon_threadsafe(deliver, result, caught)
-        except RuntimeError:  # the loop was closed meanwhile: nobody listens any more
+        except RuntimeError:  # The loop was closed meanwhile: no caller waits any more.
             _outstanding.discard(key)
 
     _outstanding.add(key)
     # A daemon thread: an executor's threads are joined at exit, which would hang with them.
     try:
         threading.Thread(target=work, name=key, daemon=True).start()
-    except RuntimeError:  # no more threads just now: the next call may have one
+    except RuntimeError:  # No thread is available now; the next call may get one.
         _outstanding.discard(key)
         raise
     try:
@@ -62,9 +62,9 @@ async def bounded_call(key: str, function: Callable[[], T], *, deadline_ms: int)
 
 
 async def shared_call(key: str, function: Callable[[], T], *, deadline_ms: int) -> T:
-    """Do as `bounded_call`, but give whoever asks while a call with this key is under way the result of that one.
+    """Do as `bounded_call`. A caller that comes while a call with this key runs gets the result of that call.
 
-    For readings: a power-off must not fail because a look at the same device reads the same secret just then.
+    For reads: a power-off must not fail because a status poll of the same device reads the same secret just then.
     """
     loop, task = asyncio.get_running_loop(), _shared.get(key)
     if task is None or task.done() or task.get_loop() is not loop:
@@ -79,4 +79,4 @@ def _forget(key: str, ended: "asyncio.Task[Any]") -> None:
     if _shared.get(key) is ended:
         del _shared[key]
     if not ended.cancelled():
-        ended.exception()  # Looked at, for the case that nobody waits for it any more.
+        ended.exception()  # Retrieve the exception, in case no caller waits for it any more.

@@ -1,4 +1,4 @@
-"""The machine's clock and the name of its boot: the only places where the daemon learns either."""
+"""The machine's clock and its boot id. The daemon reads both only here."""
 
 import time
 from pathlib import Path
@@ -9,12 +9,12 @@ BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
 def now_ms() -> int:
-    """Return milliseconds of CLOCK_BOOTTIME, which goes on while the machine sleeps (clock_gettime(2))."""
+    """Return milliseconds of CLOCK_BOOTTIME, which includes the time of a suspend (clock_gettime(2))."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
 def wall_ms() -> int:
-    """Return milliseconds since 1970, for people; nothing is decided by it."""
+    """Return milliseconds since 1970, for display only. No decision depends on it."""
     return time.time_ns() // 1_000_000
 
 

@@ -1,4 +1,4 @@
-"""The control socket: one request a connection, from users that the kernel vouches for.
+"""The control socket: one request for each connection, from users that the kernel identifies.
 
 A client sends one JSON line and reads lines until the server closes (`say` any number of times, then one `done`).
 Root may ask for everything, the group `aoeha` may look. Every client is bounded: in number, in what it sends, in how
@@ -47,7 +47,7 @@ class Request(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is at the other end, by the kernel's word."""
+    """The user at the other end, as the kernel reports it."""
 
     user: str
     may_change: bool
@@ -59,7 +59,7 @@ class Caller:
 
 
 class Connection:
-    """One client's end, for whoever answers it."""
+    """The connection of one client, through which its request is answered."""
 
     def __init__(self, writer: asyncio.StreamWriter, caller: Caller) -> None:
         self._writer = writer
@@ -86,7 +86,7 @@ class Connection:
 
 
 Handler = Callable[[Request, Connection], Awaitable[None]]
-"""Answers one request: returns when `done` was sent. It is cancelled when the client goes away."""
+"""Answers one request and returns when `done` was sent. It is cancelled when the client disconnects."""
 
 
 class ControlSocket:
@@ -135,7 +135,7 @@ class ControlSocket:
         try:
             await self._serve(reader, writer)
         except (OSError, asyncio.CancelledError):
-            # The client went away, or the daemon ends: either way there is nobody to tell.
+            # The client disconnected, or the daemon ends: no client waits for an answer.
             writer.transport.abort()
         finally:
             self._connections.discard(current)
@@ -150,7 +150,7 @@ class ControlSocket:
         elif request:
             try:
                 await self._until_gone(reader, writer, self._handler(request, connection))
-            except Exception as error:  # noqa: BLE001 - our bug; the client is told, and the daemon goes on
+            except Exception as error:  # noqa: BLE001 - our bug; the client is told, and the daemon continues
                 traceback.print_exc(file=sys.stderr)
                 connection.done(Exit.FAILED, f"cannot {request.verb}: the daemon broke over it: {error!r}; see its log")
         writer.close()

@@ -1,7 +1,7 @@
-"""A conversation with a device that was made for people at a terminal: say something, hear what comes back.
+"""A dialogue with a device that was made for people at a terminal: send text, and read the answer.
 
-Nothing here waits for ever by itself, but hearing and saying wait until the caller is cancelled: put every dialogue
-under asyncio.timeout. What a device may say in one dialogue is bounded; one that babbles is left.
+Sending and reading wait until the caller is cancelled, so put every dialogue under asyncio.timeout. The output of a
+device in one dialogue is bounded: a device that sends without end is left.
 """
 
 import asyncio
@@ -11,17 +11,17 @@ from abc import ABC, abstractmethod
 __all__ = ["BusyError", "Dialogue", "DialogueEndedError", "DialogueError", "StalledError"]
 
 HEARD_MAX_BYTES = 1_048_576
-"""What a device may say in one dialogue."""
+"""The most bytes that a device may send in one dialogue."""
 WAITING_MAX_BYTES = 16_384
-"""What it may say without an answer in it."""
+"""The most bytes that it may send without an answer among them."""
 
 
 class DialogueError(Exception):
-    """The dialogue cannot begin or go on. The message is the reason alone, for a sentence of the caller's."""
+    """The dialogue cannot begin or continue. The message is the bare reason, for a sentence of the caller."""
 
 
 class BusyError(DialogueError):
-    """Somebody else talks to the device now. Ask again in a moment."""
+    """Another program uses the device now. Try again in a moment."""
 
 
 class DialogueEndedError(DialogueError):
@@ -29,15 +29,15 @@ class DialogueEndedError(DialogueError):
 
 
 class StalledError(DialogueError):
-    """The device began an answer and did not come to its end, or the end was garbled."""
+    """The device began an answer but did not finish it, or its end was garbled."""
 
 
 class Dialogue(ABC):
-    """What both kinds of line share: what was heard and not yet taken, in a bounded buffer."""
+    """What both kinds of line share: a bounded buffer of received text that was not taken yet."""
 
     def __init__(self) -> None:
         self.doubt = ""
-        """Why the last answer could not be used; for the sentence that is due when the time has run out."""
+        """Why the last answer could not be used, for the sentence at a time-out."""
         self._heard = bytearray()
         self._heard_bytes = 0
         self._fault: DialogueError | None = None
@@ -45,18 +45,18 @@ class Dialogue(ABC):
 
     @abstractmethod
     async def say(self, data: bytes) -> None:
-        """Return when all of it has left. DialogueError when the line is lost."""
+        """Return when all of the text was sent. DialogueError when the line is lost."""
 
     @abstractmethod
     def close(self) -> None:
-        """Leave at once, without waiting. Saying and hearing fail from now on."""
+        """Close at once, without waiting. Sending and reading fail from now on."""
 
     async def hear(self, wanted: re.Pattern[bytes], *, settle_ms: int = 0, stall_ms: int = 0) -> re.Match[bytes]:
-        """Return the first match in what was said since the last one; all before it is in the match's `string`.
+        """Return the first match in the text since the last one. The match's `string` holds all text before it.
 
-        With `settle_ms` a match counts only when nothing follows for so long: for prompts, which a line may look like
-        that has not come to its end. With `stall_ms` StalledError when something was said, but no more for so long.
-        DialogueEndedError when the line ended before, DialogueError when the device said too much.
+        With `settle_ms` a match counts only when nothing follows it for that time: an unfinished line may look like a
+        prompt. With `stall_ms` StalledError when some text came, but no more for that time.
+        DialogueEndedError when the line ended before, DialogueError when the device sent too much.
         """
         while True:
             match = wanted.search(bytes(self._heard))
@@ -70,7 +70,7 @@ class Dialogue(ABC):
                 raise StalledError("it stopped in the middle of an answer")
 
     async def hush(self, quiet_ms: int) -> None:
-        """Return when nothing was said for so long. What was said is forgotten: it answers nothing of ours."""
+        """Return when the device was quiet for this time. Discard what it sent: that answers none of our commands."""
         self._heard.clear()
         while await self._speaks_within(quiet_ms):
             self._heard.clear()
@@ -89,13 +89,13 @@ class Dialogue(ABC):
         self._news.clear()
         await self._news.wait()
 
-    def _take(self, data: bytes, *, besides: int = 0) -> None:
-        """Take what was said; `besides`: how many bytes came with it that say nothing."""
+    def _take(self, data: bytes, *, extra: int = 0) -> None:
+        """Take received text. `extra` is the number of bytes that came with it and carry no text."""
         self._heard += data
-        self._heard_bytes += len(data) + besides
+        self._heard_bytes += len(data) + extra
         if self._heard_bytes > HEARD_MAX_BYTES or len(self._heard) > WAITING_MAX_BYTES:
             self._heard.clear()
-            self._finish(DialogueError("it talks without an end"))
+            self._finish(DialogueError("it sends without end"))
             self.close()
         self._news.set()
 

@@ -1,7 +1,7 @@
-"""The little that must outlive the daemon: Memory, in /run for the next daemon and on disk for the next boot.
+"""Stores Memory, the state that outlives the daemon: in /run for the next daemon, on disk for the next boot.
 
-What lies in /run is of this boot and is believed. What lies on disk may be old (R16): it is written by a
-thread that may hang as long as it likes, and it never comes back with the right to be believed as of this boot.
+The copy in /run is of this boot and is trusted. The copy on disk may be old (R16): a thread writes it, and that
+thread may hang for any time. So the copy on disk is never trusted as being of this boot.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ FILE_BYTES_MAX = 1 << 20
 
 
 class Recalled(msgspec.Struct, frozen=True):
-    """What was found at start: the memory or nothing, and a sentence for each thing that could not be read."""
+    """The result of reading at start: the memory or None, and a sentence for each file that could not be read."""
 
     memory: Memory | None
     sentences: tuple[str, ...]
@@ -39,18 +39,18 @@ class MemoryStore:
         self._disk = LatestWriter(lambda content: _write_disk(self.disk_file, content))
 
     def recall(self, boot_id: str) -> Recalled:
-        """Return this boot's memory from /run, else what the disk says of an earlier one. Never raises."""
+        """Return this boot's memory from /run, else that of an earlier boot from disk. Never raises."""
         here, here_fault = _read(self.run_file)
         if here and here.boot_id == boot_id:
             return Recalled(here, ())
         disk, disk_fault = _read(self.disk_file)
         if disk and disk.boot_id == boot_id:
-            # The copy in /run is lost, and this one may be older than it: of this boot it may only make us refuse.
+            # The copy in /run is lost, and the copy on disk may be older. About this boot it may only cause refusals.
             disk = replace(disk, boot_id="")
         return Recalled(disk, tuple(fault for fault in (here_fault, disk_fault) if fault))
 
     async def remember(self, memory: Memory, deadline_ms: int = DISK_DEADLINE_MS) -> str:
-        """Write both copies; return an empty string, or why one of them is not there. Returns within the deadline."""
+        """Write both copies. Return an empty string, or why one was not written. Returns within the deadline."""
         content = msgspec.json.format(msgspec.json.encode(to_plain(memory)), indent=1) + b"\n"
         faults = []
         try:
@@ -64,12 +64,12 @@ class MemoryStore:
         return "; ".join(faults)
 
     def close(self) -> None:
-        """End the disk thread, without waiting for a disk that hangs."""
+        """End the disk thread without waiting for a disk that hangs."""
         self._disk.close()
 
 
 def make_private_directory(path: Path) -> None:
-    """Make a directory, and those above it, for root alone. Raises OSError."""
+    """Create a directory, and those above it, for root only. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -104,7 +104,7 @@ def _write_disk(path: Path, content: bytes) -> None:
 
 
 def _read(path: Path) -> tuple[Memory | None, str]:
-    """Return the memory and an empty sentence, or None and why; a missing file is no fault."""
+    """Return the memory and an empty sentence, or None and the reason. A missing file is not a fault."""
     try:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX)
@@ -112,15 +112,15 @@ def _read(path: Path) -> tuple[Memory | None, str]:
     except FileNotFoundError:
         return None, ""
     except OSError as error:
-        return None, f"cannot read {path}: {error.strerror}; this node begins without that memory"
+        return None, f"cannot read {path}: {error.strerror}; this node starts without that memory"
     except msgspec.DecodeError as error:
-        return None, f"cannot read {path}: {error}; this node begins without that memory"
+        return None, f"cannot read {path}: {error}; this node starts without that memory"
     except RecordError as error:
-        return None, f"{error}; this node begins without that memory"
+        return None, f"{error}; this node starts without that memory"
 
 
 class LatestWriter:
-    """A thread that writes the newest content it was given. Older content that it never came to is skipped."""
+    """A thread that writes the newest content it was given, and skips older content."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
@@ -132,7 +132,7 @@ class LatestWriter:
         self._thread: threading.Thread | None = None
 
     async def write(self, content: bytes, deadline_ms: int) -> str:
-        """Return an empty string once this content or newer is written, else why not. Bounded by the deadline."""
+        """Return an empty string once this content or newer is written, or the reason. Bounded by the deadline."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[str] = loop.create_future()
         with self._changed:
@@ -149,13 +149,13 @@ class LatestWriter:
             return f"the disk did not answer within {deadline_ms} ms"
 
     def put(self, content: bytes) -> None:
-        """Let this content be written some time, and never wait for it."""
+        """Queue this content to be written, and never wait for it."""
         with self._changed:
             self._content = content
             self._begin()
 
     def close(self) -> None:
-        """End the thread once it has written what waits."""
+        """End the thread once it has written the queued content."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -192,5 +192,5 @@ def _report(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[str]", fault:
     try:
         loop.call_soon_threadsafe(settle)
     except RuntimeError:
-        # The loop has ended; nobody waits any more.
+        # The loop has ended: no caller waits any more.
         return

@@ -1,4 +1,4 @@
-"""The machine as agents see it: programs that are run with a deadline and killed, and where things lie."""
+"""The machine as agents see it: programs that run under a deadline, and the directories of this pair."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where this pair keeps things on this node."""
+    """The directories of this pair on this node."""
 
     cluster: str
     node: str
@@ -36,7 +36,7 @@ class Host(Protocol):
     async def run(
         self, *argv: str, deadline_ms: int, stdin: str = "", environment: dict[str, str] | None = None
     ) -> Completed:
-        """Run a program without a shell and return what it said.
+        """Run a program without a shell and return its output.
 
         Its environment is built from scratch; `environment` is added to that.
 

@@ -1,8 +1,8 @@
-"""A link: one medium that carries beats and may break at any time without ever stopping the daemon.
+"""A link: one medium that carries beats. It may break at any time, and never stops the daemon.
 
-Nothing here blocks, raises or gives up. What cannot be sent now is dropped and counted, because the next beat says
-more than an old one. A medium that is missing or broken is a fault, told as a sentence, and opened again with a
-bounded back-off for as long as the link is open. Whether a fault matters is not this file's business: beats decide.
+Nothing here blocks, raises or gives up. A beat that cannot be sent now is dropped and counted, because the next beat
+says more than an old one. A medium that is missing or broken is a fault, reported as a sentence. It is opened again
+with a bounded back-off while the link is open. This file does not decide whether a fault matters: beats decide.
 
 This module and udp_link.py import nothing heavy: the first beat after a restart (aoeha.daemon.first_beat) uses them.
 """
@@ -44,7 +44,7 @@ class LinkFaultError(Exception):
 
 
 class Link(ABC):
-    """What both kinds of link share: opening again, faults as sentences, counters.
+    """What both kinds of link share: reopening, faults as sentences, counters.
 
     `limit` is the greatest size of a message. `counters` tell what happened to bytes: sent, dropped (the line was
     stuck or not open), send_errors, received, noise (bytes or datagrams that were no message), reopened.
@@ -69,12 +69,12 @@ class Link(ABC):
         on_datagram: Callable[[str, bytes], None],
         on_fault: Callable[[str, str], None],
     ) -> None:
-        """Begin to receive. `on_fault` gets a sentence for each change, an empty one when the link works again."""
+        """Start receiving. `on_fault` gets a sentence for each change, an empty one when the link works again."""
         self._loop, self._on_datagram, self._on_fault = loop, on_datagram, on_fault
         self._try_to_connect()
 
     def send(self, data: bytes) -> bool:
-        """Send one message now or drop it. Returns whether the medium took all of it."""
+        """Send one message now or drop it. Return whether the medium took all of it."""
         assert 0 < len(data) <= self.limit
         if not self._is_connected():
             self.counters["dropped"] += 1
@@ -95,7 +95,7 @@ class Link(ABC):
         return True
 
     def close(self) -> None:
-        """Stop for good. No callback comes afterwards."""
+        """Stop. No callback comes afterwards."""
         self._cancel_retry()
         self._disconnect()
         self._loop = None
@@ -106,7 +106,7 @@ class Link(ABC):
 
     @abstractmethod
     def _disconnect(self) -> None:
-        """Close the medium without waiting for it. Nothing when it is not open."""
+        """Close the medium without waiting for it. Does nothing when it is not open."""
 
     @abstractmethod
     def _is_connected(self) -> bool: ...
@@ -121,14 +121,14 @@ class Link(ABC):
 
     @abstractmethod
     def _advice(self) -> str:
-        """Say what a human should look at."""
+        """Say what an operator should check."""
 
     def _deliver(self, data: bytes) -> None:
         self.counters["received"] += 1
         self._on_datagram(self.name, data)
 
     def _lose(self, sentence: str) -> None:
-        """Give up a medium that is broken, and begin to open it again."""
+        """Close a broken medium, and start to open it again."""
         self._disconnect()
         self._tell(sentence, of_sending=False)
         self._try_again_later()
@@ -145,7 +145,7 @@ class Link(ABC):
             self._try_again_later()
             return
         if not self._fault_is_of_sending:
-            # A fault of sending ends when sending works: an interface that is down can be opened all the same.
+            # A send fault ends only when sending works: an interface that is down can still be opened.
             self._tell("", of_sending=False)
 
     def _try_again_later(self) -> None:

@@ -1,8 +1,8 @@
-"""Hearing that the kernel's md changed a mirror: a leg that reported an error, the end of a copy.
+"""Watches the kernel's md for changes of a mirror: a leg that reported an error, the end of a resync.
 
-/proc/mdstat tells pollers by POLLPRI whenever any array changes, until it is read again from its start (md_poll of
-Linux; proc(5)). An asyncio loop waits for readability only, which that file always has; an epoll of its own, which
-watches for nothing but POLLPRI, becomes readable at the right moment.
+/proc/mdstat signals POLLPRI to pollers when any array changes, until it is read again from its start (md_poll of
+Linux; proc(5)). An asyncio loop waits for readability only, and that file is always readable. An epoll descriptor
+that watches only for POLLPRI becomes readable at the right moment.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ READ_MAX = 65_536
 
 
 class MirrorWatch:
-    """Calls back at every change. A kernel whose md is not loaded yet has nothing to watch: `listen` again later."""
+    """Calls back at every change. Without a loaded md there is nothing to watch: call `listen` again later."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -26,7 +26,7 @@ class MirrorWatch:
         self._poll: select.epoll | None = None
 
     def listen(self) -> None:
-        """Begin, if that has not happened yet and there is something to watch."""
+        """Start watching, unless that is done already or md is not loaded."""
         if self._file is not None:
             return
         try:
@@ -52,7 +52,7 @@ class MirrorWatch:
         self._changed()
 
     def _take_in(self) -> None:
-        """Read from the start: from then on the next change counts as news."""
+        """Read the file from its start, so that the next change signals again."""
         assert self._file is not None
         os.lseek(self._file, 0, os.SEEK_SET)
         os.read(self._file, READ_MAX)

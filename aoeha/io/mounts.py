@@ -1,4 +1,4 @@
-"""What is mounted here, and mounting the kernel's own pseudo file systems without a process."""
+"""Lists the mounts of this node, and mounts the kernel's pseudo file systems without a process."""
 
 import ctypes
 import os
@@ -23,7 +23,7 @@ class Mount:
 
 
 def mounts() -> tuple[Mount, ...]:
-    """Return all mounts in the order in which they were made: the last of a directory is the one that is seen."""
+    """Return all mounts in the order in which they were made. The last one of a directory is the visible one."""
     return tuple(_parse(line) for line in Path("/proc/self/mountinfo").read_text().splitlines())
 
 
@@ -47,7 +47,7 @@ def mount_pseudo(kind: str, directory: Path) -> None:
 
 
 def users_of(directory: str) -> dict[int, str]:
-    """Return the processes that hold something below a directory, by number, with their names. Never this process.
+    """Return the processes that use a file below a directory, by number, with their names. Never this process.
 
     Links are compared as text, so a file system that hangs does not hang this; /proc/PID/maps may, so call it in a
     thread.

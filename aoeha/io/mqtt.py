@@ -1,7 +1,7 @@
-"""Talks to an MQTT broker. The only file that knows aiomqtt, which only those need who use MQTT (`aoeha[mqtt]`).
+"""Talks to an MQTT broker. This is the only file that imports aiomqtt, which only MQTT needs (`aoeha[mqtt]`).
 
-A session ends with the work that it was opened for. What the broker says itself (CONNACK, SUBACK, PUBACK) is an error
-when it is no and nothing when it is yes: it never tells that anybody else took a message.
+A session ends with the work that it was opened for. A negative answer of the broker itself (CONNACK, SUBACK, PUBACK)
+is an error. A positive one means nothing: it never says that another client received a message.
 
 MQTT 5 (mosquitto 1.6 or later), because messages expire there: an order that a broker keeps for an absent receiver is
 not carried out an hour later.
@@ -23,13 +23,13 @@ try:
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 except ImportError:
-    aiomqtt = None  # type: ignore[assignment]  # an extra: whoever needs it hears so from `session`
+    aiomqtt = None  # type: ignore[assignment]  # an extra: `session` says so to callers that need it
 
 __all__ = ["Broker", "Heard", "MqttError", "Session", "require_library", "session"]
 
 PACKET_MAX_BYTES = 65_536
 WAITING_MAX = 256
-"""Messages that may wait to be heard."""
+"""Messages that may wait to be read."""
 QOS_AT_LEAST_ONCE = 1
 REFUSED = 128
 """Reason codes from here on are refusals (MQTT 5, 2.4)."""
@@ -45,7 +45,7 @@ class MqttError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a broker listens and what it wants to see. `address` is an IP address; `tls` None means plain TCP."""
+    """The address and credentials of a broker. `address` is an IP address. `tls` None means plain TCP."""
 
     address: str
     port: int
@@ -56,7 +56,7 @@ class Broker:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One message. `retained`: the broker had kept it from before the subscription; it tells nothing about now."""
+    """One message. `retained`: the broker kept it from before the subscription, so it says nothing about now."""
 
     topic: str
     payload: bytes
@@ -64,7 +64,7 @@ class Heard:
 
 
 class Session:
-    """An open connection. Its methods wait as long as they are let, and raise MqttError when it breaks."""
+    """An open connection. Its methods wait until they are cancelled, and raise MqttError when it breaks."""
 
     def __init__(self, client: "aiomqtt.Client") -> None:
         self._client = client
@@ -101,7 +101,9 @@ class Session:
     async def _listen(self) -> None:
         async for message in self._client.messages:
             if len(self._heard) >= WAITING_MAX:
-                raise MqttError(f"more than {WAITING_MAX} messages wait to be read: who publishes that many?")
+                raise MqttError(
+                    f"more than {WAITING_MAX} messages wait to be read; find the client that publishes them"
+                )
             payload = message.payload if isinstance(message.payload, bytes) else str(message.payload).encode()
             self._heard.append(Heard(str(message.topic), payload, message.retain))
             self._news.set()
@@ -220,7 +222,7 @@ def _write_at_once(client: "aiomqtt.Client") -> None:
 
 
 def _hang_up(client: "aiomqtt.Client") -> None:
-    """Say goodbye if the socket takes it, and close the connection, in whatever state it is.
+    """Send DISCONNECT if the socket takes it, and close the connection in any state.
 
     aiomqtt's own way waits for the broker, and leaves the socket of an attempt that failed open.
     """

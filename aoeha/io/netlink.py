@@ -1,4 +1,4 @@
-"""Addresses of this node's interfaces, over rtnetlink. The only file that imports pyroute2."""
+"""Addresses of this node's interfaces, over rtnetlink. This is the only file that imports pyroute2."""
 
 import asyncio
 import errno
@@ -23,18 +23,18 @@ MISSING = (errno.EADDRNOTAVAIL, errno.ENODEV)
 
 
 async def add_address(interface: str, address: Address, lifetime_s: int | None = None) -> None:
-    """Add an address, or take over the one that is there. Raises OSError (ENODEV without such an interface).
+    """Add an address, or adopt an existing one. Raises OSError (ENODEV without such an interface).
 
-    After its lifetime the kernel removes it by itself, within another second; without one it stays for ever.
+    The kernel removes it after its lifetime, within another second. Without a lifetime it stays.
 
-    IPv6 goes without duplicate detection: the peer is known to be off, and a tentative address answers nobody.
+    IPv6 skips duplicate address detection: the peer is known to be off, and a tentative address does not answer.
     """
     async with _session() as netlink:
         await _replace(netlink, _index(interface), address, lifetime_s)
 
 
 async def renew_address(interface: str, address: Address, lifetime_s: int | None) -> bool:
-    """Begin the lifetime of an address anew, without taking it away meanwhile; None for ever. False when it is gone.
+    """Restart the lifetime of an address without removing it; None means no limit. False when it is gone.
 
     The kernel would add a missing one (its RTM_NEWADDR asks for no NLM_F_CREATE), and one that expired in just this
     moment may be another machine's by now: such an address has a new time of creation, and is removed again.
@@ -53,7 +53,7 @@ async def renew_address(interface: str, address: Address, lifetime_s: int | None
 
 
 async def remove_address(interface: str, address: Address) -> None:
-    """Remove an address; one that is not there, or whose interface is gone, is removed already. Raises OSError."""
+    """Remove an address. A missing address or interface counts as removed. Raises OSError."""
     try:
         async with _session() as netlink:
             index, bits = _index(interface), address.network.prefixlen
@@ -71,7 +71,7 @@ async def has_address(interface: str, address: Address) -> bool:
 
 
 async def link_is_up(interface: str) -> bool:
-    """Tell whether the interface is set up (whether its cable works is another matter). Raises OSError."""
+    """Tell whether the interface is set up; its cable may still be bad. Raises OSError."""
     index = _index(interface)
     async with _session() as netlink:
         for message in await netlink.link("get", index=index):
@@ -81,7 +81,7 @@ async def link_is_up(interface: str) -> bool:
 
 @asynccontextmanager
 async def _session() -> AsyncIterator[AsyncIPRoute]:
-    """Talk to the kernel, for two seconds at most. What it refuses is an OSError."""
+    """Talk to the kernel for two seconds at most. A refusal is an OSError."""
     try:
         async with asyncio.timeout(REPLY_DEADLINE_S), AsyncIPRoute() as netlink:
             yield netlink
@@ -101,7 +101,7 @@ async def _replace(netlink: AsyncIPRoute, index: int, address: Address, lifetime
 
 
 async def _created(netlink: AsyncIPRoute, index: int, address: Address) -> int | None:
-    """Return when the address was added, in hundredths of a second since the boot; None when it is not there."""
+    """Return when the address was added, in hundredths of a second since the boot. None when it is missing."""
     async for message in await netlink.addr("dump", index=index, family=_family(address)):
         own = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
         if own == str(address.ip):

@@ -1,4 +1,4 @@
-"""Programs run for agents: started without copying the daemon, bounded in time and output, killed as a group.
+"""Runs programs for agents: without copying the daemon, bounded in time and output, and killed as a group.
 
 Children are started by posix_spawn, which glibc does with CLONE_VFORK: no page table of a large, memory-locked
 daemon is copied and no Python runs between fork and exec. They are awaited through a pidfd, so no child watcher and
@@ -26,7 +26,7 @@ MARKER_NAME = "AOEHA_TASK"
 
 
 def task_marker(place: Place) -> str:
-    """Return what marks the children of this node's daemon, the same for each of its incarnations."""
+    """Return the mark of the children of this node's daemon, the same for each of its incarnations."""
     return f"{place.cluster}/{place.node}@{place.run_directory}"
 
 
@@ -46,11 +46,11 @@ class ProcessHost:
     async def run(
         self, *argv: str, deadline_ms: int, stdin: str = "", environment: dict[str, str] | None = None
     ) -> Completed:
-        """Run a program and return what it said and how it ended (a negative code is the signal that ended it).
+        """Run a program and return its output and exit code (a negative code is the signal that ended it).
 
         Raises FileNotFoundError when there is no such program, TimeoutError past the deadline, and OSError when 32
-        earlier children hang in the kernel and cannot die: more of them would help nobody. `environment` is added to
-        the one that is built from scratch.
+        earlier children hang in the kernel and cannot die, since more would not help. `environment` is added to the
+        one that is built from scratch.
         """
         if len(self._undead) >= UNDEAD_MAX:
             raise OSError(
@@ -74,7 +74,7 @@ class ProcessHost:
         return Completed(argv, child.ended.result(), child.text(1), child.text(2))
 
     async def _kill(self, child: "_Child") -> None:
-        """Kill the whole group; what cannot die within 200 ms is left to be reaped whenever it does."""
+        """Kill the whole group. A process that cannot die within 200 ms is reaped later, when it does."""
         child.kill()
         self._undead.add(child.pid)
         child.ended.add_done_callback(lambda _: self._undead.discard(child.pid))
@@ -83,7 +83,7 @@ class ProcessHost:
 
 @dataclass(slots=True)
 class _Child:
-    """A running program. `ended` yields its exit code, once, when it was reaped."""
+    """A running program. `ended` yields its exit code once, when it was reaped."""
 
     pid: int
     pidfd: int
@@ -97,7 +97,7 @@ class _Child:
             loop.add_reader(pipe, self._read, channel)
 
     def _read(self, channel: int) -> bool:
-        """Take one chunk; past the limit it is read and dropped, so that the program does not block. True: go on."""
+        """Take one chunk. Past the limit it is read and dropped, so that the program does not block. True: continue."""
         try:
             chunk = os.read(self.pipes[channel], OUTPUT_LIMIT_BYTES)
         except BlockingIOError:
@@ -118,12 +118,12 @@ class _Child:
         self.ended.set_result(ended.si_status if exited else -ended.si_status)
 
     def kill(self) -> None:
-        """Kill the group. Its leader is not reaped yet, so the number cannot have become somebody else's."""
+        """Kill the group. Its leader is not reaped yet, so the number cannot belong to another group."""
         if not self.ended.done():
             os.killpg(self.pid, signal.SIGKILL)
 
     def stop_reading(self) -> None:
-        """Take what already lies in the pipes and close them; a service left behind may hold the other ends open."""
+        """Read what the pipes hold already and close them. A service left behind may hold the other ends open."""
         for channel in tuple(self.pipes):
             for _ in range(4):
                 if not self._read(channel):
@@ -176,7 +176,7 @@ def _spawn(argv: tuple[str, ...], stdin: str, environment: dict[str, str]) -> _C
 
 
 def _readable(text: str) -> int:
-    """Return a descriptor that reads `text`: memory, so that no writer has to be kept going."""
+    """Return a descriptor that reads `text` from memory, so that no writer has to be kept alive."""
     if not text:
         return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
     descriptor = os.memfd_create("stdin")
@@ -186,10 +186,10 @@ def _readable(text: str) -> int:
 
 
 def kill_leftovers(marker: str) -> tuple[int, ...]:
-    """Kill what tasks of an earlier daemon left running, group by group; return the numbers of the killed groups.
+    """Kill the process groups that tasks of an earlier daemon left running, and return their numbers.
 
-    To be called before the first task is started. Services that a program left behind on purpose are spared: they
-    have a session of their own, or their group's leader has ended.
+    Call this before the first task is started. Services that a program left behind on purpose are spared: they have a
+    session of their own, or their group's leader has ended.
     """
     own = os.getpgrp()
     groups = {group for group in _leaders(f"{MARKER_NAME}={marker} session=") if group != own}

@@ -1,4 +1,4 @@
-"""Asking reference hosts whether they answer: ICMP echo, as ping sends it, to all at once (RFC 792, RFC 4443)."""
+"""Pings the reference hosts, all at once, with ICMP echo requests (RFC 792, RFC 4443)."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ __all__ = ["echo_request", "is_reply", "one_answers"]
 ROUNDS = 2
 PACKET_BYTES = 2_048
 ANSWER_SHARE = 0.8
-"""Of the patience for waiting; the rest is for ending in time."""
+"""The share of the patience for waiting. The rest is for ending in time."""
 _ECHO = struct.Struct("!BBHHH")
 _REQUEST = {4: 8, 6: 128}
 _REPLY = {4: 0, 6: 129}
@@ -21,9 +21,9 @@ _PROTOCOL = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 
 
 async def one_answers(hosts: Iterable[str], patience_ms: int) -> bool:
-    """Ask every address twice within the patience; True at the first answer, False when none came.
+    """Ping every address twice within the patience. True at the first answer, False when none came.
 
-    An address to which no way leads does not answer. Raises OSError when this process may not ask at all.
+    An address without a route does not answer. Raises OSError when this process may not send pings at all.
     """
     addresses = [ip_address(host) for host in hosts]
     families = {address.version for address in addresses}
@@ -48,13 +48,13 @@ async def one_answers(hosts: Iterable[str], patience_ms: int) -> bool:
 
 
 def echo_request(version: int, mark: int, number: int) -> bytes:
-    """Return the message; for IPv6 the kernel puts the checksum in, because it covers addresses too."""
+    """Return the message. For IPv6 the kernel fills in the checksum, because it covers the addresses too."""
     bare = _ECHO.pack(_REQUEST[version], 0, 0, mark, number)
     return _ECHO.pack(_REQUEST[version], 0, _checksum(bare) if version == 4 else 0, mark, number)
 
 
 def is_reply(version: int, packet: bytes, mark: int) -> bool:
-    """Whether a packet, for IPv4 with its header, answers a request with this mark."""
+    """Tell whether a packet (for IPv4 with its header) answers a request with this mark."""
     start = (packet[0] & 0x0F) * 4 if version == 4 and packet else 0
     if len(packet) < start + _ECHO.size:
         return False
@@ -77,7 +77,7 @@ async def _hear(sock: socket.socket, version: int, mark: int, addresses: list[IP
 
 
 def _checksum(message: bytes) -> int:
-    """Return the one's complement sum that IPv4's ICMP wants (RFC 1071); the message has an even length."""
+    """Return the one's complement sum that IPv4's ICMP needs (RFC 1071). The message has an even length."""
     total: int = sum(struct.unpack(f"!{len(message) // 2}H", message))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)

@@ -1,4 +1,4 @@
-"""Being in time: memory that is never paged out and a real-time priority, as far as this machine permits."""
+"""Real-time scheduling: locked memory and a real-time priority, as far as this machine permits."""
 
 import ctypes
 import gc
@@ -16,8 +16,8 @@ THREAD_STACK_BYTES = 256 * 1024
 def enable_realtime() -> list[str]:
     """Lock memory and take a round-robin real-time priority that children and threads do not inherit.
 
-    Returns one warning sentence for each thing that was not permitted: without it the daemon works, but a machine
-    that swaps or is overloaded may look dead to its peer.
+    Returns one warning sentence for each thing that was not permitted. The daemon works without it, but a machine that
+    swaps or is overloaded may look dead to its peer.
     """
     # Locked memory includes every thread's whole stack.
     threading.stack_size(THREAD_STACK_BYTES)
@@ -25,7 +25,7 @@ def enable_realtime() -> list[str]:
 
 
 def freeze_garbage() -> None:
-    """Exempt everything that lives now from garbage collection, so that collections stay short."""
+    """Exempt all present objects from garbage collection, so that collections stay short."""
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""A dialogue over a serial port that belongs to nobody else meanwhile."""
+"""A dialogue over a serial port that no other program uses meanwhile."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ __all__ = ["SerialDialogue", "open_serial_dialogue"]
 _READ_SIZE = 4_096
 # Opening a port takes a millisecond, except with a USB adapter that has died.
 _OPEN_LIMIT_MS = 2_000
-# No event tells that the driver has sent everything; a byte takes 1 ms at 9600 baud.
+# No event says that the driver has sent everything; a byte takes 1 ms at 9600 baud.
 _SENT_LOOK_MS = 5
 _FAREWELL_MS = 1_000
 
 
 async def open_serial_dialogue(device: str, baud: int) -> "SerialDialogue":
-    """Open the port, and leave DTR up when it closes. BusyError while somebody else has it, DialogueError."""
+    """Open the port, and leave DTR up when it closes. BusyError while another program has it, DialogueError."""
     try:
         port = await bounded_call(
             f"opening {device}", partial(open_port, device, baud, hang_up=False), deadline_ms=_OPEN_LIMIT_MS
@@ -33,7 +33,7 @@ async def open_serial_dialogue(device: str, baud: int) -> "SerialDialogue":
 
 
 class SerialDialogue(Dialogue):
-    """Reads and writes the descriptor as the loop says that it is ready."""
+    """Reads and writes the descriptor when the loop reports it ready."""
 
     def __init__(self, port: SerialPort) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class SerialDialogue(Dialogue):
             await asyncio.sleep(_SENT_LOOK_MS / 1000)
 
     def close(self) -> None:
-        """Leave at once. What was said may still leave within a second: half a command could mean something else."""
+        """Close at once. The last text may still leave within a second: half a command could mean something else."""
         port, self._port = self._port, None
         if port is not None:
             self._loop.remove_reader(self._descriptor)

@@ -1,6 +1,6 @@
 """Beats on a serial line: a null-modem cable between real ports, or a pseudo-terminal.
 
-A beat is not worth waiting for: what the line does not take at once is dropped.
+A beat never waits: what the line does not take at once is dropped.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from aoeha.wire.framing import FRAME_SIZE_MAX, Deframer, frame
 __all__ = ["SerialLink"]
 
 _READ_SIZE = 4_096
-# Two beats may wait in the driver; with more, what arrives at the peer would be old before it is read.
+# Two beats may wait in the driver. With more, beats would be old before the peer reads them.
 _QUEUE_MAX = 2 * FRAME_SIZE_MAX
 
 
 class SerialLink(Link):
-    """One serial port, at 115200 baud unless told otherwise."""
+    """One serial port, at 115200 baud by default."""
 
     limit = SERIAL_LIMIT
 
@@ -59,7 +59,7 @@ class SerialLink(Link):
             raise BlockingIOError
         framed = frame(data)
         if os.write(self._descriptor, framed) < len(framed):
-            # The rest is dropped: the next frame begins with a delimiter, so the peer loses this beat only.
+            # The rest is dropped. The next frame begins with a delimiter, so the peer loses only this beat.
             raise BlockingIOError
 
     def _read(self) -> None:

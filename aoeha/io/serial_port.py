@@ -1,7 +1,7 @@
-"""Serial ports as file descriptors for the event loop: raw, exclusive, and never waited for.
+"""Serial ports as file descriptors for the event loop: raw, exclusive and non-blocking.
 
-pyserial sets the port up; reading and writing use its file descriptor. Its own write() spins for ever on a line that
-takes no bytes (measured with 3.5, write_timeout=0).
+pyserial sets the port up. Reads and writes use its file descriptor, because pyserial's own write() spins for ever on a
+line that takes no bytes (measured with 3.5, write_timeout=0).
 """
 
 import contextlib
@@ -17,7 +17,7 @@ __all__ = ["PortBusyError", "PortError", "SerialPort", "open_port"]
 
 
 class PortError(Exception):
-    """The port cannot be opened. The message is the reason alone, for a sentence of the caller's."""
+    """The port cannot be opened. The message is the bare reason, for a sentence of the caller."""
 
 
 class PortBusyError(PortError):
@@ -32,12 +32,12 @@ class SerialPort:
         self.descriptor: int = port.fileno()
 
     def queued_bytes(self) -> int:
-        """How many bytes wait in the driver to leave."""
+        """The number of bytes that wait in the driver to be sent."""
         answer: bytes = fcntl.ioctl(self.descriptor, termios.TIOCOUTQ, bytes(4))
         return int(struct.unpack("i", answer)[0])
 
     def close(self) -> None:
-        """Close at once. What waits in the driver is thrown away; the kernel would wait up to 30 s for it to leave."""
+        """Close at once and discard what waits in the driver. The kernel would wait up to 30 s for it to leave."""
         with contextlib.suppress(termios.error):
             termios.tcflush(self.descriptor, termios.TCIOFLUSH)
         with contextlib.suppress(OSError):
@@ -45,9 +45,9 @@ class SerialPort:
 
 
 def open_port(device: str, baud: int, *, hang_up: bool = True) -> SerialPort:
-    """Open a port for this program alone, 8N1 without flow control. PortError, PortBusyError.
+    """Open a port for this program only, 8N1 without flow control. Raises PortError, PortBusyError.
 
-    Without `hang_up` closing leaves the line DTR up, whose fall some devices take for a call that ended.
+    Without `hang_up`, closing leaves the line DTR up, because some devices take its fall for the end of a call.
     """
     try:
         port = serial.Serial(device, baudrate=baud, timeout=0, write_timeout=0, exclusive=True)

@@ -1,4 +1,4 @@
-"""The end of this kernel: an immediate reboot without sync, so that nothing it still holds reaches a disk."""
+"""An immediate reboot of this kernel without sync, so that no write that it still holds reaches a disk."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ def reboot_at_once(trigger: Path = TRIGGER) -> None:
     """Reboot by sysrq b. Root may write the trigger whatever kernel.sysrq says (Documentation/admin-guide/sysrq.rst).
 
     Raises OSError when the kernel has no sysrq or this is a container; the caller then has to end the process, so that
-    nothing here goes on deciding.
+    it takes no further decisions.
     """
     descriptor = os.open(trigger, os.O_WRONLY)
     try:

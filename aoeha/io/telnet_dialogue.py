@@ -8,7 +8,7 @@ __all__ = ["TelnetDialogue", "open_telnet_dialogue"]
 
 _IAC, _DONT, _DO, _WONT, _WILL, _SB, _SE = 255, 254, 253, 252, 251, 250, 240
 _REFUSAL = {_WILL: _DONT, _DO: _WONT}
-# What was said last may take so long to leave; then the connection is thrown away.
+# The last text may take this long to leave; then the connection is discarded.
 _FAREWELL_MS = 1_000
 _COMMAND_MAX_BYTES = 512
 
@@ -25,7 +25,7 @@ async def open_telnet_dialogue(address: str, port: int) -> "TelnetDialogue":
 
 
 class TelnetDialogue(Dialogue, asyncio.Protocol):
-    """Takes the telnet commands out of what is heard, and refuses each option that is offered or asked for."""
+    """Removes telnet commands from the received text, and refuses each option that is offered or requested."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,13 +33,13 @@ class TelnetDialogue(Dialogue, asyncio.Protocol):
         self._half = b""
 
     async def say(self, data: bytes) -> None:
-        """Hand it to the kernel. DialogueError when the connection is lost."""
+        """Hand the text to the kernel. DialogueError when the connection is lost."""
         if self._transport is None or self._transport.is_closing():
             raise self._fault or DialogueEndedError("the connection is closed")
         self._transport.write(data.replace(bytes([_IAC]), bytes([_IAC, _IAC])))
 
     def close(self) -> None:
-        """Leave at once; what was said last may still be delivered within a second."""
+        """Close at once. The last text may still be delivered within a second."""
         self._finish(DialogueEndedError("the connection is closed"))
         if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
@@ -51,17 +51,17 @@ class TelnetDialogue(Dialogue, asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take what was said, and answer what was asked of the terminal."""
+        """Take received text, and answer the telnet commands in it."""
         text, answers, self._half = _separate(self._half + data)
         if answers and self._transport is not None:
             self._transport.write(answers)
-        self._take(text, besides=len(answers))
+        self._take(text, extra=len(answers))
         if len(self._half) > _COMMAND_MAX_BYTES:
             self._finish(DialogueError("it sends a telnet command without an end"))
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever listens."""
+        """Tell the reader that the connection has ended."""
         self._finish(DialogueEndedError("it closed the connection" if exc is None else f"the connection broke: {exc}"))
 
 
@@ -84,7 +84,7 @@ def _separate(data: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _end_of(data: bytes, command: int) -> int:
-    """Return where the command that begins there ends, -1 when that has not come yet."""
+    """Return the end of the command that begins there, -1 when the end has not come yet."""
     verb = data[command + 1 : command + 2]
     if verb == bytes([_SB]):
         end = data.find(bytes([_IAC, _SE]), command)

@@ -1,4 +1,4 @@
-"""Files rendered by jinja2. A name that a template misspells is an error, never an empty line."""
+"""Renders files with jinja2. A misspelt name in a template is an error, never an empty line."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ def _checkout() -> Path | None:
 
 
 CHECKOUT = _checkout()
-"""The source checkout that this package runs from, None when it was installed."""
+"""The source checkout that this package runs from, None when the package is installed."""
 
 
 class RenderError(Exception):
@@ -27,7 +27,7 @@ class RenderError(Exception):
 
 
 def template_folders(place: Place) -> tuple[Path, ...]:
-    """Return where templates are looked for: the user's own, the source checkout's, the installed ones."""
+    """Return the template directories: the user's, the source checkout's, the installed one."""
     return (
         place.configuration_directory / "templates",
         *((CHECKOUT / "etc" / "templates",) if CHECKOUT is not None else ()),
@@ -36,7 +36,7 @@ def template_folders(place: Place) -> tuple[Path, ...]:
 
 
 def render(folders: tuple[Path, ...], name: str, values: Mapping[str, object]) -> str:
-    """Return the template `name` rendered with `values`; the first folder that has it wins. Raises RenderError."""
+    """Return the template `name` rendered with `values`. The first directory that has it wins. Raises RenderError."""
     environment = Environment(
         loader=FileSystemLoader([str(folder) for folder in folders]),
         undefined=StrictUndefined,

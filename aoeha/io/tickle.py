@@ -1,7 +1,7 @@
-"""Waking TCP clients of a server that has moved: they retry by a back-off that may last many seconds.
+"""Wakes the TCP clients of a server that has moved, because their retry back-off may last many seconds.
 
-A stray ACK makes a client answer with what it believes to be the state of the connection; this kernel knows no such
-connection and resets it; the client dials again at once. The trick is that of Samba's CTDB and of OCF's portblock.
+A client answers a stray ACK with its view of the connection. This kernel knows no such connection and resets it, and
+the client reconnects at once. Samba's CTDB (tickle ACKs) and OCF's portblock do the same.
 """
 
 import errno
@@ -65,7 +65,7 @@ def _endpoint(text: str) -> tuple[str, int]:
 
 
 def tickle(connections: tuple[Connection, ...]) -> tuple[Connection, ...]:
-    """Send a stray ACK to each client; return those whose local address is not here (yet)."""
+    """Send a stray ACK to each client. Return the clients whose local address is not on this node (yet)."""
     waiting = []
     for connection in connections:
         local, client = ip_address(connection.local), ip_address(connection.client)
@@ -75,7 +75,7 @@ def tickle(connections: tuple[Connection, ...]) -> tuple[Connection, ...]:
                 raw.bind((connection.local, 0))
                 raw.sendto(_segment(local, connection.port, client, connection.client_port), (connection.client, 0))
             except OSError as error:
-                # A full queue or a client that cannot be reached: it has its own back-off.
+                # A full queue, or a client that cannot be reached: its own back-off remains.
                 if error.errno == errno.EADDRNOTAVAIL:
                     waiting.append(connection)
     return tuple(waiting)

@@ -1,7 +1,7 @@
 """Beats as UDP datagrams through one interface, between two fixed addresses (IPv4 or IPv6).
 
-No name is ever resolved. The socket is bound to the interface, so that a link never silently takes another path
-when its own is cut: what is called a link must fail like one.
+No name is ever resolved. The socket is bound to the interface, so that a link whose path is cut fails instead of
+silently taking another path.
 """
 
 import socket
@@ -92,7 +92,7 @@ def open_socket(settings: UdpSettings) -> socket.socket:
 
 
 def peer_sockaddr(settings: UdpSettings) -> tuple[str | int, ...]:
-    """Return where the link's datagrams go. Raises OSError when that is no numeric address of the same family."""
+    """Return the destination of the link's datagrams. Raises OSError unless it is a numeric address of this family."""
     if _family(settings.own_address) is not _family(settings.peer_address):
         raise OSError(f"its peer {settings.peer_address} is of another address family")
     return _sockaddr(settings, settings.peer_address)

@@ -1,7 +1,7 @@
-"""The kernel's watchdog: it resets this machine when nobody writes to it in time (watchdog-api.rst, linux/watchdog.h).
+"""The kernel's watchdog: it resets this machine unless it is fed in time (watchdog-api.rst, linux/watchdog.h).
 
-To open one is to set it going. Whoever ends without the magic character leaves it going, and that last close counts as
-one more feeding (watchdog_release in the kernel's watchdog_dev.c): a successor has the whole time-out again.
+Opening one starts it. A process that ends without writing the magic character leaves it running, and the close counts
+as one more feeding (watchdog_release in the kernel's watchdog_dev.c): a successor has the whole time-out again.
 """
 
 import errno
@@ -33,7 +33,7 @@ REASONS = {
 
 
 class WatchdogError(Exception):
-    """A watchdog cannot be used: a sentence. `is_missing` where this machine has none of that name."""
+    """A watchdog cannot be used. The message is a sentence. `is_missing` when this machine has none of that name."""
 
     def __init__(self, sentence: str, *, is_missing: bool = False) -> None:
         super().__init__(sentence)
@@ -42,7 +42,7 @@ class WatchdogError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Watchdog:
-    """One that counts. `timeout_ms` is what the driver granted; `caveats` are sentences about what it cannot do.
+    """A running watchdog. `timeout_ms` is what the driver granted. `caveats` are sentences about its limits.
 
     Every method may take as long as the driver likes: one behind a management controller can take seconds.
     """
@@ -53,11 +53,11 @@ class Watchdog:
     caveats: tuple[str, ...] = ()
 
     def feed(self) -> None:
-        """Begin its time anew. Raises OSError."""
+        """Feed it: restart its time-out. Raises OSError."""
         os.write(self.descriptor, FOOD)
 
     def stop(self) -> None:
-        """Stop it by the magic character and let go of it. Raises OSError; it goes on counting then."""
+        """Stop it with the magic character and close it. Raises OSError, and then it keeps running."""
         try:
             os.write(self.descriptor, MAGIC)
         finally:
@@ -65,7 +65,7 @@ class Watchdog:
 
 
 def open_watchdog(device: str, timeout_ms: int) -> Watchdog:
-    """Set a watchdog going with this time-out, in whole seconds. Raises WatchdogError, then nothing was set going."""
+    """Start a watchdog with this time-out, in whole seconds. After a WatchdogError it is not running."""
     try:
         descriptor = os.open(device, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
@@ -93,7 +93,7 @@ def _support(descriptor: int) -> tuple[int, str]:
 
 
 def _set_timeout(descriptor: int, timeout_ms: int) -> int:
-    """Return the time-out that holds now, 0 when the driver does not say: it may have its own, or round."""
+    """Return the time-out in force, 0 when the driver does not say. The driver may have its own, or round."""
     for operation, seconds in ((SET_TIMEOUT, timeout_ms // 1_000), (GET_TIMEOUT, 0)):
         try:
             answer = fcntl.ioctl(descriptor, operation, SECONDS.pack(seconds))
@@ -109,7 +109,9 @@ def _caveats(descriptor: int, options: int, timeout_ms: int, granted_ms: int) ->
     if not granted_ms:
         caveats.append("its driver does not tell its time-out")
     elif granted_ms != timeout_ms:
-        caveats.append(f"its driver counts {granted_ms // 1_000} s instead of the {timeout_ms // 1_000} s it was asked")
+        caveats.append(
+            f"its driver granted {granted_ms // 1_000} s instead of the {timeout_ms // 1_000} s that were asked for"
+        )
     if not options & CAN_STOP_BY_MAGIC:
         caveats.append("its driver stops it when the daemon is killed")
     if _has_no_way_out(descriptor):
