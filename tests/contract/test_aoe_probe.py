@@ -142,7 +142,7 @@ def test_a_probe_changes_nothing_and_tells_a_holder(san: San) -> None:
             Script("EtherDrive(R) kvblade", 2, "silent"),
             Family.KVBLADE,
             ReservationAnswer.SILENT,
-            "it says nothing when",
+            "it does not answer a query of its reservation",
         ),
         (
             Script("ggaoed", 0x100, "told"),

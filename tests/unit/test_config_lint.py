@@ -178,7 +178,7 @@ def test_a_volume_on_a_leg_itself_or_on_lvm_is_no_second_backing(tmp_path: Path)
         (mount, 'device = "/dev/data/home"\ndirectory'),
         ('[[group.resource]]\nname = "exports"', volumes + '[[group.resource]]\nname = "exports"'),
     )
-    assert not [found for found in findings_of(tmp_path, *lvm) if "does not stand" in found]
+    assert not [found for found in findings_of(tmp_path, *lvm) if "is not on the legs" in found]
 
 
 def test_a_long_deadsecs_without_a_watchdog_is_a_warning(tmp_path: Path) -> None:
