@@ -16,7 +16,7 @@ from aoeha.core.model.conditions import Level
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.exits import Exit
 from aoeha.daemon.performers import Agents, Device
-from aoeha.daemon.watchdog_feeder import Feeding
+from aoeha.daemon.watchdog_feeder import WatchdogFeeder
 from aoeha.fabric.aoe.adverts import Adverts
 from aoeha.fabric.aoe.records import LegRecords, Signature
 from aoeha.fabric.aoe.reservations import Hosts, LegHolds
@@ -34,11 +34,11 @@ __all__ = [
     "StartError",
     "adverts",
     "agents",
-    "feeding",
     "link_settings",
     "links",
     "read_blueprint",
     "receiver",
+    "watchdog_feeder",
 ]
 
 
@@ -89,12 +89,12 @@ def links(blueprint: Blueprint) -> list[Link]:
     ]
 
 
-def feeding(blueprint: Blueprint, say: Callable[[Level, str], None]) -> Feeding:
+def watchdog_feeder(blueprint: Blueprint, say: Callable[[Level, str], None]) -> WatchdogFeeder:
     """Return the feeder of this node's watchdog. Nothing is opened yet."""
     watchdog = blueprint.configuration.watchdog
     device = for_node(watchdog.device, blueprint.pair.node)
     opening = partial(open_watchdog, device, watchdog.timeout_ms)
-    return Feeding(watchdog.mode, watchdog.timeout_ms, opening, say)
+    return WatchdogFeeder(watchdog.mode, watchdog.timeout_ms, opening, say)
 
 
 def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) -> Receiver:

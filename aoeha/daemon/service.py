@@ -102,7 +102,7 @@ class _Service:
         )
         self.adverts = assembly.adverts(blueprint, self._target_started)
         self.mirrors = MirrorWatch(self._mirrors_changed)
-        self.feeding = assembly.feeding(
+        self.watchdog_feeder = assembly.watchdog_feeder(
             blueprint, lambda level, sentence: self._say(level, Code.DAEMON_WATCHDOG, sentence)
         )
         self.loop, self.first_actions, self.journal = self._begin(clock.boot_id())
@@ -137,7 +137,7 @@ class _Service:
             journal.record(before, event, answered)
             self.fences.record(event, answered)
 
-        loop = Loop(state, self.inbox, self.performing, record, self.feeding.turned)
+        loop = Loop(state, self.inbox, self.performing, record, self.watchdog_feeder.turned)
         return loop, actions, journal
 
     async def run(self) -> int:
@@ -159,7 +159,7 @@ class _Service:
         try:
             await self.loop.run(self.first_actions)
             if self.exit_code == 0:
-                await self.feeding.leave()
+                await self.watchdog_feeder.leave()
         finally:
             housekeeping.cancel()
             await self._take_apart()
@@ -170,7 +170,7 @@ class _Service:
 
     async def _open_watchdog(self) -> None:
         try:
-            await self.feeding.begin(clock.now_ms(), is_restart=self.first is not None)
+            await self.watchdog_feeder.begin(clock.now_ms(), is_restart=self.first is not None)
         except WatchdogError as error:
             raise StartError(Exit.UNSAFE, f"a watchdog is required: {error}") from error
 
@@ -262,7 +262,7 @@ class _Service:
             Code.DAEMON_JOURNAL_LOST: lost,
             Code.DAEMON_BEATS: self.road.unpackable,
             Code.DAEMON_FIRST_BEAT: self.inheritance.fault,
-            Code.DAEMON_WATCHDOG: self.feeding.fault,
+            Code.DAEMON_WATCHDOG: self.watchdog_feeder.fault,
             Code.DAEMON_STORAGE_NETWORK: self.deaf,
             Code.DAEMON_FENCE_HISTORY: self.fences.fault,
         }
@@ -288,7 +288,9 @@ class _Service:
             "sentences_unwritten": self.sentences.unwritten,
         }
         counters = {**self.road.counters(), "daemon": own}
-        return status_document(self.loop.state, counters, self._own_alarms(now_ms), self.feeding.sentence(now_ms))
+        return status_document(
+            self.loop.state, counters, self._own_alarms(now_ms), self.watchdog_feeder.sentence(now_ms)
+        )
 
 
 def _of_daemon(code: Code, node: str, sentence: str) -> Condition:

@@ -15,7 +15,7 @@ from aoeha.core.model.conditions import Level
 from aoeha.io.blocking import bounded_call
 from aoeha.io.watchdog import Watchdog, WatchdogError
 
-__all__ = ["Feeding"]
+__all__ = ["WatchdogFeeder"]
 
 MEALS_A_TIMEOUT = 4
 CALL_DEADLINE_MS = 5_000
@@ -23,7 +23,7 @@ CALL_DEADLINE_MS = 5_000
 Mode = Literal["required", "automatic", "off"]
 
 
-class Feeding:
+class WatchdogFeeder:
     """One daemon's use of the watchdog. `opening` starts it. `say` takes the sentences for an operator.
 
     The first daemon of a boot opens it at once. A successor of a killed daemon finds it running and opens it a quarter
