@@ -45,14 +45,15 @@ JUDGED = {
     "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested retry_at_ms startable_legs "
     "legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",
-    "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms conflict "
+    "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "
+    "start_begun_ms start_took_ms conflict "
     "conflict_task_id conflict_asked_ms missing limits",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
-    "restore_tries_left restore_task_id plug",
+    "restore_tries_left restore_task_id asked_ms took_ms plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id "
     "confirmed_boot_id confirmed_until_ms confirmed_by read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
-    "back_within_ms pause_number",
+    "back_within_ms pause_number readiness",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
     "pause_number devices",
     "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",

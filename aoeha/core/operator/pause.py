@@ -1,12 +1,15 @@
 """A pause of the pair: nobody starts, stops, takes, forces or switches off anything until it is ended (home of R15).
 
-Rules. Who is asked for a pause, or for its end, gives that word a number above all it knows; both nodes follow the word
-with the highest number, and of two words with one number the pause. Where no link carries beats, the owner's stamps on
-the shelves carry its word. It outlasts restarts and reboots. Beats, looks at resources, holds and stamps go on. What a
-pause does not hold up: a node that finds itself fenced still reboots. The shelves are asked anew at once, because
-addresses are told with that to live on without their daemon.
+Rules. The node that is asked for a pause, or for its end, numbers that order above every number it knows. Both nodes
+follow the order with the highest number; of two with one number they follow the pause. Where no link carries beats, the
+disk heartbeat of the owner carries the order. A pause outlasts restarts and reboots. Beats, monitors, reservation
+checks and stamps continue. A node that finds itself fenced still reboots. The reservations are read again at once,
+because that reading tells addresses to live on without their daemon.
 
-What this file does not know: what each rule leaves undone meanwhile; the rules ask for `paused` themselves.
+What a pause does to an act that is under way: a fence that waits for its time stands down, a power-off that a device
+already has is read back and may still succeed, a round of a storage fence is dropped and begins again after the pause.
+
+What this file does not know: which act a pause stops. That is the row `paused` in `aoeha/core/model/law.py`.
 """
 
 from aoeha.core.model.beat import BeatFlag

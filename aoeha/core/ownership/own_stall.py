@@ -1,6 +1,7 @@
 """A node that was not there (home of R10; also R3).
 
-Rules. Whoever finds that time has passed without it says so and judges nobody by that silence. If it owned a group and
+Rules. Time is CLOCK_BOOTTIME: it runs while a machine sleeps, and a step of the wall clock means nothing to it. A node
+that finds that time has passed without it says so and judges nobody by that silence. If it owned a group and
 the peer was alive before, it serves on only after a beat that answers one sent since, and in which the peer owns
 nothing of it, or after its legs were read and show that they are ours; if neither comes within deadtime it reboots, for
 the peer may have taken over. A node reboots itself at most once in `reboot_window` for want of an answer. Hearing a

@@ -20,10 +20,10 @@ What it changes:
 What it has no room for: reference hosts, of which this pair has none, so that nobody ever asks them; and a second
 storage interface, so that no leg has several ways.
 
-What it loses: sentences, alarms (an alarm that stands is said again), that a device disobeyed (it is only said), ages
-of links in beats where nobody stamps legs, the routine looks after the first (monitor, validation, reading of a
-device), what a plug was read as for people, orders of an operator about power (nobody gives one here), and that an
-operator's word expires.
+What it loses: sentences, alarms (an alarm that stands is said again), that a device disobeyed and what a node foresees
+(both are only said), ages of links in beats where nobody stamps legs, the routine looks after the first (monitor,
+validation, reading of a device), what a plug was read as for people, orders of an operator about power (nobody gives
+one here), and that an operator's word expires.
 """
 
 from dataclasses import replace
@@ -207,6 +207,7 @@ def canonical_beat(beat: Beat, after: NodeState) -> Beat:
         groups=groups,
         echo_sequence=beat.echo_sequence % FRESH,
         link_ages_ms=tuple(late_ms if link_ms >= late_ms else 0 for link_ms in beat.link_ages_ms) if late_ms else (),
+        readiness=None,
     )
 
 
@@ -239,7 +240,7 @@ def _link(link: LinkState, now_ms: int, deadtime_ms: int) -> LinkState:
 def _peer(peer: PeerState, *, reserved: bool) -> PeerState:
     beat = peer.beat
     if beat is not None:
-        beat = replace(beat, sequence=0, link_ages_ms=beat.link_ages_ms if reserved else ())
+        beat = replace(beat, sequence=0, link_ages_ms=beat.link_ages_ms if reserved else (), readiness=None)
     return replace(
         peer,
         sequence=max(peer.sequence, 0) % FRESH,
@@ -283,6 +284,8 @@ def _resource(resource: ResourceState, known: dict[int, int]) -> ResourceState:
         checked_ms=NOW_MS,
         invalid_reason="",
         validated_ms=None if resource.validated_ms is None else NOW_MS,
+        start_begun_ms=0,
+        start_took_ms=0,
     )
 
 
@@ -294,6 +297,8 @@ def _device(device: DeviceState, now_ms: int, known: dict[int, int]) -> DeviceSt
         task_id=known.get(device.task_id, 0),
         distrusted="yes" if device.distrusted else "",
         contradicted="yes" if device.contradicted else "",
+        asked_ms=0,
+        took_ms=0,
         disobeyed="",
         restore_tries_left=min(device.restore_tries_left, 1),
         restore_task_id=known.get(device.restore_task_id, 0),
