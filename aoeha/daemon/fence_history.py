@@ -126,7 +126,7 @@ class FenceHistory:
         return Attempt("", node, "confirm", f"the word of {event.user}", now_ms, now_ms, result, detail)
 
     def _recalled(self) -> list[Attempt]:
-        """Read the file. What had not ended when the daemon died has no end that anybody knows."""
+        """Read the file. An attempt that had not ended when the daemon died has no known end."""
         try:
             with self._file.open("rb") as file:
                 attempts = msgspec.json.decode(file.read(FILE_BYTES_MAX), type=list[Attempt])

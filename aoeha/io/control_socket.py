@@ -207,14 +207,14 @@ async def _read_request(reader: asyncio.StreamReader, connection: Connection) ->
 
 
 def _caller(connection: socket.socket, group: int | None) -> Caller:
-    """Return who connected, by SO_PEERCRED and SO_PEERGROUPS (unix(7))."""
+    """Return the connected user, by SO_PEERCRED and SO_PEERGROUPS (unix(7))."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     _, user_id, group_id = struct.unpack("3i", credentials)
     packed = b""
     with contextlib.suppress(OSError):
         packed = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, PEERGROUPS_BYTES)
     groups = {group_id, *struct.unpack(f"{len(packed) // 4}I", packed)}
-    # No look-up by name: that may ask a directory server, and the loop waits for nobody.
+    # No look-up by name: that may ask a directory server, and the loop must not wait.
     user = "root" if user_id == 0 else f"uid {user_id}"
     return Caller(user, may_change=user_id == 0, may_look=user_id == 0 or group in groups)
 

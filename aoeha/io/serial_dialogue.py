@@ -48,7 +48,7 @@ class SerialDialogue(Dialogue):
             data = data[self._write(data) :]
             if data:
                 await self._room()
-        while self._queued_bytes():  # noqa: ASYNC110  # the kernel tells it to those who ask, and to nobody else
+        while self._queued_bytes():  # noqa: ASYNC110  # the kernel offers no event for it
             await asyncio.sleep(_SENT_LOOK_MS / 1000)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ Freshness without clocks. Each side has a nonce, sends it in every beat, and ech
   ever echo the present one: every incarnation before this one is gone for good.
 - Within the accepted incarnation the sequence must grow on each link. The same sequence counts once per link,
   because each link's age is measured by its own copies; a copy that lags far behind the newest does not count, so
-  that nobody can keep a dead peer's link young with a stock of recordings from another link.
+  that no attacker can keep a dead peer's link young with a stock of recordings from another link.
 - What to echo is learned from authentic beats even before they count, else two strangers would wait for each
   other. Recordings can teach us a wrong one; so everything that waits for an echo has its turn, newest first, until
   an incarnation is accepted, and then only what it says counts.

@@ -95,7 +95,7 @@ Accept = Callable[[Port, Frame], None]
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What an answer to an open question must look like. `mac` and `target` are None when anybody may answer."""
+    """What an answer to an open query must look like. `mac` and `target` are None when any target may answer."""
 
     interface: str
     mac: bytes | None
@@ -206,7 +206,7 @@ class AoeClient:
         """Reserve one target address for these MAC addresses: no other can read and write. An empty list releases it.
 
         Returns the list as the target has it now. RefusedError with code 6 names in its body who holds it: without
-        `force` only a holder may change it, or anybody where nobody holds it. The answer promises nothing about writes
+        `force` only a holder may change it, or any host when it has no holder. The answer promises nothing about writes
         that the target took before.
         """
         command = ReserveCommand.FORCE_SET if force else ReserveCommand.SET

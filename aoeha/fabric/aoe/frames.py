@@ -140,7 +140,7 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """Command 3: reserve/release. `owners` are the MAC addresses that may read and write; none: everybody may.
+    """Command 3: reserve/release. `owners` are the MAC addresses that may read and write; none: every host may.
 
     `command` is a ReserveCommand in any frame that a well-behaved party sends.
     """

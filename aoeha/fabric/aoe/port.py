@@ -32,7 +32,7 @@ class NoPrivilegeError(AoeError):
 
 @dataclass(slots=True)
 class PortCounters:
-    """What came in since the port was opened. `garbage` was no AoE frame, `strays` answered nobody's question."""
+    """What came in since the port was opened. `garbage` was not an AoE frame. `strays` answered no open query."""
 
     frames: int = 0
     garbage: int = 0
@@ -42,7 +42,7 @@ class PortCounters:
 class Port:
     """A raw socket bound to one interface. Frames for other hosts and our own are not handed out.
 
-    `receive` gets each well-formed frame of the kind to `keep` and says whether anybody waited for it. It is called
+    `receive` gets each well-formed frame of the kind to `keep` and says whether a query waited for it. It is called
     from the event loop.
     """
 

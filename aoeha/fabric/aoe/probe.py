@@ -1,12 +1,12 @@
 """Finds a target's capabilities and guarantees by queries only. It changes nothing.
 
-Three questions that everybody is answered, reserved or not: the config query, IDENTIFY, and command 3 (reserve/release)
-with its verb "read". A target that answers the last one can keep a gateway out; one that refuses it as unknown, or says
-nothing to it though it answers the others, can't. MAC masks are not asked for.
+A target answers three queries to every host, reserved or not: the config query, IDENTIFY, and command 3
+(reserve/release) with its verb "read". A target that answers the last one can keep a gateway out. One that refuses it
+as unknown, or does not answer it though it answers the others, cannot. MAC masks are not asked for.
 
-Which program it is, is read from the model name that it gives itself, and believed only where its behaviour fits.
-The promises are facts about those programs: vblade 25 was measured (50 reservations under load: no write landed after
-the answer), the others were read in their sources.
+The model name says which program it is, and is trusted only when the target behaves like that program.
+The guarantees are facts about those programs. vblade 25 was measured (50 reservations under load: no write landed
+after the answer). The others were read in their sources.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Lock records of a group's legs, read and stamped as the core wants it (R6).
 
-They lie in the targets' config strings, which anybody may set; one that nobody with our key has written, or that is
+They are in the targets' config strings, which any host may set. A record that no key of ours authenticates, or that is
 another cluster's or group's, counts as none. What does not answer in time is left out of the report.
 """
 
