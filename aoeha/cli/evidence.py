@@ -46,7 +46,7 @@ def _reading(fence: dict[str, Any], node: str) -> str:
         return "was not asked yet"
     match fence.get("plug"):
         case "on":
-            return f"the plug of {node} read ON {ago(asked)}"
+            return f"reported the plug of {node} ON {ago(asked)}"
         case "off":
-            return f"the plug of {node} read off {ago(asked)}"
-    return f"could not read the plug of {node} {ago(asked)}"
+            return f"reported the plug of {node} off {ago(asked)}"
+    return f"could not tell the state of the plug of {node} {ago(asked)}"

@@ -171,7 +171,7 @@ def test_confirm_shows_what_is_known_before_it_asks(path: Path) -> None:
         "last beat on serial1: 3m ago",
         "last beat on storage-network: never",
         "shelf e1.0 of storage at e1: reserved for alpha; the stamp of alpha moved there 3.0s ago",
-        "fence device switch: the plug of alpha read ON 11.2s ago (it did not answer in time",
+        "fence device switch: reported the plug of alpha ON 11.2s ago (it did not answer in time",
         "fence device pdu-b: was not asked yet",
         "aoeha fence test",
     ):

@@ -108,15 +108,15 @@ def test_other_gateway_is_told_the_whole_path_for_its_shell_begins_elsewhere(tmp
         ("mqtt_plug", {"family": "shelly"}, "MQTT plug (shelly)", "restore_last"),
         ("mqtt_plug", {}, "MQTT plug", "SetOption21 1"),
         ("mqtt_plug", {}, "MQTT plug", "retained command"),
-        ("mqtt_plug", {}, "MQTT plug", "hang on a UPS"),
+        ("mqtt_plug", {}, "MQTT plug", "on a UPS"),
         ("external:fence_apc_snmp", {}, "switched power strip", "as they were"),
-        ("external:fence_apc", {}, "switched power strip", "hang on a UPS"),
+        ("external:fence_apc", {}, "switched power strip", "A UPS"),
         ("snmp_pdu", {}, "switched power strip", "as they were"),
         ("wti", {"device": "/dev/ttyS1"}, "switch on a serial line", "by-path"),
         ("wti", {"address": "10.77.1.5"}, "switched power strip", "as they were"),
         ("serial_switch", {"protocol": "rps10"}, "switch on a serial line", "After a mains failure"),
         ("serial_switch", {"protocol": "apcsmart"}, "UPS on a serial line", "940-0024C"),
-        ("external:fence_dummy", {}, "other device", "No UPS between"),
+        ("external:fence_dummy", {}, "other device", "No UPS is between"),
     ],
 )
 def test_each_kind_has_its_list(kind: str, parameters: dict[str, str], family: str, entry: str) -> None:

@@ -38,7 +38,7 @@ def prepared(root: Path) -> Path:
     return root
 
 
-def mend(root: Path, finding: Finding) -> None:
+def run_fix(root: Path, finding: Finding) -> None:
     """Run the command as an operator would, on the tree of this test."""
     command = finding.fix.replace(" /etc", f" {root}/etc")
     subprocess.run(["sh", "-c", command], check=True)
@@ -54,7 +54,7 @@ def must_be_mended(root: Path, arrays: tuple[SharedArray, ...] = ARRAYS) -> tupl
     assert found
     before = tree(root)
     for finding in found:
-        mend(root, finding)
+        run_fix(root, finding)
     assert findings(root, arrays) == ()
     for name in set(tree(root)) - set(before):
         (root / name).unlink()

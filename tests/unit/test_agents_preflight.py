@@ -1,4 +1,4 @@
-"""A host that would touch the shared disks by itself is found out, and the named command and `--fix` mend it."""
+"""A host that would touch the shared disks by itself is found out, and the named command and `--fix` fix it."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The raid agent starts nothing on a host that would touch the legs by itself, and says what mends it."""
+"""The raid agent starts nothing on a host that would touch the legs by itself, and names the fix."""
 
 import asyncio
 from pathlib import Path
