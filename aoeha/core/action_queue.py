@@ -1,8 +1,8 @@
 """Which actions may be performed now: the ordering clause of the core contract, written once for daemon and simulator.
 
 Actions are performed in the order in which the core asked for them. A `Persist` holds up everything behind it until
-`persist_done`: a promise is remembered before anybody hears it, and a reboot of our own before it happens, so that it
-can be rationed. What only informs people is let through at once.
+`persist_done`. So a promise is saved before the peer hears it, and a reboot of this node is saved before it happens, so
+that reboots can be rationed. Actions that only inform people are let through at once.
 """
 
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ class ActionQueue:
     _persisting: bool = False
 
     def offer(self, actions: tuple[Action, ...]) -> None:
-        """Take in what one step asked for."""
+        """Queue the actions that one step asked for."""
         self._waiting.extend(actions)
         assert len(self._waiting) <= WAITING_MAX, "actions pile up behind a Persist"
 
     def take(self) -> tuple[Action, ...]:
-        """Hand out what may be performed now, in order. A Persist among them is the last that changes anything."""
+        """Return the actions that may be performed now, in order. No action that changes anything follows a Persist."""
         ready: list[Action] = []
         held: list[Action] = []
         for action in self._waiting:
@@ -38,5 +38,5 @@ class ActionQueue:
         return tuple(ready)
 
     def persist_done(self) -> None:
-        """The Persist that was handed out has ended, well or not: go on (R16)."""
+        """Open the gate: the Persist that was handed out has ended, successfully or not (R16)."""
         self._persisting = False

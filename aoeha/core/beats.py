@@ -1,7 +1,7 @@
 """The node's public state as a beat, and what must be remembered.
 
-Rules. A beat goes out every keepalive, and at once when anything that the peer acts on has changed. What it promises
-was remembered before: `Persist` stands before it in the same step.
+Rules. A beat is sent every keepalive, and at once when anything that the peer acts on has changed. Whatever a beat
+promises was saved before: `Persist` stands before it in the same step.
 """
 
 from aoeha.core.fencing import forecast
@@ -13,7 +13,7 @@ from aoeha.core.ownership import group_beat, leave
 
 
 def send(step: StepContext) -> None:
-    """Send a beat if it is time, or if the peer should know something now. A node that has left sends none."""
+    """Send a beat if one is due, or if the peer should learn something now. A node that has left sends none."""
     state = step.state
     if state.left:
         return

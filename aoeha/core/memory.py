@@ -27,7 +27,7 @@ def remember(step: StepContext) -> None:
 
 
 def persisted(step: StepContext, event: PersistDone) -> None:
-    """Take in whether the disk keeps what was to be remembered; the pair continues either way."""
+    """Process whether the state was saved to disk. The pair continues either way."""
     node = step.state.config.node
     if event.fault:
         sentence = f"{node} could not save its state to disk: {event.fault}. The pair continues"
@@ -57,12 +57,12 @@ def memory_of(state: NodeState) -> Memory:
 
 
 def _claim_floor(group: GroupState) -> int:
-    """What another daemon may not claim: one that claims again claims above what this one has claimed."""
+    """The epoch that a later daemon must not claim: it claims above everything that this daemon has claimed."""
     return max(group.claim_floor, group.claim.epoch if group.claim is not None else 0)
 
 
 def _held(state: NodeState, group: GroupState) -> tuple[tuple[str, str], ...]:
-    """What was held in this ownership, though its target has forgotten it: no disk is waited for to take that again."""
+    """Addresses held in this ownership, even if the target lost the reservation: reserving again waits for no disk."""
     if not group.holding:
         return ()
     return tuple(

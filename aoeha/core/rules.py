@@ -1,10 +1,10 @@
 """The rules in the order in which each step asks them, and why each stands where it stands.
 
-Each rule looks at the whole state and moves it on. So the order is part of the rules: a rule that is asked after
-another one sees what that one has decided in this step. A test holds that each stands after those that it names, and
-that the book of rules tells the same.
+Each rule looks at the whole state and moves it on. So the order is part of the rules: a rule sees what the rules before
+it have decided in this step. A test holds that each rule stands after those that it names, and that the book of rules
+has the same order.
 
-What this file does not know: what an event says. `step` has taken that in before.
+What this file does not know: what an event says. `step` has processed that before.
 """
 
 from collections.abc import Callable
@@ -180,7 +180,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def ask_all(step: StepContext) -> None:
-    """Ask every rule once, in order. One that stands twice is not asked again about a state that it has seen."""
+    """Ask every rule once, in order. A rule that is listed twice is not asked again about a state that it has seen."""
     seen: dict[Decide, NodeState] = {}
     for rule in RULES:
         if seen.get(rule.decide) is not step.state:

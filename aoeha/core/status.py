@@ -112,7 +112,7 @@ class DeviceStatus:
 
 @dataclass(frozen=True, slots=True)
 class AlarmStatus:
-    """Something that a human should look at. Code and subject identify it; docs/alarms.md tells what to do."""
+    """An alarm that a human should see. Code and subject identify it; docs/alarms.md tells what to do."""
 
     code: Code
     subject: Subject
@@ -122,7 +122,7 @@ class AlarmStatus:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What would happen if the node that serves, `victim`, died now.
+    """What would happen if the serving node, `victim`, died now.
 
     `ready` tells whether `survivor` would take over, None where the survivor does not say. `takeover_ms` is how long
     that would take from the death on, 0 where it would not; `proof` is how it would prove the death.
@@ -138,7 +138,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The status document, schema 2. `unprotected` says why `protected` is false, and what mends it.
+    """The status document, schema 2. `unprotected` says why `protected` is false, with the remedy.
 
     `reference_hosts` is empty where none are configured, else "not asked", "one answers" or "none answers" (R13).
     """
@@ -201,7 +201,7 @@ def _reference_hosts(state: NodeState) -> str:
 
 
 def verdict(state: NodeState) -> Verdict:
-    """Return what would happen if the node that serves died now, as the survivor itself foresees it (R19)."""
+    """Return what would happen if the serving node died now, as the survivor itself forecasts it (R19)."""
     serving = {owners.owner(state, group) for group in state.groups} - {"", None}
     node, peer = state.config.node, state.config.peer
     if unserved := [group.name for group in state.groups if served(state, group) is False]:
@@ -267,9 +267,9 @@ def _proof(victim: str, ability: Ability) -> str:
 
 
 def served(state: NodeState, group: GroupState) -> bool | None:
-    """Whether some node serves the group now. None while that cannot be known: the shelves are asked about its owner.
+    """Whether a node serves the group now. None while that cannot be known: the shelves are asked about its owner.
 
-    What a silent owner said last is no answer to that: as far as this node can tell, nobody serves.
+    The last message of a silent owner is no answer: as far as this node can tell, no node serves the group.
     """
     owner, theirs = owners.owner(state, group), state.peer_group(group.name)
     if owner == state.config.node:
@@ -282,7 +282,7 @@ def served(state: NodeState, group: GroupState) -> bool | None:
 
 
 def why(state: NodeState) -> Condition:
-    """One sentence for the state of affairs, the most pressing first, with its code."""
+    """One sentence that sums up the state of the pair, with its code: the most urgent condition comes first."""
     node = state.config.node
     if law.stands(state, Kind.PAUSED):
         return Condition(Code.STATE_PAUSED, Subject.pair(state.config.cluster), law.PAUSED)
@@ -301,7 +301,7 @@ def why(state: NodeState) -> Condition:
 
 
 def _refusal(state: NodeState, group: GroupState) -> Condition | None:
-    """Why this node does not start a group. What it refused in a silence is over when the peer serves and is heard."""
+    """Why this node does not start a group. A refusal from a silence is over when the peer serves and is heard."""
     served = owners.owner(state, group) == state.config.peer and membership.may_be_alive(state)
     return None if group.holding or served else group.refusal
 

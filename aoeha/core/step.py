@@ -125,7 +125,7 @@ def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]
 
 
 def next_wake(state: NodeState) -> int:
-    """When a Tick is wanted at the latest: for the next beat, a judgement that falls due, or a fence that goes on."""
+    """When a Tick is due at the latest: for the next beat, for a judgement that falls due, or for a fence under way."""
     wakes = [state.next_beat_ms]
     silence_ms = membership.silence_due_ms(state)
     if silence_ms > state.now_ms:
@@ -165,7 +165,7 @@ def check_invariants(before: NodeState | None, state: NodeState, actions: tuple[
 
 
 def _check_ledger(group: GroupState, ledger: Ledger, before: Term | None) -> None:
-    """What makes a start by the ledger safe: it names only legs that every acknowledged write has reached (I2)."""
+    """Assert what makes a start by the ledger safe: it names only legs that have every acknowledged write (I2)."""
     assert set(ledger.start) <= set(ledger.fence), "I2: a leg may be started from and need not be fenced"
     missing = {name for one in group.resources if one.config.mirror for name in one.missing or ()}
     started = {group.legs[place].name for place in ledger.start}
@@ -249,7 +249,7 @@ def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) 
 
 
 def _as_held(leg: LegState, held: tuple[tuple[str, str], ...], epoch: int) -> LegState:
-    """A leg as it was remembered: held in this ownership or not. Whose it is now, only its target can tell."""
+    """A leg as it was remembered: held in this term or not. Only its target can tell whose it is now."""
     addresses = tuple(
         AddressState(address.name, held_epoch=epoch) if (leg.name, address.name) in held else address
         for address in leg.addresses

@@ -1,1 +1,1 @@
-"""Power: taking it, proving that it is gone, giving it back."""
+"""Power fencing: switching the peer off, proving that it is off, and restoring its power."""

@@ -1,9 +1,10 @@
-"""Fence devices: reading them on a schedule, and whether what they read is believed (R8).
+"""Fence devices: when their status is read, and whether what they report is believed (R8).
 
-Rules. A device that cannot be reached is an alarm now, not on the day it is needed. One that reads off while the node
-goes on beating is the wrong plug, or knows nothing: it is believed by nobody until it reads on. One that confirmed a
-power-off and was wrong is distrusted until a human has looked. One that takes an order and goes on to read on may be
-read for ever, and protects nobody: only an order that it carries out, a fence's or a test's of the plug, ends that.
+Rules. A device that cannot be reached is an alarm at once, not on the day it is needed. A device that reports off while
+the node keeps beating controls the wrong plug, or knows nothing: neither node believes it until it reports on. A device
+that confirmed a power-off and was wrong is distrusted until a human has checked it. A device that accepts an order to
+switch off and still reports on may report on for ever, and protects nobody. Only an order that it carries out ends
+that: a fence, or the test of the plug.
 
 What this file does not know: when a fence is due.
 """
@@ -17,11 +18,11 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugRead, PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 
 READING_GRACE_MS = 1_000
-"""A beat may be this old when it is heard: a plug read as off is contradicted only by a later one."""
+"""A beat may be this old when it is heard: only a later beat contradicts a device that reports off."""
 
 
 def recalled(fence: FenceConfig, memory: DeviceMemory | None, *, same_boot: bool) -> DeviceState:
-    """A device as it is at the start: what was found out about it stands, unless aoeha.toml now means another one."""
+    """A device as the daemon starts: earlier findings stand, unless aoeha.toml now describes another device."""
     if memory is None or memory.tag != fence.tag:
         return DeviceState(fence.name)
     owed = memory.restore_tries_left if same_boot else 0
@@ -29,7 +30,7 @@ def recalled(fence: FenceConfig, memory: DeviceMemory | None, *, same_boot: bool
 
 
 def remembered(state: NodeState) -> tuple[DeviceMemory, ...]:
-    """What the next daemon must know of the devices."""
+    """What the next daemon must know about the devices."""
     return tuple(
         DeviceMemory(
             device.name,
@@ -44,7 +45,7 @@ def remembered(state: NodeState) -> tuple[DeviceMemory, ...]:
 
 
 def remind(step: StepContext) -> None:
-    """Say at the start what an earlier daemon found out."""
+    """Report at the start what an earlier daemon found out."""
     for device in step.state.devices:
         _tell(step, device.name)
 
@@ -71,7 +72,7 @@ def watch(step: StepContext) -> None:
 
 
 def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
-    """Take in a routine reading."""
+    """Process a routine status reading."""
     device = step.state.device(task.subject)
     if device.task_id != task.id:
         return
@@ -83,14 +84,14 @@ def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
 
 
 def read_plug(done: TaskDone) -> PlugState:
-    """What a reading says of the plug; one that failed says nothing."""
+    """What a reading tells about the plug. A failed reading tells nothing."""
     if done.result is TaskResult.OK and isinstance(done.outcome, PlugRead):
         return done.outcome.plug
     return PlugState.UNKNOWN
 
 
 def take_reading(step: StepContext, name: str, done: TaskDone) -> None:
-    """Believe what a device says of the peer's plug, or that it says nothing."""
+    """Record what a device reports about the peer's plug, or that it reports nothing."""
     device = step.state.device(name)
     plug = read_plug(done)
     reachable, believed_again = plug is not PlugState.UNKNOWN, plug is PlugState.ON
@@ -120,22 +121,22 @@ def note_silence(step: StepContext, device: str, done: TaskDone) -> None:
 
 
 def answered(step: StepContext, name: str) -> None:
-    """A device told how the peer's plug stands."""
+    """A device reported the state of the peer's plug."""
     step.clear_alarm(Code.DEVICE_UNREACHABLE, Subject.device(name), f"fence device {name} answers again")
 
 
 def power_is_missing(step: StepContext, name: str, sentence: str) -> None:
-    """A device did not give back the power that it took."""
+    """A device did not restore the power that it had switched off."""
     step.alarm(Code.DEVICE_POWER_NOT_RESTORED, Subject.device(name), sentence)
 
 
 def power_is_back(step: StepContext, name: str, sentence: str) -> None:
-    """The peer has the power that a device took."""
+    """The peer has the power back that a device had switched off."""
     step.clear_alarm(Code.DEVICE_POWER_NOT_RESTORED, Subject.device(name), sentence)
 
 
 def note_obedience(step: StepContext, name: str, plug: PlugState) -> None:
-    """Take in what a device reads after it took the order to switch the peer off."""
+    """Process what a device reports after it accepted the order to switch the peer off."""
     disobeyed = step.state.device(name).disobeyed
     match plug:
         case PlugState.ON:
@@ -150,13 +151,13 @@ def note_obedience(step: StepContext, name: str, plug: PlugState) -> None:
 
 
 def distrust(step: StepContext) -> None:
-    """A fence was confirmed and the node ran on: no device is protection until a human has looked at it."""
+    """A fence was confirmed and the node kept running: no device counts as protection until a human has checked it."""
     for device in step.state.devices:
         distrust_one(step, device.name)
 
 
 def distrust_one(step: StepContext, name: str) -> None:
-    """A device read a node as off that ran on: what it reads is no proof any more."""
+    """A device reported a node as off that kept running: its reports no longer count as proof."""
     sentence = f"reported {step.state.config.peer} as off while it was running"
     if not step.state.device(name).distrusted:
         step.change_device(name, distrusted=sentence)
@@ -164,16 +165,17 @@ def distrust_one(step: StepContext, name: str) -> None:
 
 
 def trust_again(step: StepContext, name: str) -> None:
-    """Its plug was seen to be the peer's: a doubt is settled."""
+    """The plug was verified to be the peer's: any doubt about the device is settled."""
     step.change_device(name, distrusted="", contradicted="", disobeyed="")
     for code in (Code.DEVICE_WRONG_PLUG, Code.DEVICE_CONTRADICTED, Code.DEVICE_DISOBEYS):
         step.clear_alarm(code, Subject.device(name), f"the plug of fence device {name} was verified")
 
 
 def contradict(step: StepContext) -> None:
-    """The peer is heard: if a whole level had read this boot of it as off, that level is wrong.
+    """The peer is heard: if every device of a level had reported this boot as off, that level is wrong.
 
-    One device of several is not: with a supply at each of them, a node runs on while one of its outlets is off.
+    A single device of several is not wrong: a node with a power supply on each outlet keeps running while one outlet is
+    off.
     """
     peer = step.state.config.peer
     for level in levels(step.state):
@@ -189,7 +191,7 @@ def contradict(step: StepContext) -> None:
 
 
 def _called_off(step: StepContext, device: DeviceState) -> bool:
-    """Whether a reading called off what beats now. A slow link brings beats of the dead, which answer nothing since."""
+    """Whether a reading of off is contradicted by beats. Delayed beats of a dead node answer nothing sent since."""
     read_ms, peer = device.checked_ms, step.state.peer
     if read_ms is None or step.now_ms - read_ms < READING_GRACE_MS:
         return False
@@ -208,12 +210,12 @@ def start(step: StepContext, kind: TaskKind, device: str, purpose: PowerPurpose,
 
 
 def protected(state: NodeState) -> bool:
-    """Whether at least one level of fence devices answers in full, is believed, and did as it was told."""
+    """Whether every device of at least one level responds, is believed, and carried out its last order."""
     return any(all(would_do(device) for device in on_level(state, level)) for level in levels(state))
 
 
 def would_do(device: DeviceState) -> bool:
-    """Whether a device answers, is believed, and did as it was told."""
+    """Whether a device responds, is believed, and carried out its last order."""
     return bool(device.reachable) and not device.doubt and not device.disobeyed
 
 
@@ -223,7 +225,7 @@ def levels(state: NodeState) -> list[int]:
 
 
 def settings(state: NodeState, device: str) -> FenceConfig:
-    """What aoeha.toml says of a device."""
+    """What aoeha.toml says about a device."""
     return next(fence for fence in state.config.fences if fence.name == device)
 
 
@@ -233,7 +235,7 @@ def on_level(state: NodeState, level: int) -> list[DeviceState]:
 
 
 def why(done: TaskDone) -> str:
-    """Why a task did not do what it should."""
+    """Why a task failed."""
     if done.detail:
         return done.detail
     match done.result:

@@ -1,7 +1,8 @@
-"""Who shoots first where each node may have a reason to fence the other (R7).
+"""Which node fences first where each may have a reason to fence the other (R7).
 
-Rules. Of two that want what the other holds, or what nobody holds, one waits: by a fixed rank, so that never both take
-each other's power. Who left has no reason, nor who was heard holding everything.
+Rules. Where two nodes want what the other holds, or what nobody holds, one of them waits. A fixed rank decides which,
+so that the two never power each other off. A node that left has no reason to fence, nor has a node that was heard
+holding every group.
 
 What this file does not know: what the reasons are.
 """
@@ -10,20 +11,20 @@ from aoeha.core.model.state import NodeState, PeerCondition
 from aoeha.core.ownership import owners
 
 DELAY_MS = 2_000
-"""How long the node of lower rank waits where both might fence each other (R7), besides the keepalive by which one
-may notice the silence before the other. A device that takes longer may still carry out the orders of both."""
+"""How long the node of lower rank waits where both might fence each other (R7), plus the keepalive by which one
+node may notice the silence before the other. A device that takes longer may still carry out both orders."""
 
 
 def delay_ms(state: NodeState) -> int:
-    """How long to wait before the peer is fenced, for the case that it is about to fence us."""
+    """How long to wait before the peer is fenced, in case it is about to fence this node."""
     return _turn(state) * (DELAY_MS + state.config.keepalive_ms)
 
 
 def _turn(state: NodeState) -> int:
-    """Whose turn it is to shoot where both might: 0 at once, 1 or 2 later, never both in the same turn.
+    """When this node may fence where both might: 0 at once, 1 or 2 later. Both nodes never get the same value.
 
-    A peer that has not heard of our release believes that we own the group and have no reason to shoot: it shoots at
-    once, whatever its rank.
+    A peer that has not heard of our release believes that we own the group and have no reason to fence it. Such a peer
+    fences at once, whatever its rank.
     """
     if not _may_duel(state):
         return 0
@@ -35,7 +36,7 @@ def _turn(state: NodeState) -> int:
 
 
 def _may_duel(state: NodeState) -> bool:
-    """Whether the peer, if alive, would have a reason to fence us too: it wants what we hold or what nobody holds."""
+    """Whether the peer, if alive, would have a reason to fence us too: it wants a group that is ours or nobody's."""
     if state.peer.condition is PeerCondition.LEFT:
         return False
     owning = [owners.owner(state, group) for group in state.groups]
@@ -48,5 +49,5 @@ def _heard_holding_all(state: NodeState) -> bool:
 
 
 def _ranks_first(state: NodeState) -> bool:
-    """Whether this node shoots first. One of the two must: so the first group decides, even if each prefers one."""
+    """Whether this node fences first. Exactly one must, so the first group decides, even if each node prefers one."""
     return owners.ranks_first(state, state.groups[0])

@@ -1,11 +1,11 @@
-"""What this node would do if its peer died now: by what it would prove that, and how long it takes (home of R19).
+"""What this node would do if its peer died now: how it would prove the death, and how long that takes (home of R19).
 
-Rules. A node computes this for itself, because it alone knows what it can reach, and says it in every beat: the peer
-that serves repeats it as its verdict. A node is ready when nothing in the table of `aoeha.core.model.law` stops it and
-something would prove its peer dead. The time is a sum of what was seen: the silence, the delay of a fence race, the
-proof, and the starts as they last took on this node. What was never seen is guessed.
+Rules. Each node computes this for itself, because it alone knows what it can reach, and sends it in every beat. The
+serving peer repeats it as its verdict. A node is ready when nothing in the table of `aoeha.core.model.law` stops it and
+something would prove its peer dead. The time is a sum of observed times: the silence, the delay of a fence race, the
+proof, and the last starts on this node. A time that was never observed is assumed.
 
-What this file does not know: whether anybody dies.
+What this file does not know: whether a node dies.
 """
 
 from collections.abc import Mapping
@@ -22,18 +22,18 @@ from aoeha.core.peer import disk_heartbeat
 from aoeha.core.storage import storage_fence
 
 START_GUESS_MS = 500
-"""For a start that this node has not made since its daemon started."""
+"""Assumed for a start that this node has not made since its daemon started."""
 READING_GUESS_MS = 500
-"""For a fence device that was not read yet."""
+"""Assumed for a fence device that was not read yet."""
 LEG_MS = 100
-"""For taking one leg, and looking at it again."""
+"""Assumed for preempting one leg and reading its reservation again."""
 PROBE_MS = 250
 """Three questions on the network for a service address that a storage fence alone proves free (R12)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What would become of the groups of a peer that dies now: what stops a takeover, or how long it takes.
+    """What would happen to the groups of a peer that dies now: what stops a takeover, or how long it takes.
 
     `ability` is what would prove the peer dead first. `takeover_ms` is 0 where `blocked` says why nothing would happen.
     """
@@ -44,7 +44,7 @@ class Forecast:
 
     @property
     def as_told(self) -> Readiness:
-        """What beats say of it."""
+        """What beats tell of the forecast."""
         return Readiness(self.ability, self.takeover_ms)
 
 
@@ -78,7 +78,7 @@ def _proof_ms(state: NodeState, ability: Ability) -> int:
 
 
 def _power_ms(state: NodeState) -> int:
-    """How long the first level that would do takes to switch off, to be read back, and to settle."""
+    """How long the first usable level takes to switch off, to be read back, and to settle."""
     for level in devices.levels(state):
         on_level = devices.on_level(state, level)
         if all(devices.would_do(device) for device in on_level):

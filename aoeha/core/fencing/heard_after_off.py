@@ -1,9 +1,10 @@
-"""What a beat of the peer means after its plugs were read as off (R8).
+"""What a beat of the peer means after its plugs were reported off (R8).
 
-Rules. The table below decides, by what is known of the power-off and what the beat is. A proof that was wrong is told
-at once, whatever came of it: a group that runs here stays up under an alarm, one that is still starting is given up.
+Rules. The table below decides, by what is known about the power-off and what kind of beat it is. A false proof is
+reported at once, whatever happened since. A group that runs here stays up under an alarm; a group that is still
+starting is given up.
 
-What this file does not know: how the plugs are read, and what becomes of a fence.
+What this file does not know: how the plugs are read, and what happens to a fence.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from aoeha.core.peer import membership
 
 
 class Off(Enum):
-    """What is known of the peer's power."""
+    """What is known about the peer's power."""
 
     SETTLING = "its plugs read off, and its silence is awaited"
     PAST = "its power-off is proven, or none is under way"
@@ -37,7 +38,7 @@ class Heard(Enum):
 
 
 class Meaning(Enum):
-    """What follows."""
+    """What follows from both."""
 
     NOTHING = "nothing: it is waited on"
     WRONG_PLUG = "the plugs are not the peer's"
@@ -56,7 +57,7 @@ MEANING: Final[Mapping[tuple[Off, Heard], Meaning]] = {
 
 
 def peer_spoke(step: StepContext) -> None:
-    """Take in that a new beat was heard."""
+    """Process the fact that a new beat was heard."""
     off = _off(step.state)
     match MEANING[off, _heard(step.state, off)]:
         case Meaning.NOTHING:
@@ -87,7 +88,7 @@ def _heard(state: NodeState, off: Off) -> Heard:
 
 
 def _lives(step: StepContext) -> None:
-    """Void what was proven about this boot, and forget that any power-off is known."""
+    """Void every proof about this boot, and forget any known power-off."""
     state, fence, peer = step.state, step.state.fence, step.state.peer
     power_fence.end_late_beat(step, f"{state.config.peer} is heard again, and its beats are not old ones")
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:

@@ -1,12 +1,12 @@
 """Power fences: when one is asked for, what counts as its success, and when it is let go (home of R7; also R2, R8).
 
-Rules. A fence is begun only against a silent peer (or one that asks for it, having failed to stop), and only by a node
-that could then serve. All devices of a level are switched off, and after the last of them all are read in one round:
-only a round that reads off everywhere is proof, only about the boot that it was begun against, and only when that is
-heard no more (`power_proof`). Where it is, the plug is a wrong one: what lost its power by mistake gets it back, and
-no device that gave a false proof is used again. A level that fails makes room for the next, then for a pause; each
-attempt asks again whether its reason still stands. A new boot of the peer ends the whole affair: the tasks are
-cancelled and waited for, and a late answer counts for nothing.
+Rules. A fence is begun only against a silent peer, or against a peer that asks for it because it failed to stop. Only a
+node that could then serve begins one. All devices of a level are switched off; after the last of them, all are read in
+one round. Only a round in which every device reports off is proof. It is proof only about the boot that the fence was
+begun against, and only when that boot is heard no more (`power_proof`). If that boot is still heard, the plug is a
+wrong one: its power is restored, and no device that gave a false proof is used again. When a level fails, the next
+level follows, and after the last level a pause. Each attempt checks again whether its reason still stands. A new boot
+of the peer ends the fence: its tasks are cancelled and waited for, and a late result counts for nothing.
 
 What this file does not know: what the proof is used for.
 """
@@ -32,7 +32,7 @@ BACK_OFF_MAX_MS = 30_000
 
 
 def decide(step: StepContext) -> None:
-    """Move the fence on by what time and beats say."""
+    """Advance the fence by the time that has passed and the beats that were heard."""
     _end_proof_alarms(step)
     _void_old_word(step)
     _cancel_for_new_boot(step)
@@ -54,7 +54,7 @@ def decide(step: StepContext) -> None:
 
 
 def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
-    """Take in the end of a fence's task."""
+    """Process the end of a fence's task."""
     if task.id not in dict(step.state.fence.tasks):
         return
     remaining = tuple(entry for entry in step.state.fence.tasks if entry[0] != task.id)
@@ -72,7 +72,7 @@ def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
 
 
 def confirm(step: StepContext, user: str) -> None:
-    """Take an operator's word that the peer is off. Good for this boot of the peer, and not for long."""
+    """Accept an operator's confirmation that the peer is off. It covers this boot of the peer, and expires soon."""
     step.change_fence(
         confirmed_boot_id=step.state.peer.boot_id,
         confirmed_by=user,
@@ -94,12 +94,12 @@ def tell_late_beat(step: StepContext) -> None:
 
 
 def end_late_beat(step: StepContext, sentence: str) -> None:
-    """What was heard late was old, or is over."""
+    """The beats that were heard late were old ones, or have ended."""
     step.clear_alarm(Code.FENCE_LATE_BEAT, Subject.node(step.state.config.peer), sentence)
 
 
 def _reason(state: NodeState) -> str:
-    """Why the peer should be fenced now, empty for no reason."""
+    """Why the peer should be fenced now; empty for no reason."""
     peer = state.config.peer
     blocked = law.stops(state, Act.POWER_OFF)
     if not state.config.fences or (blocked is not None and blocked.kind is not Kind.PAUSED):
@@ -124,7 +124,7 @@ def _reason(state: NodeState) -> str:
 
 
 def wanted(state: NodeState) -> tuple[str, ...]:
-    """The groups that this node could serve and the peer must lose: it is silent, or cannot stop them and says so."""
+    """The groups that this node could serve and the peer must lose: the peer is silent, or says it cannot stop them."""
     silent = membership.is_silent(state) and not power_on.unclean_boot_lately(state)
     return tuple(
         group.name
@@ -139,7 +139,8 @@ def wanted(state: NodeState) -> tuple[str, ...]:
 def wanted_legs(state: NodeState) -> tuple[str, ...]:
     """The groups whose legs this node wants as a proof: after a while also those of a peer that left (R10).
 
-    Its word is old by then. Nobody is powered off for it: these legs are taken only where none shows the peer.
+    Its last beat is old by then. The peer is not powered off for this: these legs are preempted only where no leg shows
+    the peer.
     """
     if not membership.left_long_ago(state):
         return wanted(state)
@@ -147,14 +148,14 @@ def wanted_legs(state: NodeState) -> tuple[str, ...]:
 
 
 def _asks_to_be_fenced(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer says that it can neither serve nor stop the group; not where that may be of long ago (R10)."""
+    """Whether the peer says that it can neither serve nor stop the group. An old statement does not count (R10)."""
     theirs = state.peer_group(group.name)
     asks = membership.has_reported(state) and theirs is not None and theirs.phase is GroupPhase.BLOCKED
     return asks and membership.is_news(state)
 
 
 def _is_our_turn(state: NodeState) -> bool:
-    """Whether to shoot now: it is time by rank, and the first leg, where it answers, has stayed ours (R7)."""
+    """Whether to fence now: the fence delay is over, and the first leg, where it responds, has stayed ours (R7)."""
     fence = state.fence
     if state.now_ms < fence.until_ms or power_restore.is_under_way(state):
         return False
@@ -207,7 +208,7 @@ def _explain_idleness(step: StepContext) -> None:
 
 
 def _attempt(step: StepContext) -> None:
-    """Switch off all devices of the level at hand, if there is still a reason to."""
+    """Switch off all devices of the current level, if there is still a reason to."""
     state = step.state
     reason = _reason(state)
     if not reason:
@@ -226,7 +227,7 @@ def _attempt(step: StepContext) -> None:
 
 
 def make_room(step: StepContext) -> None:
-    """Let an order begin at once where a fence waits for its time, or for another try."""
+    """Let an order begin at once where a fence waits for its delay, or for another try."""
     if step.state.fence.phase in (FencePhase.WAITING, FencePhase.BACKING_OFF):
         _rest(step)
 
@@ -241,7 +242,7 @@ def _stand_down(step: StepContext) -> None:
 
 
 def _rest(step: StepContext) -> None:
-    """No fence is under way any more; what is known of an earlier one stays."""
+    """No fence is under way any more. What is known of an earlier fence stays."""
     fence = step.state.fence
     at_rest = FenceState(
         until_ms=step.now_ms + power_restore.PATIENCE_MS,
@@ -323,7 +324,7 @@ def _succeed(step: StepContext) -> None:
 
 
 def wrong_plug(step: StepContext, how: str) -> None:
-    """The plug reads off and the peer runs on: these devices are not believed, and what lost its power gets it back."""
+    """The plug reports off and the peer keeps running: these devices are not believed, and their power is restored."""
     peer, read = step.state.config.peer, [device for device, _ in step.state.fence.read]
     for device in read:
         devices.distrust_one(step, device)
@@ -377,12 +378,12 @@ def is_about(group: GroupState, boot_id: str) -> bool:
 
 
 def tell_wrong_proof(step: StepContext, name: str, sentence: str) -> None:
-    """A group runs here by a proof that was wrong."""
+    """A group runs here by a proof that was false."""
     step.alarm(Code.PROOF_WRONG, Subject.group(name), sentence)
 
 
 def _end_proof_alarms(step: StepContext) -> None:
-    """A wrong proof is over when the group is not owned by it any more."""
+    """End the alarm about a false proof when the group is no longer owned by it."""
     for group in step.state.groups if step.state.alarms else ():
         if not is_about(group, step.state.peer.boot_id):
             sentence = f"{step.state.config.node} does not own {group.name} by that proof any more"

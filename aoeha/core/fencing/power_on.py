@@ -1,11 +1,12 @@
-"""What becomes of a peer that was fenced: it is switched on again, once, and looked for (R7, I7).
+"""What happens to a peer that was fenced: it is switched on again, once, and expected to be heard (R7, I7).
 
-Rules. A fenced peer is switched on when the groups run here, or after a while. From then on its being off is no longer
-known. One that is still not heard after three quarters of `boot_patience` may have booted without reaching us; it
-would wait out `boot_patience` and then fence us in turn, for ever. So it is switched off again and kept off, and a
-human is told. Who sees no shelf of what it owns does not: the other one may see them. A node whose own last boot ended
-without leaving grants that time: it fences nobody it has not heard. None of this is needed where every group has legs
-that answer: there each sees whether the other one serves (R6, R11).
+Rules. A fenced peer is switched on when the groups run here, or after a while. From then on it is no longer known to be
+off. A peer that is still not heard after three quarters of `boot_patience` may have booted without reaching this node.
+It would wait for the rest of `boot_patience` and then fence this node in turn, for ever. So it is switched off again
+and kept off, and an alarm tells a human. A node that sees no shelf of what it owns does not switch its peer off again,
+because the peer may see the shelves. A node whose own last boot ended uncleanly grants that time: it fences no peer
+that it has not heard. None of this is needed where every group has legs that respond: there each node sees whether the
+other one serves (R6, R11).
 
 What this file does not know: how a fence is carried out.
 """
@@ -45,13 +46,13 @@ def _may_be_off(state: NodeState) -> list[str]:
 
 
 def peer_spoke(step: StepContext) -> None:
-    """It is heard: all is well with it."""
+    """The peer is heard: it is no longer kept off."""
     if step.state.powered_on_ms or step.state.kept_off:
         step.change(powered_on_ms=0, kept_off=False)
 
 
 def fenced_again(step: StepContext) -> None:
-    """A peer that stayed silent after it was switched on is off again: it stays off."""
+    """A peer that stayed silent after it was switched on has been switched off again. It stays off."""
     if overdue(step.state):
         peer = step.state.config.peer
         step.change(kept_off=True)
@@ -73,7 +74,7 @@ def _could_serve(group: GroupState) -> bool:
 
 
 def unclean_boot_lately(state: NodeState) -> bool:
-    """Whether this boot followed a fall: then the peer may well serve, and is given time to be heard, or to be seen."""
+    """Whether this boot followed an unclean shutdown: the peer may then serve, and gets time to be heard or seen."""
     waited_ms = state.now_ms - state.started_ms
     unknown = not state.peer.heard and not reservations.can_tell_owner(state)
     return state.unclean_boot and unknown and waited_ms < state.config.boot_patience_ms

@@ -1,11 +1,12 @@
-"""Power as an operator orders it: off, on, reboot, a look at the devices, and the test of the plug (R8).
+"""Power orders of an operator: off, on, reboot, status of the devices, and the test of the plug (R8).
 
-Rules. One order at a time, about the peer alone. Going off is an ordinary fence with an operator for its reason; but
-the peer may have been alive, and so an order counts as done, and gives a proof, only when the plug reads off and the
-beats have stopped. Where they go on, what lost its power by mistake gets it back. A peer that was switched off by order
-stays off. An order that fails is not repeated; a fence that has a reason of its own goes on.
+Rules. One order at a time, about the peer alone. A power-off is an ordinary fence with an operator's order as its
+reason. But the peer may have been alive. So an order is complete, and gives a proof, only when the plug reports off and
+the beats have stopped. If the beats continue, the outlets that were switched off by mistake are switched on again. A
+peer that was switched off by order stays off. An order that fails is not repeated; a fence that has a reason of its own
+continues.
 
-What this file does not know: levels, back-off, and who takes over.
+What this file does not know: levels, back-off, and which node takes over.
 """
 
 from aoeha.core.fencing import devices, power_restore
@@ -24,13 +25,13 @@ from aoeha.core.peer import membership
 
 DEFAULT_WAIT_MS = 180_000
 REVIVE_PATIENCE_MS = 30_000
-"""A gateway that is rebooted by order gets its power back when the groups run here, or after this long."""
+"""The power of a node that is rebooted by order is restored when the groups run here, or after this long."""
 
 
 def begin(
     step: StepContext, event: CommandGiven, act: PowerAct, *, level: int = 0, chosen: tuple[str, ...] = ()
 ) -> None:
-    """Take an order that was found to be sound. `chosen` are the devices of a TEST."""
+    """Accept an order that passed every check. `chosen` are the devices of a TEST."""
     wanted = event.arguments.get("wait_ms", "")
     wait_ms = int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) else DEFAULT_WAIT_MS
     stage = OrderStage.GOING_OFF if act in TAKING else OrderStage.READING
@@ -50,7 +51,7 @@ def begin(
 
 
 def decide(step: StepContext) -> None:
-    """Go on with what time and beats allow, and answer who has waited long enough."""
+    """Advance the order as time and beats allow, and answer a client that has waited long enough."""
     if step.state.alarms and not step.state.kept_off:
         peer = step.state.config.peer
         step.clear_alarm(Code.PEER_SWITCHED_OFF, Subject.node(peer), f"{peer} may have its power back")
@@ -66,41 +67,41 @@ def decide(step: StepContext) -> None:
 
 
 def reason(state: NodeState) -> str:
-    """Why the peer should lose its power by order, empty for no reason."""
+    """Why the peer should lose its power by order; empty for no reason."""
     order = state.order
     held_up = law.stops(state, Act.POWER_OFF) is not None
     return _why(state) if order is not None and is_going_off(state) and (order.anyway or not held_up) else ""
 
 
 def is_going_off(state: NodeState) -> bool:
-    """Whether the fence that is under way is an order's: begun is finished, also when a pause comes."""
+    """Whether the fence that is under way carries out an order. Such a fence is finished even if a pause begins."""
     return state.order is not None and state.order.stage is OrderStage.GOING_OFF
 
 
 def first_level(state: NodeState) -> int:
-    """The place in the rising levels with which a fence begins."""
+    """The index of the level with which a fence begins; levels are in rising order."""
     order = state.order
     return devices.levels(state).index(order.level) if order is not None and order.level else 0
 
 
 def only_one_level(state: NodeState) -> bool:
-    """Whether no other level may take its place: it is this one that is tried."""
+    """Whether only this level may be used: the order tests it."""
     return state.order is not None and state.order.act is PowerAct.VERIFY
 
 
 def doubt(state: NodeState, device: DeviceState) -> str:
-    """Why a device's reading is no proof. The test of its plug is what a doubt is settled by."""
+    """Why a device's report is no proof. The test of its plug settles such a doubt."""
     return "" if only_one_level(state) else device.doubt
 
 
 def wrong_plug(step: StepContext, sentence: str, read: list[str]) -> None:
-    """The plugs read off and the peer runs on."""
+    """The plugs report off and the peer keeps running."""
     step.change_order(failed=sentence)
     _switch_on(step, read)
 
 
 def succeeded(step: StepContext, read: str) -> None:
-    """The fence has its proof, of which `read` is the plugs' part."""
+    """The fence has its proof. `read` is what the plugs reported."""
     order = step.state.order
     if order is None or not is_going_off(step.state):
         return
@@ -116,7 +117,7 @@ def succeeded(step: StepContext, read: str) -> None:
 
 
 def failed(step: StepContext, sentence: str) -> None:
-    """The fence could not be carried out, or not to its end."""
+    """The fence could not be begun, or could not be completed."""
     order = step.state.order
     if order is None or not is_going_off(step.state):
         return
@@ -128,7 +129,7 @@ def failed(step: StepContext, sentence: str) -> None:
 
 
 def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
-    """Take in the end of an order's task; one of an order that is over counts for nothing."""
+    """Process the end of an order's task. A task of an order that is over counts for nothing."""
     order = step.state.order
     if order is None or task.id not in dict(order.tasks):
         return
@@ -171,7 +172,7 @@ def _was_read(step: StepContext, task: PowerTask, done: TaskDone) -> None:
 
 
 def _should_be_on(state: NodeState, node: str, order: PowerOrder) -> bool:
-    """Whether a reading of off is wrong: the gateway runs, or was just switched on."""
+    """Whether a report of off is wrong: the node runs, or was just switched on."""
     return order.act is not PowerAct.TEST or node == state.config.node or membership.is_alive(state)
 
 
@@ -183,7 +184,7 @@ def _may_come_back(state: NodeState, order: PowerOrder) -> bool:
 
 
 def _switch_on(step: StepContext, names: list[str]) -> None:
-    """Give power back. From now on its being off is no longer known."""
+    """Restore power. From now on the peer is no longer known to be off."""
     step.change_fence(off_boot_id=None)
     step.change(kept_off=False)
     if not membership.is_alive(step.state):
@@ -204,7 +205,7 @@ def _own_devices(state: NodeState, order: PowerOrder) -> list[str]:
 
 
 def _end(step: StepContext) -> None:
-    """Forget the order, and answer who waits for it."""
+    """Forget the order, and answer the client that waits for it."""
     order, peer = step.state.order, step.state.config.peer
     assert order is not None
     step.change(order=None)
@@ -240,7 +241,7 @@ def _why(state: NodeState) -> str:
 
 
 def _fail(step: StepContext, sentence: str) -> None:
-    """Keep the first thing that went wrong."""
+    """Record a fault; the first one is kept."""
     if step.state.order is not None and not step.state.order.failed:
         step.change_order(failed=sentence)
 

@@ -1,10 +1,10 @@
-"""Whether a plug that reads off is the peer's: what is heard of the peer must stop (home of R8; also R2).
+"""Whether a plug that reports off is the peer's: the peer must no longer be heard (home of R8; also R2).
 
-Rules. A fence may hit a peer that lives: an operator ordered it, it asks to be fenced because it cannot stop, or it
-came back in the middle of it. The plug's word is not enough then. It is a proof only when nothing is heard of the peer
-any more, on a link or by its stamps, for deadtime. Who still answers what was sent since, or beats or stamps after
-deadtime, hangs on another plug. What comes before that and answers nothing may have been on its way, and a power supply
-outlives its power by a moment.
+Rules. A fence may hit a peer that is alive: an operator ordered it, the peer asks to be fenced because it cannot stop,
+or the peer came back during the fence. Then the report of the plug is not enough. It is a proof only when nothing is
+heard of the peer, on a link or by its stamps, for deadtime. A peer that still answers what was sent since, or that
+beats or stamps after deadtime, is powered by another plug. A beat that arrives earlier and answers nothing may have
+been in flight, and a power supply runs for a moment after it loses its input.
 
 What this file does not know: what is done about a wrong plug.
 """
@@ -16,19 +16,19 @@ from aoeha.core.peer import disk_heartbeat, membership
 
 
 def read_off(step: StepContext, settle_ms: int) -> None:
-    """The plugs of a level were read as off in one round: from now on nothing may be heard of the peer."""
+    """All plugs of a level reported off in one round: from now on the peer must not be heard."""
     state = step.state
     off = Off(state.fence.victim_boot_id, step.now_ms, state.sequence, state.fence.level_index)
     step.change_fence(phase=FencePhase.SETTLING, until_ms=step.now_ms + settle_ms, read_off=off)
 
 
 def awaits_silence(state: NodeState) -> bool:
-    """Whether the peer may still be heard, so that what its plug reads is no proof yet."""
+    """Whether it is too early to tell if the peer is heard, so that the report of its plug is no proof yet."""
     return membership.may_be_alive(state)
 
 
 def beats_go_on(state: NodeState) -> bool:
-    """Whether the newest beat is of the boot whose plug reads off, and cannot have been on its way by then."""
+    """Whether the newest beat is of the boot whose plug reports off, and cannot have been in flight by then."""
     off = state.fence.read_off
     if off is None or off.boot_id != state.peer.boot_id or state.now_ms - off.at_ms < devices.READING_GRACE_MS:
         return False
@@ -36,7 +36,7 @@ def beats_go_on(state: NodeState) -> bool:
 
 
 def stamps_go_on(state: NodeState) -> bool:
-    """Whether the peer's stamp moved so long after its plug read off that it cannot be an old one."""
+    """Whether the peer's stamp moved so long after its plug reported off that it cannot be an old one."""
     off, stamped_ms = state.fence.read_off, disk_heartbeat.heard_ms(state)
     return off is not None and stamped_ms is not None and stamped_ms - off.at_ms >= state.config.deadtime_ms
 
@@ -44,7 +44,7 @@ def stamps_go_on(state: NodeState) -> bool:
 def was_under_way(state: NodeState) -> bool:
     """Whether the newest beat may have been sent before its sender lost power: it is early, and answers nothing since.
 
-    A slow link delivers the beats of the dead. A living node answers, or, where it does not hear us, goes on beating.
+    A slow link delivers beats of a dead node. A living node answers; where it does not hear us, it keeps beating.
     """
     off, beat = state.fence.read_off or state.last_off, state.peer.beat
     if off is None or beat is None or beat.boot_id != off.boot_id:

@@ -1,11 +1,11 @@
-"""Power that was taken and is given back: after a fence, by one that was given up, from a wrong plug (R7, R8).
+"""Restoring power: after a fence, after a fence that was given up, and on a wrong plug (R7, R8).
 
-Rules. A device that was told to switch the peer off owes it that power until it was told to switch it on, or read on a
-few times. When a fence is given up its devices are read, and what reads off is switched on: at once where the peer is
-heard (it lives on another supply), else after the patience after which a fenced peer is switched on, and only where
-such a one would be. A device that fails is tried again when it reads off again, a few times; the alarm stands until the
-plug is seen to be on. No fence switches anything off while power is on its way back: a supply outlives a moment without
-it, and its plug could be read in that moment.
+Rules. A device that was ordered to switch the peer off is pending a power restore until it was ordered to switch on, or
+reported on a few times. When a fence is given up its devices are read, and a device that reports off is switched on.
+That happens at once where the peer is heard (it runs on another supply). Otherwise it happens after the patience after
+which a fenced peer is switched on, and only where a fenced peer would be. A device that fails is tried again when it
+reports off again, a few times; the alarm stands until the plug is seen to be on. No fence switches anything off while a
+power-on is under way: a supply runs for a moment without input, and its plug could be read in that moment.
 
 What this file does not know: why a fence was given up, or what a proof is.
 """
@@ -26,25 +26,25 @@ TRIES_MAX = 3
 
 
 def expect_restore(step: StepContext, name: str) -> None:
-    """A device is told to switch the peer off."""
+    """A device is ordered to switch the peer off."""
     step.change_device(name, restore_tries_left=TRIES_MAX)
 
 
 def look(step: StepContext) -> None:
-    """A fence is given up: what became of the plugs is to be read now."""
+    """A fence is given up: the state of its plugs is to be read now."""
     for device in step.state.devices:
         if device.restore_tries_left:
             step.change_device(device.name, checked_ms=None)
 
 
 def settle(step: StepContext, names: list[str]) -> None:
-    """Somebody else sees to it that these devices give power back, or the peer is to stay off."""
+    """Another rule restores the power of these devices, or the peer is to stay off."""
     for name in names:
         step.change_device(name, restore_tries_left=0)
 
 
 def decide(step: StepContext) -> None:
-    """Give back what a fence that was given up still owes."""
+    """Restore the power that a fence which was given up has not restored yet."""
     names = [device.name for device in step.state.devices if device.restore_tries_left and device.plug is PlugState.OFF]
     if not names or not _is_given_up(step.state) or is_under_way(step.state):
         return
@@ -57,7 +57,7 @@ def decide(step: StepContext) -> None:
 
 
 def begin(step: StepContext, names: list[str], reason: str) -> None:
-    """Switch on. From now on the peer's being off is no longer known."""
+    """Switch on. From now on the peer is no longer known to be off."""
     for name in names:
         task_id = devices.start(step, TaskKind.POWER_ON, name, PowerPurpose.RESTORE, reason)
         owed = step.state.device(name).restore_tries_left or TRIES_MAX
@@ -66,7 +66,7 @@ def begin(step: StepContext, names: list[str], reason: str) -> None:
 
 
 def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
-    """Take in the end of a power-on."""
+    """Process the end of a power-on."""
     name, peer = task.subject, step.state.config.peer
     if step.state.device(name).restore_task_id != task.id:
         return
@@ -90,7 +90,7 @@ def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
 
 
 def is_under_way(state: NodeState) -> bool:
-    """Whether power is on its way back."""
+    """Whether a power-on is under way."""
     return any(device.restore_task_id for device in state.devices)
 
 
@@ -103,7 +103,7 @@ def _what_came_of_it(state: NodeState) -> str:
 
 
 def _is_given_up(state: NodeState) -> bool:
-    """Whether no fence is under way, none has succeeded whose victim is still off, and no order is about power."""
+    """Whether no fence is under way, no fenced peer is still off, and no power order is active."""
     return state.fence.phase is FencePhase.IDLE and state.fence.off_boot_id is None and state.order is None
 
 
@@ -112,6 +112,6 @@ def _is_well(state: NodeState) -> bool:
 
 
 def _is_forgotten(state: NodeState) -> bool:
-    """Whether a peer that is not heard is given its power: nobody keeps it off, and nobody may have his hands on it."""
+    """Whether the power of an unheard peer is restored: it is not kept off, and no human may be working on it."""
     kept = state.kept_off or law.stops(state, Act.POWER_ON) is not None or state.fence.confirmed_boot_id is not None
     return state.config.power_on_after_fence and not kept and state.now_ms >= state.fence.until_ms

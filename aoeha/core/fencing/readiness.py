@@ -1,11 +1,12 @@
-"""Whether a dead peer could be proven dead now: one state, NOT PROTECTED, with its reason and its mend.
+"""Whether a dead peer could be proven dead now: one state, NOT PROTECTED, with its reason and its remedy.
 
-Rules. A pair is protected, seen from a node, while one level of fence devices answers in full, is believed and
-obeys, or while the shelves alone would do: they are declared sufficient, every group has legs, and each leg that the
-peer may still write to answers here. Anything else is an alarm now, not on the day on which a proof is needed. What has
-not been asked yet since this daemon started is no alarm, and no protection either.
+Rules. As seen from a node, the pair is protected while every device of one fence level responds, is believed and obeys.
+It is also protected while the shelves alone would suffice: they are declared sufficient, every group has legs, and each
+leg that the peer may still write to responds to this node. Anything else is an alarm at once, not on the day on which a
+proof is needed. A device or shelf that has not been asked since this daemon started is no alarm, and no protection
+either.
 
-What this file does not know: whether anybody needs a proof.
+What this file does not know: whether a proof is needed.
 """
 
 from aoeha.core.fencing import devices
@@ -19,7 +20,7 @@ UNREACHED = (Holder.SILENT, Holder.STRANGER, Holder.UNKNOWN)
 
 
 def decide(step: StepContext) -> None:
-    """Raise the alarm, change its words, or end it."""
+    """Raise the alarm, change its text, or end it."""
     sentence = unprotected(step.state)
     if not sentence:
         peer = step.state.config.peer
@@ -30,7 +31,7 @@ def decide(step: StepContext) -> None:
 
 
 def unprotected(state: NodeState) -> str:
-    """Why no level and no shelf could now prove that the peer is dead, and what mends that; empty while one could."""
+    """Why no level and no shelf could now prove that the peer is dead, with the remedy; empty while one could."""
     if devices.protected(state) or by_shelves(state):
         return ""
     peer = state.config.peer
@@ -57,7 +58,7 @@ def _device_trouble(state: NodeState, device: DeviceState) -> str:
 
 
 def by_shelves(state: NodeState) -> bool:
-    """Whether the shelves alone would prove a dead peer dead now."""
+    """Whether the shelves alone would suffice now to prove a dead peer dead."""
     return _meant_by_shelves(state) and not _leg_out_of_reach(state)
 
 
@@ -67,7 +68,7 @@ def _meant_by_shelves(state: NodeState) -> bool:
 
 
 def _leg_out_of_reach(state: NodeState) -> str:
-    """A leg that could not be taken from the peer, empty for none. What we hold ourselves need not be taken."""
+    """A leg that could not be preempted, empty for none. A leg that this node holds need not be preempted."""
     for group in state.groups:
         if group.holding:
             continue
@@ -78,7 +79,7 @@ def _leg_out_of_reach(state: NodeState) -> str:
 
 
 def _not_asked_yet(state: NodeState) -> bool:
-    """Whether the shelves have yet to tell whether they would do."""
+    """Whether it is still unknown if the shelves alone would suffice."""
     return _meant_by_shelves(state) and any(_unread(group) for group in state.groups)
 
 

@@ -1,1 +1,1 @@
-"""Which legs a running mirror goes with."""
+"""Which legs a running mirror uses."""

@@ -1,19 +1,20 @@
 """Legs of a running mirror that leave it and come back (R4, R5).
 
-Rules. The owner lets its mirror go on without a leg that no address answered for in two hold checks, while another leg
-is held and answers; never without the last one. It does nothing of all this before the ledger's gate is open: until
-then writes wait. A leg that the mirror's monitor names as missing is taken in again once it has been ours, on every
-address, for a while, and another leg is seen to be ours still: who fenced us by that one never heard of this one. That
-is done by the mirror's bitmap, or by a full copy where its target restarted meanwhile, or may have, and does not keep
-what it acknowledged. One that restarts so within a running mirror leaves it and comes back in the same way, if the
-other one did not; with both gone through that, there is only an alarm. So does one that restarted, durable or not,
-while a fenced peer may have written there; until it has left, the mirror reads it last and copies nothing from it, and
-does not go on with it alone. A leg that is being copied is no other leg, and is believed again when the
-mirror is whole. Nobody starts from a leg that was left out: the other's own records call it missing.
+Rules. The owner evicts a leg when none of its addresses responded in two hold checks, while another leg is held and
+responds. The owner never evicts the last leg. It does none of this before the ledger's gate is open: until then writes
+wait. A leg that the mirror's monitor reports as missing is returned once every address of it has been ours for a while,
+and another leg is seen to be ours still: a peer that fenced this node by that other leg never heard of this one. A leg
+returns by the mirror's bitmap. It returns by a full copy where its target restarted meanwhile, or may have, and does
+not keep what it acknowledged. A target that restarts so within a running mirror makes its leg leave and return in the
+same way, if the other target did not restart. If both did, there is only an alarm. A leg whose target restarted,
+durable or not, while a fenced peer may have written there, leaves and returns in the same way. Until it has left, the
+mirror reads it last, copies nothing from it, and does not continue with it alone. A leg that is being copied does not
+count as another leg; it is trusted again when the mirror is whole. No node starts from a leg that was evicted: the
+other leg's superblock calls it missing.
 
-A leg that the kernel gave up, or that cannot be taken back, although its shelf answers has a disk that reports errors.
-It is tried again after a pause that doubles each time, and an alarm tells people to look at the disk; whoever has done
-so ends the pause, and so does a target that is started anew.
+A leg that the kernel dropped, or that cannot be returned, although its shelf responds, has a disk that reports errors.
+It is tried again after a pause that doubles each time, and an alarm tells people to check the disk. An operator who has
+done so ends the pause, and so does a target that is started again.
 
 What this file does not know: how md is told.
 """
@@ -33,10 +34,10 @@ from aoeha.core.storage import leg_ledger, suspect_legs
 
 EVICT_DEADLINE_MS, RETURN_DEADLINE_MS = 5_000, 30_000
 STEADY_MS = 5_000
-"""A leg that answers again must have done so for this long."""
+"""A leg that responds again must have done so for this long."""
 EVICT_AGAIN_MS, RETURN_AGAIN_MS = 2_000, 30_000
 REST_MAX_MS = 3_600_000
-"""The longest pause after an error of a disk; one that then does its work for as long begins anew."""
+"""The longest pause after a disk error. A disk that then works for as long starts again from the shortest pause."""
 
 
 LEG_ALARMS = (
@@ -46,11 +47,11 @@ LEG_ALARMS = (
     Code.MIRROR_LEG_STUCK,
     Code.MIRROR_LEG_WAITING,
 )
-"""They end when the mirror does not run here any more."""
+"""Alarms that end when the mirror no longer runs here."""
 
 
 def decide(step: StepContext) -> None:
-    """Begin the next eviction or return for every mirror that runs here; one at a time."""
+    """Begin the next eviction or return for every mirror that runs here, one at a time."""
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
         mirror = _mirror(group)
@@ -69,7 +70,7 @@ def decide(step: StepContext) -> None:
 
 
 def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
-    """Take in what became of it; the mirror is looked at anew."""
+    """Process the result of an eviction or return. The mirror is monitored again at once."""
     group = step.state.group(task.group)
     if group.leg_task_id != task.id:
         return
@@ -103,7 +104,7 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
 
 
 def _warn_of_the_last(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
-    """Writes hang for as long as the only leg that is known to be sound does not answer."""
+    """Writes hang for as long as the only leg that is known to be sound does not respond."""
     subject = Subject.group(group.name)
     for leg in group.legs:
         others = _others(group, mirror, leg)
@@ -121,7 +122,7 @@ def _warn_of_the_last(step: StepContext, group: GroupState, mirror: ResourceStat
 
 
 def _keep_clear(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
-    """Tell the mirror at once what it must not read or copy from any more; what it may again, it learns in time."""
+    """Tell the mirror at once what it must no longer read or copy from. What it may use again, it learns later."""
     wanted, told = suspect_legs.limits(step.state, group, mirror), mirror.limits
     doubtful = [name for name in wanted.write_mostly if name not in told.write_mostly]
     for name in doubtful:
@@ -133,7 +134,7 @@ def _keep_clear(step: StepContext, group: GroupState, mirror: ResourceState) -> 
 
 
 def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
-    """Mark the legs that shall leave, and those that shall return; what was begun and may yet happen stays marked."""
+    """Mark the legs to evict and the legs to return. A change that was begun and may still happen stays marked."""
     group = step.state.group(name)
     begun = group.leg_task_id or step.now_ms < group.leg_retry_ms
     for place, leg in enumerate(group.legs):
@@ -150,7 +151,7 @@ def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
 
 
 def _given_up(step: StepContext, name: str, leg: LegState) -> None:
-    """The kernel has let a leg go by itself."""
+    """The kernel has dropped a leg by itself."""
     if leg.shows(Holder.US):
         _rest(step, name, leg, "the kernel removed it from the mirror by itself")
     else:
@@ -160,7 +161,7 @@ def _given_up(step: StepContext, name: str, leg: LegState) -> None:
 
 
 def _rest(step: StepContext, name: str, leg: LegState, what: str) -> None:
-    """Leave a leg alone for a while, longer each time: its shelf answers, so it is the disk that does not work."""
+    """Do not try a leg for a while, longer each time: its shelf responds, so its disk is at fault."""
     errors = leg.errors + 1 if step.now_ms - leg.rests_until_ms < REST_MAX_MS else 1
     pause_ms = min(RETURN_AGAIN_MS << min(errors - 1, 10), REST_MAX_MS)
     step.change_leg(name, leg.name, errors=errors, rests_until_ms=step.now_ms + pause_ms)
@@ -174,7 +175,7 @@ def _rest(step: StepContext, name: str, leg: LegState, what: str) -> None:
 
 
 def end_rests(step: StepContext) -> tuple[str, ...]:
-    """Try every leg again at once, as if it had never failed: somebody has seen to its disk. Return which rested."""
+    """Try every leg again at once: an operator has fixed its disk. Return the legs that were pausing."""
     resting = [(group.name, leg.name) for group in step.state.groups for leg in group.legs if leg.errors]
     for name, leg in resting:
         step.change_leg(name, leg, errors=0, rests_until_ms=0)
@@ -183,14 +184,14 @@ def end_rests(step: StepContext) -> tuple[str, ...]:
 
 
 def acknowledge_loss(step: StepContext) -> None:
-    """Somebody has looked at the data of groups all of whose targets restarted: that is not told again."""
+    """An operator has checked the data of groups all of whose targets restarted: that is not reported again."""
     for group in step.state.groups:
         if group.term is not None and step.stands(Code.MIRROR_DATA_DOUBTFUL, Subject.group(group.name)):
             step.change_term(group.name, loss_acknowledged=True)
 
 
 def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
-    """Evict or take back one leg, once the peer knows."""
+    """Evict or return one leg, once the peer knows."""
     moving = next((leg for leg in group.legs if leg.leaving or leg.returning), None)
     if (
         moving is None
@@ -213,7 +214,7 @@ def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
 
 
 def _tell_of_the_wait(step: StepContext, group: GroupState, leg: LegState) -> None:
-    """Writes hang, or a leg stays out, longer than an answer of the peer takes: somebody may want to know why."""
+    """Report why writes hang, or why a leg stays out, for longer than an answer of the peer takes."""
     state = step.state
     if group.term is not None and step.now_ms - group.term.ledger_since_ms >= state.config.warntime_ms:
         hanging = ", and writes wait with it," if leg.shows(Holder.SILENT) else ""
@@ -245,12 +246,12 @@ def _others(group: GroupState, mirror: ResourceState, leg: LegState) -> list[Leg
 
 
 def _keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> bool:
-    """Whether another whole leg is seen to be ours: one by which we were fenced, before the gate opened, is not."""
+    """Whether another whole leg shows us. A leg by which this node was fenced, before the gate opened, does not."""
     return any(other.shows_anywhere(Holder.US) for other in _others(group, mirror, leg))
 
 
 def _may_be_last(leg: LegState) -> bool:
-    """Whether a mirror may go on with this leg alone: acknowledged writes may be gone from one that is tainted."""
+    """Whether a mirror may continue with this leg alone: a suspect leg may have lost acknowledged writes."""
     return leg.shows_anywhere(Holder.US) and not leg.suspect
 
 
@@ -267,7 +268,7 @@ def _is_steady(state: NodeState, leg: LegState) -> bool:
 
 
 def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
-    """A leg that is ours and in a mirror that is whole has forgotten nothing, or has been copied since."""
+    """A leg that is ours and part of a whole mirror has lost nothing, or has been copied since."""
     if mirror.phase is not ResourcePhase.RUNNING or law.stops(step.state, Act.TRUST, group) is not None:
         return
     for leg in group.legs:
@@ -298,7 +299,7 @@ def _warn_of_loss(step: StepContext, name: str) -> None:
 
 
 def _end_alarms_of_resting(step: StepContext, name: str, leg: LegState, *, missing: bool) -> None:
-    """A leg that neither leaves nor returns waits for nothing; one in the mirror is not stuck either."""
+    """A leg that neither leaves nor returns waits for nothing. A leg in the mirror is not stuck either."""
     subject = Subject.leg(name, leg.name)
     step.clear_alarm(Code.MIRROR_LEG_WAITING, subject, f"{leg.name} need not move any more")
     if not missing and not leg.copying:
@@ -306,7 +307,7 @@ def _end_alarms_of_resting(step: StepContext, name: str, leg: LegState, *, missi
 
 
 def _end_alarms(step: StepContext, group: GroupState) -> None:
-    """The mirror does not run here: its legs are its next owner's matter."""
+    """The mirror does not run here: its next owner decides about its legs."""
     if not step.state.alarms:
         return
     sentence = f"{group.name} is not served by {step.state.config.node} any more"

@@ -1,19 +1,20 @@
-"""A path to a leg that falls silent is left soon, while the leg answers by another one (R5).
+"""A path that falls silent is abandoned soon, while its leg responds on another path (R5).
 
-With the patience that R5 needs, a driver goes on with a silent path for long (the AoE driver 11 s, its agent tells),
-and a switch that both legs have in common costs that twice: what is written to the second leg meets its silence only
-when the first one goes on. So something is read by every path as soon as a silence is found, and when that has waited
-long enough the driver is made impatient for a moment: it leaves the path, and would give up a leg that something has
-waited for too long. How long each of that takes is told by the driver's agent (`PathTiming`).
+With the patience that R5 needs, a driver waits a long time on a silent path (the AoE driver 11 s, as its agent tells).
+A switch that both legs share costs that time twice: a write to the second leg meets the switch's silence only when the
+first leg continues. So something is read by every path as soon as a silence is found. When that read has waited long
+enough, the driver's patience is cut for a moment. The driver then leaves the path. It would also give up a leg on which
+something has waited too long. The driver's agent tells how long each of these takes (`PathTiming`).
 
-Rules. The owner orders that once for each silence, and only while nothing on this machine can have waited close to what
-costs a leg: every address of every leg of every group here is seen to be ours, but for those of this silence, and of
-each leg one address at least. For else the driver would give up a leg past the gate of the ledger. No frame has waited
-since before the last look at which the silent addresses answered, and all others did at the newest: nothing but what
-hangs in a disk. The order is void 2 s before that costs a leg, and the override itself takes a moment: a machine would
-have to stand still for 2 s before the driver's next tick, with which the frames leave the path and are answered at the
-other one. It is called off as soon as anything of this is true no more; its agent looks for disks that hang. Found too
-late, nothing is done: the driver leaves the path in its own time.
+Rules. The owner orders a path failover once for each silence, and only while no frame on this machine can have waited
+close to the time that costs a leg. That is so when every address of every leg of every group here is seen to be ours,
+except those of this silence, and at least one address of each leg. Otherwise the driver would give up a leg before the
+gate of the ledger is open. No frame has waited since before the last look at which the silent addresses responded, and
+all other addresses responded at the newest look: nothing can wait but frames that hang in a disk. The order is void 2 s
+before the wait costs a leg, and the override itself takes a moment: a machine would have to stall for 2 s before the
+driver's next tick, with which the frames leave the path and are answered on the other one. The order is cancelled as
+soon as any of this no longer holds; its agent looks for disks that hang. A silence that is found too late causes no
+order: the driver leaves the path in its own time.
 
 What this file does not know: which driver it is, how it measures silence and how it is told.
 """
@@ -33,12 +34,12 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PathFailover, PathTask, TaskResult
 
 MARGIN_MS = 2_000
-"""Between the latest end, and the moment at which the wait of the oldest frame would cost a leg."""
+"""The margin between the latest end, and the moment at which the wait of the oldest frame would cost a leg."""
 SLACK_MS = 1_500
 
 
 def decide(step: StepContext) -> None:
-    """Order that a driver leaves paths that are newly silent, one order at a time on this machine; call it off."""
+    """Order a driver to leave paths that fell silent, one order at a time on this machine, or cancel the order."""
     for task in step.state.tasks:
         if isinstance(task, PathTask) and not _stands(step.state, task):
             step.change(tasks=tuple(other for other in step.state.tasks if other.id != task.id))
@@ -52,7 +53,7 @@ def decide(step: StepContext) -> None:
 
 
 def task_done(step: StepContext, task: PathTask, done: TaskDone) -> None:
-    """Say what went wrong. The driver is looked at anew, which gives it back what it should have."""
+    """Report what went wrong. The driver is monitored again at once, which restores its proper settings."""
     if done.result is TaskResult.OK:
         return
     why, legs = done.detail or f"{task.subject}: {done.result.value}", " and ".join(task.legs)
@@ -83,7 +84,7 @@ def _order(step: StepContext, group: GroupState, driver: ResourceState, legs: li
 
 
 def _stands(state: NodeState, task: PathTask) -> bool:
-    """Whether an order that is under way still has its reason, and does no harm."""
+    """Whether an order that is under way still has its reason and is still harmless."""
     group = state.group(task.group)
     legs, timing = [leg for leg in group.legs if leg.name in task.legs], _timing(_named(group, task.subject))
     silent = any(address.failover_ordered for leg in legs for address in _silent(leg))
@@ -98,7 +99,7 @@ def _begin_by_ms(state: NodeState, timing: PathTiming) -> int:
 
 
 def _all_else_answers(state: NodeState) -> bool:
-    """Whether nothing here needs the driver's patience: each leg answers, and none may be gone in a moment."""
+    """Whether nothing here needs the driver's patience: each leg responds, and none can be lost in a moment."""
     if law.stops(state, Act.EVICT) is not None:
         return False
     return all(_is_calm(state, group) and all(_answers_us(leg) for leg in group.legs) for group in _here(state))

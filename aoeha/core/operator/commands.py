@@ -1,9 +1,9 @@
-"""What operators ask for, as events like any other.
+"""Requests of operators, handled as events like any other.
 
-Rules. A request is answered with an exit code and a sentence, at once or, with `wait_ms`, when it has come true. A
-request that would stop the service without a healthy peer to take it is refused, with the reason. `confirm` is
-refused while the peer is heard. A pause refuses whatever would move something, and a daemon that is ended during one
-leaves its resources running. No request ever skips a proof.
+Rules. A request is answered with an exit code and a sentence: at once or, with `wait_ms`, when it has taken effect. A
+request that would stop the service without a healthy peer to take over is refused, with the reason. `confirm` is
+refused while the peer is heard. During a pause, every request that would move something is refused, and a daemon that
+is stopped leaves its resources running. No request ever skips a proof.
 """
 
 from aoeha.core.fencing import power_fence
@@ -25,11 +25,11 @@ MOVES = ("standby", "unstandby", "switchover")
 
 
 WAITING_MAX = 16
-"""More who wait are answered at once: what they asked for is under way."""
+"""Further clients that wait are answered at once: what they asked for is under way."""
 
 
 def give(step: StepContext, event: CommandGiven) -> None:
-    """Take in one request."""
+    """Process one request."""
     if event.verb in MOVES and law.stands(step.state, Kind.PAUSED):
         _answer(step, event, Exit.UNSAFE, f"cannot {event.verb}: {law.PAUSED}")
         return
@@ -62,7 +62,7 @@ def give(step: StepContext, event: CommandGiven) -> None:
 
 
 def decide(step: StepContext) -> None:
-    """Answer those who wait, and leave when all is done."""
+    """Answer the clients that wait, and leave when everything is done."""
     leave.go_on(step)
     still = []
     for waiting in step.state.waiting:

@@ -1,4 +1,4 @@
-"""A pause of the pair: nobody starts, stops, takes, forces or switches off anything until it is ended (home of R15).
+"""A pause of the pair: neither node starts, stops, takes or switches off anything until it ends (home of R15).
 
 Rules. The node that is asked for a pause, or for its end, numbers that order above every number it knows. Both nodes
 follow the order with the highest number; of two with one number they follow the pause. Where no link carries beats, the
@@ -19,12 +19,12 @@ from aoeha.core.storage import storage_fence
 
 
 def order(step: StepContext, user: str, *, paused: bool) -> None:
-    """Give the word."""
+    """Begin or end a pause by an operator's request."""
     _follow(step, step.state.pause_number + 1, f"by {user}", paused=paused)
 
 
 def learn(step: StepContext) -> None:
-    """Follow the peer's word where it is newer: the one in its beats, or in a stamp that was seen to move (R6)."""
+    """Follow the peer's message where it is newer: the one in its beats, or in a stamp that was seen to move (R6)."""
     beat = step.state.peer.beat
     words = [(beat.pause_number, BeatFlag.PAUSED in beat.flags)] if beat is not None else []
     stamps = [group.shelf_link.said for group in step.state.groups]
@@ -35,7 +35,7 @@ def learn(step: StepContext) -> None:
 
 
 def remind(step: StepContext) -> None:
-    """A daemon that starts into a pause says so."""
+    """Report that a daemon has started during a pause."""
     if step.state.paused:
         sentence = _sentence("since before this daemon started")
         step.alarm(Code.PAIR_PAUSED, Subject.pair(step.state.config.cluster), sentence)

@@ -1,8 +1,8 @@
-"""Which orders about power are sound: an operator names the peer, and nothing is lost that need not be.
+"""Which power orders are accepted: an operator names the peer, and no service is lost without need.
 
-Rules. A node never switches itself off, nor one that it does not name. What would leave a group without a server, and
-what a pause forbids, is refused until the operator says `anyway`. The test of a plug wants a peer in standby that owns
-nothing. One order at a time, and none while a fence is being carried out.
+Rules. A node never switches itself off, nor a node that the operator did not name. An order that would leave a group
+without a server, or that a pause forbids, is refused until the operator says `anyway`. The test of a plug requires a
+peer in standby that owns nothing. One order at a time, and none while a fence is being carried out.
 
 What this file does not know: how an order is carried out.
 """
@@ -24,7 +24,7 @@ ACTS = {"": None, "off": PowerAct.OFF, "on": PowerAct.ON, "reboot": PowerAct.REB
 
 
 def fence(step: StepContext, event: CommandGiven) -> None:
-    """Switch the peer off, on, or off and on; without a word as a fence of our own would."""
+    """Switch the peer off, on, or off and on. Without an act, do what a fence of our own would do."""
     state, word = step.state, event.arguments.get("act", "")
     if word not in ACTS:
         _refuse(step, event, Exit.USAGE, f'cannot fence: there is no "{word}"; it is off, on or reboot')
@@ -45,7 +45,7 @@ def fence(step: StepContext, event: CommandGiven) -> None:
 
 
 def verify(step: StepContext, event: CommandGiven) -> None:
-    """Take the standby's power away and give it back, to see whether it is its plug."""
+    """Switch the standby's power off and on again, to verify that the plug is the standby's."""
     state, peer = step.state, step.state.config.peer
     if not _may_begin(step, event):
         return
@@ -83,7 +83,7 @@ def test(step: StepContext, event: CommandGiven) -> None:
 
 
 def _may_begin(step: StepContext, event: CommandGiven) -> bool:
-    """Whether the node is named that can be meant, and nothing else is under way. Answers where not."""
+    """Whether the request names the peer, and nothing else is under way. Answers the request where not."""
     state, wanted = step.state, event.arguments.get("node", "")
     node, peer = state.config.node, state.config.peer
     if wanted == node:
@@ -100,7 +100,7 @@ def _may_begin(step: StepContext, event: CommandGiven) -> bool:
 
 
 def _is_free(step: StepContext, event: CommandGiven) -> bool:
-    """Whether there are devices, and none of them is being used. Answers where not."""
+    """Whether there are devices, and none of them is in use. Answers the request where not."""
     state, peer = step.state, step.state.config.peer
     if not state.config.fences:
         _refuse(step, event, Exit.FAILED, "cannot: no fence device is configured; add [[fence]] to aoeha.toml")
@@ -125,7 +125,7 @@ def _is_free(step: StepContext, event: CommandGiven) -> bool:
 
 
 def _loss(state: NodeState) -> str:
-    """What the peer's power-off would cost, empty for nothing."""
+    """What the peer's power-off would cost; empty for nothing."""
     if law.stands(state, Kind.PAUSED):
         return law.PAUSED
     for group in state.groups:

@@ -1,1 +1,1 @@
-"""Who owns a group, and by what proof."""
+"""Which node owns a group, and by what proof."""

@@ -1,8 +1,8 @@
 """What stops this node from starting a group, or from coming to own it, the storage's state included (R2, R15).
 
-Rules. `may_start` is the postcard that every start passes; nothing else may decide it. `could_serve` tells whether this
-node could serve a group if it were allowed to: a node that could not never claims and never fences. Both read the table
-of `aoeha.core.model.law`.
+Rules. Every start of a resource passes `may_start`; nothing else may decide it. `could_serve` tells whether this node
+could serve a group if it were allowed to. A node that could not serve never claims and never fences. Both read the
+table of `aoeha.core.model.law`.
 
 What this file does not know: whether the peer could be proven dead.
 """
@@ -28,13 +28,13 @@ def could_serve(state: NodeState, group: GroupState) -> Blocked | None:
 
 
 def blockers(state: NodeState, group: GroupState) -> tuple[Blocked, ...]:
-    """Return every condition that stands and that this room can judge, in the order in which people are told."""
+    """Return every standing condition that this package can judge, in the order in which they are reported."""
     found = ((kind, TESTS[kind](state, group)) for kind in Kind if kind in TESTS)
     return tuple(Blocked(kind, sentence) for kind, sentence in found if sentence)
 
 
 def _standby(state: NodeState, group: GroupState | None) -> str:
-    """Where the test of a plug silenced the peer, the plugs may be swapped: ending the standby would end this node."""
+    """Where the test of a plug silenced the peer, the plugs may be swapped: ending standby would end this node."""
     if state.standby and membership.is_silent(state):
         node, peer = state.config.node, state.config.peer
         return f"{node} is in standby, and {peer} is silent: find out why before you end that"
@@ -71,4 +71,4 @@ TESTS: Final[Mapping[Kind, law.Test]] = {
     Kind.UNRESERVED: _unreserved,
     Kind.NO_SHELF: _no_shelf,
 }
-"""The conditions that the state and the shelves tell of."""
+"""The conditions that are judged by the state and the shelves."""

@@ -1,15 +1,15 @@
-"""Who owns a group, and by what right (home of R9; also R2, R10, R13).
+"""Which node owns a group, and by what proof (home of R9; also R2, R10, R13).
 
-Rules. A node starts a group only while it holds it, and holds it only by a proof: a reason why the peer cannot write,
-good for one epoch and one boot of the peer. There are five kinds; silence is none of them. `may_start` is the postcard
-that every start passes; nothing else may decide it.
+Rules. A node starts a group only while it owns it, and owns it only by a proof: a reason why the peer cannot write,
+good for one epoch and one boot of the peer. There are five kinds of proof; silence is none of them. Every start passes
+`may_start`; nothing else may decide it.
 
-While both nodes are alive the proof is the peer's word, in its beats, or in its record on the shelves where both speak
-there because no link is left (R13). A node that wants a group claims the next epoch; the other grants exactly that
-claim, and only with everything stopped. Who granted or withdrew an epoch only ever claims above it, and remembers that
-before it says so. Crossing claims are settled by a fixed rank, never by luck.
+While both nodes are alive the proof is the peer's message: in its beats, or in its record on the shelves where both
+nodes write there because no link is left (R13). A node that wants a group claims the next epoch. The peer grants
+exactly that claim, and only with everything stopped. A node that granted or withdrew an epoch only ever claims above
+it, and saves that before it says so. Crossing claims are settled by a fixed rank, never by luck.
 
-What this file does not know: how a fence is done, and how resources are started.
+What this file does not know: how a fence is carried out, and how resources are started.
 """
 
 from aoeha.core.model import law
@@ -36,7 +36,7 @@ TAKEN = {
 
 
 def decide(step: StepContext) -> None:
-    """Bring ownership of every group up to date with what the peer's beats and the proofs say."""
+    """Bring ownership of every group up to date with the peer's beats and the proofs."""
     for name in [group.name for group in step.state.groups]:
         _learn(step, name)
         _release(step, name)
@@ -49,20 +49,20 @@ def decide(step: StepContext) -> None:
 
 
 def drop(step: StepContext, name: str, sentence: str) -> None:
-    """Give up ownership without a release: what was started by it must be stopped."""
+    """Give up ownership without a release: what was started under it must be stopped."""
     _end_term(step, name)
     step.alarm(Code.OWNERSHIP_LOST, Subject.group(name), sentence)
 
 
 def withdraw_claims(step: StepContext) -> None:
-    """Forget every claim that is out: an answer to it could be older than what we slept through (R10)."""
+    """Forget every pending claim: an answer to it could be older than this node's own stall (R10)."""
     for group in step.state.groups:
         if group.claim is not None:
             _withdraw(step, group, group.claim)
 
 
 def _learn(step: StepContext, name: str) -> None:
-    """Take over the peer's higher epoch. An owner that hears a higher owner was superseded: it must not write on."""
+    """Adopt the peer's higher epoch. An owner that hears of a higher owner was superseded: it must stop writing."""
     group = step.state.group(name)
     theirs = peer_word.theirs(step.state, group)
     if theirs is None:
@@ -95,7 +95,7 @@ def _release(step: StepContext, name: str) -> None:
 
 
 def _end_term(step: StepContext, name: str) -> None:
-    """All that was known of a term ends with it, and so does the storage fence that led to it."""
+    """End a term: everything that was known of it ends with it, and so does the storage fence that led to it."""
     step.change_group(name, term=None, storage_fence=StorageFenceState())
     step.change(released_sequence=step.state.sequence)
 
@@ -136,14 +136,14 @@ def _drop_stale_claim(step: StepContext, name: str) -> None:
 
 
 def _is_pointless(state: NodeState, group: GroupState) -> bool:
-    """Whether nobody would answer a claim: the peer is not heard, or it has taken back the offer that was claimed."""
+    """Whether no answer to a claim can come: the peer is not heard, or it has withdrawn the offer that was claimed."""
     theirs = peer_word.theirs(state, group)
     taken_back = theirs is not None and theirs.holding and not theirs.yielding and bool(state.config.reference_hosts)
     return taken_back or not (membership.is_alive(state) or disk_heartbeat.peer_message(state, group))
 
 
 def _gives_way(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer claims as well, and goes first by rank."""
+    """Whether the peer claims as well, and has the higher rank."""
     theirs = peer_word.theirs(state, group)
     return theirs is not None and theirs.claim > 0 and _claimable(state, group) and not owners.ranks_first(state, group)
 
@@ -210,12 +210,12 @@ def _take(step: StepContext, proof: Proof) -> None:
 
 
 def _as_new(leg: LegState) -> LegState:
-    """A leg at the beginning of an ownership: what its target forgot before is the last owner's matter."""
+    """A leg at the beginning of a term: what its target forgot before concerns the last owner."""
     return LegState(leg.name, leg.addresses, unlisted_addresses=leg.unlisted_addresses, paths=leg.paths)
 
 
 def _grant(step: StepContext, name: str) -> None:
-    """Promise the peer the epoch that it claims. The promise binds us until it moved on or rebooted."""
+    """Promise the peer the epoch that it claims. The promise binds this node until the peer moved on or rebooted."""
     state = step.state
     group = state.group(name)
     if group.grant is not None or group.holding or group.claim is not None:
@@ -249,7 +249,7 @@ def _claim(step: StepContext, name: str) -> None:
 
 
 def _should_claim(state: NodeState, group: GroupState) -> bool:
-    """Who claims: a node that can serve before one that can't, then by rank; a yielding owner asks the other (R9)."""
+    """Which node claims: one that can serve before one that cannot, then by rank. A yielding owner asks the peer."""
     said = peer_word.said(state, group)
     if said is None:
         return False

@@ -1,13 +1,14 @@
-"""Offer and claim through the shelves: an owner that its clients cannot reach makes way without a link (R13).
+"""Offer and claim through the shelves: an owner that its clients cannot reach hands over without a link (R13).
 
-Rules. Reference hosts stand among the clients. Where some are configured and no link carries beats, they are asked
-again and again. An owner that sees its legs, but to which none of the hosts has answered for deadtime, offers the group
-in its record and serves on: perhaps nobody could do better. Who reads that, and has an answer of a host itself, claims
-the group in the record, in place of the owner's. Only such a claim makes the owner stop; it leaves its legs to the
-claimer, and grants. Both say there what they would say in beats, and `aoeha.core.ownership.claims` decides on it by the
-same rules, so whatever dies or comes back in between, nobody starts without that grant or another proof.
+Rules. Reference hosts are hosts among the clients. Where some are configured and no link carries beats, they are pinged
+again and again. An owner that sees its legs, but to which no host has answered for deadtime, offers the group in its
+record and keeps serving: perhaps the peer could do no better. A node that reads the offer, and has an answer of a host
+itself, claims the group in the record, in place of the owner's. Only such a claim makes the owner stop. The owner then
+transfers its legs to the claimer, and grants. Both nodes write there what they would say in beats, and
+`aoeha.core.ownership.claims` decides on it by the same rules. So whichever node or link fails or returns in between, no
+node starts without that grant or another proof.
 
-Words stand in the records only while there is something to agree on. Without reference hosts there are none.
+Records carry messages only while there is something to agree on. Without reference hosts they carry none.
 
 What this file does not know: how a record gets to the shelves, and what a claim and a grant bind to.
 """
@@ -30,7 +31,7 @@ ABOUT = "reference hosts"
 
 
 def decide(step: StepContext) -> None:
-    """Ask the hosts while no link is left, and stop what the peer has claimed."""
+    """Ping the hosts while no link is left, and stop the groups that the peer has claimed."""
     if not step.state.config.reference_hosts:
         return
     _ask_hosts(step)
@@ -48,7 +49,7 @@ def decide(step: StepContext) -> None:
 
 
 def offers(state: NodeState, group: GroupState) -> bool:
-    """Whether this node owns the group, serves nobody by it as far as it knows, and can tell the peer so."""
+    """Whether this node owns the group, reaches no client as far as it knows, and can tell the peer so."""
     hosts = state.hosts
     if not state.config.reference_hosts or not group.holding or hosts.answer is not False:
         return False
@@ -63,7 +64,7 @@ def offers(state: NodeState, group: GroupState) -> bool:
 
 
 def sentence(state: NodeState, group: GroupState) -> str:
-    """What an offer says to people."""
+    """The sentence that reports an offer."""
     node, peer = state.config.node, state.config.peer
     return (
         f"no reference host answers {node}. {node} offers {group.name} to {peer} through the lock records, and serves "
@@ -72,19 +73,19 @@ def sentence(state: NodeState, group: GroupState) -> str:
 
 
 def stamp(step: StepContext) -> None:
-    """Write and read the records on the shelves, with what is to be said in them."""
+    """Write and read the records on the shelves, with the messages that belong in them."""
     disk_heartbeat.decide(step, words(step.state))
 
 
 def words(state: NodeState) -> dict[str, GroupBeat]:
-    """What is to be said about groups in the records, for want of links."""
+    """The messages about groups that go into the records while no link is left."""
     if not state.config.reference_hosts or not disk_heartbeat.is_quiet(state):
         return {}
     return {group.name: _word(state, group) for group in state.groups if group.legs and _has_a_say(state, group)}
 
 
 def task_done(step: StepContext, task: HostsTask, done: TaskDone) -> None:
-    """Take in whether a reference host answered; that they could not be asked is no answer either."""
+    """Process whether a reference host answered. A failure to ask them counts as no answer."""
     hosts, node = step.state.hosts, step.state.config.node
     if hosts.task_id != task.id:
         return
@@ -102,7 +103,7 @@ def task_done(step: StepContext, task: HostsTask, done: TaskDone) -> None:
 
 
 def _ask_hosts(step: StepContext) -> None:
-    """Once a hold period, while no link carries beats; what was known before that is forgotten."""
+    """Ping once a hold period while no link carries beats. What was known before that is forgotten."""
     state, hosts = step.state, step.state.hosts
     if not disk_heartbeat.is_quiet(state):
         if hosts != HostsState():
@@ -138,7 +139,7 @@ def _has_a_say(state: NodeState, group: GroupState) -> bool:
 
 
 def _word(state: NodeState, group: GroupState) -> GroupBeat:
-    """What a beat would say, and that an owner which offers would yield. Who has not looked yet shows only life."""
+    """What a beat would say, and that an offering owner would yield. A node that has not probed yet shows only life."""
     said = group_beat.group_beat(state, group)
     return replaced(
         said,

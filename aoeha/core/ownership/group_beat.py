@@ -5,7 +5,7 @@ from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.ownership import blockers
 
 HOLD_BACK_MS = 15_000
-"""After it handed a group over, by order or by an offer, the former owner claims it no sooner."""
+"""A former owner that handed a group over, by order or by an offer, does not claim it before this time."""
 
 
 def group_beat(state: NodeState, group: GroupState) -> GroupBeat:

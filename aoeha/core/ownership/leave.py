@@ -1,10 +1,10 @@
 """A clean leave: stop, hand over, announce it, end (R1).
 
 Rules. A node that leaves hands its groups over first and waits for the peer to take them. It announces its leave only
-when nothing runs on it, in several beats, and then ends. With something that cannot be stopped it ends unannounced, and
-the peer will have to fence it.
+when nothing runs on it, in several beats, and then ends. If something cannot be stopped, it ends unannounced, and the
+peer will have to fence it.
 
-What this file does not know: who asked for it.
+What this file does not know: which request began the leave.
 """
 
 from aoeha.core.model.actions import Leave
@@ -24,7 +24,7 @@ LEAVING_BEATS = 3
 
 
 def begin(step: StepContext) -> None:
-    """Hand over what is owned; `go_on` does the rest."""
+    """Begin to hand over the groups that this node owns; `go_on` does the rest."""
     node = step.state.config.node
     step.change(leaving=Leaving(by_ms=step.now_ms + LEAVE_PATIENCE_MS))
     for group in step.state.groups:
@@ -33,7 +33,7 @@ def begin(step: StepContext) -> None:
 
 
 def note_beat(step: StepContext) -> None:
-    """A beat that tells of the leave goes out."""
+    """Count a beat that announces the leave."""
     leaving = step.state.leaving
     assert leaving is not None, "a leave is announced that was not begun"
     step.change(leaving=replaced(leaving, beats=leaving.beats + 1))
@@ -66,7 +66,7 @@ def go_on(step: StepContext) -> None:
 
 
 def may_announce_leave(state: NodeState) -> bool:
-    """Whether beats may say that this node leaves: nothing runs here, and the peer took what it wanted."""
+    """Whether beats may announce the leave: nothing runs here, and the peer took the groups that it wanted."""
     if state.leaving is None or not stopped_everywhere(state) or any(group.holding for group in state.groups):
         return False
     taken = all(owners.owner(state, group) == state.config.peer for group in state.groups)

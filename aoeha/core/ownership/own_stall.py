@@ -1,15 +1,16 @@
-"""A node that was not there (home of R10; also R3).
+"""A node that was stalled (home of R10; also R3).
 
-Rules. Time is CLOCK_BOOTTIME: it runs while a machine sleeps, and a step of the wall clock means nothing to it. A node
-that finds that time has passed without it says so and judges nobody by that silence. If it owned a group and
-the peer was alive before, it serves on only after a beat that answers one sent since, and in which the peer owns
-nothing of it, or after its legs were read and show that they are ours; if neither comes within deadtime it reboots, for
-the peer may have taken over. A node reboots itself at most once in `reboot_window` for want of an answer. Hearing a
-higher owner has no such ration: it always reboots.
+Rules. Time is CLOCK_BOOTTIME: it runs while a machine sleeps, and a step of the wall clock does not change it. A node
+that finds that time has passed without it reports the stall, and judges no peer by that silence. If it owned a group
+and the peer was alive before, it keeps serving only after one of two confirmations. One is a beat that answers a beat
+sent since, and in which the peer owns none of these groups. The other is a reading of its legs which shows that they
+are ours. If neither comes within deadtime the node reboots, for the peer may have taken over. For want of an answer a
+node reboots itself at most once in `reboot_window`. Hearing of a higher owner has no such ration: the node always
+reboots.
 
-Of its legs it knows nothing any more. One that shows the peer was taken meanwhile, for all it knows, and is not forced
-back; where none shows us and one the peer, it was fenced. Empty ones are not held either: without a leg that still
-names us it takes the peer's answer to reserve them again (R3).
+After a stall the node knows nothing of its legs. A leg that shows the peer may have been taken meanwhile, and is not
+preempted. Where no leg shows us and one shows the peer, this node was fenced. A leg that shows nobody is not held
+either: without a leg that still shows us, this node needs the peer's answer before it reserves such legs again (R3).
 
 What this file does not know: how long a kernel takes to boot.
 """
@@ -26,7 +27,7 @@ from aoeha.core.storage import storage_fence
 
 
 def notice(step: StepContext, before_ms: int) -> None:
-    """Find out whether this node was away between `before_ms`, the last thing that it knew, and now."""
+    """Find out whether this node was stalled between `before_ms`, the time of its last event, and now."""
     config = step.state.config
     gap_ms = step.now_ms - before_ms
     if gap_ms <= config.deadtime_ms - 2 * config.keepalive_ms:
@@ -42,7 +43,7 @@ def notice(step: StepContext, before_ms: int) -> None:
 
 
 def revalidate(step: StepContext, peer_was_alive: bool) -> None:
-    """Owning something, doubt it, and wait for an answer where the peer was alive: only then can it have taken over."""
+    """Revalidate what this node owns. Wait for an answer where the peer was alive: only then can it have taken over."""
     for group in step.state.groups:
         if group.holding and group.legs:
             step.change_term(group.name, unverified=True)
@@ -93,7 +94,7 @@ def panic(step: StepContext) -> None:
 
 
 def _end_alarm(step: StepContext) -> None:
-    """What nobody answered for is confirmed once the peer answers, and needs no answer once nothing is owned."""
+    """Unverified ownership is confirmed once the peer answers, and needs no answer once nothing is owned."""
     node = step.state.config.node
     if not step.stands(Code.OWNERSHIP_UNCONFIRMED, Subject.node(node)):
         return
@@ -109,7 +110,7 @@ def _wait_for_an_answer(step: StepContext) -> None:
 
 
 def _settle(step: StepContext, group: GroupState) -> None:
-    """Find out by the peer's word, or by what its legs show since we are back, whether a group is still ours."""
+    """Find out by the peer's message, or by what its legs show since the stall, whether a group is still ours."""
     state, name = step.state, group.name
     if _owns_nothing_of(state, (name,)):
         step.change_term(name, unverified=False)
@@ -128,7 +129,7 @@ def _settle(step: StepContext, group: GroupState) -> None:
 
 
 def _fenced_meanwhile(step: StepContext, group: GroupState) -> None:
-    """Go down if something of the group runs; what was owned by name alone is given up."""
+    """Reboot if something of the group runs here. A group of which nothing runs is given up."""
     node, peer = step.state.config.node, step.state.config.peer
     sentence = f"{node} was fenced while it was stalled: the legs of {group.name} are reserved for {peer}"
     if phase_of(group) is GroupPhase.STOPPED:
@@ -142,7 +143,7 @@ def _shown(group: GroupState, holder: Holder) -> bool:
 
 
 def _legs_are_ours(state: NodeState) -> bool:
-    """Whether every group that we own has legs, and they said so since we are back."""
+    """Whether every group that we own has legs, and the legs have shown that since the stall."""
     return all(
         group.legs
         and not group.ownership_unverified
@@ -159,7 +160,7 @@ def _answered(state: NodeState) -> bool:
 
 
 def _owns_nothing_of(state: NodeState, names: tuple[str, ...]) -> bool:
-    """Whether the peer said, in answer to what we sent since we are back, that it owns none of these groups."""
+    """Whether the peer said, in answer to what we sent since the stall, that it owns none of these groups."""
     beat = state.peer.beat
     if beat is None or not membership.has_reported(state) or beat.echo_sequence <= state.revalidation_sequence:
         return False

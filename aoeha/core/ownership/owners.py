@@ -1,4 +1,4 @@
-"""Who owns a group as far as this node knows, who would come first, and whether the peer could take it (R9)."""
+"""Which node owns a group as far as this one knows, which one has precedence, and whether the peer could serve (R9)."""
 
 from aoeha.core.model import law
 from aoeha.core.model.law import Kind
@@ -7,7 +7,7 @@ from aoeha.core.peer import membership
 
 
 def superseded(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer owns the group by a later right than ours: then it is we who answer for what is not ours."""
+    """Whether the peer owns the group at a later epoch than ours: then nothing of it may run here."""
     theirs = state.peer_group(group.name)
     return theirs is not None and theirs.holding and theirs.epoch > group.held_epoch
 
@@ -20,7 +20,7 @@ def ranks_first(state: NodeState, group: GroupState) -> bool:
 
 
 def owner(state: NodeState, group: GroupState) -> str | None:
-    """Who owns the group as far as this node knows: a node's name, empty for nobody, None for unknown."""
+    """The owner of the group as far as this node knows: a node's name, empty for nobody, None for unknown."""
     if group.holding:
         return state.config.node
     theirs = state.peer_group(group.name)
@@ -32,7 +32,7 @@ def owner(state: NodeState, group: GroupState) -> str | None:
 
 
 def peer_takes(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer is there and says that it could serve the group."""
+    """Whether the peer is alive and says that it could serve the group."""
     theirs = state.peer_group(group.name)
     believed = not law.stands(state, Kind.DUPLICATE_NAME)
     return membership.has_reported(state) and theirs is not None and theirs.willing and believed

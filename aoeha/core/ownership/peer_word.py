@@ -17,7 +17,7 @@ class Said:
 
 
 def said(state: NodeState, group: GroupState) -> Said | None:
-    """What the peer says now, having looked itself: in its beats, or in its record where no link carries any (R13)."""
+    """What the peer says now, after its own probes: in its beats, or in its record where no link carries any (R13)."""
     record, beat, theirs = disk_heartbeat.peer_message(state, group), state.peer.beat, state.peer_group(group.name)
     if record is not None and record.message is not None:
         return Said(record.boot_id, record.incarnation, record.message)
@@ -27,6 +27,6 @@ def said(state: NodeState, group: GroupState) -> Said | None:
 
 
 def theirs(state: NodeState, group: GroupState) -> GroupBeat | None:
-    """The peer's newest word, however old it is."""
+    """The peer's newest message, however old it is."""
     record = disk_heartbeat.peer_message(state, group)
     return record.message if record is not None else state.peer_group(group.name)

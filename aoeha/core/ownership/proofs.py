@@ -10,11 +10,11 @@ from aoeha.core.peer import membership
 from aoeha.core.storage import leg_ledger, storage_fence
 
 BLIND_EPOCH_JUMP = 1_000
-"""Added to an epoch taken without the peer's word by a node that never heard it: it may have counted on (H23)."""
+"""Added to an epoch that a node takes without ever having heard its peer: the peer may have counted on (H23)."""
 
 
 def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
-    """The proof about the peer that this node has in hand for the group's next epoch, None if it has none."""
+    """The proof about the peer that this node has for the group's next epoch, None if it has none."""
     peer, fence, name = state.peer, state.fence, group.name
     if law.stands(state, Kind.DUPLICATE_NAME) or peer.condition is PeerCondition.STORAGE_ONLY:
         return None
@@ -45,20 +45,20 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
 
 
 def _blind_jump(state: NodeState, epoch: int) -> int:
-    """How far to jump ahead: two nodes that never met must not both arrive at one epoch."""
+    """How far to jump ahead: two nodes that never heard each other must not both arrive at the same epoch."""
     return BLIND_EPOCH_JUMP + _own_parity(state, epoch + BLIND_EPOCH_JUMP)
 
 
 def _own_parity(state: NodeState, epoch: int) -> int:
     """What to add so that the peer never takes this epoch by itself: each node has its parity.
 
-    Legs can be taken from a node that has taken them itself a moment ago, unheard.
+    A node can preempt legs from a peer that preempted them a moment ago, without having heard that peer.
     """
     return int(epoch % 2 != int(state.config.node < state.config.peer))
 
 
 def next_epoch(state: NodeState, group: GroupState) -> int:
-    """Return the lowest epoch above all that this node knows of, the peer's word included."""
+    """Return the lowest epoch above all that this node knows of, the peer's messages included."""
     theirs = peer_word.theirs(state, group)
     known = (theirs.epoch, theirs.claim_floor, theirs.claim_epoch) if theirs is not None else ()
     return max(group.epoch, group.claim_floor, group.held_epoch, *known) + 1

@@ -1,1 +1,1 @@
-"""Whether the peer lives: beats, links, and the shelves as a link."""
+"""Whether the peer is alive: beats, links, and the disk heartbeat."""

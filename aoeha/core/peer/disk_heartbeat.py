@@ -1,15 +1,15 @@
 """The shelves as the link of last resort (home of R6; also R13, R15).
 
-Rules. Who holds a group's legs and is not heard on any other link stamps a record into every one of them, again and
-again, for as long as that lasts. Who finds the peer's name on legs and hears nothing from it reads those records. A
-stamp that moves is a sign of life. The peer is silent there only after at least two answered readings without one, over
-the time from warntime to deadtime, or a whole deadtime after the last sign. What cannot be read says nothing, so the
-count begins anew with each leg that comes within reach; what was read before an absence of our own says nothing either.
-Records of legs that do not show the peer are not asked for: the reservation goes first. A stamp carries the word about
-the pause of the pair, as a beat does.
+Rules. A node that holds a group's legs and is not heard on any other link stamps a record into every one of them, again
+and again, for as long as that lasts. A node that finds the peer's name on legs and hears nothing from the peer reads
+those records. A stamp that moves is a sign of life. The peer is silent there only after at least two answered readings
+without a moved stamp, over the time from warntime to deadtime, or a whole deadtime after the last sign of life. A
+record that cannot be read says nothing, so the count starts again with each leg that begins to respond. A record that
+was read before this node stalled says nothing either. Records of legs that do not show the peer are not read: the
+reservation takes precedence. A stamp carries the message about the pause of the pair, as a beat does.
 
-Who has words for the peer (`aoeha.core.ownership.client_isolation`) reads each record and then puts its own in its
-place, holder or not.
+A node that has messages for the peer (`aoeha.core.ownership.client_isolation`) reads each record and then writes its
+own in its place, whether or not it holds the leg.
 
 What this file does not know: what may be done about a silent peer.
 """
@@ -36,7 +36,7 @@ def every_ms(config: PairConfig) -> int:
 
 
 def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
-    """Stamp what we hold, read what the peer holds, while no other link tells; one task at a time for each group.
+    """Stamp what we hold and read what the peer holds, while no link is up; one task at a time for each group.
 
     `words` are what is to be said of groups besides.
     """
@@ -55,7 +55,7 @@ def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
 
 
 def task_done(step: StepContext, task: RecordTask, done: TaskDone) -> None:
-    """Take in what the records say, or that ours were stamped."""
+    """Process what the records say, or that ours were stamped."""
     group = step.state.group(task.group)
     link = group.shelf_link
     if link.task_id != task.id:
@@ -90,7 +90,7 @@ def task_done(step: StepContext, task: RecordTask, done: TaskDone) -> None:
 
 
 def forget(step: StepContext) -> None:
-    """Begin anew: whoever was away cannot say for how long a record has stood still."""
+    """Start to count again: a node that was stalled cannot say for how long a record has stood still."""
     for group in step.state.groups:
         if group.shelf_link != ShelfLinkState():
             step.change_group(group.name, shelf_link=ShelfLinkState())
@@ -106,18 +106,18 @@ def heard_ms(state: NodeState) -> int | None:
 
 
 def confirms_silence(state: NodeState) -> bool:
-    """Whether no leg that shows the peer leaves open that it lives."""
+    """Whether every leg that shows the peer tells that the peer is silent there."""
     return all(_confirms_silence(state, group) for group in state.groups if group.legs and not group.holding)
 
 
 def shows_peer(state: NodeState) -> bool:
-    """Whether a leg that may be taken by a storage fence is reserved for the peer, or a stamp of it moves."""
+    """Whether a leg that a storage fence may preempt is reserved for the peer, or a stamp of the peer moves."""
     named = any(leg.shows_anywhere(Holder.PEER) for group in state.groups if not group.holding for leg in group.legs)
     return state.config.storage_suffices and (named or heard_ms(state) is not None)
 
 
 def peer_message(state: NodeState, group: GroupState) -> LockRecord | None:
-    """The peer's record that says how the group stands there, where no link carries its beats, None for none (R13).
+    """The peer's record that tells of the group on the peer, where no link carries its beats; None for none (R13).
 
     It was seen to move lately, and is of the boot that was heard last: of another one nothing else is known.
     """
@@ -156,7 +156,7 @@ def _wish(state: NodeState, group: GroupState, *, speaks: bool) -> TaskKind | No
 
 
 def _answers(state: NodeState, task: RecordTask) -> bool:
-    """Whether what was read may now be answered: who never speaks there never does."""
+    """Whether what was read may now be answered with a message of our own."""
     return task.kind is TaskKind.READ_RECORDS and bool(state.config.reference_hosts)
 
 
@@ -165,7 +165,7 @@ def _write_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
 
 
 def _confirms_silence(state: NodeState, group: GroupState) -> bool:
-    """A record stood still, or no leg has forgotten its owner just now, as a target does that restarts."""
+    """Whether a record stood still, or no leg has just lost its reservation, as a target does that restarts."""
     if _in_question(state, group):
         return _is_silent(state.config, group.shelf_link) and not _unread(group)
     return not any(
@@ -185,12 +185,12 @@ def _at(group: GroupState, holder: Holder) -> set[tuple[str, str]]:
 
 
 def _unread(group: GroupState) -> bool:
-    """Whether an address shows the peer whose record was not read since it came within reach."""
+    """Whether an address shows the peer, and its record was not read since the address began to respond."""
     return not _at(group, Holder.PEER) <= _seen(group).keys()
 
 
 def _moved(before: LockRecord | None, after: LockRecord, said: LockRecord | None) -> bool:
-    """Whether somebody has stamped a record between two readings of one address. Older than `said` is no news."""
+    """Whether a record was stamped between two readings of one address. A record older than `said` is no news."""
     if said is not None and said.boot_id == after.boot_id and after.stamped_ms < said.stamped_ms:
         return False
     return before is None or after.boot_id != before.boot_id or after.stamped_ms > before.stamped_ms

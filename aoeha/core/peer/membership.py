@@ -1,13 +1,13 @@
 """Beats and links in, the peer's condition out (home of R1; also R10, R15).
 
-Rules. A link is as good as its youngest accepted beat is young. The peer is alive while any link is up; it is silent
-when every link has been quiet for deadtime, counted only over time in which this node was there to listen, and when
-the shelves, where they show the peer, do not say otherwise: until they have answered it is neither alive nor silent,
-and who is seen there alone is left alone, and told nothing.
-One sequence runs across all links: a beat older than the newest one counts for its link's age and for nothing else.
-A new kernel boot id proves that the earlier boot is gone, unless two boot ids alternate: then two machines use one
-name, and nothing that either says is a proof. That ends when one of them alone has been heard for deadtime, or none:
-then the peer may be judged again, and fenced, but a new boot still proves nothing about the boots that alternated.
+Rules. A link is as good as its youngest accepted beat is young. The peer is alive while any link is up. The peer is
+silent when every link has been quiet for deadtime, counted only over time in which this node was not stalled, and when
+the shelves, where they show the peer, do not say otherwise. Until the shelves have answered, the peer is neither alive
+nor silent. A peer that is reachable only by disk heartbeat is not fenced, and is promised nothing. One sequence runs
+across all links: a beat older than the newest one counts for its link's age and for nothing else. A new kernel boot id
+proves that the earlier boot is gone, unless two boot ids alternate. Then two machines use one name, and nothing that
+either says is a proof. That ends when one of them alone has been heard for deadtime, or neither. Then the peer may be
+judged again, and fenced, but a new boot still proves nothing about the boots that alternated.
 
 What this file does not know: what may be done about a silent peer. Silence is not proof of death.
 """
@@ -27,11 +27,11 @@ RETIRED_BOOT_IDS_MAX = 8
 BACK_WITHIN_MAX_MS = 30_000
 """No announced restart is waited for longer than this."""
 DOUBTED = (PeerCondition.CHECKING_STORAGE, PeerCondition.STORAGE_ONLY, PeerCondition.SILENT)
-"""Who stands so has left no more, whatever its last beat said: it was seen on the shelves since."""
+"""A peer in one of these conditions no longer counts as having left: it was seen on the shelves since its last beat."""
 
 
 def hear(step: StepContext, event: BeatHeard) -> None:
-    """Take in one authentic beat."""
+    """Process one authentic beat."""
     beat, state = event.beat, step.state
     if beat.sender != state.config.peer:
         return
@@ -59,7 +59,7 @@ def hear(step: StepContext, event: BeatHeard) -> None:
 
 
 def report_link(step: StepContext, event: LinkReported) -> None:
-    """Note what a link says about its medium. Shown to people; beats alone decide."""
+    """Record what a link reports about its medium. This is shown to people; only beats decide."""
     link = step.state.link(event.link)
     if link.fault != event.fault:
         step.change_link(link.name, fault=event.fault)
@@ -71,7 +71,7 @@ def report_link(step: StepContext, event: LinkReported) -> None:
 
 
 def judge(step: StepContext) -> None:
-    """Bring the conditions of links and peer up to date, and say what changed."""
+    """Bring the conditions of links and peer up to date, and report what changed."""
     for link in step.state.links:
         now = link_condition(step.state, link)
         if now is not link.condition:
@@ -86,7 +86,7 @@ def judge(step: StepContext) -> None:
 
 
 def link_condition(state: NodeState, link: LinkState) -> LinkCondition:
-    """How a link stands now."""
+    """The state of a link now."""
     if link.heard_ms is None:
         return LinkCondition.UNHEARD if state.now_ms < _patience_ends_ms(state) else LinkCondition.DOWN
     quiet_ms = state.now_ms - max(link.heard_ms, state.listening_since_ms)
@@ -101,7 +101,7 @@ def heard_ms(state: NodeState) -> int | None:
 
 
 def silence_due_ms(state: NodeState) -> int:
-    """When the peer will count as silent if nothing more is heard. Who restarts says how long it takes (R15)."""
+    """When the peer counts as silent if nothing more is heard. A restarting daemon tells how long it takes (R15)."""
     heard, beat = heard_ms(state), state.peer.beat
     if heard is None:
         return _patience_ends_ms(state)
@@ -116,27 +116,28 @@ def is_alive(state: NodeState) -> bool:
 
 
 def may_be_alive(state: NodeState) -> bool:
-    """Whether anything at all tells that the peer lives, be it only its stamp on the shelves."""
+    """Whether anything shows that the peer is alive, even if only its stamp on the shelves."""
     return is_alive(state) or state.peer.condition in (PeerCondition.STORAGE_ONLY, PeerCondition.CHECKING_STORAGE)
 
 
 def is_silent(state: NodeState) -> bool:
-    """Whether the peer ought to be heard and is not."""
+    """Whether the peer should be heard and is not."""
     return state.peer.condition in (PeerCondition.SILENT, PeerCondition.NEVER_SEEN)
 
 
 def left_long_ago(state: NodeState) -> bool:
-    """Whether the peer left, and could have begun again since and waited in vain to hear us."""
+    """Whether the peer left so long ago that it could have started again since, and given up waiting to hear us."""
     return state.peer.condition is PeerCondition.LEFT and state.now_ms >= silence_due_ms(state)
 
 
 def may_be_back(state: NodeState, group: GroupState) -> bool:
     """Whether the peer can have taken a group again since its newest beat, which says that it owns nothing (R10).
 
-    Only from legs, and only unheard: in an absence of ours, or in a silence, which it waits for as we do. To take what
-    no shelf keeps it would have to end us first, or to ask us. Nothing tells of an absence in which our clock stood
-    still as well. So who is there is asked for the group, whatever it said. Who left cannot be; but it had given its
-    legs to us, so that they are looked at again once its leave is heard.
+    The peer can have taken a group again only from legs, and only unheard: during a stall of this node, or in a
+    silence. The peer waits out a silence just as this node does. To take a group without legs the peer would have to
+    power this node off first, or to ask it. Nothing tells of a stall in which this node's clock stood still as well. So
+    a peer that is alive is asked for the group, whatever it said. A peer that left cannot be asked; but it had
+    transferred its legs to us, so the legs are read again once its leave is heard.
     """
     if not (group.legs and state.config.storage_suffices):
         return False
@@ -146,13 +147,13 @@ def may_be_back(state: NodeState, group: GroupState) -> bool:
 
 
 def look_is_due(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer left, and the legs were not looked at since that was heard."""
+    """Whether the peer left, and the legs were not read since that was heard."""
     heard, read_ms = heard_ms(state), group.shelf_read_ms
     return state.peer.condition is PeerCondition.LEFT and heard is not None and (read_ms is None or read_ms < heard)
 
 
 def has_reported(state: NodeState) -> bool:
-    """Whether the peer is alive and its newest beat tells what it looked at itself."""
+    """Whether the peer is alive and its newest beat tells the results of its own probes."""
     beat = state.peer.beat
     return is_alive(state) and beat is not None and BeatFlag.PROBED in beat.flags
 
@@ -160,8 +161,8 @@ def has_reported(state: NodeState) -> bool:
 def has_ended(state: NodeState, boot_id: str) -> bool:
     """Whether an earlier boot of the peer is over, by what is heard of a later one.
 
-    One beat of a new boot may come from a second machine of that name. An old boot that lives is heard within deadtime,
-    and then the two are told apart; boots that alternated prove nothing about each other for ever.
+    One beat of a new boot may come from a second machine of that name. An old boot that is alive is heard within
+    deadtime, and then the two are told apart. Boots that alternated never prove anything about each other.
     """
     peer = state.peer
     if peer.boot_id in ("", boot_id) or law.stops(state, Act.BELIEVE) is not None or boot_id in peer.disputed_boot_ids:
@@ -170,7 +171,7 @@ def has_ended(state: NodeState, boot_id: str) -> bool:
 
 
 def is_news(state: NodeState) -> bool:
-    """Whether the newest beat was sent while we were there to hear it, as far as its answers tell (R10)."""
+    """Whether the newest beat was sent while this node was not stalled, as far as its echo tells (R10)."""
     return not state.peer.stale
 
 
@@ -208,7 +209,7 @@ def _peer_condition(state: NodeState) -> PeerCondition:
 
 
 def _end_duplicate_name(step: StepContext) -> None:
-    """For deadtime one machine alone was heard, or none: the other one is gone, or as silent as the dead."""
+    """For deadtime one machine alone was heard, or none: the other one is gone, or as silent as a dead one."""
     peer, name = step.state.peer, step.state.config.peer
     since_ms = max(peer.alternated_ms, step.state.listening_since_ms)
     if peer.duplicate_name and step.now_ms - since_ms >= step.state.config.deadtime_ms:
@@ -249,7 +250,7 @@ def _meet_new_boot(step: StepContext, beat: Beat) -> None:
 
 
 def _kept_groups(known: Beat | None, beat: Beat) -> tuple[GroupBeat, ...]:
-    """A restarting daemon has not looked yet: what its boot was last known to hold stays believed."""
+    """A restarting daemon has not probed yet: what its boot was last known to hold stays valid."""
     if known is not None and known.boot_id == beat.boot_id and BeatFlag.RESTARTING in beat.flags:
         return known.groups
     return beat.groups
@@ -276,7 +277,7 @@ PEER_ALARMS = {
     PeerCondition.NEVER_SEEN: Code.PEER_NEVER_SEEN,
     PeerCondition.STORAGE_ONLY: Code.PEER_STORAGE_ONLY,
 }
-"""Each stands while the peer is in that condition, and while the storage is asked which condition comes next."""
+"""Each alarm stands while the peer is in that condition, and while the shelves are read for the next condition."""
 
 
 def _end_peer_alarms(step: StepContext, condition: PeerCondition) -> None:

@@ -1,1 +1,1 @@
-"""Starting, stopping and watching resources."""
+"""Starting, stopping and monitoring resources."""

@@ -1,15 +1,16 @@
-"""Addresses: whether somebody else may still answer for one (R12).
+"""Service addresses: whether another host may still answer for one (R12).
 
-Rules. A storage fence keeps the peer from writing, not from answering: its kernel may hold the address while its daemon
-is dead. So who owns a group by that proof alone asks the network, beside the assembly, and takes the address when
-nobody answers, or when the peer has been off or has rebooted since. It goes on asking until one of these is so.
+Rules. A storage fence keeps the peer from writing, not from answering: its kernel may keep the address while its daemon
+is dead. So a node that owns a group by that proof alone probes the network while the mirror is assembled. It adds the
+address when no host answers, or when the peer has been off or has rebooted since. It keeps probing until one of these
+is so.
 
-The other way round, where the peer may take the legs from us and not our power, our own address lives on for a while
-only after a leg was seen to be ours, or while the peer says that it owns nothing: the kernel of a gateway whose daemon
-is dead, or that sees neither shelves nor peer, drops it by itself, and takes it again no sooner. In a pause nobody
-takes anything, and it lives on.
+The other way round, the peer may be able to preempt our legs but not to switch us off. Then our own address lives on
+for a while only after a leg was seen to be ours, or while the peer says that it owns nothing. The kernel of a node
+whose daemon is dead, or that sees neither shelves nor peer, drops the address by itself. That node adds it no sooner.
+During a pause neither node takes anything, and the address lives on.
 
-What this file does not know: how the network is asked.
+What this file does not know: how the network is probed.
 """
 
 from aoeha.core.model.beat import GroupPhase
@@ -27,7 +28,7 @@ ASK_EVERY_MS = 1_000
 
 
 def decide(step: StepContext) -> None:
-    """Ask for rivals of every address that was taken, or is to be, while the peer may still answer for it."""
+    """Probe for a conflict on every address that was or will be added, while the peer may still answer for it."""
     for group in step.state.groups:
         term = group.term
         if term is not None and not term.address_uncontested and _says_that_it_stopped(step.state, group, term):
@@ -42,7 +43,7 @@ def decide(step: StepContext) -> None:
 
 
 def task_done(step: StepContext, task: ConflictTask, done: TaskDone) -> None:
-    """Take in what the network said. No answer to our question is no answer about rivals either."""
+    """Process the result of a probe. A probe that failed tells nothing about conflicts."""
     resource = step.state.group(task.group).resource(task.subject)
     if resource.conflict_task_id != task.id:
         return
@@ -58,14 +59,14 @@ def task_done(step: StepContext, task: ConflictTask, done: TaskDone) -> None:
 
 
 def _end_alarms(step: StepContext, group: GroupState) -> None:
-    """Nobody is asked any more: the peer cannot answer for these addresses, or they are not ours."""
+    """End the probes: the peer cannot answer for these addresses, or they are not ours."""
     for resource in group.resources if step.state.alarms else ():
         subject, name = Subject.resource(group.name, resource.config.name), resource.config.name
         step.clear_alarm(Code.ADDRESS_CONFLICT, subject, f"{step.state.config.peer} cannot answer for {name} any more")
 
 
 def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) -> str:
-    """Why an address may not be taken yet, empty for no reason."""
+    """Why an address may not be added yet; empty for no reason."""
     if not resource.config.exclusive or not may_conflict(state, group) or resource.conflict is False:
         return ""
     if resource.conflict:
@@ -76,8 +77,9 @@ def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) ->
 def may_conflict(state: NodeState, group: GroupState) -> bool:
     """Whether the group is owned by a storage fence, and nothing since has shown that its victim does not answer.
 
-    Being off shows that, or a new boot, or its own word, in answer to us, that it has stopped everything of the group;
-    that word stands: whoever starts it again there does so by a later right than ours.
+    A power-off of the victim shows that, or a new boot of it. Its own message shows that too: in answer to us, that it
+    has stopped everything of the group. That message stays valid: a peer that starts the group again does so at a later
+    epoch than ours.
     """
     term, off = group.term, state.last_off
     if term is None:

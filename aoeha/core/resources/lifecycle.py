@@ -1,10 +1,11 @@
-"""Starting, stopping and watching resources on this node (home of R14).
+"""Starting, stopping and monitoring resources on this node (home of R14).
 
-Rules. A group that is held is started in order and watched; one that is not held, or is being handed over, is stopped
-in reverse. A resource that fails is restarted here, together with what stands on it, at most `restart_max` times in
-`failure_window`; then the group is handed to a healthy peer; with none it is tried again slowly, under an alarm. A
-resource that cannot be stopped blocks its group: the peer is asked to fence this node, and if it doesn't, this node
-reboots itself, by its ration. A monitor that sees trouble decides nothing by itself: it is counted here.
+Rules. A group that is held is started in order and monitored. A group that is not held, or is being handed over, is
+stopped in reverse order. A resource that fails is restarted here, together with the resources that depend on it, at
+most `restart_max` times in `failure_window`. Then the group is handed to a healthy peer. Without a healthy peer it is
+retried slowly, under an alarm. A resource that cannot be stopped blocks its group: the peer is asked to fence this
+node, and if it does not, this node reboots itself, within its ration. A monitor that finds a fault decides nothing by
+itself: the fault is counted here.
 
 What this file does not know: whether the group may be held at all. It asks `blockers.may_start` before each start.
 """
@@ -38,14 +39,14 @@ BLOCKED_PATIENCE_MS = 30_000
 
 
 TELLING = (TaskKind.PROBE, TaskKind.START, TaskKind.MONITOR)
-"""What a mirror learns with it how it shall treat its legs."""
+"""The tasks with which a mirror is told how to treat its legs."""
 
 
 BUSY = (ResourcePhase.STARTING, ResourcePhase.STOPPING)
 
 
 def decide(step: StepContext) -> None:
-    """Start the next thing that every group wants; a node that must go down because of one starts nothing of others."""
+    """Start the next resource of every group. A node that must reboot because of one group starts nothing of others."""
     names = [group.name for group in step.state.groups]
     for name in names:
         _escalate(step, name)
@@ -63,7 +64,7 @@ def decide(step: StepContext) -> None:
 
 
 def task_done(step: StepContext, task: ResourceTask, done: TaskDone) -> None:
-    """Take in the end of a resource task."""
+    """Process the end of a resource task."""
     group = step.state.group(task.group)
     resource = group.resource(task.subject)
     if resource.task_id != task.id:
@@ -83,7 +84,7 @@ def task_done(step: StepContext, task: ResourceTask, done: TaskDone) -> None:
 
 
 def mirrors_changed(step: StepContext) -> None:
-    """Look at once at every mirror that runs here: one that lost a leg by itself goes on acknowledging without it."""
+    """Monitor every running mirror at once: one that lost a leg by itself keeps acknowledging writes without it."""
     for group in step.state.groups:
         for resource in group.resources:
             if resource.config.mirror and resource.phase in UP:
@@ -91,7 +92,7 @@ def mirrors_changed(step: StepContext) -> None:
 
 
 def look_again(step: StepContext, name: str, mirror: ResourceState) -> None:
-    """Look at a running mirror anew: a look that is under way may tell of its legs as they were before."""
+    """Monitor a running mirror again: a monitor that is under way may report its legs as they were before."""
     _interrupt(step, mirror)
     due_ms = step.now_ms - mirror.config.monitor_every_ms
     step.change_resource(name, mirror.config.name, task_id=0, checked_ms=due_ms)
@@ -113,7 +114,7 @@ def _probe(step: StepContext, name: str) -> None:
 
 
 def _validate(step: StepContext, name: str) -> None:
-    """Ask the agents of a group that is not held whether they could start it: who could not never fences (R7)."""
+    """Ask the agents of a group that is not held whether they could start it. A node that could not never fences."""
     group = step.state.group(name)
     if group.holding or not step.state.probed:
         return
@@ -124,7 +125,7 @@ def _validate(step: StepContext, name: str) -> None:
 
 
 def _start_next(step: StepContext, name: str) -> None:
-    """Start the first resource that is not up, once all before it are."""
+    """Start the first resource that is not up, once all resources before it are up."""
     group = step.state.group(name)
     if group.term is None or step.now_ms < group.term.retry_at_ms:
         return
@@ -165,7 +166,7 @@ def _monitor(step: StepContext, name: str) -> None:
 
 
 def _stop_next(step: StepContext, name: str) -> None:
-    """Stop the last resource that is not stopped, once all after it are."""
+    """Stop the last resource that is not stopped, once all resources after it are stopped."""
     group = step.state.group(name)
     if not step.state.probed or not _may_lower(step.state, group):
         return
@@ -182,7 +183,7 @@ def _stop_next(step: StepContext, name: str) -> None:
 
 
 def _may_lower(state: NodeState, group: GroupState) -> bool:
-    """What runs without our owning it, after a fresh installation say, is left alone until the peer owns it."""
+    """A resource that runs while we do not own it, as after an installation, keeps running until the peer owns it."""
     if group.holding or _must_stop_first(group) or any(r.phase in BUSY for r in group.resources):
         return True
     if state.leaving or group.epoch > 0:
@@ -283,7 +284,7 @@ def _stopped(step: StepContext, group: GroupState, resource: ResourceState, done
 
 
 def _end_alarms_of_stopped(step: StepContext, group: GroupState, name: str) -> None:
-    """A stop ends what was wrong with a resource, but not that it failed: while its group is wanted it is to run."""
+    """A stop clears the fault of a resource, but not its failure: while its group is wanted it is to run."""
     subject, stopped = Subject.resource(group.name, name), f"{name} is stopped"
     step.clear_alarm(Code.RESOURCE_STOP_FAILED, subject, stopped)
     step.clear_alarm(Code.RESOURCE_DEGRADED, subject, stopped)
@@ -308,7 +309,7 @@ def _validated(step: StepContext, group: GroupState, resource: ResourceState, do
 
 
 def _failed(step: StepContext, group: GroupState, resource: ResourceState, reason: str, *, stop_first: bool) -> None:
-    """Count a failure and choose: again here, the peer, or again later."""
+    """Count a failure and choose: restart here, hand over to the peer, or retry later."""
     name = resource.config.name
     phase = ResourcePhase.FAILED if stop_first else ResourcePhase.STOPPED
     step.change_resource(group.name, name, phase=phase, reason=reason)
@@ -347,7 +348,7 @@ def _forgive(step: StepContext, name: str) -> None:
 
 
 def _escalate(step: StepContext, name: str) -> None:
-    """A stop that failed for good: the peer was asked by our beats; now this node goes down by itself."""
+    """A stop failed for good: our beats asked the peer to fence this node; now this node reboots itself."""
     group = step.state.group(name)
     if phase_of(group) is not GroupPhase.BLOCKED:
         if group.blocked_since_ms:
@@ -367,7 +368,7 @@ def _escalate(step: StepContext, name: str) -> None:
 
 
 def _interrupt(step: StepContext, resource: ResourceState) -> None:
-    """A look that is under way does not hold up a start or a stop; its late answer counts for nothing."""
+    """A monitor that is under way does not hold up a start or a stop; its late result counts for nothing."""
     if resource.task_id:
         step.do(CancelTask(resource.task_id))
 

@@ -1,8 +1,9 @@
 """An owner that sees none of its shelves (home of R13).
 
-Rules. What it serves hangs, and stopping it would hang as well. Where the peer is alive and says that it could serve,
-and that has lasted for deadtime, the owner calls its group blocked: the peer fences it and takes over, and an owner
-that nobody fences reboots by its ration. With no such peer it waits: whoever sees a shelf first goes on.
+Rules. What the owner serves hangs, and stopping it would hang as well. Where the peer is alive and says that it could
+serve, and that has lasted for deadtime, the owner calls its group blocked. The peer then fences the owner and takes
+over; an owner that is not fenced reboots within its ration. With no such peer the owner waits: the first node that sees
+a shelf continues.
 
 What this file does not know: how a blocked group's owner is fenced.
 """
@@ -15,7 +16,7 @@ from aoeha.core.ownership import owners
 
 
 def decide(step: StepContext) -> None:
-    """Find out for every group that we own whether we are of any use to it."""
+    """Find out for every group that we own whether this node can serve it at all."""
     for group in step.state.groups:
         node, peer, name = step.state.config.node, step.state.config.peer, group.name
         lost = _is_blind(step.state, group)

@@ -1,1 +1,1 @@
-"""Whose the legs are, what they hold, and how they are taken."""
+"""Which node holds the legs, what they contain, and how they are preempted."""

@@ -1,11 +1,11 @@
-"""How long a service address lives by itself (home of R12).
+"""How long a service address lives without renewal (home of R12).
 
-Rules. Where the peer may take the legs from us and not our power, our own address lives on for a while only after a leg
-was seen to be ours, or while the peer says that it owns nothing: the kernel of a gateway whose daemon is dead, or that
-sees neither shelves nor peer, drops it by itself, and takes it again no sooner. In a pause nobody takes anything, and
-it lives on.
+Rules. The peer may be able to preempt our legs but not to switch us off. Then our own address lives on for a while only
+after a leg was seen to be ours, or while the peer says that it owns nothing. The kernel of a node whose daemon is dead,
+or that sees neither shelves nor peer, drops the address by itself. That node adds it no sooner than one of these is so.
+During a pause neither node takes anything, and the address lives on.
 
-What this file does not know: who else may answer for the address.
+What this file does not know: which other host may answer for the address.
 """
 
 from aoeha.core.model import law
@@ -17,7 +17,7 @@ from aoeha.core.storage import leg_ledger
 
 
 def bounded(state: NodeState, group: GroupState) -> tuple[str, ...]:
-    """The addresses of a group of ours that the kernel has to drop by itself when they are not renewed."""
+    """The addresses of a group of ours that the kernel must drop by itself when they are not renewed."""
     unverified = law.stands(state, Kind.UNVERIFIED, group)
     if not group.holding or unverified or not group.legs or not state.config.storage_suffices:
         return ()
@@ -25,7 +25,7 @@ def bounded(state: NodeState, group: GroupState) -> tuple[str, ...]:
 
 
 def unvouched(state: NodeState, group: GroupState, resource: ResourceState) -> str:
-    """Why an address would not be renewed, so that one which has expired may not be taken again; empty if it would."""
+    """Why an address would not be renewed, so that an expired one may not be added again; empty if it would."""
     if not resource.config.exclusive or not group.legs or not state.config.storage_suffices:
         return ""
     vouching = leg_ledger.vouching_legs(group)

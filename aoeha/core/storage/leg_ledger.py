@@ -1,15 +1,16 @@
 """The ledger: which legs the owner may still write to, and which hold every acknowledged write (home of R4 and R5).
 
-Rules. The owner tells both sets in every beat, under a version; who hears them says which version it heard. A set may
-change for the worse only behind a gate: before a leg leaves the mirror it leaves the start set, before one joins it is
-in the fence set, and both wait until the peer cannot be wrong about it any more. That is so when the peer said that it
-heard this version, or left, or was proved off and not heard since; or when any ledger that it can have heard is too old
-to be used. The rest is told afterwards.
+Rules. The owner sends both sets in every beat, under a version. A node that hears them acknowledges the version. A set
+may change for the worse only behind a gate. Before a leg leaves the mirror it leaves the start set; before a leg joins
+the mirror it is in the fence set; and both wait until the peer cannot be wrong about it any more. That is so when the
+peer acknowledged this version, or left, or was proved off and not heard since; or when any ledger that the peer can
+have heard is too old to be used. Other changes are sent afterwards.
 
-Who hears a ledger uses it for `ledger_lease` at most, counted from its own beat that the owner had answered: for the
-proof that the owner cannot write it needs the legs of the fence set and no others, and it may start from one leg of the
-start set. Without one, all legs count, and the legs' own records decide. A ledger that is too old can only make a node
-refuse. Who gives a group up, or loses it, takes its ledger with it. None is learned from shelves or from disk.
+A node that hears a ledger uses it for `ledger_lease` at most, counted from its own beat that the owner had answered. To
+prove that the owner cannot write, the node needs the legs of the fence set and no others, and it may start from one leg
+of the start set. Without a ledger, all legs count, and the legs' superblocks decide. A ledger that is too old can only
+make a node refuse. A node that gives a group up, or loses it, withdraws its ledger. No ledger is learned from shelves
+or from disk.
 
 What this file does not know: why a leg should leave or return, and how.
 """
@@ -22,11 +23,11 @@ from aoeha.core.peer import membership
 from aoeha.core.storage import suspect_legs
 
 CLOCKS_PERCENT = 10
-"""The gate waits longer than a ledger is used by so much: two clocks may run differently."""
+"""How much longer the gate waits than a ledger is used: two clocks may run at different rates."""
 
 
 def learn(step: StepContext) -> None:
-    """Take the owner's ledger from its newest beat; one that the owner took back, or gave up, is forgotten."""
+    """Take the owner's ledger from its newest beat. A ledger that the owner withdrew, or gave up, is forgotten."""
     for name in [group.name for group in step.state.groups if group.legs]:
         heard = _heard(step.state, step.state.group(name))
         if heard != step.state.group(name).heard_ledger:
@@ -34,7 +35,7 @@ def learn(step: StepContext) -> None:
 
 
 def publish(step: StepContext, name: str, mirror: ResourceState | None) -> None:
-    """Bring our own ledger up to date with the mirror that runs here; the next beat tells it."""
+    """Bring our own ledger up to date with the mirror that runs here; the next beat carries it."""
     group = step.state.group(name)
     sets = _sets(group, mirror)
     if sets is None:
@@ -47,7 +48,7 @@ def publish(step: StepContext, name: str, mirror: ResourceState | None) -> None:
 
 
 def gate_is_open(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer cannot start, nor prove anything, by sets that differ from ours for the better."""
+    """Whether the peer can neither start nor prove anything by sets that are better than ours."""
     term = group.term
     if term is None or term.ledger is None:
         return False
@@ -67,7 +68,7 @@ def patience_ms(state: NodeState) -> int:
 
 
 def current(state: NodeState, group: GroupState) -> Ledger | None:
-    """The owner's ledger if it is young enough to rely on and about the last ownership, None if there is none such."""
+    """The owner's ledger if it is young enough to rely on and about the last ownership, else None."""
     heard = group.heard_ledger
     if heard is None or heard.epoch != group.epoch:
         return None
@@ -88,9 +89,9 @@ def complete_legs(state: NodeState, group: GroupState) -> tuple[str, ...]:
 
 
 def needed_legs(state: NodeState, group: GroupState) -> tuple[tuple[LegState, ...], bool]:
-    """From which legs this node could serve, and whether it needs all of them or any; none where nothing is known.
+    """The legs from which this node could serve, and whether it needs all or any of them; none where nothing is known.
 
-    An old ledger tells at least which legs have left the mirror, so that the others' own records say so too.
+    An old ledger at least tells which legs have left the mirror, so the other legs' superblocks record that too.
     """
     ledger, heard = current(state, group), group.heard_ledger
     if ledger is not None:
@@ -99,7 +100,7 @@ def needed_legs(state: NodeState, group: GroupState) -> tuple[tuple[LegState, ..
 
 
 def vouching_legs(group: GroupState) -> tuple[str, ...]:
-    """The legs in the mirror that runs here: one that is ours still tells that nobody has proved us fenced (R12)."""
+    """The legs in the mirror that runs here: while one is still ours, the peer has no proof of our fencing (R12)."""
     mirror = next((resource for resource in group.resources if resource.config.mirror), None)
     missing = mirror.missing or () if mirror is not None else ()
     return tuple(leg.name for leg in group.legs if leg.name not in missing)

@@ -1,11 +1,11 @@
-"""Storage paths: those that fell silent while their leg answers by another one, and those that nobody named (R2).
+"""Storage paths: those that fell silent while their leg responds on another, and those not in the configuration (R2).
 
-Rules. An address that answered in none of two hold checks, while another one of its leg does, is an alarm for as long
-as that lasts: nothing is lost yet, but no storage fence of that leg is complete, and the next fault takes the leg away.
-A leg that answers on one storage interface of this node and no more on another is an alarm too, in the same way; and
-so is an interface on which no leg ever answered, which may have been dead before this daemon started.
-An address by which this node's driver reaches a leg, and that the configuration does not name, is an alarm as well:
-nobody reserves it, so the peer could go on writing there after a storage fence.
+Rules. An address that responded in none of two hold checks, while another one of its leg does, is an alarm for as long
+as that lasts. Nothing is lost yet, but no storage fence of that leg is complete, and the next fault takes the leg away.
+A leg that responds on one storage interface of this node and no longer on another is an alarm too, in the same way. So
+is an interface on which no leg ever responded: it may have been dead before this daemon started. An address by which
+this node's driver reaches a leg, and which the configuration does not name, is an alarm as well: it is not reserved, so
+the peer could keep writing there after a storage fence.
 
 What this file does not know: whose the legs are, and how their addresses are found.
 """
@@ -84,7 +84,7 @@ def _others(leg: LegState, silent: AddressState) -> str:
 
 
 def _note_ways(step: StepContext, name: str, leg: LegState, told: list[Reservation]) -> tuple[InterfacePath, ...]:
-    """Note on which interfaces a leg answered, by any of its addresses; return what is known of them now."""
+    """Record on which interfaces a leg responded, by any of its addresses; return what is known of them now."""
     read_ms, before = step.state.group(name).shelf_read_ms or 0, {way.interface: way for way in leg.paths}
     heard = {interface for hold in told for interface in hold.heard}
     asked = heard.union(*(hold.unheard for hold in told))
@@ -99,7 +99,7 @@ def _note_ways(step: StepContext, name: str, leg: LegState, told: list[Reservati
 
 
 def _is_lost(step: StepContext, group: GroupState, way: InterfacePath) -> bool:
-    """Whether a way has been silent for two hold checks, and is one that can be expected to answer."""
+    """Whether a path has been silent for two hold checks, and can be expected to respond."""
     read_ms = group.shelf_read_ms
     if read_ms is None or read_ms - way.since_ms < step.state.config.hold_every_ms:
         return False
@@ -107,7 +107,7 @@ def _is_lost(step: StepContext, group: GroupState, way: InterfacePath) -> bool:
 
 
 def _ever_answered(state: NodeState, interface: str) -> bool:
-    """Whether any leg has answered there: not every interface need lead to every shelf."""
+    """Whether any leg has responded there: not every interface need lead to every shelf."""
     ways = [way for group in state.groups for leg in group.legs for way in leg.paths]
     return any(way.known for way in ways if way.interface == interface)
 

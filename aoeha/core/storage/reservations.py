@@ -1,11 +1,12 @@
 """Reservations: whose the legs of a group are, as their targets say (home of R3; also R2, R12).
 
-Rules. The owner of a group holds every address of its legs, for itself alone, before it starts anything; it reads the
-holds each second, and whenever a target announces itself. Only a proof forces: who owns the group by one may take an
-address that still shows the peer, once in each ownership. One that was held in this ownership and shows the peer means
-that this node was fenced: it never forces back, it reboots. One that shows nobody has restarted, and is reserved again.
-A stranger's is a lost leg and an alarm. Who gives a group up leaves its legs to the peer, and tells it afterwards; but
-it keeps out a peer that was fenced at the shelves alone, and may run on, whatever becomes of the group.
+Rules. The owner of a group holds every address of its legs, for itself alone, before it starts anything. It reads the
+reservations each second, and whenever a target announces itself. Only a proof permits force: a node that owns the group
+by a proof may preempt an address that still shows the peer, once in each term. An address that was held in this term
+and shows the peer means that this node was fenced: the node never preempts it back, it reboots. An address that shows
+nobody belongs to a target that restarted, and is reserved again. A stranger's reservation is a lost leg and an alarm. A
+node that gives a group up transfers its legs to the peer, and tells the peer afterwards. But it keeps out a peer that
+was fenced at the shelves alone, and may still run, whatever happens to the group.
 
 What this file does not know: why the group is owned.
 """
@@ -26,15 +27,15 @@ from aoeha.core.peer import membership
 from aoeha.core.storage import address_lifetime, leg_ledger, suspect_legs
 
 Request = tuple[TaskKind, str, Holder]
-"""What is asked of the shelves, about which leg, and whom it is expected to show."""
+"""What the shelves are asked to do, on which leg, and which holder it is expected to show."""
 
 ADVERT_PAUSE_MS = 20
-"""Between two readings that adverts or beats ask for: whoever floods the network with them keeps nobody busy."""
+"""The least time between two readings that adverts or beats cause: a flood of them must not keep this node busy."""
 ANSWERS = (Holder.NOBODY, Holder.US, Holder.PEER, Holder.STRANGER)
 
 
 def decide(step: StepContext) -> None:
-    """Reserve what is owned, leave what is given up, and read what is due; one thing at a time for each group."""
+    """Reserve the legs that we own, transfer those given up, and read when due; one task at a time for each group."""
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
         if group.shelf_task_id:
@@ -49,7 +50,7 @@ def decide(step: StepContext) -> None:
 
 
 def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
-    """When the legs of a group have to be looked at again; who beats more often than that looks as it beats."""
+    """When the legs of a group must be read again. A node with a shorter keepalive reads them as often as it beats."""
     if state.config.keepalive_ms <= state.config.hold_every_ms:
         return ()
     idle = (group for group in state.groups if group.legs and not group.shelf_task_id)
@@ -57,13 +58,13 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
 
 
 def read(step: StepContext, group: GroupState, reason: str) -> None:
-    """Ask every address of every leg whose reservation it shows, and prolong what depends on the answer (R12)."""
+    """Read the reservation of every address of every leg, and renew what depends on the answer (R12)."""
     request = (TaskKind.READ_RESERVATIONS, group.name, Holder.UNKNOWN)
     _ask(step, group, request, reason, _renewal(step.state, group))
 
 
 def take(step: StepContext, group: GroupState, leg: LegState, reason: str) -> None:
-    """Reserve one leg for us: by force from the peer if it shows there, else where nobody holds it."""
+    """Reserve one leg for us: by force if it shows the peer, else where no node holds it."""
     if leg.shows_anywhere(Holder.PEER):
         _ask(step, group, (TaskKind.PREEMPT, leg.name, Holder.PEER), reason)
     else:
@@ -71,9 +72,9 @@ def take(step: StepContext, group: GroupState, leg: LegState, reason: str) -> No
 
 
 def target_started(step: StepContext, event: TargetStarted) -> None:
-    """Look at once whether it has forgotten a reservation: until it is back, anybody may write there.
+    """Check at once whether a target has lost a reservation: until it is restored, any node may write there.
 
-    Somebody may have changed its disk: if it was to be left alone for a while, that ends.
+    An operator may have replaced its disk: if the leg was to be left alone for a while, that ends.
     """
     for group in step.state.groups:
         if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
@@ -82,7 +83,7 @@ def target_started(step: StepContext, event: TargetStarted) -> None:
 
 
 def task_done(step: StepContext, task: ReservationTask, done: TaskDone) -> None:
-    """Take in what the shelves said; what did not answer is silent."""
+    """Process what the shelves answered. An address that did not respond is silent."""
     group = step.state.group(task.group)
     if group.shelf_task_id != task.id:
         return
@@ -111,7 +112,7 @@ def shown(done: TaskDone) -> tuple[Reservation, ...]:
 
 
 def reserved(group: GroupState) -> str:
-    """Why the group's storage may not be touched yet, empty when every address that answers is held by us (R2)."""
+    """Why the group's storage may not be used yet; empty when every address that responds is held by us (R2)."""
     addresses = [address for leg in group.legs for address in leg.addresses]
     if not addresses:
         return ""
@@ -126,7 +127,7 @@ def reserved(group: GroupState) -> str:
 
 
 def unusable(state: NodeState, group: GroupState) -> str:
-    """Why this node could not serve from the group's legs, empty for no reason: who sees no shelf fences nobody."""
+    """Why this node could not serve from the group's legs, else empty. A node that sees no shelf never fences."""
     if not group.legs:
         return ""
     if group.shelf_read_ms is None:
@@ -142,17 +143,17 @@ def unusable(state: NodeState, group: GroupState) -> str:
 
 
 def can_tell_owner(state: NodeState) -> bool:
-    """Whether the shelves can tell about every group whose it is: a leg of each has answered since we started."""
+    """Whether the shelves can tell the owner of every group: a leg of each has responded since we started."""
     return all(group.legs and not unusable(state, group) for group in state.groups)
 
 
 def answers(leg: LegState) -> bool:
-    """Whether the leg's shelf answers this node at any address."""
+    """Whether the leg's shelf responds to this node at any address."""
     return any(address.holder in ANSWERS for address in leg.addresses)
 
 
 def are_passed_on(state: NodeState, group: GroupState) -> bool:
-    """Whether every leg was left to the peer, as far as its shelf answered and the peer may have it."""
+    """Whether every leg was transferred to the peer, as far as its shelf responded and the peer may have it."""
     return suspect_legs.fenced_node_may_write(state, group) or all(_is_transferred(group, leg) for leg in group.legs)
 
 
@@ -174,7 +175,7 @@ def _leave(step: StepContext, group: GroupState) -> None:
 
 
 def _reserve(step: StepContext, group: GroupState) -> None:
-    """Take the first leg that is not held in this ownership; an owner that was away holds what it held, or nothing."""
+    """Reserve the first leg that is not held in this term. An owner that was stalled holds what it held, or nothing."""
     may_not_preempt = law.stops(step.state, Act.PREEMPT, group) is not None
     if law.stops(step.state, Act.RESERVE, group) is not None or step.now_ms < group.shelf_retry_ms:
         return
@@ -226,15 +227,15 @@ def _note(step: StepContext, name: str, leg: LegState, answers: dict[tuple[str, 
     changed = replaced(leg, addresses=tuple(addresses))
     back = leg.shows_anywhere(Holder.SILENT) and not changed.shows_anywhere(Holder.SILENT)
     if back and step.state.group(name).term is not None:
-        # A start that failed for want of this leg need not wait out its pause.
+        # A start that failed because this leg was missing need not wait out its pause.
         step.change_term(name, retry_at_ms=0)
     step.change_leg(name, leg.name, addresses=changed.addresses)
 
 
 def _held_epoch(group: GroupState, address: AddressState) -> int:
-    """In which ownership an address was held last: what showed us while we own by a storage proof was part of that.
+    """The term in which an address was last held: one that showed us while we own by a storage proof was part of it.
 
-    Such a proof may be made of what we reserved long ago, and the peer may be in the middle of taking it.
+    Such a proof may rest on reservations that we made long ago, and the peer may be preempting them now.
     """
     fenced = group.holding and group.proof is not None and group.proof.kind is ProofKind.STORAGE_FENCED
     return group.held_epoch if fenced and address.holder is Holder.US else address.held_epoch
@@ -249,7 +250,7 @@ def _judge(step: StepContext, name: str) -> None:
 
 
 def _judged_leg(step: StepContext, group: GroupState, leg: LegState) -> LegState:
-    """A leg of ours that shows nobody has forgotten us; what it had acknowledged may be gone with that (R5)."""
+    """A leg of ours that shows nobody has lost our reservation, and may have lost acknowledged writes with it (R5)."""
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
     may_have_been = law.stands(step.state, Kind.UNVERIFIED, group)
     forgot = (was_ours or may_have_been) and leg.shows_anywhere(Holder.NOBODY)
@@ -292,7 +293,7 @@ def _judged(step: StepContext, group: GroupState, leg: LegState, address: Addres
 
 
 def _end_alarms(step: StepContext, group: GroupState) -> None:
-    """Whose the legs are is the owner's matter."""
+    """End the alarms: only the owner reports about reservations."""
     for leg in group.legs:
         for address in leg.addresses:
             subject = Subject.address(group.name, leg.name, address.name)
@@ -301,7 +302,7 @@ def _end_alarms(step: StepContext, group: GroupState) -> None:
 
 
 def _renewal(state: NodeState, group: GroupState) -> AddressRenewal | None:
-    """What a reading prolongs: at once where nothing may expire or the peer owns nothing, else when a leg vouches."""
+    """What a reading renews: at once where nothing may expire or the peer owns nothing, else when a leg shows us."""
     addresses = address_lifetime.bounded(state, group)
     if not addresses:
         return None

@@ -1,10 +1,10 @@
-"""Which legs a mirror may be started from, and which one it may take in again while it runs (R5).
+"""Which legs a mirror may be started from, and which one may return while it runs (R5).
 
-Both are judged by the legs' own superblocks, and by what the pair's ledger tells.
+Both choices use the legs' own superblocks and the pair's ledger.
 
-With every leg readable the mirror starts from all that agree; with a leg missing only from one that had already
-recorded the missing one as failed, or that the ledger calls complete: any other may lack writes that were acknowledged.
-Event counts are left to md: they may differ by one either way and prove nothing.
+With every leg readable the mirror starts from all that agree. With a leg missing it starts only from a leg that had
+already recorded the missing one as failed, or that the ledger calls complete: any other leg may lack writes that were
+acknowledged. Event counts are left to md: they may differ by one either way and prove nothing.
 
 What this file does not know: how superblocks are read, how a mirror is assembled, and what an operator types.
 """
@@ -36,7 +36,7 @@ class Omission(Enum):
 
 @dataclass(frozen=True)
 class Selection:
-    """The legs to assemble, and why each other one is not among them.
+    """The legs to assemble, and why each other leg is not among them.
 
     `short`: fewer than their own superblocks expect, so md has to be told that this is meant.
     """
@@ -47,7 +47,7 @@ class Selection:
 
 
 class Doubt(Enum):
-    """Why no set of legs is safe, or why a leg is not taken back."""
+    """Why no set of legs is safe, or why a leg may not return."""
 
     OTHER_ARRAY = "other_array"
     NO_WHOLE_LEG = "no_whole_leg"
@@ -59,7 +59,7 @@ class Doubt(Enum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """A doubt, the legs that it is about, and why each other one could not help.
+    """A doubt, the legs that it is about, and why each other leg could not help.
 
     `found` is the UUID of the array that a leg belongs to instead, with `OTHER_ARRAY`.
     """
@@ -104,7 +104,7 @@ def choose_legs(uuid: str, legs: Legs, superblocks: Mapping[str, Superblock]) ->
 def why_not_take_back(
     uuid: str, leg: str, working: tuple[str, ...], superblocks: Mapping[str, Superblock]
 ) -> Refusal | None:
-    """Judge a leg that shall be copied onto from `working` ones. None when it lacks writes at most.
+    """Judge a leg that shall be copied onto from `working` legs. None when all that it may lack is writes.
 
     md re-adds a half that was written apart without complaint, and then both differ silently (measured).
     """

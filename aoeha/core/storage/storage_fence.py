@@ -1,17 +1,19 @@
-"""Storage fences: the legs of a silent peer are taken from it, one after the other (home of R11; also R2, R7).
+"""Storage fences: the legs of a silent peer are preempted, one after the other (home of R11; also R2, R7).
 
-Rules. A storage fence is begun for the same reasons as a power fence, where the configuration calls it enough, after a
-fresh look at every leg: who could not go on by it alone would only take the service from a peer that lives. The first
-leg must answer, or none is taken. It is complete only when every address of every leg that the peer may still write to
-(`ledger`) is ours: one that does not answer may still take its writes. Legs are taken in their configured order, and
-each act is followed by another look. Who finds that a leg which it took shows the peer again yields: the peer lives.
-Legs that nobody holds are taken only when nobody has held them for a while, without force, and then nobody is powered
-off. Once a leg was taken by force it is finished, whatever is heard; but who was away in the middle of it begins anew.
+Rules. A storage fence starts for the same reasons as a power fence, where the configuration calls it enough. It begins
+with a fresh reading of every reservation: a node that could not serve from these legs would only take the service from
+a peer that is alive. The first leg must respond; otherwise no leg is preempted. The fence is complete only when every
+address of every leg that the peer may still write to (`ledger`) is ours: an address that does not respond may still
+accept the peer's writes. Legs are taken in their configured order, and each one is followed by another reading. A node
+that finds that a leg which it took shows the peer again yields: the peer is alive. Legs that no node holds are taken
+only when no node has held them for a while, without force, and then no node is powered off. Once a leg was taken by
+force the fence is finished, whatever is heard; but a node that stalled in the middle of it starts again.
 
-Without any ledger only the legs tell whether a fence, of whatever kind, would serve anybody: all of them must answer,
-and one must show the peer, or all must be free of it.
+Without any ledger only the legs tell whether a fence, of whatever kind, would restore the service: all of them must
+respond, and either one must show the peer, or all must be free of it.
 
-The first leg is the arbiter of a duel: power is asked for when it still shows us a moment after it was taken.
+The first leg is the arbiter of a fence race: a power fence is requested when the leg still shows us a moment after it
+was taken.
 
 What this file does not know: how a reservation is made, and what the proof is used for.
 """
@@ -26,15 +28,16 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import leg_ledger, reservations
 
 STANDS_MS = 50
-"""The first leg must still be ours so long after it was taken before power is asked for."""
+"""The first leg must still be ours this long after it was taken before a power fence is requested."""
 FREE_PERIODS = 3
-"""Legs that nobody holds count as free after so many periods of the hold check, and not before deadtime."""
+"""Legs that no node holds count as free after this many periods of the hold check, and not before deadtime."""
 
 
 def decide(step: StepContext, wanted: tuple[str, ...], delay_ms: int) -> None:
-    """Move every storage fence on. `wanted` names the groups that a silent peer should lose to us.
+    """Advance every storage fence. `wanted` names the groups that a silent peer should lose to us.
 
-    One is begun `delay_ms` after it was first wanted: the peer may want to take something from us too (R7).
+    A storage fence begins `delay_ms` after its group was first wanted: the peer may want to take something from us too
+    (R7).
     """
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
@@ -51,14 +54,14 @@ def decide(step: StepContext, wanted: tuple[str, ...], delay_ms: int) -> None:
 
 
 def drop_rounds(step: StepContext) -> None:
-    """Begin anew after an absence or a pause: what was read before it may not be so any more (R7)."""
+    """Start again after a stall or a pause: what was read before it may no longer be so (R7)."""
     for group in step.state.groups:
         if group.storage_fence.victim_boot_id is not None:
             step.change_group(group.name, storage_fence=StorageFenceState())
 
 
 def arbitrates(state: NodeState, wanted: tuple[str, ...]) -> bool:
-    """Whether the first leg of a group decides who may ask for power: it answers, and is taken or about to be."""
+    """Whether the first leg of a group decides which node may request power: it responds, and is or will be taken."""
     return state.config.storage_suffices and any(
         group.legs
         and (group.name in wanted or group.storage_fence.victim_boot_id is not None)
@@ -73,15 +76,16 @@ def first_leg_stands(state: NodeState) -> bool:
 
 
 def peer_yielded_to(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer showed at the shelves that it lives, so that it is left alone for now."""
+    """Whether the peer showed at the shelves that it is alive, so that it is not fenced for now."""
     return state.now_ms < group.storage_fence.yielded_until_ms
 
 
 def in_vain(state: NodeState, group: GroupState) -> str:
-    """Why nobody is fenced for this group yet, empty for no reason: it could not be started, or its owner lives (R7).
+    """Why no fence starts for this group yet: it could not be started, or its owner is alive (R7). Empty for no reason.
 
-    Who never heard a ledger needs every leg for a start, or the legs' own word, which it cannot read before it has
-    them. And a peer whose name is on no address within reach may serve by one that is out of reach.
+    A node that never heard a ledger needs every leg for a start, or the legs' own superblocks, which it cannot read
+    before it holds the legs. And a peer whose name is on no address that responds may serve by an address that does
+    not.
     """
     if not group.legs or group.heard_ledger is not None or group.storage_fence.forced:
         return ""
@@ -153,7 +157,7 @@ def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
 
 
 def _take_next(step: StepContext, group: GroupState) -> None:
-    """Take the next leg that answers and is not ours. With all of them ours, the proof is complete."""
+    """Take the next leg that responds and is not ours. When all of them are ours, the proof is complete."""
     name, peer = group.name, step.state.config.peer
     needed = leg_ledger.fence_legs(step.state, group)
     for leg in needed:
@@ -175,7 +179,7 @@ def _take_next(step: StepContext, group: GroupState) -> None:
 
 
 def _watch_the_first(step: StepContext, name: str) -> None:
-    """Look again a moment after the first leg became ours."""
+    """Read the first leg again a moment after it became ours."""
     group = step.state.group(name)
     fence = group.storage_fence
     due_ms = (fence.first_ms or 0) + STANDS_MS
@@ -199,7 +203,7 @@ def _lost(state: NodeState, group: GroupState) -> bool:
 
 
 def _is_free(state: NodeState, leg: LegState) -> bool:
-    """Whether nobody has held the leg for so long that an owner would have reserved it again."""
+    """Whether no node has held the leg for so long that an owner would have reserved it again."""
     patience_ms = max(state.config.deadtime_ms, FREE_PERIODS * state.config.hold_every_ms)
     return all(
         address.holder is Holder.US
@@ -232,7 +236,7 @@ def _end(step: StepContext, group: GroupState) -> None:
 
 
 def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
-    """When a first leg has to be looked at again."""
+    """When a first leg must be read again."""
     return tuple(
         group.storage_fence.first_ms + STANDS_MS
         for group in state.groups
@@ -241,7 +245,7 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
 
 
 def note_first(step: StepContext, name: str) -> None:
-    """After an answer of the shelves: note when the first leg became ours."""
+    """After an answer of the shelves: record when the first leg became ours."""
     group = step.state.group(name)
     if group.storage_fence.victim_boot_id is None and not group.storage_fence.done:
         return
@@ -250,7 +254,7 @@ def note_first(step: StepContext, name: str) -> None:
 
 
 def complete(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer, at the boot that it is known by, cannot write to any leg of the group."""
+    """Whether the peer, at its known boot, cannot write to any leg of the group."""
     about = group.storage_fence.victim_boot_id
     ours = all(leg.shows(Holder.US) for leg in leg_ledger.fence_legs(state, group))
     return group.storage_fence.done and about == state.peer.boot_id and ours

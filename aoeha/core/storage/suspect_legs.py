@@ -1,13 +1,13 @@
-"""Legs that may hold what nobody should read: how a running mirror is kept clear of them until they have left (R5).
+"""Legs whose data may be wrong: how a running mirror avoids them until they have left (R5).
 
-Rules. A peer that was fenced at the shelves alone may run on, and repeats its old writes for hours. While it may, a
-target that forgets our reservation takes them, over what was acknowledged since. As long as that can happen, no leg is
-copied onto another whole one, for md would take the first of them for right; what a crash left unequal waits until the
-peer is off, has booted anew, or was vouched dead. A leg that is not sound, because of that or because its target lost
-what it had acknowledged, is read last from the moment on at which it is known, and nothing is copied from it. None of
-this needs the peer's word: nobody counts on less than before. It holds across a restart of ours, for the leg's own
-superblock tells that it is read last: whoever owns the group next, and did not ask for that, takes the leg for tainted,
-and has it copied as a whole.
+Rules. A peer that was fenced at the shelves alone may still run, and repeats its old writes for hours. While it may, a
+target that loses our reservation accepts these writes, over what was acknowledged since. As long as that can happen, no
+leg is copied onto another whole one, for md would take the first of them as correct. Differences that a crash left wait
+until the peer is off, has rebooted, or was confirmed off. A leg that is not sound, because of that or because its
+target lost what it had acknowledged, is read last from the moment at which it is known, and nothing is copied from it.
+None of this needs the peer's message: no node counts on less than before. It holds across a restart of our daemon, for
+the leg's own superblock records that it is read last. The next owner of the group, which did not ask for that,
+considers the leg suspect and has it copied in full.
 
 What this file does not know: how a leg leaves the mirror and comes back, and how md is told.
 """
@@ -22,7 +22,7 @@ from aoeha.core.peer import membership
 
 
 def fenced_node_may_write(state: NodeState, group: GroupState) -> bool:
-    """Whether a peer that was fenced at the shelves alone may run on: what forgets us takes its writes again."""
+    """Whether a peer fenced at the shelves alone may still run: a target without our reservation takes its writes."""
     proof = group.proof
     if proof is None or proof.kind is not ProofKind.STORAGE_FENCED:
         return False
@@ -30,13 +30,13 @@ def fenced_node_may_write(state: NodeState, group: GroupState) -> bool:
 
 
 def is_sound(group: GroupState, leg: LegState) -> bool:
-    """Whether a leg holds what was acknowledged, as far as its target's restarts tell, and nothing else."""
+    """Whether a leg holds what was acknowledged and nothing else, as far as its target's restarts tell."""
     durable = next(config.durable for config in group.config.legs if config.name == leg.name)
     return not leg.suspect and (not leg.reservation_lost or durable)
 
 
 def limits(state: NodeState, group: GroupState, mirror: ResourceState) -> MirrorLimits:
-    """What a mirror must keep clear of. No leg is read last where no other one is better."""
+    """What a mirror must avoid. No leg is read last where no other leg is better."""
     whole = _whole(group, mirror)
     unequal = fenced_node_may_write(state, group) or any(leg.suspect for leg in whole)
     doubtful = tuple(leg.name for leg in whole if not is_sound(group, leg))
@@ -44,7 +44,7 @@ def limits(state: NodeState, group: GroupState, mirror: ResourceState) -> Mirror
 
 
 def observed(step: StepContext, name: str, mirror: ResourceState, seen: tuple[str, ...]) -> None:
-    """Take in which legs a mirror of ours reads last."""
+    """Process which legs a mirror of ours reads last."""
     group = step.state.group(name)
     whole = _whole(group, mirror)
     for leg in group.legs:
@@ -70,7 +70,7 @@ def end_alarms(step: StepContext, name: str) -> None:
 
 
 def _is_gone(state: NodeState, proof: Proof) -> bool:
-    """Whether the boot that was fenced has ended: by a new one, by power, or by a human's word."""
+    """Whether the fenced boot has ended: by a new boot, by a power-off, or by an operator's confirmation."""
     boot_id = proof.peer_boot_id
     if membership.has_ended(state, boot_id):
         return True
@@ -80,11 +80,11 @@ def _is_gone(state: NodeState, proof: Proof) -> bool:
 
 
 def _beats_on(state: NodeState, off: Off) -> bool:
-    """Whether a boot that was read as off was heard so long afterwards that no slow link explains it (R8)."""
+    """Whether a boot that was reported off was heard so long afterwards that no slow link explains it (R8)."""
     heard_ms = membership.heard_ms(state)
     return heard_ms is not None and heard_ms - off.at_ms >= state.config.deadtime_ms
 
 
 def _whole(group: GroupState, mirror: ResourceState) -> list[LegState]:
-    """The legs of a mirror that md takes for whole."""
+    """The legs of a mirror that md considers in sync."""
     return [leg for leg in group.legs if leg.name not in (mirror.missing or ()) and not leg.copying]
