@@ -1,4 +1,4 @@
-"""What the core asks for. The daemon and the simulator perform these in the order given (see action_queue.py)."""
+"""What the core asks for. The daemon and the simulator perform actions in the order given (see action_queue.py)."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class CancelTask:
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """Remember this. No action after it is performed before PersistDone, whether it worked or not (R16)."""
+    """Save this state. No later action is performed before PersistDone, whether the save succeeded or not (R16)."""
 
     memory: Memory
 
@@ -66,7 +66,7 @@ class Panic:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The daemon may end: everything is handed over or stopped, and the leave was announced."""
+    """The daemon may end: every group is handed over or stopped, and the leave was announced."""
 
 
 Action = SendBeat | StartTask | CancelTask | Persist | Say | Answer | Panic | Leave

@@ -72,7 +72,7 @@ class GroupBeat:
 
 
 class Ability(Enum):
-    """By what a node could prove its peer dead now. The value is the word that people read."""
+    """How a node could prove its peer dead now. The value is the word that people read."""
 
     NONE = "nothing"
     STORAGE = "its shelves"
@@ -81,7 +81,7 @@ class Ability(Enum):
 
 @dataclass(frozen=True)
 class Readiness:
-    """What the sender would do if the receiver died now: by what it would prove that, and how long everything takes.
+    """What the sender would do if the receiver died now: how it would prove that, and how long everything takes.
 
     `takeover_ms` counts from the death until all that the receiver serves runs at the sender, 0 where nothing would.
     """

@@ -1,7 +1,7 @@
-"""What each code means, how loud it is, what to do about it, which rule decides it, and where.
+"""What each code means, its severity, what to do about it, which rule decides it, and where.
 
-docs/alarms.md is printed from this table. Each code has one home: the file that tells it and, where it is an alarm,
-ends it. A test holds the table to the files.
+docs/alarms.md is printed from this table. Each code has one home: the file that reports it and, where it is an alarm,
+ends it. A test compares the table with the files.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The part of the code book that tells of resources, legs and mirrors."""
+"""The part of the code book about resources, legs and mirrors."""
 
 from collections.abc import Mapping
 

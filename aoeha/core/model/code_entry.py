@@ -1,4 +1,4 @@
-"""What the code book says of one code."""
+"""What the code book says about one code."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -11,8 +11,8 @@ __all__ = ["Entry", "Kind", "acknowledged", "alarm", "info", "loud", "reboot", "
 class Kind(Enum):
     """How long a condition lasts.
 
-    An ALARM stands until its home ends it. A REBOOT is an alarm that ends with this boot of the kernel: the node
-    reboots itself at once. A REFUSAL stands while a group is not started for that reason. A DECISION is told once.
+    An ALARM stands until its home ends it. A REBOOT is an alarm that ends with this boot of the kernel, because the
+    node reboots itself at once. A REFUSAL stands while a group is not started for that reason. A DECISION is told once.
     A STATE answers `aoeha why` where nothing is refused.
     """
 
@@ -65,15 +65,15 @@ def info(home: str, rules: str, meaning: str) -> Entry:
 
 
 def warning(home: str, rules: str, meaning: str, remedy: str = "") -> Entry:
-    """A decision that somebody should know of."""
+    """A decision that an operator should know of."""
     return Entry(home, Kind.DECISION, Level.WARNING, rules, meaning, remedy)
 
 
 def loud(home: str, rules: str, meaning: str, remedy: str) -> Entry:
-    """A decision that somebody should look at, told once."""
+    """A decision that an operator should check, told once."""
     return Entry(home, Kind.DECISION, Level.ALARM, rules, meaning, remedy)
 
 
 def state(home: str, rules: str, meaning: str) -> Entry:
-    """How things stand, as `aoeha why` tells it."""
+    """A state that `aoeha why` reports."""
     return Entry(home, Kind.STATE, Level.INFO, rules, meaning)

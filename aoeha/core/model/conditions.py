@@ -1,8 +1,8 @@
 """What this node tells people, by code: alarms, refusals and decisions.
 
-A condition is a code, the thing that it is about, and a sentence. Programs branch on code and subject; the sentence is
+A condition is a code, the thing that it is about, and a sentence. Programs branch on code and subject. The sentence is
 for people and may change with any version. The identity of an alarm is its code and its subject, so no alarm can end
-another one. What each code means, and what to do about it, stands in `aoeha.core.model.code_book`.
+another one. `aoeha.core.model.code_book` explains what each code means, and what to do about it.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ __all__ = ["TAKEOVERS", "Alarm", "Code", "Condition", "Level", "Subject", "Subje
 
 
 class Level(Enum):
-    """How loud a sentence is."""
+    """The severity of a sentence."""
 
     INFO = "info"
     WARNING = "warning"
@@ -77,7 +77,7 @@ class Subject:
 
     @classmethod
     def path(cls, group: str, leg: str, interface: str) -> "Subject":
-        """A way from an interface of this node to a leg."""
+        """A path from an interface of this node to a leg."""
         return cls(SubjectKind.PATH, f"{group}/{leg}@{interface}")
 
     @classmethod
@@ -96,7 +96,7 @@ class Subject:
 
 
 class Code(Enum):
-    """Everything that is told. A value is never given to another meaning; one that goes is not used again."""
+    """Every code that is told. A value never changes its meaning, and a value that was removed is never used again."""
 
     # told by peer, membership
     LINK_DOWN = "link.down"
@@ -275,13 +275,13 @@ class Condition:
 
     @property
     def identity(self) -> tuple[Code, Subject]:
-        """What makes it the same condition, however it is worded."""
+        """The identity of the condition, whatever its sentence says."""
         return self.code, self.subject
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something a human should look at, for as long as it holds. `since_ms` is when it was raised."""
+    """A condition that a human should see, for as long as it holds. `since_ms` is when it was raised."""
 
     condition: Condition
     since_ms: int

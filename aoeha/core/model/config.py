@@ -1,4 +1,4 @@
-"""All that the core must know of aoeha.toml."""
+"""Everything that the core must know of aoeha.toml."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ class LegConfig:
 
 @dataclass(frozen=True)
 class PathTiming:
-    """How soon a driver leaves silent paths when its agent overrides its patience for a moment, as the agent tells.
+    """How soon a driver leaves silent paths while its agent overrides its patience, as the agent tells.
 
-    `left_after_ms`: a path is left when something has waited there so long, for a leg with two addresses, three, and so
-    on; the last one for all with more. What has waited for `leg_lost_after_ms` costs its leg. The override stands for
-    `override_ms`; `read_ms` may pass until something waits at each silent path. Without an override something waits for
-    `unaided_ms` at each silent path.
+    `left_after_ms`: a path is left when a frame has waited there this long, for a leg with two addresses, three, and so
+    on; the last value holds for every leg with more. A frame that has waited for `leg_lost_after_ms` costs its leg. The
+    override stands for `override_ms`. Up to `read_ms` may pass until a frame waits at each silent path. Without an
+    override a frame waits for `unaided_ms` at each silent path.
     """
 
     left_after_ms: tuple[int, ...]
@@ -52,7 +52,7 @@ class ResourceConfig:
 
 @dataclass(frozen=True)
 class GroupConfig:
-    """Resources that live together, in start order, and the legs on which they write.
+    """Resources that run on the same node, in start order, and the legs to which they write.
 
     Without legs, or where something else than legs is written to, the shelves prove nothing (R2): `legs` is empty. A
     resource that fails more than `restart_max` times in `failure_window_ms` moves the group.
@@ -83,11 +83,12 @@ class FenceConfig:
 
 @dataclass(frozen=True)
 class PairConfig:
-    """All that the core must know of aoeha.toml, seen from `node`.
+    """Everything that the core must know of aoeha.toml, seen from `node`.
 
-    `reference_hosts` are addresses among the clients: whom none of them answers serves nobody (R13). This node reboots
-    itself at most once in `reboot_window_ms` (R10). `boot_patience_ms` is for how long it fences nobody that it has not
-    heard after an unclean boot (R11); a fenced peer that is switched on has three quarters of it to be heard (R7).
+    `reference_hosts` are addresses among the clients: a node that none of them answers serves nobody (R13). This node
+    reboots itself at most once in `reboot_window_ms` (R10). After an unclean boot it fences no peer that it has not
+    heard for `boot_patience_ms` (R11). A fenced peer that is switched on has three quarters of that time to be heard
+    (R7).
     """
 
     cluster: str
@@ -115,7 +116,7 @@ class PairConfig:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who this daemon is: this kernel's boot and this start of the daemon within it."""
+    """The identity of this daemon: this kernel's boot, and this start of the daemon within it."""
 
     boot_id: str
     incarnation: int

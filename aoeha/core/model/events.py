@@ -1,4 +1,4 @@
-"""What can happen to a node. Every event carries the time at which the daemon took it in."""
+"""What can happen to a node. Every event carries the time at which the daemon received it."""
 
 from dataclasses import dataclass, field
 
@@ -27,7 +27,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class BeatHeard:
-    """An authentic beat of the peer that is no replay. `now_ms` is when it was read, not when it was handled."""
+    """An authentic beat of the peer that is not a replay. `now_ms` is when it was read, not when it was processed."""
 
     now_ms: int
     link: str
@@ -36,7 +36,7 @@ class BeatHeard:
 
 @dataclass(frozen=True)
 class LinkReported:
-    """A link's own word about its medium: a fault as a sentence, or empty when it works again. Decides nothing."""
+    """A link's own report about its medium: a fault as a sentence, or empty when it works again. It decides nothing."""
 
     now_ms: int
     link: str
@@ -45,7 +45,7 @@ class LinkReported:
 
 @dataclass(frozen=True)
 class TargetStarted:
-    """A target announced itself on the storage network, as targets do when they start. It may have forgotten all."""
+    """A target announced itself on the storage network, as targets do at start. It may have lost its reservations."""
 
     now_ms: int
     leg: str
@@ -54,7 +54,7 @@ class TargetStarted:
 
 @dataclass(frozen=True)
 class MirrorsChanged:
-    """The kernel did something with a mirror of this node by itself. Its monitor tells what; that cannot wait (R5)."""
+    """The kernel changed a mirror of this node by itself. The mirror's monitor tells what; that cannot wait (R5)."""
 
     now_ms: int
 
@@ -80,7 +80,7 @@ class PersistDone:
 
 @dataclass(frozen=True)
 class CommandGiven:
-    """An operator's request. `user` is the login name that the kernel vouched for."""
+    """An operator's request. `user` is the login name, as the kernel reports it."""
 
     now_ms: int
     command_id: int

@@ -1,4 +1,4 @@
-"""Exit codes of every verb and of the daemon. Pacemaker's numbers where it has one, so that scripts carry over."""
+"""Exit codes of every verb and of the daemon. They are Pacemaker's where it has one, so that scripts carry over."""
 
 from enum import IntEnum
 

@@ -1,13 +1,13 @@
-"""What stops what: every condition of a node that can hold up an act, and a table that says which act it holds up.
+"""Every condition of a node that can stop an act, and a table that says which acts it stops.
 
-A rule never tests a condition by hand. It asks `stops(state, act, group)`, and the table decides. So a new condition
-is weighed against every act once, here, and a new act against every condition. The table has no empty cell. A
-condition that the table does not know stops every act but `STOP`.
+A rule never tests a condition by hand. It asks `stops(state, act, group)`, and the table decides. So a new condition is
+weighed against every act once, here, and a new act against every condition. The table has no empty cell. A condition
+that the table does not know stops every act but `STOP`.
 
-Conditions that take more than the state itself to judge (whether the shelves answer, whether a proof could be had)
-stand in the table too. Higher rooms test them: `aoeha.core.ownership.blockers` and `aoeha.core.fencing.readiness`.
+Some conditions take more than the state itself to judge: whether the shelves respond, and whether a proof could be had.
+They are in the table too. Higher layers test them: `aoeha.core.ownership.blockers` and `aoeha.core.fencing.readiness`.
 
-What this file does not know: why a condition began. Each has one home file, which sets it.
+What this file does not know: why a condition began. Each condition has one home file, which sets it.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,22 +26,22 @@ class Act(Enum):
     START = "start"  # a resource of a group that this node owns
     STOP = "stop"  # a resource
     CLAIM = "claim"  # come to own a group: claim it, accept a grant, take it by a proof, fence for it
-    GRANT = "grant"  # promise the peer an epoch
+    GRANT = "grant"  # promise an epoch to the peer
     RESERVE = "reserve"  # confirm a leg that shows this node, or take one
     RECLAIM = "reclaim"  # reserve a leg again that shows nobody
-    PREEMPT = "preempt"  # take a leg from the peer
-    TRANSFER = "transfer"  # leave a leg to the peer
+    PREEMPT = "preempt"  # take a leg from the peer by force
+    TRANSFER = "transfer"  # give a leg to the peer
     POWER_OFF = "power-off"  # the peer, without an operator's order to do it anyway
     POWER_ON = "power-on"  # the peer, after a fence that was given up
     EVICT = "evict"  # change the legs or the paths of a running mirror
-    TRUST = "trust"  # take a leg of a whole mirror for sound
+    TRUST = "trust"  # consider a leg of a whole mirror sound
     STAMP = "stamp"  # write the disk heartbeat
-    OFFER = "offer"  # offer a group to a peer that clients may reach
-    EXPIRE = "expire"  # let an address expire that nothing vouches for
-    BELIEVE = "believe"  # take a new boot of the peer for the end of its last one
+    OFFER = "offer"  # offer a group to the peer, which clients may reach
+    EXPIRE = "expire"  # let an address expire that no leg renews
+    BELIEVE = "believe"  # accept a new boot of the peer as the end of its last one
     REBOOT = "reboot"  # this node itself, because it can neither serve nor stop
-    CONFIRM = "confirm"  # take an operator's confirmation that the peer is off
-    READY = "ready"  # be called ready to take over
+    CONFIRM = "confirm"  # accept an operator's confirmation that the peer is off
+    READY = "ready"  # count as ready to take over
 
     __hash__ = object.__hash__  # a member is equal to itself alone; the enum's own hash costs a tenth of a step here
 
@@ -78,7 +78,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """One condition that stands: what it is, and as a sentence why, with what ends it where a human can."""
+    """A standing condition: its kind, and a sentence that says why it stands and, where a human can end it, how."""
 
     kind: Kind
     sentence: str
@@ -138,19 +138,19 @@ unheard             -        -       -     -     -     -     -       -      -   
 peer-heard          -        -       -     -     -     -     -       -      -       x      -
 """
 """
-- A pause of the pair stops every move of either node, stops included (R15). A reservation that a target forgot is set
+- A pause of the pair stops every move of either node, stops included (R15). A reservation that a target lost is made
   again, a stamp is written and a lease is renewed all the same: they move nothing. Nor does an address expire then.
-- A node that revalidates its ownership after a stall does nothing for which it must own (R10). It keeps what it runs.
+- A node that revalidates its ownership after a stall does nothing that requires it (R10). It keeps what it runs.
 - While two machines use the peer's name nothing that the peer says is a proof, and its plug may feed either of them:
   this node claims, grants and fences nothing (R1). It stops and restarts what it owns.
-- A node in standby, or one that leaves, hands over and may be confirmed to: it claims nothing new.
-- `unverified`: after a stall nobody knows yet whose the legs are. They are neither taken by force nor evicted, and no
+- A node in standby, or one that leaves, hands over and may take a confirmation. It claims nothing new.
+- `unverified`: after a stall it is not known yet whose the legs are. They are neither preempted nor evicted, and no
   stamp claims them (R3, R6).
 """
 
 
 def parsed(*tables: str) -> Mapping[Act, tuple[Kind, ...]]:
-    """Read such tables: for each act the conditions that stop it, in their order. An empty cell is an error."""
+    """Read the tables: for each act the conditions that stop it, in their order. An empty cell is an error."""
     stopped_by: dict[Act, tuple[Kind, ...]] = {}
     for table in tables:
         head, *rows = [line.split() for line in table.strip().splitlines()]
@@ -170,7 +170,7 @@ STOPPED_BY: Final[Mapping[Act, tuple[Kind, ...]]] = parsed(_GROUPS_AND_LEGS, _PO
 """For each act the conditions that stop it."""
 
 Test = Callable[[NodeState, GroupState | None], str]
-"""Whether a condition stands: the sentence that tells of it, empty if it does not."""
+"""Whether a condition stands: returns the sentence that reports it, empty if it does not stand."""
 
 
 def _standby(state: NodeState, _group: GroupState | None) -> str:

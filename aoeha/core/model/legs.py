@@ -1,4 +1,4 @@
-"""What a node knows of the legs of a group: whose they are, how far it is in taking them, what is stamped there."""
+"""What a node knows of the legs of a group: which node holds them, the state of a storage fence, and the stamps."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
 
 @dataclass(frozen=True)
 class AddressState:
-    """One target address of a leg as it last answered, and since when it has answered so.
+    """One target address of a leg: its last answer, and since when the answer has been the same.
 
     `held_epoch`: in which ownership of ours we last held it, 0 for never. Of a silent one whose leg has others too:
     `answered_ms` is when the last complete look that it answered was begun, 0 for not known, and `failover_ordered`
@@ -25,7 +25,7 @@ class AddressState:
 
 @dataclass(frozen=True)
 class InterfacePath:
-    """A storage interface of this node: whether a leg answers there, and since when it does, or does not.
+    """A storage interface of this node: whether a leg responds there, and since when that has been so.
 
     `known`: it has answered there since this daemon started.
     """
@@ -40,15 +40,15 @@ class InterfacePath:
 class LegState:
     """One leg. A dual-homed shelf has several addresses, each with a reservation of its own.
 
-    `reservation_lost`: a target of it has restarted since it was last a whole half of the mirror in our ownership; None
-    for not known yet. `suspect`: that happened while a fenced peer, not known to be off, could write there. `copying`:
-    it was taken back, and the mirror was not seen whole since. `leaving` and `returning`: the mirror shall go on
-    without it, or take it in again, once the peer knows. `errors` counts how often in a row its target answered and the
-    mirror had to go without it all the same; it is not tried again before `rests_until_ms`. `unlisted_addresses` are
-    addresses by which our driver reaches it and that the configuration does not name. `paths` are the interfaces by
-    which it was asked, where there are several.
+    `reservation_lost`: a target of the leg has restarted since the leg was last a whole half of the mirror in our
+    ownership; None for not known yet. `suspect`: that happened while a fenced peer, not known to be off, could write
+    there. `copying`: the leg has returned, and the mirror was not seen whole since. `leaving` and `returning`: the
+    mirror is to continue without the leg, or to take it back, once the peer knows. `errors` counts how often in a row
+    the leg's target responded and the mirror had to continue without the leg all the same; it is not tried again before
+    `rests_until_ms`. `unlisted_addresses` are addresses by which our driver reaches the leg and that the configuration
+    does not name. `paths` are the interfaces by which it was asked, where there are several.
 
-    Addresses and paths outlive a term of ownership. Everything else begins again with the next one.
+    Addresses and paths outlive a term of ownership. Everything else is reset with the next term.
     """
 
     name: str
@@ -84,13 +84,13 @@ class HeardLedger:
 
 @dataclass(frozen=True)
 class StorageFenceState:
-    """A storage fence: the peer's legs are taken, one after the other (R7).
+    """A storage fence: the peer's legs are preempted, one after the other (R7).
 
-    `victim_boot_id` is the boot that it is about, None while there is none; `arbiter` the leg that is taken first.
-    What the shelves were asked before `since_ms` does not count. `forced`: a leg was taken by force; from then on
-    it is finished whatever is heard. `first_ms`: when the first leg was ours; `first_stands`: it still was a while
-    later. `done`: every address is ours. `wanted_ms`: since when the group is wanted; `retry_ms`: not again before.
-    `yielded_until_ms`: the peer took a leg back, so it lives and is left alone.
+    `victim_boot_id` is the boot that the fence is about, None while there is none. `arbiter` is the leg that is taken
+    first. Readings of the shelves that began before `since_ms` do not count. `forced`: a leg was taken by force; from
+    then on the fence is finished whatever is heard. `first_ms`: when the first leg was ours. `first_stands`: it still
+    was a while later. `done`: every address is ours. `wanted_ms`: since when the group is wanted. `retry_ms`: no new
+    try before this time. `yielded_until_ms`: the peer took a leg back, so it is alive and is not fenced until then.
     """
 
     victim_boot_id: str | None = None
@@ -107,7 +107,7 @@ class StorageFenceState:
 
 @dataclass(frozen=True)
 class ShelfLinkState:
-    """The legs as a link (R6). `seen`: the record of each address as last read. `heard_ms`: when one had moved.
+    """The disk heartbeat (R6). `seen`: the record of each address as last read. `heard_ms`: when a record had moved.
 
     `said` is the newest record that was seen to move. `answering`: it was read, and ours is to follow in its place.
 

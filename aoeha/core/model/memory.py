@@ -8,9 +8,9 @@ from aoeha.core.model.proof import Proof
 
 @dataclass(frozen=True)
 class GroupMemory:
-    """What one group must remember across a daemon restart, and what of it may make a node refuse after a reboot.
+    """What one group must remember across a daemon restart, and what may make a node refuse after a reboot.
 
-    `held` names the legs' addresses, leg first, that were held in the present ownership: whoever shows there now took
+    `held` names the legs' addresses, leg first, that were held in the present term: a holder that shows there now took
     them from us (R3).
     """
 
@@ -26,7 +26,7 @@ class GroupMemory:
 
 @dataclass(frozen=True)
 class DeviceMemory:
-    """What was found out about a fence device with that `tag`, and how much power it owes (DeviceState)."""
+    """What was found out about a fence device with that `tag`, and its pending power restores (DeviceState)."""
 
     name: str
     tag: int

@@ -1,11 +1,11 @@
-"""What an operator ordered about power, while it is carried out."""
+"""A power order of an operator, while it is carried out."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class PowerAct(Enum):
-    """What was ordered. `VERIFY` takes the standby's power and gives it back, `TEST` only reads."""
+    """What was ordered. `VERIFY` switches the standby's power off and on again; `TEST` only reads."""
 
     OFF = "off"
     ON = "on"
@@ -15,11 +15,11 @@ class PowerAct(Enum):
 
 
 TAKING = (PowerAct.OFF, PowerAct.REBOOT, PowerAct.VERIFY)
-"""The orders that take power away."""
+"""The orders that switch power off."""
 
 
 class OrderStage(Enum):
-    """How far an order is. While `GOING_OFF` the fence carries it out."""
+    """The progress of an order. While it is `GOING_OFF` the fence carries it out."""
 
     GOING_OFF = "going off"
     OFF = "off"
@@ -29,7 +29,7 @@ class OrderStage(Enum):
 
 @dataclass(frozen=True)
 class PowerOrder:
-    """One order. Nobody waits any more where `command_id` is 0.
+    """One order. No client waits any more where `command_id` is 0.
 
     `anyway`: also in a pause. `level` limits a VERIFY. `tasks` maps a running task to its device; `found` are sentences
     for the answer, `failed` the first thing that went wrong. `off_since_ms` is when it was proven off,
@@ -51,5 +51,5 @@ class PowerOrder:
 
     @property
     def takes_power(self) -> bool:
-        """Whether the order takes the peer's power: the peer is promised nothing meanwhile."""
+        """Whether the order switches the peer off: the peer is promised nothing meanwhile."""
         return self.act in TAKING

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 else:
 
     def replaced(value: object, /, **fields: object) -> object:
-        """Return a frozen value like this one but for the fields named. AttributeError for one that does not exist."""
+        """Return a copy of a frozen value with the named fields replaced. AttributeError for an unknown field."""
         known = value.__dict__
         if not fields.keys() <= known.keys():
             unknown = ", ".join(sorted(fields.keys() - known.keys()))

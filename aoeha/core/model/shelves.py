@@ -22,7 +22,7 @@ class Holder(Enum):
 
 @dataclass(frozen=True)
 class Reservation:
-    """What one target address of a leg said when it was asked whose it is.
+    """What one target address of a leg answered when its reservation was read.
 
     `heard` and `unheard` are the storage interfaces on which it answered when it was last asked on all of them, and
     those on which it did not. Both are empty where that is not known, or where there is but one.
@@ -39,8 +39,8 @@ class Reservation:
 class LockRecord:
     """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME.
 
-    `pause_number` and `paused` are its word about the pause of the pair, as in its beats (R15). With `message` it
-    speaks about the group as it would in a beat, for want of links (R13); then it need not hold the leg.
+    `pause_number` and `paused` are its message about the pause of the pair, as in its beats (R15). With `message` it
+    says about the group what it would say in a beat, for want of links (R13); then it need not hold the leg.
     """
 
     owner: str
@@ -55,7 +55,7 @@ class LockRecord:
 
 @dataclass(frozen=True)
 class SeenRecord:
-    """What one target address of a leg showed as lock record of the peer, None for none that is its."""
+    """The lock record of the peer that one target address of a leg showed, None where there is none."""
 
     leg: str
     address: str

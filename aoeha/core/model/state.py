@@ -1,4 +1,4 @@
-"""All that a node knows, in one immutable value.
+"""Everything that a node knows, in one immutable value.
 
 Nothing here decides. `NodeState` is what `step` turns into the next one.
 """
@@ -27,7 +27,7 @@ class LinkCondition(Enum):
 
 
 class PeerCondition(Enum):
-    """What the beats say about the peer. Only SILENT and UNHEARD ever lead to a fence, and neither is a proof."""
+    """What the beats say about the peer. Only SILENT and NEVER_SEEN ever lead to a fence, and neither is a proof."""
 
     BOOTING = "booting"
     ONLINE = "online"
@@ -54,11 +54,11 @@ class ResourcePhase(Enum):
 
 
 UP = (ResourcePhase.RUNNING, ResourcePhase.DEGRADED)
-"""What serves, be it with a leg less."""
+"""The phases in which a resource serves, even if with one leg less."""
 
 
 class FencePhase(Enum):
-    """Where a power fence stands."""
+    """The progress of a power fence."""
 
     IDLE = "idle"
     WAITING = "waiting"
@@ -71,7 +71,7 @@ class FencePhase(Enum):
 
 @dataclass(frozen=True)
 class LinkState:
-    """One link. `heard_ms` is None until the first beat; `fault` is the medium's own word."""
+    """One link. `heard_ms` is None until the first beat; `fault` is the medium's own report."""
 
     name: str
     heard_ms: int | None = None
@@ -137,9 +137,9 @@ class ResourceState:
 
 @dataclass(frozen=True)
 class GroupState:
-    """One group: who owns it, by what right, and how its resources stand here.
+    """One group: its owner, the proof of that, and the state of its resources here.
 
-    Whose a field is, by the room that writes it:
+    Which package writes each field:
 
     - ownership: `epoch`, the highest ownership known to have begun; `term`, ours, None while we do not own the group;
       `claim_floor`, the highest epoch granted or withdrawn by us; `claims`, how often we claimed; `claim`, the one that
@@ -244,11 +244,11 @@ class GroupState:
 class DeviceState:
     """A fence device as its last reading left it. `reachable` None: not asked yet. `plug` is what it read.
 
-    `distrusted`: it gave a false proof, and that stands until its plug is verified. `read_off_of` is the boot of the
-    peer at a routine reading of off, `contradicted` tells that this boot went on beating; a reading of on ends it.
-    `disobeyed` tells what became of an order that it took and did not carry out: what it reads is so, and not enough.
-    `restore_tries_left`: it was told to switch off, and so often it is yet tried or looked at; `restore_task_id`
-    switches on again.
+    `distrusted`: the device gave a false proof; that stands until its plug is verified. `read_off_of` is the boot of
+    the peer at a routine reading of off, and `contradicted` tells that this boot kept beating; a reading of on ends it.
+    `disobeyed` tells what happened to an order that the device accepted and did not carry out: what it reports is true,
+    but not enough. `restore_tries_left`: the device was ordered to switch off, and this many power-ons or readings are
+    left to restore the power; `restore_task_id` is the task that switches on again.
     """
 
     name: str
@@ -286,7 +286,7 @@ class Off:
 class FenceState:
     """The one fence that may be under way. `tasks` maps a running task to its device; `read` what was read back.
 
-    `read_off`: all of it was off, and the peer may still be heard.
+    `read_off`: every device reported off, and the peer may still be heard.
     """
 
     phase: FencePhase = FencePhase.IDLE
@@ -316,7 +316,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Leaving:
-    """A clean leave that was begun: until when the peer may take our groups, and how many beats have told of it."""
+    """A clean leave under way: until when the peer may take our groups, and how many beats have announced it."""
 
     by_ms: int
     beats: int = 0
@@ -376,12 +376,12 @@ class NodeState:
 
     @property
     def revalidating(self) -> bool:
-        """Whether we were away while owning and have not yet heard that nobody took over (R10)."""
+        """Whether this node was stalled while owning and does not know yet that the peer did not take over (R10)."""
         return self.revalidate_by_ms > 0
 
     @property
     def probed(self) -> bool:
-        """Whether every resource was looked at since this daemon started."""
+        """Whether every resource was probed since this daemon started."""
         return all(r.phase is not ResourcePhase.UNKNOWN for group in self.groups for r in group.resources)
 
     @property
@@ -411,7 +411,7 @@ class NodeState:
         raise KeyError(name)
 
     def peer_group(self, name: str) -> GroupBeat | None:
-        """The group as the peer's newest beat shows it, None while the peer has not looked itself."""
+        """The group as the peer's newest beat shows it, None while the peer has not probed itself."""
         beat = self.peer.beat
         if beat is None:
             return None
@@ -422,7 +422,7 @@ class NodeState:
 
 
 def phase_of(group: GroupState) -> GroupPhase:
-    """What the resources of a group add up to."""
+    """The phase of a group, derived from its resources."""
     phases = [resource.phase for resource in group.resources]
     if ResourcePhase.STOP_FAILED in phases:
         return GroupPhase.BLOCKED
@@ -440,5 +440,5 @@ def phase_of(group: GroupState) -> GroupPhase:
 
 
 def stopped_everywhere(state: NodeState) -> bool:
-    """Whether nothing of any group is left on this node."""
+    """Whether no resource of any group is left on this node."""
     return all(phase_of(group) is GroupPhase.STOPPED for group in state.groups)

@@ -1,4 +1,4 @@
-"""The workbench of one step: it collects the state and the actions so far, so that the rules read as sentences.
+"""The transaction of one step: it collects the state and the actions so far, so that the rules read as sentences.
 
 Nothing here decides. A StepContext never outlives its step.
 """
@@ -43,7 +43,7 @@ class StepContext:
         return self.state.now_ms
 
     def change(self, **fields: Unpack[NodeChange]) -> None:
-        """Replace fields of the node. What has a condition or a phase moves on only as the law allows."""
+        """Replace fields of the node. A condition or a phase changes only as the law allows."""
         if "peer" in fields:
             assert_legal(self.state.peer.condition, fields["peer"].condition)
         if "fence" in fields:
@@ -54,7 +54,7 @@ class StepContext:
         self.state = replaced(self.state, **fields)
 
     def change_link(self, name: str, **fields: Unpack[LinkChange]) -> None:
-        """Replace fields of one link. KeyError for an unknown one, here and below: only a bug of ours names one."""
+        """Replace fields of one link. KeyError for an unknown name, here and below: that is a bug of ours."""
         known = self.state.link(name)
         assert_legal(known.condition, fields.get("condition", known.condition))
         self.change(links=tuple(replaced(link, **fields) if link is known else link for link in self.state.links))
@@ -68,7 +68,7 @@ class StepContext:
         self.change(fence=replaced(self.state.fence, **fields))
 
     def change_order(self, **fields: Unpack[PowerOrderChange]) -> None:
-        """Replace fields of the order that an operator gave about power. There must be one."""
+        """Replace fields of the power order. There must be one."""
         assert self.state.order is not None, "no order is under way"
         self.change(order=replaced(self.state.order, **fields))
 
@@ -112,12 +112,12 @@ class StepContext:
         self.change(devices=tuple(replaced(d, **fields) if d is known else d for d in self.state.devices))
 
     def begin(self, task: Task) -> None:
-        """Have a task started, which bears the next number."""
+        """Start a task under the next number."""
         self.change(tasks=(*self.state.tasks, task), next_task_id=task.id + 1)
         self.do(StartTask(task))
 
     def do(self, action: Action) -> None:
-        """Ask for an action, after those already asked for."""
+        """Ask for an action, after all earlier ones."""
         self.actions.append(action)
 
     def say(self, code: Code, subject: Subject, sentence: str) -> None:
@@ -125,7 +125,7 @@ class StepContext:
         self._tell(Condition(code, subject, sentence))
 
     def alarm(self, code: Code, subject: Subject, sentence: str) -> None:
-        """Raise an alarm. One that stands already is told again only if its sentence is another one."""
+        """Raise an alarm. An alarm that stands already is told again only if its sentence has changed."""
         condition = Condition(code, subject, sentence)
         standing = self._alarm_of(code, subject)
         if standing is not None and standing.condition == condition:
@@ -136,7 +136,7 @@ class StepContext:
         self._tell(condition)
 
     def clear_alarm(self, code: Code, subject: Subject, sentence: str) -> bool:
-        """End the alarm of this code about this subject, if it stands, and say why. Tells whether it stood."""
+        """End the alarm of this code about this subject, if it stands, and say why. Returns whether it stood."""
         standing = self._alarm_of(code, subject)
         if standing is None:
             return False
@@ -162,7 +162,7 @@ class StepContext:
             self._tell(condition)
 
     def refuse(self, group: str, code: Code, sentence: str) -> None:
-        """Explain why a group is not started here; told once for as long as it stays true (I8)."""
+        """Explain why a group is not started here. Told once for as long as it stays true (I8)."""
         refusal = Condition(code, Subject.group(group), sentence)
         if self.state.group(group).refusal != refusal:
             self.change_group(group, refusal=refusal)

@@ -1,4 +1,4 @@
-"""What a mirror's leg says of itself and of the other legs."""
+"""What a mirror's leg records about itself and about the other legs."""
 
 from dataclasses import dataclass
 

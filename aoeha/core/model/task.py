@@ -17,7 +17,7 @@ class ResourceStatus(Enum):
 
 
 class PlugState(Enum):
-    """What a fence device says of a node's power."""
+    """What a fence device reports about a node's power."""
 
     ON = "on"
     OFF = "off"
@@ -25,7 +25,7 @@ class PlugState(Enum):
 
 
 class TaskResult(Enum):
-    """How a task ended. `LOST`: it ran under an earlier daemon and nobody knows how it ended."""
+    """How a task ended. `LOST`: it ran under an earlier daemon and its result is not known."""
 
     OK = "ok"
     FAILED = "failed"
@@ -38,10 +38,10 @@ class TaskKind(Enum):
     """What a task does; its class tells what it is about and how its end is told.
 
     `READ_RESERVATIONS` asks every target address of a group's legs whose reservation it shows. `RESERVE` reserves one
-    leg for us where nobody or we hold it; `PREEMPT` takes it from whom it is expected to show, and from nobody else;
-    `TRANSFER` leaves a leg of ours to the peer. Each of them reads back and reports what it read. `READ_RECORDS` reads
-    the lock record of every address of a group's legs, `WRITE_RECORD` puts one into all of them. `EVICT_LEG` lets a
-    mirror go on without a leg; `RETURN_LEG` takes the leg in again.
+    leg for us where no node holds it, or we do. `PREEMPT` takes a leg from the holder that it is expected to show, and
+    from no other. `TRANSFER` gives a leg of ours to the peer. Each of them reads back and reports what it read.
+    `READ_RECORDS` reads the lock record of every address of a group's legs; `WRITE_RECORD` writes one to all of them.
+    `EVICT_LEG` lets a mirror continue without a leg; `RETURN_LEG` returns the leg to the mirror.
     """
 
     PROBE = "probe"
@@ -66,7 +66,7 @@ class TaskKind(Enum):
 
 
 class PowerPurpose(Enum):
-    """Which rule asked for a power task, and takes in its end."""
+    """Which rule asked for a power task, and processes its end."""
 
     FENCE = "fence"
     READING = "reading"
@@ -76,7 +76,7 @@ class PowerPurpose(Enum):
 
 @dataclass(frozen=True)
 class MirrorLimits:
-    """What a running mirror keeps clear of.
+    """What a running mirror avoids.
 
     With `freeze_resync` no leg is copied onto another whole one. The legs of `write_mostly` are read, or copied from,
     only where no other leg has the data.
@@ -102,7 +102,7 @@ class PathFailover:
 class AddressRenewal:
     """Addresses whose life a reading of reservations prolongs, by `lifetime_ms`, 0 for ever.
 
-    At once where `vouching` is None. Else when one of these legs is found to be reserved for us.
+    They are prolonged at once where `vouching` is None, else when one of these legs is found to be reserved for us.
     """
 
     addresses: tuple[str, ...]
@@ -112,7 +112,7 @@ class AddressRenewal:
 
 @dataclass(frozen=True)
 class BaseTask:
-    """What all long work has. It ends in exactly one TaskDone; it is killed `deadline_ms` after its start.
+    """What all tasks have. A task ends in exactly one TaskDone, and is killed `deadline_ms` after its start.
 
     `reason` is a sentence for people. `kinds` are those that a class of tasks may have.
     """
@@ -135,7 +135,7 @@ class _OfKind(BaseTask):
 
 @dataclass(frozen=True)
 class ResourceTask(_OfKind):
-    """An agent's work on the resource `subject`. Ends with `Observed` where it looks, with no outcome else.
+    """An agent's work on the resource `subject`. PROBE and MONITOR end with `Observed`, other kinds with no outcome.
 
     The START of a mirror may do without the other legs where it finds one of `complete`: each of them is known to hold
     every acknowledged write. `limits` is what a mirror keeps clear of from its START, PROBE or MONITOR on.
@@ -151,7 +151,7 @@ class ResourceTask(_OfKind):
 
 @dataclass(frozen=True)
 class ConflictTask(BaseTask):
-    """Ask the network whether anybody else answers for the address `subject`. Ends with `Answered`."""
+    """Ask the network whether another host answers for the address `subject`. Ends with `Answered`."""
 
     kind: ClassVar[TaskKind] = TaskKind.DETECT_CONFLICT
 
@@ -207,7 +207,7 @@ class RecordTask(BaseTask):
 
 @dataclass(frozen=True)
 class LegTask(_OfKind):
-    """Let the mirror `subject` go on without `leg`, or take it in again: by its bitmap, or as a `whole`. No outcome."""
+    """Let the mirror `subject` evict `leg`, or return it: by its bitmap, or by a full copy (`whole`). No outcome."""
 
     kinds = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
 
@@ -219,7 +219,7 @@ class LegTask(_OfKind):
 
 @dataclass(frozen=True)
 class PathTask(BaseTask):
-    """Let the driver `subject` leave silent paths to `legs` that it would try on for long. No outcome."""
+    """Let the driver `subject` leave silent paths to `legs`, which it would keep trying for long. No outcome."""
 
     kind: ClassVar[TaskKind] = TaskKind.FAIL_OVER_PATH
 
@@ -258,14 +258,14 @@ class Observed:
 
 @dataclass(frozen=True)
 class Answered:
-    """Whether somebody answered a question on the network."""
+    """Whether a host answered a question on the network."""
 
     yes: bool
 
 
 @dataclass(frozen=True)
 class PlugRead:
-    """What a fence device says of a plug."""
+    """What a fence device reports about a plug."""
 
     plug: PlugState
 

@@ -1,7 +1,7 @@
-"""What begins and ends with one term of ownership, and what begins and ends with one claim for it.
+"""The values that begin and end with one term of ownership, and with one claim for it.
 
-Nothing here decides. A term is made in one place (`ownership.claims`) and dropped in one: so nothing of it survives
-into the next, and nothing has to be reset by hand.
+Nothing here decides. A term is made in one place (`ownership.claims`) and dropped in one place. So nothing of it
+survives into the next term, and nothing has to be reset by hand.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from aoeha.core.model.proof import Proof
 
 @dataclass(frozen=True)
 class Term:
-    """One term in which this node owns a group, by `proof`. The comments name the room that writes a field."""
+    """One term in which this node owns a group, by `proof`. The comments name the package that writes a field."""
 
     proof: Proof
-    """By what right, and at which epoch (ownership)."""
+    """The proof of ownership, with its epoch (ownership)."""
     taken_sequence: int = 0
     """Our newest sequence when the term began (ownership). 0 in a term that an earlier daemon of this boot began."""
     yielding: str = ""
@@ -27,17 +27,17 @@ class Term:
     address_uncontested: bool = False
     """The peer has said, in answer to us, that nothing of the group runs there any more (resources)."""
     retry_at_ms: int = 0
-    """Nothing that failed is started again before (resources)."""
+    """No resource that failed is started again before this time (resources)."""
     startable_legs: tuple[str, ...] = ()
-    """From any of these legs the mirror may be started, by the last owner's ledger (ownership)."""
+    """The mirror may be started from any of these legs, by the last owner's ledger (ownership)."""
     legs_transferred: tuple[str, ...] = ()
-    """The legs left to the peer so far (storage)."""
+    """The legs transferred to the peer so far (storage)."""
     ledger: Ledger | None = None
     """Which legs are written to, and which hold every write; None while the mirror's state is unknown (storage)."""
     ledger_since_ms: int = 0
-    """Since when this ledger is told to the peer (storage)."""
+    """Since when this ledger has been sent to the peer (storage)."""
     loss_acknowledged: bool = False
-    """An operator has looked at what the restarted targets of all legs may have lost (mirror)."""
+    """An operator has checked what the restarted targets of all legs may have lost (mirror)."""
 
     @property
     def epoch(self) -> int:

@@ -1,4 +1,4 @@
-"""Which state may follow which: the law that every change is held to, and what steps leave behind.
+"""Which state may follow which: the changes that are legal, and the transitions between two steps.
 
 Nothing here decides. There are two tables for each machine, because one step may pass through several states: a power
 fence without a delay is idle, waiting and switching off within one step.
@@ -61,7 +61,7 @@ LEGAL: Mapping[Enum, tuple[Enum, ...]] = {
     ResourcePhase.RUNNING: (
         ResourcePhase.DEGRADED,
         ResourcePhase.FAILED,
-        ResourcePhase.STOPPED,  # an address that nobody renewed
+        ResourcePhase.STOPPED,  # an address that was not renewed
         ResourcePhase.STOPPING,
     ),
     ResourcePhase.DEGRADED: (
@@ -73,7 +73,7 @@ LEGAL: Mapping[Enum, tuple[Enum, ...]] = {
     ResourcePhase.FAILED: (ResourcePhase.STOPPING,),
     ResourcePhase.STOPPING: (ResourcePhase.STOPPED, ResourcePhase.FAILED, ResourcePhase.STOP_FAILED),
     ResourcePhase.STOP_FAILED: (ResourcePhase.FAILED,),  # and is stopped once more
-    # Nothing is switched off that was not decided first, and nothing is proven that was not read back.
+    # A device is switched off only after that was decided, and a power-off is proven only after it was read back.
     FencePhase.IDLE: (FencePhase.WAITING,),
     FencePhase.WAITING: (FencePhase.SWITCHING_OFF, FencePhase.IDLE),
     FencePhase.SWITCHING_OFF: (
@@ -101,7 +101,7 @@ LEGAL: Mapping[Enum, tuple[Enum, ...]] = {
 
 
 def assert_legal(before: Enum, after: Enum) -> None:
-    """Fail where a change is none that the law names. A state may follow itself."""
+    """Assert that the law names a change. A state may follow itself."""
     assert before is after or after in LEGAL[before], (
         f"illegal transition of a {type(before).__name__}: {before.value} -> {after.value}"
     )
@@ -112,7 +112,7 @@ BEGIN = "(a daemon starts)"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine: for each state those that may follow it, and what each state means."""
+    """One state machine: for each state the states that may follow it, and what each state means."""
 
     title: str
     text: str
