@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aoeha.core.model import law
+from aoeha.core.model.conditions import Code, Condition, Subject
 from aoeha.core.model.law import Act, Kind, parsed
 from aoeha.core.model.state import Leaving
 from aoeha.sim.stories.commands import do
@@ -73,7 +74,8 @@ def test_a_condition_that_stops_an_act_has_a_sentence() -> None:
     group = replace(state.groups[0], term=doubted)
     troubled = replace(
         state,
-        **dict.fromkeys(("standby", "panicking", "left", "paused"), True),
+        **dict.fromkeys(("standby", "left", "paused"), True),
+        panic=Condition(Code.GROUP_BLOCKED, Subject.group("storage"), "it is blocked"),
         leaving=Leaving(by_ms=1),
         revalidate_by_ms=1,
         peer=replace(state.peer, duplicate_name=True),
