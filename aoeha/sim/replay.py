@@ -1,12 +1,12 @@
 """A journal fed to the core again: the same events must give the same actions, or the first difference is told.
 
 What the caller gets is a stream of moments, one for each line, so that a long journal needs no memory. A part of a
-journal begins with a header: the first part of a daemon's life with what `initial` was given, each later one with the
-whole state, from which it can be repeated without the parts before it. Where the part before is at hand and no record
-is missing between them, the state in the header is verified as well.
+journal begins with a header. The header of the first part of a daemon's life has what `initial` was given. Each later
+header has the whole state, from which the part can be replayed without the parts before it. Where the part before is at
+hand and no record is missing between them, the state in the header is verified as well.
 
-Another version of the core may say the same in other words. A line in which only words for people differ is marked as
-such and the journal goes on; anything else that differs ends it.
+Another version of the core may say the same in other words. A line in which only the sentences for people differ is
+marked as such and the replay continues. Any other difference ends it.
 """
 
 from collections.abc import Iterator

@@ -1,29 +1,29 @@
 """States of the core made canonical, so that two that can never behave differently are one and the same.
 
 What the abstraction keeps: everything that a decision reads, with the ages of beats in whole ticks (a tick is a
-keepalive), up to the age from which nothing changes any more; epochs, floors, claims, boot ids and incarnations as they
-are, for each change of them costs a fault from a bounded purse.
+keepalive), up to the age from which nothing changes any more. Epochs, floors, claims, boot ids and incarnations stay as
+they are, for each change of them costs a fault from a bounded budget.
 
 What it changes:
-- Time is rebased: now is always NOW_MS. An age is capped where it stops to matter (deadtime, initdead, the restart
+
+- Time is rebased: now is always NOW_MS. An age is capped where it ceases to matter (deadtime, initdead, the restart
   window). A patience longer than LONG_MS (hold-back, leave, back-off, power-on, blocked, retry) is shortened to it: it
   still outlasts some events and not others.
-- The numbers of beats are dropped but for one bit: sent since the sender's last oath or absence (R10), or not. A beat
+- The numbers of beats are reduced to one bit: sent since the sender's last revalidation or stall (R10), or not. A beat
   in flight is newer than all that were accepted, or marked as overtaken. Two more comparisons are given up: whether a
-  beat left before a confirmed power-off (here a power-off takes the beats in flight with it), and whether the peer has
-  heard of a release (that only orders a duel).
+  beat was sent before a confirmed power-off (here a power-off drops the beats in flight), and whether the peer has
+  heard of a release (that only orders a fence race).
 - The numbers of tasks are renumbered from 1 in their order.
+- Where a group has legs, a moment less than a tick may pass, and then every age stays as it was (the rest is in
+  exhaust_canonical_legs.py). What a beat says about the age of links is one bit, late or not.
 
-- Where a group has legs: a moment less than a tick may pass, and then every age stays what it was (the rest is in
-  exhaust_canonical_legs.py); what a beat says about the age of links is one bit, late or not.
+What it does not model: reference hosts, of which this pair has none, so that none is ever pinged; and a second storage
+interface, so that no leg has several paths.
 
-What it has no room for: reference hosts, of which this pair has none, so that nobody ever asks them; and a second
-storage interface, so that no leg has several ways.
-
-What it loses: sentences, alarms (an alarm that stands is said again), that a device disobeyed and what a node foresees
-(both are only said), ages of links in beats where nobody stamps legs, the routine looks after the first (monitor,
-validation, reading of a device), what a plug was read as for people, orders of an operator about power (nobody gives
-one here), and that an operator's word expires.
+What it loses: sentences, alarms (an alarm that stands is told again), that a device disobeyed (it is only reported),
+ages of links in beats where no node stamps legs, the routine readings after the first (monitor, validation, reading of
+a device), what a plug was last reported as for people, power orders of an operator (none is given here), and the expiry
+of an operator's confirmation.
 """
 
 from dataclasses import replace

@@ -1,12 +1,12 @@
 """What only a mirror's group knows, made canonical: ledgers, and which beats of a node its peer has answered.
 
-A node asks two things of the numbers that come back to it: whether a beat was sent since its oath or last absence
+A node asks two things of the numbers that come back to it: whether a beat was sent since its revalidation or last stall
 (R10), and whether it was sent since the mark from which it counts a ledger's age (R5). So a number is 0, 1 or 2: how
 many of these two it lies above. Of a version only remains whether it is the present one, 2, or an earlier one, 1; 0 is
-none. When a node sets a mark, swears, or changes its ledger, all that it gave out before is read in another way: it
-ages.
+none. When a node sets a mark, revalidates its ownership, or changes its ledger, all the numbers that it gave out before
+are read in another way: they age.
 
-Ages are kept in whole ticks up to the longest patience with them; a leg that answers again is steady after LONG_MS.
+Ages are kept in whole ticks up to the longest patience with them. A leg that responds again is steady after LONG_MS.
 Lost: an owner's own mark, and whether the peer has answered an owner since it took its group.
 """
 
@@ -121,7 +121,7 @@ def ordinal(sequence: int, state: NodeState) -> int:
 
 
 def awaits_answer(state: NodeState) -> bool:
-    """Whether a node asks of a beat if it was sent after one of its own: for its oath, or as the peer may be back."""
+    """Whether a node asks if a beat was sent after one of its own: for its revalidation, or as the peer may be back."""
     return state.revalidating or canonical_stale(state)
 
 
@@ -131,7 +131,7 @@ def canonical_stale(state: NodeState) -> bool:
 
 
 def canonical_thresholds(state: NodeState) -> tuple[int, int]:
-    """Return the oath's sequence and the mark's."""
+    """Return the sequence of the revalidation and that of the mark."""
     mark, oath = _mark(state), state.revalidation_sequence
     if not mark or not awaits_answer(state):
         return 0, int(bool(mark))
@@ -260,5 +260,5 @@ def _thresholds(state: NodeState) -> tuple[bool, int, int]:
 
 
 def _mark(state: NodeState) -> int:
-    """The mark's number, 0 for none: who owns the group hears no ledger, and needs none."""
+    """The mark's number, 0 for none: a node that owns the group hears no ledger, and needs none."""
     return 0 if state.groups[0].holding else state.peer.mark_sequence

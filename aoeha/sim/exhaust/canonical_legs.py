@@ -1,11 +1,11 @@
 """What a node knows of its legs, made canonical.
 
-Of the moments at which shelves were asked only their order remains: before this node began to listen, before the last
-leg was taken, before a first leg had stood for its while. What a hold or its absence lasts is kept in whole ticks up to
-the longest patience with it. Lost: in which earlier ownership an address was held, and what only a mirror's legs know
-(that they forgot): exhaust_canonical_ledger.py puts that back where there is a mirror, and elsewhere nobody has a
-ledger and every leg is in the fence set. Of a stamp that was read, only whose it is: nobody pauses the pair here, and
-without reference hosts no record says more. A leg has one address, so that no path is ever left.
+Of the moments at which shelves were read only their order remains: before this node began to listen, before the last
+leg was taken, before a first leg had stood for its while. The age of a reservation or of its absence is kept in whole
+ticks up to the longest patience with it. Lost: in which earlier term an address was held, and what only a mirror's legs
+know (that their targets restarted): exhaust_canonical_ledger.py restores that where there is a mirror; elsewhere no
+node has a ledger and every leg is in the fence set. Of a stamp that was read, only its writer is kept: no operator
+pauses the pair here, and without reference hosts no record says more. A leg has one address, so no path is ever left.
 """
 
 from dataclasses import replace

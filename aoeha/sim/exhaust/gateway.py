@@ -1,8 +1,8 @@
-"""One gateway of the exhaustive search: kernel, daemon, disk and storage, as one value; and all that can befall it.
+"""One gateway of the exhaustive search: kernel, daemon, disk and storage, as one value; and its possible events.
 
-The core is the product's, `initial` and `step`, and so is the ActionQueue. Around it stand the simplest possible world
-that is never kinder than the real one: storage counts as started from the moment its start is asked for until its stop
-has succeeded, or its kernel is gone.
+The core is the product's, `initial` and `step`, and so is the ActionQueue. The world around it is the simplest one that
+is never kinder than the real one. Storage counts as started from the moment its start is asked for until its stop has
+succeeded, or its kernel is gone.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ from aoeha.sim.exhaust.unworded import UNWORDED_PANIC
 __all__ = ["NODES", "Gateway", "Happening", "Outcome", "Power", "happen"]
 
 STEPS_MAX = 16
-"""So many steps may follow one event at once; more is a core that goes round in circles."""
+"""At most this many steps may follow one event at once; more means that the core loops."""
 
 
 class Power(Enum):
@@ -87,7 +87,7 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that befalls one gateway. Which fields count depends on `kind`; `label` is for people."""
+    """An event of one gateway. Which fields count depends on `kind`; `label` is for people."""
 
     kind: str
     label: str
@@ -117,7 +117,7 @@ class Outcome:
 
 
 def happen(gateway: Gateway, what: Happening) -> Outcome:
-    """Let something befall a gateway, and all that follows from it at once: what is written, what is merely looked at.
+    """Apply an event to a gateway, with everything that follows from it at once: writes and mere readings.
 
     A crash before something is on disk is the crash before the event that wanted it there. Whether a resource could be
     started here, and a routine reading of a fence device, are answered at once with yes and on.
@@ -139,7 +139,7 @@ def happen(gateway: Gateway, what: Happening) -> Outcome:
 
 
 def _at_once(gateway: Gateway) -> Happening | None:
-    """What ends at once on this gateway, None if nothing does."""
+    """The task that ends at once on this gateway, None if none does."""
     state = gateway.state
     if state is None or gateway.power is not Power.ON:
         return None
@@ -193,7 +193,7 @@ def _happen(gateway: Gateway, what: Happening) -> Outcome:
 
 
 def _live(gateway: Gateway, what: Happening) -> Outcome:
-    """Let something befall a gateway whose daemon runs."""
+    """Apply an event to a gateway whose daemon runs."""
     state = gateway.state
     assert state is not None
     match what.kind:
@@ -371,7 +371,7 @@ class _World:
 
 
 def _travelling(action: Action, after: NodeState) -> Action:
-    """Take from an action what the canonical world does not know."""
+    """Remove from an action what the canonical world does not know."""
     match action:
         case SendBeat(beat=beat):
             return SendBeat(canonical_beat(beat, after))
@@ -410,7 +410,7 @@ def _numbered(gateway: Gateway, state: NodeState) -> Gateway:
 
 
 def _untrue(gateway: Gateway, beat: Beat) -> str:
-    """I4, and what a beat promises: nobody is told that storage is stopped, granted or left while it may write."""
+    """I4, and what a beat promises: no node says that storage is stopped, granted or left while it may write."""
     group = beat.groups[0]
     if not gateway.storage:
         return ""
@@ -424,7 +424,7 @@ def _untrue(gateway: Gateway, beat: Beat) -> str:
 
 
 def _unproven(state: NodeState) -> str:
-    """Who holds has a proof, for this group, this epoch, and is not bound by a promise at or above it."""
+    """A holder has a proof for this group and this epoch, and is not bound by a promise at or above it."""
     group, node = state.groups[0], state.config.node
     if not group.held_epoch:
         return ""

@@ -37,7 +37,7 @@ class Local(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Something that can befall a gateway by itself. `needs_room`: it may send a beat. `place`: on the menu."""
+    """An event that can happen to a gateway by itself. `needs_room`: it may send a beat. `place`: on the menu."""
 
     what: Happening
     cost: str
@@ -144,7 +144,7 @@ class Known:
         return local
 
     def _aged(self, channel: int, aging: Aging, *, own: bool) -> int:
-        """The beats under way from (`own`) or to a node whose numbers are read in another way from now on."""
+        """The beats in flight from (`own`) or to a node whose numbers are read in another way from now on."""
         return self._channel(
             tuple(self._aged_beat(one >> 1, aging, own=own) << 1 | one & 1 for one in self._channels[channel])
         )

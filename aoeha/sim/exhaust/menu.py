@@ -1,4 +1,4 @@
-"""All that can befall one gateway by itself, each with what it costs."""
+"""Every event that can happen to one gateway by itself, with its cost."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ ROOMLESS = ("crash", "kill", "pause", "boot", "on", "start")
 
 
 def menu(gateway: Gateway, boots_max: int) -> Iterator[tuple[Happening, str]]:
-    """Yield all that can befall one gateway by itself, each with what it costs; the shelves answer elsewhere."""
+    """Yield every event that can happen to one gateway by itself, with its cost. The shelves answer elsewhere."""
     name, state = gateway.name, gateway.state
     if gateway.power is Power.DOWN and gateway.boot < boots_max:
         yield Happening("boot", f"{name} boots"), ""

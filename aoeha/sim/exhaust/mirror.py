@@ -1,10 +1,9 @@
 """The mirror of the exhaustive search: two halves, and the assembly of each node that has it started.
 
-What md does (aoeha.sim.world.mirror), without time. A write goes to every leg of an
-assembly, is acknowledged when all have it, and comes as soon as all take it: nothing that a later write could break is
-missed. So all that is left of the data is one bit a leg, whether it lacks an acknowledged write. Legs are durable here:
-a target that restarts forgets whose it is, and no data; and none reports errors, so that the kernel never drops one by
-itself.
+It does what md does (aoeha.sim.world.mirror), without time. A write goes to every leg of an assembly, is acknowledged
+when all legs have it, and comes as soon as all accept it: nothing that a later write could break is missed. So all that
+is left of the data is one bit a leg, whether it lacks an acknowledged write. Legs are durable here: a target that
+restarts loses its reservation, and no data. No target reports errors, so the kernel never drops a leg by itself.
 """
 
 from collections.abc import Mapping
@@ -38,14 +37,14 @@ class Assembly(NamedTuple):
 
     @property
     def members(self) -> tuple[int, ...]:
-        """All legs that a write goes to."""
+        """All legs to which a write goes."""
         return (*self.active, *self.copying)
 
 
 class Disks(NamedTuple):
     """What lies on the legs, and what each node's kernel has assembled of them.
 
-    `takes` names everywhere the places of legs that take a node's writes. Who cannot do a thing returns None.
+    `takes` always names the places of legs that accept a node's writes. A method returns None where it cannot act.
     """
 
     halves: tuple[Half, Half] = (Half(), Half())
@@ -80,7 +79,7 @@ class Disks(NamedTuple):
         return Superblock(NAMES[place], "", 0, place, states, half.copying)
 
     def evicted(self, index: int, takes: tuple[int, ...], place: int) -> "Disks | None":
-        """Go on without a leg, if another one can be told."""
+        """Continue without a leg, if another leg can record that."""
         assembly = self.assemblies[index]
         active = tuple(one for one in assembly.active if one != place)
         if place not in assembly.members or not any(one in takes for one in active):
@@ -113,11 +112,11 @@ class Disks(NamedTuple):
         return self._with({place: self.halves[place]._replace(stale=True) for place in old})
 
     def stopped(self, index: int) -> "Disks":
-        """A node's kernel has let go of the mirror, or is gone."""
+        """A node's kernel has stopped the mirror, or is gone."""
         return self._assembling(index, Assembly()) if self.assemblies[index].active else self
 
     def _assembling(self, index: int, assembly: Assembly, halves: Mapping[int, Half] = MappingProxyType({})) -> "Disks":
-        """The legs of an assembly record who is missing from it; what lies elsewhere learns nothing."""
+        """The legs of an assembly record which legs are missing from it. Legs outside it record nothing."""
         known = [halves.get(place, half) for place, half in enumerate(self.halves)]
         misses = len(assembly.members) < len(known)
         told = {place: known[place]._replace(misses=misses) for place in assembly.active}

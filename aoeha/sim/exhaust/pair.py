@@ -1,17 +1,16 @@
-"""All that can happen next to a pair of gateways, and what must never be true of it.
+"""Every event that can happen next to a pair of gateways, and what must never be true of it.
 
-A state of the pair is eight small numbers: both gateways, the beats under way in each direction, which directions are
-cut, how many ticks one clock is ahead, what is left in the purse of faults, and the shelves. Gateways and
-beats are values that were seen before under that number; what an event does to one gateway is computed once by the core
-and remembered, so that a transition of the pair costs microseconds. The oracle here shares nothing with the core's own
-assertions.
+A state of the pair is eight small numbers: both gateways, the beats in flight in each direction, which directions are
+cut, how many ticks one clock is ahead, what is left in the fault budget, and the shelves. Gateways and beats are values
+that were seen before under that number. What an event does to one gateway is computed once by the core and remembered,
+so that a transition of the pair costs microseconds. The oracle here shares nothing with the core's own assertions.
 
-Time: the two clocks go in ticks, one at most a tick ahead while both daemons live. A beat takes less than a tick, or is
-lost at the cost of the purse; at the same cost one overtakes another. A cut swallows a direction until it is mended. A
-gateway that is down, off or paused does not hold up the other's clock. What is asked of the shelves happens within its
-tick and is answered at that moment: what takes or leaves a leg, and what starts or changes a mirror, after whatever
-else happens first, a mere look or stamp at once. At the cost of the purse a look waits as well, or an answer is heard
-later than what it tells.
+Time: the two clocks advance in ticks, one at most a tick ahead while both daemons are alive. A beat takes less than a
+tick, or is lost at the cost of the budget; at the same cost one overtakes another. A cut swallows a direction until it
+is repaired. A gateway that is down, off or paused does not hold up the other's clock. A task of the shelves happens
+within its tick and is answered at that moment. A task that takes or transfers a leg, or that starts or changes a
+mirror, happens after whatever else happens first; a mere reading or stamp happens at once. At the cost of the budget a
+reading waits as well, or an answer is heard later than what it tells.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +31,7 @@ class Violation(Exception):  # noqa: N818  the search is for this
 
 
 class FaultBudget(NamedTuple):
-    """What misfortune may still happen. A crash is a kernel's or a daemon's; a loss is a beat or a cut direction.
+    """The faults that may still happen. A crash is a kernel's or a daemon's; a loss is a beat or a cut direction.
 
     `restarts` are targets that begin again, `ways` between a node and a shelf are cut until they are mended, `delays`
     let the shelves answer late. `boots` bounds the boots of each node, `under_way` the beats in each direction that
@@ -93,7 +92,7 @@ class Search(Known):
         self._payments: dict[tuple[int, str], int] = {}
 
     def cold(self, *, reserved: bool = False, mirrored: bool = False) -> Pair:
-        """Return the pair before anybody switched it on. With `reserved` its group has legs, halves of a mirror."""
+        """Return the pair before it was switched on. With `reserved` its group has legs, halves of a mirror."""
         first, second = (self._gateway(Gateway(name, reserved, mirrored)) for name in NODES)
         return Pair(first, second, 0, 0, 0, 0, 0, 0)
 
@@ -188,7 +187,7 @@ class Search(Known):
         return (lead < 1 and not pair[3 - index]) or not self._facts[pair[1 - index]].hears
 
     def _pay(self, budget: int, cost: str) -> int:
-        """Return the number of what is left in the purse, below 0 if it does not suffice."""
+        """Return the number of what is left in the fault budget, below 0 if it does not suffice."""
         known = self._payments.get((budget, cost))
         if known is None:
             left = getattr(self._purses[budget], cost)
@@ -266,7 +265,7 @@ class Search(Known):
     def _costing(
         self, pair: Pair, budget: int, happenings: Iterator[tuple[str, Shelves]]
     ) -> Iterator[tuple[str, Pair]]:
-        """What befalls the shelves, if that leaves something in the purse."""
+        """The events of the shelves, if the fault budget allows them."""
         for label, after in happenings if budget >= 0 else ():
             self.happening = label
             yield label, self._reshelved(pair, self._shelves.of(after), budget)
@@ -412,7 +411,7 @@ class Search(Known):
 
     @staticmethod
     def _judge_legs(index: int, task: Task, effect: Effect) -> None:
-        """I2: nobody starts from a leg that lacks an acknowledged write."""
+        """I2: no node starts from a leg that lacks an acknowledged write."""
         for place in effect.stale:
             leg, what = LEGS[place].name, task.kind.value.replace("_", " ")
             raise Violation(f"I2: {NODES[index]} serves from {leg}, which lacks acknowledged writes, after its {what}")

@@ -31,7 +31,7 @@ STARTS = {
     "running with a ledger": MIRRORED,
     "one leg out": MIRRORED,
 }
-"""Where a search may start, and what is in its purse."""
+"""Where a search may start, and its fault budget."""
 
 
 @dataclass(frozen=True, slots=True)

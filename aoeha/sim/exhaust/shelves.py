@@ -1,13 +1,14 @@
-"""The two shelves of the exhaustive search: whose each leg is, what is stamped there, and who is cut off from which.
+"""The two shelves of the exhaustive search: the holder and stamp of each leg, and which node is cut off from which.
 
-Where the group is a mirror, also what lies on its legs (aoeha.sim.exhaust.mirror) and what becomes of that.
+Where the group is a mirror, this includes what lies on its legs (aoeha.sim.exhaust.mirror) and what happens to that.
 
-A target does what vblade does (aoeha.sim.world.shelf): the holder may name the next one, anybody may where nobody holds
-it, force takes it from anybody, and a restart empties it. Everything that a task asks of the shelves happens at one
-moment. Adverts of restarted targets are lost here: the next reading, a tick later at most, has to be enough.
+A target does what vblade does (aoeha.sim.world.shelf). The holder may name the next holder, and any node may where
+there is none. Force takes a leg from any holder, and a restart empties the reservation. Everything that a task asks of
+the shelves happens at one moment. Adverts of restarted targets are lost here: the next reading, a tick later at most,
+has to be enough.
 
-What is lost: of a stamp only that it moved since the other node read it, and of which boot it is. A gateway's kernel
-writes wherever it is not kept out, at any time, for as long as its storage counts as started.
+What is lost: of a stamp only remains that it moved since the other node read it, and of which boot it is. A gateway's
+kernel writes wherever it is not kept out, at any time, for as long as its storage counts as started.
 """
 
 from collections.abc import Iterator
@@ -74,7 +75,7 @@ SILENCE = Answer()
 class Leg(NamedTuple):
     """One leg: its holder's name, empty for nobody; who stamped it last, of which boot, and if that is unread yet.
 
-    `forgotten`: its target restarted, and nobody has reserved it since.
+    `forgotten`: its target restarted, and no node has reserved it since.
     """
 
     holder: str = ""
@@ -117,7 +118,7 @@ class Shelves(NamedTuple):
         return not self.cut & _way(index, place)
 
     def lands(self, index: int) -> bool:
-        """Whether writes of a node would land on a leg that has not forgotten whom it keeps out (M1)."""
+        """Whether writes of a node would land on a leg whose target still has its reservation (M1)."""
         return any(
             leg.admits(NODES[index]) and not leg.forgotten and self.reaches(index, place)
             for place, leg in enumerate(self.legs)
@@ -137,7 +138,7 @@ class Shelves(NamedTuple):
     def written(self, writers: tuple[bool, ...], present: tuple[bool, ...]) -> "Shelves":
         """What the shelves come to when every kernel that runs writes, and those that are gone have let go.
 
-        What lands on a leg that has forgotten whom it keeps out counts as unacknowledged (M1).
+        What lands on a leg whose target lost its reservation counts as unacknowledged (M1).
         """
         disks = self.disks
         for index, (writes, there) in enumerate(zip(writers, present, strict=True)):
@@ -161,23 +162,23 @@ class Shelves(NamedTuple):
                 yield f"the shelf of {leg.name} falls silent", self._replace(cut=self.cut | cut)
 
     def restarted(self, place: int) -> "Shelves":
-        """A target has begun again with nothing remembered."""
+        """A target has restarted and remembers nothing."""
         return self._with(place, Leg(forgotten=bool(self.legs[place].holder) or self.legs[place].forgotten))
 
     def restarts(self) -> Iterator[tuple[str, "Shelves"]]:
-        """Yield every target that may begin again."""
+        """Yield every target that may restart."""
         for place, leg in enumerate(LEGS):
             yield f"the target of {leg.name} restarts", self.restarted(place)
 
     def cuts(self) -> Iterator[tuple[str, "Shelves"]]:
-        """Yield every way that may be cut: what it is, and the shelves afterwards."""
+        """Yield every path that may be cut: what it is, and the shelves afterwards."""
         for index, name in enumerate(NODES):
             for place, leg in enumerate(LEGS):
                 if self.reaches(index, place):
                     yield f"{name} does not reach {leg.name} any more", self._replace(cut=self.cut | _way(index, place))
 
     def mended(self) -> Iterator[tuple[str, "Shelves"]]:
-        """Yield every way that may be mended."""
+        """Yield every path that may be repaired."""
         for index, name in enumerate(NODES):
             for place, leg in enumerate(LEGS):
                 if not self.reaches(index, place):
@@ -257,13 +258,13 @@ def told(task: Task, answer: Answer, seen: ResourceStatus | None, plug: PlugStat
 
 
 def canonical_task(task: Task) -> Task:
-    """Return what of a task decides anything."""
+    """Return the part of a task that decides anything."""
     bare = replace(task, reason="", deadline_ms=0)
     return replace(bare, record=canonical_record(bare.record)) if isinstance(bare, RecordTask) else bare
 
 
 def canonical_record(record: LockRecord | None) -> LockRecord | None:
-    """Return what of a stamp decides anything, besides that it moves."""
+    """Return what of a stamp decides anything, apart from its movement."""
     return None if record is None else LockRecord(record.owner, record.boot_id, 0, 0, 0)
 
 

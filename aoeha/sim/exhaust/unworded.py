@@ -1,4 +1,4 @@
-"""Conditions without words: why something is told changes nothing of what follows."""
+"""Conditions without sentences: the text of a condition changes nothing of what follows."""
 
 from aoeha.core.model.conditions import Code, Condition, Subject
 

@@ -1,4 +1,4 @@
-"""Whether a gateway that has met nobody since its boot may end the other's service (R7)."""
+"""Whether a gateway that has not heard its peer since its boot may end the peer's service (R7)."""
 
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.violation import Violation
@@ -10,7 +10,7 @@ __all__ = ["judge_blind_fence"]
 def judge_blind_fence(world: World, machine: Machine, victim: Machine, patience_ms: int) -> None:
     """It needs every leg, and the owner's name on one; unless the shelves were disturbed within its patience.
 
-    Who has taken a leg already was judged when it did so.
+    A gateway that has taken a leg already was judged when it did so.
     """
     storage, now_ms = world.storage, world.timeline.now_ms
     if max(storage.undisturbed_since_ms.values()) >= now_ms - patience_ms:

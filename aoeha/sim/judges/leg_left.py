@@ -8,7 +8,7 @@ __all__ = ["judge_leg_left"]
 
 
 def judge_leg_left(world: World, machine: Machine, peer: Machine, group: str) -> None:
-    """It has stopped, and the other one does not run on from before: what that repeats would land."""
+    """It has stopped, and the other gateway does not still run from before: the writes that it repeats would land."""
     for one, invariant in ((machine, "I4"), (peer, "I1")):
         running = one.runs_any(group)
         if running:

@@ -1,22 +1,25 @@
 """What must never happen, judged from the world's own facts after every event. Shares no code with the core.
 
 What a pair with power fences alone cannot promise is said here, not hidden:
+
 - Every link cut at once looks like a dead peer where no shelf carries the owner's stamp. A healthy owner is then
-  fenced. So I5 is judged only while some link is whole, or a shelf that both reach; and "never both" only while the
-  devices switch at once, the nodes have met since they booted, and both were there to count the silence. A device
-  that takes longer than the duel delay (2 s), or obeys only a later order, may carry out those of both nodes; two that
-  booted apart without ever meeting have no common time from which to take turns, nor have two of which one was away
-  while the links fell silent, where no shelf settles it. Then both may be dark, and a human switches them on.
-- Nobody remembers what no disk took: an epoch of an owner that died with a full disk may come again, after its death.
-- A target that restarts forgets whom it keeps out. Until the owner has reserved it again, or for good when the owner is
-  gone, a fenced gateway that lives writes there: only power proves more. Such writes are counted as `excused`.
-- A plug that is not the victim's reads off while the victim runs on. Proofs by a miswired device are excused from I1
-  and I3, and counted as `excused`.
-- A false operator's word is not excused: the world's operators only vouch for machines that are off.
-- Who left the pair is not powered off, but for one whose name a leg still bears: it may serve again, unheard. Who has
-  to take that leg from it by force, for it was away or waited too long to go by the leave, takes its power as well.
-- An operator who takes a gateway's power has a cause. Two who do so to each other leave both dark; so may an order that
-  the victim, hearing nothing more, answers with a fence of its own. Then a human switches them on.
+  fenced. So I5 is judged only while some link is whole, or a shelf that both reach. And "never both" is judged only
+  while the devices switch at once, the nodes have met since they booted, and neither was stalled while the silence was
+  counted. A device that takes longer than the fence delay (2 s), or obeys only a later order, may carry out the orders
+  of both nodes. Two nodes that booted apart without ever meeting have no common time from which to count a delay, nor
+  have two of which one was stalled while the links fell silent, where no shelf settles it. Then both may be dark, and a
+  human switches them on.
+- No node remembers what no disk saved: an epoch of an owner that died with a full disk may come again, after its death.
+- A target that restarts loses its reservation. Until the owner has reserved it again, or for good when the owner is
+  gone, a fenced gateway that is alive writes there: only power proves more. Such writes are counted as `excused`.
+- A plug that is not the victim's reports off while the victim keeps running. Proofs by a miswired device are excused
+  from I1 and I3, and counted as `excused`.
+- A false confirmation by an operator is not excused: the world's operators only confirm machines that are off.
+- A node that left the pair is not powered off, unless a leg still bears its name: it may serve again, unheard. A node
+  that has to take that leg from it by force, because it was stalled or waited too long to rely on the leave, powers it
+  off as well.
+- An operator who switches a gateway off has a cause. Two operators who do so to each other's gateway leave both dark.
+  So may an order that the victim, hearing nothing more, answers with a fence of its own. Then a human switches them on.
 - Fences are bounded for each incident, not for each hour: a fault or a command begins another incident.
 """
 
@@ -40,17 +43,17 @@ from aoeha.sim.world.world import World
 __all__ = ["Oracle"]
 
 FENCES_MAX = 3
-"""So often may one node be switched off in one incident."""
+"""At most this often may one node be switched off in one incident."""
 BLIND_FENCE_MS = 60_000
 DUEL_TURN_MS = 2_000
-"""Besides a keepalive, how far the turns of two that might fence each other are apart."""
+"""How far apart the fences of two nodes that might fence each other are, plus a keepalive."""
 HANDSHAKE_BEATS = 4
 SLACK_MS = 1_500
 
 
 @dataclass(slots=True)
 class Blackout:
-    """A node that was not there, and when it last could have heard its peer before that."""
+    """A node that was stalled, and when it last could have heard its peer before that."""
 
     since_ms: int = 0
     until_ms: int = 0
@@ -131,7 +134,7 @@ class Oracle(Observer):
             self._judge_cause(machine, victim)
 
     def transferring(self, machine: Machine, group: str) -> None:
-        """A node is about to leave a leg to its peer."""
+        """A node is about to transfer a leg to its peer."""
         if not self.excused:
             judge_leg_left(self.world, machine, self._peer(machine), group)
 
@@ -152,7 +155,7 @@ class Oracle(Observer):
             self._named_on_legs.discard(machine.name)
 
     def record_writing(self, machine: Machine, group: str, record: LockRecord) -> None:
-        """A stamp lands in a leg's record: who owned nothing must not put itself in the owner's place."""
+        """A stamp lands in a leg's record: a node that owned nothing must not put itself in the owner's place."""
         owner = self._epochs.get((group, record.epoch), "nobody")
         if record.message is None and owner != machine.name and not self.excused:
             self._broken("I1", f"{machine.name} stamps {group} at epoch {record.epoch}, which {owner} owned")
@@ -208,7 +211,7 @@ class Oracle(Observer):
         return beat.boot_id == self.world.machines[beat.sender].boot_id or beat.boot_id in self.world.clone_boot_ids
 
     def write_landed(self, machine: Machine, group: str, *, foreign: bool, forgotten: bool) -> None:
-        """A record reached a leg. Nobody may write any more once another one has started the mirror."""
+        """A record reached a leg. A node must not write any more once another one has started the mirror."""
         if self._is_reserved(group):
             if foreign and forgotten:
                 self.world.count("excused", "target that forgot")
@@ -220,11 +223,11 @@ class Oracle(Observer):
             self._two_run(group, f"a write of {machine.name} landed while {running} runs on {self._peer(machine).name}")
 
     def returned(self, machine: Machine, since_ms: int) -> None:
-        """A node is there again after it was not."""
+        """A node is back after a stall."""
         self._blackouts[machine.name] = Blackout(since_ms, self.world.timeline.now_ms)
 
     def booted(self, machine: Machine) -> None:
-        """A kernel boots, and has met nobody yet."""
+        """A kernel boots, and has not heard its peer yet."""
         self._strangers.add(machine.name)
         self._fenced_dead.discard(machine.name)
         self._ordered.discard(machine.name)
@@ -293,7 +296,7 @@ class Oracle(Observer):
         return "duel of two that counted from different times" if lately and not arbitrated else ""
 
     def _was_away_lately(self, machine: Machine) -> bool:
-        """Whether the silence that this node has counted began when it was back, not when the links fell silent."""
+        """Whether the silence that this node counted began after its stall, not when the links fell silent."""
         back_ms = self._blackouts.get(machine.name, Blackout()).until_ms
         turns_ms = 2 * (DUEL_TURN_MS + machine.config.keepalive_ms)
         patience_ms = machine.config.deadtime_ms + turns_ms + SLACK_MS
@@ -303,7 +306,7 @@ class Oracle(Observer):
         return self.world.machines[machine.config.peer]
 
     def _is_reserved(self, group: str) -> bool:
-        """Whether the shelves keep out who does not own the group: then two may have it started, and one writes."""
+        """Whether the shelves keep out a node that is not the owner: then two may have it started, and one writes."""
         config = next(iter(self.world.configs.values()))
         return any(known.legs for known in config.groups if known.name == group)
 
@@ -344,7 +347,10 @@ class Oracle(Observer):
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
     def _judge_right(self, machine: Machine, group: GroupBeat) -> None:
-        """Who granted or rebooted has it not again, who left has not had it since; nobody powered off is heard."""
+        """A node that granted or rebooted does not own the group again; one that left has not owned it since.
+
+        A node that was powered off is not heard.
+        """
         remembered, daemon = self._remembered.get(machine.name), machine.daemon
         known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
         proof = known.proof if known is not None and known.holding else None
@@ -366,7 +372,7 @@ class Oracle(Observer):
             self._broken("I1", f"{machine.name} owns {group.name} at epoch {group.epoch}, which {giver} never granted")
 
     def _judge_stop(self, machine: Machine, task: Task) -> None:
-        """Without a request, a broken resource or a doubt of its own, a node never stops what runs well (I5)."""
+        """Without a request, a broken resource or an unverified ownership, a node never stops what runs well (I5)."""
         if self._commanded or self.excused or machine.troubled or not machine.runs_whole(task.group):
             return
         patience_ms = 2 * self._patience_ms(machine)
@@ -388,7 +394,7 @@ class Oracle(Observer):
             self._broken("I5", f"{machine.name} fences {victim.name}, which left the pair in order")
 
     def _judge_cause(self, machine: Machine, victim: Machine) -> list[int]:
-        """Nothing is taken from a node that can be heard or seen. Return since when links have been whole."""
+        """Nothing is taken from a node that can be heard or seen. Returns since when links have been whole."""
         patience_ms, whole_ms = self._patience_ms(machine), visibility.whole_link_ms(self.world, machine, victim)
         clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
         fences = f"{machine.name} fences {victim.name}"
@@ -426,7 +432,7 @@ class Oracle(Observer):
                     self._whole_since_ms.setdefault((name, group), self.world.timeline.now_ms)
 
     def _judge_hasty_fence(self, machine: Machine, victim: Machine, clean: list[int]) -> None:
-        """Nobody may be judged by a silence that the judge was not there to hear (R10)."""
+        """No node may be judged by a silence during which the judge was stalled (R10)."""
         blackout, config, now_ms = self._blackouts.get(machine.name), machine.config, self.world.timeline.now_ms
         if blackout is None or not clean or blackout.until_ms - blackout.since_ms <= config.deadtime_ms:
             return

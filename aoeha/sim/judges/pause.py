@@ -1,8 +1,8 @@
-"""Whether a pause of the pair is kept (R15): nobody begins anything in it, and nobody forgets it.
+"""Whether a pause of the pair is kept (R15): no node begins anything in it, and no node forgets it.
 
-Judged by words alone. A node has given its own word about the pause in its newest beat, or had it in what it remembered
-when its daemon began. It has heard others': commands that it has answered, beats that it believed, records that its
-peer has written. The word with the highest number counts; of two with one number the pause.
+It is judged by messages alone. A node has given its own message about the pause in its newest beat, or had it in what
+it remembered when its daemon started. It has heard others: commands that it has answered, beats that it accepted,
+records that its peer has written. The message with the highest number counts; of two with the same number, the pause.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from aoeha.sim.world.world import World
 __all__ = ["PauseJudge"]
 
 MOVES = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.PREEMPT, TaskKind.TRANSFER)
-"""What nobody begins in a pause."""
+"""What no node begins in a pause."""
 DECIDED_BEFORE_MS = 2_000
-"""So long may what was decided before the pause came to a node have waited there for its disk."""
+"""What a node decided before it heard of the pause may have waited this long for its disk."""
 VERBS = {"pause": True, "resume": False}
 
 
@@ -89,7 +89,7 @@ class PauseJudge(Observer):
         self._written[machine.name] = max(self._written.get(machine.name, Word()), word)
 
     def task_started(self, machine: Machine, task: Task) -> None:
-        """Nobody begins anything in a pause."""
+        """No node begins anything in a pause."""
         ordered = task.kind is TaskKind.POWER_OFF and self._orders.holds_in_a_pause(machine)
         if task.kind in MOVES and not ordered and self._is_bound(machine):
             self._broken(f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")

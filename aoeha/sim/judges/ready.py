@@ -1,10 +1,10 @@
 """Whether what status promises comes true: the owner loses its power, and the survivor serves in time, or not.
 
 A story is played to a moment and every node is asked. Where a node says that the survivor is ready, the survivor must
-serve every group of the owner within twice the predicted time. Where it says that it is not, it must not: a pair that
-would have been well is called broken. An owner that no whole link joins to the survivor cannot know better than that it
-is not heard; that is cautious, and kept whatever comes. The owner is killed in the world that was asked; the next
-promise needs a fresh replay.
+serve every group of the owner within twice the predicted time. Where it says that the survivor is not ready, the
+survivor must not serve: a pair that would have been well is called broken. An owner that no whole link joins to the
+survivor can only know that it is not heard. That is cautious, and is kept whatever happens. The owner is killed in the
+world that was asked; the next promise needs a fresh replay.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,9 @@
 """Whether every record that a client was told is safe is where it must be (I2).
 
-That is on every leg that nobody calls missing, and on every leg that a mirror is started from. An old write that lands
-on a target which forgot whom it keeps out destroys what lies there: then it must be on the other leg, stay there, and
-be read there. No rule helps against two such targets, nor if the owner dies before it has seen that one forgot.
+That is every leg that no superblock calls missing, and every leg from which a mirror is started. An old write that
+lands on a target which lost its reservation destroys what lies there. Then the record must be on the other leg, stay
+there, and be read there. No rule helps against two such targets, nor if the owner dies before it has seen that one lost
+its reservation.
 """
 
 from aoeha.sim.world.machine import Machine
@@ -14,7 +15,7 @@ from aoeha.sim.world.world import World
 __all__ = ["RecordJudge", "judge_records"]
 
 READ_SLACK_MS = 1_000
-"""An owner that did not hear the advert finds at its next look that the target forgot, and tells its mirror then."""
+"""An owner that missed the advert finds the lost reservation at its next reading, and tells its mirror then."""
 
 
 class RecordJudge(Observer):
@@ -36,7 +37,7 @@ class RecordJudge(Observer):
             raise Violation("I2", self.world.timeline.now_ms, f"the resync of {machine.name} {put_over}")
 
     def leg_evicting(self, group: str, leg: Leg, survivors: list[Leg]) -> None:
-        """A mirror never goes on without the only leg that has a record, once its owner could know."""
+        """A mirror never continues without the only leg that has a record, once its owner could know."""
         for survivor in survivors:
             for number in sorted(survivor.overwritten.keys() & leg.records):
                 if _could_be_known(self.world, group, survivor.overwritten[number]):

@@ -22,7 +22,7 @@ class RestJudge(Observer):
         self._writes: dict[str, int] = {}
 
     def persisting(self, machine: Machine, memory: Memory) -> None:
-        """Take in one write. Raises Violation when there is no end of them."""
+        """Count one write. Raises Violation when there is no end of them."""
         del memory
         node = machine.name
         second = self._timeline.now_ms // SECOND_MS

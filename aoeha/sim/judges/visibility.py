@@ -9,7 +9,7 @@ __all__ = ["may_make_way", "stamped_for_ms", "whole_link_ms"]
 
 
 def whole_link_ms(world: World, machine: Machine, victim: Machine) -> int:
-    """For how long both have been there with a whole link between them."""
+    """For how long both have been up, without a stall, and with a whole link between them."""
     clean = [link.clean_since_ms for link in world.links.values() if link.clean_since_ms is not None]
     if not clean or victim.present_since_ms is None or machine.present_since_ms is None:
         return 0

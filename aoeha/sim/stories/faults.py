@@ -1,4 +1,4 @@
-"""Disasters as seeded lines of text: what breaks, when, and when it is mended again."""
+"""Faults as seeded lines of text: what breaks, when, and when it is repaired."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

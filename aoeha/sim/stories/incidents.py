@@ -1,8 +1,8 @@
 """All incidents at once: in several processes, and what several begin with is played once.
 
 Most incidents begin alike: the same pair boots, and twenty seconds pass. A world can be copied (3 ms) where playing
-twenty seconds takes 100 ms and more, so stories are sorted by their lines, and each takes up the world that the one
-before it has left where they part. A copy goes on exactly as its original: all its chance is in it.
+twenty seconds takes 100 ms and more. So stories are sorted by their lines, and each continues the world of the one
+before it from the point where they differ. A copy continues exactly as its original does: all its chance is in it.
 """
 
 import copy

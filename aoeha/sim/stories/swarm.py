@@ -152,7 +152,7 @@ def _expect_well(world: JudgedWorld, bound_ms: int) -> None:
 
 
 def _end_a_duel(world: JudgedWorld) -> None:
-    """Let a human switch on what a duel left dark, if it is one that the oracle's first lines do not exclude."""
+    """Let a human switch on what a fence race left dark, if the oracle's first lines do not exclude it."""
     if world.oracle.duel and not any(machine.alive for machine in world.machines.values()):
         world.oracle.duel = ""
         for name in world.machines:
@@ -160,7 +160,7 @@ def _end_a_duel(world: JudgedWorld) -> None:
 
 
 def _end_a_pause(world: JudgedWorld) -> None:
-    """Let a human end a pause that only a node remembers which slept through its end."""
+    """Let a human end a pause that only a node remembers which was stalled at its end."""
     for name, machine in world.machines.items():
         state = machine.daemon.state if machine.daemon is not None else None
         if state is not None and state.paused:
@@ -168,7 +168,7 @@ def _end_a_pause(world: JudgedWorld) -> None:
 
 
 def _look_at_a_wrong_plug(world: JudgedWorld) -> None:
-    """Let a human vouch for what is off where a plug was wired wrongly: its device is not believed, and rightly so."""
+    """Let a human confirm what is off where a plug was wired wrongly: its device is not believed, and rightly so."""
     if world.oracle.excused:
         for name in world.machines:
             do(world, f"vouch {name}")

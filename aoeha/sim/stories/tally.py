@@ -76,7 +76,7 @@ class Tally:
     worst_outage_ms: int = 0
 
     def add(self, seed: int, outcome: Outcome) -> None:
-        """Take in one run."""
+        """Add one run."""
         self.runs += 1
         if outcome.broken:
             self.failures.append((seed, outcome))

@@ -1,4 +1,4 @@
-"""A pair that somebody configured, in place of one that a seed has chosen."""
+"""A pair that a user configured, in place of one that a seed has chosen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ BOOT_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class GivenPair(Settings):
-    """Settings that are read off a pair's configurations; what they leave open has its default."""
+    """Settings that are derived from a pair's configurations; what these leave open has its default."""
 
     given: Mapping[str, PairConfig] = field(default_factory=dict)
     serial_links: tuple[str, ...] = ()

@@ -1,9 +1,10 @@
 """A client of one group: numbered records over a TCP session to the service address, found by ARP.
 
 It writes the same record until it is acknowledged. Its ARP cache names the machine that it last heard answer for the
-address; only a gratuitous announcement or the entry's end turns it to another one. A machine that takes the address
-over does not know the session: it resets it, and the client connects anew. Without an answer TCP tries ever later;
-a tickle, sent to known clients by the machine that takes over, makes it try at once.
+address; only a gratuitous announcement or the entry's end points it to another machine. A machine that takes the
+address over does not know the session: it resets the session, and the client connects again. Without an answer TCP
+retries at ever longer intervals; a tickle, sent to known clients by the machine that takes over, makes it retry at
+once.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Peer:
 
 
 class Client:
-    """What the client knows. `now_ms` is given to every method; whoever calls decides who answers."""
+    """What the client knows. Every method is given `now_ms`; the caller decides which machine answers."""
 
     def __init__(self, period_ms: int) -> None:
         self.period_ms = period_ms

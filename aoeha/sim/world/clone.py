@@ -1,4 +1,4 @@
-"""A machine that uses a gateway's name and keys: somebody booted a spare one with its image.
+"""A machine that uses a gateway's name and keys: a spare machine was booted with the gateway's image.
 
 It sits on the network, not on the serial lines. Its daemon owns nothing and reaches no shelf: it hears the gateway's
 peer, as the gateway does, and beats as a gateway that has found nothing running.

@@ -30,7 +30,7 @@ __all__ = ["Daemon", "RestartState"]
 TICK_PAUSE_MS = 2
 DISK_MS = 3
 SLOW_DISK_MS = 200
-"""What the daemon waits for a disk before it goes on without (aoeha.io.durable)."""
+"""How long the daemon waits for a disk before it continues without it (aoeha.io.durable)."""
 FIRST_SEQUENCE = 0
 LATER_MS = 1 << 60
 

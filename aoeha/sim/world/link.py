@@ -63,7 +63,7 @@ class Link:
         self._deframers[node] = Deframer()
 
     def listen(self, node: str, arrival: Arrival) -> None:
-        """Let somebody else hear all that comes to a node; not on a serial line, which has two ends."""
+        """Let another machine hear all messages to a node; not on a serial line, which has two ends."""
         assert not self.serial
         self._listeners.setdefault(node, []).append(arrival)
 

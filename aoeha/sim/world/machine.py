@@ -1,7 +1,7 @@
 """A gateway: its power, its kernel, its clock, and what runs on it whether or not a daemon lives.
 
-`active` says of each resource whether it is `starting` or `running`; what is not there is stopped. A frozen machine
-does nothing at all, and what it had under way goes on when it thaws: its kernel first, its daemon after.
+`active` says of each resource whether it is `starting` or `running`; a resource that is not listed is stopped. A frozen
+machine does nothing at all. What it had under way continues when it thaws: its kernel first, then its daemon.
 """
 
 from collections.abc import Callable, Sequence
@@ -110,7 +110,7 @@ class Machine:
         self.world.changed()
 
     def reset(self) -> None:
-        """Reboot without asking anybody."""
+        """Reboot at once."""
         self.die()
         self.power_changed()
 
@@ -176,7 +176,7 @@ class Machine:
         self.world.work.orphan(self)
 
     def pause(self) -> None:
-        """The daemon gets no processor; the kernel goes on."""
+        """The daemon gets no processor; the kernel continues."""
         if self.alive and not self.frozen and not self.paused and self.daemon is not None:
             self.paused = True
             self.absent()
@@ -190,7 +190,7 @@ class Machine:
             self.absent()
 
     def resume(self) -> None:
-        """Go on: the kernel with what it had under way, then the daemon with what waits in its sockets."""
+        """Continue: the kernel with what it had under way, then the daemon with what waits in its sockets."""
         if self.frozen:
             self.frozen = False
             if not self._clock_runs_asleep:

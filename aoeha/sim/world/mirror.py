@@ -65,7 +65,7 @@ class Assembly:
 
     @property
     def read(self) -> Leg:
-        """The leg that is read while both are not known to be equal, and that a resync takes for right."""
+        """The leg that is read while both are not known to be equal, and that a resync takes as correct."""
         return next((leg for leg in self.active if not leg.write_mostly), self.active[0])
 
     @property
@@ -104,7 +104,7 @@ class Assembly:
         return True
 
     def evict(self, leg: Leg) -> None:
-        """Go on without a leg: the others' superblocks call it missing."""
+        """Continue without a leg: the others' superblocks call it missing."""
         self.active.remove(leg)
         self.silent_since_ms.pop(leg.shelf, None)
         self.unclean = self.unclean and len(self.active) > 1
@@ -161,7 +161,7 @@ class Mirror:
         return True
 
     def whole(self) -> list[Leg]:
-        """The legs that must hold every acknowledged record: nobody calls them missing, and none of them lags."""
+        """The legs that must hold every acknowledged record: no superblock calls them missing, and none lags."""
         called = {shelf for leg in self.legs for shelf in leg.missing}
         return [leg for leg in self.legs if leg.shelf not in called and not leg.recovering]
 

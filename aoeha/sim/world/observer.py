@@ -1,7 +1,7 @@
-"""The facts of a world, as those who watch it are told them (`World.observe`).
+"""The facts of a world, as its observers are told them (`World.observe`).
 
-A fact is told at the moment at which it becomes true; those whose name ends in -ing a moment before. The world asks
-nobody for anything, and does not know who watches.
+A fact is told at the moment at which it becomes true; a fact whose name ends in -ing is told a moment before. The world
+asks its observers for nothing, and does not know them.
 """
 
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ class Observer:
         """
 
     def booted(self, machine: "Machine") -> None:
-        """A kernel came up, and has met nobody yet."""
+        """A kernel came up, and has not heard its peer yet."""
 
     def returned(self, machine: "Machine", since_ms: int) -> None:
         """A node's daemon hears and is heard again, after it did not since then."""
@@ -67,7 +67,7 @@ class Observer:
         """A node answers a request."""
 
     def fenced(self, orderer: "Machine", victim: "Machine") -> None:
-        """A fence device took a running gateway's power."""
+        """A fence device switched a running gateway off."""
 
     def preempting(self, machine: "Machine", group: str) -> None:
         """A node is about to take by force a leg that shows whom it expects there."""
@@ -85,7 +85,7 @@ class Observer:
         """A kernel started a mirror."""
 
     def leg_evicting(self, group: str, leg: "Leg", survivors: "list[Leg]") -> None:
-        """A mirror is about to go on without a leg."""
+        """A mirror is about to continue without a leg."""
 
     def resynced(self, machine: "Machine", group: str, lost: set[int]) -> None:
         """A kernel made its legs equal; `lost` are the records that could be read before and now cannot."""

@@ -23,9 +23,9 @@ SWITCH_MS = (60, 350)
 LATE_MS = (1_000, 25_000)
 HASTY_MS = 900
 HASTY_SHARE = 0.5
-"""So often a vague device answers before it has switched."""
+"""How often a vague device answers before it has switched."""
 SLOW_PERCENT = (30, 95)
-"""A slow device takes so much of its time-out."""
+"""How much of its time-out a slow device takes."""
 
 
 MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies", "hasty")

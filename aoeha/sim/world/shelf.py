@@ -1,4 +1,4 @@
-"""A shelf: AoE targets that answer, forget, and keep out whom they are told to keep out.
+"""A shelf: AoE targets that answer, lose their reservations, and keep out the hosts that they are told to keep out.
 
 What it does is what Debian's vblade does (measured; tests/contract/test_sim_shelf_vblade.py holds both against each
 other): a reservation is a list of hosts for each target address, kept in memory. The holder may change it, anybody may
@@ -40,17 +40,17 @@ class Address:
     started: Callable[[str], None] = field(default=lambda _name: None)
 
     def read_reservation(self) -> Answer | None:
-        """Tell anybody who holds it."""
+        """Tell any host which hosts hold it."""
         return Answer(0, self.holders) if self.answers else None
 
     def set_reservation(self, host: str, holders: tuple[str, ...]) -> Answer | None:
-        """Let a holder, or anybody where nobody holds it, name the next holders. An empty list releases it."""
+        """Let a holder, or any host where there is none, name the next holders. An empty list releases it."""
         if not self.admits(host):
             return Answer(RESERVED, self.holders) if self.answers else None
         return self.force_reservation(host, holders)
 
     def force_reservation(self, _host: str, holders: tuple[str, ...]) -> Answer | None:
-        """Let anybody name the next holders."""
+        """Let any host name the next holders."""
         if not self.answers:
             return None
         self.holders = holders
@@ -61,7 +61,7 @@ class Address:
         return self.answers and (not self.holders or host in self.holders)
 
     def read_config(self) -> Answer | None:
-        """Tell anybody the config string."""
+        """Tell any host the config string."""
         return Answer(0, string=self.string) if self.answers else None
 
     def test_config(self, string: bytes, *, prefix: bool = False) -> Answer | None:
@@ -79,7 +79,7 @@ class Address:
         return Answer(0, string=string)
 
     def restart(self) -> None:
-        """Begin again with nothing remembered, and say so to everybody on the wire."""
+        """Restart with nothing remembered, and announce that to every host on the wire."""
         self.holders, self.string, self.answers = (), b"", True
         self.started(self.name)
 
@@ -98,11 +98,11 @@ class Shelf:
         return any(address.answers for addresses in self.addresses.values() for address in addresses)
 
     def fall_silent(self) -> None:
-        """Answer nobody, and forget nothing."""
+        """Answer no host, and forget nothing."""
         self._each(lambda address: setattr(address, "answers", False))
 
     def answer_again(self) -> None:
-        """Go on as before the silence, or the errors."""
+        """Continue as before the silence, or the errors."""
         self.reports_errors = False
         self._each(lambda address: setattr(address, "answers", True))
 

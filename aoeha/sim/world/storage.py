@@ -1,8 +1,8 @@
 """Shelves, mirrors and clients of every group, and what kernels write.
 
-A record that a gateway took goes to every leg that its kernel uses and is acknowledged when all of them have it. A
-shelf that does not answer lets writes hang; the kernel goes on trying for as long as it lives, and after
-`SILENCE_MAX_MS` goes on without that leg. A gateway that was frozen writes when it thaws, whatever its daemon thinks
+A record that a gateway accepted goes to every leg that its kernel uses, and is acknowledged when all of them have it. A
+shelf that does not respond lets writes hang. The kernel keeps trying for as long as it is alive, and after
+`SILENCE_MAX_MS` continues without that leg. A gateway that was frozen writes when it thaws, whatever its daemon thinks
 of that: only a reservation at the shelf keeps it out.
 """
 
@@ -27,7 +27,7 @@ SHELVES = ("shelf1", "shelf2")
 WRITE_MS = (1, 12)
 RETRY_MS = 200
 REPEAT_MS = 110
-"""The driver repeats a frame that is not answered so often (measured)."""
+"""The interval at which the driver repeats a frame that is not answered (measured)."""
 RESYNC_AFTER_MS = 5_000
 """So long the agent holds the resync of an unclean mirror back while the service comes up."""
 ADVERT_MS = 1
@@ -197,7 +197,7 @@ class Storage:
         return {number for leg in assembly.active for number, at_ms in leg.overwritten.items() if at_ms <= started_ms}
 
     def missing(self, machine: "Machine", group: str) -> list[str]:
-        """The shelves whose legs this machine's mirror goes without."""
+        """The shelves whose legs this machine's mirror lacks."""
         assembly = self._assemblies.get((machine.name, group))
         active = [leg.shelf for leg in assembly.active] if assembly else []
         return [name for name in self.shelves if name not in active] if active else []
@@ -214,7 +214,7 @@ class Storage:
         )
 
     def evict(self, machine: "Machine", group: str, shelf: str) -> str:
-        """Let a machine's mirror go on without a leg; return why it cannot, empty when it does."""
+        """Let a machine's mirror continue without a leg; return why it cannot, empty when it does."""
         assembly = self._assemblies.get((machine.name, group))
         leg = next((leg for leg in assembly.active if leg.shelf == shelf), None) if assembly is not None else None
         if assembly is None or leg is None:
@@ -228,7 +228,7 @@ class Storage:
         return ""
 
     def take_back(self, machine: "Machine", group: str, shelf: str) -> str:
-        """Copy a leg and take it in; return why it cannot be, empty when it is in."""
+        """Copy a leg and return it to the mirror; return why that cannot be, empty when it is in."""
         assembly = self._assemblies.get((machine.name, group))
         if assembly is None or not self._admits(machine, group, shelf):
             return "it is not started" if assembly is None else "the leg does not take our writes"
@@ -243,7 +243,7 @@ class Storage:
         return self.shelves[shelf].takes_writes_of(machine.name, group, cut)
 
     def recover(self, shelf: str) -> None:
-        """An operator takes a leg in again, wherever its mirror runs and no daemon does so by itself."""
+        """An operator returns a leg, wherever its mirror runs and no daemon does so by itself."""
         for (_, group), assembly in self._assemblies.items():
             if (
                 group not in self._managed
@@ -257,7 +257,7 @@ class Storage:
         self.clients[group].announced(machine.name, self.world.timeline.now_ms)
 
     def _announce(self, shelf: str, group: str, address: str) -> None:
-        """Whoever listens on the storage network hears that a target has started."""
+        """Every daemon that listens on the storage network hears that a target has started."""
         self._restarted_ms[shelf] = self.world.timeline.now_ms
         self._repeat_old_writes(shelf, group)
         for machine in self.world.machines.values():

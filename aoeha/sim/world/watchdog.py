@@ -22,7 +22,7 @@ class Watchdog:
         self._fed_ms = 0
 
     def feed(self) -> None:
-        """Arm it, or begin its time anew."""
+        """Arm it, or restart its time-out."""
         self.armed = True
         self._fed_ms = self._timeline.now_ms
         self._timeline.after(self.timeout_ms, self._look, self._fed_ms)

@@ -60,7 +60,7 @@ JUST_ENDED_PERCENT = 30
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One task at work. `daemon` is who waits for its end, None when nobody does; `over` when it has no effect more."""
+    """One task at work. `daemon` waits for its end, None when none does; `over`: it has no further effect."""
 
     machine: "Machine"
     daemon: "Daemon | None"
@@ -209,7 +209,7 @@ class Work:
         self.world.timeline.after(CANCEL_MS, daemon.machine.by_kernel, self.report, job, done)
 
     def orphan(self, machine: "Machine") -> None:
-        """The daemon is gone; what it began goes on."""
+        """The daemon is gone; the tasks that it began continue."""
         for job in self._jobs.values():
             if job.machine is machine:
                 job.daemon = None

@@ -43,7 +43,7 @@ class World:
     """One simulated pair. `run` lets time pass; what else happens is told by aoeha.sim.stories.commands.
 
     `configs` is the pair as each node sees it. All chance comes from `seed`. `healed`: all faults have been ended.
-    Whoever watches it (`observe`) may raise Violation.
+    An observer (`observe`) may raise Violation.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class World:
         self.storage = Storage(self, tuple(self.resources), hardware.client_ms, hardware.paths, hardware.interfaces)
 
     def observe(self, observer: Observer) -> None:
-        """Tell somebody every fact from now on, after those who watch already."""
+        """Tell an observer every fact from now on, after the earlier observers."""
         self._observers.append(observer)
 
     def tell(self, fact: Callable[Concatenate[Observer, P], None], *told: P.args, **named: P.kwargs) -> None:
-        """Tell everybody who watches a fact: a method of Observer, and what it is told."""
+        """Tell every observer a fact: a method of Observer, and its arguments."""
         for observer in self._observers:
             getattr(observer, fact.__name__)(*told, **named)
 
@@ -98,7 +98,7 @@ class World:
         self.timeline.run_until(self.timeline.now_ms + ms, self.look)
 
     def look(self) -> None:
-        """Let those who watch look at what runs where, if that has changed."""
+        """Let the observers see what runs where, if that has changed."""
         if self._changed:
             self._changed = False
             self.tell(Observer.looked)
@@ -135,7 +135,7 @@ class World:
         self._changed = True
 
     def fenced(self, orderer: Machine, victim: Machine) -> None:
-        """A fence device took a running gateway's power."""
+        """A fence device switched a running gateway off."""
         self.count("fence", victim.name)
         self.trace.line(victim.name, "POWER CUT", "", f"by order of {orderer.name}")
         self.tell(Observer.fenced, orderer, victim)
