@@ -71,7 +71,7 @@ class Drill:
         self.progress: Callable[[str], None] = lambda _: None
 
     def listen(self, listener: Callable[[GuestEvent], None]) -> None:
-        """Have somebody watch the events of this run."""
+        """Add a watcher of this run's events."""
         self._listeners.append(listener)
 
     async def run(self) -> None:

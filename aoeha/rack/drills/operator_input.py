@@ -1,4 +1,4 @@
-"""Commands that somebody types on a gateway in the course of a drill. What they print is evidence."""
+"""Commands that an operator types on a gateway in the course of a drill. What they print is evidence."""
 
 import shlex
 

@@ -78,7 +78,7 @@ def _careless_mirror(files: Files) -> Files:
 
 
 def _careless_resync(files: Files) -> Files:
-    """Give both gateways a raid agent that lets md copy and read as it likes, whoever may still write to the legs."""
+    """Give both gateways a raid agent that lets md copy and read as it likes, whichever node may write to the legs."""
     return _other_raid_agent(
         files,
         ("        await self._heed(running, limits)\n", ""),

@@ -14,7 +14,7 @@ __all__ = ["Nevers"]
 
 LOOK_S = 0.25
 SERVED_BY_NOBODY_MS = 3_000
-"""A client writes fifty records a second: after so long without an acknowledged one nobody serves it."""
+"""A client writes fifty records a second: after so long without an acknowledged one no node serves it."""
 Ask = Callable[[Rack, str], Awaitable[dict[str, Any]]]
 
 

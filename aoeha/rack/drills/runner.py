@@ -100,7 +100,7 @@ class Places:
 
     @contextmanager
     def _passing_signals_on(self) -> Iterator[None]:
-        """Whoever is told to end, the runs are the ones that clean up; waiting goes on after the handler."""
+        """Whichever process is told to end, the runs clean up; waiting continues after the handler."""
         before = {number: signal.signal(number, lambda number, _: self._tell(number)) for number in SIGNALS}
         try:
             yield

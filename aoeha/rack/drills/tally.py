@@ -55,7 +55,7 @@ class Tally:
         self.commit = commit
         self._file = evidence / NAME
         self._runs: dict[str, list[Played]] = defaultdict(list)
-        # What nobody can name again can't be gone on with.
+        # A checkout that cannot be named again cannot be resumed.
         lines = self._file.read_text().splitlines() if commit != UNKNOWN and self._file.exists() else []
         for line in lines:
             self._take(Played(**json.loads(line)))

@@ -1,4 +1,4 @@
-"""Who owned and who had the mirror, read from three witnesses: the daemons' journals, the kernels' logs, the plugs."""
+"""Which node owned and had the mirror, from three witnesses: the daemons' journals, the kernels' logs, the plugs."""
 
 import re
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def turns(record: Record) -> list[Turn]:
 
 
 def periods(record: Record) -> list[Span]:
-    """Who owned the group from when to when, by the daemons' journals: turns, those of one node in a row joined."""
+    """The owners of the group over time, by the daemons' journals: turns, those of one node in a row joined."""
     history = turns(record)
     first = [turn for number, turn in enumerate(history) if not number or history[number - 1].node != turn.node]
     ends = [*(turn.at_ms for turn in first[1:]), FOREVER_MS][: len(first)]

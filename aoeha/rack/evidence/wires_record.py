@@ -1,4 +1,4 @@
-"""Who wrote, who held and who answered, by what went over the wires, held against who owned the group at that time."""
+"""Which node wrote, held and answered, by the traffic on the wires, compared with the group's owner at the time."""
 
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ ADDRESS_LIFETIME_MS = 3_000
 
 
 def writers(record: Record) -> tuple[bool, str]:
-    """Whether each acknowledged write came from the owner, and a sentence. Before there was an owner, anybody may."""
+    """Whether each acknowledged write came from the owner, and a sentence. Before there was an owner, any node may."""
     owned = periods(record)
     landed = [each for each in record.wires if each["kind"] == "landed"]
     for each in landed:

@@ -212,7 +212,7 @@ def _untouched(record: Record) -> Finding:
 def _came_back(pauses: tuple[Outage, ...], limit_ms: int | None, limits_ms: dict[str, int]) -> list[Finding]:
     if not pauses:
         return [Finding("outage", good=False, sentence="nothing was measured")]
-    # An earlier mark may have no end: what it broke is mended after the next one, as where an operator is needed.
+    # An earlier mark may have no end: what it broke is repaired after the next one, as where an operator is needed.
     gone = [pause.mark for pause in pauses[-1:] if pause.address_ms is None or pause.write_ms is None]
     if gone:
         return [Finding("outage", good=False, sentence=f"no answer after {', '.join(gone)}")]

@@ -1,4 +1,4 @@
-"""Cables that are cut, garbled and mended: the null-modem, the LAN between the gateways, the storage network."""
+"""Cables that are cut, garbled and repaired: the null-modem, the LAN between the gateways, the storage network."""
 
 import asyncio
 import random
@@ -15,14 +15,14 @@ BETAS_SIDE = ("beta", "shelf2")
 
 
 def set_cables(rack: Rack, switch: str, guests: tuple[str, ...], *, works: bool) -> None:
-    """Cut or mend the cables of guests to a switch."""
+    """Cut or repair the cables of guests to a switch."""
     for guest in guests:
         set_port(switch, guest, up=works)
         rack.tell("medium", medium=f"{switch} of {guest}", works=works)
 
 
 def set_medium(rack: Rack, medium: str, *, works: bool) -> None:
-    """Cut or mend what carries beats from one gateway to the other: `serial`, or the LAN between these two alone."""
+    """Cut or repair what carries beats between the gateways: `serial`, or the LAN between these two alone."""
     if medium == "serial":
         rack.cable.connected = works
     else:

@@ -197,7 +197,7 @@ class Guest:
                         Path(f"/proc/{kernel}/autogroup").write_text(str(niceness))
 
     def pause(self) -> None:
-        """Stop the guest's kernel, and with it everything in the guest. Its clocks jump when it goes on.
+        """Stop the guest's kernel, and with it everything in the guest. Its clocks jump when it continues.
 
         What the kernel traces is stopped by the kernel's own standstill; a traced process that is stopped besides makes
         the kernel panic when it goes on (measured).
@@ -218,7 +218,7 @@ class Guest:
                 signal.pidfd_send_signal(descriptor, number)
 
     def kernel_processes(self) -> list[int]:
-        """The guest kernel's own processes: those of its namespace that nobody traces."""
+        """The guest kernel's own processes: those of its namespace that are not traced."""
         assert self._process is not None
         first = self._first_processes(self._process.pid)[0]
         namespace = Path(f"/proc/{first}/ns/pid").readlink()

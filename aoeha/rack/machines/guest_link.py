@@ -84,7 +84,7 @@ class GuestLink:
         return str(await self.ask("read", path=path, deadline_ms=10_000))
 
     def answer(self, message: dict[str, Any]) -> None:
-        """Hand an answer to whoever asked."""
+        """Hand an answer to the caller that asked."""
         future = self._answers.get(message["id"])
         if future is None or future.done():
             return

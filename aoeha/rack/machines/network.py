@@ -71,7 +71,7 @@ def set_port(switch: str, guest: str, *, up: bool) -> None:
 
 
 def isolate(switch: str, guest: str, *, on: bool) -> None:
-    """Keep a guest's port from all other isolated ports, and from nobody else."""
+    """Keep a guest's port from all other isolated ports, and from no other port."""
     run_ip(f"link set {tap_name(switch, guest)} type bridge_slave isolated {'on' if on else 'off'}")
 
 

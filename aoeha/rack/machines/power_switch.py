@@ -61,7 +61,7 @@ class PowerSwitch:
             client.transport.abort()
 
     def rewire(self, plug: str, guest: Guest | None) -> None:
-        """Have a plug feed another guest from now on, or none: such a socket switches, and nobody feels it."""
+        """Have a plug feed another guest from now on, or none: such a plug switches without effect."""
         self._plugs[plug] = guest
         self._claimed.pop(plug, None)
         if guest is None:

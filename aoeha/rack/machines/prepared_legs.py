@@ -21,7 +21,7 @@ class PreparedLegs:
         self._legs = folder / "legs"
 
     def take(self, disks: Path) -> bool:
-        """Copy both legs to `disks`; False when nobody has made them yet."""
+        """Copy both legs to `disks`; False when they were not made yet."""
         if not self._legs.is_dir():
             return False
         for leg in LEGS:
@@ -35,5 +35,5 @@ class PreparedLegs:
             shutil.copyfile(disks / leg, making / leg)
         try:
             making.rename(self._legs)
-        except OSError:  # somebody else was first
+        except OSError:  # another process was first
             shutil.rmtree(making)

@@ -1,4 +1,4 @@
-"""What the wires say: whose writes the shelves acknowledged, for whom they are reserved, who answers for the address.
+"""What the wires say: which node's writes the shelves acknowledged, their holders, and which node has the address.
 
 Looks at every frame that a guest hands to a switch, and keeps those that bear witness: a shelf's answer to a write (the
 gateway that it is for has written, or was refused) or to a reservation, the question for that reservation, what a
