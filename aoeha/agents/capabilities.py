@@ -25,9 +25,9 @@ class SharedAddress(ABC):
     async def renew(self, lifetime_ms: int) -> None:
         """Let the address live for so long from now, 0 for ever.
 
-        It ends by itself when nobody renews it, also when the daemon is dead: so the pair bounds how long two gateways
-        may answer for one address. Renewing neither interrupts nor starts anything: AgentError where the address is
-        gone already, or cannot be renewed.
+        It expires by itself when it is not renewed, also when the daemon is dead: so the pair bounds how long two
+        gateways may answer for one address. Renewing neither interrupts nor starts anything: AgentError where the
+        address is gone already, or cannot be renewed.
         """
 
 
@@ -36,26 +36,26 @@ class LegSet(ABC):
 
     @abstractmethod
     async def start_from(self, complete: tuple[str, ...], limits: MirrorLimits) -> None:
-        """Start; the mirror may go without the others where it finds one of the `complete` legs.
+        """Start; the mirror may lack the other legs where it finds one of the `complete` legs.
 
-        Each of them is known to hold every acknowledged write. The mirror keeps clear of what `limits` names from its
-        first moment on.
+        Each of them is known to hold every acknowledged write. The mirror avoids what `limits` names from its first
+        moment on.
         """
 
     @abstractmethod
     async def look(self, limits: MirrorLimits) -> Observation:
-        """Monitor; see to it first that the mirror keeps clear of what `limits` names."""
+        """Monitor; make sure first that the mirror avoids what `limits` names."""
 
     @abstractmethod
     async def evict(self, leg: str) -> None:
-        """Let the mirror go on without a leg whose shelf is silent, and end what waits for that leg.
+        """Let the mirror continue without a leg whose shelf is silent, and end the I/O that waits for that leg.
 
-        AgentError when it could not be done; done already is done.
+        AgentError when it could not be done. A leg that has left already is no error.
         """
 
     @abstractmethod
     async def take_back(self, leg: str, *, whole: bool) -> None:
-        """Take a leg in again whose shelf answers: by the bitmap, or `whole` by a full copy.
+        """Return a leg whose shelf responds to the mirror: by the bitmap, or `whole` by a full copy.
 
         Returns when the copy has begun; `look` tells how it goes. AgentError when it could not be begun.
         """

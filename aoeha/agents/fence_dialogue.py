@@ -1,8 +1,8 @@
 """What fence agents share whose device talks to one caller at a time and was made for people at a terminal.
 
-Such devices put no number on their answers, so a late answer looks like one to a later question. Two rules keep it
-from becoming a proof: whatever is said before we ask is thrown away, and a plug reads as it does only when two answers
-in a row agree, the second of which was asked for after the first had come.
+Such devices put no number on their answers, so a late answer looks like one to a later question. Two rules keep it from
+becoming a proof. Whatever is said before we ask is discarded. A plug's state counts only when two answers in a row
+agree, the second of which was asked for after the first had come.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ async def exchange(
 ) -> T:
     """Begin a dialogue, do what is to be done in it, and leave. Returns what `act` returns.
 
-    While somebody else talks to the device it is tried again. AgentError "cannot `to`: `device`: why" when that cannot
+    While another session holds the device it is tried again. AgentError "cannot `to`: `device`: why" when that cannot
     be done within the deadline, all included.
     """
     why = f"no answer within {deadline_ms} ms"

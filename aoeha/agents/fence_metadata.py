@@ -1,7 +1,8 @@
-"""What a fence_* program says of itself: its options and actions, as XML that fence-agents' metadata.rng describes.
+"""What a fence_* program says about itself: its options and actions, as XML by fence-agents' metadata.rng.
 
-Ours are written from their parameters' types, everybody's are read; so one text describes them all, and one judgement
-tells which values of aoeha.toml a program takes. Programs themselves ignore options that they do not know.
+Metadata of our agents is written from their parameters' types; metadata of any agent is read. So one text describes
+them all, and one check tells which values of aoeha.toml a program takes. Programs themselves ignore options that they
+do not know.
 """
 
 import difflib
@@ -100,7 +101,7 @@ class FenceMetadata:
         return tuple(action for action in actions if action not in known)
 
     def misfits(self, values: Mapping[str, Value]) -> tuple[str, ...]:
-        """Return what is wrong with these options, one sentence each, the key first, with its mend."""
+        """Return what is wrong with these options, one sentence each, the key first, with the remedy."""
         by_name = {option.name: option for option in self.options}
         findings = [
             f"{name}: {why}"

@@ -69,7 +69,7 @@ class FenceProcessParameters(Parameters, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """Lines for standard input, and the texts in them that nobody may see."""
+    """Lines for standard input, and the secret texts in them."""
 
     lines: tuple[str, ...]
     secrets: tuple[str, ...]

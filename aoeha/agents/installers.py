@@ -1,7 +1,7 @@
 """Our agents where Pacemaker and people look for agents, and what their programs are called there.
 
 A resource agent becomes /usr/lib/ocf/resource.d/aoeha/TYPE (`ocf:aoeha:TYPE`), a fence agent /usr/sbin/fence_TYPE. A
-name that somebody else's program has is left to it; ours is fence_aoeha_TYPE then.
+name that another project's program has is left to it; ours is fence_aoeha_TYPE then.
 """
 
 import shlex

@@ -26,7 +26,7 @@ class SecretFileError(Exception):
 
 
 def read_secret(source: SecretFile) -> str:
-    """Return the line. SecretFileError unless it is a plain file of this user or root that nobody else may open."""
+    """Return the line. SecretFileError unless it is a plain file of this user or root that no other user may open."""
     content = read_private(source.file)
     try:
         secret = content.decode().removesuffix("\n")
@@ -38,7 +38,7 @@ def read_secret(source: SecretFile) -> str:
 
 
 def read_private(path: str) -> bytes:
-    """Return up to 4 KiB. SecretFileError unless it is a plain file of this user or root that nobody else may open."""
+    """Return up to 4 KiB. SecretFileError unless it is a plain file of this user or root that no other may open."""
     try:
         # Without O_NONBLOCK a named pipe in its place would hang here.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -1,13 +1,14 @@
 """A temporary override of `aoe_deadsecs`: for a moment the AoE driver does not wait long for silent paths.
 
-Facts about the Linux driver (rexmit_timer in drivers/block/aoe/aoecmd.c; measured: docs/measurements.md). Each timer
-tick (0.1 s) it looks at how long each frame waits, in whole seconds, and holds that against `aoe_deadsecs` as it is
-then. One that waited longer than min(deadsecs / addresses of its leg, 10) on one path makes it leave that path until
-something is answered there again; one that waited longer than deadsecs altogether costs the whole leg. With an hour,
-as R5 needs, a path is left after 11 s; with 9, and two addresses, after 5 s, with three after 4 s, with four after 3
-s, and a leg is given up after 10 s.
+Facts about the Linux driver (rexmit_timer in drivers/block/aoe/aoecmd.c; measured, docs/fencing.md). On each timer
+tick, 0.1 s, it checks how long each frame has waited, in whole seconds, against `aoe_deadsecs` as it is then. A frame
+that has waited longer than min(deadsecs / addresses of its leg, 10) on one path makes the driver leave that path until
+something is answered there again. A frame that has waited longer than deadsecs altogether costs the whole leg. With an
+hour, as R5 needs, a path is left after 11 s. With 9, it is left after 5 s with two addresses, after 4 s with three,
+after 3 s with four, and a leg is given up after 10 s.
 
-To be called in a thread of its own, which no delay of the daemon's loop can keep from writing back what was there.
+The override must be called in a thread of its own, so that no delay of the daemon's loop can keep it from restoring the
+previous value.
 """
 
 import threading

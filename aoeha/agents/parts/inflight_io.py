@@ -1,6 +1,6 @@
 """What this machine's kernel could still write to an AoE target, as sysfs and the mount table show it.
 
-A kernel whose writes were refused by a reservation goes on repeating them (measured: each 0.1 s, for as long as the
+A kernel whose writes were refused by a reservation keeps repeating them (measured: each 0.1 s, for as long as the
 driver's deadsecs), and what lies in its memory above them follows. Reading starts no process and asks no disk.
 """
 

@@ -1,9 +1,9 @@
-"""How a running mirror goes on without a leg whose shelf is silent, and how it takes the leg in again.
+"""How a running mirror continues without a leg whose shelf is silent, and how the leg returns to it.
 
 Measured with aoe v85 and md of Linux 6.1: marking a leg faulty alone leaves md waiting for the frames that the driver
-has out, up to its deadsecs; taking the target away from the driver ends them at once. A leg that came back must be let
-go by md before the driver calls it up again. Two halves that were written apart re-add without complaint, and then
-differ silently: so the core is asked first whether the leg may come back.
+has in flight, up to its deadsecs; taking the target away from the driver ends them at once. md must release a leg that
+came back before the driver brings it up again. Two halves that were written apart re-add without complaint, and then
+differ silently. So the core is asked first whether the leg may come back.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ async def evict_leg(leg: Leg, array: ArrayState) -> None:
 
 
 async def _fail(leg: Leg, array: ArrayState, member: str) -> None:
-    """Mark it faulty; one whose ioctl hangs is left to the flush, which ends what it hangs on."""
+    """Mark it faulty. If the ioctl hangs, the flush ends the I/O on which it hangs."""
     try:
         await bounded_call(
             f"marking of {leg.target} as faulty", partial(fail_member, array.name, member), deadline_ms=FAIL_DEADLINE_MS

@@ -54,7 +54,7 @@ def block_name(device: str) -> str:
 
 
 def array_of(leg: str) -> str | None:
-    """Return the md array ("md127") that has this leg as a member, None when nobody uses it."""
+    """Return the md array ("md127") that has this leg as a member, None when no array has it."""
     holders = _BLOCK / block_name(leg) / "holders"
     try:
         return next((name for name in os.listdir(holders) if name.startswith("md")), None)  # noqa: PTH208  # names only
