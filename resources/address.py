@@ -1,10 +1,11 @@
 """Resource agent `address`: the service address that clients know.
 
-It is added over netlink and announced five times at once and five times again five seconds later: the second round
-is for switches and hosts that were still busy with the failure (keepalived's defaults, vrrp_garp_master_repeat 5 and
+It is added over netlink and announced five times at once and five times again five seconds later: the second round is
+for switches and hosts that were still busy with the failure (keepalived's defaults, vrrp_garp_master_repeat 5 and
 vrrp_garp_master_delay 5).
 
-Once it was renewed for a while, the kernel removes it by itself when that is over: a dead daemon's address expires.
+Once it was renewed for a while, the kernel removes it by itself at the end of that time: a dead daemon's address
+expires.
 """
 
 import asyncio
@@ -103,7 +104,7 @@ class AddressAgent(ResourceAgent[AddressParameters], SharedAddress):
     async def detect_conflict(self) -> bool:
         """Ask by ARP who has the address; where we have it ourselves, tell everybody so again.
 
-        One who had it before us may have answered for a moment (a gateway that woke), and clients believed it.
+        A host that had it before us may have answered for a moment (a gateway that resumed), and clients believed it.
         """
         address, interface = self._address.ip, self.parameters.interface
         if not isinstance(address, IPv4Address):

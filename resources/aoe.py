@@ -32,7 +32,7 @@ SYSFS_DEADLINE_MS = 2_000
 READS = 16
 """The driver takes the paths to a target in turn; what else is under way may shift that."""
 END_OF_HURRY_S = 0.3
-"""So long a hurry that nobody wants any more may take to write back what it found."""
+"""How long an override that is no longer wanted may take to restore what it found."""
 LOOK_EVERY_S = 0.02
 DISCOVER_EVERY_S = 0.5
 LAGGARD_S = 1.25
@@ -106,7 +106,7 @@ class AoeAgent(ResourceAgent[AoeParameters], PathDriver):
     async def monitor(self) -> Observation:
         """Read sysfs. A target that is up need not be reachable: the driver notices only with I/O.
 
-        A driver whose patience is not ours gets it back: a daemon may have died while it was in a failover.
+        A driver with another patience than ours gets ours back: a daemon may have died during a path failover.
         """
         if not _loaded():
             return Observation(ResourceStatus.STOPPED)
@@ -122,9 +122,9 @@ class AoeAgent(ResourceAgent[AoeParameters], PathDriver):
         return Observation(ResourceStatus.FAILED if none else ResourceStatus.DEGRADED, ", ".join(missing), used=used)
 
     async def fail_over(self, legs: tuple[str, ...], failover: PathFailover) -> None:
-        """See to it that something waits at each silent path, and make the driver impatient when it has waited enough.
+        """Make sure that something waits at each silent path, and cut the driver's patience when it has waited enough.
 
-        Without that, the next write to a leg would meet its silent path later, and wait there anew.
+        Without that, the next write to a leg would meet its silent path later, and wait there again.
         """
         if not _loaded():
             raise AgentError(f"cannot leave a path to {' and '.join(legs)}: the aoe driver is not loaded")

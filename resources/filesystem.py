@@ -1,7 +1,7 @@
-"""Resource agent `filesystem`: mounts a volume of the shared disks, and gets it back from whoever uses it.
+"""Resource agent `filesystem`: mounts a volume of the shared disks, and frees it from the processes that use it.
 
-Stop asks users to end, then kills them, and fails rather than unmount lazily: after a lazy unmount a process may go
-on writing to a disk that the peer has been told is free.
+Stop asks the volume's users to end, then kills them. It fails rather than unmount lazily: after a lazy unmount a
+process may keep writing to a disk that the peer has been told is free.
 """
 
 import asyncio
@@ -131,7 +131,7 @@ class FilesystemAgent(ResourceAgent[FilesystemParameters]):
         return ""
 
     async def _signal_users(self, sign: signal.Signals) -> None:
-        """Signal whoever uses the volume and wait a little for them to let go."""
+        """Signal the processes that use the volume and wait a little for them to let go."""
         loop = asyncio.get_running_loop()
         end = loop.time() + SIGNAL_PATIENCE_S
         users = await self._users()

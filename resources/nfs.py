@@ -245,7 +245,7 @@ class NfsAgent(ResourceAgent[NfsParameters]):
     async def _export(self) -> None:
         """Have the tables read. What counts is that our directories are known afterwards.
 
-        Somebody else's bad line in /etc/exports makes exportfs fail too, and must not keep the service down.
+        Another service's bad line in /etc/exports makes exportfs fail too, and must not keep the service down.
         """
         completed = await try_run(self.host, "exportfs", "-ra", deadline_ms=DAEMON_DEADLINE_MS, to="export")
         if completed.returncode != 0 and (absent := self._absent_exports()):

@@ -146,12 +146,12 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         return Observation(ResourceStatus.RUNNING, held, write_mostly=self._write_mostly())
 
     async def evict(self, leg: str) -> None:
-        """Go on without a leg whose shelf is silent; what waits for it ends. Never without the last working leg."""
+        """Continue without a leg whose shelf is silent; I/O that waits for it ends. The last working leg stays."""
         to = f"let {self.parameters.device} go on without {leg}"
         await evict_leg(self._leg(leg, to), self._running_for(to))
 
     async def take_back(self, leg: str, *, whole: bool) -> None:
-        """Take a leg in again, by the bitmap where it may be trusted. The copy is never held back."""
+        """Return a leg to the mirror, by the bitmap where it may be trusted. The copy is never held back."""
         to = f"take {leg} back into {self.parameters.device}"
         subject, array = self._leg(leg, to), self._running_for(to)
         self._let_go_later(None)
@@ -315,7 +315,7 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         return next((state for state in states if state is not None), None)
 
     def _running(self) -> ArrayState | None:
-        """Return our array if it runs. Raises AgentError when somebody else's array has our legs."""
+        """Return our array if it runs. Raises AgentError when a foreign array has our legs."""
         array = self._array()
         if array is None or array.state == "inactive":
             return None
