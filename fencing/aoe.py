@@ -3,10 +3,10 @@
 
 For pairs that Pacemaker runs. aoeha's own daemon asks the shelves itself and never comes here.
 
-The victim is kept from the disks, not switched off: it lives on, may answer for addresses, and its kernel goes on
-repeating the writes that were refused. So whoever lets it in again (`on`) must be the victim itself, with nothing left
-to write; and a target that forgets its reservations (vblade, whenever it restarts) takes those writes. Where that must
-not be, name a power switch in the same fencing level. MAC masks are never sent: the commonest target breaks on them.
+The victim is kept from the disks, not switched off: it stays alive, may answer for addresses, and its kernel keeps
+repeating the writes that were refused. So only the victim itself may let itself in again (`on`), with nothing left to
+write. A target that loses its reservations (vblade, whenever it restarts) accepts those writes. Where that must not be,
+name a power switch in the same fencing level. MAC masks are never sent: the commonest target breaks on them.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ DUEL_MS = 50
 
 
 class AoeParameters(Parameters, frozen=True):
-    """Who shares the targets, and each address of each target."""
+    """The nodes that share the targets, and each address of each target."""
 
     hosts: Annotated[
         tuple[str, ...], Meta(description='both nodes with their storage interfaces: "alpha=MAC,MAC beta=MAC,MAC"')
@@ -215,7 +215,7 @@ class AoeReservation(FenceAgent[AoeParameters]):
         return Sight(places, place, owners=frozenset(seen.owners), lands_late=seen.promise.lands_late)
 
     async def _usable_sights(self, client: AoeClient) -> tuple[Sight, ...]:
-        """Look, and refuse before anything is changed: half a fence keeps nobody out and hurts whoever serves."""
+        """Read, and refuse before anything is changed: half a fence keeps no node out and hurts the serving node."""
         sights = await self._look(client)
         if faults := _faults(sights):
             raise AgentError(f"{faults}; nothing was changed")

@@ -134,7 +134,7 @@ class MqttPlug(FenceAgent[MqttPlugParameters]):
                 pass
 
     async def validate(self, plug: str) -> None:
-        """Raise AgentError when the plug can't be called so, or a file or aiomqtt is missing. Nobody is asked."""
+        """Raise AgentError when the plug can't be called so, or a file or aiomqtt is missing. No device is asked."""
         if plug:
             _named(f"use plug {plug}", plug)
         with self._sentences("use plugs"):
@@ -151,7 +151,7 @@ class MqttPlug(FenceAgent[MqttPlugParameters]):
             await outlet.order(on=on)
 
     def _doubt(self, outlet: Outlet, reading: Reading) -> str:
-        """Why an answer that does not say on is not taken for off; empty when it is."""
+        """Why an answer that does not say on does not count as off; empty when it does."""
         if reading.on is None:
             return "it says on and off in one breath; does somebody else switch it?"
         if not outlet.online:
@@ -180,7 +180,7 @@ class MqttPlug(FenceAgent[MqttPlugParameters]):
 
     @contextlib.contextmanager
     def _sentences(self, to: str) -> Iterator[None]:
-        """StepContext what went wrong into a sentence that names broker and work."""
+        """Turn what went wrong into a sentence that names broker and work."""
         at = f"the broker at {self.parameters.address} port {self.parameters.port}"
         try:
             yield
@@ -196,7 +196,7 @@ class MqttPlug(FenceAgent[MqttPlugParameters]):
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:
-        """Connect as a client whose name nobody else has: brokers throw out the older of two."""
+        """Connect as a client with a unique name: brokers drop the older of two with one name."""
         broker = Broker(
             self.parameters.address,
             self.parameters.port,

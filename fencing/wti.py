@@ -179,7 +179,7 @@ class Wti(FenceAgent[WtiParameters]):
         return await exchange(begin, visit, to=to, device=self._switch, deadline_ms=way.deadline)
 
     async def _enter(self, console: "Console", refusal: str) -> None:
-        """Come to the prompt. A console may stand anywhere: at the door, at the prompt, at a question of somebody's."""
+        """Come to the prompt. A console may stand anywhere: at the login, at the prompt, at another user's question."""
         if self.parameters.device:
             await console.dialogue.hush(CONSOLE_QUIET_MS)
             await console.type("")
@@ -208,7 +208,7 @@ class Wti(FenceAgent[WtiParameters]):
                     named = True
                     await console.type(self.parameters.user)
                 case "password" if not named:
-                    # Somebody may have given another name at the console: back to the question for it, if there is one.
+                    # Another name may have been given at the console: back to the question for it, if there is one.
                     named = True
                     await console.type("")
                 case "password":
@@ -217,7 +217,7 @@ class Wti(FenceAgent[WtiParameters]):
         raise AgentError(f"{refusal}: it asks again and again and lets nobody in")
 
     async def _load_password(self) -> None:
-        """Read the password once, so that a later use needs no disk. BusyError while somebody else reads it."""
+        """Read the password once, so that a later use needs no disk. BusyError while another task reads it."""
         source = self.parameters.password
         if source is None or self._password:
             return
@@ -250,7 +250,7 @@ class Console:
                 await self.type("")
 
     async def leave(self) -> None:
-        """Log out. Nobody else is let in by telnet, and everybody at the console, for as long as we are."""
+        """Log out. While we are logged in, no other telnet session is let in, and the console is open to anybody."""
         await self.type("/X,Y")
         if self._noisy:
             await self.dialogue.hush(CONSOLE_QUIET_MS)
