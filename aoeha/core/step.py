@@ -2,11 +2,10 @@
 
     step(state, event) -> (state, actions)
 
-Pure, total and bounded. The handlers take in what the event says; then every rule looks at the whole state and moves
-it on, in one fixed order (`rules.RULES` says why). So a rule never depends on which event woke it, and a lost or
-repeated event does no harm.
-The interpreter (daemon or simulator) owes three things: a Tick when `next_wake` says so, one TaskDone for each
-StartTask, and one PersistDone for each Persist.
+Pure, total and bounded. The handlers process what the event says. Then every rule looks at the whole state and moves it
+on, in one fixed order (`rules.RULES` says why). So a rule never depends on which event woke it, and a lost or repeated
+event does no harm. The interpreter (daemon or simulator) owes three things: a Tick when `next_wake` says so, one
+TaskDone for each StartTask, and one PersistDone for each Persist.
 """
 
 from typing import assert_never

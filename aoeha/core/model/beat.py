@@ -98,8 +98,8 @@ class Beat:
     within an incarnation, across all links. `echo_sequence` is the newest sequence of the receiver's present
     incarnation that the sender had accepted, 0 for none. `link_ages_ms` tells per link, in the order of the
     configuration, how long ago the sender heard the receiver there (`NEVER_MS` for never). `pause_number` counts the
-    words by which the pair was paused and set going again. `readiness` is None where the sender does not say it:
-    before it knows, or because it speaks version 2 of the wire format. That is unknown, never a no.
+    messages by which the pair was paused and resumed. `readiness` is None where the sender does not say it: before it
+    knows, or because it speaks version 2 of the wire format. None means unknown, never a no.
     """
 
     sender: str

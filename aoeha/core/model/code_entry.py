@@ -60,7 +60,7 @@ def refusal(home: str, rules: str, meaning: str, remedy: str) -> Entry:
 
 
 def info(home: str, rules: str, meaning: str) -> Entry:
-    """A decision that needs nobody's attention."""
+    """A decision that needs no attention."""
     return Entry(home, Kind.DECISION, Level.INFO, rules, meaning)
 
 

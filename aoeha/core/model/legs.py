@@ -10,9 +10,9 @@ from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
 class AddressState:
     """One target address of a leg: its last answer, and since when the answer has been the same.
 
-    `held_epoch`: in which ownership of ours we last held it, 0 for never. Of a silent one whose leg has others too:
-    `answered_ms` is when the last complete look that it answered was begun, 0 for not known, and `failover_ordered`
-    tells that our driver was told to leave it.
+    `held_epoch`: in which term of ours we last held it, 0 for never. Two fields are about a silent address whose leg
+    has others: `answered_ms` is when the last complete reading that it answered was begun, 0 for not known, and
+    `failover_ordered` tells that our driver was told to leave it.
     """
 
     name: str

@@ -31,9 +31,9 @@ class OrderStage(Enum):
 class PowerOrder:
     """One order. No client waits any more where `command_id` is 0.
 
-    `anyway`: also in a pause. `level` limits a VERIFY. `tasks` maps a running task to its device; `found` are sentences
-    for the answer, `failed` the first thing that went wrong. `off_since_ms` is when it was proven off,
-    `switched` names the devices that were told to give power back.
+    `anyway`: also during a pause. `level` limits a VERIFY. `tasks` maps a running task to its device. `found` are
+    sentences for the answer, `failed` the first fault. `off_since_ms` is when the peer was proven off. `switched` names
+    the devices that were ordered to restore power.
     """
 
     act: PowerAct

@@ -1,9 +1,9 @@
 """Values that differ from a frozen one in a few fields.
 
 `dataclasses.replace` gives every field to the constructor by name, and a frozen constructor sets each through
-`object.__setattr__`: 10 us for a value of forty-five fields, and a step makes half a dozen such. Where a value keeps
-its fields in a dictionary, that can be copied at once (measured: 1 us; slots, one after the other, 5 us).
-So a class whose values are replaced often has no slots.
+`object.__setattr__`: 10 us for a value of forty-five fields, and a step makes half a dozen of them. Where a value keeps
+its fields in a dictionary, the dictionary can be copied at once (measured: 1 us; slots, one after the other, 5 us). So
+a class whose values are replaced often has no slots.
 
 For a type checker `replaced` is `dataclasses.replace`: mypy knows that function, and compares every field that is named
 with the fields of the value's class.

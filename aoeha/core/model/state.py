@@ -83,11 +83,11 @@ class LinkState:
 class PeerState:
     """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
 
-    The newest was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits for an answer, 0 for none.
-    `duplicate_name`: two boots of it were heard in turn lately, the last time at `alternated_ms`, so that two machines
-    use its name; what such boots say of each other is never a proof again (`disputed_boot_ids`). Its present boot was
-    first heard at `booted_ms`.
-    `stale`: we were away, and none has answered yet what we sent since, so that all may be news of long ago.
+    The newest beat was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits for an answer, 0 for
+    none. `duplicate_name`: two boots of the peer were heard in turn lately, the last time at `alternated_ms`, so that
+    two machines use its name. What such boots say about each other is never a proof again (`disputed_boot_ids`). The
+    peer's present boot was first heard at `booted_ms`. `stale`: this node was stalled, and no beat has yet answered
+    what it sent since, so that every beat may be old news.
     """
 
     condition: PeerCondition = PeerCondition.BOOTING
@@ -112,9 +112,9 @@ class PeerState:
 class ResourceState:
     """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet.
 
-    `conflict`: whether somebody else answered for its address when the network was last asked, None for not asked yet.
-    `missing` are the legs that a mirror was last seen to go without, None for not seen yet; `limits` is
-    what it was last told to keep clear of.
+    `conflict`: whether another host answered for its address at the last probe, None for not probed yet. `missing` are
+    the legs that a mirror was last seen to lack, None for not seen yet. `limits` is what the mirror was last told to
+    avoid.
     """
 
     config: ResourceConfig
@@ -306,7 +306,7 @@ class FenceState:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A command whose end somebody waits for."""
+    """A command for whose end a client waits."""
 
     command_id: int
     verb: str
@@ -326,10 +326,10 @@ class Leaving:
 class NodeState:
     """Everything this node knows at `now_ms`.
 
-    `unclean_boot`: its last boot ended without leaving, so the peer may have fenced it. `powered_on_ms`: when we
-    switched the fenced peer on again, 0 for never; `kept_off`: it was not heard afterwards and has been switched off
-    for good. `released_sequence`: our newest sequence when we last gave a group up. `pause_number` counts the words by
-    which the pair was paused and set going again.
+    `unclean_boot`: this node's last boot ended without leaving, so the peer may have fenced it. `powered_on_ms`: when
+    we switched the fenced peer on again, 0 for never. `kept_off`: the peer was not heard afterwards and has been
+    switched off for good. `released_sequence`: our newest sequence when we last gave a group up. `pause_number` counts
+    the messages by which the pair was paused and resumed.
     """
 
     config: PairConfig

@@ -4,9 +4,9 @@ Nothing here decides. There are two tables for each machine, because one step ma
 fence without a delay is idle, waiting and switching off within one step.
 
 - `LEGAL` is about each change by itself. `StepContext` asserts it: a change that it does not name is a bug of ours, and
-  must be loud. It is read off the rules that make the changes, and names no more than they can do.
-- `MACHINES` is about what is left between two steps. Tests take each of its transitions and no other, and the
-  diagrams in docs/states.md are made from it. It cannot be asserted. It holds what tests have seen, and a node that
+  must be loud. It is derived from the rules that make the changes, and names no more than they can do.
+- `MACHINES` is about the states that are left between two steps. Tests take each of its transitions and no other, and
+  the diagrams in docs/states.md are made from it. It cannot be asserted. It holds what tests have seen, and a node that
   gets no processor for a while skips states that it names: a peer that was online is silent in the next step.
 """
 

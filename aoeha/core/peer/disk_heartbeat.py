@@ -38,7 +38,7 @@ def every_ms(config: PairConfig) -> int:
 def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
     """Stamp what we hold and read what the peer holds, while no link is up; one task at a time for each group.
 
-    `words` are what is to be said of groups besides.
+    `words` are the messages about groups that go into the records as well.
     """
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
@@ -99,7 +99,7 @@ def forget(step: StepContext) -> None:
 def heard_ms(state: NodeState) -> int | None:
     """Return when the peer's record was last seen to move, None for not since the other links fell quiet.
 
-    What moved before it stood still for too long says nothing any more.
+    A move that was followed by too long a standstill says nothing any more.
     """
     moving = [group.shelf_link for group in state.groups if not _is_silent(state.config, group.shelf_link)]
     return max((link.heard_ms for link in moving if link.heard_ms is not None), default=None)
@@ -119,7 +119,7 @@ def shows_peer(state: NodeState) -> bool:
 def peer_message(state: NodeState, group: GroupState) -> LockRecord | None:
     """The peer's record that tells of the group on the peer, where no link carries its beats; None for none (R13).
 
-    It was seen to move lately, and is of the boot that was heard last: of another one nothing else is known.
+    The record was seen to move lately, and is of the boot that was heard last: of another boot nothing else is known.
     """
     link, config = group.shelf_link, state.config
     if not config.reference_hosts or link.said is None or link.said.message is None or not is_quiet(state):

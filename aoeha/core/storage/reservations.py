@@ -250,7 +250,7 @@ def _judge(step: StepContext, name: str) -> None:
 
 
 def _judged_leg(step: StepContext, group: GroupState, leg: LegState) -> LegState:
-    """A leg of ours that shows nobody has lost our reservation, and may have lost acknowledged writes with it (R5)."""
+    """A leg of ours without a holder has lost our reservation, and may have lost acknowledged writes with it (R5)."""
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
     may_have_been = law.stands(step.state, Kind.UNVERIFIED, group)
     forgot = (was_ours or may_have_been) and leg.shows_anywhere(Holder.NOBODY)

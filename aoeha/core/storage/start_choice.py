@@ -106,7 +106,7 @@ def why_not_take_back(
 ) -> Refusal | None:
     """Judge a leg that shall be copied onto from `working` legs. None when all that it may lack is writes.
 
-    md re-adds a half that was written apart without complaint, and then both differ silently (measured).
+    md re-adds a half that was written apart without complaint, and then the two halves differ silently (measured).
     """
     ours, others = superblocks.get(leg), [superblocks[name] for name in working if name in superblocks]
     if ours is None:
