@@ -137,7 +137,7 @@ class Search(Known):
     def next(self, pair: Pair) -> Iterator[tuple[str, Pair]]:
         """Yield everything that can happen next: what it is, and the pair afterwards. Raises Violation.
 
-        What is merely read or stamped at the shelves is done at once, or, at the cost of the purse, when they like.
+        A mere reading or stamp at the shelves is done at once, or, at the cost of the fault budget, at any later time.
         """
         for label, after in self._events(pair):
             if self._facts[after.first].looking or self._facts[after.second].looking:
@@ -375,7 +375,7 @@ class Search(Known):
 
         Some leg holds every acknowledged write, and who writes believes no leg that does not (I2). Two may not have
         storage started, or, where the shelves keep nodes out, writes of two may not land (I1).
-        A leg whose target has forgotten whom it keeps out, and that nobody has reserved since, keeps nobody out (M1).
+        A leg whose target lost its reservation, and that no node has reserved since, keeps no node out (M1).
         """
         if self._facts[values[0]].storage and self._facts[values[1]].storage:
             if not self._facts[values[0]].reserved:

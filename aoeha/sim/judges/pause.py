@@ -29,7 +29,7 @@ VERBS = {"pause": True, "resume": False}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Word:
-    """What somebody says of the pause. Those of nobody come first."""
+    """A message about the pause. The lowest number comes first."""
 
     number: int = 0
     paused: bool = False

@@ -19,7 +19,7 @@ from aoeha.sim.world.world import World
 __all__ = ["Outcome", "Promise", "outcomes", "promises"]
 
 TAKEOVER_MS = 90_000
-"""So long after deadtime may a survivor take over that is called not ready, and be called so wrongly."""
+"""How long after deadtime a survivor that is called not ready may take over for the verdict to count as wrong."""
 LOOK_EVERY_MS = 100
 
 
@@ -42,7 +42,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a promise. `came_ms`: after so long the survivor served; None for never.
+    """The result of a promise. `came_ms`: how long until the survivor served; None for never.
 
     `broken` is the invariant that did not hold once the owner was dead, empty for none.
     """

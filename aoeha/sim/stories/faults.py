@@ -255,7 +255,7 @@ def _order_power(chance: Chance) -> Lines:
 
 
 def _pause_the_pair(chance: Chance) -> Lines:
-    """A human pauses the pair on one node and ends that on either; something may befall it meanwhile."""
+    """A human pauses the pair on one node and ends that on either; a fault may happen meanwhile."""
     node = chance.node()
     between = (f"kill {node}", f"crash {node}", f"power off {node}", f"move {chance.group()}")
     lines = _for_a_while(chance, f"ask {chance.node()}: pause", f"ask {chance.node()}: resume")
@@ -340,7 +340,7 @@ def _cut_san_and_links(chance: Chance) -> Lines:
 
 
 def _cut_clients(chance: Chance) -> Lines:
-    """A gateway loses its clients, and most of the time its links with them; often something befalls it on the way."""
+    """A gateway loses its clients, and most of the time its links with them; often a fault happens on the way."""
     node, other = chance.random.sample(chance.settings.nodes(), 2)
     lines: Lines = _for_a_while(chance, f"cut-clients {node}", f"heal-clients {node}")
     if chance.random.random() < 0.8:

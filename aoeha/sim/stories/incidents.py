@@ -21,14 +21,14 @@ CHUNK = 12
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of one incident: `fault` says what is wrong, empty for nothing."""
+    """The result of one incident: `fault` says what is wrong, empty for nothing."""
 
     path: Path
     fault: str = ""
 
 
 def findings(paths: Iterable[Path], jobs: int) -> Iterator[Finding]:
-    """Play incidents and yield what came of each, as they finish; first those that cannot be read."""
+    """Play incidents and yield the result of each as it finishes; incidents that cannot be read come first."""
     stories: list[tuple[Path, Scenario]] = []
     for path in paths:
         try:

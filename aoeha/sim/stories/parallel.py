@@ -11,7 +11,7 @@ CHUNK = 4
 
 
 def outcomes(seeds: Iterable[int], jobs: int, make: Callable[[int], Story] = story_of) -> Iterator[tuple[int, Outcome]]:
-    """Yield each seed with what came of it, as they finish. `make` must be importable when `jobs` is above 1."""
+    """Yield each seed with its result, as they finish. `make` must be importable when `jobs` is above 1."""
     if jobs <= 1:
         for seed in seeds:
             yield seed, play(make(seed))

@@ -21,7 +21,7 @@ from aoeha.sim.world.world import World
 __all__ = ["Judged", "judged_incidents", "judged_seeds", "main"]
 
 QUIET_MS = 30_000
-"""So long nothing happens to a pair before it is asked."""
+"""How long nothing happens to a pair before it is asked."""
 CHUNK = 4
 
 Judged = tuple[str, list[Outcome]]

@@ -36,7 +36,7 @@ class Story:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a story. `broken` is the invariant's name, empty for none."""
+    """The result of a story. `broken` is the invariant's name, empty for none."""
 
     broken: str = ""
     sentence: str = ""

@@ -73,7 +73,7 @@ class Daemon:
         self._asleep: list[Event] = []
 
     def new_nonce(self) -> bytes:
-        """Return what nobody can have guessed."""
+        """Return a nonce that cannot have been guessed."""
         return self.world.random.randbytes(NONCE_SIZE)
 
     def _recall(self) -> Memory | None:

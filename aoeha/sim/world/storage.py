@@ -29,7 +29,7 @@ RETRY_MS = 200
 REPEAT_MS = 110
 """The interval at which the driver repeats a frame that is not answered (measured)."""
 RESYNC_AFTER_MS = 5_000
-"""So long the agent holds the resync of an unclean mirror back while the service comes up."""
+"""How long the agent holds back the resync of an unclean mirror while the service comes up."""
 ADVERT_MS = 1
 MD_EVENT_MS = 2
 RETAKE_SLACK_MS = 1_000
@@ -115,7 +115,7 @@ class Storage:
             self.reach[name] = Reach(cut, self.world.timeline.now_ms)
 
     def disturbed(self, shelves: Iterable[str] = SHELVES) -> None:
-        """Note that something befell shelves, or the way to them."""
+        """Record that something happened to the shelves, or to a path to them."""
         for machine in self.world.machines.values():
             if not any(shelf.answers and self.reaches(machine, name) for name, shelf in self.shelves.items()):
                 self.blind_until_ms[machine.name] = FOREVER_MS
