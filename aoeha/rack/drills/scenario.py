@@ -13,7 +13,7 @@ __all__ = ["LINKS", "Ownership", "Scenario", "ScenarioError", "Statement", "mill
 MACHINES = frozenset({"alpha", "beta", "shelf1", "shelf2", "client", "bystander"})
 LINKS = ("serial1", "ether1")
 SERVED_MS = 90_000
-"""So long may the rack take from its first boot to its first service."""
+"""How long the rack may take from its first boot to its first service."""
 TIMINGS = ("keepalive", "warntime", "deadtime", "initdead")
 ANY_PAIR = ("resources", "seed", "boot", "groups", "links", "serial")
 """Settings of a simulated pair whose values the rack has of its own."""

@@ -9,7 +9,7 @@ from aoeha.rack.evidence.record import Record
 __all__ = ["ADDRESS_LIFETIME_MS", "answerers", "reservations", "writers"]
 
 ADDRESS_LIFETIME_MS = 3_000
-"""So long may two gateways answer for one address (docs/rules.md, I3)."""
+"""How long two gateways may answer for one address (docs/rules.md, I3)."""
 
 
 def writers(record: Record) -> tuple[bool, str]:

@@ -62,7 +62,7 @@ def check_host() -> None:
 
 
 def preload(folder: Path) -> Path:
-    """Build the library that linux.uml is started with: what mends the guest kernel from outside."""
+    """Build the library that linux.uml is started with: it works around faults of the guest kernel from outside."""
     library = folder / "mends.so"
     sources = [str(Path(__file__).with_name(name)) for name in MENDS]
     command = ["gcc", "-O2", "-shared", "-fPIC", "-o", str(library), *sources]

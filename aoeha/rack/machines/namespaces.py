@@ -31,7 +31,7 @@ def enter_namespaces() -> None:
 
 
 def rank_before_others() -> None:
-    """Let what this machine does besides come second: a drill measures the pair, not the neighbours.
+    """Let the other work of this machine come second: a drill measures the pair, not the neighbours.
 
     Where sessions are scheduled as groups (sched(7), autogroup) a process's niceness counts only within its session.
     """
