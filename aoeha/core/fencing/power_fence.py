@@ -1,4 +1,4 @@
-"""Power fences: when one is asked for, what counts as its success, and when it is let go (home of R7; also R2, R8).
+"""Power fences: when one starts, what counts as its success, and when it is given up (home of R7; also R2, R8).
 
 Rules. A fence is begun only against a silent peer, or against a peer that asks for it because it failed to stop. Only a
 node that could then serve begins one. All devices of a level are switched off; after the last of them, all are read in

@@ -138,7 +138,7 @@ class ResourceTask(_OfKind):
     """An agent's work on the resource `subject`. PROBE and MONITOR end with `Observed`, other kinds with no outcome.
 
     The START of a mirror may do without the other legs where it finds one of `complete`: each of them is known to hold
-    every acknowledged write. `limits` is what a mirror keeps clear of from its START, PROBE or MONITOR on.
+    every acknowledged write. `limits` is what a mirror avoids from its START, PROBE or MONITOR on.
     """
 
     kinds = (TaskKind.PROBE, TaskKind.START, TaskKind.STOP, TaskKind.MONITOR, TaskKind.VALIDATE)

@@ -249,7 +249,7 @@ def _claim(step: StepContext, name: str) -> None:
 
 
 def _should_claim(state: NodeState, group: GroupState) -> bool:
-    """Which node claims: one that can serve before one that cannot, then by rank. A yielding owner asks the peer."""
+    """Whether this node claims (R9): a node that can serve goes first, then rank. A yielding owner asks the peer."""
     said = peer_word.said(state, group)
     if said is None:
         return False

@@ -114,7 +114,7 @@ def _probe(step: StepContext, name: str) -> None:
 
 
 def _validate(step: StepContext, name: str) -> None:
-    """Ask the agents of a group that is not held whether they could start it. A node that could not never fences."""
+    """Ask the agents of a group that is not held if they could start it. A node that could not never fences (R7)."""
     group = step.state.group(name)
     if group.holding or not step.state.probed:
         return

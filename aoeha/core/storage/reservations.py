@@ -209,7 +209,7 @@ def _read_due(state: NodeState, group: GroupState) -> bool:
 
 
 def _note(step: StepContext, name: str, leg: LegState, answers: dict[tuple[str, str], Holder], looked_ms: int) -> None:
-    """Note what the addresses of a leg show. `looked_ms`: when the complete look before this one was begun."""
+    """Record what the addresses of a leg show. `looked_ms`: when the complete reading before this one was begun."""
     asked_ms = step.state.group(name).shelf_asked_ms
     addresses = []
     for address in leg.addresses:
