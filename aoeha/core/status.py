@@ -26,6 +26,8 @@ from aoeha.core.ownership import blockers, client_isolation, owners
 from aoeha.core.peer import membership
 from aoeha.core.storage import leg_ledger
 
+UNKNOWING = (PeerCondition.BOOTING, PeerCondition.CHECKING_STORAGE, PeerCondition.STORAGE_ONLY)
+"""In these conditions of the peer nobody can tell from here what it serves."""
 SCHEMA = 2
 
 
@@ -267,18 +269,22 @@ def _proof(victim: str, ability: Ability) -> str:
 
 
 def served(state: NodeState, group: GroupState) -> bool | None:
-    """Whether a node serves the group now. None while that cannot be known: the shelves are asked about its owner.
+    """Whether a node serves the group now. None while this node cannot know that.
 
-    The last message of a silent owner is no answer: as far as this node can tell, no node serves the group.
+    It cannot know while it listens after its start, while only the shelves tell of the peer (a stamp tells that it
+    lives, and not what runs there), and in a pause, in which a daemon may end and leave its resources running. The last
+    message of an owner that is silent otherwise is no answer: as far as this node can tell, no node serves the group.
     """
     owner, theirs = owners.owner(state, group), state.peer_group(group.name)
     if owner == state.config.node:
         return phase_of(group) is GroupPhase.RUNNING
+    if state.peer.condition in UNKNOWING:
+        return None
     if owner != state.config.peer or theirs is None:
         return False
-    if state.peer.condition is PeerCondition.CHECKING_STORAGE:
-        return None
-    return membership.may_be_alive(state) and theirs.phase is GroupPhase.RUNNING
+    if membership.is_alive(state):
+        return theirs.phase is GroupPhase.RUNNING
+    return None if law.stands(state, Kind.PAUSED) else False
 
 
 def why(state: NodeState) -> Condition:
@@ -389,7 +395,7 @@ def _group(state: NodeState, group: GroupState) -> GroupStatus:
     theirs = state.peer_group(group.name)
     phase = phase_of(group)
     if owner == state.config.peer and theirs is not None:
-        phase = theirs.phase if membership.may_be_alive(state) else GroupPhase.UNKNOWN
+        phase = theirs.phase if membership.is_alive(state) else GroupPhase.UNKNOWN
     return GroupStatus(
         name=group.name,
         epoch=max(group.held_epoch, group.epoch),

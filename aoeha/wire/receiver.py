@@ -182,12 +182,12 @@ class Receiver:
         beat = message.beat
         if beat.sender != self._peer_node:
             return Rejected(Rejection.OWN_BEAT if beat.sender == self._own_node else Rejection.WRONG_SENDER)
-        # What does not count yet can make us say less: a peer that was replaced by an older version could not read us,
-        # and would never echo our nonce. Only what counts makes us say more, or a recording could make us unreadable.
-        self._peer_knows = min(self._peer_knows, message.knows)
         incarnation = (beat.boot_id, beat.incarnation)
         if incarnation != self._accepted:
             if message.echo_nonce != self._nonce:
+                # A new incarnation that does not count yet can make us say less: an older version that took the peer's
+                # place could not read us, and would never echo our nonce. Only what counts makes us say more.
+                self._peer_knows = min(self._peer_knows, message.knows)
                 self._consider(incarnation, beat.sequence, message.nonce)
                 return Rejected(Rejection.NOT_ECHOED)
             self._meet(incarnation)

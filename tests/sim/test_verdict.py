@@ -57,7 +57,9 @@ def test_what_was_heard_last_of_a_silent_owner_is_not_what_is() -> None:
     assert shown.groups[0].phase == GroupPhase.UNKNOWN.value
     assert shown.groups[0].served is False
     assert shown.verdict.startswith("NOBODY SERVES storage")
-    assert "aoeha confirm alpha" in shown.groups[0].refusal
+    refusal = shown.groups[0].refusal
+    assert refusal is not None
+    assert "aoeha confirm alpha" in refusal.sentence
 
 
 def test_a_standby_that_stands_by_on_purpose_is_not_called_ready() -> None:
@@ -78,3 +80,38 @@ def test_a_peer_that_does_not_say_is_unknown_and_not_a_no() -> None:
     shown = told(world, "alpha")
     assert shown.forecast.ready is None
     assert "NOT KNOWN" in shown.verdict
+
+
+def test_a_leg_that_a_stranger_holds_makes_the_standby_unready_and_a_switchover_is_refused() -> None:
+    world = after(Settings(reserve=1), "wait 40s", "reserve shelf2 storage stranger", "wait 30s")
+    assert told(world, "alpha").forecast.ready is False
+    assert "stranger" in told(world, "beta").verdict
+    do(world, "ask alpha: switchover")
+    world.run(60_000)
+    assert world.machines["alpha"].serves("storage")
+
+
+def test_a_level_that_is_waited_for_in_vain_is_part_of_the_time() -> None:
+    world = after(Settings(devices="ups:1,switch:2"), "device ups dead", "wait 120s")
+    foreseen = told(world, "beta").forecast
+    begun_ms = world.timeline.now_ms
+    do(world, "power off alpha")
+    while not world.machines["beta"].serves("storage"):
+        world.run(100)
+        assert world.timeline.now_ms - begun_ms < 60_000
+    assert world.timeline.now_ms - begun_ms <= 2 * foreseen.takeover_ms
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("cut serial1", "cut ether1", "wait 30s", "kill beta", "wait 30s"),
+        ("ask alpha: pause", "wait 5s", "ask alpha: leave", "wait 20s"),
+    ],
+    ids=["seen at the shelves alone", "left in a pause"],
+)
+def test_what_a_node_cannot_know_is_no_outage(lines: tuple[str, ...]) -> None:
+    world = after(Settings(reserve=1), "wait 30s", *lines)
+    assert world.machines["alpha"].serves("storage")
+    assert told(world, "beta").groups[0].served is None
+    assert "NOBODY SERVES" not in told(world, "beta").verdict

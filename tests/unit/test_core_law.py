@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aoeha.core.fencing import forecast
 from aoeha.core.model import law
 from aoeha.core.model.conditions import Code, Condition, Subject
 from aoeha.core.model.law import Act, Kind, parsed
@@ -54,6 +55,10 @@ def test_an_unknown_condition_stops_every_act_but_a_stop() -> None:
     assert all(Kind.STANDBY in stopped_by[act] for act in Act if act is not Act.STOP)
     assert Kind.STANDBY not in stopped_by[Act.STOP]
     assert not any(Kind.PAUSED in kinds for kinds in stopped_by.values())
+
+
+def test_every_condition_of_the_table_is_tested_somewhere() -> None:
+    assert forecast.TESTS.keys() == set(Kind), "a row that nothing reads is decoration"
 
 
 def test_every_condition_stops_something() -> None:

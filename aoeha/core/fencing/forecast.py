@@ -79,11 +79,15 @@ def _proof_ms(state: NodeState, ability: Ability) -> int:
 
 def _power_ms(state: NodeState) -> int:
     """How long the first usable level takes to switch off, to be read back, and to settle."""
+    waited_ms = 0
     for level in devices.levels(state):
         on_level = devices.on_level(state, level)
         if all(devices.would_do(device) for device in on_level):
             settle_ms = max(devices.settings(state, device.name).settle_ms for device in on_level)
-            return 2 * max(device.took_ms or READING_GUESS_MS for device in on_level) + settle_ms
+            return waited_ms + 2 * max(device.took_ms or READING_GUESS_MS for device in on_level) + settle_ms
+        # A level that is not believed fails at once; one that does not respond is waited for.
+        silent = [device for device in on_level if not device.reachable and not device.distrusted]
+        waited_ms += max((devices.settings(state, device.name).timeout_ms for device in silent), default=0)
     return 0
 
 

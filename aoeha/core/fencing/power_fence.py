@@ -101,12 +101,11 @@ def end_late_beat(step: StepContext, sentence: str) -> None:
 def _reason(state: NodeState) -> str:
     """Why the peer should be fenced now; empty for no reason."""
     peer = state.config.peer
-    blocked = law.stops(state, Act.POWER_OFF)
-    if not state.config.fences or (blocked is not None and blocked.kind is not Kind.PAUSED):
+    if not state.config.fences or law.first(state, Act.POWER_OFF, None, law.TESTS, Kind.PAUSED) is not None:
         return ""
     if ordered := power_orders.reason(state):
         return ordered
-    if blocked is not None:
+    if law.stands(state, Kind.PAUSED):
         return ""
     if power_on.overdue(state):
         return f"{peer} was switched on again and is not heard, and would fence {state.config.node} in turn"

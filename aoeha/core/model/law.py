@@ -66,12 +66,8 @@ class Kind(Enum):
     NOT_PROBED = "not-probed"
     STOP_FAILED = "stop-failed"
     INVALID = "invalid"
-    UNCLEAN_BOOT = "unclean-boot"
     FENCE_FUTILE = "fence-futile"
-    YIELDED = "yielded"
     UNPROVABLE = "unprovable"
-    UNHEARD = "unheard"
-    PEER_HEARD = "peer-heard"
 
     __hash__ = object.__hash__
 
@@ -104,12 +100,8 @@ no-shelf          -    -     x     -      -       -       -       -
 not-probed        -    -     x     -      -       -       -       -
 stop-failed       -    -     x     -      -       -       -       -
 invalid           -    -     x     -      -       -       -       -
-unclean-boot      -    -     -     -      -       -       -       -
 fence-futile      -    -     -     -      -       -       -       -
-yielded           -    -     -     -      -       -       -       -
 unprovable        -    -     -     -      -       -       -       -
-unheard           -    -     -     -      -       -       -       -
-peer-heard        -    -     -     -      -       -       -       -
 """
 _POWER_AND_THE_REST: Final = """
                 power-off power-on evict trust stamp offer expire believe reboot confirm ready
@@ -130,12 +122,8 @@ no-shelf            -        -       -     -     -     -     -       -      -   
 not-probed          -        -       -     -     -     -     -       -      -       -      x
 stop-failed         -        -       -     -     -     -     -       -      -       -      x
 invalid             -        -       -     -     -     -     -       -      -       -      x
-unclean-boot        x        -       -     -     -     -     -       -      -       -      -
-fence-futile        x        -       -     -     -     -     -       -      -       -      x
-yielded             x        -       -     -     -     -     -       -      -       -      -
+fence-futile        -        -       -     -     -     -     -       -      -       -      x
 unprovable          -        -       -     -     -     -     -       -      -       -      x
-unheard             -        -       -     -     -     -     -       -      -       -      x
-peer-heard          -        -       -     -     -     -     -       -      -       x      -
 """
 """
 - A pause of the pair stops every move of either node, stops included (R15). A reservation that a target lost is made

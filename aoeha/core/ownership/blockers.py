@@ -61,7 +61,9 @@ def _unreserved(_state: NodeState, group: GroupState | None) -> str:
 
 
 def _no_shelf(state: NodeState, group: GroupState | None) -> str:
-    return reservations.unusable(state, group) if group is not None and not group.holding else ""
+    if group is None or group.holding:
+        return ""
+    return reservations.unusable(state, group) or reservations.foreign(group)
 
 
 TESTS: Final[Mapping[Kind, law.Test]] = {

@@ -142,6 +142,12 @@ def unusable(state: NodeState, group: GroupState) -> str:
     return f"{missed} of {group.name} does not answer {state.config.node}: acknowledged writes may be there alone"
 
 
+def foreign(group: GroupState) -> str:
+    """Why no start could follow, else empty: a leg that is reserved for a stranger is never reserved for us (R3)."""
+    legs = [leg.name for leg in group.legs if leg.shows_anywhere(Holder.STRANGER)]
+    return f"{' and '.join(legs)} of {group.name} is reserved for a stranger" if legs else ""
+
+
 def can_tell_owner(state: NodeState) -> bool:
     """Whether the shelves can tell the owner of every group: a leg of each has responded since we started."""
     return all(group.legs and not unusable(state, group) for group in state.groups)
