@@ -3,11 +3,12 @@
 Derived from the state alone, so that a replay explains a decision in the words that the operator saw.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from aoeha.core.fencing import forecast, readiness
+from aoeha.core import verdict
+from aoeha.core.fencing import readiness
 from aoeha.core.model import law
-from aoeha.core.model.beat import NEVER_MS, Ability, BeatFlag, GroupPhase, Ledger
+from aoeha.core.model.beat import NEVER_MS, BeatFlag, GroupPhase, Ledger
 from aoeha.core.model.conditions import Alarm, Code, Condition, Subject
 from aoeha.core.model.law import Kind
 from aoeha.core.model.shelves import Holder
@@ -25,9 +26,8 @@ from aoeha.core.model.state import (
 from aoeha.core.ownership import blockers, client_isolation, owners
 from aoeha.core.peer import membership
 from aoeha.core.storage import leg_ledger
+from aoeha.core.verdict import Verdict
 
-UNKNOWING = (PeerCondition.BOOTING, PeerCondition.CHECKING_STORAGE, PeerCondition.STORAGE_ONLY)
-"""In these conditions of the peer nobody can tell from here what it serves."""
 SCHEMA = 2
 
 
@@ -123,22 +123,6 @@ class AlarmStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What would happen if the serving node, `victim`, died now.
-
-    `ready` tells whether `survivor` would take over, None where the survivor does not say. `takeover_ms` is how long
-    that would take from the death on, 0 where it would not; `proof` is how it would prove the death.
-    """
-
-    victim: str
-    survivor: str
-    ready: bool | None
-    takeover_ms: int = 0
-    proof: str = ""
-    sentence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """The status document, schema 2. `unprotected` says why `protected` is false, with the remedy.
 
@@ -165,7 +149,7 @@ class Status:
 
 def status(state: NodeState) -> Status:
     """Describe a node."""
-    foreseen = verdict(state)
+    foreseen = verdict.verdict(state)
     return Status(
         schema=SCHEMA,
         cluster=state.config.cluster,
@@ -200,91 +184,6 @@ def _reference_hosts(state: NodeState) -> str:
     if not state.config.reference_hosts:
         return ""
     return {None: "not asked", True: "one answers", False: "none answers"}[state.hosts.answer]
-
-
-def verdict(state: NodeState) -> Verdict:
-    """Return what would happen if the serving node died now, as the survivor itself forecasts it (R19)."""
-    serving = {owners.owner(state, group) for group in state.groups} - {"", None}
-    node, peer = state.config.node, state.config.peer
-    if unserved := [group.name for group in state.groups if served(state, group) is False]:
-        return Verdict("", "", False, 0, "", f"NOBODY SERVES {', '.join(unserved)}{_last_heard(state)}")
-    if not serving:
-        return Verdict("", "", False, 0, "", "nobody serves")
-    victim = peer if peer in serving else node
-    foreseen = _of_ours(state) if victim == peer else _of_the_peer(state)
-    if foreseen.ready is None:
-        return replace(foreseen, sentence=f"if {victim} died now: NOT KNOWN: {foreseen.sentence}")
-    if not foreseen.ready:
-        return replace(foreseen, sentence=f"if {victim} died now: NOT ready: {foreseen.sentence}")
-    seconds = f"{max(foreseen.takeover_ms, 100) / 1_000:.1f}".removesuffix(".0")
-    sentence = f"if {victim} died now: {foreseen.survivor} is ready to take over in about {seconds} s, {foreseen.proof}"
-    return replace(foreseen, sentence=sentence)
-
-
-def _last_heard(state: NodeState) -> str:
-    heard_ms = membership.heard_ms(state)
-    if membership.may_be_alive(state) or heard_ms is None:
-        return ""
-    return f": {state.config.peer} was last heard {(state.now_ms - heard_ms) // 1_000} s ago"
-
-
-def _of_ours(state: NodeState) -> Verdict:
-    """What this node would do if its peer died now."""
-    node, peer = state.config.node, state.config.peer
-    foreseen = forecast.forecast(state)
-    if foreseen.blocked is not None:
-        unproven = "NOT PROTECTED: " if foreseen.blocked.kind is Kind.UNPROVABLE else ""
-        return Verdict(peer, node, False, 0, "", f"{unproven}{foreseen.blocked.sentence}")
-    return Verdict(peer, node, True, foreseen.takeover_ms, _proof(peer, foreseen.ability))
-
-
-def _of_the_peer(state: NodeState) -> Verdict:
-    """What the peer says that it would do if this node died now."""
-    node, peer, beat = state.config.node, state.config.peer, state.peer.beat
-    not_ready = Verdict(node, peer, False)
-    if law.stands(state, Kind.PAUSED):
-        return replace(not_ready, sentence=law.PAUSED)
-    if law.stands(state, Kind.DUPLICATE_NAME):
-        return replace(not_ready, sentence=law.TESTS[Kind.DUPLICATE_NAME](state, None))
-    if not membership.is_alive(state) or beat is None:
-        return replace(not_ready, sentence=f"{peer} is {state.peer.condition.value}")
-    told = beat.readiness
-    for group in state.groups:
-        theirs = state.peer_group(group.name)
-        if theirs is None or not theirs.willing:
-            return replace(not_ready, sentence=f"{peer} says that it could not serve {group.name}")
-    if told is None:
-        return replace(not_ready, ready=None, sentence=f"{peer} does not say whether it could prove {node} dead")
-    if told.ability is Ability.NONE:
-        sentence = f"{peer} says that it could not prove {node} dead; see: aoeha status on {peer}"
-        return replace(not_ready, sentence=f"NOT PROTECTED: {sentence}")
-    if not told.takeover_ms:
-        return replace(not_ready, sentence=f"{peer} says that it would not take over; see: aoeha status on {peer}")
-    return Verdict(node, peer, True, told.takeover_ms, _proof(node, told.ability))
-
-
-def _proof(victim: str, ability: Ability) -> str:
-    words = {Ability.STORAGE: f"{victim} fenced at the shelves", Ability.POWER: f"{victim} powered off"}
-    return words.get(ability, "")
-
-
-def served(state: NodeState, group: GroupState) -> bool | None:
-    """Whether a node serves the group now. None while this node cannot know that.
-
-    It cannot know while it listens after its start, while only the shelves tell of the peer (a stamp tells that it
-    lives, and not what runs there), and in a pause, in which a daemon may end and leave its resources running. The last
-    message of an owner that is silent otherwise is no answer: as far as this node can tell, no node serves the group.
-    """
-    owner, theirs = owners.owner(state, group), state.peer_group(group.name)
-    if owner == state.config.node:
-        return phase_of(group) is GroupPhase.RUNNING
-    if state.peer.condition in UNKNOWING:
-        return None
-    if owner != state.config.peer or theirs is None:
-        return False
-    if membership.is_alive(state):
-        return theirs.phase is GroupPhase.RUNNING
-    return None if law.stands(state, Kind.PAUSED) else False
 
 
 def why(state: NodeState) -> Condition:
@@ -400,7 +299,7 @@ def _group(state: NodeState, group: GroupState) -> GroupStatus:
         name=group.name,
         epoch=max(group.held_epoch, group.epoch),
         phase=phase.value,
-        served=served(state, group),
+        served=verdict.served(state, group),
         owner="unknown" if owner is None else owner or "nobody",
         proof="" if group.proof is None else group.proof.kind.value,
         resources=tuple(ResourceStatusView(r.config.name, r.phase.value, r.reason) for r in group.resources),

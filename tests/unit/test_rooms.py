@@ -10,7 +10,7 @@ CORE = (
     ("ownership",),
     ("resources",),
     ("mirror", "fencing"),
-    ("operator",),
+    ("operator", "verdict"),
     ("beats", "memory", "status", "action_queue"),
     ("rules",),
     ("step",),
