@@ -8,7 +8,7 @@ from daemon_double import ROOT, aoeha
 
 needs_fence_agents = pytest.mark.skipif(shutil.which("fence_dummy") is None, reason="needs Debian's fence-agents")
 
-OURS = 'type = "rack_power"               # aoeha\'s own, for the rack; "external:fence_ipmilan" runs Debian\'s agent'
+OURS = 'type = "rack_power"'
 PARAMETERS = '[fence.parameters]\naddress = "10.77.1.1"\nport = 7700\n'
 
 
