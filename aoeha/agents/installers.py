@@ -8,15 +8,14 @@ import shlex
 import sys
 from pathlib import Path
 
+from aoeha.agents.program_names import prefixed_name, program_name
 from aoeha.agents.registry import AgentKind, agent_files
 
-__all__ = ["FENCE_FOLDER", "OCF_FOLDER", "install_fence_wrappers", "install_ocf_wrappers", "program_name"]
+__all__ = ["FENCE_FOLDER", "OCF_FOLDER", "install_fence_wrappers", "install_ocf_wrappers"]
 
 OCF_FOLDER = Path("/usr/lib/ocf/resource.d/aoeha")
 FENCE_FOLDER = Path("/usr/sbin")
 _MARK = "# Written by `aoeha agents install`."
-_TAKEN = ("fence_wti",)
-"""Names of programs of ClusterLabs' fence-agents that ours would have too, whether they are installed here or not."""
 
 
 def install_ocf_wrappers(folder: Path = OCF_FOLDER) -> tuple[Path, ...]:
@@ -31,18 +30,8 @@ def install_fence_wrappers(folder: Path = FENCE_FOLDER) -> tuple[Path, ...]:
     wrappers = []
     for path in agent_files(AgentKind.FENCE):
         wrapper = folder / program_name(path.stem)
-        wrappers.append(_wrapped(wrapper if _is_ours(wrapper) else folder / _prefixed_name(path.stem), path))
+        wrappers.append(_wrapped(wrapper if _is_ours(wrapper) else folder / prefixed_name(path.stem), path))
     return tuple(wrappers)
-
-
-def program_name(type_name: str) -> str:
-    """Return what the program of a fence agent is called, and calls itself in its metadata."""
-    name = f"fence_{type_name}"
-    return _prefixed_name(type_name) if name in _TAKEN else name
-
-
-def _prefixed_name(type_name: str) -> str:
-    return f"fence_aoeha_{type_name}"
 
 
 def _wrapped(wrapper: Path, agent: Path) -> Path:

@@ -16,7 +16,8 @@ from fence_sequences import REBOOTS, SEQUENCES, Act, play
 from power_switch import PowerSwitch
 
 from aoeha.agents.fence_metadata import read_metadata
-from aoeha.agents.installers import install_fence_wrappers, program_name
+from aoeha.agents.installers import install_fence_wrappers
+from aoeha.agents.program_names import program_name
 
 FENCING = Path(__file__).parents[2] / "fencing"
 AGENTS = sorted(FENCING.glob("*.py"))

@@ -417,7 +417,7 @@ def test_flood_of_telnet_commands_ends_the_session_and_not_the_loop(flood: bytes
         server.close()
         return str(wti.fault)
 
-    assert "without an end" in in_private_network(act)
+    assert "without end" in in_private_network(act)
 
 
 def test_loop_goes_on_while_the_switch_is_dead_and_a_cancelled_caller_frees_the_port(tmp_path: Path) -> None:

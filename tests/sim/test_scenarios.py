@@ -72,7 +72,7 @@ POWER_LOSS = "boot alpha beta\nwait 20s\n{before}\npower off alpha\n{after}\n"
         ("", "expect served storage by nobody", True),
         ("", "expect alpha off", True),
         ("", "expect alpha on within 1s", False),
-        ("mark begun", "expect alpha boots within 60s", True),
+        ("mark begun", "power on alpha\nexpect alpha boots within 60s", True),
         ("mark begun", "expect beta lives on within 1s", True),
         ("", "expect writes within 1s", False),
         ("", "expect writes within 30s", True),

@@ -26,7 +26,7 @@ def test_rewriting_records_the_trace_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "short.txt"
     file.write_text("boot alpha beta\nwait 5s\nnever both serve storage\n", encoding="utf-8")
     assert simulate("--rewrite", str(file)).returncode == 0
-    assert "storage is running on alpha" in file.read_text(encoding="utf-8").partition("----\n")[2]
+    assert "group.running" in file.read_text(encoding="utf-8").partition("----\n")[2]
 
 
 def test_a_configured_pair_is_broken_and_stays_well() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from aoeha.agents.fence_cli import described
 from aoeha.agents.fence_metadata import SET_BY_AOEHA, FenceMetadata, FenceOption
 from aoeha.agents.fence_process import NEEDED_ACTIONS, FenceProcess
-from aoeha.agents.installers import program_name
 from aoeha.agents.interface import AgentError
+from aoeha.agents.program_names import program_name
 from aoeha.agents.registry import AgentKind, AgentNotFoundError, known_types, load_fence_agent
 from aoeha.cli.agents.text import describe
 from aoeha.cli.screen import print_error
