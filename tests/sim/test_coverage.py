@@ -13,7 +13,7 @@ UNREACHED = [
     "ownership: owns (rebooted) -> yields (rebooted) is never taken by a test",
     "ownership: yields (rebooted) -> granted to the peer is never taken by a test",
 ]
-"""A new boot proves the end of the last one only after deadtime. Wherever the peer hears us it grants our claim first."""
+"""A new boot proves the end of the last one after deadtime only. A peer that hears us grants our claim before that."""
 
 
 def test_every_transition_is_taken_by_a_test_and_none_that_is_not_known() -> None:
