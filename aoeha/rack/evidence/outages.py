@@ -75,13 +75,13 @@ def _steps(record: Record, since: int, until: int) -> dict[str, int]:
         if entry.type == "StartTask":
             task = entry.fields["task"]
             tasks[entry.node, task["id"]] = task
-            if task["kind"] == "power_off":
+            if task.get("kind") == "power_off":
                 steps.setdefault("silent", entry.at_ms - since)
-            elif task["kind"] == "start":
+            elif task.get("kind") == "start":
                 steps.setdefault("proof", entry.at_ms - since)
         elif entry.type == "TaskDone":
             done = tasks.get((entry.node, entry.fields["task_id"]))
-            if done and done["kind"] == "start" and entry.fields["result"] == "ok":
+            if done and done.get("kind") == "start" and entry.fields["result"] == "ok":
                 steps.setdefault(done["subject"], entry.at_ms - since)
     return steps
 

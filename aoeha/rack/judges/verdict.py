@@ -202,7 +202,7 @@ def _untouched(record: Record) -> Finding:
     touched = [
         f"{entry.node}: {entry.fields['task']['kind']} {entry.fields['task']['subject']}"
         for entry in record.journal
-        if since <= entry.at_ms <= until and entry.type == "StartTask" and entry.fields["task"]["kind"] in moving
+        if since <= entry.at_ms <= until and entry.type == "StartTask" and entry.fields["task"].get("kind") in moving
     ]
     held = [span for span in spans(record) if since <= span.from_ms <= until or since <= span.until_ms <= until]
     touched += [f"{span.node}: the kernel assembled or stopped the mirror" for span in held]
