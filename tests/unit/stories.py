@@ -10,7 +10,7 @@ from aoeha.core.model.state import NodeState
 from aoeha.sim.stories.scenario import Performance, parse
 from aoeha.sim.world.world import World
 
-__all__ = ["SERVING", "answers", "hears", "played", "state_of"]
+__all__ = ["SERVING", "answers", "broken", "hears", "played", "state_of"]
 
 SERVING = """
     boot alpha beta
@@ -22,12 +22,26 @@ SERVING = """
 
 def played(*parts: str, begin: str = SERVING, pair: str = "pair") -> World:
     """Play a story that goes on from a pair of which alpha serves. Fails when it breaks an invariant or a promise."""
+    performance = _performed(parts, begin, pair)
+    assert broken_in(performance) == []
+    return performance.world
+
+
+def broken(*parts: str, begin: str = SERVING, pair: str = "pair") -> list[str]:
+    """Play such a story; return the invariants and promises that it breaks."""
+    return broken_in(_performed(parts, begin, pair))
+
+
+def broken_in(performance: Performance) -> list[str]:
+    """The lines of a trace that name what was broken."""
+    return [line for line in performance.trace() if " BROKEN " in line]
+
+
+def _performed(parts: tuple[str, ...], begin: str, pair: str) -> Performance:
     performance = copy.deepcopy(_begun(pair, begin))
     performance.story = parse("story", "\n".join((pair, begin, *parts)))
     performance.play()
-    broken = [line for line in performance.trace() if " BROKEN " in line]
-    assert not broken, broken[0]
-    return performance.world
+    return performance
 
 
 @lru_cache

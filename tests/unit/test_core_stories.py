@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from stories import SERVING, answers, hears, played, state_of
+from stories import SERVING, answers, broken, hears, played, state_of
 
 from aoeha.core.model.actions import StartTask
 from aoeha.core.model.beat import BeatFlag, GroupPhase
@@ -108,16 +108,19 @@ PAIRS = {
 
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_ends_as_it_promises(name: str) -> None:
-    played(STORIES[name], pair=PAIRS.get(name, "pair"))
+    assert broken(STORIES[name], pair=PAIRS.get(name, "pair")) == []
 
 
 @pytest.mark.parametrize("links", [1, 8])
 def test_the_preferred_gateway_starts_whatever_the_number_of_links(links: int) -> None:
-    played(pair=f"pair links={links}")
+    world = played(pair=f"pair links={links}")
+    assert world.machines["alpha"].serves("storage")
+    assert not world.machines["beta"].serves("storage")
 
 
 def test_the_preferred_gateway_starts_even_if_it_looks_around_more_slowly() -> None:
-    played(begin="boot beta\nwait 300ms\nboot alpha\nexpect served storage by alpha within 20s")
+    world = played(begin="boot beta\nwait 300ms\nboot alpha\nexpect served storage by alpha within 20s")
+    assert world.machines["alpha"].serves("storage")
 
 
 def test_what_is_not_sound_is_refused() -> None:
