@@ -149,7 +149,7 @@ class Status:
 
 def status(state: NodeState) -> Status:
     """Describe a node."""
-    foreseen = verdict.verdict(state)
+    foreseen, unprotected = verdict.verdict(state), readiness.unprotected(state)
     return Status(
         schema=SCHEMA,
         cluster=state.config.cluster,
@@ -160,8 +160,8 @@ def status(state: NodeState) -> Status:
         links=tuple(_link(state, index, link) for index, link in enumerate(state.links)),
         groups=tuple(_group(state, group) for group in state.groups),
         fences=_devices(state),
-        protected=not readiness.unprotected(state),
-        unprotected=readiness.unprotected(state),
+        protected=not unprotected,
+        unprotected=unprotected,
         alarms=tuple(_alarm(state, alarm) for alarm in state.alarms),
         reference_hosts=_reference_hosts(state),
         verdict=foreseen.sentence,

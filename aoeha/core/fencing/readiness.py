@@ -38,7 +38,7 @@ def unprotected(state: NodeState) -> str:
     reasons = [_device_trouble(state, device) for device in state.devices]
     reasons = [reason for reason in reasons if reason]
     if _meant_by_shelves(state):
-        reasons.append(f"{_leg_out_of_reach(state)} does not answer {state.config.node}: mend its path")
+        reasons.append(f"{_leg_out_of_reach(state)} does not answer {state.config.node}: repair its path")
     elif not state.devices:
         reasons.append("no fence device is configured, and the shelves are not declared to suffice: add [[fence]]")
     return f"a dead {peer} could not be proven dead: {'; '.join(reasons)}"
@@ -49,11 +49,11 @@ def _device_trouble(state: NodeState, device: DeviceState) -> str:
     if device.doubt:
         return f"{device.name} {device.doubt}: check its wiring, then: aoeha fence verify {peer}"
     if device.disobeyed:
-        return f"{device.name} {device.disobeyed}: mend it, then: aoeha fence verify {peer}"
+        return f"{device.name} {device.disobeyed}: fix it, then: aoeha fence verify {peer}"
     if device.reachable is None:
         return f"{device.name} has not answered yet"
     if not device.reachable:
-        return f"{device.name} cannot be reached ({device.detail}): mend it, then: aoeha fence test {device.name}"
+        return f"{device.name} cannot be reached ({device.detail}): fix it, then: aoeha fence test {device.name}"
     return ""
 
 

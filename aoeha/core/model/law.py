@@ -5,7 +5,7 @@ weighed against every act once, here, and a new act against every condition. The
 that the table does not know stops every act but `STOP`.
 
 Some conditions take more than the state itself to judge: whether the shelves respond, and whether a proof could be had.
-They are in the table too. Higher layers test them: `aoeha.core.ownership.blockers` and `aoeha.core.fencing.readiness`.
+They are in the table too. Higher layers test them: `aoeha.core.ownership.blockers` and `aoeha.core.fencing.forecast`.
 
 What this file does not know: why a condition began. Each condition has one home file, which sets it.
 """
