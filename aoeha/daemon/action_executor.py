@@ -12,7 +12,7 @@ from aoeha.core.model.conditions import Level
 from aoeha.core.model.events import PersistDone
 from aoeha.core.model.memory import Memory
 from aoeha.daemon.commands import Commands
-from aoeha.daemon.event_log import Sentences
+from aoeha.daemon.event_log import EventLog
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock
 
@@ -34,7 +34,7 @@ class Effects:
     send: Callable[[Beat], None]
     tasks: TaskRunner
     memory: Remembering
-    sentences: Sentences
+    event_log: EventLog
     commands: Commands
     panic: Callable[[], None]
 
@@ -75,11 +75,11 @@ class ActionExecutor:
             case Persist(memory=memory):
                 self._spawn(self._persist(memory))
             case Say(level=level, condition=condition, ends=ends):
-                self._hands.sentences.say(level, condition, ends=ends)
+                self._hands.event_log.say(level, condition, ends=ends)
             case Answer():
                 self._hands.commands.answer(action)
             case Panic(condition=condition):
-                self._hands.sentences.say(Level.ALARM, condition)
+                self._hands.event_log.say(Level.ALARM, condition)
                 self._hands.panic()
             case Leave():
                 self.left.set()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aoeha.core.model.actions import Answer
 from aoeha.core.model.events import CommandGiven
 from aoeha.core.model.exits import Exit
-from aoeha.daemon.event_log import Sentence, Sentences
+from aoeha.daemon.event_log import EventLog, Sentence
 from aoeha.daemon.fence_history import FenceHistory
 from aoeha.io import clock
 from aoeha.io.control_socket import Connection, Request
@@ -31,13 +31,13 @@ class Commands:
         self,
         document: Callable[[], dict[str, Any]],
         give: Callable[[CommandGiven], bool],
-        sentences: Sentences,
+        event_log: EventLog,
         fences: FenceHistory,
     ) -> None:
         self._document = document
         self._fences = fences
         self._give = give
-        self._sentences = sentences
+        self._event_log = event_log
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._last_id = 0
 
@@ -95,7 +95,7 @@ class Commands:
         count = _number(request, connection, "events")
         if count is None:
             return
-        ring = self._sentences.ring
+        ring = self._event_log.ring
         with self._listening(connection):
             for said in list(ring)[max(0, len(ring) - count) :]:
                 _pass_on(connection, said)
@@ -115,11 +115,11 @@ class Commands:
         def listener(said: Sentence) -> None:
             _pass_on(connection, said)
 
-        self._sentences.listeners.add(listener)
+        self._event_log.listeners.add(listener)
         try:
             yield
         finally:
-            self._sentences.listeners.discard(listener)
+            self._event_log.listeners.discard(listener)
 
 
 def _number(request: Request, connection: Connection, what: str) -> int | None:

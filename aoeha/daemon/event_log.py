@@ -10,7 +10,7 @@ from aoeha.core.model.conditions import Condition, Level
 from aoeha.io import clock
 from aoeha.io.systemd import JournalSocket
 
-__all__ = ["RING_MAX", "Sentence", "Sentences"]
+__all__ = ["RING_MAX", "EventLog", "Sentence"]
 
 RING_MAX = 1_000
 LINE_BYTES_MAX = 2_000
@@ -30,12 +30,12 @@ class Sentence:
     ends: bool
 
 
-class Sentences:
+class EventLog:
     """Passes sentences on, never waiting for anybody to read them.
 
     Each goes to systemd's journal with the fields AOEHA_CODE, AOEHA_SUBJECT ("link serial") and AOEHA_ENDS ("1": an
     alarm is over), where the descriptor leads to that journal; else, or when the journal takes nothing, as a line of
-    text that begins with the code.
+    text that begins with the code, `[link.down]` or `[link.down over]`.
     """
 
     def __init__(self, descriptor: int = 2, journal: JournalSocket | None = None) -> None:
@@ -70,7 +70,8 @@ class Sentences:
             if self._journal.send(priority, message, fields):
                 return
         prefix = "" if self._is_terminal else f"<{priority}>"
-        line = f"{prefix}[{told.code.value}] {message}".encode()[:LINE_BYTES_MAX] + b"\n"
+        over = " over" if said.ends else ""
+        line = f"{prefix}[{told.code.value}{over}] {message}".encode()[:LINE_BYTES_MAX] + b"\n"
         # A log that nobody empties would block us: a line is worth less than a beat.
         if not any(state & select.POLLOUT for _, state in self._poll.poll(0)):
             self.unwritten += 1

@@ -22,7 +22,7 @@ from aoeha.daemon.arguments import Settings
 from aoeha.daemon.assembly import Blueprint, StartError
 from aoeha.daemon.beat_transport import BeatTransport
 from aoeha.daemon.commands import Commands
-from aoeha.daemon.event_log import Sentences
+from aoeha.daemon.event_log import EventLog
 from aoeha.daemon.fence_history import FenceHistory
 from aoeha.daemon.first_beat import FirstBeat, forget
 from aoeha.daemon.inbox import Inbox
@@ -54,12 +54,12 @@ LEAVE_MARGIN_MS = 60_000
 
 def serve(settings: Settings, first: FirstBeat | None) -> int:
     """Run a daemon until it has left, and return its exit code. `first` was sent before this module was imported."""
-    sentences = Sentences(journal=journal_of(2, os.environ))
+    event_log = EventLog(journal=journal_of(2, os.environ))
     for warning in enable_realtime():
-        sentences.say(Level.WARNING, _of_daemon(Code.DAEMON_NOTICE, settings.node, warning))
+        event_log.say(Level.WARNING, _of_daemon(Code.DAEMON_NOTICE, settings.node, warning))
     try:
         blueprint = assembly.read_blueprint(settings.config, settings.node)
-        service = _Service(settings, first, blueprint, sentences)
+        service = _Service(settings, first, blueprint, event_log)
         return asyncio.run(service.run())
     except StartError as error:
         sys.stderr.write(f"aoeha: cannot start: {error}\n")
@@ -69,18 +69,18 @@ def serve(settings: Settings, first: FirstBeat | None) -> int:
 class _Service:
     """The parts of one daemon. Only the loop writes the state; the others read it through `loop.state`."""
 
-    def __init__(self, settings: Settings, first: FirstBeat | None, blueprint: Blueprint, sentences: Sentences) -> None:
+    def __init__(self, settings: Settings, first: FirstBeat | None, blueprint: Blueprint, event_log: EventLog) -> None:
         self.settings = settings
         self.first = first
         self.run_directory, self.state_directory = Path(settings.run_directory), Path(settings.state_directory)
         self.pair = blueprint.pair
-        self.sentences = sentences
+        self.event_log = event_log
         self.manager = ServiceManager(dict(os.environ))
         self.inbox = Inbox()
         place = Place(self.pair.cluster, self.pair.node, self.run_directory, self.state_directory)
         for group in kill_leftovers(task_marker(place)):
             sentence = f"killed process group {group}: a task of an earlier daemon"
-            sentences.say(Level.INFO, _of_daemon(Code.DAEMON_NOTICE, self.pair.node, sentence))
+            event_log.say(Level.INFO, _of_daemon(Code.DAEMON_NOTICE, self.pair.node, sentence))
         self.store = MemoryStore(self.run_directory, self.state_directory)
         receiver = assembly.receiver(
             blueprint,
@@ -96,9 +96,9 @@ class _Service:
         )
         plugs = {fence.name: fence.plug for fence in blueprint.configuration.fences}
         self.fences = FenceHistory(self.state_directory, plugs)
-        self.commands = Commands(self._document, self.inbox.offer, sentences, self.fences)
+        self.commands = Commands(self._document, self.inbox.offer, event_log, self.fences)
         self.performing = ActionExecutor(
-            Effects(self.road.send, self.tasks, self.store, sentences, self.commands, _panic), self.inbox.insist
+            Effects(self.road.send, self.tasks, self.store, event_log, self.commands, _panic), self.inbox.insist
         )
         self.adverts = assembly.adverts(blueprint, self._target_started)
         self.mirrors = MirrorWatch(self._mirrors_changed)
@@ -253,7 +253,7 @@ class _Service:
             self._say(Level.ALARM, Code.DAEMON_JOURNAL, sentence)
 
     def _say(self, level: Level, code: Code, sentence: str) -> None:
-        self.sentences.say(level, _of_daemon(code, self.pair.node, sentence))
+        self.event_log.say(level, _of_daemon(code, self.pair.node, sentence))
 
     def _own_alarms(self, now_ms: int) -> list[Alarm]:
         """What is wrong aside from the core, and since when."""
@@ -285,7 +285,7 @@ class _Service:
             "steps": self.loop.turns,
             "events_refused": self.inbox.refused,
             "records_lost": self.journal.lost,
-            "sentences_unwritten": self.sentences.unwritten,
+            "sentences_unwritten": self.event_log.unwritten,
         }
         counters = {**self.road.counters(), "daemon": own}
         return status_document(

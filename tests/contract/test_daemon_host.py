@@ -13,7 +13,7 @@ import pytest
 
 from aoeha.core.model.conditions import Code, Condition, Level, Subject
 from aoeha.core.model.events import PersistDone, Tick
-from aoeha.daemon.event_log import RING_MAX, Sentence, Sentences
+from aoeha.daemon.event_log import RING_MAX, EventLog, Sentence
 from aoeha.daemon.inbox import INBOX_MAX, Inbox
 from aoeha.daemon.loop_lag import WINDOW_MS, LoopLag
 from aoeha.io import clock, control_socket, sysrq
@@ -122,7 +122,7 @@ def test_what_goes_to_the_journal_carries_its_code_and_subject(tmp_path: Path, *
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.bind(str(tmp_path / "socket"))
         journal.setblocking(False)
-        sentences = Sentences(writer, journal_of(writer, stream, str(tmp_path / "socket")))
+        sentences = EventLog(writer, journal_of(writer, stream, str(tmp_path / "socket")))
         sentences.say(Level.ALARM, about_lan(Code.LINK_DOWN, "it is\ndown"))
         if leads_there:
             fields = dict(line.split("=", 1) for line in journal.recv(4_096).decode().splitlines())
@@ -143,7 +143,7 @@ def test_what_goes_to_the_journal_carries_its_code_and_subject(tmp_path: Path, *
 
 def test_sentences_carry_their_priority_and_stay_one_line() -> None:
     reader, writer = os.pipe()
-    sentences = Sentences(writer)
+    sentences = EventLog(writer)
     sentences.say(Level.INFO, about_lan(Code.LINK_HEARD, "it is\nup"))
     sentences.say(Level.ALARM, about_lan(Code.LINK_DOWN, "it is down"))
     assert os.read(reader, 4_096) == (
@@ -157,7 +157,7 @@ def test_sentences_carry_their_priority_and_stay_one_line() -> None:
 
 def test_a_log_that_nobody_empties_never_holds_us_up_and_the_ring_keeps_the_newest() -> None:
     reader, writer = os.pipe()
-    sentences = Sentences(writer)
+    sentences = EventLog(writer)
     heard: list[Sentence] = []
     sentences.listeners.add(heard.append)
     for number in range(RING_MAX + 5_000):
