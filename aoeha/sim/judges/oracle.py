@@ -200,15 +200,13 @@ class Oracle(Observer):
             self._broken("I1", f"{machine.name} believed a beat on {link} for the second time")
         self._heard[key] = beat.sequence
         self._strangers.discard(machine.name)
+        if beat.boot_id in self.world.clone_boot_ids:
+            return  # Two machines of one name are heard in turn: neither boot is the earlier one.
         boots = self._boots_heard.setdefault(machine.name, [])
-        if beat.boot_id in boots[:-1] and not self._is_sent_by_now(beat):
+        if beat.boot_id in boots[:-1]:
             self._broken("I1", f"{machine.name} believed a beat of an earlier boot on {link}")
         if beat.boot_id not in boots:
             boots.append(beat.boot_id)
-
-    def _is_sent_by_now(self, beat: Beat) -> bool:
-        """Whether a machine lives, or was just switched off, which has booted so: two may use one name by now."""
-        return beat.boot_id == self.world.machines[beat.sender].boot_id or beat.boot_id in self.world.clone_boot_ids
 
     def write_landed(self, machine: Machine, group: str, *, foreign: bool, forgotten: bool) -> None:
         """A record reached a leg. A node must not write any more once another one has started the mirror."""

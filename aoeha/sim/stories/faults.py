@@ -368,6 +368,17 @@ def _disobey(chance: Chance) -> Lines:
     return [*_later(begun_ms, failing), *_later(1_000, used)]
 
 
+def _clone(chance: Chance) -> Lines:
+    """A machine uses a gateway's name for a while; often a fault happens meanwhile, or just after."""
+    node, length = chance.node(), chance.random.choice((chance.around_deadtime(), f"{chance.while_ms()}ms"))
+    length_ms = int(length.removesuffix("ms"))
+    lines: Lines = [(0, f"clone {node}"), (length_ms, f"unclone {node}")]
+    meanwhile = chance.random.choice((_lose_power, _cut_all, _cut_one, _move, _kill, _stand_still, None))
+    if meanwhile is not None:
+        lines += _later(chance.ms(500, max(2 * length_ms, 1_000)), meanwhile(chance))
+    return lines
+
+
 KINDS: dict[str, Kind] = {
     "cut one": _cut_one,
     "cut all": _cut_all,
@@ -406,7 +417,10 @@ MISWIRED_PERCENT = 16
 DISOBEYING_SHARE = 0.2
 """Of all seeds have a device that fails when it is needed."""
 DISOBEYING_MAX = 3
-OWN_DICE = ("devices", "clients", "paths")
+CLONES_SHARE = 0.2
+"""Of all seeds meet a second machine with a gateway's name."""
+CLONES_MAX = 2
+OWN_DICE = ("devices", "clients", "paths", "clones")
 """What has dice of its own, so that the seeds that lack it stay as they are."""
 
 
@@ -426,13 +440,15 @@ def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
     if settings.device_names() and random.randrange(100) < MISWIRED_PERCENT:
         at_ms = random.randint(FIRST_MS, SAFETY_MS)
         lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _miswire(chance))
-    devices, clients, paths = (Chance(Random(f"{what} of {settings.seed}"), settings) for what in OWN_DICE)
+    devices, clients, paths, clones = (Chance(Random(f"{what} of {settings.seed}"), settings) for what in OWN_DICE)
     if settings.device_names() and devices.random.random() < DISOBEYING_SHARE:
         lines.extend(_several(devices, DISOBEYING_MAX, _disobey))
     if settings.hosts:
         lines.extend(_several(clients, CLIENT_FAULTS_MAX, _cut_clients))
     if settings.reserve and settings.paths > 1:
         lines.extend(_several(paths, PATH_FAULTS_MAX, _cut_path))
+    if clones.random.random() < CLONES_SHARE:
+        lines.extend(_several(clones, CLONES_MAX, _clone))
     return tuple(line for line in sorted(lines, key=lambda planned: planned.at_ms) if line.at_ms < SAFETY_MS)
 
 
