@@ -31,8 +31,8 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import PlugRead, PlugState, PowerTask, TaskKind, TaskResult
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.settings import Settings
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.machine import Machine
-from aoeha.sim.world.work import Job, Work
 
 SETTLED_MS, SWITCHED_MS = 60_000, 150
 ORDER_LIMIT_S = 30
@@ -146,13 +146,13 @@ class CordedPair:
         self.world.power.perform = self._perform  # type: ignore[method-assign]
         self.world.answered = lambda _node, answer: self._answers.append(answer)  # type: ignore[method-assign]
 
-    def _perform(self, work: Work, job: Job, task: PowerTask) -> None:
+    def _perform(self, task: PowerTask, orderer: Gateway, report: Callable[[TaskDone], None]) -> None:
         if task.node != "beta":
-            self._sound(work, job, task)
+            self._sound(task, orderer, report)
             return
         result, plug = self._switch(task)
         told = PlugRead(plug) if plug is not None else None
-        self.world.timeline.after(SWITCHED_MS, work.report, job, TaskDone(0, task.id, result, outcome=told))
+        self.world.timeline.after(SWITCHED_MS, report, TaskDone(0, task.id, result, outcome=told))
 
     def _switch(self, task: PowerTask) -> tuple[TaskResult, PlugState | None]:
         device, plug = self.bench.agent, self.bench.plug

@@ -1,6 +1,6 @@
 """What a daemon of the simulator was given, and what it did: one recording for each start of a daemon."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,8 +14,11 @@ from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
 from aoeha.sim.world import machine
 from aoeha.sim.world.daemon import Daemon
-from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.link import Link
+from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.test_key import KEY
+from aoeha.sim.world.work import Work
 from aoeha.wire.sender import Sender
 
 __all__ = ["Message", "Recording", "recordings"]
@@ -68,12 +71,12 @@ class RecordingDaemon(Daemon):
 
     found: list[Recording]
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Gateway, stage: Stage, work: Work, links: Mapping[str, Link]) -> None:
         inherited = machine.inheritance
-        limits = {link.name: link.limit for link in machine.world.links.values()}
+        limits = {link.name: link.limit for link in links.values()}
         self.recording = Recording(machine.config, limits, inherited.peer_nonce if inherited else None)
         self.reading = False
-        super().__init__(machine)
+        super().__init__(machine, stage, work, links)
         self.recording.memory = self.memory
         self.sender = RecordingSender(machine.config.cluster, KEY, self.receiver.nonces, self.receiver.speaks)
         self.sender.recording = self.recording

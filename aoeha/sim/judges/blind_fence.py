@@ -1,13 +1,13 @@
 """Whether a gateway that has not heard its peer since its boot may end the peer's service (R7)."""
 
-from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
 
 __all__ = ["judge_blind_fence"]
 
 
-def judge_blind_fence(world: World, machine: Machine, victim: Machine, patience_ms: int) -> None:
+def judge_blind_fence(world: World, machine: Gateway, victim: Gateway, patience_ms: int) -> None:
     """It needs every leg, and the owner's name on one; unless the shelves were disturbed within its patience.
 
     A gateway that has taken a leg already was judged when it did so.

@@ -1,13 +1,13 @@
 """Whether a gateway may leave a leg to the other one (R3)."""
 
-from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
 
 __all__ = ["judge_leg_left"]
 
 
-def judge_leg_left(world: World, machine: Machine, peer: Machine, group: str) -> None:
+def judge_leg_left(world: World, machine: Gateway, peer: Gateway, group: str) -> None:
     """It has stopped, and the other gateway does not still run from before: the writes that it repeats would land."""
     for one, invariant in ((machine, "I4"), (peer, "I1")):
         running = one.runs_any(group)

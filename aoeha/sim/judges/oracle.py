@@ -35,6 +35,7 @@ from aoeha.sim.judges import visibility
 from aoeha.sim.judges.blind_fence import judge_blind_fence
 from aoeha.sim.judges.leg_left import judge_leg_left
 from aoeha.sim.judges.orders import PowerOrders
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
@@ -99,12 +100,12 @@ class Oracle(Observer):
         """Count fences from here."""
         self._fences.clear()
 
-    def command_given(self, machine: Machine, number: int, verb: str, arguments: dict[str, str]) -> None:
+    def command_given(self, machine: Gateway, number: int, verb: str, arguments: dict[str, str]) -> None:
         """From now on a stop may have been asked for."""
         del machine, number, verb, arguments
         self._commanded = True
 
-    def task_started(self, machine: Machine, task: Task) -> None:
+    def task_started(self, machine: Gateway, task: Task) -> None:
         """A node acts on a resource, on its peer's power or on its legs."""
         match task:
             case ResourceTask(kind=TaskKind.START):
@@ -125,7 +126,7 @@ class Oracle(Observer):
             case _:
                 pass
 
-    def preempting(self, machine: Machine, group: str) -> None:
+    def preempting(self, machine: Gateway, group: str) -> None:
         """A node is about to take a leg that shows its peer: that is a fence where the peer serves from it."""
         victim = self._peer(machine)
         self._named_on_legs.add(victim.name)
@@ -133,17 +134,17 @@ class Oracle(Observer):
         if victim.alive and victim.runs_whole(group) and unasked:
             self._judge_cause(machine, victim)
 
-    def transferring(self, machine: Machine, group: str) -> None:
+    def transferring(self, machine: Gateway, group: str) -> None:
         """A node is about to transfer a leg to its peer."""
         if not self.excused:
             judge_leg_left(self.world, machine, self._peer(machine), group)
 
-    def overlapped(self, machine: Machine, task: Task) -> None:
+    def overlapped(self, machine: Gateway, task: Task) -> None:
         """What a start or stop would undo must have ended, or its end would be taken for another's."""
         act = f"{task.kind.value} {task.subject}"
         self._broken("I4", f"{machine.name} begins to {act} before the last act on it ended")
 
-    def sent(self, machine: Machine, beat: Beat) -> None:
+    def sent(self, machine: Gateway, beat: Beat) -> None:
         """A node tells the world how it stands: that must be true, and remembered."""
         if any(group.phase is GroupPhase.BLOCKED for group in beat.groups):
             self._asked_ms[machine.name] = self.world.timeline.now_ms
@@ -154,13 +155,13 @@ class Oracle(Observer):
             self._given_up.update((machine.name, group.name) for group in beat.groups)
             self._named_on_legs.discard(machine.name)
 
-    def record_writing(self, machine: Machine, group: str, record: LockRecord) -> None:
+    def record_writing(self, machine: Gateway, group: str, record: LockRecord) -> None:
         """A stamp lands in a leg's record: a node that owned nothing must not put itself in the owner's place."""
         owner = self._epochs.get((group, record.epoch), "nobody")
         if record.message is None and owner != machine.name and not self.excused:
             self._broken("I1", f"{machine.name} stamps {group} at epoch {record.epoch}, which {owner} owned")
 
-    def _judge_word(self, machine: Machine, group: GroupBeat, *, probed: bool) -> None:
+    def _judge_word(self, machine: Gateway, group: GroupBeat, *, probed: bool) -> None:
         """What is said, in a beat or a record, must be true as it is said, and what is promised remembered."""
         running = machine.runs_any(group.name)
         if running and group.phase is GroupPhase.STOPPED and probed:
@@ -183,17 +184,17 @@ class Oracle(Observer):
         if group.claim_floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
             self._broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
 
-    def began(self, machine: Machine, memory: Memory | None) -> None:
+    def began(self, machine: Gateway, memory: Memory | None) -> None:
         """What a node announces from now on may build on this."""
         self._remembered[machine.name] = memory
         for group in self.world.resources:
             self._announced.pop((machine.name, group), None)
 
-    def persisted(self, machine: Machine, memory: Memory) -> None:
+    def persisted(self, machine: Gateway, memory: Memory) -> None:
         """So it may on this."""
         self._remembered[machine.name] = memory
 
-    def heard(self, machine: Machine, link: str, beat: Beat) -> None:
+    def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
         """A beat is believed: it must be new, and of the newest boot."""
         key = (machine.name, beat.boot_id, beat.incarnation, link)
         if beat.sequence <= self._heard.get(key, -1):
@@ -208,7 +209,7 @@ class Oracle(Observer):
         if beat.boot_id not in boots:
             boots.append(beat.boot_id)
 
-    def write_landed(self, machine: Machine, group: str, *, foreign: bool, forgotten: bool) -> None:
+    def write_landed(self, machine: Gateway, group: str, *, foreign: bool, forgotten: bool) -> None:
         """A record reached a leg. A node must not write any more once another one has started the mirror."""
         if self._is_reserved(group):
             if foreign and forgotten:
@@ -220,11 +221,11 @@ class Oracle(Observer):
         if running:
             self._two_run(group, f"a write of {machine.name} landed while {running} runs on {self._peer(machine).name}")
 
-    def returned(self, machine: Machine, since_ms: int) -> None:
+    def returned(self, machine: Gateway, since_ms: int) -> None:
         """A node is back after a stall."""
         self._blackouts[machine.name] = Blackout(since_ms, self.world.timeline.now_ms)
 
-    def booted(self, machine: Machine) -> None:
+    def booted(self, machine: Gateway) -> None:
         """A kernel boots, and has not heard its peer yet."""
         self._strangers.add(machine.name)
         self._fenced_dead.discard(machine.name)
@@ -234,7 +235,7 @@ class Oracle(Observer):
         self._remembered[machine.name] = machine.memory_disk
         self._forget_epochs(machine)
 
-    def fenced(self, orderer: Machine, victim: Machine) -> None:
+    def fenced(self, orderer: Gateway, victim: Gateway) -> None:
         """A fence device took the power of a running gateway."""
         self._fences[victim.name] = self._fences.get(victim.name, 0) + 1
         self._fenced_dead.add(victim.name)
@@ -246,7 +247,7 @@ class Oracle(Observer):
                 self._broken("I5", f"{orderer.name} and {victim.name} have fenced each other")
             self.world.count("excused", self.duel)
 
-    def answered(self, machine: Machine, answer: Answer) -> None:
+    def answered(self, machine: Gateway, answer: Answer) -> None:
         """A request was answered."""
         if not answer.sentence.strip():
             self._broken("I8", f"{machine.name} answered with code {answer.code} and no sentence")
@@ -270,7 +271,7 @@ class Oracle(Observer):
         """The healed pair is not well in time."""
         self._broken("I6", f"{sentence} {bound_ms // 1_000} s after all faults ended")
 
-    def _forget_epochs(self, machine: Machine) -> None:
+    def _forget_epochs(self, machine: Gateway) -> None:
         """What this node owned and its disk did not take is forgotten: the number may be used again."""
         memory = machine.memory_disk
         kept = {group.name: group.epoch for group in memory.groups} if memory is not None else {}
@@ -278,7 +279,7 @@ class Oracle(Observer):
             if owner == machine.name and epoch > kept.get(group, 0):
                 del self._epochs[group, epoch]
 
-    def _duel_excuse(self, orderer: Machine, victim: Machine) -> str:
+    def _duel_excuse(self, orderer: Gateway, victim: Gateway) -> str:
         """Why both nodes may have been fenced, empty for no reason."""
         if self.world.power.was_slow:
             return "duel through a slow device"
@@ -293,14 +294,14 @@ class Oracle(Observer):
             return "duel of two that tried again"
         return "duel of two that counted from different times" if lately and not arbitrated else ""
 
-    def _was_away_lately(self, machine: Machine) -> bool:
+    def _was_away_lately(self, machine: Gateway) -> bool:
         """Whether the silence that this node counted began after its stall, not when the links fell silent."""
         back_ms = self._blackouts.get(machine.name, Blackout()).until_ms
         turns_ms = 2 * (DUEL_TURN_MS + machine.config.keepalive_ms)
         patience_ms = machine.config.deadtime_ms + turns_ms + SLACK_MS
         return back_ms > 0 and self.world.timeline.now_ms - back_ms < patience_ms
 
-    def _peer(self, machine: Machine) -> Machine:
+    def _peer(self, machine: Gateway) -> Machine:
         return self.world.machines[machine.config.peer]
 
     def _is_reserved(self, group: str) -> bool:
@@ -344,12 +345,12 @@ class Oracle(Observer):
         both_answer = address in first.active and address in second.active
         self._broken("I3" if only_address and both_answer else "I1", sentence)
 
-    def _judge_right(self, machine: Machine, group: GroupBeat) -> None:
+    def _judge_right(self, machine: Gateway, group: GroupBeat) -> None:
         """A node that granted or rebooted does not own the group again; one that left has not owned it since.
 
         A node that was powered off is not heard.
         """
-        remembered, daemon = self._remembered.get(machine.name), machine.daemon
+        remembered, daemon = self._remembered.get(machine.name), self.world.machines[machine.name].daemon
         known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
         proof = known.proof if known is not None and known.holding else None
         victim = self._peer(machine)
@@ -369,7 +370,7 @@ class Oracle(Observer):
         if proof.kind is ProofKind.HANDED_OVER and not granted and (giver, group.name) not in self._given_up:
             self._broken("I1", f"{machine.name} owns {group.name} at epoch {group.epoch}, which {giver} never granted")
 
-    def _judge_stop(self, machine: Machine, task: Task) -> None:
+    def _judge_stop(self, machine: Gateway, task: Task) -> None:
         """Without a request, a broken resource or an unverified ownership, a node never stops what runs well (I5)."""
         if self._commanded or self.excused or machine.troubled or not machine.runs_whole(task.group):
             return
@@ -380,7 +381,7 @@ class Oracle(Observer):
             return
         self._broken("I5", f"{machine.name} stops {task.group}, which runs well, and nobody asked for it")
 
-    def _judge_fence(self, machine: Machine, victim: Machine) -> None:
+    def _judge_fence(self, machine: Gateway, victim: Gateway) -> None:
         """A fence needs a cause: no whole link for long enough, or a victim that cannot stop what it should."""
         self.world.count("order", "fence")
         if self._has_asked(victim) or self.excused or self._was_blind(victim):
@@ -391,7 +392,7 @@ class Oracle(Observer):
         if listened and max(min(clean), machine.present_since_ms or 0) < (left_ms or 0) - patience_ms:
             self._broken("I5", f"{machine.name} fences {victim.name}, which left the pair in order")
 
-    def _judge_cause(self, machine: Machine, victim: Machine) -> list[int]:
+    def _judge_cause(self, machine: Gateway, victim: Gateway) -> list[int]:
         """Nothing is taken from a node that can be heard or seen. Returns since when links have been whole."""
         patience_ms, whole_ms = self._patience_ms(machine), visibility.whole_link_ms(self.world, machine, victim)
         clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
@@ -406,18 +407,18 @@ class Oracle(Observer):
             judge_blind_fence(self.world, machine, victim, self._patience_ms(machine))
         return clean
 
-    def _has_asked(self, victim: Machine) -> bool:
+    def _has_asked(self, victim: Gateway) -> bool:
         """Whether a node in trouble said a while ago that it cannot stop what it should; a begun fence is finished."""
         asked_ms = self._asked_ms.get(victim.name)
         lately = asked_ms is not None and self.world.timeline.now_ms - asked_ms < BLIND_FENCE_MS
         return lately and victim.troubled
 
-    def _was_blind(self, victim: Machine) -> bool:
+    def _was_blind(self, victim: Gateway) -> bool:
         """Whether a node saw no shelf a while ago: it may have asked to be fenced, and a begun fence is finished."""
         until_ms = self.world.storage.blind_until_ms.get(victim.name)
         return until_ms is not None and self.world.timeline.now_ms - until_ms < BLIND_FENCE_MS
 
-    def _patience_ms(self, machine: Machine) -> int:
+    def _patience_ms(self, machine: Gateway) -> int:
         return machine.config.deadtime_ms + HANDSHAKE_BEATS * machine.config.keepalive_ms + SLACK_MS
 
     def _note_service(self) -> None:
@@ -429,7 +430,7 @@ class Oracle(Observer):
                 else:
                     self._whole_since_ms.setdefault((name, group), self.world.timeline.now_ms)
 
-    def _judge_hasty_fence(self, machine: Machine, victim: Machine, clean: list[int]) -> None:
+    def _judge_hasty_fence(self, machine: Gateway, victim: Gateway, clean: list[int]) -> None:
         """No node may be judged by a silence during which the judge was stalled (R10)."""
         blackout, config, now_ms = self._blackouts.get(machine.name), machine.config, self.world.timeline.now_ms
         if blackout is None or not clean or blackout.until_ms - blackout.since_ms <= config.deadtime_ms:

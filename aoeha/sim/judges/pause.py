@@ -13,7 +13,7 @@ from aoeha.core.model.memory import Memory
 from aoeha.core.model.shelves import LockRecord
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.sim.judges.orders import PowerOrders
-from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
@@ -47,13 +47,13 @@ class PauseJudge(Observer):
         self._written: dict[str, Word] = {}
         self._asked: dict[int, bool] = {}
 
-    def command_given(self, machine: Machine, number: int, verb: str, arguments: dict[str, str]) -> None:
+    def command_given(self, machine: Gateway, number: int, verb: str, arguments: dict[str, str]) -> None:
         """Wait for its answer."""
         del machine, arguments
         if verb in VERBS:
             self._asked[number] = VERBS[verb]
 
-    def answered(self, machine: Machine, answer: Answer) -> None:
+    def answered(self, machine: Gateway, answer: Answer) -> None:
         """A node that answers knows a word above all others, unless it knew the same one before.
 
         It answers at once, and gives its own word when its disk has it.
@@ -65,40 +65,40 @@ class PauseJudge(Observer):
         if known.paused != paused:
             self._hear(machine, Word(known.number + 1, paused))
 
-    def began(self, machine: Machine, memory: Memory | None) -> None:
+    def began(self, machine: Gateway, memory: Memory | None) -> None:
         """Whatever was not remembered is forgotten, heard words too."""
         self._given[machine.name] = Word(memory.pause_number, memory.paused) if memory is not None else Word()
         self._heard.pop(machine.name, None)
 
-    def sent(self, machine: Machine, beat: Beat) -> None:
+    def sent(self, machine: Gateway, beat: Beat) -> None:
         """A node gives its word: it is the newest that it gave before, or heard."""
         given = Word(beat.pause_number, BeatFlag.PAUSED in beat.flags)
         if self._is_bound(machine) and not given.paused:
             self._broken(f"{machine.name} has forgotten the pause of the pair, which nobody ended")
         self._given[machine.name] = given
 
-    def heard(self, machine: Machine, link: str, beat: Beat) -> None:
+    def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
         """A node is told the other one's word."""
         del link
         self._hear(machine, Word(beat.pause_number, BeatFlag.PAUSED in beat.flags))
 
-    def record_writing(self, machine: Machine, group: str, record: LockRecord) -> None:
+    def record_writing(self, machine: Gateway, group: str, record: LockRecord) -> None:
         """A word lies on a leg from now on; whether anybody reads it is another matter."""
         del group
         word = Word(record.pause_number, record.paused)
         self._written[machine.name] = max(self._written.get(machine.name, Word()), word)
 
-    def task_started(self, machine: Machine, task: Task) -> None:
+    def task_started(self, machine: Gateway, task: Task) -> None:
         """No node begins anything in a pause."""
         ordered = task.kind is TaskKind.POWER_OFF and self._orders.holds_in_a_pause(machine)
         if task.kind in MOVES and not ordered and self._is_bound(machine):
             self._broken(f"{machine.name} begins to {task.kind.value} {task.subject} in a pause of the pair")
 
-    def _hear(self, machine: Machine, word: Word) -> None:
+    def _hear(self, machine: Gateway, word: Word) -> None:
         if word > self._heard.get(machine.name, Word()):
             self._heard[machine.name], self._heard_ms[machine.name] = word, self.world.timeline.now_ms
 
-    def _is_bound(self, machine: Machine) -> bool:
+    def _is_bound(self, machine: Gateway) -> bool:
         """Whether a node knows of a pause, and has known for long enough, and can know of no end of it."""
         given, heard = self._given.get(machine.name, Word()), self._heard.get(machine.name, Word())
         written = self._written.get(machine.config.peer, Word())

@@ -6,7 +6,7 @@ there, and be read there. No rule helps against two such targets, nor if the own
 its reservation.
 """
 
-from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.mirror import Assembly, Leg
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
@@ -24,12 +24,12 @@ class RecordJudge(Observer):
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def mirror_started(self, machine: Machine, group: str, assembly: Assembly) -> None:
+    def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
         """Each of its legs must hold whatever was acknowledged."""
         for leg in assembly.active:
             _judge_leg(self.world, group, leg, f"{machine.name} started {group} from")
 
-    def resynced(self, machine: Machine, group: str, lost: set[int]) -> None:
+    def resynced(self, machine: Gateway, group: str, lost: set[int]) -> None:
         """What one leg still had before must be there afterwards."""
         acknowledged = self.world.storage.acknowledged[group] & lost
         if acknowledged:

@@ -1,7 +1,7 @@
 """Whether a node comes to rest: it remembers what has changed, and does not change its mind without end."""
 
 from aoeha.core.model.memory import Memory
-from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
@@ -21,7 +21,7 @@ class RestJudge(Observer):
         self._second = 0
         self._writes: dict[str, int] = {}
 
-    def persisting(self, machine: Machine, memory: Memory) -> None:
+    def persisting(self, machine: Gateway, memory: Memory) -> None:
         """Count one write. Raises Violation when there is no end of them."""
         del memory
         node = machine.name

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.world import World
 
 __all__ = ["may_make_way", "stamped_for_ms", "whole_link_ms"]
 
 
-def whole_link_ms(world: World, machine: Machine, victim: Machine) -> int:
+def whole_link_ms(world: World, machine: Gateway, victim: Gateway) -> int:
     """For how long both have been up, without a stall, and with a whole link between them."""
     clean = [link.clean_since_ms for link in world.links.values() if link.clean_since_ms is not None]
     if not clean or victim.present_since_ms is None or machine.present_since_ms is None:
@@ -17,7 +17,7 @@ def whole_link_ms(world: World, machine: Machine, victim: Machine) -> int:
 
 
 def stamped_for_ms(
-    world: World, machine: Machine, victim: Machine, whole_since_ms: Mapping[tuple[str, str], int]
+    world: World, machine: Gateway, victim: Gateway, whole_since_ms: Mapping[tuple[str, str], int]
 ) -> int:
     """For how long the victim, present, has served a group from a shelf that holds for it and that both reach.
 
@@ -40,7 +40,7 @@ def stamped_for_ms(
     return max(stamped)
 
 
-def may_make_way(world: World, machine: Machine, *, patience_ms: int, slack_ms: int) -> bool:
+def may_make_way(world: World, machine: Gateway, *, patience_ms: int, slack_ms: int) -> bool:
     """Whether it may have lost its clients for deadtime while the other one had them, as each knew lately (R13)."""
     mine, theirs = (world.storage.reach[name] for name in (machine.name, machine.config.peer))
     now_ms = world.timeline.now_ms

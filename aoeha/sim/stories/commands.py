@@ -226,7 +226,7 @@ def _drop(world: World, words: Sequence[str]) -> None:
     machine = _machine(world, words[0])
     machine.troubled = True
     if machine.active.get(_resource(world, words[1])) == "running":
-        machine.resource_ends(words[1])
+        world.services.end(machine, words[1])
 
 
 def _wear(world: World, words: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from aoeha.sim.judges.pause import PauseJudge
 from aoeha.sim.judges.records import RecordJudge
 from aoeha.sim.judges.rest import RestJudge
 from aoeha.sim.judges.status import StatusJudge
-from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.world import Hardware, World
 
@@ -31,7 +31,7 @@ class JudgedWorld(World):
         traced: bool = False,
     ) -> None:
         super().__init__(configs, hardware, seed=seed, traced=traced)
-        orders = PowerOrders()
+        orders = PowerOrders(self)
         self.oracle = Oracle(self, orders)
         judges = (PauseJudge(self, orders), self.oracle, RestJudge(self), RecordJudge(self), StatusJudge(self))
         for observer in (orders, *judges, ConditionCounter(self)):
@@ -44,7 +44,7 @@ class ConditionCounter(Observer):
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def said(self, machine: Machine, action: Say) -> None:
+    def said(self, machine: Gateway, action: Say) -> None:
         """Count what is told; that an alarm is over is not."""
         del machine
         code = action.condition.code

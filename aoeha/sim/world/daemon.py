@@ -4,8 +4,7 @@ It owes the core what aoeha.daemon owes it, in the same order: a Tick when `next
 StartTask, one PersistDone for each Persist, beats as bytes through Sender and Receiver.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from aoeha.core.action_queue import ActionQueue
 from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
@@ -16,16 +15,17 @@ from aoeha.core.model.memory import Memory
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial, next_wake, step
+from aoeha.sim.world.gateway import Gateway, RestartState
+from aoeha.sim.world.link import Link
 from aoeha.sim.world.observer import Observer
+from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.test_key import KEY
+from aoeha.sim.world.work import Work
 from aoeha.wire.codec import NONCE_SIZE
 from aoeha.wire.receiver import Receiver, ReceiverMemory, Rejected
 from aoeha.wire.sender import Sender
 
-if TYPE_CHECKING:
-    from aoeha.sim.world.machine import Machine
-
-__all__ = ["Daemon", "RestartState"]
+__all__ = ["Daemon"]
 
 TICK_PAUSE_MS = 2
 DISK_MS = 3
@@ -35,21 +35,14 @@ FIRST_SEQUENCE = 0
 LATER_MS = 1 << 60
 
 
-@dataclass(frozen=True, slots=True)
-class RestartState:
-    """What lies in /run for the next daemon's first beat."""
-
-    incarnation: int
-    peer_nonce: bytes
-    beat: Beat
-
-
 class Daemon:
     """One start of aoeha on a machine, from its first beat to its end."""
 
-    def __init__(self, machine: "Machine") -> None:
+    def __init__(self, machine: Gateway, stage: Stage, work: Work, links: Mapping[str, Link]) -> None:
         self.machine = machine
-        self.world = machine.world
+        self._stage = stage
+        self._work = work
+        self._links = links
         self.ended = False
         self.state: NodeState | None = None
         self.performer = ActionQueue()
@@ -74,7 +67,7 @@ class Daemon:
 
     def new_nonce(self) -> bytes:
         """Return a nonce that cannot have been guessed."""
-        return self.world.random.randbytes(NONCE_SIZE)
+        return self._stage.random.randbytes(NONCE_SIZE)
 
     def _recall(self) -> Memory | None:
         """Read /run, else the disk, of which a copy of this boot is believed no more than one of an earlier boot."""
@@ -92,7 +85,7 @@ class Daemon:
         """Start the core."""
         if self.ended:
             return
-        self.world.tell(Observer.began, self.machine, self.memory)
+        self._stage.tell(Observer.began, self.machine, self.memory)
         identity = Identity(self.machine.boot_id, self.incarnation)
         self.state, actions = initial(self.machine.config, identity, self.memory, self.machine.clock_ms())
         self._perform(actions)
@@ -103,9 +96,9 @@ class Daemon:
             return
         outcome = self.receiver.accept(link, data)
         if isinstance(outcome, Rejected):
-            self.world.count("rejected", outcome.reason.value)
+            self._stage.count("rejected", outcome.reason.value)
             return
-        self.world.tell(Observer.heard, self.machine, link, outcome)
+        self._stage.tell(Observer.heard, self.machine, link, outcome)
         self.feed(BeatHeard(self.machine.clock_ms(), link, outcome))
 
     def command(self, number: int, verb: str, arguments: dict[str, str]) -> None:
@@ -124,7 +117,7 @@ class Daemon:
             self._asleep.append(event)
             return
         self.state, actions = step(self.state, event)
-        self.world.steps += 1
+        self._stage.steps += 1
         if isinstance(event, PersistDone):
             self.performer.persist_done()
         self._perform(actions)
@@ -149,10 +142,10 @@ class Daemon:
     def _ask_for_tick(self) -> None:
         assert self.state is not None
         delay_ms = max(next_wake(self.state) - self.machine.clock_ms(), TICK_PAUSE_MS)
-        due_ms = self.world.timeline.now_ms + delay_ms
+        due_ms = self._stage.timeline.now_ms + delay_ms
         if due_ms < self._tick_ms:
             self._tick_ms = due_ms
-            self.world.timeline.after(delay_ms, self._tick, due_ms)
+            self._stage.timeline.after(delay_ms, self._tick, due_ms)
 
     def _tick(self, due_ms: int) -> None:
         if self.ended or due_ms != self._tick_ms:
@@ -167,44 +160,44 @@ class Daemon:
             self._ask_for_tick()
 
     def _do(self, action: Action) -> None:
-        machine, world = self.machine, self.world
+        machine, stage = self.machine, self._stage
         match action:
             case SendBeat(beat=beat):
-                world.tell(Observer.sent, machine, beat)
+                stage.tell(Observer.sent, machine, beat)
                 self._transmit(beat)
             case StartTask(task=task):
-                world.tell(Observer.task_started, machine, task)
-                world.trace.task(machine.name, task)
-                world.work.start(self, task)
+                stage.tell(Observer.task_started, machine, task)
+                stage.trace.task(machine.name, task)
+                self._work.start(machine, self.incarnation, task, self.task_done)
             case CancelTask(task_id=task_id):
-                world.work.cancel(self, task_id)
+                self._work.cancel(machine, self.incarnation, task_id)
             case Persist(memory=memory):
                 self._persist(memory)
             case Say():
-                world.said(machine, action)
+                stage.said(machine, action)
             case Answer():
-                world.answered(machine, action)
+                stage.answered(machine, action)
             case Panic(condition=condition):
-                world.trace.line(machine.name, "PANIC", condition.code.value, str(condition.subject))
-                world.count("panic", "panic")
+                stage.trace.line(machine.name, "PANIC", condition.code.value, str(condition.subject))
+                stage.count("panic", "panic")
                 machine.reset()
             case Leave():
-                world.trace.line(machine.name, "left", "", "")
+                stage.trace.line(machine.name, "left", "", "")
                 machine.leave()
 
     def _transmit(self, beat: Beat) -> None:
         machine = self.machine
         kept = self.receiver.memory().peer_nonce
         machine.inheritance = RestartState(self.incarnation, kept, _first_of(beat))
-        for link in self.world.links.values():
+        for link in self._links.values():
             link.send(machine.name, self.sender.pack(beat, link.limit))
 
     def _persist(self, memory: Memory) -> None:
         """Write /run at once and the disk in a while. A disk that is full or hangs ends in a fault, not in a halt."""
-        self.world.tell(Observer.persisting, self.machine, memory)
+        self._stage.tell(Observer.persisting, self.machine, memory)
         self.machine.memory_run = memory
         delay_ms = SLOW_DISK_MS if self.machine.disk == "hangs" else DISK_MS
-        self.world.timeline.after(delay_ms, self.machine.by_kernel, self._persisted, memory)
+        self._stage.timeline.after(delay_ms, self.machine.by_kernel, self._persisted, memory)
 
     def _persisted(self, memory: Memory) -> None:
         if self.ended:
@@ -214,12 +207,14 @@ class Daemon:
         ]
         if not fault:
             self.machine.memory_disk = memory
-        self.world.tell(Observer.persisted, self.machine, memory)
+        self._stage.tell(Observer.persisted, self.machine, memory)
         self.feed(PersistDone(self.machine.clock_ms(), fault))
 
     def task_done(self, task_id: int, done: TaskDone) -> None:
         """A task of this daemon ended."""
-        self.world.trace.done(self.machine.name, task_id, done)
+        if self.ended:
+            return
+        self._stage.trace.done(self.machine.name, task_id, done)
         self.feed(replaced(done, now_ms=self.machine.clock_ms()))
 
 

@@ -4,49 +4,39 @@ An address that the gateway does not reach, or that is silent, is asked for as l
 """
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
 from aoeha.core.model.task import RecordsRead, RecordTask, ReservationsRead, ReservationTask, TaskKind, TaskResult
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.observer import Observer
+from aoeha.sim.world.services import Services
+from aoeha.sim.world.shelf import Address
+from aoeha.sim.world.stage import Stage
+from aoeha.sim.world.storage import Storage
 from aoeha.sim.world.test_key import KEY
 from aoeha.wire.lock_record import pack, unpack
 
-if TYPE_CHECKING:
-    from aoeha.sim.world.machine import Machine
-    from aoeha.sim.world.shelf import Address
-    from aoeha.sim.world.work import Job, Work
-    from aoeha.sim.world.world import World
-
 __all__ = ["Holds"]
-
-ROUND_TRIP_MS = (1, 4)
 
 
 class Holds:
     """Answers the shelf tasks of both gateways."""
 
-    def __init__(self, world: "World") -> None:
-        self.world = world
+    def __init__(self, stage: Stage, storage: Storage, services: Services) -> None:
+        self._stage = stage
+        self._storage = storage
+        self._services = services
 
-    def perform(self, work: "Work", job: "Job", task: ReservationTask | RecordTask) -> None:
-        """Ask now; the answer comes a moment later, or at the deadline where an address is silent."""
-        self.world.timeline.after(
-            self.world.random.randint(*ROUND_TRIP_MS), job.machine.by_kernel, self._ask, work, job, task
-        )
-
-    def _ask(self, work: "Work", job: "Job", task: ReservationTask | RecordTask) -> None:
-        if job.over or job.boots != job.machine.boots:
-            return
-        machine, storage = job.machine, self.world.storage
+    def ask(self, machine: Gateway, task: ReservationTask | RecordTask) -> tuple[TaskDone, int]:
+        """Ask now. Return how the task ends, and in how many milliseconds: at the deadline where one is silent."""
+        storage = self._storage
         names = [task.subject] if task.subject in storage.shelves else list(storage.shelves)
         legs = next(group.legs for group in machine.config.groups if group.name == task.group)
         named = {address for leg in legs for address in leg.addresses}
         shelves = [(name, storage.shelves[name]) for name in names]
         places = [(name, a) for name, shelf in shelves for a in shelf.addresses[task.group] if a.name in named]
         answering = [(n, a) for n, a in places if a.answers and storage.reaches(machine, a.name)]
-        job.over = True
         if isinstance(task, RecordTask):
             seen = tuple(SeenRecord(n, a.name, self._record(machine, task, a)) for n, a in answering)
             done = TaskDone(0, task.id, TaskResult.OK, outcome=RecordsRead(seen))
@@ -57,23 +47,22 @@ class Holds:
             renewal, ours = task.renewal, {hold.leg for hold in holds if hold.holder is Holder.US}
             if renewal is not None and (renewal.vouching is None or ours.intersection(renewal.vouching)):
                 for name in renewal.addresses:
-                    machine.renew(name, renewal.lifetime_ms)
+                    self._services.renew(machine, name, renewal.lifetime_ms)
             done = TaskDone(0, task.id, TaskResult.OK, outcome=ReservationsRead(holds))
-        wait_ms = 0 if len(answering) == len(places) else task.deadline_ms
-        self.world.timeline.after(wait_ms, machine.by_kernel, work.report, job, done)
+        return done, 0 if len(answering) == len(places) else task.deadline_ms
 
-    def _act(self, machine: "Machine", task: ReservationTask, address: "Address") -> Holder:
+    def _act(self, machine: Gateway, task: ReservationTask, address: Address) -> Holder:
         me, peer, shown = machine.name, machine.config.peer, _holder(machine, address)
         match task.kind:
             case TaskKind.RESERVE:
                 address.set_reservation(me, (me,))
             case TaskKind.TRANSFER:
                 if address.admits(me):
-                    self.world.tell(Observer.transferring, machine, task.group)
+                    self._stage.tell(Observer.transferring, machine, task.group)
                 address.set_reservation(me, (peer,))
             case TaskKind.PREEMPT if shown is task.expected:
-                self.world.count("reservation", "forced")
-                self.world.tell(Observer.preempting, machine, task.group)
+                self._stage.count("reservation", "forced")
+                self._stage.tell(Observer.preempting, machine, task.group)
                 address.force_reservation(me, (me,))
             case TaskKind.PREEMPT:
                 address.set_reservation(me, (me,))
@@ -81,17 +70,17 @@ class Holds:
                 pass
         return _holder(machine, address)
 
-    def _ways(self, machine: "Machine", task: ReservationTask, shelf: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _ways(self, machine: Gateway, task: ReservationTask, shelf: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """On which interfaces a shelf answers a machine, and on which it does not."""
-        every, heard = self.world.storage.interfaces, self.world.storage.heard_on(machine, shelf)
+        every, heard = self._storage.interfaces, self._storage.heard_on(machine, shelf)
         if task.kind is not TaskKind.READ_RESERVATIONS or len(every) == 1:
             return (), ()
         return heard, tuple(one for one in every if one not in heard)
 
-    def _record(self, machine: "Machine", task: RecordTask, address: "Address") -> LockRecord | None:
+    def _record(self, machine: Gateway, task: RecordTask, address: Address) -> LockRecord | None:
         cluster = machine.config.cluster
         if task.record is not None:
-            self.world.tell(Observer.record_writing, machine, task.group, task.record)
+            self._stage.tell(Observer.record_writing, machine, task.group, task.record)
             address.set_config(pack(task.record, cluster, task.group, KEY), force=True)
         answer = address.read_config()
         record = _unpacked(answer.string, cluster, task.group) if answer is not None else None
@@ -104,6 +93,6 @@ def _unpacked(string: bytes, cluster: str, group: str) -> LockRecord | None:
     return unpack(string, cluster, group, (KEY,))
 
 
-def _holder(machine: "Machine", address: "Address") -> Holder:
+def _holder(machine: Gateway, address: Address) -> Holder:
     known = {(): Holder.NOBODY, (machine.name,): Holder.US, (machine.config.peer,): Holder.PEER}
     return known.get(address.holders, Holder.STRANGER)

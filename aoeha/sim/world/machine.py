@@ -1,21 +1,21 @@
-"""A gateway: its power, its kernel, its clock, and what runs on it whether or not a daemon lives.
+"""How a gateway comes up, stands still and goes down, and its daemon with it or alone.
 
-`active` says of each resource whether it is `starting` or `running`; a resource that is not listed is stopped. A frozen
-machine does nothing at all. What it had under way continues when it thaws: its kernel first, then its daemon.
+What a frozen machine had under way continues when it thaws: its kernel first, then its daemon.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
 
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.events import MirrorsChanged, TargetStarted
-from aoeha.core.model.memory import Memory
 from aoeha.core.model.replacing import replaced
-from aoeha.sim.world.daemon import Daemon, RestartState
+from aoeha.sim.world.daemon import Daemon
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.link import Link
 from aoeha.sim.world.observer import Observer
-
-if TYPE_CHECKING:
-    from aoeha.sim.world.world import World
+from aoeha.sim.world.power import Power
+from aoeha.sim.world.stage import Stage
+from aoeha.sim.world.storage import Storage
+from aoeha.sim.world.work import Work
 
 __all__ = ["Machine"]
 
@@ -29,50 +29,33 @@ RING_MAX = 8
 """Messages that a frozen machine's network card keeps for each link."""
 
 
-class Machine:
-    """One gateway of the pair."""
+class Machine(Gateway):
+    """One gateway of the pair, without power at first."""
 
-    def __init__(self, world: "World", config: PairConfig) -> None:
-        self.world = world
-        self.config = config
-        self.name = config.node
-        self.boot_ms = world.boot_ms
-        self.mains = True
-        self.chassis_on = True
-        self.alive = False
-        self.frozen = False
-        self.paused = False
-        self.boots = 0
-        self.boot_id = ""
+    def __init__(
+        self,
+        stage: Stage,
+        config: PairConfig,
+        boot_ms: int,
+        *,
+        power: Power,
+        storage: Storage,
+        work: Work,
+        links: Mapping[str, Link],
+    ) -> None:
+        super().__init__(config, stage.timeline, stage.resources)
+        self.boot_ms = boot_ms
         self.booted = False
-        self.clock_offset_ms = 0
         self.daemon: Daemon | None = None
-        self.memory_run: Memory | None = None
-        self.memory_disk: Memory | None = None
-        self.inheritance: RestartState | None = None
-        self.disk = "ok"
-        self.active: dict[str, str] = {}
-        self.lives_until_ms: dict[str, int] = {}
-        self.worn: set[str] = set()
-        self.broken: dict[tuple[str, str], str] = {}
-        self.troubled = False
-        """Whether something that should run here may have failed, since the boot or for ever."""
-        self.left = False
-        self.absent_since_ms = 0
-        self.present_since_ms: int | None = None
+        self._stage = stage
+        self._power = power
+        self._storage = storage
+        self._work = work
+        self._links = links
         self._asleep_since_ms = 0
         self._clock_runs_asleep = True
-        self._kernel_backlog: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._ring: dict[str, list[bytes]] = {}
         self._daemon_backlog: list[tuple[str, bytes]] = []
-
-    def clock_ms(self) -> int:
-        """CLOCK_BOOTTIME here."""
-        return self.world.timeline.now_ms + self.clock_offset_ms
-
-    def has_supply(self) -> bool:
-        """Whether a cord brings power."""
-        return self.mains and self.world.power.feeds(self.name)
 
     def distrusted(self) -> list[str]:
         """The devices of which this gateway remembers a false proof."""
@@ -86,7 +69,7 @@ class Machine:
 
     def power_changed(self) -> None:
         """Come up or go down as the power has it."""
-        if self.has_supply() and self.chassis_on:
+        if self._power.supplies(self) and self.chassis_on:
             if not self.alive:
                 self._come_up()
         else:
@@ -103,11 +86,11 @@ class Machine:
         self._ring.clear()
         self.active.clear()
         self.lives_until_ms.clear()
-        self.world.storage.forget(self)
+        self._storage.forget(self)
         self.inheritance = None
         self.memory_run = None
-        self.world.work.forget(self)
-        self.world.changed()
+        self._work.forget(self)
+        self._stage.changed()
 
     def reset(self) -> None:
         """Reboot at once."""
@@ -117,13 +100,13 @@ class Machine:
     def _come_up(self) -> None:
         self.boots += 1
         self.alive = True
-        self.boot_id = self.world.random.randbytes(16).hex()
+        self.boot_id = self._stage.random.randbytes(16).hex()
         if not self.broken:
             self.troubled = False
-        self.world.tell(Observer.booted, self)
+        self._stage.tell(Observer.booted, self)
         self.booted = False
-        self.clock_offset_ms = CLOCK_BEGINS_MS - self.world.timeline.now_ms
-        self.world.timeline.after(self.boot_ms, self._start_after_boot, self.boots)
+        self.clock_offset_ms = CLOCK_BEGINS_MS - self._stage.timeline.now_ms
+        self._stage.timeline.after(self.boot_ms, self._start_after_boot, self.boots)
 
     def _start_after_boot(self, boots: int) -> None:
         if self.boots == boots and self.alive:
@@ -135,12 +118,12 @@ class Machine:
         if not self.alive or self.daemon is not None or not self.booted:
             return
         self.left = False
-        self.world.work.kill_leftovers(self)
-        self.daemon = Daemon(self)
+        self._work.kill_leftovers(self)
+        self.daemon = Daemon(self, self._stage, self._work, self._links)
         self.present()
         if self.inheritance is not None:
             self.daemon.send_first_beat(self.inheritance)
-            self.world.timeline.after(IMPORT_MS, self._begin, self.daemon)
+            self._stage.timeline.after(IMPORT_MS, self._begin, self.daemon)
         else:
             self.daemon.begin()
 
@@ -154,7 +137,7 @@ class Machine:
             return
         self._end_daemon()
         if restart_ms is not None:
-            self.world.timeline.after(restart_ms, self._restart, self.boots)
+            self._stage.timeline.after(restart_ms, self._restart, self.boots)
 
     def _restart(self, boots: int) -> None:
         if self.boots == boots and self.alive:
@@ -173,7 +156,7 @@ class Machine:
         self.paused = False
         self._daemon_backlog.clear()
         self.absent()
-        self.world.work.orphan(self)
+        self._work.orphan(self)
 
     def pause(self) -> None:
         """The daemon gets no processor; the kernel continues."""
@@ -185,7 +168,7 @@ class Machine:
         """The whole machine stands still, as a hypervisor or a suspend does it."""
         if self.alive and not self.frozen:
             self.frozen = True
-            self._asleep_since_ms = self.world.timeline.now_ms
+            self._asleep_since_ms = self._stage.timeline.now_ms
             self._clock_runs_asleep = clock_runs
             self.absent()
 
@@ -194,7 +177,7 @@ class Machine:
         if self.frozen:
             self.frozen = False
             if not self._clock_runs_asleep:
-                self.clock_offset_ms -= self.world.timeline.now_ms - self._asleep_since_ms
+                self.clock_offset_ms -= self._stage.timeline.now_ms - self._asleep_since_ms
             backlog, self._kernel_backlog = self._kernel_backlog, []
             for act, arguments in backlog:
                 act(*arguments)
@@ -217,13 +200,6 @@ class Machine:
             self.absent()
             self.absent_since_ms -= ms
             self.present()
-
-    def by_kernel(self, act: Callable[..., None], *arguments: Any) -> None:
-        """Do something on this machine, now or when it thaws; never, if it dies before."""
-        if self.frozen:
-            self._kernel_backlog.append((act, arguments))
-        else:
-            act(*arguments)
 
     def arrive(self, link: str, data: bytes) -> None:
         """Bytes come in on a link."""
@@ -251,65 +227,11 @@ class Machine:
     def present(self) -> None:
         """From now on this node's daemon hears and is heard without a gap."""
         if self.present_since_ms is None:
-            self.world.tell(Observer.returned, self, self.absent_since_ms)
-        self.present_since_ms = self.world.timeline.now_ms
+            self._stage.tell(Observer.returned, self, self.absent_since_ms)
+        self.present_since_ms = self._stage.timeline.now_ms
 
     def absent(self) -> None:
         """It does not."""
         if self.present_since_ms is not None:
-            self.absent_since_ms = self.world.timeline.now_ms
+            self.absent_since_ms = self._stage.timeline.now_ms
         self.present_since_ms = None
-
-    def resource_runs(self, name: str, complete: tuple[str, ...] = ()) -> str:
-        """A resource is up from now on. Return why it cannot be, empty when it is; a mirror may lack a leg.
-
-        `complete`: the legs from any of which a mirror may be started.
-        """
-        group = self.world.group_of(name)
-        if name == self.world.resources[group][0]:
-            fault = self.world.storage.assemble(self, group, complete)
-            if fault:
-                self.resource_ends(name)
-                return fault
-        self.active[name] = "running"
-        if name == self.world.resources[group][-1]:
-            self.world.storage.announced(self, group)
-        self.world.changed()
-        return ""
-
-    def renew(self, name: str, lifetime_ms: int) -> None:
-        """Prolong the life of an address, 0 for ever; the kernel drops it at its end, whatever runs here then (R12)."""
-        self.lives_until_ms.pop(name, None)
-        if name in self.active and lifetime_ms:
-            self.lives_until_ms[name] = self.world.timeline.now_ms + lifetime_ms
-            self.world.timeline.after(lifetime_ms, self.by_kernel, self._expire, name, self.boots)
-
-    def _expire(self, name: str, boots: int) -> None:
-        due = self.lives_until_ms.get(name, self.world.timeline.now_ms + 1) <= self.world.timeline.now_ms
-        if due and self.boots == boots and self.active.get(name) == "running":
-            self.world.count("address", "expired")
-            self.world.trace.line(self.name, "expired", name, "nobody renewed it")
-            self.resource_ends(name)
-
-    def resource_ends(self, name: str) -> None:
-        """A resource is not up any more."""
-        self.lives_until_ms.pop(name, None)
-        group = self.world.group_of(name)
-        if name == self.world.resources[group][0]:
-            self.world.storage.stop(self, group)
-        self.active.pop(name, None)
-        self.world.changed()
-
-    def serves(self, group: str) -> bool:
-        """Whether clients are answered: everything of the group runs, and the machine does."""
-        return self.alive and not self.frozen and self.runs_whole(group)
-
-    def runs_whole(self, group: str) -> bool:
-        """Whether all resources of a group run here."""
-        return all(self.active.get(name) == "running" for name in self.world.resources[group])
-
-    def runs_any(self, group: str) -> str:
-        """A resource of the group that runs here or is being started, empty for none."""
-        if not self.active:
-            return ""
-        return next((name for name in self.world.resources[group] if name in self.active), "")

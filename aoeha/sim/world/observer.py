@@ -1,19 +1,16 @@
-"""The facts of a world, as its observers are told them (`World.observe`).
+"""The facts of a world, as its observers are told them (`Stage.observe`).
 
 A fact is told at the moment at which it becomes true; a fact whose name ends in -ing is told a moment before. The world
 asks its observers for nothing, and does not know them.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from aoeha.core.model.actions import Answer, Say
-    from aoeha.core.model.beat import Beat
-    from aoeha.core.model.memory import Memory
-    from aoeha.core.model.shelves import LockRecord
-    from aoeha.core.model.task import Task
-    from aoeha.sim.world.machine import Machine
-    from aoeha.sim.world.mirror import Assembly, Leg
+from aoeha.core.model.actions import Answer, Say
+from aoeha.core.model.beat import Beat
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.shelves import LockRecord
+from aoeha.core.model.task import Task
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.mirror import Assembly, Leg
 
 __all__ = ["Observer"]
 
@@ -27,68 +24,68 @@ class Observer:
     def incident_begun(self) -> None:
         """A fault or a command: what follows has a cause of its own."""
 
-    def command_given(self, machine: "Machine", number: int, verb: str, arguments: dict[str, str]) -> None:
+    def command_given(self, machine: Gateway, number: int, verb: str, arguments: dict[str, str]) -> None:
         """An operator asks a node for something; a node without a daemon does not hear of it.
 
         `number` is that of its answer.
         """
 
-    def booted(self, machine: "Machine") -> None:
+    def booted(self, machine: Gateway) -> None:
         """A kernel came up, and has not heard its peer yet."""
 
-    def returned(self, machine: "Machine", since_ms: int) -> None:
+    def returned(self, machine: Gateway, since_ms: int) -> None:
         """A node's daemon hears and is heard again, after it did not since then."""
 
-    def began(self, machine: "Machine", memory: "Memory | None") -> None:
+    def began(self, machine: Gateway, memory: Memory | None) -> None:
         """A daemon's core starts, with what it remembers."""
 
-    def heard(self, machine: "Machine", link: str, beat: "Beat") -> None:
+    def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
         """A node believed a beat."""
 
-    def sent(self, machine: "Machine", beat: "Beat") -> None:
+    def sent(self, machine: Gateway, beat: Beat) -> None:
         """A node sends a beat."""
 
-    def task_started(self, machine: "Machine", task: "Task") -> None:
+    def task_started(self, machine: Gateway, task: Task) -> None:
         """A node begins a task."""
 
-    def overlapped(self, machine: "Machine", task: "Task") -> None:
+    def overlapped(self, machine: Gateway, task: Task) -> None:
         """A node begins to start or stop a resource before its last start or stop of it has ended."""
 
-    def persisting(self, machine: "Machine", memory: "Memory") -> None:
+    def persisting(self, machine: Gateway, memory: Memory) -> None:
         """A node is about to write what it remembers."""
 
-    def persisted(self, machine: "Machine", memory: "Memory") -> None:
+    def persisted(self, machine: Gateway, memory: Memory) -> None:
         """A node knows that this was written, or that its disk did not take it."""
 
-    def said(self, machine: "Machine", action: "Say") -> None:
+    def said(self, machine: Gateway, action: Say) -> None:
         """A node tells people something."""
 
-    def answered(self, machine: "Machine", answer: "Answer") -> None:
+    def answered(self, machine: Gateway, answer: Answer) -> None:
         """A node answers a request."""
 
-    def fenced(self, orderer: "Machine", victim: "Machine") -> None:
+    def fenced(self, orderer: Gateway, victim: Gateway) -> None:
         """A fence device switched a running gateway off."""
 
-    def preempting(self, machine: "Machine", group: str) -> None:
+    def preempting(self, machine: Gateway, group: str) -> None:
         """A node is about to take by force a leg that shows whom it expects there."""
 
-    def transferring(self, machine: "Machine", group: str) -> None:
+    def transferring(self, machine: Gateway, group: str) -> None:
         """A node is about to leave a leg that it may write to, to its peer."""
 
-    def record_writing(self, machine: "Machine", group: str, record: "LockRecord") -> None:
+    def record_writing(self, machine: Gateway, group: str, record: LockRecord) -> None:
         """A node is about to write a lock record."""
 
-    def write_landed(self, machine: "Machine", group: str, *, foreign: bool, forgotten: bool) -> None:
+    def write_landed(self, machine: Gateway, group: str, *, foreign: bool, forgotten: bool) -> None:
         """A record reached a leg: of a mirror that was started elsewhere since, on a target that forgot its holder."""
 
-    def mirror_started(self, machine: "Machine", group: str, assembly: "Assembly") -> None:
+    def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
         """A kernel started a mirror."""
 
-    def leg_evicting(self, group: str, leg: "Leg", survivors: "list[Leg]") -> None:
+    def leg_evicting(self, group: str, leg: Leg, survivors: list[Leg]) -> None:
         """A mirror is about to continue without a leg."""
 
-    def resynced(self, machine: "Machine", group: str, lost: set[int]) -> None:
+    def resynced(self, machine: Gateway, group: str, lost: set[int]) -> None:
         """A kernel made its legs equal; `lost` are the records that could be read before and now cannot."""
 
-    def acknowledged(self, group: str, assembly: "Assembly") -> None:
+    def acknowledged(self, group: str, assembly: Assembly) -> None:
         """A client was told that its record is safe; `assembly` is the newest of the group."""

@@ -5,17 +5,15 @@ one brings power. Devices of higher levels sit in the gateway and switch its cha
 mains dies with it.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from aoeha.core.model.config import FenceConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import PlugRead, PlugState, PowerTask, TaskKind, TaskResult
-
-if TYPE_CHECKING:
-    from aoeha.sim.world.machine import Machine
-    from aoeha.sim.world.work import Job, Work
-    from aoeha.sim.world.world import World
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.observer import Observer
+from aoeha.sim.world.stage import Stage
 
 __all__ = ["MODES", "Device", "Power"]
 
@@ -34,6 +32,8 @@ says that it has switched, and has not; what it reads is so. hasty: reads what i
 DISOBEDIENT = ("dead", "refuses", "lies")
 AGAIN_MS = 60_000
 """An order that was not carried out is given again within this time."""
+
+Report = Callable[[TaskDone], None]
 
 
 @dataclass(slots=True)
@@ -57,17 +57,21 @@ class Device:
 class Power:
     """All fence devices."""
 
-    def __init__(self, world: "World", fences: tuple[FenceConfig, ...]) -> None:
-        self.world = world
+    def __init__(self, stage: Stage, machines: Mapping[str, Gateway], fences: tuple[FenceConfig, ...]) -> None:
+        self._stage = stage
+        self._machines = machines
         self.was_slow = False
         self.was_miswired = False
         self.disobeyed_ms: int | None = None
         self.devices = {fence.name: Device(fence) for fence in fences}
         for device in self.devices.values():
-            device.outlets = dict.fromkeys(world.configs, True)
+            device.outlets = dict.fromkeys(stage.configs, True)
 
-    def feeds(self, node: str) -> bool:
-        """Whether a device of level 1 lets power through to the gateway."""
+    def supplies(self, machine: Gateway) -> bool:
+        """Whether a cord brings power to a gateway: its mains do, and a device of level 1 lets it through."""
+        return machine.mains and self._feeds(machine.name)
+
+    def _feeds(self, node: str) -> bool:
         outlets = [device for device in self.devices.values() if not device.in_chassis]
         return not outlets or any(device.outlets[node] or device.miswired == node for device in outlets)
 
@@ -75,7 +79,7 @@ class Power:
         """Let a device work so from now on. What was ordered before comes in its old time."""
         device = self.devices[name]
         if device.mode != mode:
-            device.mode, device.mode_since_ms = mode, self.world.timeline.now_ms
+            device.mode, device.mode_since_ms = mode, self._stage.timeline.now_ms
         self.was_slow = self.was_slow or mode in ("slow", "late", "vague")
 
     def miswire(self, name: str, node: str) -> None:
@@ -85,7 +89,7 @@ class Power:
 
     def is_tried_again(self) -> bool:
         """Whether a device did not switch a gateway off lately, so that the order may be given again at any moment."""
-        return self.disobeyed_ms is not None and self.world.timeline.now_ms - self.disobeyed_ms < AGAIN_MS
+        return self.disobeyed_ms is not None and self._stage.timeline.now_ms - self.disobeyed_ms < AGAIN_MS
 
     def switch_on(self, node: str) -> None:
         """Every outlet of a gateway, by hand."""
@@ -98,40 +102,40 @@ class Power:
             device.mode, device.miswired, device.shares_power_of = "ok", "", ""
             device.outlets = dict.fromkeys(device.outlets, True)
 
-    def perform(self, work: "Work", job: "Job", task: PowerTask) -> None:
-        """Do what a power task asks for, in the device's own time."""
+    def perform(self, task: PowerTask, orderer: Gateway, report: Report) -> None:
+        """Do what a power task asks for, in the device's own time, and report its end."""
         device, deadline_ms = self.devices[task.subject], task.deadline_ms
-        random, timeline = self.world.random, self.world.timeline
+        random, timeline = self._stage.random, self._stage.timeline
         duration_ms = random.randint(*SWITCH_MS)
-        victim = self.world.machines[task.node]
+        victim = self._machines[task.node]
         unpowered = device.shares_power_of == task.node and not victim.mains
         if task.kind is TaskKind.POWER_OFF and (unpowered or device.mode in DISOBEDIENT):
             self.disobeyed_ms = timeline.now_ms
         if device.mode == "dead" or unpowered:
-            timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
+            timeline.after(deadline_ms, _report, report, task, TaskResult.TIMED_OUT, None)
             return
         if device.mode == "slow":
             duration_ms = deadline_ms * random.randint(*SLOW_PERCENT) // 100
         if device.mode == "late":
-            timeline.after(deadline_ms, self._report, work, job, TaskResult.TIMED_OUT, None)
-            timeline.after(deadline_ms + random.randint(*LATE_MS), self._act, device, job, task)
+            timeline.after(deadline_ms, _report, report, task, TaskResult.TIMED_OUT, None)
+            timeline.after(deadline_ms + random.randint(*LATE_MS), self._act, device, orderer, task)
             return
         if device.mode == "refuses":
-            timeline.after(duration_ms, self._report, work, job, TaskResult.FAILED, None)
+            timeline.after(duration_ms, _report, report, task, TaskResult.FAILED, None)
             return
         lag_ms = random.randint(*LATE_MS) if device.mode == "vague" and random.random() < HASTY_SHARE else 0
         if device.mode == "hasty":
             lag_ms = HASTY_MS
             if task.kind is not TaskKind.POWER_STATUS:
                 device.told[task.node] = task.kind is TaskKind.POWER_ON
-        timeline.after(duration_ms + lag_ms, self._act, device, job, task)
-        timeline.after(duration_ms, self._answer, work, job, task, device)
+        timeline.after(duration_ms + lag_ms, self._act, device, orderer, task)
+        timeline.after(duration_ms, self._answer, report, task, device)
 
-    def _act(self, device: Device, job: "Job", task: PowerTask) -> None:
+    def _act(self, device: Device, orderer: Gateway, task: PowerTask) -> None:
         if task.kind is TaskKind.POWER_STATUS or device.mode == "lies":
             return
         on = task.kind is TaskKind.POWER_ON
-        victim = self.world.machines[task.node]
+        victim = self._machines[task.node]
         was_alive = victim.alive
         if device.in_chassis:
             if device.miswired == victim.name:
@@ -141,13 +145,19 @@ class Power:
             device.outlets[victim.name] = on
         victim.power_changed()
         if was_alive and not victim.alive:
-            self.world.fenced(job.machine, victim)
+            self._fenced(orderer, victim)
 
-    def _answer(self, work: "Work", job: "Job", task: PowerTask, device: Device) -> None:
+    def _fenced(self, orderer: Gateway, victim: Gateway) -> None:
+        """A fence device switched a running gateway off."""
+        self._stage.count("fence", victim.name)
+        self._stage.trace.line(victim.name, "POWER CUT", "", f"by order of {orderer.name}")
+        self._stage.tell(Observer.fenced, orderer, victim)
+
+    def _answer(self, report: Report, task: PowerTask, device: Device) -> None:
         plug: PlugState | None = None
         if task.kind is TaskKind.POWER_STATUS:
             plug = PlugState.UNKNOWN if device.mode == "vague" else self._reading(device, task.node)
-        self._report(work, job, TaskResult.OK, plug)
+        _report(report, task, TaskResult.OK, plug)
 
     def _reading(self, device: Device, node: str) -> PlugState:
         if device.mode == "hasty" and node in device.told:
@@ -156,11 +166,10 @@ class Power:
             return PlugState.ON if device.outlets[node] else PlugState.OFF
         if device.miswired == node:
             return PlugState.OFF
-        machine = self.world.machines[node]
-        return PlugState.ON if machine.chassis_on and machine.has_supply() else PlugState.OFF
+        machine = self._machines[node]
+        return PlugState.ON if machine.chassis_on and self.supplies(machine) else PlugState.OFF
 
-    def _report(self, work: "Work", job: "Job", result: TaskResult, plug: PlugState | None) -> None:
-        asker: Machine = job.machine
-        if asker.alive and asker.boots == job.boots:
-            told = PlugRead(plug) if plug is not None else None
-            asker.by_kernel(work.report, job, TaskDone(0, job.task.id, result, outcome=told))
+
+def _report(report: Report, task: PowerTask, result: TaskResult, plug: PlugState | None) -> None:
+    told = PlugRead(plug) if plug is not None else None
+    report(TaskDone(0, task.id, result, outcome=told))

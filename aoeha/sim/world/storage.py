@@ -6,20 +6,17 @@ shelf that does not respond lets writes hang. The kernel keeps trying for as lon
 of that: only a reservation at the shelf keeps it out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from aoeha.core.model.task import MirrorLimits
 from aoeha.sim.world.client import Client, Peer
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.mirror import Assembly, Leg, Mirror
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.shelf import Shelf
-
-if TYPE_CHECKING:
-    from aoeha.sim.world.machine import Machine
-    from aoeha.sim.world.world import World
+from aoeha.sim.world.stage import Stage
 
 __all__ = ["SHELVES", "Storage"]
 
@@ -51,7 +48,7 @@ class Write:
 
     group: str
     number: int
-    machine: "Machine"
+    machine: Gateway
     boots: int
     assembly: Assembly
     landed: list[Leg]
@@ -60,8 +57,12 @@ class Write:
 class Storage:
     """The shelves, a mirror on them for every group, and one client each."""
 
-    def __init__(self, world: "World", groups: tuple[str, ...], client_ms: int, paths: int, interfaces: int) -> None:
-        self.world = world
+    def __init__(
+        self, stage: Stage, machines: Mapping[str, Gateway], *, client_ms: int, paths: int, interfaces: int
+    ) -> None:
+        self._stage = stage
+        self._machines = machines
+        groups = tuple(stage.resources)
         self.shelves = {name: Shelf(name, groups, paths) for name in SHELVES}
         self.mirrors = {group: Mirror(SHELVES) for group in groups}
         self.clients = {group: Client(client_ms) for group in groups}
@@ -74,7 +75,7 @@ class Storage:
         self.queue_ms: dict[str, int] = {}
         self.hurried_ms: dict[str, int] = {}
         """How long the driver of a machine waits that was told to leave silent paths."""
-        self.reach = {name: Reach() for name in world.configs}
+        self.reach = {name: Reach() for name in stage.configs}
         self.blind_until_ms: dict[str, int] = {}
         self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
         for name, shelf in self.shelves.items():
@@ -84,13 +85,13 @@ class Storage:
         self._assemblies: dict[tuple[str, str], Assembly] = {}
         self._newest: dict[str, Assembly] = {}
         self._left_clean: dict[str, bool] = {}
-        self._started: dict[str, tuple[Machine, int]] = {}
+        self._started: dict[str, tuple[Gateway, int]] = {}
         self._restarted_ms: dict[str, int] = {}
         self._number = 0
-        any_config = next(iter(world.configs.values()))
+        any_config = next(iter(stage.configs.values()))
         self._managed = {group.name for group in any_config.groups if group.legs}
         for group in groups:
-            world.timeline.after(client_ms, self._client_writes, group)
+            stage.timeline.after(client_ms, self._client_writes, group)
 
     def paths(self, place: str) -> list[str]:
         """The addresses of a shelf, or the one that is named. Raises KeyError or ValueError for none such."""
@@ -98,32 +99,32 @@ class Storage:
         addresses = [address.name for address in next(iter(self.shelves[name].addresses.values()))]
         return [addresses[addresses.index(place)]] if path else addresses
 
-    def reaches(self, machine: "Machine", place: str) -> bool:
+    def reaches(self, machine: Gateway, place: str) -> bool:
         """Whether frames of a machine come to a shelf, or to one address of it, and the answers back."""
         if not self.cut and not self.cut_interfaces:
             return True
         by_cable = bool(self.heard_on(machine, place.partition("/")[0]))
         return by_cable and any((machine.name, path) not in self.cut for path in self.paths(place))
 
-    def heard_on(self, machine: "Machine", shelf: str) -> tuple[str, ...]:
+    def heard_on(self, machine: Gateway, shelf: str) -> tuple[str, ...]:
         """The interfaces of a machine that lead to a shelf."""
         return tuple(one for one in self.interfaces if (machine.name, one, shelf) not in self.cut_interfaces)
 
     def cut_clients(self, name: str, *, cut: bool) -> None:
         """Part a gateway from clients and reference hosts, or join it to them; the gateways themselves stay joined."""
         if self.reach[name].cut != cut:
-            self.reach[name] = Reach(cut, self.world.timeline.now_ms)
+            self.reach[name] = Reach(cut, self._stage.timeline.now_ms)
 
     def disturbed(self, shelves: Iterable[str] = SHELVES) -> None:
         """Record that something happened to the shelves, or to a path to them."""
-        for machine in self.world.machines.values():
+        for machine in self._machines.values():
             if not any(shelf.answers and self.reaches(machine, name) for name, shelf in self.shelves.items()):
                 self.blind_until_ms[machine.name] = FOREVER_MS
             elif self.blind_until_ms.get(machine.name) == FOREVER_MS:
-                self.blind_until_ms[machine.name] = self.world.timeline.now_ms
-        self.undisturbed_since_ms.update(dict.fromkeys(shelves, self.world.timeline.now_ms))
+                self.blind_until_ms[machine.name] = self._stage.timeline.now_ms
+        self.undisturbed_since_ms.update(dict.fromkeys(shelves, self._stage.timeline.now_ms))
 
-    def assemble(self, machine: "Machine", group: str, complete: tuple[str, ...]) -> str:
+    def assemble(self, machine: Gateway, group: str, complete: tuple[str, ...]) -> str:
         """Start a group's mirror on a machine; return why it could not be, empty when it runs.
 
         `complete`: from any of these legs alone, if need be.
@@ -133,34 +134,34 @@ class Storage:
         present = {name for name, shelf in self.shelves.items() if shelf.answers and self.reaches(machine, name)}
         assembly = self.mirrors[group].assemble(present, complete)
         if isinstance(assembly, str):
-            self.world.count("mirror", "start refused")
+            self._stage.count("mirror", "start refused")
             return assembly
         if len(assembly.active) < len(self.shelves):
-            self.world.count("mirror", "started with a leg missing")
+            self._stage.count("mirror", "started with a leg missing")
         assembly.waits_for_the_daemon = group in self._managed
         assembly.unclean = not self._left_clean.get(group, True)
         self._left_clean[group] = False
         self._assemblies[machine.name, group] = self._newest[group] = assembly
         if assembly.unclean:
             resync = (machine, machine.boots, group, assembly)
-            self.world.timeline.after(RESYNC_AFTER_MS, machine.by_kernel, self._resync, *resync)
-        self._started[group] = (machine, self.world.timeline.now_ms)
-        self.world.tell(Observer.mirror_started, machine, group, assembly)
+            self._stage.timeline.after(RESYNC_AFTER_MS, machine.by_kernel, self._resync, *resync)
+        self._started[group] = (machine, self._stage.timeline.now_ms)
+        self._stage.tell(Observer.mirror_started, machine, group, assembly)
         return ""
 
-    def stop(self, machine: "Machine", group: str) -> None:
+    def stop(self, machine: Gateway, group: str) -> None:
         """Stop a mirror; what it had under way is written or given up before."""
         assembly = self._assemblies.pop((machine.name, group), None)
         if assembly is not None and assembly is self._newest[group]:
             self._left_clean[group] = not assembly.unclean
 
-    def forget(self, machine: "Machine") -> None:
+    def forget(self, machine: Gateway) -> None:
         """A kernel is gone."""
         self.hurried_ms.pop(machine.name, None)
         for group in self.mirrors:
             self._assemblies.pop((machine.name, group), None)
 
-    def heed(self, machine: "Machine", group: str, caution: MirrorLimits) -> None:
+    def heed(self, machine: Gateway, group: str, caution: MirrorLimits) -> None:
         """Tell a machine's mirror what to keep clear of; only a copy takes away the mark of a leg that is read last."""
         assembly = self._assemblies.get((machine.name, group))
         if assembly is None:
@@ -172,37 +173,37 @@ class Storage:
         if released and assembly.unclean:
             self._resync(machine, machine.boots, group, assembly)
 
-    def write_mostly(self, machine: "Machine", group: str) -> tuple[str, ...]:
+    def write_mostly(self, machine: Gateway, group: str) -> tuple[str, ...]:
         """The shelves whose legs a machine's mirror reads only where no other one has the data."""
         assembly = self._assemblies.get((machine.name, group))
         return tuple(leg.shelf for leg in assembly.active if leg.write_mostly) if assembly is not None else ()
 
-    def _resync(self, machine: "Machine", boots: int, group: str, assembly: Assembly) -> None:
+    def _resync(self, machine: Gateway, boots: int, group: str, assembly: Assembly) -> None:
         """A kernel makes its legs equal; while one does not take its writes, that hangs."""
         if not machine.alive or machine.boots != boots or self._assemblies.get((machine.name, group)) is not assembly:
             return
         if assembly.freeze_resync or not assembly.unclean:
             return
         if not all(self._admits(machine, group, leg.shelf) for leg in assembly.active):
-            self.world.timeline.after(RETRY_MS, machine.by_kernel, self._resync, machine, boots, group, assembly)
+            self._stage.timeline.after(RETRY_MS, machine.by_kernel, self._resync, machine, boots, group, assembly)
             return
         known = assembly.records - self._overwritten_before(group, assembly)
         assembly.resync()
-        self.world.count("mirror", "resync")
-        self.world.tell(Observer.resynced, machine, group, known - assembly.records)
+        self._stage.count("mirror", "resync")
+        self._stage.tell(Observer.resynced, machine, group, known - assembly.records)
 
     def _overwritten_before(self, group: str, assembly: Assembly) -> set[int]:
         """What was overwritten under an earlier owner, which did not live to say so."""
         _, started_ms = self._started[group]
         return {number for leg in assembly.active for number, at_ms in leg.overwritten.items() if at_ms <= started_ms}
 
-    def missing(self, machine: "Machine", group: str) -> list[str]:
+    def missing(self, machine: Gateway, group: str) -> list[str]:
         """The shelves whose legs this machine's mirror lacks."""
         assembly = self._assemblies.get((machine.name, group))
         active = [leg.shelf for leg in assembly.active] if assembly else []
         return [name for name in self.shelves if name not in active] if active else []
 
-    def used(self, machine: "Machine", group: str) -> tuple[tuple[str, str], ...]:
+    def used(self, machine: Gateway, group: str) -> tuple[tuple[str, str], ...]:
         """The addresses at which this machine's driver reaches the shelves, each after its shelf's name."""
         if (machine.name, group) not in self._assemblies:
             return ()
@@ -213,7 +214,7 @@ class Storage:
             if address.answers and self.reaches(machine, address.name)
         )
 
-    def evict(self, machine: "Machine", group: str, shelf: str) -> str:
+    def evict(self, machine: Gateway, group: str, shelf: str) -> str:
         """Let a machine's mirror continue without a leg; return why it cannot, empty when it does."""
         assembly = self._assemblies.get((machine.name, group))
         leg = next((leg for leg in assembly.active if leg.shelf == shelf), None) if assembly is not None else None
@@ -222,21 +223,21 @@ class Storage:
         survivors = [other for other in assembly.active if other is not leg]
         if not any(self._admits(machine, group, other.shelf) for other in survivors):
             return "no other leg can be told"
-        self.world.tell(Observer.leg_evicting, group, leg, survivors)
+        self._stage.tell(Observer.leg_evicting, group, leg, survivors)
         assembly.evict(leg)
-        self.world.count("mirror", "leg evicted")
+        self._stage.count("mirror", "leg evicted")
         return ""
 
-    def take_back(self, machine: "Machine", group: str, shelf: str) -> str:
+    def take_back(self, machine: Gateway, group: str, shelf: str) -> str:
         """Copy a leg and return it to the mirror; return why that cannot be, empty when it is in."""
         assembly = self._assemblies.get((machine.name, group))
         if assembly is None or not self._admits(machine, group, shelf):
             return "it is not started" if assembly is None else "the leg does not take our writes"
         if self.mirrors[group].recover(shelf, assembly):
-            self.world.count("mirror", "leg taken back")
+            self._stage.count("mirror", "leg taken back")
         return ""
 
-    def _admits(self, machine: "Machine", group: str, shelf: str) -> bool:
+    def _admits(self, machine: Gateway, group: str, shelf: str) -> bool:
         if not self.heard_on(machine, shelf):
             return False
         cut = {path for node, path in self.cut if node == machine.name}
@@ -250,31 +251,31 @@ class Storage:
                 and self.shelves[shelf].answers
                 and self.mirrors[group].recover(shelf, assembly)
             ):
-                self.world.count("mirror", "leg recovered")
+                self._stage.count("mirror", "leg recovered")
 
-    def announced(self, machine: "Machine", group: str) -> None:
+    def announced(self, machine: Gateway, group: str) -> None:
         """A machine has taken the service address: it tells the network and the clients."""
-        self.clients[group].announced(machine.name, self.world.timeline.now_ms)
+        self.clients[group].announced(machine.name, self._stage.timeline.now_ms)
 
     def _announce(self, shelf: str, group: str, address: str) -> None:
         """Every daemon that listens on the storage network hears that a target has started."""
-        self._restarted_ms[shelf] = self.world.timeline.now_ms
+        self._restarted_ms[shelf] = self._stage.timeline.now_ms
         self._repeat_old_writes(shelf, group)
-        for machine in self.world.machines.values():
+        for machine in self._machines.values():
             if self.reaches(machine, address):
-                self.world.timeline.after(ADVERT_MS, machine.hear_target, shelf, address)
+                self._stage.timeline.after(ADVERT_MS, machine.hear_target, shelf, address)
 
     def _repeat_old_writes(self, shelf: str, group: str) -> None:
         """A kernel whose mirror was taken from it has writes out, its own if no client's, and repeats them."""
         for (name, owned), assembly in self._assemblies.items():
             if owned == group in self._managed and assembly is not self._newest[group]:
                 machine, leg = (
-                    self.world.machines[name],
+                    self._machines[name],
                     next(leg for leg in self.mirrors[group].legs if leg.shelf == shelf),
                 )
                 write = Write(group, 0, machine, machine.boots, assembly, [leg])
-                delay_ms = self.world.random.randrange(REPEAT_MS)
-                self.world.timeline.after(delay_ms, machine.by_kernel, self._old_write_lands, write)
+                delay_ms = self._stage.random.randrange(REPEAT_MS)
+                self._stage.timeline.after(delay_ms, machine.by_kernel, self._old_write_lands, write)
 
     def _old_write_lands(self, write: Write) -> None:
         """It lands again and again, until the target is reserved."""
@@ -283,7 +284,7 @@ class Storage:
         there = there and self._assemblies.get((machine.name, write.group)) is write.assembly
         if there and leg in write.assembly.active and self._takes(leg, write):
             self._lands(leg, write)
-            self.world.timeline.after(REPEAT_MS, machine.by_kernel, self._old_write_lands, write)
+            self._stage.timeline.after(REPEAT_MS, machine.by_kernel, self._old_write_lands, write)
 
     def _lands(self, leg: Leg, write: Write) -> None:
         """A write changes a leg; a former owner's destroys what the new one has written there since."""
@@ -291,33 +292,33 @@ class Storage:
         if foreign and write.group in self._managed:
             newest = max(self.acknowledged[write.group], default=0)
             if newest > write.number:
-                leg.overwrite(newest, self.world.timeline.now_ms)
+                leg.overwrite(newest, self._stage.timeline.now_ms)
         forgotten = self._has_forgotten(leg.shelf, write.group)
-        self.world.tell(Observer.write_landed, write.machine, write.group, foreign=foreign, forgotten=forgotten)
+        self._stage.tell(Observer.write_landed, write.machine, write.group, foreign=foreign, forgotten=forgotten)
 
     def _client_writes(self, group: str) -> None:
-        client, now_ms = self.clients[group], self.world.timeline.now_ms
-        self.world.timeline.after(client.period_ms, self._client_writes, group)
+        client, now_ms = self.clients[group], self._stage.timeline.now_ms
+        self._stage.timeline.after(client.period_ms, self._client_writes, group)
         if client.waits(now_ms):
             return
-        serving = [machine.name for machine in self.world.machines.values() if machine.serves(group)]
+        serving = [machine.name for machine in self._machines.values() if machine.serves(group)]
         answering = [name for name in serving if not self.reach[name].cut]
-        machine = self.world.machines.get(client.address_of(answering, now_ms))
+        machine = self._machines.get(client.address_of(answering, now_ms))
         if machine is None or machine.name not in answering:
             client.unanswered(now_ms)
-            self.world.count("client", "no answer")
+            self._stage.count("client", "no answer")
             return
         if client.answered(Peer(machine.name, machine.boots), now_ms):
-            self.world.count("client", "session reset")
+            self._stage.count("client", "session reset")
         self._number += 1
-        delay_ms = self.world.random.randint(*WRITE_MS)
+        delay_ms = self._stage.random.randint(*WRITE_MS)
         assembly = self._assemblies[machine.name, group]
         write = Write(group, self._number, machine, machine.boots, assembly, [])
         queue_ms = self.queue_ms.get(machine.name, 0)
         if queue_ms:
-            self.world.timeline.after(delay_ms + queue_ms, self._leaves_the_queue, write)
+            self._stage.timeline.after(delay_ms + queue_ms, self._leaves_the_queue, write)
         else:
-            self.world.timeline.after(delay_ms, machine.by_kernel, self._write_lands, write)
+            self._stage.timeline.after(delay_ms, machine.by_kernel, self._write_lands, write)
 
     def _leaves_the_queue(self, write: Write) -> None:
         """Frames that a switch has kept go on to the shelves, though their sender may be gone by now."""
@@ -332,7 +333,7 @@ class Storage:
 
     def _write_lands(self, write: Write) -> None:
         """What a kernel sends lands, unless that kernel is gone or its storage was taken from it."""
-        machine, now_ms = write.machine, self.world.timeline.now_ms
+        machine, now_ms = write.machine, self._stage.timeline.now_ms
         if not machine.alive or machine.boots != write.boots:
             return
         if self._assemblies.get((machine.name, write.group)) is not write.assembly:
@@ -350,10 +351,10 @@ class Storage:
             elif write.assembly.did_not_take(
                 leg, now_ms, alone=not writable, error=leg in reached, hurried_ms=self.hurried_ms.get(machine.name, 0)
             ):
-                self.world.count("mirror", "leg kicked by the kernel")
-                self.world.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
+                self._stage.count("mirror", "leg kicked by the kernel")
+                self._stage.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
         if any(leg not in write.landed for leg in write.assembly.active):
-            self.world.timeline.after(RETRY_MS, machine.by_kernel, self._write_lands, write)
+            self._stage.timeline.after(RETRY_MS, machine.by_kernel, self._write_lands, write)
             return
         self.acknowledged[write.group].add(write.number)
         self._note_service(write.group)
@@ -365,18 +366,18 @@ class Storage:
         """Whether a shelf restarted under the newest owner, which is gone for good or had no time to take it back."""
         restarted_ms, (owner, _) = self._restarted_ms.get(shelf, 0), self._started[group]
         started_ms, there_ms = self.owner_times_ms(group)
-        had_ms = self.world.timeline.now_ms - max(restarted_ms, there_ms)
+        had_ms = self._stage.timeline.now_ms - max(restarted_ms, there_ms)
         gone = self._assemblies.get((owner.name, group)) is not self._newest[group]
         return restarted_ms > started_ms and (gone or had_ms <= owner.config.hold_every_ms + RETAKE_SLACK_MS)
 
     def owner_times_ms(self, group: str) -> tuple[int, int]:
         """When the newest owner of a group started its mirror, and since when its daemon has been there."""
         owner, started_ms = self._started[group]
-        return started_ms, self.world.timeline.now_ms if owner.present_since_ms is None else owner.present_since_ms
+        return started_ms, self._stage.timeline.now_ms if owner.present_since_ms is None else owner.present_since_ms
 
     def _note_service(self, group: str) -> None:
-        now_ms = self.world.timeline.now_ms
-        self.world.tell(Observer.acknowledged, group, self._newest[group])
+        now_ms = self._stage.timeline.now_ms
+        self._stage.tell(Observer.acknowledged, group, self._newest[group])
         before_ms = self.served_ms[group]
         if before_ms is not None:
             self.worst_outage_ms = max(self.worst_outage_ms, now_ms - before_ms - self.clients[group].period_ms)

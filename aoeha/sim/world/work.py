@@ -5,8 +5,10 @@ past its deadline, or whose daemon died, may still take effect later. A stop wai
 for the mount that it follows; a restarted daemon ends the leftovers of the one before it.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from functools import partial
+from typing import assert_never
 
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import (
@@ -25,14 +27,14 @@ from aoeha.core.model.task import (
     TaskKind,
     TaskResult,
 )
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.holds import Holds
 from aoeha.sim.world.mirror import PATH_TIMING
 from aoeha.sim.world.observer import Observer
-
-if TYPE_CHECKING:
-    from aoeha.sim.world.daemon import Daemon
-    from aoeha.sim.world.machine import Machine
-    from aoeha.sim.world.world import World
+from aoeha.sim.world.power import Power
+from aoeha.sim.world.services import Services
+from aoeha.sim.world.stage import Stage
+from aoeha.sim.world.storage import Storage
 
 __all__ = ["Work"]
 
@@ -44,6 +46,7 @@ DURATIONS_MS = {
     TaskKind.STOP: (50, 600),
 }
 LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
+ROUND_TRIP_MS = (1, 4)
 LEG_MS = (50, 500)
 HURRY_MS = (1, 300)
 HOSTS_MS = 5
@@ -57,13 +60,20 @@ HALF_DONE_PERCENT = 40
 JUST_ENDED_PERCENT = 30
 """A look that is cancelled may have ended just before; then its own end is reported."""
 
+Listener = Callable[[int, TaskDone], None]
+"""Hears a task's number and its end."""
+
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One task at work. `daemon` waits for its end, None when none does; `over`: it has no further effect."""
+    """One task at work. `listener` is told its end, None when none waits for it; `over`: it has no further effect.
 
-    machine: "Machine"
-    daemon: "Daemon | None"
+    `incarnation` is that of the daemon which began it.
+    """
+
+    machine: Gateway
+    incarnation: int
+    listener: Listener | None
     task: Task
     boots: int
     over: bool = False
@@ -73,37 +83,43 @@ class Job:
 class Work:
     """All tasks of both machines."""
 
-    def __init__(self, world: "World") -> None:
-        self.world = world
+    def __init__(
+        self, stage: Stage, machines: Mapping[str, Gateway], power: Power, storage: Storage, services: Services
+    ) -> None:
+        self._stage = stage
+        self._machines = machines
+        self._power = power
+        self._storage = storage
+        self._services = services
         self._jobs: dict[tuple[str, int, int], Job] = {}
         self._late: dict[tuple[str, str], Job] = {}
-        self._holds = Holds(world)
+        self._holds = Holds(stage, storage, services)
 
-    def start(self, daemon: "Daemon", task: Task) -> None:
-        """Begin a task."""
-        machine = daemon.machine
-        job = Job(machine, daemon, task, machine.boots)
-        if task.kind in (TaskKind.START, TaskKind.STOP) and self._acting(daemon, task.subject):
-            self.world.tell(Observer.overlapped, machine, task)
-        self._jobs[machine.name, daemon.incarnation, task.id] = job
-        self.world.count("task", task.kind.value)
+    def start(self, machine: Gateway, incarnation: int, task: Task, listener: Listener) -> None:
+        """Begin a task of a machine's daemon. `listener` is told its end."""
+        job = Job(machine, incarnation, listener, task, machine.boots)
+        if task.kind in (TaskKind.START, TaskKind.STOP) and self._acting(machine, task.subject):
+            self._stage.tell(Observer.overlapped, machine, task)
+        self._jobs[machine.name, incarnation, task.id] = job
+        self._stage.count("task", task.kind.value)
         match task:
             case PowerTask():
-                self.world.power.perform(self, job, task)
+                self._power.perform(task, machine, partial(self._switched, job))
             case ReservationTask() | RecordTask():
-                self._holds.perform(self, job, task)
+                wait_ms = self._stage.random.randint(*ROUND_TRIP_MS)
+                self._stage.timeline.after(wait_ms, machine.by_kernel, self._ask_shelves, job, task)
             case LegTask():
-                wait_ms = self.world.random.randint(*LEG_MS)
-                self.world.timeline.after(wait_ms, machine.by_kernel, self._change_mirror, job, task)
+                wait_ms = self._stage.random.randint(*LEG_MS)
+                self._stage.timeline.after(wait_ms, machine.by_kernel, self._change_mirror, job, task)
             case PathTask():
-                wait_ms = max(0, task.failover.begin_ms - machine.clock_ms()) + self.world.random.randint(*HURRY_MS)
-                self.world.timeline.after(wait_ms, machine.by_kernel, self._hurry, job, task)
+                wait_ms = max(0, task.failover.begin_ms - machine.clock_ms()) + self._stage.random.randint(*HURRY_MS)
+                self._stage.timeline.after(wait_ms, machine.by_kernel, self._hurry, job, task)
             case ConflictTask():
-                self.world.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._detect_conflict, job)
+                self._stage.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._detect_conflict, job)
             case HostsTask():
-                reached = not self.world.storage.reach[machine.name].cut
+                reached = not self._storage.reach[machine.name].cut
                 wait_ms = HOSTS_MS if reached else task.deadline_ms
-                self.world.timeline.after(wait_ms, machine.by_kernel, self._hosts_answer, job, reached)
+                self._stage.timeline.after(wait_ms, machine.by_kernel, self._hosts_answer, job, reached)
             case ResourceTask():
                 self._perform(job, task)
             case _:
@@ -114,110 +130,123 @@ class Work:
         machine = job.machine
         if task.kind is TaskKind.START:
             machine.active[task.subject] = "starting"
-            self.world.changed()
+            self._stage.changed()
         if task.kind in (TaskKind.PROBE, TaskKind.MONITOR):
             self._heed(machine, task)
         trouble = machine.broken.get((task.kind.value, task.subject), "")
         if trouble in ("hang", "late"):
-            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, task, trouble == "late")
+            self._stage.timeline.after(
+                task.deadline_ms, machine.by_kernel, self._time_out, job, task, trouble == "late"
+            )
             return
         duration_ms = self._duration_ms(task)
         leftover = self._late.get((machine.name, task.subject))
         if leftover is not None and not leftover.over:
-            duration_ms += max(0, leftover.lands_ms - self.world.timeline.now_ms)
+            duration_ms += max(0, leftover.lands_ms - self._stage.timeline.now_ms)
         if duration_ms > task.deadline_ms:
-            self.world.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, task, False)
+            self._stage.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, task, False)
         else:
-            self.world.timeline.after(duration_ms, machine.by_kernel, self._finish, job, task, trouble == "fail")
+            self._stage.timeline.after(duration_ms, machine.by_kernel, self._finish, job, task, trouble == "fail")
 
-    def _heed(self, machine: "Machine", task: ResourceTask) -> None:
+    def _heed(self, machine: Gateway, task: ResourceTask) -> None:
         """A mirror is told what it must keep clear of; a driver is as patient again as it should be."""
-        if task.subject == self.world.resources[task.group][0]:
+        if task.subject == self._stage.resources[task.group][0]:
             if not self._hurries(machine):
-                self.world.storage.hurried_ms.pop(machine.name, None)
-            self.world.storage.heed(machine, task.group, task.limits)
+                self._storage.hurried_ms.pop(machine.name, None)
+            self._storage.heed(machine, task.group, task.limits)
+
+    def _switched(self, job: Job, done: TaskDone) -> None:
+        """A fence device answers; only the kernel that asked hears it."""
+        if job.machine.alive and job.machine.boots == job.boots:
+            job.machine.by_kernel(self.report, job, done)
+
+    def _ask_shelves(self, job: Job, task: ReservationTask | RecordTask) -> None:
+        """Have shelves do what a gateway asks of their reservations and records."""
+        if job.over or job.boots != job.machine.boots:
+            return
+        job.over = True
+        done, wait_ms = self._holds.ask(job.machine, task)
+        self._stage.timeline.after(wait_ms, job.machine.by_kernel, self.report, job, done)
 
     def _change_mirror(self, job: Job, task: LegTask) -> None:
         """Let a leg leave its mirror, or come back."""
         if job.over or job.boots != job.machine.boots:
             return
         job.over = True
-        storage = self.world.storage
+        storage = self._storage
         act = storage.evict if task.kind is TaskKind.EVICT_LEG else storage.take_back
         fault = act(job.machine, task.group, task.leg)
         self.report(job, TaskDone(0, task.id, TaskResult.FAILED if fault else TaskResult.OK, detail=fault))
 
     def _hurry(self, job: Job, task: PathTask) -> None:
         """Make a driver impatient for a moment: it leaves silent paths, and legs that are silent for long."""
-        if job.over or job.boots != job.machine.boots or job.daemon is None:
+        if job.over or job.boots != job.machine.boots or job.listener is None:
             return
         machine = job.machine
         if machine.clock_ms() > task.failover.begin_by_ms:
             job.over = True
             self.report(job, TaskDone(0, task.id, TaskResult.FAILED, detail="it is too late"))
             return
-        self.world.count("mirror", "paths left")
-        self.world.storage.hurried_ms[machine.name] = PATH_TIMING.leg_lost_after_ms
-        self.world.timeline.after(task.failover.for_ms, machine.by_kernel, self._hurried, job)
+        self._stage.count("mirror", "paths left")
+        self._storage.hurried_ms[machine.name] = PATH_TIMING.leg_lost_after_ms
+        self._stage.timeline.after(task.failover.for_ms, machine.by_kernel, self._hurried, job)
 
-    def _hurries(self, machine: "Machine") -> bool:
+    def _hurries(self, machine: Gateway) -> bool:
         """Whether a driver of this machine is in a hurry by order of the daemon that runs."""
-        jobs = (job for job in self._jobs.values() if job.machine is machine and job.daemon is not None)
+        jobs = (job for job in self._jobs.values() if job.machine is machine and job.listener is not None)
         return any(isinstance(job.task, PathTask) for job in jobs)
 
     def _hurried(self, job: Job) -> None:
         """End that, unless the daemon that should is gone: then the next one's first look does."""
-        if job.boots == job.machine.boots and (job.daemon is not None or job.over):
-            self.world.storage.hurried_ms.pop(job.machine.name, None)
+        if job.boots == job.machine.boots and (job.listener is not None or job.over):
+            self._storage.hurried_ms.pop(job.machine.name, None)
             job.over = True
             self.report(job, TaskDone(0, job.task.id, TaskResult.OK))
 
     def _detect_conflict(self, job: Job) -> None:
         """Hear whether the other machine's kernel answers for the address; a frozen one does not."""
-        other = self.world.machines[job.machine.config.peer]
+        other = self._machines[job.machine.config.peer]
         answers = other.alive and not other.frozen and other.active.get(job.task.subject) == "running"
         job.over = True
         self.report(job, TaskDone(0, job.task.id, TaskResult.OK, outcome=Answered(answers)))
 
     def _duration_ms(self, task: ResourceTask) -> int:
-        random = self.world.random
+        random = self._stage.random
         if task.kind in LOOKS and random.randrange(100) < SLOW_LOOK_PERCENT:
             return random.randint(*SLOW_LOOK_MS)
         return random.randint(*DURATIONS_MS[task.kind])
 
-    def _acting(self, daemon: "Daemon", resource: str) -> bool:
-        """Whether this daemon has a start or stop of the resource under way."""
-        return any(
-            job.daemon is daemon and job.task.subject == resource and job.task.kind in (TaskKind.START, TaskKind.STOP)
-            for job in self._jobs.values()
-        )
+    def _acting(self, machine: Gateway, resource: str) -> bool:
+        """Whether the daemon of a machine has a start or stop of the resource under way."""
+        jobs = (job for job in self._jobs.values() if job.machine is machine and job.listener is not None)
+        return any(job.task.subject == resource and job.task.kind in (TaskKind.START, TaskKind.STOP) for job in jobs)
 
-    def cancel(self, daemon: "Daemon", task_id: int) -> None:
-        """Kill a task of this daemon. A fence device that was told already does it all the same."""
-        job = self._jobs.get((daemon.machine.name, daemon.incarnation, task_id))
-        if job is None or job.daemon is None:
+    def cancel(self, machine: Gateway, incarnation: int, task_id: int) -> None:
+        """Kill a task of a daemon. A fence device that was told already does it all the same."""
+        job = self._jobs.get((machine.name, incarnation, task_id))
+        if job is None or job.listener is None:
             return
         done = TaskDone(0, task_id, TaskResult.CANCELLED)
         if not isinstance(job.task, PowerTask | ReservationTask | RecordTask):
             job.over = True
             if isinstance(job.task, PathTask):
-                self.world.storage.hurried_ms.pop(daemon.machine.name, None)
-            if self.world.random.randrange(100) < JUST_ENDED_PERCENT:
-                status, detail = self._look(daemon.machine, job.task.subject)
+                self._storage.hurried_ms.pop(machine.name, None)
+            if self._stage.random.randrange(100) < JUST_ENDED_PERCENT:
+                status, detail = self._look(machine, job.task.subject)
                 seen = Observed(status) if isinstance(job.task, ResourceTask) else None
                 done = TaskDone(0, task_id, TaskResult.OK, detail, seen)
-        self.world.timeline.after(CANCEL_MS, daemon.machine.by_kernel, self.report, job, done)
+        self._stage.timeline.after(CANCEL_MS, machine.by_kernel, self.report, job, done)
 
-    def orphan(self, machine: "Machine") -> None:
+    def orphan(self, machine: Gateway) -> None:
         """The daemon is gone; the tasks that it began continue."""
         for job in self._jobs.values():
             if job.machine is machine:
-                job.daemon = None
+                job.listener = None
 
-    def kill_leftovers(self, machine: "Machine") -> None:
+    def kill_leftovers(self, machine: Gateway) -> None:
         """A new daemon ends what the one before left running; it may have come half way."""
         for key, job in list(self._jobs.items()):
-            if job.machine is machine and job.daemon is None:
+            if job.machine is machine and job.listener is None:
                 del self._jobs[key]
                 if isinstance(job.task, PowerTask) or job.over:
                     continue
@@ -225,22 +254,22 @@ class Work:
                 if isinstance(job.task, ResourceTask) and job.task.kind is TaskKind.START:
                     self._settle_start(job, job.task, worked=self._half_done())
 
-    def forget(self, machine: "Machine") -> None:
+    def forget(self, machine: Gateway) -> None:
         """The kernel is gone, and every task of it."""
         for key, job in list(self._jobs.items()):
             if job.machine is machine:
-                job.daemon = None
+                job.listener = None
                 if not isinstance(job.task, PowerTask):
                     job.over = True
                 del self._jobs[key]
 
     def report(self, job: Job, done: TaskDone) -> None:
         """Tell the daemon that asked, once."""
-        daemon, job.daemon = job.daemon, None
-        if daemon is None or daemon.ended:
+        listener, job.listener = job.listener, None
+        if listener is None:
             return
-        self._jobs.pop((job.machine.name, daemon.incarnation, job.task.id), None)
-        daemon.task_done(job.task.id, done)
+        self._jobs.pop((job.machine.name, job.incarnation, job.task.id), None)
+        listener(job.task.id, done)
 
     def _hosts_answer(self, job: Job, reached: bool) -> None:
         job.over = True
@@ -256,7 +285,7 @@ class Work:
             case TaskKind.START:
                 detail = self._settle_start(job, task, worked=not failed or self._half_done()) or detail
             case TaskKind.STOP if not failed:
-                machine.resource_ends(task.subject)
+                self._services.end(machine, task.subject)
             case TaskKind.PROBE | TaskKind.MONITOR if not failed:
                 status, detail = self._look(machine, task.subject)
                 missing, used = self._missing(machine, task.subject), self._used(machine, task.subject)
@@ -272,10 +301,10 @@ class Work:
         if job.over or job.boots != job.machine.boots:
             return
         if late and task.kind in (TaskKind.START, TaskKind.STOP):
-            delay_ms = self.world.random.randint(*LATE_MS)
-            job.lands_ms = self.world.timeline.now_ms + delay_ms
+            delay_ms = self._stage.random.randint(*LATE_MS)
+            job.lands_ms = self._stage.timeline.now_ms + delay_ms
             self._late[job.machine.name, task.subject] = job
-            self.world.timeline.after(delay_ms, job.machine.by_kernel, self._land_late, job, task)
+            self._stage.timeline.after(delay_ms, job.machine.by_kernel, self._land_late, job, task)
         else:
             job.over = True
             if task.kind is TaskKind.START:
@@ -286,11 +315,11 @@ class Work:
         if job.over or job.boots != job.machine.boots:
             return
         job.over = True
-        self.world.count("late", task.kind.value)
+        self._stage.count("late", task.kind.value)
         if task.kind is TaskKind.START:
             self._settle_start(job, task, worked=True)
         else:
-            job.machine.resource_ends(task.subject)
+            self._services.end(job.machine, task.subject)
 
     def _settle_start(self, job: Job, task: ResourceTask, *, worked: bool) -> str:
         """End a start. Return why it did not work although it could have, empty otherwise."""
@@ -298,13 +327,13 @@ class Work:
         if machine.active.get(resource) != "starting":
             return ""
         if worked:
-            fault = machine.resource_runs(resource, task.complete)
+            fault = self._services.run(machine, resource, task.complete)
             self._heed(machine, task)
             return fault
-        machine.resource_ends(resource)
+        self._services.end(machine, resource)
         return ""
 
-    def _look(self, machine: "Machine", resource: str) -> tuple[ResourceStatus, str]:
+    def _look(self, machine: Gateway, resource: str) -> tuple[ResourceStatus, str]:
         if resource not in machine.active:
             return ResourceStatus.STOPPED, ""
         missing = self._missing(machine, resource)
@@ -314,20 +343,20 @@ class Work:
             return ResourceStatus.DEGRADED, "one leg is missing"
         return ResourceStatus.RUNNING, ""
 
-    def _missing(self, machine: "Machine", resource: str) -> tuple[str, ...]:
-        group = self.world.group_of(resource)
-        is_mirror = resource == self.world.resources[group][0]
-        return tuple(self.world.storage.missing(machine, group)) if is_mirror else ()
+    def _missing(self, machine: Gateway, resource: str) -> tuple[str, ...]:
+        group = self._stage.group_of(resource)
+        is_mirror = resource == self._stage.resources[group][0]
+        return tuple(self._storage.missing(machine, group)) if is_mirror else ()
 
-    def _used(self, machine: "Machine", resource: str) -> tuple[tuple[str, str], ...]:
-        group = self.world.group_of(resource)
-        is_mirror = resource == self.world.resources[group][0]
-        return self.world.storage.used(machine, group) if is_mirror else ()
+    def _used(self, machine: Gateway, resource: str) -> tuple[tuple[str, str], ...]:
+        group = self._stage.group_of(resource)
+        is_mirror = resource == self._stage.resources[group][0]
+        return self._storage.used(machine, group) if is_mirror else ()
 
-    def _write_mostly(self, machine: "Machine", resource: str) -> tuple[str, ...]:
-        group = self.world.group_of(resource)
-        is_mirror = resource == self.world.resources[group][0]
-        return self.world.storage.write_mostly(machine, group) if is_mirror else ()
+    def _write_mostly(self, machine: Gateway, resource: str) -> tuple[str, ...]:
+        group = self._stage.group_of(resource)
+        is_mirror = resource == self._stage.resources[group][0]
+        return self._storage.write_mostly(machine, group) if is_mirror else ()
 
     def _half_done(self) -> bool:
-        return self.world.random.randrange(100) < HALF_DONE_PERCENT
+        return self._stage.random.randrange(100) < HALF_DONE_PERCENT

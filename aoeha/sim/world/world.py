@@ -1,12 +1,8 @@
 """The world: two gateways with the real core on them, and everything around them that can break."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
-from typing import Concatenate, ParamSpec
 
-from aoeha.core.model.actions import Answer, Say
 from aoeha.core.model.config import PairConfig
 from aoeha.core.status import Status, status
 from aoeha.sim.world.clone import Clone
@@ -14,14 +10,12 @@ from aoeha.sim.world.link import Link
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.power import Power
+from aoeha.sim.world.services import Services
+from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.storage import Storage
-from aoeha.sim.world.timeline import Timeline
-from aoeha.sim.world.trace import Trace
 from aoeha.sim.world.work import Work
 
 __all__ = ["Hardware", "World"]
-
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +33,10 @@ class Hardware:
     interfaces: int = 1
 
 
-class World:
+class World(Stage):
     """One simulated pair. `run` lets time pass; what else happens is told by aoeha.sim.stories.commands.
 
-    `configs` is the pair as each node sees it. All chance comes from `seed`. `healed`: all faults have been ended.
-    An observer (`observe`) may raise Violation.
+    `healed`: all faults have been ended.
     """
 
     def __init__(
@@ -54,54 +47,37 @@ class World:
         seed: int = 0,
         traced: bool = False,
     ) -> None:
+        super().__init__(configs, seed=seed, traced=traced)
         hardware = hardware or Hardware()
-        self.configs = dict(configs)
-        self.random = Random(seed)
-        self.timeline = Timeline()
-        self.trace = Trace(self.timeline, on=traced)
-        self.counts: Counter[tuple[str, str]] = Counter()
-        self.answers: list[tuple[str, Answer]] = []
-        self.steps = 0
-        self.boot_ms = hardware.boot_ms
         self.requests = 0
         self.healed = False
         any_config = next(iter(self.configs.values()))
-        self.resources = {group.name: tuple(r.name for r in group.resources) for group in any_config.groups}
-        self._observers: list[Observer] = []
-        self._changed = False
-        self.work = Work(self)
-        self.power = Power(self, any_config.fences)
+        self.clones: dict[str, Clone] = {}
+        self.clone_boot_ids: set[str] = set()
         self.links = {
             name: Link(name, serial=name in hardware.serial, timeline=self.timeline, random=self.random)
             for name in any_config.links
         }
-        self.clones: dict[str, Clone] = {}
-        self.clone_boot_ids: set[str] = set()
-        self.machines = {name: Machine(self, config) for name, config in self.configs.items()}
-        for machine in self.machines.values():
-            machine.mains = False
-            for link in self.links.values():
-                link.join(machine.name, machine.config.peer, machine.arrive)
-        self.storage = Storage(self, tuple(self.resources), hardware.client_ms, hardware.paths, hardware.interfaces)
+        self.machines: dict[str, Machine] = {}
+        self.power = Power(self, self.machines, any_config.fences)
+        client_ms, paths, interfaces = hardware.client_ms, hardware.paths, hardware.interfaces
+        self.storage = Storage(self, self.machines, client_ms=client_ms, paths=paths, interfaces=interfaces)
+        self.services = Services(self, self.storage)
+        self._work = Work(self, self.machines, self.power, self.storage, self.services)
+        for config in self.configs.values():
+            self._add_machine(config, hardware.boot_ms)
 
-    def observe(self, observer: Observer) -> None:
-        """Tell an observer every fact from now on, after the earlier observers."""
-        self._observers.append(observer)
-
-    def tell(self, fact: Callable[Concatenate[Observer, P], None], *told: P.args, **named: P.kwargs) -> None:
-        """Tell every observer a fact: a method of Observer, and its arguments."""
-        for observer in self._observers:
-            getattr(observer, fact.__name__)(*told, **named)
+    def _add_machine(self, config: PairConfig, boot_ms: int) -> None:
+        machine = Machine(
+            self, config, boot_ms, power=self.power, storage=self.storage, work=self._work, links=self.links
+        )
+        self.machines[machine.name] = machine
+        for link in self.links.values():
+            link.join(machine.name, machine.config.peer, machine.arrive)
 
     def run(self, ms: int) -> None:
         """Let time pass."""
         self.timeline.run_until(self.timeline.now_ms + ms, self.look)
-
-    def look(self) -> None:
-        """Let the observers see what runs where, if that has changed."""
-        if self._changed:
-            self._changed = False
-            self.tell(Observer.looked)
 
     def ask(self, machine: Machine, verb: str, arguments: dict[str, str]) -> None:
         """Give a node's daemon, if it has one, a command."""
@@ -121,37 +97,6 @@ class World:
         """Switch that machine off."""
         if node in self.clones:
             self.clones.pop(node).switch_off()
-
-    def group_of(self, resource: str) -> str:
-        """Return the group that a resource belongs to."""
-        return next(group for group, names in self.resources.items() if resource in names)
-
-    def count(self, kind: str, name: str) -> None:
-        """Note that something occurred."""
-        self.counts[kind, name] += 1
-
-    def changed(self) -> None:
-        """What runs somewhere has changed."""
-        self._changed = True
-
-    def fenced(self, orderer: Machine, victim: Machine) -> None:
-        """A fence device switched a running gateway off."""
-        self.count("fence", victim.name)
-        self.trace.line(victim.name, "POWER CUT", "", f"by order of {orderer.name}")
-        self.tell(Observer.fenced, orderer, victim)
-
-    def said(self, machine: Machine, action: Say) -> None:
-        """A node tells people something."""
-        self.trace.condition(machine.name, action)
-        self.tell(Observer.said, machine, action)
-
-    def answered(self, machine: Machine, answer: Answer) -> None:
-        """A node answers a request."""
-        self.trace.line(machine.name, "answers", str(answer.code), "")
-        self.answers.append((machine.name, answer))
-        self.tell(Observer.answered, machine, answer)
-        if answer.code:
-            self.count("answer", f"request refused with {answer.code}")
 
     def told(self) -> list[tuple[Machine, Status]]:
         """What each node that has a daemon tells of itself."""

@@ -1,0 +1,62 @@
+"""Resources as kernels have them: they come up, an address expires, they end.
+
+The first resource of a group is its mirror, and the last one its address.
+"""
+
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.stage import Stage
+from aoeha.sim.world.storage import Storage
+
+__all__ = ["Services"]
+
+
+class Services:
+    """What runs on both gateways."""
+
+    def __init__(self, stage: Stage, storage: Storage) -> None:
+        self._stage = stage
+        self._storage = storage
+
+    def run(self, machine: Gateway, name: str, complete: tuple[str, ...] = ()) -> str:
+        """A resource is up from now on. Return why it cannot be, empty when it is; a mirror may lack a leg.
+
+        `complete`: the legs from any of which a mirror may be started.
+        """
+        group = self._stage.group_of(name)
+        if name == self._stage.resources[group][0]:
+            fault = self._storage.assemble(machine, group, complete)
+            if fault:
+                self.end(machine, name)
+                return fault
+        machine.active[name] = "running"
+        if name == self._stage.resources[group][-1]:
+            self._storage.announced(machine, group)
+        self._stage.changed()
+        return ""
+
+    def renew(self, machine: Gateway, name: str, lifetime_ms: int) -> None:
+        """Prolong the life of an address, 0 for ever.
+
+        The kernel drops it at its end, whatever runs there then (R12).
+        """
+        machine.lives_until_ms.pop(name, None)
+        if name in machine.active and lifetime_ms:
+            machine.lives_until_ms[name] = self._stage.timeline.now_ms + lifetime_ms
+            self._stage.timeline.after(lifetime_ms, machine.by_kernel, self._expire, machine, name, machine.boots)
+
+    def _expire(self, machine: Gateway, name: str, boots: int) -> None:
+        now_ms = self._stage.timeline.now_ms
+        due = machine.lives_until_ms.get(name, now_ms + 1) <= now_ms
+        if due and machine.boots == boots and machine.active.get(name) == "running":
+            self._stage.count("address", "expired")
+            self._stage.trace.line(machine.name, "expired", name, "nobody renewed it")
+            self.end(machine, name)
+
+    def end(self, machine: Gateway, name: str) -> None:
+        """A resource is not up any more."""
+        machine.lives_until_ms.pop(name, None)
+        group = self._stage.group_of(name)
+        if name == self._stage.resources[group][0]:
+            self._storage.stop(machine, group)
+        machine.active.pop(name, None)
+        self._stage.changed()
