@@ -28,7 +28,7 @@ SHOWN_MAX = 20
 Make = Callable[[int], Story]
 
 
-def play_scenarios(files: list[str], *, rewrite: bool) -> Exit:
+def play_scenarios(files: list[str], *, rewrite: bool, worded: bool) -> Exit:
     """Print the trace of each file, or record it in the file."""
     for name in files:
         try:
@@ -36,7 +36,7 @@ def play_scenarios(files: list[str], *, rewrite: bool) -> Exit:
             if rewrite:
                 Path(name).write_text(rewritten(scenario), encoding="utf-8")
                 continue
-            print("\n".join(perform(scenario)))
+            print("\n".join(perform(scenario, worded=worded)))
         except ScenarioError as error:
             print_error(f"cannot play {name}: {error}")
             return Exit.USAGE
@@ -67,7 +67,7 @@ def explain_seed(arguments: argparse.Namespace) -> Exit:
         story = shrink(story, outcome.broken)
         outcome = play(story)
     story = replace(story, heals=story.heals and outcome.broken in ("", "I2", "I6", "I7"))
-    print(text_of(story, outcome.sentence or "Anything is violated."), end="")
+    print(text_of(story, outcome.sentence or "Anything is violated.", worded=arguments.verbose), end="")
     return Exit.FAILED if outcome.broken else Exit.DONE
 
 

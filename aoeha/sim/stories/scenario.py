@@ -63,13 +63,14 @@ def _scenario(text: Text) -> Scenario:
 class Performance:
     """A story on its way: its world, and how many of its statements are done. It may be copied at any time."""
 
-    def __init__(self, story: Scenario) -> None:
+    def __init__(self, story: Scenario, *, worded: bool = False) -> None:
         self.story = story
         self.done = 0
         self._ended = False
         self._settings = story.settings
         self._played: list[str] = []
         self.world = story.settings.world(traced=True)
+        self.world.trace.worded = worded
         self._promises = Promises(self.world)
 
     def begins(self, story: Scenario) -> bool:
@@ -141,19 +142,19 @@ class Performance:
         return self.world.trace.lines
 
 
-def perform(scenario: Scenario) -> list[str]:
+def perform(scenario: Scenario, *, worded: bool = False) -> list[str]:
     """Play a scenario; return its trace. A broken invariant or promise is its last line. Raises ScenarioError."""
-    performance = Performance(scenario)
+    performance = Performance(scenario, worded=worded)
     performance.play()
     return performance.trace()
 
 
-def rewritten(scenario: Scenario) -> str:
+def rewritten(scenario: Scenario, *, worded: bool = False) -> str:
     """Return the file's text with the trace that comes of it now. Raises ScenarioError."""
-    return "\n".join((f"{scenario.head.rstrip()}\n{RULER}", *perform(scenario), ""))
+    return "\n".join((f"{scenario.head.rstrip()}\n{RULER}", *perform(scenario, worded=worded), ""))
 
 
-def text_of(story: Story, never: str) -> str:
+def text_of(story: Story, never: str, *, worded: bool = False) -> str:
     """Return a story as a scenario file, with its trace. `never` says what must not happen."""
     lines, now_ms = [f"# Never: {never}", story.settings.line()], 0
     lines += [f"never both serve {group}" for group in story.settings.group_names()]
@@ -166,4 +167,4 @@ def text_of(story: Story, never: str) -> str:
         lines.extend((f"wait {SAFETY_MS - now_ms}ms", "restore", f"wait {liveness_bound_ms(story.settings)}ms"))
     else:
         lines.append("wait 20s")
-    return rewritten(parse("story", "\n".join(lines)))
+    return rewritten(parse("story", "\n".join(lines)), worded=worded)

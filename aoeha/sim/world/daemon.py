@@ -178,7 +178,7 @@ class Daemon:
             case Answer():
                 stage.answered(machine, action)
             case Panic(condition=condition):
-                stage.trace.line(machine.name, "PANIC", condition.code.value, str(condition.subject))
+                stage.trace.told(machine.name, "PANIC", condition)
                 stage.count("panic", "panic")
                 machine.reset()
             case Leave():

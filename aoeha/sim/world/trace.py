@@ -1,13 +1,14 @@
 """What happened, one line each, in fixed columns: seconds, who, what, code, subject.
 
 Only what an operator would want to read: no beats, and no looks at what goes well. What nodes tell is shown by code and
-subject, without its sentence: so a sentence may change, and the trace of an incident stays the same.
+subject, without its sentence: so a sentence may change, and the trace of an incident stays the same. A trace that is
+`worded` has the sentences too; it is read, and never recorded.
 """
 
 from aoeha.core.model.actions import Say
 from aoeha.core.model.code_book import BOOK
 from aoeha.core.model.code_entry import Kind
-from aoeha.core.model.conditions import Level
+from aoeha.core.model.conditions import Condition, Level
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import Task, TaskKind, TaskResult
 from aoeha.sim.world.timeline import Timeline
@@ -26,10 +27,11 @@ SHOWN = (TaskKind.START, TaskKind.STOP, TaskKind.POWER_OFF, TaskKind.POWER_ON)
 
 
 class Trace:
-    """Collects lines; costs nothing while `on` is False."""
+    """Collects lines; costs nothing while `on` is False. `worded`: sentences stand beside the codes."""
 
     def __init__(self, timeline: Timeline, *, on: bool) -> None:
         self.on = on
+        self.worded = False
         self.lines: list[str] = []
         self._timeline = timeline
         self._subjects: dict[tuple[str, int], Task] = {}
@@ -43,8 +45,11 @@ class Trace:
     def condition(self, who: str, said: Say) -> None:
         """A node tells something, or that an alarm is over."""
         told = said.condition
-        what = "ends" if said.ends else WORDS[BOOK[told.code].kind, said.level]
-        self.line(who, what, told.code.value, str(told.subject))
+        self.told(who, "ends" if said.ends else WORDS[BOOK[told.code].kind, said.level], told)
+
+    def told(self, who: str, what: str, condition: Condition) -> None:
+        """Note a condition."""
+        self.line(who, what, condition.code.value, self._with_words(str(condition.subject), condition.sentence))
 
     def task(self, who: str, task: Task) -> None:
         """A task begins."""
@@ -62,3 +67,6 @@ class Trace:
         if task is not None and done.result not in (TaskResult.OK, TaskResult.CANCELLED):
             what = done.result.value.replace("_", " ")
             self.line(who, what, task.kind.value.replace("_", " "), task.subject)
+
+    def _with_words(self, about: str, sentence: str) -> str:
+        return f"{about:<26} {sentence}" if self.worded else about
