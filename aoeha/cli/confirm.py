@@ -5,7 +5,7 @@ import sys
 
 from aoeha.cli.control import ControlError, ask
 from aoeha.cli.evidence import evidence
-from aoeha.cli.request import add_wait, request
+from aoeha.cli.request import add_output, add_wait, request
 from aoeha.cli.screen import print_error
 from aoeha.cli.typed_name import name_was_typed
 
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("node", metavar="NODE", help="the gateway that you have seen to be powered off")
     parser.add_argument("--typed", metavar="NODE", help="the same name again, for scripts without a terminal")
     add_wait(parser)
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -32,7 +32,8 @@ class ControlError(Exception):
 class Reply(NamedTuple):
     """The `done` line. No dataclass: importing those costs a tenth of the time that `aoeha status` may take."""
 
-    code: int
+    exit_code: int
+    code: str
     sentence: str
     document: dict[str, Any] | None = None
 
@@ -179,10 +180,10 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def _done(line: dict[str, Any]) -> Reply:
-    code, document = line.get("code"), line.get("document")
-    if not isinstance(code, int) or not (document is None or isinstance(document, dict)):
+    exit_code, document = line.get("exit_code"), line.get("document")
+    if not isinstance(exit_code, int) or not (document is None or isinstance(document, dict)):
         raise ControlError(Exit.FAILED, _foreign())
-    return Reply(code, str(line.get("sentence", "")), document)
+    return Reply(exit_code, str(line.get("code", "")), str(line.get("sentence", "")), document)
 
 
 def _lost(why: str) -> str:

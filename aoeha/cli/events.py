@@ -1,11 +1,9 @@
 """`aoeha events`: what was decided, refused and alarmed, newest last."""
 
 import argparse
-import json
-from typing import Any
 
 from aoeha.cli.control import ControlError, ask
-from aoeha.cli.screen import print_error, print_saying
+from aoeha.cli.screen import print_error, print_json, print_saying
 from aoeha.core.model.exits import Exit
 
 __all__ = ["add_arguments", "run"]
@@ -29,15 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
             "events",
             words,
             deadline_seconds=None if arguments.follow else 10.0,
-            saying=_print_json if arguments.output == "json" else print_saying,
+            saying=print_json if arguments.output == "json" else print_saying,
         )
     except ControlError as error:
         print_error(str(error))
         return error.code
-    if reply.code != Exit.DONE:
+    if reply.exit_code != Exit.DONE:
         print_error(reply.sentence)
-    return reply.code
-
-
-def _print_json(line: dict[str, Any]) -> None:
-    print(json.dumps(line, ensure_ascii=False), flush=True)
+    return reply.exit_code

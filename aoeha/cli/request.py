@@ -1,14 +1,17 @@
-"""What all verbs that change something do: send the request, print progress, and wait when --wait is given."""
+"""What all verbs that change something do: send the request, print progress, and wait when --wait is given.
+
+Programs take `-o json`: the last object has the exit code, and the code that tells why a command was refused.
+"""
 
 import argparse
 from typing import Any
 
 from aoeha.cli.control import ControlError, ask
-from aoeha.cli.screen import print_error, print_saying
+from aoeha.cli.screen import print_error, print_json, print_saying
 from aoeha.config.duration import parse_duration
 from aoeha.core.model.exits import Exit
 
-__all__ = ["DEFAULT_WAIT", "add_wait", "parsed_duration", "request"]
+__all__ = ["DEFAULT_WAIT", "add_output", "add_wait", "parsed_duration", "request"]
 
 DEFAULT_WAIT = "60s"
 ANSWER_SECONDS = 10.0
@@ -28,25 +31,38 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the form of what is printed."""
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="json: one object a line, the answer last"
+    )
+
+
 def request(arguments: argparse.Namespace, verb: str, words: dict[str, str], undo: str = "") -> int:
     """Ask the daemon, print its answer and return its exit code. `undo` is a hint that is printed on success."""
     wait_ms = getattr(arguments, "wait", 0)
     if wait_ms:
         words = words | {"wait_ms": str(wait_ms)}
+    as_json = arguments.output == "json"
     said: set[str] = set()
 
     def show(line: dict[str, Any]) -> None:
         said.add(str(line.get("sentence", "")))
         print_saying(line)
 
+    saying = print_json if as_json else show
     try:
-        reply = ask(arguments.socket, verb, words, deadline_seconds=wait_ms / 1_000 + ANSWER_SECONDS, saying=show)
+        reply = ask(arguments.socket, verb, words, deadline_seconds=wait_ms / 1_000 + ANSWER_SECONDS, saying=saying)
     except ControlError as error:
         print_error(str(error))
         return error.code
-    if reply.code != Exit.DONE:
+    if as_json:
+        answer = {"kind": "done", "exit_code": reply.exit_code, "code": reply.code, "sentence": reply.sentence}
+        print_json(answer)
+        return reply.exit_code
+    if reply.exit_code != Exit.DONE:
         print_error(reply.sentence)
-        return reply.code
+        return reply.exit_code
     if reply.sentence and reply.sentence not in said:
         print(reply.sentence)
     if undo:

@@ -2,13 +2,14 @@
 
 import argparse
 
-from aoeha.cli.request import request
+from aoeha.cli.request import add_output, request
 
 __all__ = ["add_arguments", "run"]
 
 
-def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Add no arguments: a pause is of the whole pair."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the form of the answer: a pause is of the whole pair."""
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,11 +1,12 @@
 """Output: answers go to stdout, errors to stderr, and colour only to a terminal."""
 
+import json
 import os
 import sys
 import time
 from typing import Any, TextIO
 
-__all__ = ["counted", "print_error", "print_saying", "subject_of", "wants_colour"]
+__all__ = ["counted", "print_error", "print_json", "print_saying", "subject_of", "wants_colour"]
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -21,6 +22,11 @@ def counted(count: int, noun: str) -> str:
 def print_error(sentence: str) -> None:
     """Print a sentence as an error of this command."""
     print(f"aoeha: {sentence}", file=sys.stderr)
+
+
+def print_json(line: dict[str, Any]) -> None:
+    """Print an object on one line, at once."""
+    print(json.dumps(line, ensure_ascii=False), flush=True)
 
 
 def print_saying(line: dict[str, Any]) -> None:

@@ -47,13 +47,13 @@ def _show(arguments: argparse.Namespace, prefix: str) -> int:
         return error.code
     if reply.document is None:
         print_error(reply.sentence or "cannot show the status: the daemon sent none")
-        return reply.code or Exit.CANNOT_DETERMINE
+        return reply.exit_code or Exit.CANNOT_DETERMINE
     if arguments.output == "json":
         indent = None if arguments.watch is not None else 2
         print(json.dumps(reply.document, indent=indent, ensure_ascii=False), flush=True)
     else:
         print(prefix + render_status(reply.document, colour=wants_colour(sys.stdout)), end="", flush=True)
-    return reply.code
+    return reply.exit_code
 
 
 def _seconds(text: str) -> float:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from aoeha.cli.request import add_wait, request
+from aoeha.cli.request import add_output, add_wait, request
 
 __all__ = ["add_arguments", "run"]
 
@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "group", nargs="?", metavar="GROUP", help="the group to move (the only one that this gateway owns)"
     )
     add_wait(parser)
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from aoeha.cli.request import add_wait, request
+from aoeha.cli.request import add_output, add_wait, request
 
 __all__ = ["add_arguments", "run"]
 
@@ -11,6 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the node."""
     parser.add_argument("node", nargs="?", metavar="NODE", help="the node to take out of standby (this one)")
     add_wait(parser)
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

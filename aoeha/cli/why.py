@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ControlError as error:
         print_error(str(error))
         return error.code
-    if reply.code != Exit.DONE:
+    if reply.exit_code != Exit.DONE:
         print_error(reply.sentence)
-        return reply.code
+        return reply.exit_code
     print(reply.sentence)
     if arguments.verbose and reply.document is not None:
         _print_origin(reply.document.get("why"))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aoeha.core.model.actions import Answer
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.events import CommandGiven
 from aoeha.core.model.exits import Exit
 from aoeha.daemon.event_log import EventLog, Sentence
@@ -46,13 +47,13 @@ class Commands:
         match request.verb:
             case "status" | "why":
                 document = self._document()
-                connection.done(0, str(document["why"]["sentence"]), document)
+                connection.done(Exit.DONE, Code.COMMAND_DONE, str(document["why"]["sentence"]), document)
             case "events":
                 await self._events(request, connection)
             case "fence-history":
                 self._fence_history(request, connection)
             case verb if verb in INTERNAL_VERBS:
-                connection.done(Exit.USAGE, f"cannot {verb} through this socket: use `systemctl stop aoeha`")
+                _usage(connection, f"cannot {verb} through this socket: use `systemctl stop aoeha`")
             case _:
                 await self._command(request, connection)
 
@@ -70,7 +71,7 @@ class Commands:
     async def _command(self, request: Request, connection: Connection) -> None:
         wait_ms = request.arguments.get("wait_ms", "0")
         if not (wait_ms.isascii() and wait_ms.isdigit() and int(wait_ms) < ANSWER_DEADLINE_MS):
-            connection.done(Exit.USAGE, f"cannot wait {wait_ms!r} ms: expected a number below {ANSWER_DEADLINE_MS}")
+            _usage(connection, f"cannot wait {wait_ms!r} ms: expected a number below {ANSWER_DEADLINE_MS}")
             return
         command_id = self.next_id()
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -79,14 +80,15 @@ class Commands:
         try:
             with self._listening(connection):
                 if not self._give(CommandGiven(clock.now_ms(), command_id, request.verb, user, arguments)):
-                    connection.done(Exit.FAILED, f"cannot {request.verb}: too much else waits to be handled; try again")
+                    sentence = f"cannot {request.verb}: too much else waits to be handled; try again"
+                    connection.done(Exit.FAILED, Code.COMMAND_REFUSED_BUSY, sentence)
                     return
                 async with asyncio.timeout(ANSWER_DEADLINE_MS / 1_000):
                     answer = await waiting
-            connection.done(answer.code, answer.sentence)
+            connection.done(answer.exit_code, answer.code, answer.sentence)
         except TimeoutError:
             sentence = f"cannot tell how {request.verb} ended: no answer within {ANSWER_DEADLINE_MS // 1_000} s"
-            connection.done(Exit.TIMED_OUT, f"{sentence}; look with `aoeha status`")
+            connection.done(Exit.TIMED_OUT, Code.COMMAND_TIMED_OUT, f"{sentence}; look with `aoeha status`")
         finally:
             self._waiting.pop(command_id, None)
 
@@ -102,13 +104,14 @@ class Commands:
             if request.arguments.get("follow") == "true":
                 # Until the client goes away, which cancels us.
                 await asyncio.Event().wait()
-        connection.done(0, "")
+        connection.done(Exit.DONE, Code.COMMAND_DONE, "")
 
     def _fence_history(self, request: Request, connection: Connection) -> None:
         """Show the newest attempts to switch power (argument `number`), oldest first."""
         count = _number(request, connection, "attempts")
         if count is not None:
-            connection.done(0, "", {"schema": 1, "attempts": self._fences.attempts(count)})
+            document = {"schema": 1, "attempts": self._fences.attempts(count)}
+            connection.done(Exit.DONE, Code.COMMAND_DONE, "", document)
 
     @contextmanager
     def _listening(self, connection: Connection) -> "Iterator[None]":
@@ -126,9 +129,13 @@ def _number(request: Request, connection: Connection, what: str) -> int | None:
     """Return how many are wanted, or None after a refusal was sent."""
     count = request.arguments.get("number", str(EVENTS_SHOWN))
     if not (count.isascii() and count.isdigit()):
-        connection.done(Exit.USAGE, f"cannot show {count!r} {what}: expected a number")
+        _usage(connection, f"cannot show {count!r} {what}: expected a number")
         return None
     return int(count)
+
+
+def _usage(connection: Connection, sentence: str) -> None:
+    connection.done(Exit.USAGE, Code.COMMAND_USAGE, sentence)
 
 
 def _pass_on(connection: Connection, said: Sentence) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from aoeha.core.model.actions import Action, Answer, StartTask
 from aoeha.core.model.events import CommandGiven, Event, TaskDone
+from aoeha.core.model.exits import Exit
 from aoeha.core.model.task import PlugRead, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.io import clock
 from aoeha.io.durable import LatestWriter, make_private_directory, write_atomically
@@ -121,7 +122,7 @@ class FenceHistory:
     def _word(self, event: CommandGiven, actions: tuple[Action, ...]) -> Attempt:
         now_ms, node = self._wall_ms(), event.arguments.get("node", "")[:TEXT_MAX]
         answer = next((a for a in actions if isinstance(a, Answer) and a.command_id == event.command_id), None)
-        result = "taken" if answer is None or answer.code == 0 else "refused"
+        result = "taken" if answer is None or answer.exit_code is Exit.DONE else "refused"
         detail = "" if answer is None else answer.sentence
         return Attempt("", node, "confirm", f"the word of {event.user}", now_ms, now_ms, result, detail)
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.exits import Exit
 
 __all__ = ["READ_ONLY_VERBS", "Caller", "Connection", "ControlSocket", "Request"]
@@ -70,9 +71,10 @@ class Connection:
         """Send one `say` line. A client that does not read is dropped, never waited for."""
         self._send({"kind": "say", "level": level, "code": code, "subject": subject, "sentence": sentence, **more})
 
-    def done(self, code: int, sentence: str, document: Any = None) -> None:
+    def done(self, exit_code: Exit, code: Code, sentence: str, document: Any = None) -> None:
         """Send the one `done` line; what comes after it is not sent."""
-        self._send({"kind": "done", "code": code, "sentence": sentence, "document": document})
+        line = {"kind": "done", "exit_code": exit_code, "code": code.value, "sentence": sentence, "document": document}
+        self._send(line)
         self.closed = True
 
     def _send(self, line: dict[str, Any]) -> None:
@@ -146,13 +148,15 @@ class ControlSocket:
         # Read even what is not served: a unix socket that is closed with unread data resets its peer, answer and all.
         request = await _read_request(reader, connection)
         if request and is_one_too_many:
-            connection.done(Exit.FAILED, f"cannot serve you: {CONNECTIONS_MAX} clients are connected; try again")
+            sentence = f"cannot serve you: {CONNECTIONS_MAX} clients are connected; try again"
+            connection.done(Exit.FAILED, Code.COMMAND_REFUSED_BUSY, sentence)
         elif request:
             try:
                 await self._until_gone(reader, writer, self._handler(request, connection))
             except Exception as error:  # noqa: BLE001 - our bug; the client is told, and the daemon continues
                 traceback.print_exc(file=sys.stderr)
-                connection.done(Exit.FAILED, f"cannot {request.verb}: the daemon broke over it: {error!r}; see its log")
+                sentence = f"cannot {request.verb}: the daemon broke over it: {error!r}; see its log"
+                connection.done(Exit.FAILED, Code.COMMAND_FAILED, sentence)
         writer.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REQUEST_DEADLINE_MS / 1_000):
@@ -191,17 +195,17 @@ async def _read_request(reader: asyncio.StreamReader, connection: Connection) ->
             line = await reader.readline()
         request = msgspec.json.decode(line, type=Request)
     except TimeoutError:
-        connection.done(Exit.USAGE, f"cannot serve you: no request came within {REQUEST_DEADLINE_MS} ms")
+        sentence = f"cannot serve you: no request came within {REQUEST_DEADLINE_MS} ms"
+        connection.done(Exit.USAGE, Code.COMMAND_USAGE, sentence)
         return None
     except ValueError as error:
         # StreamReader raises ValueError for a line beyond its limit; msgspec's errors are ValueErrors too.
-        connection.done(Exit.USAGE, f"cannot read the request: {error}; send one JSON line with verb and arguments")
+        sentence = f"cannot read the request: {error}; send one JSON line with verb and arguments"
+        connection.done(Exit.USAGE, Code.COMMAND_USAGE, sentence)
         return None
     if not connection.caller.may(request.verb):
-        connection.done(
-            Exit.NO_PRIVILEGE,
-            f"cannot {request.verb} as {connection.caller.user}: root may, and for a look the group {GROUP_NAME}",
-        )
+        sentence = f"cannot {request.verb} as {connection.caller.user}: root may, and for a look the group {GROUP_NAME}"
+        connection.done(Exit.NO_PRIVILEGE, Code.COMMAND_REFUSED_NO_PRIVILEGE, sentence)
         return None
     return request
 

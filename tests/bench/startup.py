@@ -45,7 +45,13 @@ def main() -> int:
     """Print median and minimum; 1 when the median misses the goal."""
     beside = Path(sys.executable).with_name("aoeha")
     command = [str(beside)] if os.access(beside, os.X_OK) else [sys.executable, "-m", "aoeha.cli.main"]
-    done = {"kind": "done", "code": 0, "sentence": "", "document": json.loads(DOCUMENT.read_text())}
+    done = {
+        "kind": "done",
+        "exit_code": 0,
+        "code": "command.done",
+        "sentence": "",
+        "document": json.loads(DOCUMENT.read_text()),
+    }
     folder = tempfile.mkdtemp(prefix="aoeha-startup-")
     with socket.socket(socket.AF_UNIX) as listener:
         try:

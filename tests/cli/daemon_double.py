@@ -58,8 +58,10 @@ class DaemonDouble:
                         connection.sendall(scripted)
 
 
-def done(code: int, sentence: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {"kind": "done", "code": code, "sentence": sentence, "document": document}
+def done(
+    exit_code: int, sentence: str, document: dict[str, Any] | None = None, code: str = "command.x"
+) -> dict[str, Any]:
+    return {"kind": "done", "exit_code": exit_code, "code": code, "sentence": sentence, "document": document}
 
 
 def say(level: str, kind: str, name: str, sentence: str) -> dict[str, Any]:

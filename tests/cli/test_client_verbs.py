@@ -221,6 +221,19 @@ def test_a_refusal_is_passed_on_with_its_code_and_sentence(path: Path, code: int
     assert "To undo" not in ran.stdout
 
 
+@pytest.mark.parametrize(("exit_code", "code"), [(107, "command.refused.peer-not-heard"), (0, "command.begun")])
+@pytest.mark.parametrize("words", [["switchover"], ["pause"], ["cleanup"], ["fence", "test"], ["standby", "beta"]])
+def test_a_program_reads_why_a_command_was_refused(path: Path, words: list[str], exit_code: int, code: str) -> None:
+    told = say("info", "group", "storage", "stopping exports")
+    with DaemonDouble(path, told, done(exit_code, "so it is", code=code)):
+        ran = aoeha(*words, "-o", "json", "--socket", str(path))
+    assert (ran.returncode, ran.stderr) == (exit_code, "")
+    assert [json.loads(line) for line in ran.stdout.splitlines()] == [
+        told,
+        {"kind": "done", "exit_code": exit_code, "code": code, "sentence": "so it is"},
+    ]
+
+
 @pytest.mark.parametrize("verb", [["status"], ["standby"], ["events"]])
 def test_no_daemon_is_seven(path: Path, verb: list[str]) -> None:
     ran = aoeha(*verb, "--socket", str(path))
@@ -278,7 +291,7 @@ def test_a_daemon_that_goes_away_leaves_the_end_undetermined(path: Path, lines: 
     assert "aoeha status" in ran.stderr
 
 
-@pytest.mark.parametrize("line", [b"\xff\xfe\n", b"[1]\n", b'{"kind": "done", "code": "zero"}\n'])
+@pytest.mark.parametrize("line", [b"\xff\xfe\n", b"[1]\n", b'{"kind": "done", "exit_code": "zero"}\n'])
 def test_a_foreign_answer_is_a_sentence_not_a_traceback(path: Path, line: bytes) -> None:
     with DaemonDouble(path, line):
         ran = aoeha("status", "--socket", str(path))

@@ -8,6 +8,8 @@ import pytest
 from daemon_double import aoeha
 from goldens import document, screen
 
+from aoeha.core.model.conditions import Code
+from aoeha.core.model.exits import Exit
 from aoeha.io.control_socket import Connection, ControlSocket, Request
 
 
@@ -18,12 +20,12 @@ async def exchange(path: Path, *words: str) -> tuple[list[Request], int, str, st
     async def answer(request: Request, connection: Connection) -> None:
         requests.append(request)
         if request.verb == "status":
-            connection.done(0, "", document("nobody-serves"))
+            connection.done(Exit.DONE, Code.COMMAND_DONE, "", document("nobody-serves"))
         else:
             connection.say(
                 "warning", "x.y", {"kind": "group", "name": "storage"}, "stopping exports", wall_ms=1_700_000_000_000
             )
-            connection.done(107, "cannot move storage: beta is silent")
+            connection.done(Exit.UNSAFE, Code.COMMAND_REFUSED_PEER_NOT_HEARD, "cannot move storage: beta is silent")
 
     server = ControlSocket(path, answer)
     await server.open()

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from aoeha.core.model.conditions import Code
+from aoeha.core.model.exits import Exit
 from aoeha.io import control_socket
 from aoeha.io.control_socket import CONNECTIONS_MAX, Connection, ControlSocket, Request
 
@@ -41,7 +43,7 @@ class Answering:
             finally:
                 self.cancelled.set()
         connection.say("info", "x", {}, "on the way")
-        connection.done(0, f"done for {connection.caller.user}", {"x": 1})
+        connection.done(Exit.DONE, Code.COMMAND_DONE, f"done for {connection.caller.user}", {"x": 1})
 
 
 @contextlib.asynccontextmanager
@@ -78,7 +80,13 @@ def test_a_request_is_answered_with_what_happened_and_one_done(tmp_path: Path) -
                 lines = await ask(path, b'{"verb": "standby", "arguments": {"node": "a"}}\n', half_close=half_close)
                 assert lines == [
                     {"kind": "say", "level": "info", "code": "x", "subject": {}, "sentence": "on the way"},
-                    {"kind": "done", "code": 0, "sentence": "done for root", "document": {"x": 1}},
+                    {
+                        "kind": "done",
+                        "exit_code": 0,
+                        "code": "command.done",
+                        "sentence": "done for root",
+                        "document": {"x": 1},
+                    },
                 ]
             assert answering.requests == [Request("standby", {"node": "a"})] * 2
 
@@ -94,7 +102,7 @@ def test_what_is_no_request_is_refused_with_code_64(tmp_path: Path, content: byt
     async def run() -> None:
         async with serving(tmp_path) as (path, answering):
             (line,) = await ask(path, content)
-            assert (line["kind"], line["code"]) == ("done", 64)
+            assert (line["kind"], line["code"], line["exit_code"]) == ("done", "command.usage", 64)
             assert line["sentence"].startswith("cannot ")
             assert answering.requests == []
 
@@ -107,7 +115,7 @@ def test_a_client_that_says_nothing_is_dropped(tmp_path: Path, monkeypatch: pyte
     async def run() -> None:
         async with serving(tmp_path) as (path, _):
             (line,) = await ask(path, b'{"verb": "sta')
-            assert line["code"] == 64
+            assert (line["code"], line["exit_code"]) == ("command.usage", 64)
             assert "100 ms" in line["sentence"]
 
     asyncio.run(run())
@@ -139,12 +147,12 @@ def test_too_many_clients_are_turned_away_and_the_others_still_served(tmp_path: 
         async with serving(tmp_path) as (path, _):
             idle = [await asyncio.open_unix_connection(path) for _ in range(CONNECTIONS_MAX)]
             (line,) = await ask(path, b'{"verb": "status"}\n')
-            assert line["code"] == 1
+            assert line["exit_code"] == 1
             assert "clients are connected" in line["sentence"]
             for _, writer in idle:
                 writer.close()
             async with asyncio.timeout(5):
-                while (await ask(path, b'{"verb": "status"}\n'))[-1]["code"] != 0:
+                while (await ask(path, b'{"verb": "status"}\n'))[-1]["exit_code"] != 0:
                     continue
 
     asyncio.run(run())
@@ -156,9 +164,9 @@ def test_a_bug_behind_a_request_is_told_to_its_client_alone(tmp_path: Path, capf
     async def run() -> None:
         async with serving(tmp_path) as (path, _):
             (line,) = await ask(path, b'{"verb": "break"}\n')
-            assert line["code"] == 1
+            assert line["exit_code"] == 1
             assert "ZeroDivisionError" in line["sentence"]
-            assert (await ask(path, b'{"verb": "status"}\n'))[-1]["code"] == 0
+            assert (await ask(path, b'{"verb": "status"}\n'))[-1]["exit_code"] == 0
 
     asyncio.run(run())
     assert "Traceback" in capfd.readouterr().err
@@ -173,7 +181,7 @@ def test_a_socket_file_left_over_is_replaced(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path) as (path, _):
-            assert (await ask(path, b'{"verb": "status"}\n'))[-1]["code"] == 0
+            assert (await ask(path, b'{"verb": "status"}\n'))[-1]["exit_code"] == 0
 
     asyncio.run(run())
 
@@ -214,13 +222,13 @@ def test_the_group_may_look_and_only_root_may_change(tmp_path: Path, monkeypatch
             path.chmod(0o666)
             for place in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
                 place.chmod(0o755)
-            assert (await ask_as(path, 4_711, [group], "status"))["code"] == 0
-            assert (await ask_as(path, 4_711, [group], "events"))["code"] == 0
+            assert (await ask_as(path, 4_711, [group], "status"))["exit_code"] == 0
+            assert (await ask_as(path, 4_711, [group], "events"))["exit_code"] == 0
             refused = await ask_as(path, 4_711, [group], "standby")
-            assert refused["code"] == 4
+            assert refused["exit_code"] == 4
             assert "uid 4711" in refused["sentence"]
-            assert (await ask_as(path, 4_711, [], "status"))["code"] == 4
-            assert (await ask_as(path, 0, [], "standby"))["code"] == 0
+            assert (await ask_as(path, 4_711, [], "status"))["exit_code"] == 4
+            assert (await ask_as(path, 0, [], "standby"))["exit_code"] == 0
             assert [request.verb for request in answering.requests] == ["status", "events", "standby"]
 
     asyncio.run(run())

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from aoeha.core.model.actions import Answer, StartTask
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.events import CommandGiven, TaskDone
+from aoeha.core.model.exits import Exit
 from aoeha.core.model.task import PlugRead, PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.daemon.fence_history import HISTORY_MAX, FenceHistory
 
@@ -68,10 +70,16 @@ def test_routine_readings_are_kept_only_where_they_change(tmp_path: Path) -> Non
     history.close()
 
 
-@pytest.mark.parametrize(("code", "result"), [(0, "taken"), (107, "refused")])
-def test_an_operators_word_is_kept_with_the_name(tmp_path: Path, code: int, result: str) -> None:
+@pytest.mark.parametrize(
+    ("exit_code", "code", "result"),
+    [
+        (Exit.DONE, Code.COMMAND_BEGUN, "taken"),
+        (Exit.UNSAFE, Code.COMMAND_REFUSED_PEER_NOT_SILENT, "refused"),
+    ],
+)
+def test_an_operators_word_is_kept_with_the_name(tmp_path: Path, exit_code: Exit, code: Code, result: str) -> None:
     history = FenceHistory(tmp_path)
-    history.record(CommandGiven(0, 3, "confirm", "anna", {"node": "alpha"}), (Answer(3, code, "so it is"),))
+    history.record(CommandGiven(0, 3, "confirm", "anna", {"node": "alpha"}), (Answer(3, exit_code, code, "so it is"),))
     (found,) = history.attempts()
     assert (found["action"], found["reason"], found["result"]) == ("confirm", "the word of anna", result)
     history.close()

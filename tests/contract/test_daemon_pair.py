@@ -77,13 +77,13 @@ def test_the_preferred_node_serves_and_the_other_stands_by(serving: Pair) -> Non
 
 def test_a_wait_that_is_no_time_is_refused_and_harms_nobody(serving: Pair) -> None:
     for wait_ms in ("soon", "-1", "9" * 30):
-        assert serving.alpha.ask("switchover", wait_ms=wait_ms)["code"] == 64
+        assert serving.alpha.ask("switchover", wait_ms=wait_ms)["code"] == "command.usage"
     assert serving.alpha.phase() == "running"
 
 
 def test_a_switchover_stops_here_before_it_starts_there(serving: Pair) -> None:
     done = serving.alpha.ask("switchover", wait_ms="10000")
-    assert done["code"] == 0, done
+    assert done["exit_code"] == 0, done
     assert serving.log()[2:] == ["alpha stop service", "alpha stop disk", "beta start disk", "beta start service"]
     assert serving.beta.phase() == "running"
     assert serving.alpha.running() == set()
@@ -203,14 +203,14 @@ def test_the_operators_word_takes_over_where_no_fence_works(serving: Pair) -> No
     time.sleep(1)
     assert serving.beta.running() == set()
     done = serving.beta.ask("confirm", node="alpha", wait_ms="10000")
-    assert done["code"] == 0, done
+    assert done["exit_code"] == 0, done
     assert serving.beta.running() == BOTH
     assert serving.beta.status()["groups"][0]["proof"] == "operator's word"
 
 
 def test_an_operator_switches_the_owner_off_and_on_and_it_is_all_in_the_history(serving: Pair) -> None:
     done = serving.beta.ask("fence", node="alpha", act="off", wait_ms="15000")
-    assert done["code"] == 0, done
+    assert done["exit_code"] == 0, done
     wait_for(lambda: serving.beta.phase() == "running", "beta took over")
     assert serving.beta.status()["groups"][0]["proof"] == "powered off"
     time.sleep(3)
@@ -219,7 +219,7 @@ def test_an_operator_switches_the_owner_off_and_on_and_it_is_all_in_the_history(
     serving.beta.start()
     wait_for(lambda: serving.beta.phase() == "running", "beta's new daemon has adopted the group")
     done = serving.beta.ask("fence", node="alpha", act="on", wait_ms="15000")
-    assert done["code"] == 0, done
+    assert done["exit_code"] == 0, done
     wait_for(lambda: serving.alpha.phase() == "stopped", "alpha stands by")
     attempts = serving.beta.ask("fence-history")["document"]["attempts"]
     told = [(attempt["action"], attempt["node"], attempt["result"]) for attempt in attempts]
@@ -229,14 +229,15 @@ def test_an_operator_switches_the_owner_off_and_on_and_it_is_all_in_the_history(
 
 
 def test_a_plug_is_verified_with_the_standby(serving: Pair) -> None:
-    assert serving.alpha.ask("fence-verify", node="beta")["code"] == 107
-    assert serving.beta.ask("standby", node="beta")["code"] == 0
+    refused = serving.alpha.ask("fence-verify", node="beta")
+    assert (refused["exit_code"], refused["code"]) == (107, "command.refused.peer-not-in-standby")
+    assert serving.beta.ask("standby", node="beta")["exit_code"] == 0
     wait_for(lambda: serving.alpha.status()["nodes"][1]["standby"], "alpha knows that beta is in standby")
     done = serving.alpha.ask("fence-verify", node="beta", wait_ms="15000")
-    assert done["code"] == 0, done
-    assert "the plug is that of beta" in done["sentence"]
+    assert done["exit_code"] == 0, done
+    assert done["code"] == "order.done"
     assert serving.alpha.running() == BOTH
-    assert serving.alpha.ask("fence-test", wait_ms="15000")["code"] == 0
+    assert serving.alpha.ask("fence-test", wait_ms="15000")["exit_code"] == 0
 
 
 def test_sigterm_hands_over_and_ends_well(serving: Pair) -> None:
@@ -352,4 +353,4 @@ def test_nobody_can_be_asked_over_a_socket_that_others_own(serving: Pair) -> Non
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path))
         connection.sendall(b'{"verb": "leave"}\n')
-        assert b'"code":64' in connection.recv(4_096)
+        assert b'"code":"command.usage"' in connection.recv(4_096)

@@ -104,6 +104,16 @@ def test_other_words_for_the_same_are_told_and_do_not_end_the_replay(
     assert "every action the same but for its words" in captured.out
 
 
+def test_an_answer_is_printed_with_its_code_and_another_code_is_a_difference(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(folder / "alpha")]) == 0
+    assert "answer command.begun: storage is being handed over to beta" in capsys.readouterr().out
+    change(parts_of(folder / "alpha")[0], '"Answer"', "command.begun", "command.done")
+    with pytest.raises(Difference, match=r"Answer\.code"):
+        list(replay(parts_of(folder / "alpha")))
+
+
 @pytest.mark.parametrize(("until", "serves"), [("19.9s", True), ("25s", False), ("3", False)])
 def test_why_shows_the_status_of_that_moment(
     folder: Path, capsys: pytest.CaptureFixture[str], until: str, serves: bool

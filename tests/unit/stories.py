@@ -4,13 +4,15 @@ import copy
 from dataclasses import replace
 from functools import lru_cache
 
+from aoeha.core.model.actions import Answer
 from aoeha.core.model.beat import Beat
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.events import BeatHeard
 from aoeha.core.model.state import NodeState
 from aoeha.sim.stories.scenario import Performance, parse
 from aoeha.sim.world.world import World
 
-__all__ = ["SERVING", "answers", "broken", "hears", "played", "state_of"]
+__all__ = ["SERVING", "answers", "broken", "codes", "hears", "played", "state_of"]
 
 SERVING = """
     boot alpha beta
@@ -52,9 +54,14 @@ def _begun(pair: str, begin: str) -> Performance:
     return performance
 
 
-def answers(world: World, node: str) -> list[tuple[int, str]]:
-    """What a gateway answered: code and sentence."""
-    return [(answer.code, answer.sentence) for name, answer in world.answers if name == node]
+def answers(world: World, node: str) -> list[Answer]:
+    """What a gateway answered."""
+    return [answer for name, answer in world.answers if name == node]
+
+
+def codes(world: World, node: str) -> list[Code]:
+    """The codes of what a gateway answered."""
+    return [answer.code for answer in answers(world, node)]
 
 
 def state_of(world: World, node: str) -> NodeState:

@@ -12,7 +12,9 @@ from stories import played, state_of
 from aoeha.core.model.code_book import BOOK
 from aoeha.core.model.code_entry import Kind
 from aoeha.core.model.conditions import Code, Condition, Subject
+from aoeha.core.model.law import STOPPED_BY, Act
 from aoeha.core.model.step_context import StepContext
+from aoeha.core.operator import answers
 
 ROOT = Path(__file__).resolve().parents[2] / "aoeha"
 VERBS = {"alarm": Kind.ALARM, "panic": Kind.REBOOT, "refuse": Kind.REFUSAL, "say": Kind.DECISION}
@@ -20,9 +22,9 @@ VERBS = {"alarm": Kind.ALARM, "panic": Kind.REBOOT, "refuse": Kind.REFUSAL, "say
 
 @cache
 def uses() -> dict[Code, set[str]]:
-    """In which files of the core and the daemon each code stands."""
+    """In which files of the core, the daemon and its sockets each code stands."""
     found: dict[Code, set[str]] = defaultdict(set)
-    for path in (*ROOT.glob("core/**/*.py"), *ROOT.glob("daemon/*.py")):
+    for path in (*ROOT.glob("core/**/*.py"), *ROOT.glob("daemon/*.py"), *ROOT.glob("io/*.py")):
         name = str(path.relative_to(ROOT))
         if name.startswith("core/model/"):
             continue
@@ -43,8 +45,8 @@ def told_by(verb: str) -> set[Code]:
 
 
 @pytest.mark.parametrize("code", Code, ids=lambda code: code.value)
-def test_a_code_is_told_in_its_home_and_nowhere_else(code: Code) -> None:
-    assert uses()[code] == {BOOK[code].home}
+def test_a_code_is_told_in_its_home_and_an_answer_elsewhere_too(code: Code) -> None:
+    assert uses()[code] == {BOOK[code].home} | (uses()[code] if BOOK[code].kind is Kind.ANSWER else set())
 
 
 @pytest.mark.parametrize(("verb", "kind"), VERBS.items())
@@ -91,7 +93,27 @@ def test_a_code_says_what_it_means_and_an_alarm_what_to_do() -> None:
         assert entry.meaning.endswith("."), code
         assert (ROOT / entry.home).is_file(), code
         assert all(rule.startswith("R") for rule in entry.rules.split()), code
-        assert entry.remedy or entry.kind in (Kind.DECISION, Kind.STATE), code
+        assert entry.remedy or entry.kind in (Kind.DECISION, Kind.STATE) or code in SUCCESSES, code
+
+
+SUCCESSES = {Code.COMMAND_DONE, Code.COMMAND_BEGUN}
+
+
+def test_what_answers_a_command_is_an_answer_and_nothing_else_is() -> None:
+    given, told = set(), set()
+    for path in (*ROOT.glob("core/**/*.py"), *ROOT.glob("daemon/*.py"), *ROOT.glob("io/*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Answer", "answers.give", "connection.done"):
+                given |= named(node)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("step."):
+                told |= {code for word in node.args if isinstance(word, ast.Attribute) for code in named(word)}
+    assert {BOOK[code].kind for code in given} == {Kind.ANSWER}
+    assert Kind.ANSWER not in {BOOK[code].kind for code in told}
+
+
+@pytest.mark.parametrize("act", [Act.CONFIRM, Act.POWER_OFF])
+def test_each_condition_that_stops_a_command_has_a_code_for_the_answer(act: Act) -> None:
+    assert set(STOPPED_BY[act]) <= answers.REFUSED.keys()
 
 
 def context() -> StepContext:

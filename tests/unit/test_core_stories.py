@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from stories import SERVING, answers, broken, hears, played, state_of
+from stories import SERVING, broken, codes, hears, played, state_of
 
 from aoeha.core.model.actions import StartTask
 from aoeha.core.model.beat import BeatFlag, GroupPhase
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.config import Identity
 from aoeha.core.model.events import BeatHeard, Tick
 from aoeha.core.model.task import TaskKind
@@ -125,9 +126,9 @@ def test_the_preferred_gateway_starts_even_if_it_looks_around_more_slowly() -> N
 
 def test_what_is_not_sound_is_refused() -> None:
     world = played("ask beta: confirm node=alpha\nask beta: confirm node=gamma")
-    assert [code for code, _ in answers(world, "beta")] == [107, 64]
+    assert codes(world, "beta") == [Code.COMMAND_REFUSED_PEER_NOT_SILENT, Code.COMMAND_USAGE]
     world = played("ask beta: standby\nwait 1s\nask alpha: switchover\nwait 20s\nexpect served storage by alpha")
-    assert [code for code, _ in answers(world, "alpha")] == [107]
+    assert codes(world, "alpha") == [Code.COMMAND_REFUSED_PEER_NOT_READY]
 
 
 def test_an_operators_word_ends_with_the_first_beat() -> None:

@@ -4,8 +4,9 @@ Nothing is believed while both are heard. That ends when one is silent, and is n
 """
 
 import pytest
-from stories import answers, hears, played, state_of
+from stories import codes, hears, played, state_of
 
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.proof import ProofKind
 from aoeha.sim.stories.commands import do
 from aoeha.sim.world.world import World
@@ -85,7 +86,7 @@ def test_a_switchover_to_a_node_that_hears_two_machines_of_our_name_is_refused()
 def test_confirm_is_refused_while_two_machines_are_heard_by_that_name() -> None:
     world = with_a_clone(RESERVED)
     do(world, "ask beta: confirm node=alpha")
-    assert [code for code, _ in answers(world, "beta")] == [107]
+    assert codes(world, "beta") == [Code.COMMAND_REFUSED_DUPLICATE_NAME]
 
 
 @pytest.mark.parametrize("reserve", [0, 1])

@@ -22,9 +22,9 @@ def show_history(arguments: argparse.Namespace) -> int:
     except ControlError as error:
         print_error(str(error))
         return error.code
-    if reply.code != Exit.DONE or reply.document is None:
+    if reply.exit_code != Exit.DONE or reply.document is None:
         print_error(reply.sentence or "cannot show the history: the daemon sent none")
-        return reply.code or Exit.CANNOT_DETERMINE
+        return reply.exit_code or Exit.CANNOT_DETERMINE
     if arguments.output == "json":
         print(json.dumps(reply.document, indent=2, ensure_ascii=False))
         return Exit.DONE

@@ -4,7 +4,7 @@ import argparse
 
 from aoeha.cli.fence.history import show_history
 from aoeha.cli.fence.verify import verify
-from aoeha.cli.request import parsed_duration, request
+from aoeha.cli.request import add_output, parsed_duration, request
 from aoeha.cli.screen import print_error
 from aoeha.cli.typed_name import name_was_typed
 from aoeha.core.model.exits import Exit
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"give up waiting for the end after DURATION ({USUAL_WAIT}); exit code 124 then",
     )
     parser.add_argument("-n", "--number", type=int, default=50, metavar="COUNT", help="history: how many (50)")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="history: output format")
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aoeha.cli.screen import print_error, wants_colour
 from aoeha.cli.status_text import render_status
-from aoeha.core.model.actions import Say
+from aoeha.core.model.actions import Answer, Say
 from aoeha.core.model.conditions import Level
 from aoeha.core.model.exits import Exit
 from aoeha.core.status import status
@@ -21,7 +21,7 @@ MARKS = {Level.INFO: "", Level.WARNING: "warning  ", Level.ALARM: "ALARM  "}
 
 
 def report(place: str, *, until: str, why: bool) -> Exit:
-    """Print every sentence that the journal's daemon said, with its time, and whether the core says the same today."""
+    """Print what the journal's daemon said and answered, with the time, and whether the core says the same today."""
     is_past = _end(until)
     if is_past is None:
         print_error(f'cannot stop at "{until}": it is no line (120), no seconds (4.5s) and no time of day (14:03:22)')
@@ -53,14 +53,22 @@ def report(place: str, *, until: str, why: bool) -> Exit:
 
 
 def _print_moment(moment: Moment) -> None:
-    said = [action for action in moment.actions if isinstance(action, Say)]
     if moment.event is None:
         print(f"{moment.path.name}: {moment.note}")
     elif moment.note:
-        print(f"{moment.number:>7}  {_clock(moment.wall_ms)} {moment.since_ms / 1_000:>9.3f}s  {moment.note}")
-    for say in said:
-        sentence = f"{MARKS[say.level]}{say.condition.subject}: {say.condition.sentence}"
-        print(f"{moment.number:>7}  {_clock(moment.wall_ms)} {moment.since_ms / 1_000:>9.3f}s  {sentence}")
+        _print_line(moment, moment.note)
+    for action in moment.actions:
+        match action:
+            case Say(level=level, condition=told):
+                _print_line(moment, f"{MARKS[level]}{told.subject}: {told.sentence}")
+            case Answer():
+                _print_line(moment, f"answer {action.code.value}: {action.sentence}")
+            case _:
+                pass
+
+
+def _print_line(moment: Moment, words: str) -> None:
+    print(f"{moment.number:>7}  {_clock(moment.wall_ms)} {moment.since_ms / 1_000:>9.3f}s  {words}")
 
 
 def _end(until: str) -> Callable[[Moment], bool] | None:

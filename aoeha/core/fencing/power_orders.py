@@ -62,7 +62,8 @@ def decide(step: StepContext) -> None:
         _switch_on(step, _own_devices(step.state, order))
     order = step.state.order
     if order is not None and order.command_id and step.now_ms >= order.answer_by_ms:
-        step.do(Answer(order.command_id, Exit.TIMED_OUT, f"not done yet: {_why(step.state)} ({order.stage.value})"))
+        sentence = f"not done yet: {_why(step.state)} ({order.stage.value})"
+        step.do(Answer(order.command_id, Exit.TIMED_OUT, Code.COMMAND_TIMED_OUT, sentence))
         step.change_order(command_id=0)
 
 
@@ -221,9 +222,10 @@ def _end(step: StepContext) -> None:
             sentence = f"the plug is that of {peer}: {found}; it boots"
         case _:
             sentence = found
-    step.say(Code.ORDER_FAILED if order.failed else Code.ORDER_DONE, Subject.node(peer), sentence)
+    code = Code.ORDER_FAILED if order.failed else Code.ORDER_DONE
+    step.say(code, Subject.node(peer), sentence)
     if order.command_id:
-        step.do(Answer(order.command_id, Exit.FAILED if order.failed else Exit.DONE, sentence))
+        step.do(Answer(order.command_id, Exit.FAILED if order.failed else Exit.DONE, code, sentence))
 
 
 def _why(state: NodeState) -> str:

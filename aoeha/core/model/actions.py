@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from aoeha.core.model.beat import Beat
-from aoeha.core.model.conditions import Condition, Level
+from aoeha.core.model.conditions import Code, Condition, Level
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.task import Task
@@ -50,10 +50,11 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The end of a command: an exit code (README.md lists them) and a sentence."""
+    """The end of a command: an exit code (README.md lists them), the code that tells why, and a sentence."""
 
     command_id: int
-    code: Exit
+    exit_code: Exit
+    code: Code
     sentence: str
 
 

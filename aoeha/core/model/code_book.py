@@ -7,7 +7,7 @@ ends it. A test compares the table with the files.
 from collections.abc import Mapping
 
 from aoeha.core.model.code_book_storage import STORAGE_BOOK
-from aoeha.core.model.code_entry import Entry, acknowledged, alarm, info, loud, reboot, refusal, state, warning
+from aoeha.core.model.code_entry import Entry, acknowledged, alarm, answer, info, loud, reboot, refusal, state, warning
 from aoeha.core.model.conditions import Code
 
 __all__ = ["BOOK"]
@@ -18,6 +18,9 @@ _CLAIMS = "core/ownership/claims.py"
 _CLIENTS = "core/ownership/client_isolation.py"
 _LEAVE = "core/ownership/leave.py"
 _COMMANDS = "core/operator/commands.py"
+_POWER_COMMANDS = "core/operator/power_commands.py"
+_ANSWERS_HOME = "core/operator/answers.py"
+_SOCKET = "io/control_socket.py"
 _DEVICES = "core/fencing/devices.py"
 _FENCE = "core/fencing/power_fence.py"
 _ORDERS = "core/fencing/power_orders.py"
@@ -300,6 +303,74 @@ _STATES: Mapping[Code, Entry] = {
     Code.STATE_NOBODY_OWNS: state(_STATUS, "R9", "Nobody owns the group."),
 }
 
+_ANSWERS: Mapping[Code, Entry] = {
+    Code.COMMAND_DONE: answer(_ANSWERS_HOME, "", "What was asked for is done, or was so before."),
+    Code.COMMAND_BEGUN: answer(_COMMANDS, "", "What was asked for has begun, and goes on by itself."),
+    Code.COMMAND_TIMED_OUT: answer(
+        _COMMANDS,
+        "",
+        "What was asked for is not done within the time that the client waits. It goes on.",
+        "Look with `aoeha status`.",
+    ),
+    Code.COMMAND_USAGE: answer(
+        _ANSWERS_HOME,
+        "",
+        "The command or one of its words is not understood, or it is for the other node.",
+        "Correct the command as the sentence says.",
+    ),
+    Code.COMMAND_FAILED: answer(
+        _SOCKET, "", "The daemon has a defect and could not answer.", "Report it with the log of the daemon."
+    ),
+    Code.COMMAND_REFUSED_NO_PRIVILEGE: answer(
+        _SOCKET, "", "The user may not give this command.", "Use root, or for a look a member of the group aoeha."
+    ),
+    Code.COMMAND_REFUSED_BUSY: answer(
+        _POWER_COMMANDS,
+        "R8",
+        "Something else is under way: an order, a fence, or too many clients or events.",
+        "Try again when it is over.",
+    ),
+    Code.COMMAND_REFUSED_PAUSED: answer(
+        _ANSWERS_HOME, "R15", "The pair is paused, and the command would move something.", "Run `aoeha resume` first."
+    ),
+    Code.COMMAND_REFUSED_LEAVING: answer(
+        _ANSWERS_HOME, "R1", "This node leaves the pair, has left it, or is about to reboot.", "Wait for its return."
+    ),
+    Code.COMMAND_REFUSED_NOT_OWNER: answer(
+        _COMMANDS, "R9", "This node does not own the group.", "Give the command on the other node."
+    ),
+    Code.COMMAND_REFUSED_SERVICE_LOST: answer(
+        _POWER_COMMANDS,
+        "R8",
+        "The peer serves a group that this node could not serve: its power-off would end the service.",
+        "Remove what the sentence names, or add `--anyway`.",
+    ),
+    Code.COMMAND_REFUSED_NO_DEVICE: answer(
+        _POWER_COMMANDS, "R8", "No fence device is configured.", "Add [[fence]] to aoeha.toml."
+    ),
+    Code.COMMAND_REFUSED_DUPLICATE_NAME: answer(
+        _ANSWERS_HOME, "R1", "Two machines use the peer's name.", "See peer.duplicate-name."
+    ),
+    Code.COMMAND_REFUSED_PEER_NOT_HEARD: answer(
+        _COMMANDS, "R8 R9", "The command needs a peer that is heard.", "Start the peer, or repair the links."
+    ),
+    Code.COMMAND_REFUSED_PEER_NOT_SILENT: answer(
+        _COMMANDS,
+        "R2",
+        "Only a peer that has been silent can be confirmed to be off.",
+        "Wait until it is silent. A peer that is heard is not off.",
+    ),
+    Code.COMMAND_REFUSED_PEER_NOT_READY: answer(
+        _COMMANDS, "R9", "The peer is heard and says that it could not serve the group.", "See `aoeha status` there."
+    ),
+    Code.COMMAND_REFUSED_PEER_NOT_IN_STANDBY: answer(
+        _POWER_COMMANDS,
+        "R8",
+        "The test of a plug needs a peer in standby that owns nothing.",
+        "Run `aoeha standby NODE --wait` on the peer.",
+    ),
+}
+
 _DAEMON: Mapping[Code, Entry] = {
     Code.DAEMON_STARTED: info(_SERVICE, "", "The daemon has started."),
     Code.DAEMON_NOTICE: warning(_SERVICE, "", "The daemon noticed something that needs no action by the pair."),
@@ -330,5 +401,14 @@ _DAEMON: Mapping[Code, Entry] = {
     ),
 }
 
-BOOK: Mapping[Code, Entry] = {**_PEER, **_OPERATOR, **_OWNERSHIP, **_FENCING, **STORAGE_BOOK, **_STATES, **_DAEMON}
+BOOK: Mapping[Code, Entry] = {
+    **_PEER,
+    **_OPERATOR,
+    **_OWNERSHIP,
+    **_FENCING,
+    **STORAGE_BOOK,
+    **_STATES,
+    **_ANSWERS,
+    **_DAEMON,
+}
 """Every code with its entry."""

@@ -5,7 +5,7 @@ from enum import Enum
 
 from aoeha.core.model.conditions import Level
 
-__all__ = ["Entry", "Kind", "acknowledged", "alarm", "info", "loud", "reboot", "refusal", "state", "warning"]
+__all__ = ["Entry", "Kind", "acknowledged", "alarm", "answer", "info", "loud", "reboot", "refusal", "state", "warning"]
 
 
 class Kind(Enum):
@@ -13,7 +13,7 @@ class Kind(Enum):
 
     An ALARM stands until its home ends it. A REBOOT is an alarm that ends with this boot of the kernel, because the
     node reboots itself at once. A REFUSAL stands while a group is not started for that reason. A DECISION is told once.
-    A STATE answers `aoeha why` where nothing is refused.
+    A STATE answers `aoeha why` where nothing is refused. An ANSWER ends a command.
     """
 
     ALARM = "alarm"
@@ -21,6 +21,7 @@ class Kind(Enum):
     REFUSAL = "refusal"
     DECISION = "decision"
     STATE = "state"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +78,8 @@ def loud(home: str, rules: str, meaning: str, remedy: str) -> Entry:
 def state(home: str, rules: str, meaning: str) -> Entry:
     """A state that `aoeha why` reports."""
     return Entry(home, Kind.STATE, Level.INFO, rules, meaning)
+
+
+def answer(home: str, rules: str, meaning: str, remedy: str = "") -> Entry:
+    """An answer to a command. Its home is one of the files that give it."""
+    return Entry(home, Kind.ANSWER, Level.INFO, rules, meaning, remedy)

@@ -1,4 +1,4 @@
-"""What this node tells people, by code: alarms, refusals and decisions.
+"""What this node tells people, by code: alarms, refusals, decisions and the answers to commands.
 
 A condition is a code, the thing that it is about, and a sentence. Programs branch on code and subject. The sentence is
 for people and may change with any version. The identity of an alarm is its code and its subject, so no alarm can end
@@ -242,6 +242,24 @@ class Code(Enum):
     STATE_FENCING = "state.fencing"
     STATE_LISTENING = "state.listening"
     STATE_NOBODY_OWNS = "state.nobody-owns"
+    # answers to commands, told by operator and by the daemon's control socket
+    COMMAND_DONE = "command.done"
+    COMMAND_BEGUN = "command.begun"
+    COMMAND_TIMED_OUT = "command.timed-out"
+    COMMAND_USAGE = "command.usage"
+    COMMAND_FAILED = "command.failed"
+    COMMAND_REFUSED_NO_PRIVILEGE = "command.refused.no-privilege"
+    COMMAND_REFUSED_BUSY = "command.refused.busy"
+    COMMAND_REFUSED_PAUSED = "command.refused.paused"
+    COMMAND_REFUSED_LEAVING = "command.refused.leaving"
+    COMMAND_REFUSED_NOT_OWNER = "command.refused.not-owner"
+    COMMAND_REFUSED_SERVICE_LOST = "command.refused.service-lost"
+    COMMAND_REFUSED_NO_DEVICE = "command.refused.no-device"
+    COMMAND_REFUSED_DUPLICATE_NAME = "command.refused.duplicate-name"
+    COMMAND_REFUSED_PEER_NOT_HEARD = "command.refused.peer-not-heard"
+    COMMAND_REFUSED_PEER_NOT_SILENT = "command.refused.peer-not-silent"
+    COMMAND_REFUSED_PEER_NOT_READY = "command.refused.peer-not-ready"
+    COMMAND_REFUSED_PEER_NOT_IN_STANDBY = "command.refused.peer-not-in-standby"
     # daemon
     DAEMON_STARTED = "daemon.started"
     DAEMON_NOTICE = "daemon.notice"

@@ -1,9 +1,9 @@
 """Requests of operators, handled as events like any other.
 
-Rules. A request is answered with an exit code and a sentence: at once or, with `wait_ms`, when it has taken effect. A
-request that would stop the service without a healthy peer to take over is refused, with the reason. `confirm` is
-refused while the peer is heard. During a pause, every request that would move something is refused, and a daemon that
-is stopped leaves its resources running. No request ever skips a proof.
+Rules. A request is answered with an exit code, a code and a sentence: at once or, with `wait_ms`, when it has taken
+effect. A request that would stop the service without a healthy peer to take over is refused, with the reason. `confirm`
+is refused while the peer is heard. During a pause, every request that would move something is refused, and a daemon
+that is stopped leaves its resources running. No request ever skips a proof.
 """
 
 from aoeha.core.fencing import power_fence
@@ -17,7 +17,7 @@ from aoeha.core.model.exits import Exit
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.state import GroupState, NodeState, Waiting, phase_of
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.operator import pause, power_commands
+from aoeha.core.operator import answers, pause, power_commands
 from aoeha.core.ownership import blockers, group_beat, leave, owners
 from aoeha.core.peer import membership
 
@@ -31,7 +31,8 @@ WAITING_MAX = 16
 def give(step: StepContext, event: CommandGiven) -> None:
     """Process one request."""
     if event.verb in MOVES and law.stands(step.state, Kind.PAUSED):
-        _answer(step, event, Exit.UNSAFE, f"cannot {event.verb}: {law.PAUSED}")
+        code = Code.COMMAND_REFUSED_PAUSED
+        answers.give(step, event, Exit.UNSAFE, code, f"cannot {event.verb}: {law.PAUSED}")
         return
     match event.verb:
         case "pause" | "resume":
@@ -42,7 +43,7 @@ def give(step: StepContext, event: CommandGiven) -> None:
             step.change(standby=False)
             node = step.state.config.node
             step.say(Code.STANDBY_ENDED, Subject.node(node), f"{event.user} ended the standby of {node}")
-            _answer(step, event, Exit.DONE, f"{step.state.config.node} may own groups again")
+            answers.done(step, event, f"{node} may own groups again")
         case "switchover":
             _switchover(step, event)
         case "confirm":
@@ -58,7 +59,7 @@ def give(step: StepContext, event: CommandGiven) -> None:
         case "leave":
             _leave(step, event)
         case _:
-            _answer(step, event, Exit.USAGE, f"cannot {event.verb}: no such command")
+            answers.usage(step, event, f"cannot {event.verb}: no such command")
 
 
 def decide(step: StepContext) -> None:
@@ -68,15 +69,10 @@ def decide(step: StepContext) -> None:
     for waiting in step.state.waiting:
         sentence = _come_true(step.state, waiting)
         if sentence:
-            step.do(Answer(waiting.command_id, Exit.DONE, sentence))
+            step.do(Answer(waiting.command_id, Exit.DONE, Code.COMMAND_DONE, sentence))
         elif step.now_ms >= waiting.until_ms:
-            step.do(
-                Answer(
-                    waiting.command_id,
-                    Exit.TIMED_OUT,
-                    f"{waiting.verb} is not done yet: {_standing(step.state, waiting)}",
-                )
-            )
+            sentence = f"{waiting.verb} is not done yet: {_standing(step.state, waiting)}"
+            step.do(Answer(waiting.command_id, Exit.TIMED_OUT, Code.COMMAND_TIMED_OUT, sentence))
         else:
             still.append(waiting)
     if len(still) != len(step.state.waiting):
@@ -86,13 +82,13 @@ def decide(step: StepContext) -> None:
 def _pause(step: StepContext, event: CommandGiven, *, paused: bool) -> None:
     state = step.state
     if law.stands(state, Kind.PAUSED) == paused:
-        _answer(step, event, Exit.DONE, f"the pair {'is paused' if paused else 'is not paused'} already")
+        answers.done(step, event, f"the pair {'is paused' if paused else 'is not paused'} already")
         return
     pause.order(step, event.user, paused=paused)
     hint = ". To undo: aoeha resume" if paused else ""
     heard = membership.is_alive(state)
     alone = "" if heard else f"; {state.config.peer} is {state.peer.condition.value} and does not know it yet"
-    _answer(step, event, Exit.DONE, f"the pair {'is paused' if paused else 'is not paused any more'}{alone}{hint}")
+    answers.done(step, event, f"the pair {'is paused' if paused else 'is not paused any more'}{alone}{hint}")
 
 
 def _standby(step: StepContext, event: CommandGiven) -> None:
@@ -102,7 +98,8 @@ def _standby(step: StepContext, event: CommandGiven) -> None:
     mine = [group for group in state.groups if group.holding]
     stuck = [group.name for group in mine if not owners.peer_takes(state, group)]
     if stuck:
-        _answer(step, event, Exit.UNSAFE, f"cannot put {node} in standby: {_no_taker(state, stuck[0])}")
+        code, why = _no_taker(state, stuck[0])
+        answers.give(step, event, Exit.UNSAFE, code, f"cannot put {node} in standby: {why}")
         return
     step.change(standby=True)
     for group in mine:
@@ -117,24 +114,17 @@ def _switchover(step: StepContext, event: CommandGiven) -> None:
     wanted = event.arguments.get("group") or (names[0] if len(names) == 1 else "")
     if wanted not in [group.name for group in state.groups]:
         known = ", ".join(group.name for group in state.groups)
-        _answer(
-            step,
-            event,
-            Exit.USAGE,
-            f"cannot switch over: name one of the groups held by {state.config.node} (groups: {known})",
-        )
+        sentence = f"cannot switch over: name one of the groups held by {state.config.node} (groups: {known})"
+        answers.usage(step, event, sentence)
         return
     group = state.group(wanted)
     if not group.holding:
-        _answer(
-            step,
-            event,
-            Exit.FAILED,
-            f"cannot switch {wanted} over: {state.config.node} does not own it; ask on {state.config.peer}",
-        )
+        sentence = f"cannot switch {wanted} over: {state.config.node} does not own it; ask on {state.config.peer}"
+        answers.give(step, event, Exit.FAILED, Code.COMMAND_REFUSED_NOT_OWNER, sentence)
         return
     if not owners.peer_takes(state, group):
-        _answer(step, event, Exit.UNSAFE, f"cannot switch {wanted} over: {_no_taker(state, wanted)}")
+        code, why = _no_taker(state, wanted)
+        answers.give(step, event, Exit.UNSAFE, code, f"cannot switch {wanted} over: {why}")
         return
     step.change_term(wanted, yielding=f"switchover asked for by {event.user}")
     step.change_group(wanted, hold_back_until_ms=step.now_ms + group_beat.HOLD_BACK_MS)
@@ -146,24 +136,17 @@ def _switchover(step: StepContext, event: CommandGiven) -> None:
 def _confirm(step: StepContext, event: CommandGiven) -> None:
     state, peer = step.state, step.state.config.peer
     if event.arguments.get("node") != peer:
-        _answer(
-            step,
-            event,
-            Exit.USAGE,
-            f"cannot confirm {event.arguments.get('node', '')!r}: the peer of {state.config.node} is {peer}",
-        )
-        return
-    if not membership.is_silent(state) and not membership.left_long_ago(state):
-        _answer(
-            step,
-            event,
-            Exit.UNSAFE,
-            f"cannot confirm that {peer} is off: its state is {state.peer.condition.value}, not silent",
-        )
+        named = event.arguments.get("node", "")
+        answers.usage(step, event, f"cannot confirm {named!r}: the peer of {state.config.node} is {peer}")
         return
     blocked = law.stops(state, Act.CONFIRM)
     if blocked is not None:
-        _answer(step, event, Exit.UNSAFE, f"cannot confirm that {peer} is off: {blocked.sentence}")
+        sentence = f"cannot confirm that {peer} is off: {blocked.sentence}"
+        answers.give(step, event, Exit.UNSAFE, answers.REFUSED[blocked.kind], sentence)
+        return
+    if not membership.is_silent(state) and not membership.left_long_ago(state):
+        sentence = f"cannot confirm that {peer} is off: its state is {state.peer.condition.value}, not silent"
+        answers.give(step, event, Exit.UNSAFE, Code.COMMAND_REFUSED_PEER_NOT_SILENT, sentence)
         return
     power_fence.confirm(step, event.user)
     hindered = [found for group in state.groups if not group.holding and (found := blockers.could_serve(state, group))]
@@ -182,7 +165,7 @@ def _clean_up(step: StepContext, event: CommandGiven) -> None:
     leg_membership.acknowledge_loss(step)
     step.acknowledge(f"{event.user} acknowledged it")
     tried = f", and {' and '.join(legs)} is tried again" if legs else ""
-    _answer(step, event, Exit.DONE, f"the failures of {node} are cleared{tried}")
+    answers.done(step, event, f"the failures of {node} are cleared{tried}")
 
 
 def _leave(step: StepContext, event: CommandGiven) -> None:
@@ -192,11 +175,11 @@ def _leave(step: StepContext, event: CommandGiven) -> None:
         step.say(Code.LEAVE_DURING_PAUSE, Subject.node(node), sentence)
         step.change(left=True)
         step.do(Leave())
-        _answer(step, event, Exit.DONE, f"{node} ends; the pair is paused, and what runs on {node} keeps running")
+        answers.done(step, event, f"{node} ends; the pair is paused, and what runs on {node} keeps running")
         return
     leave.begin(step)
     step.say(Code.LEAVE_BEGUN, Subject.node(node), f"{node} is leaving the pair")
-    _answer(step, event, Exit.DONE, f"{node} is leaving")
+    answers.give(step, event, Exit.DONE, Code.COMMAND_BEGUN, f"{node} is leaving")
 
 
 def _come_true(state: NodeState, waiting: Waiting) -> str:
@@ -227,11 +210,13 @@ def _standing(state: NodeState, waiting: Waiting) -> str:
     return f"{group.name} is {phase_of(group).value} on {state.config.node}"
 
 
-def _no_taker(state: NodeState, group: str) -> str:
+def _no_taker(state: NodeState, group: str) -> tuple[Code, str]:
     peer = state.config.peer
     if not membership.is_alive(state):
-        return f"{peer} is {state.peer.condition.value}, and {group} would stop"
-    return f"{peer} says that it could not serve {group}; see: aoeha status on {peer}"
+        sentence = f"{peer} is {state.peer.condition.value}, and {group} would stop"
+        return Code.COMMAND_REFUSED_PEER_NOT_HEARD, sentence
+    sentence = f"{peer} says that it could not serve {group}; see: aoeha status on {peer}"
+    return Code.COMMAND_REFUSED_PEER_NOT_READY, sentence
 
 
 def _means_us(step: StepContext, event: CommandGiven) -> bool:
@@ -239,19 +224,16 @@ def _means_us(step: StepContext, event: CommandGiven) -> bool:
     if wanted in ("", node):
         return True
     known = f"run it on {wanted}" if wanted == step.state.config.peer else f"there is no node {wanted}"
-    _answer(step, event, Exit.USAGE, f"cannot {event.verb} {wanted} from {node}: {known}")
+    answers.usage(step, event, f"cannot {event.verb} {wanted} from {node}: {known}")
     return False
-
-
-def _answer(step: StepContext, event: CommandGiven, code: Exit, sentence: str) -> None:
-    step.do(Answer(event.command_id, code, sentence))
 
 
 def _answer_or_wait(step: StepContext, event: CommandGiven, group: str, sentence: str) -> None:
     wanted = event.arguments.get("wait_ms", "")
     wait_ms = int(wanted) if wanted.isascii() and wanted.isdigit() else 0
-    if wait_ms <= 0 or len(step.state.waiting) >= WAITING_MAX:
-        _answer(step, event, Exit.DONE, sentence)
-        return
     waiting = Waiting(event.command_id, event.verb, group, step.now_ms + wait_ms)
+    if wait_ms <= 0 or len(step.state.waiting) >= WAITING_MAX:
+        code = Code.COMMAND_DONE if _come_true(step.state, waiting) else Code.COMMAND_BEGUN
+        answers.give(step, event, Exit.DONE, code, sentence)
+        return
     step.change(waiting=(*step.state.waiting, waiting))

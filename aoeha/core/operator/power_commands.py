@@ -9,14 +9,15 @@ What this file does not know: how an order is carried out.
 
 from aoeha.core.fencing import devices, power_fence, power_orders, power_restore
 from aoeha.core.model import law
-from aoeha.core.model.actions import Answer
 from aoeha.core.model.beat import BeatFlag
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.events import CommandGiven
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.power_order import PowerAct
 from aoeha.core.model.state import FencePhase, NodeState
 from aoeha.core.model.step_context import StepContext
+from aoeha.core.operator import answers
 from aoeha.core.ownership import blockers, owners
 from aoeha.core.peer import membership
 
@@ -27,7 +28,7 @@ def fence(step: StepContext, event: CommandGiven) -> None:
     """Switch the peer off, on, or off and on. Without an act, do what a fence of our own would do."""
     state, word = step.state, event.arguments.get("act", "")
     if word not in ACTS:
-        _refuse(step, event, Exit.USAGE, f'cannot fence: there is no "{word}"; it is off, on or reboot')
+        answers.usage(step, event, f'cannot fence: there is no "{word}"; it is off, on or reboot')
         return
     usual = PowerAct.REBOOT if state.config.power_on_after_fence else PowerAct.OFF
     act = ACTS[word] or usual
@@ -35,9 +36,10 @@ def fence(step: StepContext, event: CommandGiven) -> None:
         return
     if act is not PowerAct.ON and not event.arguments.get("anyway"):
         peer, loss = state.config.peer, _loss(state)
-        if loss:
+        if loss is not None:
+            code, sentence = loss
             hint = f"to do it all the same: aoeha fence {peer} --{act.value} --anyway"
-            _refuse(step, event, Exit.UNSAFE, f"cannot switch {peer} off: {loss}; {hint}")
+            answers.give(step, event, Exit.UNSAFE, code, f"cannot switch {peer} off: {sentence}; {hint}")
             return
     if act is not PowerAct.ON:
         power_fence.make_room(step)
@@ -52,21 +54,14 @@ def verify(step: StepContext, event: CommandGiven) -> None:
     levels, wanted = devices.levels(state), event.arguments.get("level") or "1"
     if wanted not in map(str, levels):
         known = ", ".join(map(str, levels))
-        _refuse(step, event, Exit.USAGE, f"cannot verify level {wanted}: there is no such level; there are {known}")
+        answers.usage(step, event, f"cannot verify level {wanted}: there is no such level; there are {known}")
         return
-    beat = state.peer.beat
-    if not membership.has_reported(state) or beat is None:
-        sentence = f"it is {state.peer.condition.value}; only a gateway that is heard can be seen to fall silent"
-    elif (blocked := law.stops(state, Act.POWER_OFF)) is not None:
-        sentence = blocked.sentence
-    elif BeatFlag.STANDBY not in beat.flags:
-        sentence = f"it is not in standby; on {peer}: aoeha standby {peer} --wait"
-    elif owned := [group.name for group in beat.groups if group.holding]:
-        sentence = f"it still owns {', '.join(owned)}; on {peer}: aoeha standby {peer} --wait"
-    else:
+    refusal = _why_not_verify(state)
+    if refusal is None:
         power_orders.begin(step, event, PowerAct.VERIFY, level=int(wanted))
         return
-    _refuse(step, event, Exit.UNSAFE, f"cannot verify the plug of {peer}: {sentence}")
+    code, sentence = refusal
+    answers.give(step, event, Exit.UNSAFE, code, f"cannot verify the plug of {peer}: {sentence}")
 
 
 def test(step: StepContext, event: CommandGiven) -> None:
@@ -75,11 +70,25 @@ def test(step: StepContext, event: CommandGiven) -> None:
     wanted = event.arguments.get("device", "")
     if wanted and wanted not in names:
         known = ", ".join(names) or "there is none"
-        _refuse(
-            step, event, Exit.USAGE, f"cannot test {wanted}: there is no fence device of that name (devices: {known})"
-        )
+        sentence = f"cannot test {wanted}: there is no fence device of that name (devices: {known})"
+        answers.usage(step, event, sentence)
     elif _is_free(step, event):
         power_orders.begin(step, event, PowerAct.TEST, chosen=(wanted,) if wanted else names)
+
+
+def _why_not_verify(state: NodeState) -> tuple[Code, str] | None:
+    peer, beat = state.config.peer, state.peer.beat
+    if not membership.has_reported(state) or beat is None:
+        sentence = f"it is {state.peer.condition.value}; only a gateway that is heard can be seen to fall silent"
+        return Code.COMMAND_REFUSED_PEER_NOT_HEARD, sentence
+    blocked = law.stops(state, Act.POWER_OFF)
+    if blocked is not None:
+        return answers.REFUSED[blocked.kind], blocked.sentence
+    owned = [group.name for group in beat.groups if group.holding]
+    if BeatFlag.STANDBY in beat.flags and not owned:
+        return None
+    why = f"it still owns {', '.join(owned)}" if BeatFlag.STANDBY in beat.flags else "it is not in standby"
+    return Code.COMMAND_REFUSED_PEER_NOT_IN_STANDBY, f"{why}; on {peer}: aoeha standby {peer} --wait"
 
 
 def _may_begin(step: StepContext, event: CommandGiven) -> bool:
@@ -87,13 +96,12 @@ def _may_begin(step: StepContext, event: CommandGiven) -> bool:
     state, wanted = step.state, event.arguments.get("node", "")
     node, peer = state.config.node, state.config.peer
     if wanted == node:
-        _refuse(
-            step, event, Exit.USAGE, f"cannot fence {node} from {node}: a gateway never fences itself; run it on {peer}"
-        )
+        answers.usage(step, event, f"cannot fence {node} from {node}: a gateway never fences itself; run it on {peer}")
     elif wanted != peer:
-        _refuse(step, event, Exit.USAGE, f"cannot fence {wanted!r}: the peer of {node} is {peer}")
+        answers.usage(step, event, f"cannot fence {wanted!r}: the peer of {node} is {peer}")
     elif law.stands(state, Kind.DUPLICATE_NAME):
-        _refuse(step, event, Exit.UNSAFE, f"cannot fence {peer}: two machines use that name; find the other one first")
+        sentence = f"cannot fence {peer}: two machines use that name; find the other one first"
+        answers.give(step, event, Exit.UNSAFE, Code.COMMAND_REFUSED_DUPLICATE_NAME, sentence)
     else:
         return _is_free(step, event)
     return False
@@ -101,40 +109,36 @@ def _may_begin(step: StepContext, event: CommandGiven) -> bool:
 
 def _is_free(step: StepContext, event: CommandGiven) -> bool:
     """Whether there are devices, and none of them is in use. Answers the request where not."""
-    state, peer = step.state, step.state.config.peer
-    if not state.config.fences:
-        _refuse(step, event, Exit.FAILED, "cannot: no fence device is configured; add [[fence]] to aoeha.toml")
-    elif state.order is not None:
-        _refuse(
-            step,
-            event,
-            Exit.FAILED,
-            f"cannot: {state.order.user} has another order under way ({state.order.act.value})",
-        )
-    elif state.fence.phase not in (FencePhase.IDLE, FencePhase.WAITING, FencePhase.BACKING_OFF):
-        _refuse(
-            step, event, Exit.FAILED, f"cannot: {peer} is being fenced ({state.fence.phase.value}); see: aoeha status"
-        )
-    elif power_restore.is_under_way(state):
-        _refuse(step, event, Exit.FAILED, f"cannot: {peer} is being switched on; try again in a moment")
-    elif law.stands(state, Kind.LEAVING) or law.stands(state, Kind.PANICKING):
-        _refuse(step, event, Exit.FAILED, f"cannot: {state.config.node} is leaving")
-    else:
+    refusal = _why_not_free(step.state)
+    if refusal is None:
         return True
+    code, sentence = refusal
+    answers.give(step, event, Exit.FAILED, code, f"cannot: {sentence}")
     return False
 
 
-def _loss(state: NodeState) -> str:
-    """What the peer's power-off would cost; empty for nothing."""
+def _why_not_free(state: NodeState) -> tuple[Code, str] | None:
+    peer, order = state.config.peer, state.order
+    if not state.config.fences:
+        return Code.COMMAND_REFUSED_NO_DEVICE, "no fence device is configured; add [[fence]] to aoeha.toml"
+    if order is not None:
+        return Code.COMMAND_REFUSED_BUSY, f"{order.user} has another order under way ({order.act.value})"
+    if state.fence.phase not in (FencePhase.IDLE, FencePhase.WAITING, FencePhase.BACKING_OFF):
+        return Code.COMMAND_REFUSED_BUSY, f"{peer} is being fenced ({state.fence.phase.value}); see: aoeha status"
+    if power_restore.is_under_way(state):
+        return Code.COMMAND_REFUSED_BUSY, f"{peer} is being switched on; try again in a moment"
+    if law.stands(state, Kind.LEAVING) or law.stands(state, Kind.PANICKING):
+        return Code.COMMAND_REFUSED_LEAVING, f"{state.config.node} is leaving"
+    return None
+
+
+def _loss(state: NodeState) -> tuple[Code, str] | None:
+    """What forbids the peer's power-off, unless the operator insists."""
     if law.stands(state, Kind.PAUSED):
-        return law.PAUSED
+        return Code.COMMAND_REFUSED_PAUSED, law.PAUSED
     for group in state.groups:
         if owners.owner(state, group) == state.config.peer:
             blocked = blockers.could_serve(state, group)
             if blocked is not None:
-                return f"it serves {group.name}, and {blocked.sentence}"
-    return ""
-
-
-def _refuse(step: StepContext, event: CommandGiven, code: Exit, sentence: str) -> None:
-    step.do(Answer(event.command_id, code, sentence))
+                return Code.COMMAND_REFUSED_SERVICE_LOST, f"it serves {group.name}, and {blocked.sentence}"
+    return None

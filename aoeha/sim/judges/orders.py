@@ -1,6 +1,7 @@
 """Which orders about power are open, by the world's own facts: what was asked for, and what was answered."""
 
 from aoeha.core.model.actions import Answer
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.sim.world.gateway import Gateway
@@ -11,7 +12,7 @@ __all__ = ["PowerOrders"]
 
 TAKING = ("fence", "fence-verify")
 """Commands that take the power of the peer, unless they only give it back (`act=on`)."""
-NOT_YET = 124
+NOT_YET = Code.COMMAND_TIMED_OUT
 """This answer ends the waiting, and not the order."""
 
 
@@ -30,7 +31,7 @@ class PowerOrders(Observer):
 
     def answered(self, machine: Gateway, answer: Answer) -> None:
         """It ends with its answer."""
-        if answer.code != NOT_YET:
+        if answer.code is not NOT_YET:
             self._open.get(machine.name, {}).pop(answer.command_id, None)
 
     def task_started(self, machine: Gateway, task: Task) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aoeha.core.model.actions import Answer
 from aoeha.core.model.beat import Beat, BeatFlag
+from aoeha.core.model.exits import Exit
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.shelves import LockRecord
 from aoeha.core.model.task import Task, TaskKind
@@ -59,7 +60,7 @@ class PauseJudge(Observer):
         It answers at once, and gives its own word when its disk has it.
         """
         paused = self._asked.pop(answer.command_id, None)
-        if paused is None or answer.code:
+        if paused is None or answer.exit_code is not Exit.DONE:
             return
         known = max(self._heard.get(machine.name, Word()), self._given.get(machine.name, Word()))
         if known.paused != paused:

@@ -71,8 +71,7 @@ class Stage:
 
     def answered(self, machine: Gateway, answer: Answer) -> None:
         """A node answers a request."""
-        self.trace.line(machine.name, "answers", str(answer.code), "")
+        self.trace.answer(machine.name, answer)
         self.answers.append((machine.name, answer))
         self.tell(Observer.answered, machine, answer)
-        if answer.code:
-            self.count("answer", f"request refused with {answer.code}")
+        self.count("answer", answer.code.value)

@@ -5,7 +5,7 @@ subject, without its sentence: so a sentence may change, and the trace of an inc
 `worded` has the sentences too; it is read, and never recorded.
 """
 
-from aoeha.core.model.actions import Say
+from aoeha.core.model.actions import Answer, Say
 from aoeha.core.model.code_book import BOOK
 from aoeha.core.model.code_entry import Kind
 from aoeha.core.model.conditions import Condition, Level
@@ -50,6 +50,11 @@ class Trace:
     def told(self, who: str, what: str, condition: Condition) -> None:
         """Note a condition."""
         self.line(who, what, condition.code.value, self._with_words(str(condition.subject), condition.sentence))
+
+    def answer(self, who: str, answer: Answer) -> None:
+        """A node answers a command."""
+        ended = f"exit code {answer.exit_code}"
+        self.line(who, "answers", answer.code.value, self._with_words(ended, answer.sentence))
 
     def task(self, who: str, task: Task) -> None:
         """A task begins."""
