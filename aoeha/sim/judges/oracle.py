@@ -250,7 +250,7 @@ class Oracle(Observer):
     def answered(self, machine: Gateway, answer: Answer) -> None:
         """A request was answered."""
         if not answer.sentence.strip():
-            self._broken("I8", f"{machine.name} answered with code {answer.code} and no sentence")
+            self._broken("I8", f"{machine.name} answers {answer.code.value} and no sentence")
 
     @property
     def excused(self) -> bool:
