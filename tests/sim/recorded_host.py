@@ -21,7 +21,7 @@ from aoeha.core.step import initial
 from aoeha.daemon.action_executor import ActionExecutor, Effects
 from aoeha.daemon.beat_transport import BeatTransport
 from aoeha.daemon.commands import Commands
-from aoeha.daemon.event_log import Sentences
+from aoeha.daemon.event_log import EventLog
 from aoeha.daemon.inbox import Inbox
 from aoeha.daemon.loop import Loop
 from aoeha.daemon.tasks import TaskRunner
@@ -125,7 +125,7 @@ async def _live(recording: Recording, loop: RecordedLoop) -> Played:
     sender = Sender(recording.config.cluster, KEY, receiver.nonces, receiver.speaks)
     road = BeatTransport(cast("list[Link]", links), sender, receiver, inbox, lambda beat: played.note(SendBeat(beat)))
     hands = Effects(
-        road.send, cast("TaskRunner", played), played, cast("Sentences", played), cast("Commands", played), played.panic
+        road.send, cast("TaskRunner", played), played, cast("EventLog", played), cast("Commands", played), played.panic
     )
     performing = ActionExecutor(hands, inbox.insist)
     assert recording.identity is not None

@@ -5,13 +5,18 @@ serve every group of the owner within twice the predicted time. Where it says th
 survivor must not serve: a pair that would have been well is called broken. An owner that no whole link joins to the
 survivor can only know that it is not heard. That is cautious, and is kept whatever happens. The owner is killed in the
 world that was asked; the next promise needs a fresh replay.
+
+Some faults show only when somebody tries: a start that is going to fail, a fence device that reads well and does not
+obey, a plug that feeds another machine. No status can know of them. What comes of a promise beside one proves nothing.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from aoeha.core.model.task import TaskKind
 from aoeha.core.status import Status
 from aoeha.sim.judges.visibility import whole_link_ms
+from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
@@ -28,7 +33,7 @@ class Promise:
     """What nodes say would happen if `victim` lost its power now. `reason` is empty where the survivor is ready.
 
     `predicted_ms` is how long the takeover is said to take, 0 where the survivor is not ready; `within_ms` is how long
-    it is waited for. `unheard`: no whole link joins the two.
+    it is waited for. `unheard`: no whole link joins the two. `hidden`: a fault that shows only when it is tried.
     """
 
     victim: str
@@ -37,6 +42,7 @@ class Promise:
     predicted_ms: int
     within_ms: int
     unheard: bool = False
+    hidden: bool = False
     by: tuple[str, ...] = ()
 
 
@@ -58,7 +64,7 @@ class Outcome:
         promise = self.promise
         served = self.came_ms is not None and self.came_ms <= promise.within_ms
         cautious = bool(promise.reason) and promise.unheard and promise.survivor not in promise.by
-        return not self.broken and (cautious or served != bool(promise.reason))
+        return not self.broken and (promise.hidden or cautious or served != bool(promise.reason))
 
     def __str__(self) -> str:
         """Tell it in one line."""
@@ -95,10 +101,17 @@ def _promise(world: World, told: Status) -> Promise | None:
     if said.ready is None or not said.victim:
         return None
     owner, survivor = world.machines[said.victim], world.machines[said.survivor]
-    unheard = whole_link_ms(world, owner, survivor) == 0
-    if said.ready:
-        return Promise(owner.name, survivor.name, "", said.takeover_ms, 2 * said.takeover_ms + LOOK_EVERY_MS, unheard)
-    return Promise(owner.name, survivor.name, said.sentence, 0, survivor.config.deadtime_ms + TAKEOVER_MS, unheard)
+    unheard, hidden = whole_link_ms(world, owner, survivor) == 0, _hides_a_fault(world, owner, survivor)
+    reason = "" if said.ready else said.sentence
+    within_ms = 2 * said.takeover_ms + LOOK_EVERY_MS if said.ready else survivor.config.deadtime_ms + TAKEOVER_MS
+    return Promise(owner.name, survivor.name, reason, said.takeover_ms, within_ms, unheard, hidden)
+
+
+def _hides_a_fault(world: World, owner: Machine, survivor: Machine) -> bool:
+    devices = world.power.devices.values()
+    return any(kind == TaskKind.START.value for kind, _resource in survivor.broken) or any(
+        device.mode != "ok" or device.miswired or device.shares_power_of == owner.name for device in devices
+    )
 
 
 def _killed(world: World, owner: str, taker: str, within_ms: int) -> tuple[int | None, str, str]:

@@ -1,70 +1,12 @@
-"""Faults as seeded lines of text: what breaks, when, and when it is repaired."""
+"""Faults as seeded lines of text: what breaks, and when it is repaired."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 
+from aoeha.sim.stories.chance import Chance, Kind, Lines
 from aoeha.sim.stories.settings import Settings
 
-__all__ = ["KINDS", "Planned", "plan"]
-
-SAFETY_MS = 600_000
-FIRST_MS = 25_000
-FAULTS_MIN, FAULTS_MAX = 5, 12
-CLIENT_FAULTS_MAX = 3
-PATH_FAULTS_MAX = 3
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Planned:
-    """One line for aoeha.sim.stories.commands and when it is to be done."""
-
-    at_ms: int
-    line: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chance:
-    """The dice, and what there is to break."""
-
-    random: Random
-    settings: Settings
-
-    def node(self) -> str:
-        """A gateway."""
-        return self.random.choice(self.settings.nodes())
-
-    def link(self) -> str:
-        """A link."""
-        return self.random.choice(self.settings.link_names())
-
-    def device(self) -> str:
-        """A fence device."""
-        return self.random.choice(self.settings.device_names())
-
-    def group(self) -> str:
-        """A group."""
-        return self.random.choice(self.settings.group_names())
-
-    def resource(self) -> str:
-        """A resource of any group."""
-        return self.random.choice(self.settings.resource_names(self.group()))
-
-    def ms(self, low: int, high: int) -> int:
-        """A time, short ones as likely as long ones."""
-        return int(low * (high / low) ** self.random.random())
-
-    def around_deadtime(self) -> str:
-        """A time for which it matters how long deadtime is."""
-        return f"{self.ms(self.settings.deadtime_ms // 4, self.settings.deadtime_ms * 4)}ms"
-
-    def while_ms(self) -> int:
-        """How long a fault lasts."""
-        return self.ms(2_000, 150_000)
-
-
-Lines = list[tuple[int, str]]
-Kind = Callable[[Chance], Lines]
+__all__ = ["EXTRAS", "KINDS", "MISWIRED", "NEED_A_DEVICE", "Extra"]
 
 
 def _for_a_while(chance: Chance, begin: str, end: str) -> Lines:
@@ -413,47 +355,26 @@ KINDS: dict[str, Kind] = {
 what only some pairs have."""
 
 NEED_A_DEVICE = (_device, _order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
-MISWIRED_PERCENT = 16
-DISOBEYING_SHARE = 0.2
-"""Of all seeds have a device that fails when it is needed."""
-DISOBEYING_MAX = 3
-CLONES_SHARE = 0.2
-"""Of all seeds meet a second machine with a gateway's name."""
-CLONES_MAX = 2
-OWN_DICE = ("devices", "clients", "paths", "clones")
-"""What has dice of its own, so that the seeds that lack it stay as they are."""
+MISWIRED = _miswire
 
 
-def plan(random: Random, settings: Settings) -> tuple[Planned, ...]:
-    """Choose a mix of kinds, then what happens in the first ten minutes."""
-    chance = Chance(random, settings)
-    possible = [kind for kind in KINDS.values() if settings.device_names() or kind not in NEED_A_DEVICE]
-    kinds = [kind for kind in possible if random.random() < 0.4] or [_cut_one]
-    if random.random() < 0.5:
-        lines = [Planned(0, f"boot {' '.join(settings.nodes())}")]
-    else:
-        first, second = random.sample(settings.nodes(), 2)
-        lines = [Planned(0, f"boot {first}"), Planned(random.randint(0, 40_000), f"power on {second}")]
-    for _ in range(random.randint(FAULTS_MIN, FAULTS_MAX)):
-        at_ms = random.randint(FIRST_MS, SAFETY_MS - 10_000)
-        lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in random.choice(kinds)(chance))
-    if settings.device_names() and random.randrange(100) < MISWIRED_PERCENT:
-        at_ms = random.randint(FIRST_MS, SAFETY_MS)
-        lines.extend(Planned(at_ms + delay_ms, line) for delay_ms, line in _miswire(chance))
-    devices, clients, paths, clones = (Chance(Random(f"{what} of {settings.seed}"), settings) for what in OWN_DICE)
-    if settings.device_names() and devices.random.random() < DISOBEYING_SHARE:
-        lines.extend(_several(devices, DISOBEYING_MAX, _disobey))
-    if settings.hosts:
-        lines.extend(_several(clients, CLIENT_FAULTS_MAX, _cut_clients))
-    if settings.reserve and settings.paths > 1:
-        lines.extend(_several(paths, PATH_FAULTS_MAX, _cut_path))
-    if clones.random.random() < CLONES_SHARE:
-        lines.extend(_several(clones, CLONES_MAX, _clone))
-    return tuple(line for line in sorted(lines, key=lambda planned: planned.at_ms) if line.at_ms < SAFETY_MS)
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A fault that comes besides, with dice of its own: the seeds that lack it stay as they are.
+
+    A `share` of the seeds to which it `applies` has it, one to `most` times.
+    """
+
+    dice: str
+    kind: Kind
+    most: int
+    share: float
+    applies: Callable[[Settings], bool]
 
 
-def _several(chance: Chance, most: int, kind: Kind) -> Iterator[Planned]:
-    """One to `most` faults of one kind, at any time that leaves the last one some seconds."""
-    for _ in range(chance.random.randint(1, most)):
-        at_ms = chance.random.randint(FIRST_MS, SAFETY_MS - 10_000)
-        yield from (Planned(at_ms + delay_ms, line) for delay_ms, line in kind(chance))
+EXTRAS = (
+    Extra("devices", _disobey, 3, 0.2, lambda settings: bool(settings.device_names())),
+    Extra("clients", _cut_clients, 3, 1, lambda settings: bool(settings.hosts)),
+    Extra("paths", _cut_path, 3, 1, lambda settings: bool(settings.reserve and settings.paths > 1)),
+    Extra("clones", _clone, 2, 0.2, lambda _settings: True),
+)

@@ -14,7 +14,7 @@ from aoeha.scenario.grammar import parse as parse_text
 from aoeha.scenario.grammar import read as read_text
 from aoeha.scenario.statements import World as Knows
 from aoeha.sim.stories.commands import CommandError, do
-from aoeha.sim.stories.faults import SAFETY_MS
+from aoeha.sim.stories.plan import SAFETY_MS
 from aoeha.sim.stories.promises import BrokenPromiseError, Promises
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.stories.swarm import Story, liveness_bound_ms

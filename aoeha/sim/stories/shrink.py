@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from aoeha.sim.stories.faults import Planned
+from aoeha.sim.stories.plan import Planned
 from aoeha.sim.stories.swarm import Story, play
 
 __all__ = ["TRIES_MAX", "shrink"]

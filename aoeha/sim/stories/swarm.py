@@ -7,8 +7,8 @@ from aoeha.core.peer.disk_heartbeat import EVERY_MIN_MS, STAMPS
 from aoeha.sim.judges.records import judge_records
 from aoeha.sim.judges.status import judge_ownership
 from aoeha.sim.stories.commands import do
-from aoeha.sim.stories.faults import SAFETY_MS, Planned, plan
 from aoeha.sim.stories.judged import JudgedWorld
+from aoeha.sim.stories.plan import SAFETY_MS, Planned, plan
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.world.violation import Violation
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from aoeha.core.model.config import LegConfig, PairConfig
-from aoeha.sim.stories.faults import plan
 from aoeha.sim.stories.judged import JudgedWorld
+from aoeha.sim.stories.plan import plan
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.stories.swarm import Story
 from aoeha.sim.world.storage import SHELVES
