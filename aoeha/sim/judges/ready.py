@@ -26,6 +26,8 @@ __all__ = ["Outcome", "Promise", "outcomes", "promises"]
 TAKEOVER_MS = 90_000
 """How long after deadtime a survivor that is called not ready may take over for the verdict to count as wrong."""
 LOOK_EVERY_MS = 100
+UNTRUE = ("refuses", "lies", "hasty", "late")
+"""The modes in which a fence device that is read does not show what it would do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _promise(world: World, told: Status) -> Promise | None:
 def _hides_a_fault(world: World, owner: Machine, survivor: Machine) -> bool:
     devices = world.power.devices.values()
     return any(kind == TaskKind.START.value for kind, _resource in survivor.broken) or any(
-        device.mode != "ok" or device.miswired or device.shares_power_of == owner.name for device in devices
+        device.mode in UNTRUE or device.miswired or device.shares_power_of == owner.name for device in devices
     )
 
 
