@@ -40,7 +40,10 @@ SECTIONS = {
         "An alarm stands until it ends. Those marked * end by `aoeha cleanup`: only a human can know.",
     ),
     Kind.REBOOT: ("Reboots", "The node tells one of these and reboots itself at once."),
-    Kind.REFUSAL: ("Refusals", "Why a group is not started or not taken over. A refusal stands while that is so."),
+    Kind.REFUSAL: (
+        "Refusals",
+        "Why a group is not started or taken over. A group has one at most: a later one takes the place of the former.",
+    ),
     Kind.DECISION: ("Decisions", "Told once, when it happens."),
     Kind.ANSWER: (
         "Answers",

@@ -1,16 +1,19 @@
 """Every condition that stops an act is weighed in one table, and no rule tests one by hand."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aoeha.core.fencing import forecast
-from aoeha.core.model import law
+from aoeha.core.model import code_entry, law
+from aoeha.core.model.code_book import BOOK
 from aoeha.core.model.conditions import Code, Condition, Subject
 from aoeha.core.model.law import Act, Kind, parsed
 from aoeha.core.model.state import Leaving
+from aoeha.core.ownership import blockers
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.settings import Settings
 
@@ -63,6 +66,21 @@ def test_every_condition_of_the_table_is_tested_somewhere() -> None:
 
 def test_every_condition_stops_something() -> None:
     assert {kind for kinds in law.STOPPED_BY.values() for kind in kinds} == set(Kind)
+
+
+@pytest.mark.parametrize(
+    ("act", "codes", "prefix"),
+    [
+        (Act.CLAIM, blockers.TAKEOVER_REFUSED, "takeover.refused."),
+        (Act.START, blockers.START_REFUSED, "start.refused."),
+    ],
+)
+def test_a_condition_that_stops_a_group_from_running_here_has_its_own_code(
+    act: Act, codes: Mapping[Kind, Code], prefix: str
+) -> None:
+    told = {kind: code.value for kind, code in codes.items()}
+    assert told == {kind: f"{prefix}{kind.value}" for kind in law.STOPPED_BY[act]}
+    assert all(BOOK[code].kind is code_entry.Kind.REFUSAL for code in codes.values())
 
 
 def test_a_condition_that_stops_an_act_has_a_sentence() -> None:

@@ -34,6 +34,7 @@ BACK_OFF_MAX_MS = 30_000
 def decide(step: StepContext) -> None:
     """Advance the fence by the time that has passed and the beats that were heard."""
     _end_proof_alarms(step)
+    _end_refusals(step)
     _void_old_word(step)
     _cancel_for_new_boot(step)
     fence = step.state.fence
@@ -194,7 +195,7 @@ def _explain_idleness(step: StepContext) -> None:
             continue
         if blocked is not None:
             sentence = f"{step.state.config.node} does not take over {group.name}: {blocked.sentence}"
-            step.refuse(group.name, Code.TAKEOVER_REFUSED_BLOCKED, sentence)
+            step.refuse(group.name, blockers.TAKEOVER_REFUSED[blocked.kind], sentence)
         elif power_on.unclean_boot_lately(step.state):
             sentence = power_on.unclean_boot_sentence(step.state, group)
             step.refuse(group.name, Code.TAKEOVER_REFUSED_UNCLEAN_BOOT, sentence)
@@ -387,6 +388,16 @@ def _end_proof_alarms(step: StepContext) -> None:
         if not is_about(group, step.state.peer.boot_id):
             sentence = f"{step.state.config.node} does not own {group.name} by that proof any more"
             step.clear_alarm(Code.PROOF_WRONG, Subject.group(group.name), sentence)
+
+
+def _end_refusals(step: StepContext) -> None:
+    """Forget the condition that stopped a takeover, when it stands no more or the peer is not silent any more."""
+    for group in step.state.groups:
+        refusal = group.refusal
+        if refusal is None or refusal.code not in blockers.TAKEOVER_REFUSED.values():
+            continue
+        if not membership.is_silent(step.state) or blockers.could_serve(step.state, group) is None:
+            step.end_refusal(group.name)
 
 
 def _void_old_word(step: StepContext) -> None:

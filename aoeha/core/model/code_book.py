@@ -6,8 +6,9 @@ ends it. A test compares the table with the files.
 
 from collections.abc import Mapping
 
+from aoeha.core.model.code_book_refusals import REFUSALS_BOOK
 from aoeha.core.model.code_book_storage import STORAGE_BOOK
-from aoeha.core.model.code_entry import Entry, acknowledged, alarm, answer, info, loud, reboot, refusal, state, warning
+from aoeha.core.model.code_entry import Entry, acknowledged, alarm, answer, info, loud, reboot, state, warning
 from aoeha.core.model.conditions import Code
 
 __all__ = ["BOOK"]
@@ -266,27 +267,6 @@ _FENCING: Mapping[Code, Entry] = {
         "This node serves a group by the proof that the peer is off, and the peer is heard on the same boot.",
         "Check the plugs with `aoeha fence verify NODE`. `aoeha cleanup` acknowledges the alarm.",
     ),
-    Code.TAKEOVER_REFUSED_BLOCKED: refusal(
-        _FENCE, "R7", "The peer is silent, and this node could not serve the group.", "Follow the sentence."
-    ),
-    Code.TAKEOVER_REFUSED_UNCLEAN_BOOT: refusal(
-        _FENCE,
-        "R7",
-        "This node's last boot ended uncleanly, so the peer may have fenced it and may be serving.",
-        "If the peer has no power: `aoeha confirm NODE`.",
-    ),
-    Code.TAKEOVER_REFUSED_UNSEEN_OWNER: refusal(
-        _FENCE,
-        "R7",
-        "This node cannot see enough legs to start the group, or to know that the peer does not serve it.",
-        "Check the storage network. If the peer has no power: `aoeha confirm NODE`.",
-    ),
-    Code.TAKEOVER_REFUSED_NO_PROOF: refusal(
-        _FENCE,
-        "R2 R7",
-        "The peer may still be writing, and no fence device could prove that it is off.",
-        "Check that the peer has no power, then run `aoeha confirm NODE`.",
-    ),
 }
 
 _STATES: Mapping[Code, Entry] = {
@@ -406,6 +386,7 @@ BOOK: Mapping[Code, Entry] = {
     **_OPERATOR,
     **_OWNERSHIP,
     **_FENCING,
+    **REFUSALS_BOOK,
     **STORAGE_BOOK,
     **_STATES,
     **_ANSWERS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aoeha.core.model.code_entry import Entry, acknowledged, alarm, info, reboot, refusal, warning
+from aoeha.core.model.code_entry import Entry, acknowledged, alarm, info, reboot, warning
 from aoeha.core.model.conditions import Code
 
 __all__ = ["STORAGE_BOOK"]
@@ -27,21 +27,6 @@ _RESOURCES: Mapping[Code, Entry] = {
         "R13",
         "This node owns the group and reaches none of its shelves; the peer could serve it.",
         "Check this node's storage network. The peer fences this node and takes over.",
-    ),
-    Code.START_REFUSED_BLOCKED: refusal(
-        _LIFECYCLE, "R2", "A resource of a group that this node owns is not started.", "Follow the sentence."
-    ),
-    Code.START_REFUSED_ADDRESS_IN_USE: refusal(
-        _LIFECYCLE,
-        "R12",
-        "The service address is not added yet: another machine answers for it.",
-        "See address.conflict.",
-    ),
-    Code.START_REFUSED_ADDRESS_UNCONFIRMED: refusal(
-        _LIFECYCLE,
-        "R12",
-        "The service address is not added again: neither a leg nor the peer confirms this node's ownership.",
-        "Check the storage network and the links.",
     ),
     Code.RESOURCE_RUNNING: info(_LIFECYCLE, "R14", "A resource has been started."),
     Code.RESOURCE_STOPPED: info(_LIFECYCLE, "R14", "A resource has been stopped."),
@@ -92,12 +77,6 @@ _RESOURCES: Mapping[Code, Entry] = {
 }
 
 _STORAGE: Mapping[Code, Entry] = {
-    Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED: refusal(
-        _STORAGE_FENCE,
-        "R2 R7",
-        "The storage fence is incomplete: the peer may still write to a leg that this node could not reserve.",
-        "Check the path to that leg. The peer's power-off proves the same.",
-    ),
     Code.STORAGE_FENCE_DONE: warning(
         _STORAGE_FENCE, "R2", "The peer cannot write to the group: every writable leg is reserved for this node."
     ),

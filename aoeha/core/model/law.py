@@ -2,7 +2,8 @@
 
 A rule never tests a condition by hand. It asks `stops(state, act, group)`, and the table decides. So a new condition is
 weighed against every act once, here, and a new act against every condition. The table has no empty cell. A condition
-that the table does not know stops every act but `STOP`.
+that the table does not know stops every act but `STOP`. A condition that stops a start or a takeover is told under a
+code of its own (`aoeha.core.ownership.blockers`).
 
 Some conditions take more than the state itself to judge: whether the shelves respond, and whether a proof could be had.
 They are in the table too. Higher layers test them: `aoeha.core.ownership.blockers` and `aoeha.core.fencing.forecast`.

@@ -162,14 +162,17 @@ class StepContext:
             self._tell(condition)
 
     def refuse(self, group: str, code: Code, sentence: str) -> None:
-        """Explain why a group is not started here. Told once for as long as it stays true (I8)."""
+        """Explain why a group is not started here. Told once for as long as it stays true (I8).
+
+        A group has one refusal at most: another reason takes the place of the former.
+        """
         refusal = Condition(code, Subject.group(group), sentence)
         if self.state.group(group).refusal != refusal:
             self.change_group(group, refusal=refusal)
             self._tell(refusal)
 
     def end_refusal(self, group: str) -> None:
-        """Forget why a group was not started: it is this node's now."""
+        """Forget why a group was not started: that reason is over."""
         if self.state.group(group).refusal is not None:
             self.change_group(group, refusal=None)
 

@@ -2,7 +2,7 @@
 
 Rules. Every start of a resource passes `may_start`; nothing else may decide it. `could_serve` tells whether this node
 could serve a group if it were allowed to. A node that could not serve never claims and never fences. Both read the
-table of `aoeha.core.model.law`.
+table of `aoeha.core.model.law`. Each condition that stops one of them has a code of its own.
 
 What this file does not know: whether the peer could be proven dead.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from aoeha.core.model import law
+from aoeha.core.model.conditions import Code
 from aoeha.core.model.law import Act, Blocked, Kind
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.peer import membership
@@ -65,6 +66,32 @@ def _no_shelf(state: NodeState, group: GroupState | None) -> str:
         return ""
     return reservations.unusable(state, group) or reservations.foreign(group)
 
+
+TAKEOVER_REFUSED: Final[Mapping[Kind, Code]] = {
+    Kind.STANDBY: Code.TAKEOVER_REFUSED_STANDBY,
+    Kind.PANICKING: Code.TAKEOVER_REFUSED_PANICKING,
+    Kind.LEAVING: Code.TAKEOVER_REFUSED_LEAVING,
+    Kind.LEFT: Code.TAKEOVER_REFUSED_LEFT,
+    Kind.PAUSED: Code.TAKEOVER_REFUSED_PAUSED,
+    Kind.REVALIDATING: Code.TAKEOVER_REFUSED_REVALIDATING,
+    Kind.DUPLICATE_NAME: Code.TAKEOVER_REFUSED_DUPLICATE_NAME,
+    Kind.GIVEN_UP: Code.TAKEOVER_REFUSED_GIVEN_UP,
+    Kind.NO_SHELF: Code.TAKEOVER_REFUSED_NO_SHELF,
+    Kind.NOT_PROBED: Code.TAKEOVER_REFUSED_NOT_PROBED,
+    Kind.STOP_FAILED: Code.TAKEOVER_REFUSED_STOP_FAILED,
+    Kind.INVALID: Code.TAKEOVER_REFUSED_INVALID,
+}
+"""What a refusal to come to own a group is told as: one code for each condition that stops it."""
+
+START_REFUSED: Final[Mapping[Kind, Code]] = {
+    Kind.PANICKING: Code.START_REFUSED_PANICKING,
+    Kind.LEFT: Code.START_REFUSED_LEFT,
+    Kind.PAUSED: Code.START_REFUSED_PAUSED,
+    Kind.REVALIDATING: Code.START_REFUSED_REVALIDATING,
+    Kind.NO_RIGHT: Code.START_REFUSED_NO_RIGHT,
+    Kind.UNRESERVED: Code.START_REFUSED_UNRESERVED,
+}
+"""What a refusal to start a resource is told as."""
 
 TESTS: Final[Mapping[Kind, law.Test]] = {
     **law.TESTS,

@@ -97,6 +97,7 @@ def _release(step: StepContext, name: str) -> None:
 def _end_term(step: StepContext, name: str) -> None:
     """End a term: everything that was known of it ends with it, and so does the storage fence that led to it."""
     step.change_group(name, term=None, storage_fence=StorageFenceState())
+    step.end_refusal(name)
     step.change(released_sequence=step.state.sequence)
 
 

@@ -146,6 +146,7 @@ def _start_next(step: StepContext, name: str) -> None:
             return
         if resource.phase is ResourcePhase.STOPPED and blocked is None:
             assert group.proof is not None
+            step.end_refusal(name)
             _interrupt(step, resource)
             step.change_resource(
                 name, resource.config.name, phase=ResourcePhase.STARTING, reason="", start_begun_ms=step.now_ms
@@ -154,7 +155,7 @@ def _start_next(step: StepContext, name: str) -> None:
             _start(step, TaskKind.START, name, resource, reason)
         elif blocked is not None:
             sentence = f"{resource.config.name} is not started: {blocked.sentence}"
-            step.refuse(name, Code.START_REFUSED_BLOCKED, sentence)
+            step.refuse(name, blockers.START_REFUSED[blocked.kind], sentence)
         return
 
 
