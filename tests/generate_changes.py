@@ -16,7 +16,7 @@ from textwrap import dedent
 from types import UnionType
 from typing import get_args
 
-from aoeha.core.model.legs import HostsState, LegState, ShelfLinkState, StorageFenceState
+from aoeha.core.model.legs import HostsState, LegState, ShelfLinkState, ShelvesState, StorageFenceState
 from aoeha.core.model.power_order import PowerOrder
 from aoeha.core.model.state import (
     DeviceState,
@@ -37,6 +37,7 @@ CHANGED = (
     Term,
     ResourceState,
     LegState,
+    ShelvesState,
     StorageFenceState,
     ShelfLinkState,
     DeviceState,

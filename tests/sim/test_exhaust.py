@@ -40,10 +40,10 @@ JUDGED = {
     "answered_ms mark_sequence mark_ms stale",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures_ms "
-    "given_up given_up_until_ms blocked_since_ms refusal legs shelf_task_id shelf_asked_ms shelf_read_ms "
-    "shelf_retry_ms shelf_due leg_task_id leg_retry_ms ledger_version heard_ledger storage_fence shelf_link",
-    "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested retry_at_ms startable_legs "
-    "legs_transferred ledger ledger_since_ms loss_acknowledged",
+    "given_up given_up_until_ms blocked_since_ms refusal legs shelves "
+    "leg_task_id leg_retry_ms ledger_version heard_ledger storage_fence shelf_link",
+    "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested retry_at_ms reserve_at_ms "
+    "startable_legs legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "
     "start_begun_ms start_took_ms conflict "
@@ -77,6 +77,7 @@ JUDGED = {
     "StorageFenceState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms said answering",
+    "ShelvesState": "task_id asked_ms read_ms due",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message",
     "HeardLedger": "boot_id epoch ledger as_of_ms",
     "HostsState": "task_id asked_ms answer since_ms",

@@ -9,7 +9,7 @@ from aoeha.core.mirror import path_failover
 from aoeha.core.model.actions import CancelTask, StartTask
 from aoeha.core.model.conditions import Code, Condition, Subject
 from aoeha.core.model.config import Identity, ResourceConfig
-from aoeha.core.model.legs import AddressState, LegState
+from aoeha.core.model.legs import AddressState, LegState, ShelvesState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
@@ -42,7 +42,7 @@ def group_of(*legs: LegState, name: str = "storage", **fields: Any) -> GroupStat
     driver = ResourceState(ResourceConfig("shelves", paths=PATH_TIMING), ResourcePhase.RUNNING)
     mirror = ResourceState(ResourceConfig("mirror", mirror=True), ResourcePhase.RUNNING)
     config = replace(PAIR.groups[0], name=name)
-    known = GroupState(config, (driver, mirror), 1, TERM, legs=legs, shelf_read_ms=SINCE_MS)
+    known = GroupState(config, (driver, mirror), 1, TERM, legs=legs, shelves=ShelvesState(read_ms=SINCE_MS))
     return replace(known, **fields)
 
 
@@ -92,9 +92,12 @@ def test_found_too_late_nothing_is_done() -> None:
 
 
 def test_an_old_look_at_another_group_is_too_old() -> None:
-    other = group_of(WELL, name="other", shelf_read_ms=ANSWERED_MS)
+    other = group_of(WELL, name="other", shelves=ShelvesState(read_ms=ANSWERED_MS))
     assert ordered(at(FOUND_MS, group_of(CUT, WELL), other))
-    assert ordered(at(FOUND_MS, group_of(CUT, WELL), replace(other, shelf_read_ms=ANSWERED_MS - 2_000))) == []
+    assert (
+        ordered(at(FOUND_MS, group_of(CUT, WELL), replace(other, shelves=ShelvesState(read_ms=ANSWERED_MS - 2_000))))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def test_nobody_hurries_while_something_else_may_wait(legs: tuple[LegState, ...]
     "fields",
     [
         {"term": replace(TERM, unverified=True)}, {"term": replace(TERM, storage_lost=True)},
-        {"term": replace(TERM, yielding="switchover")}, {"leg_task_id": 7}, {"term": None}, {"shelf_read_ms": None},
+        {"term": replace(TERM, yielding="switchover")}, {"leg_task_id": 7}, {"term": None}, {"shelves": ShelvesState()},
     ],
     ids=str,
 )  # fmt: skip

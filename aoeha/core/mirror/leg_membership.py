@@ -256,10 +256,10 @@ def _may_be_last(leg: LegState) -> bool:
 
 
 def _silent_twice(state: NodeState, group: GroupState, leg: LegState) -> bool:
-    if not leg.shows(Holder.SILENT) or group.shelf_read_ms is None:
+    if not leg.shows(Holder.SILENT) or group.shelves.read_ms is None:
         return False
     since_ms = max(address.since_ms for address in leg.addresses)
-    return group.shelf_read_ms - since_ms >= state.config.hold_every_ms
+    return group.shelves.read_ms - since_ms >= state.config.hold_every_ms
 
 
 def _is_steady(state: NodeState, leg: LegState) -> bool:

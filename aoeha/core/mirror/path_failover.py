@@ -118,7 +118,7 @@ def _waits_since_ms(state: NodeState) -> int:
     """Since when a frame of this machine may wait at the earliest, 0 for not known."""
     here = _here(state)
     silent = [address.answered_ms for group in here for leg in group.legs for address in _silent(leg)]
-    return min((*silent, *(group.shelf_read_ms or 0 for group in here)), default=0)
+    return min((*silent, *(group.shelves.read_ms or 0 for group in here)), default=0)
 
 
 def _here(state: NodeState) -> list[GroupState]:

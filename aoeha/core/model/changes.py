@@ -14,6 +14,7 @@ from aoeha.core.model.legs import (
     InterfacePath,
     LegState,
     ShelfLinkState,
+    ShelvesState,
     StorageFenceState,
 )
 from aoeha.core.model.memory import Memory
@@ -124,11 +125,7 @@ class GroupChange(TypedDict, total=False):
     blocked_since_ms: int
     refusal: Condition | None
     legs: tuple[LegState, ...]
-    shelf_task_id: int
-    shelf_asked_ms: int
-    shelf_read_ms: int | None
-    shelf_retry_ms: int
-    shelf_due: bool
+    shelves: ShelvesState
     leg_task_id: int
     leg_retry_ms: int
     ledger_version: int
@@ -147,6 +144,7 @@ class TermChange(TypedDict, total=False):
     storage_lost: bool
     address_uncontested: bool
     retry_at_ms: int
+    reserve_at_ms: int
     startable_legs: tuple[str, ...]
     legs_transferred: tuple[str, ...]
     ledger: Ledger | None
@@ -187,6 +185,15 @@ class LegChange(TypedDict, total=False):
     rests_until_ms: int
     unlisted_addresses: tuple[str, ...]
     paths: tuple[InterfacePath, ...]
+
+
+class ShelvesChange(TypedDict, total=False):
+    """Fields of a `ShelvesState`."""
+
+    task_id: int
+    asked_ms: int
+    read_ms: int | None
+    due: bool
 
 
 class StorageFenceChange(TypedDict, total=False):

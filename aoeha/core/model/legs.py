@@ -73,6 +73,20 @@ class LegState:
 
 
 @dataclass(frozen=True)
+class ShelvesState:
+    """What is asked of the shelves of a group, one task after the other. `task_id` 0: nothing is being asked.
+
+    `asked_ms` is when they were last asked something. `read_ms` is when the last complete answer was asked for, None
+    for none that counts. `due`: something has happened since then that makes another one due.
+    """
+
+    task_id: int = 0
+    asked_ms: int = 0
+    read_ms: int | None = None
+    due: bool = False
+
+
+@dataclass(frozen=True)
 class HeardLedger:
     """The peer's ledger of an ownership at `epoch`, from a beat that it sent after `as_of_ms` on our clock."""
 

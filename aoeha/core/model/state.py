@@ -9,7 +9,7 @@ from enum import Enum
 from aoeha.core.model.beat import Beat, Grant, GroupBeat, GroupPhase, Ledger
 from aoeha.core.model.conditions import Alarm, Condition
 from aoeha.core.model.config import GroupConfig, Identity, PairConfig, ResourceConfig
-from aoeha.core.model.legs import HeardLedger, HostsState, LegState, ShelfLinkState, StorageFenceState
+from aoeha.core.model.legs import HeardLedger, HostsState, LegState, ShelfLinkState, ShelvesState, StorageFenceState
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.power_order import PowerOrder
 from aoeha.core.model.proof import Proof
@@ -148,10 +148,8 @@ class GroupState:
     - resources: `resources`, one after the other as they are started; `failures_ms`, the times of the latest failures;
       `given_up` and `given_up_until_ms`, why this node does not serve the group, and for how long; `blocked_since_ms`,
       since when something could be neither served nor stopped.
-    - storage: `legs`; `shelf_task_id`, what the shelves are asked now, `shelf_asked_ms`, when they were last asked
-      something, `shelf_read_ms`, when the last complete answer was asked for, `shelf_retry_ms`, until when nothing is
-      reserved again, `shelf_due`, something happened since the last answer that makes another one due;
-      `ledger_version`, the last that we gave a ledger, and `heard_ledger`, the peer's; `storage_fence`.
+    - storage: `legs`; `shelves`, what they are asked; `ledger_version`, the last that we gave a ledger, and
+      `heard_ledger`, the peer's; `storage_fence`.
     - mirror: `leg_task_id` and `leg_retry_ms`, the work on a leg, and until when no other is begun.
     - peer: `shelf_link`, the shelves as a link.
 
@@ -173,11 +171,7 @@ class GroupState:
     blocked_since_ms: int = 0
     refusal: Condition | None = None
     legs: tuple[LegState, ...] = ()
-    shelf_task_id: int = 0
-    shelf_asked_ms: int = 0
-    shelf_read_ms: int | None = None
-    shelf_retry_ms: int = 0
-    shelf_due: bool = False
+    shelves: ShelvesState = field(default_factory=ShelvesState)
     leg_task_id: int = 0
     leg_retry_ms: int = 0
     ledger_version: int = 0

@@ -19,6 +19,7 @@ from aoeha.core.model.changes import (
     PowerOrderChange,
     ResourceChange,
     ShelfLinkChange,
+    ShelvesChange,
     StorageFenceChange,
     TermChange,
 )
@@ -92,6 +93,10 @@ class StepContext:
         resources, known = self.state.group(group).resources, self.state.group(group).resource(name)
         assert_legal(known.phase, fields.get("phase", known.phase))
         self.change_group(group, resources=tuple(replaced(r, **fields) if r is known else r for r in resources))
+
+    def change_shelves(self, group: str, **fields: Unpack[ShelvesChange]) -> None:
+        """Replace fields of what one group's shelves are asked."""
+        self.change_group(group, shelves=replaced(self.state.group(group).shelves, **fields))
 
     def change_storage_fence(self, group: str, **fields: Unpack[StorageFenceChange]) -> None:
         """Replace fields of one group's storage fence."""

@@ -28,6 +28,8 @@ class Term:
     """The peer has said, in answer to us, that nothing of the group runs there any more (resources)."""
     retry_at_ms: int = 0
     """No resource that failed is started again before this time (resources)."""
+    reserve_at_ms: int = 0
+    """No leg is reserved again before this time: the last try did not hold it (storage)."""
     startable_legs: tuple[str, ...] = ()
     """The mirror may be started from any of these legs, by the last owner's ledger (ownership)."""
     legs_transferred: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ What this file does not know: which act a pause stops. That is the row `paused` 
 from aoeha.core.model.beat import BeatFlag
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.storage import storage_fence
+from aoeha.core.storage import reservations, storage_fence
 
 
 def order(step: StepContext, user: str, *, paused: bool) -> None:
@@ -46,8 +46,7 @@ def _follow(step: StepContext, number: int, origin: str, *, paused: bool) -> Non
     step.change(pause_number=number, paused=paused)
     if paused and not before:
         storage_fence.drop_rounds(step)
-        for group in step.state.groups:
-            step.change_group(group.name, shelf_read_ms=None)
+        reservations.read_anew(step)
         step.alarm(Code.PAIR_PAUSED, Subject.pair(step.state.config.cluster), _sentence(origin))
     elif before and not paused:
         step.clear_alarm(Code.PAIR_PAUSED, Subject.pair(step.state.config.cluster), f"the pause was ended {origin}")

@@ -198,7 +198,6 @@ def _take(step: StepContext, proof: Proof) -> None:
         claim=None,
         grant=None,
         heard_ledger=None,
-        shelf_retry_ms=0,
         legs=tuple(_as_new(leg) for leg in group.legs),
         resources=tuple(replaced(resource, conflict=None) for resource in group.resources),
     )

@@ -114,7 +114,7 @@ def _settle(step: StepContext, group: GroupState) -> None:
     state, name = step.state, group.name
     if _owns_nothing_of(state, (name,)):
         step.change_term(name, unverified=False)
-    elif group.shelf_read_ms is None or group.shelf_read_ms < state.listening_since_ms:
+    elif group.shelves.read_ms is None or group.shelves.read_ms < state.listening_since_ms:
         return
     elif _shown(group, Holder.US):
         step.change_term(name, unverified=_shown(group, Holder.PEER))
@@ -147,8 +147,8 @@ def _legs_are_ours(state: NodeState) -> bool:
     return all(
         group.legs
         and not group.ownership_unverified
-        and group.shelf_read_ms is not None
-        and group.shelf_read_ms >= state.listening_since_ms
+        and group.shelves.read_ms is not None
+        and group.shelves.read_ms >= state.listening_since_ms
         and _shown(group, Holder.US)
         for group in state.groups
         if group.holding

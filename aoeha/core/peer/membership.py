@@ -148,7 +148,7 @@ def may_be_back(state: NodeState, group: GroupState) -> bool:
 
 def look_is_due(state: NodeState, group: GroupState) -> bool:
     """Whether the peer left, and the legs were not read since that was heard."""
-    heard, read_ms = heard_ms(state), group.shelf_read_ms
+    heard, read_ms = heard_ms(state), group.shelves.read_ms
     return state.peer.condition is PeerCondition.LEFT and heard is not None and (read_ms is None or read_ms < heard)
 
 

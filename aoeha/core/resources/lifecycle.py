@@ -129,7 +129,7 @@ def _start_next(step: StepContext, name: str) -> None:
     group = step.state.group(name)
     if group.term is None or step.now_ms < group.term.retry_at_ms:
         return
-    if reservations.reserved(group) and group.shelf_task_id:
+    if reservations.reserved(group) and group.shelves.task_id:
         return
     blocked = blockers.may_start(step.state, group)
     for resource in group.resources:

@@ -85,7 +85,7 @@ def _others(leg: LegState, silent: AddressState) -> str:
 
 def _note_ways(step: StepContext, name: str, leg: LegState, told: list[Reservation]) -> tuple[InterfacePath, ...]:
     """Record on which interfaces a leg responded, by any of its addresses; return what is known of them now."""
-    read_ms, before = step.state.group(name).shelf_read_ms or 0, {way.interface: way for way in leg.paths}
+    read_ms, before = step.state.group(name).shelves.read_ms or 0, {way.interface: way for way in leg.paths}
     heard = {interface for hold in told for interface in hold.heard}
     asked = heard.union(*(hold.unheard for hold in told))
     ways = []
@@ -100,7 +100,7 @@ def _note_ways(step: StepContext, name: str, leg: LegState, told: list[Reservati
 
 def _is_lost(step: StepContext, group: GroupState, way: InterfacePath) -> bool:
     """Whether a path has been silent for two hold checks, and can be expected to respond."""
-    read_ms = group.shelf_read_ms
+    read_ms = group.shelves.read_ms
     if read_ms is None or read_ms - way.since_ms < step.state.config.hold_every_ms:
         return False
     return way.known or not _ever_answered(step.state, way.interface)
@@ -114,5 +114,5 @@ def _ever_answered(state: NodeState, interface: str) -> bool:
 
 def _was_silent_before(step: StepContext, group: GroupState, address: AddressState) -> bool:
     """Whether an earlier hold check found it silent too: one lost frame is no fault of a path."""
-    read_ms = group.shelf_read_ms
+    read_ms = group.shelves.read_ms
     return read_ms is not None and read_ms - address.since_ms >= step.state.config.hold_every_ms

@@ -23,6 +23,7 @@ from aoeha.core.model.shelves import Holder, Reservation
 from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import AddressRenewal, ReservationsRead, ReservationTask, TaskKind
+from aoeha.core.model.term import Term
 from aoeha.core.peer import membership
 from aoeha.core.storage import address_lifetime, leg_ledger, suspect_legs
 
@@ -38,14 +39,14 @@ def decide(step: StepContext) -> None:
     """Reserve the legs that we own, transfer those given up, and read when due; one task at a time for each group."""
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
-        if group.shelf_task_id:
+        if group.shelves.task_id:
             continue
-        if group.holding:
+        if group.term is not None:
             if _stopped_for_the_peer(group) and law.stops(step.state, Act.TRANSFER, group) is None:
                 _leave(step, group)
             else:
-                _reserve(step, group)
-        if not step.state.group(name).shelf_task_id and _read_due(step.state, group):
+                _reserve(step, group, group.term)
+        if not step.state.group(name).shelves.task_id and _read_due(step.state, group):
             read(step, group, "read the reservations")
 
 
@@ -53,8 +54,8 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
     """When the legs of a group must be read again. A node with a shorter keepalive reads them as often as it beats."""
     if state.config.keepalive_ms <= state.config.hold_every_ms:
         return ()
-    idle = (group for group in state.groups if group.legs and not group.shelf_task_id)
-    return tuple(group.shelf_asked_ms + state.config.hold_every_ms for group in idle)
+    idle = (group for group in state.groups if group.legs and not group.shelves.task_id)
+    return tuple(group.shelves.asked_ms + state.config.hold_every_ms for group in idle)
 
 
 def read(step: StepContext, group: GroupState, reason: str) -> None:
@@ -79,18 +80,26 @@ def target_started(step: StepContext, event: TargetStarted) -> None:
     for group in step.state.groups:
         if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
             step.change_leg(group.name, event.leg, rests_until_ms=0)
-            step.change_group(group.name, shelf_due=True, shelf_retry_ms=0)
+            step.change_shelves(group.name, due=True)
+            if group.term is not None:
+                step.change_term(group.name, reserve_at_ms=0)
+
+
+def read_anew(step: StepContext) -> None:
+    """Read all reservations at once, for the last reading does not count any more."""
+    for group in step.state.groups:
+        step.change_shelves(group.name, read_ms=None)
 
 
 def task_done(step: StepContext, task: ReservationTask, done: TaskDone) -> None:
     """Process what the shelves answered. An address that did not respond is silent."""
     group = step.state.group(task.group)
-    if group.shelf_task_id != task.id:
+    if group.shelves.task_id != task.id:
         return
-    step.change_group(group.name, shelf_task_id=0)
-    looked_ms = group.shelf_read_ms or 0
+    step.change_shelves(group.name, task_id=0)
+    looked_ms = group.shelves.read_ms or 0
     if task.kind is TaskKind.READ_RESERVATIONS:
-        step.change_group(group.name, shelf_read_ms=group.shelf_asked_ms)
+        step.change_shelves(group.name, read_ms=group.shelves.asked_ms)
     if task.kind is TaskKind.TRANSFER and group.term is not None:
         step.change_term(group.name, legs_transferred=(*group.term.legs_transferred, task.subject))
     answers = {(hold.leg, hold.address): hold.holder for hold in shown(done)}
@@ -102,8 +111,9 @@ def task_done(step: StepContext, task: ReservationTask, done: TaskDone) -> None:
         _judge(step, group.name)
     elif step.state.alarms:
         _end_alarms(step, group)
-    if task.kind in (TaskKind.RESERVE, TaskKind.PREEMPT) and not group.leg(task.subject).shows(Holder.US):
-        step.change_group(group.name, shelf_retry_ms=step.now_ms + step.state.config.hold_every_ms)
+    tried = task.kind in (TaskKind.RESERVE, TaskKind.PREEMPT)
+    if tried and group.holding and not group.leg(task.subject).shows(Holder.US):
+        step.change_term(group.name, reserve_at_ms=step.now_ms + step.state.config.hold_every_ms)
 
 
 def shown(done: TaskDone) -> tuple[Reservation, ...]:
@@ -130,7 +140,7 @@ def unusable(state: NodeState, group: GroupState) -> str:
     """Why this node could not serve from the group's legs, else empty. A node that sees no shelf never fences."""
     if not group.legs:
         return ""
-    if group.shelf_read_ms is None:
+    if group.shelves.read_ms is None:
         return f"{state.config.node} has not asked the shelves of {group.name} yet"
     if not any(answers(leg) for leg in group.legs):
         return f"no shelf of {group.name} answers {state.config.node}"
@@ -180,10 +190,10 @@ def _leave(step: StepContext, group: GroupState) -> None:
             return
 
 
-def _reserve(step: StepContext, group: GroupState) -> None:
+def _reserve(step: StepContext, group: GroupState, term: Term) -> None:
     """Reserve the first leg that is not held in this term. An owner that was stalled holds what it held, or nothing."""
     may_not_preempt = law.stops(step.state, Act.PREEMPT, group) is not None
-    if law.stops(step.state, Act.RESERVE, group) is not None or step.now_ms < group.shelf_retry_ms:
+    if law.stops(step.state, Act.RESERVE, group) is not None or step.now_ms < term.reserve_at_ms:
         return
     for leg in group.legs:
         if leg.shows_anywhere(Holder.UNKNOWN):
@@ -192,7 +202,7 @@ def _reserve(step: StepContext, group: GroupState) -> None:
         if may_not_preempt and leg.shows_anywhere(Holder.PEER):
             continue
         if any(_takeable(step.state, group, address) for address in leg.addresses):
-            take(step, group, leg, f"owned at epoch {group.held_epoch}")
+            take(step, group, leg, f"owned at epoch {term.epoch}")
             return
 
 
@@ -208,15 +218,15 @@ def _takeable(state: NodeState, group: GroupState, address: AddressState) -> boo
 
 
 def _read_due(state: NodeState, group: GroupState) -> bool:
-    age_ms = state.now_ms - group.shelf_asked_ms
+    age_ms = state.now_ms - group.shelves.asked_ms
     doubtful = not group.holding and membership.look_is_due(state, group)
-    asked_for = (group.shelf_due or doubtful) and age_ms >= ADVERT_PAUSE_MS
-    return asked_for or group.shelf_read_ms is None or age_ms >= state.config.hold_every_ms
+    asked_for = (group.shelves.due or doubtful) and age_ms >= ADVERT_PAUSE_MS
+    return asked_for or group.shelves.read_ms is None or age_ms >= state.config.hold_every_ms
 
 
 def _note(step: StepContext, name: str, leg: LegState, answers: dict[tuple[str, str], Holder], looked_ms: int) -> None:
     """Record what the addresses of a leg show. `looked_ms`: when the complete reading before this one was begun."""
-    asked_ms = step.state.group(name).shelf_asked_ms
+    asked_ms = step.state.group(name).shelves.asked_ms
     addresses = []
     for address in leg.addresses:
         holder = answers.get((leg.name, address.name), Holder.SILENT)
@@ -324,5 +334,5 @@ def _ask(
     (kind, subject, expected), patience_ms = request, step.state.config.shelf_timeout_ms
     task = ReservationTask(step.state.next_task_id, patience_ms, reason, kind, group.name, subject, expected, renewal)
     step.begin(task)
-    due = group.shelf_due and kind is not TaskKind.READ_RESERVATIONS
-    step.change_group(group.name, shelf_task_id=task.id, shelf_asked_ms=step.now_ms, shelf_due=due)
+    due = group.shelves.due and kind is not TaskKind.READ_RESERVATIONS
+    step.change_shelves(group.name, task_id=task.id, asked_ms=step.now_ms, due=due)

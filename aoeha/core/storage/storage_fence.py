@@ -41,7 +41,7 @@ def decide(step: StepContext, wanted: tuple[str, ...], delay_ms: int) -> None:
     """
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
-        if group.holding or group.shelf_task_id or law.stops(step.state, Act.PREEMPT) is not None:
+        if group.holding or group.shelves.task_id or law.stops(step.state, Act.PREEMPT) is not None:
             continue
         if group.storage_fence.victim_boot_id is not None:
             _go_on(step, group, still_wanted=name in wanted)
@@ -139,7 +139,7 @@ def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
         sentence = f"there is no reason to reserve the legs of {name} any more"
         step.say(Code.STORAGE_FENCE_STOOD_DOWN, Subject.group(name), sentence)
         return
-    if group.shelf_read_ms is None or group.shelf_read_ms < fence.since_ms:
+    if group.shelves.read_ms is None or group.shelves.read_ms < fence.since_ms:
         reservations.read(step, group, "read the reservations again")
         return
     if _lost(step.state, group):
@@ -185,9 +185,9 @@ def _watch_the_first(step: StepContext, name: str) -> None:
     due_ms = (fence.first_ms or 0) + STANDS_MS
     if fence.first_stands or step.now_ms < due_ms:
         return
-    if group.shelf_read_ms is not None and group.shelf_read_ms >= due_ms:
+    if group.shelves.read_ms is not None and group.shelves.read_ms >= due_ms:
         step.change_storage_fence(name, first_stands=_arbiter(step.state, group).shows(Holder.US))
-    elif not group.shelf_task_id:
+    elif not group.shelves.task_id:
         reservations.read(step, group, "check that the first leg is still reserved")
 
 

@@ -39,6 +39,7 @@ from aoeha.core.model.legs import (
     InterfacePath,
     LegState,
     ShelfLinkState,
+    ShelvesState,
     StorageFenceState,
 )
 from aoeha.core.model.memory import DeviceMemory, Memory
@@ -273,6 +274,7 @@ def _term(term: Term, now_ms: int) -> Term:
         taken_sequence=0,
         yielding="yes" if term.yielding else "",
         retry_at_ms=due_ms(term.retry_at_ms, now_ms),
+        reserve_at_ms=due_ms(term.reserve_at_ms, now_ms),
     )
 
 
@@ -345,7 +347,7 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, Leaving, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState, FenceState,
     Beat, Memory, Proof, *get_args(Task), AddressRenewal, Identity, LegState, AddressState, StorageFenceState,
-    ShelfLinkState, LockRecord, HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory,
-    MirrorLimits, PathFailover,
+    ShelfLinkState, ShelvesState, LockRecord, HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath,
+    DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -10,7 +10,7 @@ pauses the pair here, and without reference hosts no record says more. A leg has
 
 from dataclasses import replace
 
-from aoeha.core.model.legs import AddressState, LegState, ShelfLinkState, StorageFenceState
+from aoeha.core.model.legs import AddressState, LegState, ShelfLinkState, ShelvesState, StorageFenceState
 from aoeha.core.model.shelves import Holder, SeenRecord
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.task import TaskKind
@@ -44,15 +44,15 @@ def canonical_legs(state: NodeState, group: GroupState, listening_ms: int, known
     """Return a group with what it knows of its legs canonical. `listening_ms` is the canonical listening_since_ms."""
     if not group.legs:
         return group
-    reading = any(task.id == group.shelf_task_id and task.kind is TaskKind.READ_RESERVATIONS for task in state.tasks)
+    reading = any(task.id == group.shelves.task_id and task.kind is TaskKind.READ_RESERVATIONS for task in state.tasks)
     return replace(
         group,
         legs=tuple(_leg(leg, group, state) for leg in group.legs),
-        shelf_task_id=known.get(group.shelf_task_id, 0),
-        shelf_asked_ms=_asked_ms(state, group, listening_ms, reading=reading),
-        shelf_read_ms=_read_ms(state, group, listening_ms),
-        shelf_retry_ms=due_ms(group.shelf_retry_ms, state.now_ms),
-        shelf_due=False,
+        shelves=ShelvesState(
+            task_id=known.get(group.shelves.task_id, 0),
+            asked_ms=_asked_ms(state, group, listening_ms, reading=reading),
+            read_ms=_read_ms(state, group, listening_ms),
+        ),
         storage_fence=_storage_fence(state, group, reading=reading),
         shelf_link=_shelf_link(group.shelf_link, state, known),
     )
@@ -74,17 +74,17 @@ def _address(address: AddressState, group: GroupState, state: NodeState) -> Addr
 
 
 def _asked_ms(state: NodeState, group: GroupState, listening_ms: int, *, reading: bool) -> int:
-    if reading and group.shelf_asked_ms < state.listening_since_ms:
+    if reading and group.shelves.asked_ms < state.listening_since_ms:
         return BEFORE_MS
-    if state.now_ms - group.shelf_asked_ms >= TICK_MS:
+    if state.now_ms - group.shelves.asked_ms >= TICK_MS:
         return NOW_MS - TICK_MS
     return max(ASKED_MS, listening_ms) if reading else ASKED_MS
 
 
 def _read_ms(state: NodeState, group: GroupState, listening_ms: int) -> int | None:
-    if group.shelf_read_ms is None:
+    if group.shelves.read_ms is None:
         return None
-    return BEFORE_MS if group.shelf_read_ms < state.listening_since_ms else max(READ_MS, listening_ms)
+    return BEFORE_MS if group.shelves.read_ms < state.listening_since_ms else max(READ_MS, listening_ms)
 
 
 def _storage_fence(state: NodeState, group: GroupState, *, reading: bool) -> StorageFenceState:
@@ -104,15 +104,15 @@ def _storage_fence(state: NodeState, group: GroupState, *, reading: bool) -> Sto
 
 def _since_ms(group: GroupState, *, reading: bool) -> int:
     """From when on answers count: 0 if the last one does, else such that the one under way does, or only the next."""
-    fence, read_ms = group.storage_fence, group.shelf_read_ms
+    fence, read_ms = group.storage_fence, group.shelves.read_ms
     if fence.victim_boot_id is None or (read_ms is not None and read_ms >= fence.since_ms):
         return 0
-    return ASKED_MS if reading and group.shelf_asked_ms >= fence.since_ms else NOW_MS
+    return ASKED_MS if reading and group.shelves.asked_ms >= fence.since_ms else NOW_MS
 
 
 def _first_ms(group: GroupState, now_ms: int, *, reading: bool) -> int | None:
     """When the first leg became ours: each answer, known, under way or to come, stays before its while or after."""
-    first_ms, read_ms = group.storage_fence.first_ms, group.shelf_read_ms
+    first_ms, read_ms = group.storage_fence.first_ms, group.shelves.read_ms
     if first_ms is None:
         return None
     at_ms = first_ms + STANDS_MS
@@ -120,7 +120,7 @@ def _first_ms(group: GroupState, now_ms: int, *, reading: bool) -> int | None:
         return NOW_MS
     if read_ms is not None and read_ms >= at_ms:
         return READ_MS - STANDS_MS
-    return (ASKED_MS if reading and group.shelf_asked_ms >= at_ms else NOW_MS) - STANDS_MS
+    return (ASKED_MS if reading and group.shelves.asked_ms >= at_ms else NOW_MS) - STANDS_MS
 
 
 def _shelf_link(link: ShelfLinkState, state: NodeState, known: dict[int, int]) -> ShelfLinkState:
