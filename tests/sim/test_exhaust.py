@@ -40,8 +40,8 @@ JUDGED = {
     "answered_ms mark_sequence mark_ms stale",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures_ms "
-    "given_up given_up_until_ms blocked_since_ms refusal legs shelves "
-    "leg_task_id leg_retry_ms ledger_version heard_ledger storage_fence shelf_link",
+    "given_up given_up_until_ms blocked_since_ms refusal legs shelves leg_task_id leg_retry_ms ledger_version "
+    "heard_ledger storage_fence shelf_link",
     "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested retry_at_ms reserve_at_ms "
     "startable_legs legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",
@@ -50,14 +50,14 @@ JUDGED = {
     "conflict_task_id conflict_asked_ms missing limits",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
     "restore_tries_left restore_task_id asked_ms took_ms plug",
-    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id "
-    "confirmed_boot_id confirmed_until_ms confirmed_by read_off",
+    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number readiness",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
     "pause_number devices",
     "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",
     "Proof": "kind group epoch peer_boot_id detail",
+    "Confirmation": "boot_id user until_ms",
     "ResourceTask": "id deadline_ms reason kind group subject complete limits",
     "ConflictTask": "id deadline_ms reason group subject",
     "PowerTask": "id deadline_ms reason kind subject node purpose",

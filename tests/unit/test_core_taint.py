@@ -7,7 +7,7 @@ import pytest
 
 from aoeha.core.model.config import Identity, LegConfig
 from aoeha.core.model.legs import AddressState, LegState
-from aoeha.core.model.proof import Proof, ProofKind
+from aoeha.core.model.proof import Confirmation, Proof, ProofKind
 from aoeha.core.model.state import LinkState, NodeState, Off, ResourceState
 from aoeha.core.model.task import MirrorLimits
 from aoeha.core.model.term import Term
@@ -55,13 +55,14 @@ def test_a_new_boot_a_power_off_or_a_word_ends_it() -> None:
     assert may_write(booted), "one beat of a new boot may be a second machine's"
     assert not may_write(replace(booted, now_ms=DEADTIME_MS))
     assert not may_write(replace(state, fence=replace(state.fence, off_boot_id=FENCED)))
-    assert not may_write(replace(state, fence=replace(state.fence, confirmed_boot_id=FENCED)))
+    assert not may_write(replace(state, fence=replace(state.fence, confirmed=Confirmation(FENCED, "root", 9_000))))
     assert not may_write(replace(state, last_off=Off(FENCED, 5_000, 1)))
 
 
 def test_what_concerns_another_boot_does_not_end_it() -> None:
     state, other = owner(), "c" * 32
-    assert may_write(replace(state, fence=replace(state.fence, off_boot_id=other, confirmed_boot_id=other)))
+    confirmed = Confirmation(other, "root", 9_000)
+    assert may_write(replace(state, fence=replace(state.fence, off_boot_id=other, confirmed=confirmed)))
     assert may_write(replace(state, last_off=Off(other, 5_000, 1)))
     assert may_write(replace(state, peer=replace(state.peer, boot_id=other, duplicate_name=True)))
 

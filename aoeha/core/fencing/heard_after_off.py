@@ -98,8 +98,8 @@ def _lives(step: StepContext) -> None:
     for group in state.groups:
         if power_fence.is_about(group, peer.boot_id):
             _proof_was_wrong(step, group)
-    if fence.off_boot_id is not None or fence.confirmed_boot_id is not None:
-        step.change_fence(off_boot_id=None, confirmed_boot_id=None, confirmed_by="")
+    if fence.off_boot_id is not None or fence.confirmed is not None:
+        step.change_fence(off_boot_id=None, confirmed=None)
 
 
 def _proof_was_wrong(step: StepContext, group: GroupState) -> None:

@@ -18,7 +18,7 @@ from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act, Kind
-from aoeha.core.model.proof import ProofKind
+from aoeha.core.model.proof import Confirmation, ProofKind
 from aoeha.core.model.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
@@ -74,11 +74,8 @@ def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
 
 def confirm(step: StepContext, user: str) -> None:
     """Accept an operator's confirmation that the peer is off. It covers this boot of the peer, and expires soon."""
-    step.change_fence(
-        confirmed_boot_id=step.state.peer.boot_id,
-        confirmed_by=user,
-        confirmed_until_ms=step.now_ms + step.state.config.confirm_valid_ms,
-    )
+    until_ms = step.now_ms + step.state.config.confirm_valid_ms
+    step.change_fence(confirmed=Confirmation(step.state.peer.boot_id, user, until_ms))
     peer = step.state.config.peer
     step.say(Code.PEER_CONFIRMED_OFF, Subject.node(peer), f"{user} confirmed that {peer} is off")
 
@@ -113,7 +110,7 @@ def _reason(state: NodeState) -> str:
     left = state.peer.condition is PeerCondition.LEFT
     if not left and any(address_conflict.may_conflict(state, group) for group in state.groups):
         return f"{peer} lost its legs and may still answer for the address"
-    if state.fence.off_boot_id is not None or state.fence.confirmed_boot_id is not None:
+    if state.fence.off_boot_id is not None or state.fence.confirmed is not None:
         return ""
     names = wanted(state)
     if not names:
@@ -244,14 +241,8 @@ def _stand_down(step: StepContext) -> None:
 def _rest(step: StepContext) -> None:
     """No fence is under way any more. What is known of an earlier fence stays."""
     fence = step.state.fence
-    at_rest = FenceState(
-        until_ms=step.now_ms + power_restore.PATIENCE_MS,
-        off_boot_id=fence.off_boot_id,
-        confirmed_boot_id=fence.confirmed_boot_id,
-        confirmed_until_ms=fence.confirmed_until_ms,
-        confirmed_by=fence.confirmed_by,
-    )
-    step.change(fence=at_rest)
+    until_ms = step.now_ms + power_restore.PATIENCE_MS
+    step.change(fence=FenceState(until_ms=until_ms, off_boot_id=fence.off_boot_id, confirmed=fence.confirmed))
     power_restore.look(step)
 
 
@@ -401,9 +392,9 @@ def _end_refusals(step: StepContext) -> None:
 
 
 def _void_old_word(step: StepContext) -> None:
-    fence = step.state.fence
-    if fence.confirmed_boot_id is not None and step.now_ms >= fence.confirmed_until_ms:
-        step.change_fence(confirmed_boot_id=None, confirmed_by="")
+    confirmed = step.state.fence.confirmed
+    if confirmed is not None and step.now_ms >= confirmed.until_ms:
+        step.change_fence(confirmed=None)
         peer = step.state.config.peer
         sentence = f"the operator's confirmation that {peer} is off has expired"
         step.say(Code.PEER_CONFIRMATION_EXPIRED, Subject.node(peer), sentence)

@@ -113,5 +113,5 @@ def _is_well(state: NodeState) -> bool:
 
 def _is_forgotten(state: NodeState) -> bool:
     """Whether the power of an unheard peer is restored: it is not kept off, and no human may be working on it."""
-    kept = state.kept_off or law.stops(state, Act.POWER_ON) is not None or state.fence.confirmed_boot_id is not None
+    kept = state.kept_off or law.stops(state, Act.POWER_ON) is not None or state.fence.confirmed is not None
     return state.config.power_on_after_fence and not kept and state.now_ms >= state.fence.until_ms

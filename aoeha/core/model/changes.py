@@ -19,7 +19,7 @@ from aoeha.core.model.legs import (
 )
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.power_order import OrderStage, PowerAct, PowerOrder
-from aoeha.core.model.proof import Proof
+from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.shelves import LockRecord, SeenRecord
 from aoeha.core.model.state import (
     DeviceState,
@@ -255,9 +255,7 @@ class FenceChange(TypedDict, total=False):
     failed: str
     read: tuple[tuple[str, PlugState], ...]
     off_boot_id: str | None
-    confirmed_boot_id: str | None
-    confirmed_until_ms: int
-    confirmed_by: str
+    confirmed: Confirmation | None
     read_off: Off | None
 
 

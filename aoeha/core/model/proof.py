@@ -23,3 +23,12 @@ class Proof:
     epoch: int
     peer_boot_id: str
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """An operator's confirmation that a boot of the peer is off. It expires at `until_ms`."""
+
+    boot_id: str
+    user: str
+    until_ms: int

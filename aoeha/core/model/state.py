@@ -12,7 +12,7 @@ from aoeha.core.model.config import GroupConfig, Identity, PairConfig, ResourceC
 from aoeha.core.model.legs import HeardLedger, HostsState, LegState, ShelfLinkState, ShelvesState, StorageFenceState
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.power_order import PowerOrder
-from aoeha.core.model.proof import Proof
+from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.task import MirrorLimits, PlugState, Task
 from aoeha.core.model.term import Claim, Term
 
@@ -292,9 +292,7 @@ class FenceState:
     failed: str = ""
     read: tuple[tuple[str, PlugState], ...] = ()
     off_boot_id: str | None = None
-    confirmed_boot_id: str | None = None
-    confirmed_until_ms: int = 0
-    confirmed_by: str = ""
+    confirmed: Confirmation | None = None
     read_off: Off | None = None
 
 

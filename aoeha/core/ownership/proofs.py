@@ -23,8 +23,8 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     blind = blind if peer.heard else _blind_jump(state, epoch)
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         return Proof(ProofKind.POWERED_OFF, name, epoch + blind, peer.boot_id, "read back as off")
-    if fence.confirmed_boot_id is not None and fence.confirmed_boot_id == peer.boot_id:
-        return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.confirmed_by}")
+    if fence.confirmed is not None and fence.confirmed.boot_id == peer.boot_id:
+        return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.confirmed.user}")
     if state.config.storage_suffices and storage_fence.complete(state, group):
         legs = ", ".join(leg.name for leg in leg_ledger.fence_legs(state, group))
         return Proof(ProofKind.STORAGE_FENCED, name, epoch + blind, peer.boot_id, f"{legs} reserved for us")

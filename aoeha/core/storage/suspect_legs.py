@@ -71,10 +71,10 @@ def end_alarms(step: StepContext, name: str) -> None:
 
 def _is_gone(state: NodeState, proof: Proof) -> bool:
     """Whether the fenced boot has ended: by a new boot, by a power-off, or by an operator's confirmation."""
-    boot_id = proof.peer_boot_id
+    boot_id, confirmed = proof.peer_boot_id, state.fence.confirmed
     if membership.has_ended(state, boot_id):
         return True
-    if boot_id in (state.fence.off_boot_id, state.fence.confirmed_boot_id):
+    if boot_id == state.fence.off_boot_id or (confirmed is not None and confirmed.boot_id == boot_id):
         return True
     return state.last_off is not None and state.last_off.boot_id == boot_id and not _beats_on(state, state.last_off)
 

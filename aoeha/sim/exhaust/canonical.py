@@ -43,7 +43,7 @@ from aoeha.core.model.legs import (
     StorageFenceState,
 )
 from aoeha.core.model.memory import DeviceMemory, Memory
-from aoeha.core.model.proof import Proof
+from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.shelves import LockRecord
 from aoeha.core.model.state import (
     DeviceState,
@@ -318,7 +318,7 @@ def _fence(state: NodeState, now_ms: int, known: dict[int, int]) -> FenceState:
         until_ms=due_ms(fence.until_ms, now_ms) if timed or fence.off_boot_id is not None else 0,
         tasks=tuple((known[task_id], device) for task_id, device in fence.tasks),
         failed="yes" if fence.failed else "",
-        confirmed_until_ms=0 if fence.confirmed_boot_id is None else NEVER_MS,
+        confirmed=None if fence.confirmed is None else replace(fence.confirmed, until_ms=NEVER_MS),
         read_off=None if fence.read_off is None else Off(fence.read_off.boot_id, NOW_MS, NEVER_MS),
     )
 
@@ -346,8 +346,8 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 
 JUDGED = (
     NodeState, Leaving, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState, FenceState,
-    Beat, Memory, Proof, *get_args(Task), AddressRenewal, Identity, LegState, AddressState, StorageFenceState,
-    ShelfLinkState, ShelvesState, LockRecord, HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath,
-    DeviceMemory, MirrorLimits, PathFailover,
+    Beat, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity, LegState, AddressState,
+    StorageFenceState, ShelfLinkState, ShelvesState, LockRecord, HeardLedger, HostsState, Ledger, Off, GroupBeat,
+    InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""
