@@ -136,8 +136,8 @@ def next_wake(state: NodeState) -> int:
     )
     if state.fence.until_ms > state.now_ms:
         wakes.append(state.fence.until_ms)
-    if state.revalidate_by_ms > state.now_ms:
-        wakes.append(state.revalidate_by_ms)
+    if state.revalidation.until_ms > state.now_ms:
+        wakes.append(state.revalidation.until_ms)
     for rules in (reservations, storage_fence, disk_heartbeat):
         wakes.extend(due_ms for due_ms in rules.next_wakes_ms(state) if due_ms > state.now_ms)
     return max(min(wakes), state.now_ms)

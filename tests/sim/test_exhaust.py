@@ -31,10 +31,10 @@ SMALL = 15_000
 JUDGED = {
     "NodeState": "config identity now_ms started_ms listening_since_ms cold links peer groups devices fence tasks "
     "next_task_id sequence next_beat_ms last_groups last_flags remembered standby paused "
-    "pause_number leaving left revalidation_sequence revalidate_by_ms "
-    "panicked_before unclean_boot powered_on_ms kept_off last_off released_sequence panic "
-    "waiting alarms order hosts",
+    "pause_number leaving left revalidation panicked_before unclean_boot powered_on_ms kept_off last_off "
+    "released_sequence panic waiting alarms order hosts",
     "Leaving": "by_ms beats",
+    "Revalidation": "sequence until_ms",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids duplicate_name "
     "alternated_ms disputed_boot_ids booted_ms held "
     "answered_ms mark_sequence mark_ms stale",

@@ -12,7 +12,7 @@ from aoeha.core.model import code_entry, law
 from aoeha.core.model.code_book import BOOK
 from aoeha.core.model.conditions import Code, Condition, Subject
 from aoeha.core.model.law import Act, Kind, parsed
-from aoeha.core.model.state import Leaving
+from aoeha.core.model.state import Leaving, Revalidation
 from aoeha.core.ownership import blockers
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.settings import Settings
@@ -100,7 +100,7 @@ def test_a_condition_that_stops_an_act_has_a_sentence() -> None:
         **dict.fromkeys(("standby", "left", "paused"), True),
         panic=Condition(Code.GROUP_BLOCKED, Subject.group("storage"), "it is blocked"),
         leaving=Leaving(by_ms=1),
-        revalidate_by_ms=1,
+        revalidation=Revalidation(until_ms=1),
         peer=replace(state.peer, duplicate_name=True),
         groups=(group,),
     )

@@ -12,7 +12,7 @@ from aoeha.core.model.config import Identity, ResourceConfig
 from aoeha.core.model.legs import AddressState, LegState, ShelvesState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
-from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
+from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState, Revalidation
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PathTask
 from aoeha.core.model.term import Term
@@ -173,7 +173,7 @@ def test_nobody_hurries_in_doubt_about_a_group(fields: dict[str, Any]) -> None:
         {"paused": True},
         {"panic": Condition(Code.OWNERSHIP_FENCED, Subject.group("storage"), "")},
         {"leaving": True},
-        {"revalidate_by_ms": FOUND_MS + 1},
+        {"revalidation": Revalidation(until_ms=FOUND_MS + 1)},
     ],
     ids=str,
 )

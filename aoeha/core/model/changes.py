@@ -34,6 +34,7 @@ from aoeha.core.model.state import (
     PeerState,
     ResourcePhase,
     ResourceState,
+    Revalidation,
     Waiting,
 )
 from aoeha.core.model.task import MirrorLimits, PlugState, Task
@@ -64,8 +65,7 @@ class NodeChange(TypedDict, total=False):
     pause_number: int
     leaving: Leaving | None
     left: bool
-    revalidation_sequence: int
-    revalidate_by_ms: int
+    revalidation: Revalidation
     panicked_before: bool
     unclean_boot: bool
     powered_on_ms: int

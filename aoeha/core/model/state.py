@@ -315,6 +315,18 @@ class Leaving:
 
 
 @dataclass(frozen=True)
+class Revalidation:
+    """The latest time that this node had to find out whether it still owns what it owned (R10).
+
+    `sequence` was our newest one then: a beat that answers a later one was sent since. An answer is awaited until
+    `until_ms`, 0 for not any more.
+    """
+
+    sequence: int = 0
+    until_ms: int = 0
+
+
+@dataclass(frozen=True)
 class NodeState:
     """Everything this node knows at `now_ms`.
 
@@ -347,8 +359,7 @@ class NodeState:
     pause_number: int = 0
     leaving: Leaving | None = None
     left: bool = False
-    revalidation_sequence: int = 0
-    revalidate_by_ms: int = 0
+    revalidation: Revalidation = field(default_factory=Revalidation)
     panicked_before: bool = False
     unclean_boot: bool = False
     powered_on_ms: int = 0
@@ -369,7 +380,7 @@ class NodeState:
     @property
     def revalidating(self) -> bool:
         """Whether this node was stalled while owning and does not know yet that the peer did not take over (R10)."""
-        return self.revalidate_by_ms > 0
+        return self.revalidation.until_ms > 0
 
     @property
     def probed(self) -> bool:

@@ -19,7 +19,7 @@ from aoeha.core.model.actions import Panic
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.shelves import Holder
-from aoeha.core.model.state import GroupState, NodeState, phase_of
+from aoeha.core.model.state import GroupState, NodeState, Revalidation, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import claims
 from aoeha.core.peer import disk_heartbeat, membership
@@ -47,7 +47,7 @@ def revalidate(step: StepContext, peer_was_alive: bool) -> None:
     for group in step.state.groups:
         if group.holding and group.legs:
             step.change_term(group.name, unverified=True)
-    step.change(revalidation_sequence=step.state.sequence)
+    step.change(revalidation=Revalidation(step.state.sequence, step.state.revalidation.until_ms))
     if peer_was_alive and any(group.holding for group in step.state.groups):
         _wait_for_an_answer(step)
 
@@ -63,28 +63,16 @@ def decide(step: StepContext) -> None:
     if not step.state.revalidating or step.state.panicking:
         return
     if _answered(state):
-        step.change(revalidate_by_ms=0)
         sentence = f"{config.peer} answered and owns no group of {config.node}, which serves on"
         step.say(Code.OWNERSHIP_CONFIRMED_BY_PEER, subject, sentence)
     elif _legs_are_ours(step.state):
-        step.change(revalidate_by_ms=0)
         sentence = f"the legs are still reserved for {config.node}, which serves on"
         step.say(Code.OWNERSHIP_CONFIRMED_BY_LEGS, subject, sentence)
-    elif state.now_ms >= state.revalidate_by_ms:
-        step.change(revalidate_by_ms=0)
-        if rationed(state):
-            step.alarm(
-                Code.OWNERSHIP_UNCONFIRMED,
-                subject,
-                f"{config.node} was stalled and {config.peer} does not answer. {config.node} has rebooted itself "
-                "lately, so it serves on",
-            )
-            for group in step.state.groups:
-                if group.ownership_unverified and not _shown(group, Holder.PEER):
-                    step.change_term(group.name, unverified=False)
-        else:
-            sentence = f"{config.node} was stalled and {config.peer} does not answer: it may have taken over"
-            step.panic(Code.OWNERSHIP_STALLED_UNANSWERED, subject, sentence)
+    elif state.now_ms >= state.revalidation.until_ms:
+        _remain_unanswered(step)
+    else:
+        return
+    step.change(revalidation=Revalidation(state.revalidation.sequence))
 
 
 def panic(step: StepContext) -> None:
@@ -106,7 +94,23 @@ def _end_alarm(step: StepContext) -> None:
 
 
 def _wait_for_an_answer(step: StepContext) -> None:
-    step.change(revalidate_by_ms=step.now_ms + step.state.config.deadtime_ms)
+    until_ms = step.now_ms + step.state.config.deadtime_ms
+    step.change(revalidation=Revalidation(step.state.revalidation.sequence, until_ms))
+
+
+def _remain_unanswered(step: StepContext) -> None:
+    """Reboot, for the peer may have taken over; but not again shortly after such a reboot."""
+    node, peer = step.state.config.node, step.state.config.peer
+    subject = Subject.node(node)
+    if not rationed(step.state):
+        sentence = f"{node} was stalled and {peer} does not answer: it may have taken over"
+        step.panic(Code.OWNERSHIP_STALLED_UNANSWERED, subject, sentence)
+        return
+    sentence = f"{node} was stalled and {peer} does not answer. {node} has rebooted itself lately, so it serves on"
+    step.alarm(Code.OWNERSHIP_UNCONFIRMED, subject, sentence)
+    for group in step.state.groups:
+        if group.ownership_unverified and not _shown(group, Holder.PEER):
+            step.change_term(group.name, unverified=False)
 
 
 def _settle(step: StepContext, group: GroupState) -> None:
@@ -162,7 +166,7 @@ def _answered(state: NodeState) -> bool:
 def _owns_nothing_of(state: NodeState, names: tuple[str, ...]) -> bool:
     """Whether the peer said, in answer to what we sent since the stall, that it owns none of these groups."""
     beat = state.peer.beat
-    if beat is None or not membership.has_reported(state) or beat.echo_sequence <= state.revalidation_sequence:
+    if beat is None or not membership.has_reported(state) or beat.echo_sequence <= state.revalidation.sequence:
         return False
     return not any(group.holding for group in beat.groups if group.name in names)
 

@@ -54,7 +54,7 @@ def hear(step: StepContext, event: BeatHeard) -> None:
         beat=beat if groups is beat.groups else replaced(beat, groups=groups),
         heard=True,
         held=tuple(sorted(held.items())),
-        stale=known.stale and beat.echo_sequence <= step.state.revalidation_sequence,
+        stale=known.stale and beat.echo_sequence <= step.state.revalidation.sequence,
     )
 
 

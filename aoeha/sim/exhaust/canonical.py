@@ -56,6 +56,7 @@ from aoeha.core.model.state import (
     Off,
     PeerState,
     ResourceState,
+    Revalidation,
 )
 from aoeha.core.model.task import AddressRenewal, MirrorLimits, PathFailover, Task
 from aoeha.core.model.term import Claim, Term
@@ -161,12 +162,11 @@ def canonical(state: NodeState) -> NodeState:
         fence=_fence(state, now_ms, known),
         tasks=tuple(replace(canonical_task(task), id=known[task.id]) for task in state.tasks),
         next_task_id=len(known) + 1,
-        sequence=int(awaits_answer(state) and state.sequence > state.revalidation_sequence),
+        sequence=int(awaits_answer(state) and state.sequence > state.revalidation.sequence),
         next_beat_ms=due_ms(state.next_beat_ms, now_ms, TICK_MS) or NOW_MS,
         remembered=None if state.remembered is None else canonical_memory(state.remembered),
         leaving=_leaving(state.leaving, now_ms),
-        revalidation_sequence=0,
-        revalidate_by_ms=due_ms(state.revalidate_by_ms, now_ms, state.config.deadtime_ms),
+        revalidation=Revalidation(until_ms=due_ms(state.revalidation.until_ms, now_ms, state.config.deadtime_ms)),
         powered_on_ms=_since(state.powered_on_ms, now_ms, state.config.boot_patience_ms),
         last_off=canonical_off(state) if reserved else None,
         released_sequence=0,
@@ -189,7 +189,7 @@ def _with_ledger(state: NodeState, done: NodeState, known: dict[int, int]) -> No
         peer=canonical_peer(done.peer, state),
         groups=tuple(canonical_ledger(state, group, known) for group in done.groups),
         sequence=TOP,
-        revalidation_sequence=canonical_thresholds(state)[0],
+        revalidation=replace(done.revalidation, sequence=canonical_thresholds(state)[0]),
         last_groups=canonical_told(state.last_groups, state),
     )
 
@@ -197,7 +197,7 @@ def _with_ledger(state: NodeState, done: NodeState, known: dict[int, int]) -> No
 def canonical_beat(beat: Beat, after: NodeState) -> Beat:
     """Return a beat as it travels: of its sequence and its echo little is left. The echo is the peer's matter."""
     late_ms = after.config.warntime_ms if after.groups[0].legs else 0
-    sequence = int(awaits_answer(after) and beat.sequence > after.revalidation_sequence)
+    sequence = int(awaits_answer(after) and beat.sequence > after.revalidation.sequence)
     groups = beat.groups
     if is_mirrored(after):
         sequence = ordinal(beat.sequence, after)
@@ -345,8 +345,8 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 
 
 JUDGED = (
-    NodeState, Leaving, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState, FenceState,
-    Beat, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity, LegState, AddressState,
+    NodeState, Leaving, Revalidation, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState,
+    FenceState, Beat, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity, LegState, AddressState,
     StorageFenceState, ShelfLinkState, ShelvesState, LockRecord, HeardLedger, HostsState, Ledger, Off, GroupBeat,
     InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip

@@ -117,7 +117,7 @@ def aging(before: NodeState | None, after: NodeState) -> Aging:
 
 def ordinal(sequence: int, state: NodeState) -> int:
     """How many of the two things that its sender asks about a beat's number lie before it."""
-    return int(awaits_answer(state) and sequence > state.revalidation_sequence) + int(0 < _mark(state) <= sequence)
+    return int(awaits_answer(state) and sequence > state.revalidation.sequence) + int(0 < _mark(state) <= sequence)
 
 
 def awaits_answer(state: NodeState) -> bool:
@@ -132,7 +132,7 @@ def canonical_stale(state: NodeState) -> bool:
 
 def canonical_thresholds(state: NodeState) -> tuple[int, int]:
     """Return the sequence of the revalidation and that of the mark."""
-    mark, oath = _mark(state), state.revalidation_sequence
+    mark, oath = _mark(state), state.revalidation.sequence
     if not mark or not awaits_answer(state):
         return 0, int(bool(mark))
     return (1, 1) if mark <= oath else (0, 2)
@@ -256,7 +256,7 @@ def _resource(resource: ResourceState, old: ResourceState, now_ms: int) -> Resou
 
 
 def _thresholds(state: NodeState) -> tuple[bool, int, int]:
-    return awaits_answer(state), state.revalidation_sequence, _mark(state)
+    return awaits_answer(state), state.revalidation.sequence, _mark(state)
 
 
 def _mark(state: NodeState) -> int:
