@@ -6,7 +6,7 @@ promises was saved before: `Persist` stands before it in the same step.
 
 from aoeha.core.fencing import forecast
 from aoeha.core.model.actions import SendBeat
-from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag
+from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, Mark
 from aoeha.core.model.state import LinkState, NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import group_beat, leave
@@ -39,8 +39,8 @@ def send(step: StepContext) -> None:
     step.change(sequence=sequence, next_beat_ms=next_ms, last_groups=groups, last_flags=flags)
     if BeatFlag.LEAVING in flags:
         leave.note_beat(step)
-    if not state.peer.mark_sequence:
-        step.change_peer(mark_sequence=sequence, mark_ms=step.now_ms)
+    if state.peer.mark is None:
+        step.change_peer(mark=Mark(sequence, step.now_ms))
     step.do(SendBeat(beat))
 
 

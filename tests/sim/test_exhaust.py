@@ -37,7 +37,8 @@ JUDGED = {
     "Revalidation": "sequence until_ms",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids duplicate_name "
     "alternated_ms disputed_boot_ids booted_ms held "
-    "answered_ms mark_sequence mark_ms stale",
+    "answered_ms mark stale",
+    "Mark": "sequence sent_ms",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures_ms "
     "given_up given_up_until_ms blocked_since_ms refusal legs shelves leg_task_id leg_retry_ms ledger_version "

@@ -118,3 +118,11 @@ class Beat:
 
 NEVER_MS = 0xFFFF * 10
 """The age of a link on which nothing was ever heard, and the greatest that a beat can carry."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A beat of ours, sent at `sent_ms`, whose answer is awaited: what the peer says then is no older than that."""
+
+    sequence: int
+    sent_ms: int

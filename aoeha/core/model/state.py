@@ -6,7 +6,7 @@ Nothing here decides. `NodeState` is what `step` turns into the next one.
 from dataclasses import dataclass, field
 from enum import Enum
 
-from aoeha.core.model.beat import Beat, Grant, GroupBeat, GroupPhase, Ledger
+from aoeha.core.model.beat import Beat, Grant, GroupBeat, GroupPhase, Ledger, Mark
 from aoeha.core.model.conditions import Alarm, Condition
 from aoeha.core.model.config import GroupConfig, Identity, PairConfig, ResourceConfig
 from aoeha.core.model.legs import HeardLedger, HostsState, LegState, ShelfLinkState, ShelvesState, StorageFenceState
@@ -83,8 +83,8 @@ class LinkState:
 class PeerState:
     """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
 
-    The newest beat was sent after our beat of `answered_ms`; `mark_sequence`, of `mark_ms`, waits for an answer, 0 for
-    none. `duplicate_name`: two boots of the peer were heard in turn lately, the last time at `alternated_ms`, so that
+    The newest beat was sent after our beat of `answered_ms`; `mark` is a later one of ours, whose answer is awaited.
+    `duplicate_name`: two boots of the peer were heard in turn lately, the last time at `alternated_ms`, so that
     two machines use its name. What such boots say about each other is never a proof again (`disputed_boot_ids`). The
     peer's present boot was first heard at `booted_ms`. `stale`: this node was stalled, and no beat has yet answered
     what it sent since, so that every beat may be old news.
@@ -103,8 +103,7 @@ class PeerState:
     booted_ms: int = 0
     held: tuple[tuple[str, str], ...] = ()
     answered_ms: int | None = None
-    mark_sequence: int = 0
-    mark_ms: int = 0
+    mark: Mark | None = None
     stale: bool = False
 
 

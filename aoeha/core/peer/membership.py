@@ -45,10 +45,9 @@ def hear(step: StepContext, event: BeatHeard) -> None:
     held = dict(known.held)
     if BeatFlag.PROBED in beat.flags:
         held.update({group.name: beat.boot_id for group in beat.groups if group.holding})
-    answers_the_mark = 0 < known.mark_sequence <= beat.echo_sequence
+    if known.mark is not None and known.mark.sequence <= beat.echo_sequence:
+        step.change_peer(answered_ms=known.mark.sent_ms, mark=None)
     step.change_peer(
-        answered_ms=known.mark_ms if answers_the_mark else known.answered_ms,
-        mark_sequence=0 if answers_the_mark else known.mark_sequence,
         incarnation=beat.incarnation,
         sequence=beat.sequence,
         beat=beat if groups is beat.groups else replaced(beat, groups=groups),

@@ -30,7 +30,7 @@ from dataclasses import replace
 from functools import cache
 from typing import get_args
 
-from aoeha.core.model.beat import Beat, GroupBeat, Ledger
+from aoeha.core.model.beat import Beat, GroupBeat, Ledger, Mark
 from aoeha.core.model.config import FenceConfig, GroupConfig, Identity, PairConfig, ResourceConfig
 from aoeha.core.model.legs import (
     AddressState,
@@ -247,8 +247,7 @@ def _peer(peer: PeerState, *, reserved: bool) -> PeerState:
         sequence=max(peer.sequence, 0) % FRESH,
         beat=beat,
         answered_ms=None,
-        mark_sequence=0,
-        mark_ms=0,
+        mark=None,
         booted_ms=0,
     )
 
@@ -346,8 +345,8 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 
 JUDGED = (
     NodeState, Leaving, Revalidation, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState,
-    FenceState, Beat, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity, LegState, AddressState,
-    StorageFenceState, ShelfLinkState, ShelvesState, LockRecord, HeardLedger, HostsState, Ledger, Off, GroupBeat,
-    InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
+    FenceState, Beat, Mark, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity, LegState,
+    AddressState, StorageFenceState, ShelfLinkState, ShelvesState, LockRecord, HeardLedger, HostsState, Ledger, Off,
+    GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -13,7 +13,7 @@ Lost: an owner's own mark, and whether the peer has answered an owner since it t
 from dataclasses import replace
 from typing import NamedTuple
 
-from aoeha.core.model.beat import Beat, GroupBeat, Ledger
+from aoeha.core.model.beat import Beat, GroupBeat, Ledger, Mark
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, LinkState, NodeState, Off, PeerState, ResourceState
@@ -155,8 +155,7 @@ def canonical_peer(peer: PeerState, state: NodeState) -> PeerState:
         peer,
         beat=beat,
         answered_ms=None if answered_ms is None else NOW_MS - age_ms(answered_ms, state.now_ms, longest_ms),
-        mark_sequence=canonical_thresholds(state)[1],
-        mark_ms=NOW_MS - age_ms(state.peer.mark_ms, state.now_ms, longest_ms) if _mark(state) else 0,
+        mark=_canonical_mark(state),
     )
 
 
@@ -261,4 +260,12 @@ def _thresholds(state: NodeState) -> tuple[bool, int, int]:
 
 def _mark(state: NodeState) -> int:
     """The mark's number, 0 for none: a node that owns the group hears no ledger, and needs none."""
-    return 0 if state.groups[0].holding else state.peer.mark_sequence
+    mark = state.peer.mark
+    return 0 if mark is None or state.groups[0].holding else mark.sequence
+
+
+def _canonical_mark(state: NodeState) -> Mark | None:
+    mark = state.peer.mark
+    if mark is None or not _mark(state):
+        return None
+    return Mark(canonical_thresholds(state)[1], NOW_MS - age_ms(mark.sent_ms, state.now_ms, patience_ms(state)))
