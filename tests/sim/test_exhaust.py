@@ -35,9 +35,8 @@ JUDGED = {
     "released_sequence panic waiting alarms order hosts",
     "Leaving": "by_ms beats",
     "Revalidation": "sequence until_ms",
-    "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids duplicate_name "
-    "alternated_ms disputed_boot_ids booted_ms held "
-    "answered_ms mark stale",
+    "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternated_ms "
+    "disputed_boot_ids booted_ms held answered_ms mark stale",
     "Mark": "sequence sent_ms",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures_ms "

@@ -101,7 +101,7 @@ def test_a_condition_that_stops_an_act_has_a_sentence() -> None:
         panic=Condition(Code.GROUP_BLOCKED, Subject.group("storage"), "it is blocked"),
         leaving=Leaving(by_ms=1),
         revalidation=Revalidation(until_ms=1),
-        peer=replace(state.peer, duplicate_name=True),
+        peer=replace(state.peer, alternated_ms=1),
         groups=(group,),
     )
     for kind in FLAG_KINDS:

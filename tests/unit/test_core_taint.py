@@ -64,7 +64,7 @@ def test_what_concerns_another_boot_does_not_end_it() -> None:
     confirmed = Confirmation(other, "root", 9_000)
     assert may_write(replace(state, fence=replace(state.fence, off_boot_id=other, confirmed=confirmed)))
     assert may_write(replace(state, last_off=Off(other, 5_000, 1)))
-    assert may_write(replace(state, peer=replace(state.peer, boot_id=other, duplicate_name=True)))
+    assert may_write(replace(state, peer=replace(state.peer, boot_id=other, alternated_ms=1)))
 
 
 @pytest.mark.parametrize(("after_ms", "is_gone"), [(1, True), (DEADTIME_MS - 1, True), (DEADTIME_MS, False)])

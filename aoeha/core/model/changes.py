@@ -97,8 +97,7 @@ class PeerChange(TypedDict, total=False):
     beat: Beat | None
     heard: bool
     retired_boot_ids: tuple[str, ...]
-    duplicate_name: bool
-    alternated_ms: int
+    alternated_ms: int | None
     disputed_boot_ids: tuple[str, ...]
     booted_ms: int
     held: tuple[tuple[str, str], ...]

@@ -84,10 +84,9 @@ class PeerState:
     """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
 
     The newest beat was sent after our beat of `answered_ms`; `mark` is a later one of ours, whose answer is awaited.
-    `duplicate_name`: two boots of the peer were heard in turn lately, the last time at `alternated_ms`, so that
-    two machines use its name. What such boots say about each other is never a proof again (`disputed_boot_ids`). The
-    peer's present boot was first heard at `booted_ms`. `stale`: this node was stalled, and no beat has yet answered
-    what it sent since, so that every beat may be old news.
+    At `alternated_ms` two boots of the peer were last heard in turn, None for not lately. What such boots say about
+    each other is never a proof again (`disputed_boot_ids`). The peer's present boot was first heard at `booted_ms`.
+    `stale`: this node was stalled, and no beat has yet answered what it sent since, so that every beat may be old news.
     """
 
     condition: PeerCondition = PeerCondition.BOOTING
@@ -97,14 +96,18 @@ class PeerState:
     beat: Beat | None = None
     heard: bool = False
     retired_boot_ids: tuple[str, ...] = ()
-    duplicate_name: bool = False
-    alternated_ms: int = 0
+    alternated_ms: int | None = None
     disputed_boot_ids: tuple[str, ...] = ()
     booted_ms: int = 0
     held: tuple[tuple[str, str], ...] = ()
     answered_ms: int | None = None
     mark: Mark | None = None
     stale: bool = False
+
+    @property
+    def duplicate_name(self) -> bool:
+        """Whether two machines use the peer's name: two boots of it were heard in turn lately."""
+        return self.alternated_ms is not None
 
 
 @dataclass(frozen=True)

@@ -210,9 +210,11 @@ def _peer_condition(state: NodeState) -> PeerCondition:
 def _end_duplicate_name(step: StepContext) -> None:
     """For deadtime one machine alone was heard, or none: the other one is gone, or as silent as a dead one."""
     peer, name = step.state.peer, step.state.config.peer
+    if peer.alternated_ms is None:
+        return
     since_ms = max(peer.alternated_ms, step.state.listening_since_ms)
-    if peer.duplicate_name and step.now_ms - since_ms >= step.state.config.deadtime_ms:
-        step.change_peer(duplicate_name=False)
+    if step.now_ms - since_ms >= step.state.config.deadtime_ms:
+        step.change_peer(alternated_ms=None)
         sentence = f"one machine alone uses the name {name} again"
         step.clear_alarm(Code.PEER_DUPLICATE_NAME, Subject.node(name), sentence)
 
@@ -221,9 +223,7 @@ def _meet_new_boot(step: StepContext, beat: Beat) -> None:
     peer, name = step.state.peer, step.state.config.peer
     if beat.boot_id in peer.retired_boot_ids:
         disputed = tuple(dict.fromkeys((*peer.disputed_boot_ids, peer.boot_id, beat.boot_id)))
-        step.change_peer(
-            duplicate_name=True, alternated_ms=step.now_ms, disputed_boot_ids=disputed[-RETIRED_BOOT_IDS_MAX:]
-        )
+        step.change_peer(alternated_ms=step.now_ms, disputed_boot_ids=disputed[-RETIRED_BOOT_IDS_MAX:])
         boots = " and ".join(sorted((beat.boot_id[:8], peer.boot_id[:8])))
         step.alarm(
             Code.PEER_DUPLICATE_NAME,
