@@ -42,12 +42,11 @@ JUDGED = {
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures_ms "
     "given_up given_up_until_ms blocked_since_ms refusal legs shelves leg_task_id leg_retry_ms ledger_version "
     "heard_ledger storage_fence shelf_link",
-    "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested retry_at_ms reserve_at_ms "
-    "startable_legs legs_transferred ledger ledger_since_ms loss_acknowledged",
+    "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested conflicts retry_at_ms "
+    "reserve_at_ms startable_legs legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "
-    "start_begun_ms start_took_ms conflict "
-    "conflict_task_id conflict_asked_ms missing limits",
+    "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing limits",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
     "restore_tries_left restore_task_id asked_ms took_ms plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off",

@@ -141,6 +141,7 @@ class TermChange(TypedDict, total=False):
     unverified: bool
     storage_lost: bool
     address_uncontested: bool
+    conflicts: tuple[tuple[str, bool | None], ...]
     retry_at_ms: int
     reserve_at_ms: int
     startable_legs: tuple[str, ...]
@@ -163,7 +164,6 @@ class ResourceChange(TypedDict, total=False):
     validated_ms: int | None
     start_begun_ms: int
     start_took_ms: int
-    conflict: bool | None
     conflict_task_id: int
     conflict_asked_ms: int
     missing: tuple[str, ...] | None

@@ -114,9 +114,8 @@ class PeerState:
 class ResourceState:
     """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet.
 
-    `conflict`: whether another host answered for its address at the last probe, None for not probed yet. `missing` are
-    the legs that a mirror was last seen to lack, None for not seen yet. `limits` is what the mirror was last told to
-    avoid.
+    `missing` are the legs that a mirror was last seen to lack, None for not seen yet. `limits` is what the mirror was
+    last told to avoid.
     """
 
     config: ResourceConfig
@@ -130,7 +129,6 @@ class ResourceState:
     validated_ms: int | None = None
     start_begun_ms: int = 0
     start_took_ms: int = 0
-    conflict: bool | None = None
     conflict_task_id: int = 0
     conflict_asked_ms: int = 0
     missing: tuple[str, ...] | None = None

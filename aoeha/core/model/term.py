@@ -26,6 +26,8 @@ class Term:
     """This node sees none of the group's shelves, and the peer does (resources)."""
     address_uncontested: bool = False
     """The peer has said, in answer to us, that nothing of the group runs there any more (resources)."""
+    conflicts: tuple[tuple[str, bool | None], ...] = ()
+    """Per address that was probed, whether another host answered the last time; None for a failed probe (resources)."""
     retry_at_ms: int = 0
     """No resource that failed is started again before this time (resources)."""
     reserve_at_ms: int = 0
@@ -45,6 +47,10 @@ class Term:
     def epoch(self) -> int:
         """The epoch at which the group is owned."""
         return self.proof.epoch
+
+    def conflict(self, address: str) -> bool | None:
+        """Whether another host answered for an address at its last probe, None for not known."""
+        return dict(self.conflicts).get(address)
 
 
 @dataclass(frozen=True)

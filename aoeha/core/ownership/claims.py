@@ -18,7 +18,6 @@ from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.proof import Proof, ProofKind
-from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import FencePhase, GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.term import Claim, Term
@@ -199,7 +198,6 @@ def _take(step: StepContext, proof: Proof) -> None:
         grant=None,
         heard_ledger=None,
         legs=tuple(_as_new(leg) for leg in group.legs),
-        resources=tuple(replaced(resource, conflict=None) for resource in group.resources),
     )
     step.change_peer(held=tuple(entry for entry in step.state.peer.held if entry[0] != name))
     node, peer, detail = step.state.config.node, step.state.config.peer, f" ({proof.detail})" if proof.detail else ""

@@ -33,23 +33,26 @@ def decide(step: StepContext) -> None:
         term = group.term
         if term is not None and not term.address_uncontested and _says_that_it_stopped(step.state, group, term):
             step.change_term(group.name, address_uncontested=True)
-        if not may_conflict(step.state, group):
+        if term is None or not may_conflict(step.state, group):
             _end_alarms(step, group)
             continue
         for resource in group.resources:
-            due = resource.conflict is None or step.now_ms - resource.conflict_asked_ms >= ASK_EVERY_MS
+            due = (
+                term.conflict(resource.config.name) is None or step.now_ms - resource.conflict_asked_ms >= ASK_EVERY_MS
+            )
             if resource.config.exclusive and due and not resource.conflict_task_id:
                 _ask(step, group, resource)
 
 
 def task_done(step: StepContext, task: ConflictTask, done: TaskDone) -> None:
     """Process the result of a probe. A probe that failed tells nothing about conflicts."""
-    resource = step.state.group(task.group).resource(task.subject)
-    if resource.conflict_task_id != task.id:
+    group, name, peer = step.state.group(task.group), task.subject, step.state.config.peer
+    if group.resource(name).conflict_task_id != task.id:
         return
-    name, peer = task.subject, step.state.config.peer
     conflict = done.outcome.yes if isinstance(done.outcome, Answered) else None
-    step.change_resource(task.group, name, conflict_task_id=0, conflict=conflict)
+    step.change_resource(task.group, name, conflict_task_id=0)
+    if group.term is not None:
+        step.change_term(task.group, conflicts=tuple({**dict(group.term.conflicts), name: conflict}.items()))
     subject = Subject.resource(task.group, name)
     if conflict:
         sentence = f"another machine answers for {name}: probably {peer}, whose power-off ends that"
@@ -67,9 +70,12 @@ def _end_alarms(step: StepContext, group: GroupState) -> None:
 
 def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) -> str:
     """Why an address may not be added yet; empty for no reason."""
-    if not resource.config.exclusive or not may_conflict(state, group) or resource.conflict is False:
+    if group.term is None or not resource.config.exclusive or not may_conflict(state, group):
         return ""
-    if resource.conflict:
+    conflict = group.term.conflict(resource.config.name)
+    if conflict is False:
+        return ""
+    if conflict:
         return f"{resource.config.name} is not added yet: another machine, probably {state.config.peer}, answers for it"
     return f"{resource.config.name} is not added yet: {state.config.node} asks the network who answers for it"
 

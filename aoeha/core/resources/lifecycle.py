@@ -137,7 +137,7 @@ def _start_next(step: StepContext, name: str) -> None:
             continue
         not_yet = address_conflict.why_not_yet(step.state, group, resource)
         if not_yet:
-            if resource.conflict:
+            if group.term.conflict(resource.config.name):
                 step.refuse(name, Code.START_REFUSED_ADDRESS_IN_USE, not_yet)
             return
         unvouched = address_lifetime.unvouched(step.state, group, resource)
