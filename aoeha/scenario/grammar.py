@@ -45,6 +45,7 @@ class Statement:
     source: str = ""
     sentence: str = ""
     group: str = ""
+    code: str = ""
 
     @property
     def is_promise(self) -> bool:
@@ -115,6 +116,7 @@ def _statement(name: str, number: int, line: str, world: World) -> Statement:
         line,
         words.get("sentence", "").strip('"'),
         words.get("group", ""),
+        words.get("code", ""),
     )
 
 

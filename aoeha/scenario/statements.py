@@ -169,8 +169,8 @@ PLAY = (
     Form("vouch", "vouch node:NAME", SIM, "an operator looks; if the node is off, they confirm it on the other one"),
     Form("restore", "restore", SIM, "everything works again, and everything has power"),
     Form("command", "command node:NAME: text:TEXT", RACK, "aoeha WORDS on that gateway; must end with exit code 0"),
-    Form("refused", "refused node:NAME sentence:QUOTED: text:TEXT", RACK, "aoeha WORDS there; must end with another"
-         " exit code and complain with that text"),
+    Form("refused", "refused node:NAME code:NAME: text:TEXT", RACK, "aoeha WORDS there; must end with another exit"
+         " code, and be answered with this code (docs/alarms.md)"),
     Form("fatal", "fatal node:NAME: text:TEXT", RACK, "aoeha WORDS there; that gateway must lose its power before they"
          " end"),
     Form("operator", "operator node:NAME: text:TEXT", RACK, "a program that somebody runs there; must end with exit"

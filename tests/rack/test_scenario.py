@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from aoeha.core.model.conditions import Code
 from aoeha.rack.drills.gateway_files import with_durable_legs, with_second_path, with_timings, with_watchdog
+from aoeha.rack.drills.operator_input import answered
 from aoeha.rack.drills.planted_faults import PLANTS
 from aoeha.rack.drills.scenario import Ownership, ScenarioError, Statement, parse, read
 
@@ -22,6 +24,14 @@ def test_every_drill_can_be_read_and_says_what_it_shows(path: Path) -> None:
     assert scenario.owners
     assert scenario.timings["deadtime"] == "2s"
     assert any(statement.kind == "mark" for statement in scenario.statements)
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.txt")), ids=lambda path: path.stem)
+def test_a_drill_waits_for_codes_that_exist(path: Path) -> None:
+    for statement in read(path).statements:
+        awaited = statement.kind in ("expect says", "expect logs", "expect alarm", "refused")
+        found = re.fullmatch(r"\[?([a-z-]+(?:\.[a-z-]+)+)\]?", statement.code or statement.text) if awaited else None
+        assert found is None or Code(found[1]), statement.source
 
 
 def test_a_statement_is_read_with_its_words() -> None:
@@ -102,8 +112,8 @@ def test_numbers_and_times_that_are_judged_are_read() -> None:
         ("plug beta feeds bystander", Statement(1, "plug", "bystander", "beta")),
         ("plug alpha feeds nothing", Statement(1, "plug", "nothing", "alpha")),
         (
-            'refused alpha "not in": fence verify beta',
-            Statement(1, "refused", "fence verify beta", "alpha", sentence="not in"),
+            "refused alpha order.failed: fence verify beta",
+            Statement(1, "refused", "fence verify beta", "alpha", code="order.failed"),
         ),
         ("fatal alpha: fence verify beta", Statement(1, "fatal", "fence verify beta", "alpha")),
         ("expect beta lives on within 1s", Statement(1, "expect lives", node="beta", time_ms=1_000)),
@@ -140,6 +150,19 @@ def test_what_breaks_and_what_is_awaited_is_read(line: str, expected: Statement)
 def test_what_cannot_be_understood_is_refused_with_its_line(line: str) -> None:
     with pytest.raises(ScenarioError, match="x:2: "):
         parse("x", f"wait 1s\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("out", "code"),
+    [
+        ('{"kind": "say", "code": "x.y"}\n{"kind": "done", "code": "order.failed"}\n', "order.failed"),
+        ('{"kind": "say", "code": "order.failed"}\n', ""),
+        ("order.failed\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_code_of_a_commands_answer_is_read(out: str, code: str) -> None:
+    assert answered(out) == code
 
 
 def test_what_is_repeated_is_played_so_often() -> None:

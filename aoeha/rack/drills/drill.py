@@ -184,7 +184,7 @@ class Drill:
             case "command":
                 await run_command(rack, node, AOEHA, *shlex.split(text))
             case "refused":
-                await run_refused(rack, node, statement.sentence, AOEHA, *shlex.split(text))
+                await run_refused(rack, node, statement.code, AOEHA, *shlex.split(text))
             case "fatal":
                 await run_fatal(rack, node, AOEHA, *shlex.split(text))
             case "operator":

@@ -1,12 +1,13 @@
 """Commands that an operator types on a gateway in the course of a drill. What they print is evidence."""
 
+import json
 import shlex
 
 from aoeha.rack.machines.guest_link import Completed
 from aoeha.rack.machines.host import RackError
 from aoeha.rack.machines.rack import Rack
 
-__all__ = ["UnmetError", "run_command", "run_fatal", "run_refused"]
+__all__ = ["UnmetError", "answered", "run_command", "run_fatal", "run_refused"]
 
 COMMAND_MS = 60_000
 
@@ -23,12 +24,21 @@ async def run_command(rack: Rack, node: str, *argv: str) -> None:
         raise UnmetError(f"{shlex.join(argv)} on {node} ended with {done.code}: {told}")
 
 
-async def run_refused(rack: Rack, node: str, sentence: str, *argv: str) -> None:
-    """Run a program that must end with another exit code and say `sentence` somewhere in its complaint."""
-    done = await _run(rack, node, argv)
-    if done.code in {0, None} or sentence not in done.err:
-        told = (done.err or done.out).strip()
-        raise UnmetError(f'{shlex.join(argv)} on {node} ended with {done.code}, expected "{sentence}": {told}')
+async def run_refused(rack: Rack, node: str, code: str, *argv: str) -> None:
+    """Run a command of aoeha that must end with another exit code, and be answered with this code."""
+    done = await _run(rack, node, (*argv, "-o", "json"))
+    if done.code in {0, None} or answered(done.out) != code:
+        told = f"{done.out}{done.err}".strip()
+        raise UnmetError(f"{shlex.join(argv)} on {node} ended with {done.code}, expected {code}: {told}")
+
+
+def answered(out: str) -> str:
+    """Return the code of the answer that a command printed last, empty where there is none."""
+    try:
+        last = json.loads(out.splitlines()[-1]) if out else {}
+    except ValueError:
+        return ""
+    return str(last.get("code", "")) if isinstance(last, dict) and last.get("kind") == "done" else ""
 
 
 async def run_fatal(rack: Rack, node: str, *argv: str) -> None:
