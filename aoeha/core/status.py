@@ -143,13 +143,13 @@ class Status:
     alarms: tuple[AlarmStatus, ...]
     reference_hosts: str
     verdict: str
-    forecast: Verdict
+    forecasts: tuple[Verdict, ...]
     why: Condition
 
 
 def status(state: NodeState) -> Status:
     """Describe a node."""
-    foreseen, unprotected = verdict.verdict(state), readiness.unprotected(state)
+    unprotected = readiness.unprotected(state)
     return Status(
         schema=SCHEMA,
         cluster=state.config.cluster,
@@ -164,8 +164,8 @@ def status(state: NodeState) -> Status:
         unprotected=unprotected,
         alarms=tuple(_alarm(state, alarm) for alarm in state.alarms),
         reference_hosts=_reference_hosts(state),
-        verdict=foreseen.sentence,
-        forecast=foreseen,
+        verdict=verdict.verdict(state),
+        forecasts=verdict.verdicts(state),
         why=why(state),
     )
 

@@ -35,22 +35,30 @@ class Verdict:
     sentence: str = ""
 
 
-def verdict(state: NodeState) -> Verdict:
-    """Return what would happen if the serving node died now, as the survivor itself forecasts it (R19)."""
-    serving = {owners.owner(state, group) for group in state.groups} - {"", None}
+def verdicts(state: NodeState) -> tuple[Verdict, ...]:
+    """Return for each serving node what would happen if it died now, as its survivor forecasts it (R19)."""
     node, peer = state.config.node, state.config.peer
-    if unserved := [group.name for group in state.groups if served(state, group) is False]:
-        return Verdict("", "", False, 0, "", f"NOBODY SERVES {', '.join(unserved)}{_last_heard(state)}")
-    if not serving:
-        return Verdict("", "", False, 0, "", "nobody serves")
-    victim = peer if peer in serving else node
-    foreseen = _of_ours(state) if victim == peer else _of_the_peer(state)
-    if foreseen.ready is None:
-        return replace(foreseen, sentence=f"if {victim} died now: NOT KNOWN: {foreseen.sentence}")
+    serving = {owners.owner(state, group) for group in state.groups}
+    found = [_of_ours(state)] if peer in serving else []
+    return tuple(_told(each) for each in (*found, *([_of_the_peer(state)] if node in serving else ())))
+
+
+def verdict(state: NodeState) -> str:
+    """Return the verdicts in one sentence. A group that nobody serves comes before what might happen."""
+    unserved = [group.name for group in state.groups if served(state, group) is False]
+    if unserved:
+        return f"NOBODY SERVES {', '.join(unserved)}{_last_heard(state)}"
+    return "; ".join(each.sentence for each in verdicts(state)) or "nobody serves"
+
+
+def _told(foreseen: Verdict) -> Verdict:
+    """Complete the sentence, which so far holds the reason why the survivor is not ready, if it is not."""
+    victim, survivor = foreseen.victim, foreseen.survivor
     if not foreseen.ready:
-        return replace(foreseen, sentence=f"if {victim} died now: NOT ready: {foreseen.sentence}")
+        word = "NOT KNOWN" if foreseen.ready is None else "NOT ready"
+        return replace(foreseen, sentence=f"if {victim} died now: {word}: {foreseen.sentence}")
     seconds = f"{max(foreseen.takeover_ms, 100) / 1_000:.1f}".removesuffix(".0")
-    sentence = f"if {victim} died now: {foreseen.survivor} is ready to take over in about {seconds} s, {foreseen.proof}"
+    sentence = f"if {victim} died now: {survivor} is ready to take over in about {seconds} s, {foreseen.proof}"
     return replace(foreseen, sentence=sentence)
 
 

@@ -42,18 +42,18 @@ def test_a_pair_that_is_well_is_ready_and_one_without_a_device_is_not() -> None:
 
 def test_a_verdict_that_asks_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: every reason against is forgotten."""
-    monkeypatch.setattr(verdict, "verdict", lambda _state: Verdict("alpha", "beta", True, 5_000))
+    monkeypatch.setattr(verdict, "verdicts", lambda _state: (Verdict("alpha", "beta", True, 5_000),))
     assert said(outcomes(served_without_a_device)) == [(True, False, False)]
 
 
 def test_a_verdict_that_despairs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: a reason against that is none."""
     moon = Verdict("alpha", "beta", False, 0, "", "the moon is full")
-    monkeypatch.setattr(verdict, "verdict", lambda _state: moon)
+    monkeypatch.setattr(verdict, "verdicts", lambda _state: (moon,))
     assert said(outcomes(served)) == [(False, True, False)]
 
 
 def test_a_verdict_that_promises_too_much_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: a takeover that is said to take no time."""
-    monkeypatch.setattr(verdict, "verdict", lambda _state: Verdict("alpha", "beta", True, 1_000))
+    monkeypatch.setattr(verdict, "verdicts", lambda _state: (Verdict("alpha", "beta", True, 1_000),))
     assert said(outcomes(served)) == [(True, False, False)]

@@ -30,14 +30,14 @@ def test_a_device_that_only_the_survivor_knows_to_be_wrong_makes_both_say_not_re
     world = after(Settings(), *wrong)
     assert world.machines["alpha"].serves("storage")
     for node in ("alpha", "beta"):
-        assert told(world, node).forecast.ready is False, told(world, node).verdict
+        assert told(world, node).forecasts[0].ready is False, told(world, node).verdict
         assert "NOT PROTECTED" in told(world, node).verdict
 
 
 @pytest.mark.parametrize("settings", [Settings(reserve=1), Settings(reserve=1, suffices=0), Settings()], ids=str)
 def test_both_nodes_say_the_same_of_a_healthy_pair_and_it_comes_true_in_time(settings: Settings) -> None:
     world = after(settings, "wait 60s")
-    mine, theirs = told(world, "beta").forecast, told(world, "alpha").forecast
+    mine, theirs = told(world, "beta").forecasts[0], told(world, "alpha").forecasts[0]
     assert mine.ready is theirs.ready is True
     assert (mine.victim, mine.survivor, mine.proof) == ("alpha", "beta", theirs.proof)
     assert abs(mine.takeover_ms - theirs.takeover_ms) < 1_000
@@ -78,13 +78,13 @@ def test_a_peer_that_does_not_say_is_unknown_and_not_a_no() -> None:
     beta.sender._version = lambda: 2
     world.run(5_000)
     shown = told(world, "alpha")
-    assert shown.forecast.ready is None
+    assert shown.forecasts[0].ready is None
     assert "NOT KNOWN" in shown.verdict
 
 
 def test_a_leg_that_a_stranger_holds_makes_the_standby_unready_and_a_switchover_is_refused() -> None:
     world = after(Settings(reserve=1), "wait 40s", "reserve shelf2 storage stranger", "wait 30s")
-    assert told(world, "alpha").forecast.ready is False
+    assert told(world, "alpha").forecasts[0].ready is False
     assert "stranger" in told(world, "beta").verdict
     do(world, "ask alpha: switchover")
     world.run(60_000)
@@ -93,13 +93,24 @@ def test_a_leg_that_a_stranger_holds_makes_the_standby_unready_and_a_switchover_
 
 def test_a_level_that_is_waited_for_in_vain_is_part_of_the_time() -> None:
     world = after(Settings(devices="ups:1,switch:2"), "device ups dead", "wait 120s")
-    foreseen = told(world, "beta").forecast
+    foreseen = told(world, "beta").forecasts[0]
     begun_ms = world.timeline.now_ms
     do(world, "power off alpha")
     while not world.machines["beta"].serves("storage"):
         world.run(100)
         assert world.timeline.now_ms - begun_ms < 60_000
     assert world.timeline.now_ms - begun_ms <= 2 * foreseen.takeover_ms
+
+
+def test_of_two_nodes_that_both_serve_each_death_is_foreseen_and_comes_true() -> None:
+    world = after(Settings(groups="storage:alpha,archive:beta"), "wait 60s")
+    for node in ("alpha", "beta"):
+        assert {(one.victim, one.survivor, one.ready) for one in told(world, node).forecasts} == {
+            ("alpha", "beta", True),
+            ("beta", "alpha", True),
+        }
+        assert "if alpha died now" in told(world, node).verdict
+        assert "if beta died now" in told(world, node).verdict
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ Some faults show only when somebody tries: a start that is going to fail, a fenc
 obey, a plug that feeds another machine. No status can know of them. What comes of a promise beside one proves nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from aoeha.core.model.task import TaskKind
 from aoeha.core.status import Status
+from aoeha.core.verdict import Verdict
 from aoeha.sim.judges.visibility import whole_link_ms
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
@@ -80,9 +81,9 @@ def promises(world: World) -> list[Promise]:
     """What the nodes say now about a victim that serves something, the same words of two nodes once."""
     found: dict[Promise, list[str]] = {}
     for machine, told in world.told():
-        promise = _promise(world, told)
-        if promise is not None and any(world.machines[promise.victim].serves(group) for group in world.resources):
-            found.setdefault(promise, []).append(machine.name)
+        for promise in _promises(world, told):
+            if any(world.machines[promise.victim].serves(group) for group in world.resources):
+                found.setdefault(promise, []).append(machine.name)
     return [replace(known, by=tuple(by)) for known, by in found.items()]
 
 
@@ -98,10 +99,13 @@ def outcomes(replay: Callable[[], World]) -> list[Outcome]:
     return found
 
 
-def _promise(world: World, told: Status) -> Promise | None:
-    said = told.forecast
-    if said.ready is None or not said.victim:
-        return None
+def _promises(world: World, told: Status) -> Iterator[Promise]:
+    for said in told.forecasts:
+        if said.ready is not None:
+            yield _promise(world, said)
+
+
+def _promise(world: World, said: Verdict) -> Promise:
     owner, survivor = world.machines[said.victim], world.machines[said.survivor]
     unheard, hidden = whole_link_ms(world, owner, survivor) == 0, _hides_a_fault(world, owner, survivor)
     reason = "" if said.ready else said.sentence
