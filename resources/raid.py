@@ -22,7 +22,6 @@ from aoeha.agents.interface import AgentError, Observation, Parameters, Resource
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
 from aoeha.agents.parts.aoe_driver import target_of
-from aoeha.agents.parts.leg_sentences import why_not_start
 from aoeha.agents.parts.md_member import Leg, evict_leg, return_leg
 from aoeha.agents.parts.md_sysfs import (
     ArrayState,
@@ -37,6 +36,7 @@ from aoeha.agents.parts.superblock import parse_examine
 from aoeha.agents.running import must_run, said, try_run
 from aoeha.core.model.superblock import Superblock
 from aoeha.core.model.task import MirrorLimits, ResourceStatus
+from aoeha.core.storage.leg_sentences import why_not_start
 from aoeha.core.storage.start_choice import Legs, Refusal, Selection, choose_legs
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host

@@ -1,8 +1,8 @@
 """Which legs a mirror is started from: the cases in which acknowledged writes would be lost are refused."""
 
-from aoeha.agents.parts import leg_sentences
 from aoeha.agents.parts.superblock import parse_examine
 from aoeha.core.model.superblock import Superblock
+from aoeha.core.storage import leg_sentences
 from aoeha.core.storage.start_choice import Legs, Omission, Refusal, Selection, choose_legs, why_not_take_back
 
 UUID = "a0e4a000:00000000:00000000:00000001"

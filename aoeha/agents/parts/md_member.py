@@ -13,11 +13,11 @@ from functools import partial
 from typing import TypeVar
 
 from aoeha.agents.interface import AgentError
-from aoeha.agents.parts import leg_sentences
 from aoeha.agents.parts.aoe_driver import CONTROL, is_up, make_node, state_of, write_control
 from aoeha.agents.parts.md_sysfs import ArrayState, array_state, block_name, fail_member, remove_member
 from aoeha.agents.parts.superblock import parse_examine
 from aoeha.agents.running import must_run, said, try_run
+from aoeha.core.storage import leg_sentences
 from aoeha.core.storage.start_choice import why_not_take_back
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
