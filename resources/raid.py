@@ -35,9 +35,9 @@ from aoeha.agents.parts.md_sysfs import (
 from aoeha.agents.parts.superblock import parse_examine
 from aoeha.agents.running import must_run, said, try_run
 from aoeha.core.model.superblock import Superblock
-from aoeha.core.model.task import MirrorLimits, ResourceStatus
-from aoeha.core.storage.leg_sentences import why_not_start
-from aoeha.core.storage.start_choice import Legs, Refusal, Selection, choose_legs
+from aoeha.core.model.task import ExaminedLeg, MirrorLimits, ResourceStatus, SuperblocksRead
+from aoeha.core.storage import leg_sentences
+from aoeha.core.storage.start_choice import Refusal, choose
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
 from aoeha.preflight import Finding, SharedArray, array_findings
@@ -81,17 +81,33 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         self._copies_nothing = False
 
     async def start(self) -> None:
-        """Assemble from legs that hold every acknowledged write by their own records, or say why there are none."""
-        await self.start_from((), MirrorLimits())
+        """Start without a daemon, as an OCF agent: what the core chooses by the legs alone, or refuses."""
+        found = await self.read_superblocks()
+        choice = choose(found, ())
+        if isinstance(choice, Refusal):
+            why = leg_sentences.why_not_start(found.array, found.uuid, choice)
+            raise AgentError(f"cannot start {found.array}: {why}")
+        legs = tuple(leg.name for leg in found.legs if leg.device in choice.legs)
+        await self.start_from(legs, MirrorLimits(), short=choice.short)
 
-    async def start_from(self, complete: tuple[str, ...], limits: MirrorLimits) -> None:
-        """Assemble; from one of the `complete` legs alone if need be."""
+    async def read_superblocks(self) -> SuperblocksRead:
+        """Get ready for a start and examine all legs, if their array does not run."""
+        device, uuid, legs = self.parameters.device, self.parameters.uuid, self.parameters.legs
+        if self._running() is not None:
+            return SuperblocksRead(device, uuid, running=True)
+        await self._get_ready("start")
+        present = await _present(legs)
+        records = await self._examine(present)
+        found = (ExaminedLeg(_named(leg), leg, leg in present, records.get(leg)) for leg in legs)
+        return SuperblocksRead(device, uuid, tuple(found))
+
+    async def start_from(self, legs: tuple[str, ...], limits: MirrorLimits, *, short: bool) -> None:
+        """Assemble; without `short` mdadm refuses fewer legs than their superblocks expect."""
         if (running := self._running()) is not None:
             await self._heed(running, limits)
             return
-        await self._get_ready("start")
-        selection = await self._select(complete)
-        await self._assemble(selection, readonly=limits.freeze_resync)
+        devices = tuple(leg for leg in self.parameters.legs if _named(leg) in legs)
+        await self._assemble(devices, short=short, readonly=limits.freeze_resync)
         array = self._running()
         if array is None:
             raise AgentError(f"cannot start {self.parameters.device}: mdadm reported success but no array is active")
@@ -214,18 +230,6 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         except TimeoutError as error:
             raise AgentError(f"cannot start {self.parameters.device}: {error}") from error
 
-    async def _select(self, complete: tuple[str, ...]) -> Selection:
-        """Read the superblocks, and choose. A leg whose read hangs counts as absent."""
-        legs = self.parameters.legs
-        present = await _present(legs)
-        records = await self._examine(present)
-        known = tuple(leg for leg in legs if target_of(leg) in complete)
-        choice = choose_legs(self.parameters.uuid, Legs(legs, present, known), records)
-        if isinstance(choice, Refusal):
-            why = why_not_start(self.parameters.device, self.parameters.uuid, choice)
-            raise AgentError(f"cannot start {self.parameters.device}: {why}")
-        return choice
-
     async def _examine(self, legs: tuple[str, ...]) -> dict[str, Superblock]:
         """Read all legs' superblocks in one process; when that hangs, one process each tells which leg it is."""
         if not legs:
@@ -241,13 +245,17 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
             return {name: record for part in parts for name, record in part.items()}
         return parse_examine(completed.stdout)
 
-    async def _assemble(self, selection: Selection, *, readonly: bool) -> None:
-        """Assemble exactly the chosen legs. A leg that calls the others failed starts without --run."""
+    async def _assemble(self, legs: tuple[str, ...], *, short: bool, readonly: bool) -> None:
+        """Assemble exactly these legs. A leg that calls the others failed starts without --run."""
         device = self.parameters.device
-        how = (*(("--run",) if selection.short else ()), *(("--readonly",) if readonly else ()))
+        if not legs:
+            raise AgentError(
+                f"cannot start {device}: it ran a moment ago, so its legs were not read, and it does not run any more"
+            )
+        how = (*(("--run",) if short else ()), *(("--readonly",) if readonly else ()))
         await must_run(
-            self.host, "mdadm", "--assemble", *how, device, f"--uuid={self.parameters.uuid}", *selection.legs,
-            deadline_ms=ASSEMBLE_DEADLINE_MS, to=f"assemble {device} from {', '.join(selection.legs)}",
+            self.host, "mdadm", "--assemble", *how, device, f"--uuid={self.parameters.uuid}", *legs,
+            deadline_ms=ASSEMBLE_DEADLINE_MS, to=f"assemble {device} from {', '.join(legs)}",
         )  # fmt: skip
 
     async def _heed(self, array: ArrayState, limits: MirrorLimits) -> None:
@@ -336,6 +344,11 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         link = Path(self.parameters.device)
         if link.is_symlink() and not link.exists():
             link.unlink(missing_ok=True)
+
+
+def _named(leg: str) -> str:
+    """Return the name by which the core knows a leg: its target, or its device where it lies on none."""
+    return target_of(leg) or leg
 
 
 def _module_is_loaded() -> bool:

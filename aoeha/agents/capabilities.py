@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from aoeha.agents.interface import Observation
 from aoeha.core.model.config import PathTiming
-from aoeha.core.model.task import MirrorLimits, PathFailover
+from aoeha.core.model.task import MirrorLimits, PathFailover, SuperblocksRead
 
 __all__ = ["LegSet", "PathDriver", "SharedAddress"]
 
@@ -32,14 +32,26 @@ class SharedAddress(ABC):
 
 
 class LegSet(ABC):
-    """A mirror whose halves are the group's legs, named by their targets ("e1.0")."""
+    """A mirror whose halves are the group's legs, named by their targets ("e1.0").
+
+    The core chooses from which legs it starts. The agent reports what lies on them, and starts what it is told.
+    """
 
     @abstractmethod
-    async def start_from(self, complete: tuple[str, ...], limits: MirrorLimits) -> None:
-        """Start; the mirror may lack the other legs where it finds one of the `complete` legs.
+    async def read_superblocks(self) -> SuperblocksRead:
+        """Get ready for a start, and report what each leg of the configuration records; change nothing on them.
 
-        Each of them is known to hold every acknowledged write. The mirror avoids what `limits` names from its first
-        moment on.
+        A leg whose read hangs counts as absent. A mirror that runs already is only said to run. AgentError where it
+        cannot be started whatever lies on its legs.
+        """
+
+    @abstractmethod
+    async def start_from(self, legs: tuple[str, ...], limits: MirrorLimits, *, short: bool) -> None:
+        """Start from these legs and from no other one; AgentError where one of them is not there any more.
+
+        `short`: they are fewer than their own superblocks expect, and that is meant. Without it the mirror must not
+        start with fewer. The mirror avoids what `limits` names from its first moment on. One that runs already only
+        does that.
         """
 
     @abstractmethod

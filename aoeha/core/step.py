@@ -42,6 +42,7 @@ from aoeha.core.model.task import (
     RecordTask,
     ReservationTask,
     ResourceTask,
+    SuperblockTask,
     TaskKind,
 )
 from aoeha.core.model.term import Term
@@ -187,6 +188,8 @@ def _task_done(step: StepContext, done: TaskDone) -> None:
         return
     step.change(tasks=tuple(t for t in step.state.tasks if t.id != task.id))
     match task:
+        case SuperblockTask():
+            lifecycle.superblocks_read(step, task, done)
         case PowerTask():
             _power_task_done(step, task, done)
         case ReservationTask():

@@ -28,6 +28,7 @@ from aoeha.core.model.task import (
     ReservationsRead,
     ReservationTask,
     ResourceTask,
+    SuperblockTask,
     Task,
     TaskKind,
     TaskResult,
@@ -79,6 +80,8 @@ class Performers:
         match task:
             case ResourceTask():
                 return await self._resource(task)
+            case SuperblockTask():
+                return await self._superblocks(task)
             case ConflictTask():
                 return await self._conflict(task)
             case PowerTask():
@@ -100,7 +103,7 @@ class Performers:
         agent = self._agent(task)
         match task.kind:
             case TaskKind.START if isinstance(agent, LegSet):
-                return await _done(agent.start_from(task.complete, task.limits))
+                return await _done(agent.start_from(task.legs, task.limits, short=task.short))
             case TaskKind.START:
                 return await _done(agent.start())
             case TaskKind.STOP:
@@ -110,6 +113,12 @@ class Performers:
             case _:
                 seen = await (agent.look(task.limits) if isinstance(agent, LegSet) else agent.monitor())
                 return Performed(TaskResult.OK, seen.reason, _observed(seen))
+
+    async def _superblocks(self, task: SuperblockTask) -> Performed:
+        agent = self._agent(task)
+        if not isinstance(agent, LegSet):
+            raise AgentError(f"cannot {what(task)}: {task.subject} is no mirror")
+        return Performed(TaskResult.OK, outcome=await agent.read_superblocks())
 
     async def _conflict(self, task: ConflictTask) -> Performed:
         agent = self._agent(task)
@@ -185,7 +194,7 @@ class Performers:
             raise AgentError(f"cannot {what(task)}: {error.strerror}; the daemon needs CAP_NET_RAW") from error
         return Performed(TaskResult.OK, outcome=Answered(answered))
 
-    def _agent(self, task: ResourceTask | ConflictTask | LegTask | PathTask) -> ResourceAgent[Any]:
+    def _agent(self, task: ResourceTask | SuperblockTask | ConflictTask | LegTask | PathTask) -> ResourceAgent[Any]:
         agent = self._agents.resources.get((task.group, task.subject))
         if agent is None:
             raise AgentError(f"cannot {what(task)}: the configuration names no such resource")

@@ -213,7 +213,13 @@ async def kept_clear(mirror: Any) -> None:
     """Nothing is copied for as long as that is forbidden; then it is read, and copied, from the leg that is sound."""
     places = [FIRST_BYTE + offset for offset in data_offsets()]
     await left_unclean(mirror, places)
-    await mirror.start_from((), MirrorLimits(freeze_resync=True))
+    said = await refused(mirror.start_from(("e1.0",), MirrorLimits(), short=False))
+    say(f"one leg of two, which is not meant to be alone: {said}")
+    await mirror.stop()
+    found = await mirror.read_superblocks()
+    assert [(leg.name, leg.superblock.states) for leg in found.legs] == [("e1.0", "AA"), ("e2.0", "AA")], found
+    await mirror.start_from(("e1.0", "e2.0"), MirrorLimits(freeze_resync=True), short=False)
+    assert (await mirror.read_superblocks()).running
     block(DEVICE, FIRST_BYTE + (1 << 20), b"more")
     await asyncio.sleep(2)
     assert [block(leg, at) for leg, at in zip(LEGS, places, strict=True)] == [b"leg1", b"leg2"]

@@ -53,6 +53,7 @@ INCIDENTS = (
     "owner-loses-sight-of-its-shelves",
     "owners-daemon-dies-after-its-grant",
     "paused-again-as-a-fence-begins",
+    "paused-as-superblocks-are-read",
     "paused-pair-and-a-reboot",
     "power-off-hits-the-next-owner",
     "rebooted-owner-as-its-legs-are-taken",

@@ -27,11 +27,11 @@ from aoeha.core.model.task import MirrorLimits, PlugRead, PlugState, TaskResult
 from aoeha.core.ownership import claims, client_isolation, group_beat, own_stall, proofs
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.resources import address_conflict, lifecycle, storage_loss
-from aoeha.core.storage import address_lifetime, leg_ledger, reservations, storage_fence, suspect_legs
+from aoeha.core.storage import address_lifetime, leg_ledger, reservations, start_choice, storage_fence, suspect_legs
+from aoeha.core.storage.start_choice import Legs, Selection
 from aoeha.sim.stories.scenario import perform, read
 from aoeha.sim.stories.swarm import Outcome, play, story_of
 from aoeha.sim.world import daemon
-from aoeha.sim.world.mirror import Assembly, Mirror
 from aoeha.sim.world.shelf import Address
 from aoeha.wire.receiver import Receiver, Rejected, Rejection
 
@@ -253,11 +253,10 @@ def ended_at_once(_original: Any) -> Any:
 
 
 def any_leg_will_do(original: Any) -> Any:
-    def assemble(self: Mirror, present: set[str], complete: tuple[str, ...] = ()) -> Any:
-        known = original(self, present, complete)
-        return Assembly([leg for leg in self.legs if leg.shelf in present]) if present else known
+    def choose_legs(uuid: str, legs: Legs, superblocks: Any) -> Any:
+        return Selection(legs.present, short=True) if legs.present else original(uuid, legs, superblocks)
 
-    return assemble
+    return choose_legs
 
 
 MUTATIONS = (
@@ -275,7 +274,7 @@ MUTATIONS = (
     Mutation("announce before persisted", ActionQueue, "take", nothing_waits_for_the_disk, ("I1",)),
     Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5")),
     Mutation("fence for one quiet link", power_fence, "_reason", fence_on_suspicion, ("I5",)),
-    Mutation("start from any leg", Mirror, "assemble", any_leg_will_do, ("I2",)),
+    Mutation("start from any leg", start_choice, "choose_legs", any_leg_will_do, ("I2",)),
     Mutation("call a failed stop stopped", lifecycle, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
 )
 

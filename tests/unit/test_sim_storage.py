@@ -2,6 +2,7 @@
 
 import itertools
 
+from aoeha.core.storage.start_choice import Selection, choose
 from aoeha.sim.exhaust.mirror import Disks, Half
 from aoeha.sim.world.client import ARP_MS, BACK_OFF_MAX_MS, Client, Peer
 from aoeha.sim.world.mirror import SILENCE_MAX_MS, Assembly, Mirror
@@ -13,7 +14,7 @@ BOTH = {"shelf1", "shelf2"}
 
 
 def assembled(mirror: Mirror, present: set[str] = BOTH) -> Assembly:
-    assembly = mirror.assemble(present)
+    assembly = mirror.start_by_itself(present)
     assert isinstance(assembly, Assembly), assembly
     return assembly
 
@@ -93,12 +94,24 @@ def test_the_fresh_leg_alone_may_start_and_the_stale_one_may_not() -> None:
     mirror = Mirror(("shelf1", "shelf2"))
     without_the_second(mirror)
     assert [leg.shelf for leg in assembled(mirror, {"shelf1"}).active] == ["shelf1"]
-    assert "may lack acknowledged writes" in str(mirror.assemble({"shelf2"}))
-    assert mirror.assemble(set()) == "no shelf answers"
+    assert mirror.start_by_itself({"shelf2"}) == "may lack writes"
+    assert mirror.start_by_itself(set()) == "no whole leg"
 
 
 def test_one_leg_of_a_whole_mirror_does_not_start_alone() -> None:
-    assert "the leg on shelf2 is needed" in str(Mirror(("shelf1", "shelf2")).assemble({"shelf1"}))
+    assert Mirror(("shelf1", "shelf2")).start_by_itself({"shelf1"}) == "may lack writes"
+
+
+def test_md_starts_without_a_leg_that_it_expects_only_if_that_is_meant() -> None:
+    """A leg may fall silent between the choice and the assembly."""
+    mirror, told = Mirror(("shelf1", "shelf2")), ("shelf1", "shelf2")
+    assert mirror.assemble({"shelf1"}, told, short=False) == "md does not start it without shelf2"
+    assert mirror.assemble({"shelf1"}, ("shelf1",), short=False) == "md does not start it without shelf2"
+    assert mirror.assemble(set(), ("shelf1",), short=True) == "md does not start it without shelf1 and shelf2"
+    begun = mirror.assemble(BOTH, ("shelf1",), short=True)
+    assert isinstance(begun, Assembly)
+    assert [leg.shelf for leg in begun.active] == ["shelf1"]
+    assert mirror.legs[0].calls_missing(mirror.legs[1])
 
 
 def test_halves_that_call_each_other_missing_are_refused() -> None:
@@ -106,24 +119,31 @@ def test_halves_that_call_each_other_missing_are_refused() -> None:
     first, second = mirror.legs
     first.missing.add("shelf2")
     second.missing.add("shelf1")
-    assert mirror.assemble(BOTH) == "both legs record each other as failed"
+    assert mirror.start_by_itself(BOTH) == "written apart"
     assert mirror.whole() == []
 
 
 def test_halves_of_the_search_start_from_the_legs_from_which_the_world_starts() -> None:
-    """Over every pair of superblocks, every set of shelves that answer and every ledger."""
+    """Over every pair of superblocks, every ledger, and every set of shelves that answer, then and a moment later."""
     names = ("shelf1", "shelf2")
+    answering = ((), (0,), (1,), (0, 1))
     started = 0
     for calls, lags, complete in itertools.product(*[tuple(itertools.product((False, True), repeat=2))] * 3):
-        for takes in ((), (0,), (1,), (0, 1)):
+        for read, there in itertools.product(answering, repeat=2):
             mirror = Mirror(names)
             for leg, other, called, lagging in zip(mirror.legs, reversed(names), calls, lags, strict=True):
                 leg.missing, leg.recovering = {other} if called else set(), lagging
-            known = tuple(place for place, is_complete in enumerate(complete) if is_complete)
             halves = [Half(misses=called, copying=lagging) for called, lagging in zip(calls, lags, strict=True)]
-            by_world = mirror.assemble({names[place] for place in takes}, tuple(names[place] for place in known))
-            by_search = Disks((halves[0], halves[1])).assembled(0, takes, known)
-            assert isinstance(by_world, Assembly) == (by_search is not None), (calls, lags, complete, takes)
+            disks, case = Disks((halves[0], halves[1])), (calls, lags, complete, read, there)
+            known = tuple(name for name, is_complete in zip(names, complete, strict=True) if is_complete)
+            choice = choose(mirror.examined({names[place] for place in read}), known)
+            assert choice == choose(disks.examined(0, read, names), known), case
+            if not isinstance(choice, Selection):
+                continue
+            by_world = mirror.assemble({names[place] for place in there}, choice.legs, short=choice.short)
+            told = tuple(names.index(leg) for leg in choice.legs)
+            by_search = disks.assembled(0, there, told, short=choice.short)
+            assert isinstance(by_world, Assembly) == (by_search is not None), case
             if isinstance(by_world, Assembly) and by_search is not None:
                 assert [leg.shelf for leg in by_world.active] == [names[at] for at in by_search.assemblies[0].active]
                 started += 1

@@ -2,7 +2,8 @@
 
 from aoeha.agents.parts.superblock import parse_examine
 from aoeha.core.model.superblock import Superblock
-from aoeha.core.storage import leg_sentences
+from aoeha.core.model.task import SuperblocksRead
+from aoeha.core.storage import leg_sentences, start_choice
 from aoeha.core.storage.start_choice import Legs, Omission, Refusal, Selection, choose_legs, why_not_take_back
 
 UUID = "a0e4a000:00000000:00000000:00000001"
@@ -89,6 +90,11 @@ def test_a_leg_whose_rebuild_was_interrupted_comes_along_but_never_alone() -> No
     alone = choose(record(B, recovering=True), present=(B,))
     assert isinstance(alone, Refusal)
     assert "no leg to start" in why(alone)
+
+
+def test_a_mirror_that_runs_already_is_started_from_nothing() -> None:
+    """An OCF agent is asked that, and a daemon whose earlier start was not waited for."""
+    assert start_choice.choose(SuperblocksRead("/dev/md/x", UUID, running=True), ()) == Selection(())
 
 
 def test_nothing_at_all_is_refused() -> None:

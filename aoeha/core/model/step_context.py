@@ -31,12 +31,26 @@ from aoeha.core.model.task import Task
 from aoeha.core.model.transitions import assert_legal
 
 
+@dataclass(frozen=True, slots=True)
+class ChosenLegs:
+    """The legs from which a group's mirror may start, `short` if they are fewer than their own superblocks expect."""
+
+    group: str
+    mirror: str
+    legs: tuple[str, ...]
+    short: bool
+
+
 @dataclass(slots=True)
 class StepContext:
-    """One step in the making. Mutable on purpose and private to that step."""
+    """One step in the making. Mutable on purpose and private to that step.
+
+    `chosen` is what came of a reading of superblocks that ended with this step. It is gone with the step.
+    """
 
     state: NodeState
     actions: list[Action] = field(default_factory=list)
+    chosen: ChosenLegs | None = None
 
     @property
     def now_ms(self) -> int:

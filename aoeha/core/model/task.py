@@ -5,6 +5,7 @@ from enum import Enum
 from typing import ClassVar
 
 from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
+from aoeha.core.model.superblock import Superblock
 
 
 class ResourceStatus(Enum):
@@ -41,6 +42,7 @@ class TaskKind(Enum):
     leg for us where no node holds it, or we do. `PREEMPT` takes a leg from the holder that it is expected to show, and
     from no other. `TRANSFER` gives a leg of ours to the peer. Each of them reads back and reports what it read.
     `READ_RECORDS` reads the lock record of every address of a group's legs; `WRITE_RECORD` writes one to all of them.
+    `READ_SUPERBLOCKS` reads what a mirror's legs record about themselves and about each other.
     `EVICT_LEG` lets a mirror continue without a leg; `RETURN_LEG` returns the leg to the mirror.
     """
 
@@ -59,6 +61,7 @@ class TaskKind(Enum):
     TRANSFER = "transfer"
     READ_RECORDS = "read_records"
     WRITE_RECORD = "write_record"
+    READ_SUPERBLOCKS = "read_superblocks"
     EVICT_LEG = "evict_leg"
     RETURN_LEG = "return_leg"
     FAIL_OVER_PATH = "fail_over_path"
@@ -137,16 +140,28 @@ class _OfKind(BaseTask):
 class ResourceTask(_OfKind):
     """An agent's work on the resource `subject`. PROBE and MONITOR end with `Observed`, other kinds with no outcome.
 
-    The START of a mirror may do without the other legs where it finds one of `complete`: each of them is known to hold
-    every acknowledged write. `limits` is what a mirror avoids from its START, PROBE or MONITOR on.
+    The START of a mirror is from `legs` and from no other one. `short`: they are fewer than their own superblocks
+    expect, and that is meant. `limits` is what a mirror avoids from its START, PROBE or MONITOR on.
     """
 
     kinds = (TaskKind.PROBE, TaskKind.START, TaskKind.STOP, TaskKind.MONITOR, TaskKind.VALIDATE)
 
     group: str
     subject: str
-    complete: tuple[str, ...] = ()
+    legs: tuple[str, ...] = ()
+    short: bool = False
     limits: MirrorLimits = MirrorLimits()
+
+
+@dataclass(frozen=True)
+class SuperblockTask(BaseTask):
+    """Read the superblocks of the mirror `subject`, for a start in the ownership of `epoch`: `SuperblocksRead`."""
+
+    kind: ClassVar[TaskKind] = TaskKind.READ_SUPERBLOCKS
+
+    group: str
+    subject: str
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -238,7 +253,17 @@ class HostsTask(BaseTask):
     subject: ClassVar[str] = "reference hosts"
 
 
-Task = ResourceTask | ConflictTask | PowerTask | ReservationTask | RecordTask | LegTask | PathTask | HostsTask
+Task = (
+    ResourceTask
+    | SuperblockTask
+    | ConflictTask
+    | PowerTask
+    | ReservationTask
+    | RecordTask
+    | LegTask
+    | PathTask
+    | HostsTask
+)
 
 
 @dataclass(frozen=True)
@@ -254,6 +279,32 @@ class Observed:
     missing: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
     write_mostly: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExaminedLeg:
+    """One leg of a mirror as its agent found it, which needs the name of its `device` to do so.
+
+    `superblock` is None where none could be read, and always where the leg is not `present`.
+    """
+
+    name: str
+    device: str
+    present: bool
+    superblock: Superblock | None = None
+
+
+@dataclass(frozen=True)
+class SuperblocksRead:
+    """What lies on every leg that the configuration gives to the mirror `array`, which is to have this UUID.
+
+    `running`: the mirror is assembled here already, and its legs were not read.
+    """
+
+    array: str
+    uuid: str
+    legs: tuple[ExaminedLeg, ...] = ()
+    running: bool = False
 
 
 @dataclass(frozen=True)
@@ -284,4 +335,4 @@ class RecordsRead:
     records: tuple[SeenRecord, ...]
 
 
-Outcome = Observed | Answered | PlugRead | ReservationsRead | RecordsRead
+Outcome = Observed | SuperblocksRead | Answered | PlugRead | ReservationsRead | RecordsRead

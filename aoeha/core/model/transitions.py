@@ -57,7 +57,11 @@ LEGAL: Mapping[Enum, tuple[Enum, ...]] = {
         ResourcePhase.FAILED,
     ),
     ResourcePhase.STOPPED: (ResourcePhase.STARTING,),
-    ResourcePhase.STARTING: (ResourcePhase.RUNNING, ResourcePhase.FAILED),
+    ResourcePhase.STARTING: (
+        ResourcePhase.RUNNING,
+        ResourcePhase.FAILED,
+        ResourcePhase.STOPPED,  # a mirror of which only the superblocks were read
+    ),
     ResourcePhase.RUNNING: (
         ResourcePhase.DEGRADED,
         ResourcePhase.FAILED,
@@ -250,7 +254,7 @@ MACHINES: dict[str, Machine] = {
             "degraded": ("failed", "running", "stopping"),
             "failed": ("stopping",),
             "running": ("degraded", "failed", "starting", "stopped", "stopping"),
-            "starting": ("running", "stopping"),
+            "starting": ("running", "stopped", "stopping"),
             "stop failed": ("stopping",),
             "stopped": ("starting",),
             "stopping": ("starting", "stop failed", "stopped"),

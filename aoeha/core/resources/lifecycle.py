@@ -7,22 +7,31 @@ retried slowly, under an alarm. A resource that cannot be stopped blocks its gro
 node, and if it does not, this node reboots itself, within its ration. A monitor that finds a fault decides nothing by
 itself: the fault is counted here.
 
-What this file does not know: whether the group may be held at all. It asks `blockers.may_start` before each start.
+What this file does not know: whether the group may be held at all, and from which legs a mirror may start. It asks
+`blockers.may_start` before each start, and `mirror_start` before each start of a mirror.
 """
 
 from aoeha.core.model import law
 from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
-from aoeha.core.model.config import ResourceConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState, phase_of
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import MirrorLimits, Observed, ResourceStatus, ResourceTask, TaskKind, TaskResult
+from aoeha.core.model.task import (
+    MirrorLimits,
+    Observed,
+    ResourceStatus,
+    ResourceTask,
+    SuperblocksRead,
+    SuperblockTask,
+    TaskKind,
+    TaskResult,
+)
 from aoeha.core.ownership import blockers, own_stall, owners
-from aoeha.core.resources import address_conflict
+from aoeha.core.resources import address_conflict, mirror_start
 from aoeha.core.storage import address_lifetime, reservations, suspect_legs
 
 STOP_TRIES = 2
@@ -54,10 +63,10 @@ def decide(step: StepContext) -> None:
         _forgive(step, name)
         _probe(step, name)
         _validate(step, name)
-        if law.stops(step.state, Act.STOP, step.state.group(name)) is not None:
-            _monitor(step, name)
-        elif _wanted_up(step.state, step.state.group(name)):
-            _start_next(step, name)
+        halted = law.stops(step.state, Act.STOP, step.state.group(name)) is not None
+        wanted = not halted and _wanted_up(step.state, step.state.group(name))
+        _start_next(step, name, _startable(step, name) if wanted else None)
+        if halted or wanted:
             _monitor(step, name)
         else:
             _stop_next(step, name)
@@ -81,6 +90,26 @@ def task_done(step: StepContext, task: ResourceTask, done: TaskDone) -> None:
             _validated(step, group, resource, done)
         case _:
             pass
+
+
+def superblocks_read(step: StepContext, task: SuperblockTask, done: TaskDone) -> None:
+    """Process the end of a reading of a mirror's legs: choose from them, or fail the start."""
+    group = step.state.group(task.group)
+    resource = group.resource(task.subject)
+    if resource.task_id != task.id:
+        return
+    step.change_resource(task.group, task.subject, task_id=0)
+    found = done.outcome
+    if task.epoch != group.held_epoch or done.result in (TaskResult.CANCELLED, TaskResult.LOST):
+        failure = ""
+    elif done.result is TaskResult.OK and isinstance(found, SuperblocksRead):
+        failure = mirror_start.choose_legs(step, group, task.subject, found)
+    else:
+        failure = _why(done, "start")
+    if failure:
+        _failed(step, group, resource, failure, stop_first=True)
+    else:
+        step.change_resource(task.group, task.subject, phase=ResourcePhase.STOPPED)
 
 
 def mirrors_changed(step: StepContext) -> None:
@@ -124,39 +153,51 @@ def _validate(step: StepContext, name: str) -> None:
             _start(step, TaskKind.VALIDATE, name, resource, "check whether it could be started")
 
 
-def _start_next(step: StepContext, name: str) -> None:
-    """Start the first resource that is not up, once all resources before it are up."""
+def _startable(step: StepContext, name: str) -> ResourceState | None:
+    """Return the first resource that is not up, once all resources before it are up and it may start."""
     group = step.state.group(name)
     if group.term is None or step.now_ms < group.term.retry_at_ms:
-        return
+        return None
     if reservations.reserved(group) and group.shelves.task_id:
-        return
+        return None
     blocked = blockers.may_start(step.state, group)
+    resource = next((resource for resource in group.resources if resource.phase not in UP), None)
+    if resource is None:
+        return None
+    not_yet = address_conflict.why_not_yet(step.state, group, resource)
+    if not_yet:
+        if group.term.conflict(resource.config.name):
+            step.refuse(name, Code.START_REFUSED_ADDRESS_IN_USE, not_yet)
+        return None
+    unvouched = address_lifetime.unvouched(step.state, group, resource)
+    if unvouched and blocked is None:
+        step.refuse(name, Code.START_REFUSED_ADDRESS_UNCONFIRMED, unvouched)
+        return None
+    if blocked is not None:
+        sentence = f"{resource.config.name} is not started: {blocked.sentence}"
+        step.refuse(name, blockers.START_REFUSED[blocked.kind], sentence)
+        return None
+    return resource
+
+
+def _start_next(step: StepContext, name: str, startable: ResourceState | None) -> None:
+    """Start what is startable, of a mirror by a choice of this very step. Give up every reading for another start."""
+    group = step.state.group(name)
     for resource in group.resources:
-        if resource.phase in UP:
-            continue
-        not_yet = address_conflict.why_not_yet(step.state, group, resource)
-        if not_yet:
-            if group.term.conflict(resource.config.name):
-                step.refuse(name, Code.START_REFUSED_ADDRESS_IN_USE, not_yet)
-            return
-        unvouched = address_lifetime.unvouched(step.state, group, resource)
-        if unvouched and blocked is None:
-            step.refuse(name, Code.START_REFUSED_ADDRESS_UNCONFIRMED, unvouched)
-            return
-        if resource.phase is ResourcePhase.STOPPED and blocked is None:
-            assert group.proof is not None
-            step.end_refusal(name)
-            _interrupt(step, resource)
-            step.change_resource(
-                name, resource.config.name, phase=ResourcePhase.STARTING, reason="", start_begun_ms=step.now_ms
-            )
-            reason = f"epoch {group.held_epoch}: {group.proof.kind.value}"
-            _start(step, TaskKind.START, name, resource, reason)
-        elif blocked is not None:
-            sentence = f"{resource.config.name} is not started: {blocked.sentence}"
-            step.refuse(name, blockers.START_REFUSED[blocked.kind], sentence)
+        if resource is not startable and mirror_start.is_being_read(step.state, resource):
+            mirror_start.give_up(step, group, resource)
+    if startable is None or startable.phase is not ResourcePhase.STOPPED:
         return
+    assert group.proof is not None
+    reason = f"epoch {group.held_epoch}: {group.proof.kind.value}"
+    step.end_refusal(name)
+    _interrupt(step, startable)
+    if startable.config.mirror and mirror_start.chosen(step, name, startable.config.name) is None:
+        mirror_start.read(step, group, startable, reason)
+        return
+    begun_ms = startable.start_begun_ms if startable.config.mirror else step.now_ms
+    step.change_resource(name, startable.config.name, phase=ResourcePhase.STARTING, reason="", start_begun_ms=begun_ms)
+    _start(step, TaskKind.START, name, step.state.group(name).resource(startable.config.name), reason)
 
 
 def _monitor(step: StepContext, name: str) -> None:
@@ -375,27 +416,26 @@ def _interrupt(step: StepContext, resource: ResourceState) -> None:
 
 
 def _start(step: StepContext, kind: TaskKind, group: str, resource: ResourceState, reason: str) -> None:
-    state, deadline_ms = step.state, _deadline_ms(kind, resource.config)
-    complete: tuple[str, ...] = ()
+    state, number, name = step.state, step.state.next_task_id, resource.config.name
     limits = MirrorLimits()
     if resource.config.mirror and kind in TELLING:
-        owned = state.group(group)
-        complete = owned.term.startable_legs if owned.term is not None and kind is TaskKind.START else ()
-        limits = suspect_legs.limits(state, owned, resource)
-        step.change_resource(group, resource.config.name, limits=limits)
-    number, name = state.next_task_id, resource.config.name
-    step.begin(ResourceTask(number, deadline_ms, reason, kind, group, name, complete, limits))
+        limits = suspect_legs.limits(state, state.group(group), resource)
+        step.change_resource(group, name, limits=limits)
+    choice = mirror_start.chosen(step, group, name) if kind is TaskKind.START else None
+    legs, short = (choice.legs, choice.short) if choice is not None else ((), False)
+    deadline_ms = _deadline_ms(kind, resource, step.now_ms)
+    step.begin(ResourceTask(number, deadline_ms, reason, kind, group, name, legs, short, limits))
     step.change_resource(group, name, task_id=number)
 
 
-def _deadline_ms(kind: TaskKind, config: ResourceConfig) -> int:
+def _deadline_ms(kind: TaskKind, resource: ResourceState, now_ms: int) -> int:
     match kind:
         case TaskKind.START:
-            return config.start_ms
+            return max(1, resource.config.start_ms - (now_ms - resource.start_begun_ms))
         case TaskKind.STOP:
-            return config.stop_ms
+            return resource.config.stop_ms
         case _:
-            return config.monitor_ms
+            return resource.config.monitor_ms
 
 
 def _why(done: TaskDone, what: str) -> str:

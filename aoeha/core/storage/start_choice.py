@@ -1,6 +1,6 @@
 """Which legs a mirror may be started from, and which one may return while it runs (R5).
 
-Both choices use the legs' own superblocks and the pair's ledger.
+Both choices use the legs' own superblocks, the first one the pair's ledger too.
 
 With every leg readable the mirror starts from all that agree. With a leg missing it starts only from a leg that had
 already recorded the missing one as failed, or that the ledger calls complete: any other leg may lack writes that were
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from aoeha.core.model.superblock import Superblock
+from aoeha.core.model.task import SuperblocksRead
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,22 @@ class Refusal:
     legs: tuple[str, ...] = ()
     left_out: tuple[tuple[str, Omission], ...] = ()
     found: str = ""
+
+
+def choose(read: SuperblocksRead, complete: tuple[str, ...]) -> Selection | Refusal:
+    """Choose by what was read. Legs go by their devices, but for the `complete` ones, which go by their names.
+
+    A mirror that runs already is started from nothing.
+    """
+    if read.running:
+        return Selection(())
+    superblocks = {leg.device: leg.superblock for leg in read.legs if leg.present and leg.superblock is not None}
+    legs = Legs(
+        all=tuple(leg.device for leg in read.legs),
+        present=tuple(leg.device for leg in read.legs if leg.present),
+        complete=tuple(leg.device for leg in read.legs if leg.name in complete),
+    )
+    return choose_legs(read.uuid, legs, superblocks)
 
 
 def choose_legs(uuid: str, legs: Legs, superblocks: Mapping[str, Superblock]) -> Selection | Refusal:

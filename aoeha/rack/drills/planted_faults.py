@@ -68,11 +68,11 @@ async def _second_writer(_: Rack) -> None:
 
 
 def _careless_mirror(files: Files) -> Files:
-    """Give both gateways a raid agent that starts from whatever leg answers, whatever its records say."""
-    choice = "choose_legs(self.parameters.uuid, Legs(legs, present, known), records)"
+    """Give both gateways a raid agent that leaves the core no choice and starts from whatever leg answers."""
     return _other_raid_agent(
         files,
-        (choice, "Selection(present, ())"),
+        ("SuperblocksRead(device, uuid, tuple(found))", "SuperblocksRead(device, uuid, running=True)"),
+        ("tuple(leg for leg in self.parameters.legs if _named(leg) in legs)", "await _present(self.parameters.legs)"),
         ('"mdadm", "--assemble", *how, device,', '"mdadm", "--assemble", "--run", device,'),
     )
 

@@ -11,11 +11,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from aoeha.core.model.superblock import Superblock
-from aoeha.core.storage.start_choice import Legs, Refusal, choose_legs
+from aoeha.core.model.task import ExaminedLeg, SuperblocksRead
 
 __all__ = ["Assembly", "Disks", "Half"]
-
-NAMES = ("one", "two")
 
 
 class Half(NamedTuple):
@@ -59,24 +57,33 @@ class Disks(NamedTuple):
         """Those of these legs that lack an acknowledged write."""
         return tuple(place for place in places if self.halves[place].stale)
 
-    def assembled(self, index: int, takes: tuple[int, ...], complete: tuple[int, ...]) -> "Disks | None":
-        """Start the mirror from the legs that are there; from a `complete` one alone if need be."""
+    def examined(self, index: int, takes: tuple[int, ...], names: tuple[str, ...]) -> SuperblocksRead:
+        """What a node finds on the legs, which have these names."""
         if self.assemblies[index].active:
-            return self
-        superblocks = {NAMES[place]: self._superblock(place) for place in takes}
-        choice = choose_legs(
-            "", Legs(NAMES, tuple(superblocks), tuple(NAMES[place] for place in complete)), superblocks
+            return SuperblocksRead("", "", running=True)
+        found = (
+            ExaminedLeg(name, name, place in takes, self._superblock(place, name) if place in takes else None)
+            for place, name in enumerate(names)
         )
-        if isinstance(choice, Refusal):
-            return None
-        fresh = [place for place in takes if NAMES[place] in choice.legs and not self.halves[place].copying]
-        copying = tuple(place for place in takes if self.halves[place].copying)
-        return self._assembling(index, Assembly(tuple(fresh), copying))
+        return SuperblocksRead("", "", tuple(found))
 
-    def _superblock(self, place: int) -> Superblock:
+    def _superblock(self, place: int, name: str) -> Superblock:
         half = self.halves[place]
         states = "".join("." if half.misses and other != place else "A" for other in range(len(self.halves)))
-        return Superblock(NAMES[place], "", 0, place, states, half.copying)
+        return Superblock(name, "", 0, place, states, half.copying)
+
+    def assembled(self, index: int, takes: tuple[int, ...], legs: tuple[int, ...], *, short: bool) -> "Disks | None":
+        """Start the mirror from these legs as md does: see `aoeha.sim.world.mirror.Mirror.assemble`."""
+        if self.assemblies[index].active:
+            return self
+        there = tuple(place for place in legs if place in takes)
+        whole = [place for place in there if not self.halves[place].copying]
+        fresh = [place for place in whole if not any(self.halves[other].misses for other in whole if other != place)]
+        expects = not all(self.halves[place].misses for place in fresh)
+        if not fresh or (len(there) < len(self.halves) and expects and not short):
+            return None
+        copying = tuple(place for place in there if self.halves[place].copying)
+        return self._assembling(index, Assembly(tuple(fresh), copying))
 
     def evicted(self, index: int, takes: tuple[int, ...], place: int) -> "Disks | None":
         """Continue without a leg, if another leg can record that."""

@@ -30,6 +30,8 @@ from aoeha.core.model.task import (
     ReservationTask,
     ResourceStatus,
     ResourceTask,
+    SuperblocksRead,
+    SuperblockTask,
     Task,
     TaskKind,
     TaskResult,
@@ -47,11 +49,13 @@ SHELF_KINDS = (
     TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD,
 )  # fmt: skip
 MIRROR_KINDS = (
-    TaskKind.START, TaskKind.PROBE, TaskKind.MONITOR, TaskKind.EVICT_LEG, TaskKind.RETURN_LEG,
+    TaskKind.START, TaskKind.PROBE, TaskKind.MONITOR, TaskKind.READ_SUPERBLOCKS, TaskKind.EVICT_LEG,
+    TaskKind.RETURN_LEG,
 )  # fmt: skip
 """What is asked of a mirror, where the resource is one."""
 LOOKS = (
     TaskKind.READ_RESERVATIONS, TaskKind.READ_RECORDS, TaskKind.WRITE_RECORD, TaskKind.PROBE, TaskKind.MONITOR,
+    TaskKind.READ_SUPERBLOCKS,
 )  # fmt: skip
 """What changes neither reservations nor a mirror."""
 NODES = ("alpha", "beta")
@@ -67,6 +71,7 @@ class Answer:
     status: ResourceStatus | None = None
     missing: tuple[str, ...] = ()
     write_mostly: tuple[str, ...] = ()
+    superblocks: SuperblocksRead | None = None
 
 
 SILENCE = Answer()
@@ -186,7 +191,7 @@ class Shelves(NamedTuple):
 
     def perform(self, index: int, task: Task) -> Effect:
         """Let a node's task happen on the legs that it is about and that it reaches."""
-        if isinstance(task, ResourceTask | LegTask):
+        if isinstance(task, ResourceTask | SuperblockTask | LegTask):
             return self._mirror(index, task)
         shelves, holds, records, forced = self, [], [], []
         for place, config in enumerate(LEGS):
@@ -205,13 +210,17 @@ class Shelves(NamedTuple):
             return Effect(shelves, Answer(records=tuple(records)))
         return Effect(shelves, Answer(holds=tuple(holds)), tuple(forced))
 
-    def _mirror(self, index: int, task: ResourceTask | LegTask) -> Effect:
+    def _mirror(self, index: int, task: ResourceTask | SuperblockTask | LegTask) -> Effect:
         """Let a task happen to a node's mirror."""
         takes, places = self.takes(index), {leg.name: place for place, leg in enumerate(LEGS)}
         disks: Disks | None
         match task:
             case ResourceTask(kind=TaskKind.START):
-                disks = self.disks.assembled(index, takes, tuple(places[name] for name in task.complete))
+                legs = tuple(places[name] for name in task.legs)
+                disks = self.disks.assembled(index, takes, legs, short=task.short)
+            case SuperblockTask():
+                found = self.disks.examined(index, takes, tuple(places))
+                return Effect(self, Answer(superblocks=found))
             case LegTask(kind=TaskKind.EVICT_LEG):
                 disks = self.disks.evicted(index, takes, places[task.leg])
             case LegTask():
@@ -247,6 +256,8 @@ def told(task: Task, answer: Answer, seen: ResourceStatus | None, plug: PlugStat
     match task:
         case ResourceTask() if seen is not None:
             return Observed(seen, answer.missing, (), answer.write_mostly)
+        case SuperblockTask():
+            return answer.superblocks
         case PowerTask() if plug is not None:
             return PlugRead(plug)
         case ReservationTask():

@@ -1,4 +1,4 @@
-"""A RAID1 of two legs as md keeps it: event counts, who calls whom missing, a bitmap, recovery.
+"""A RAID1 of two legs as md keeps it: event counts, who calls whom missing, a bitmap, recovery. It chooses nothing.
 
 Each leg carries a superblock. A kernel that cannot reach a leg for `SILENCE_MAX_MS` kicks it out, unless it was told to
 wait for its daemon: it writes into the other's superblock that the leg is missing, and acknowledges without it from
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from aoeha.core.model.config import PathTiming
 from aoeha.core.model.superblock import Superblock
-from aoeha.core.storage.start_choice import Doubt, Legs, Omission, Refusal, choose_legs
+from aoeha.core.model.task import ExaminedLeg, SuperblocksRead
+from aoeha.core.storage.start_choice import Refusal, choose
 
 __all__ = ["PATH_TIMING", "SILENCE_MAX_MS", "Assembly", "Leg", "Mirror"]
 
@@ -119,21 +120,40 @@ class Mirror:
     def __init__(self, shelves: tuple[str, ...]) -> None:
         self.legs = [Leg(shelf) for shelf in shelves]
 
-    def assemble(self, present: set[str], complete: tuple[str, ...] = ()) -> Assembly | str:
-        """Start from the legs on shelves that answer, or say why not, as the core chooses by their superblocks.
+    def examined(self, present: set[str]) -> SuperblocksRead:
+        """What an agent reports of the legs on shelves that answer."""
+        legs = (
+            ExaminedLeg(leg.shelf, leg.shelf, True, self.superblock(leg))
+            if leg.shelf in present
+            else ExaminedLeg(leg.shelf, leg.shelf, False)
+            for leg in self.legs
+        )
+        return SuperblocksRead("the mirror", "", tuple(legs))
 
-        `complete`: the shelves whose legs are known to hold every acknowledged write.
+    def assemble(self, present: set[str], told: tuple[str, ...], *, short: bool) -> Assembly | str:
+        """Start from the legs that one is told, or say why not, as md does: it wants all that these legs expect.
+
+        With `short` it starts without. It leaves out a leg that another one calls missing, and one that lags.
         """
-        names, there = tuple(leg.shelf for leg in self.legs), [leg for leg in self.legs if leg.shelf in present]
-        superblocks = {leg.shelf: self.superblock(leg) for leg in there}
-        choice = choose_legs("", Legs(names, tuple(superblocks), complete), superblocks)
-        if isinstance(choice, Refusal):
-            return _sentence(choice, there)
-        fresh = [leg for leg in there if leg.shelf in choice.legs and not leg.recovering]
+        there = [leg for leg in self.legs if leg.shelf in told and leg.shelf in present]
+        whole = [leg for leg in there if not leg.recovering]
+        fresh = [leg for leg in whole if not any(other.calls_missing(leg) for other in whole)]
+        lacking = [
+            leg.shelf for leg in self.legs if leg not in there and not any(one.calls_missing(leg) for one in fresh)
+        ]
+        if not fresh or (lacking and not short):
+            return f"md does not start it without {' and '.join(lacking) or 'a whole leg'}"
         for leg in fresh:
             leg.events += 1
             leg.missing.update(old.shelf for old in self.legs if old not in fresh)
         return Assembly(fresh)
+
+    def start_by_itself(self, present: set[str]) -> Assembly | str:
+        """Do what raid's agent does where no core tells it from which legs: it has the core's function choose."""
+        choice = choose(self.examined(present), ())
+        if isinstance(choice, Refusal):
+            return choice.doubt.value.replace("_", " ")
+        return self.assemble(present, choice.legs, short=choice.short)
 
     def superblock(self, leg: Leg) -> Superblock:
         """What lies on a leg, as `mdadm --examine` would show it."""
@@ -164,12 +184,3 @@ class Mirror:
         """The legs that must hold every acknowledged record: no superblock calls them missing, and none lags."""
         called = {shelf for leg in self.legs for shelf in leg.missing}
         return [leg for leg in self.legs if leg.shelf not in called and not leg.recovering]
-
-
-def _sentence(refusal: Refusal, there: list[Leg]) -> str:
-    if not there:
-        return "no shelf answers"
-    if refusal.doubt is Doubt.WRITTEN_APART:
-        return "both legs record each other as failed"
-    needed = [leg for leg, why in refusal.left_out if why is Omission.ABSENT] if refusal.legs else []
-    return f"what is here may lack acknowledged writes: the leg on {' and '.join(needed)} is needed"

@@ -17,14 +17,11 @@ class Services:
         self._stage = stage
         self._storage = storage
 
-    def run(self, machine: Gateway, name: str, complete: tuple[str, ...] = ()) -> str:
-        """A resource is up from now on. Return why it cannot be, empty when it is; a mirror may lack a leg.
-
-        `complete`: the legs from any of which a mirror may be started.
-        """
+    def run(self, machine: Gateway, name: str, legs: tuple[str, ...] = (), *, short: bool = False) -> str:
+        """A resource is up from now on, a mirror from these legs. Return why it cannot be, empty when it is."""
         group = self._stage.group_of(name)
-        if name == self._stage.resources[group][0]:
-            fault = self._storage.assemble(machine, group, complete)
+        if self._stage.is_mirror(name):
+            fault = self._storage.assemble(machine, group, legs, short=short)
             if fault:
                 self.end(machine, name)
                 return fault
@@ -56,7 +53,7 @@ class Services:
         """A resource is not up any more."""
         machine.lives_until_ms.pop(name, None)
         group = self._stage.group_of(name)
-        if name == self._stage.resources[group][0]:
+        if self._stage.is_mirror(name):
             self._storage.stop(machine, group)
         machine.active.pop(name, None)
         self._stage.changed()

@@ -34,6 +34,9 @@ class Stage:
         self.steps = 0
         any_config = next(iter(self.configs.values()))
         self.resources = {group.name: tuple(r.name for r in group.resources) for group in any_config.groups}
+        self._mirrors = {
+            next((r.name for r in group.resources if r.mirror), group.resources[0].name) for group in any_config.groups
+        }
         self._observers: list[Observer] = []
         self._changed = False
 
@@ -59,6 +62,10 @@ class Stage:
     def group_of(self, resource: str) -> str:
         """Return the group that a resource belongs to."""
         return next(group for group, names in self.resources.items() if resource in names)
+
+    def is_mirror(self, resource: str) -> bool:
+        """Whether a resource is its group's mirror: the one with that capability, or else the first one."""
+        return resource in self._mirrors
 
     def count(self, kind: str, name: str) -> None:
         """Note that something occurred."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from aoeha.core.model.task import MirrorLimits
+from aoeha.core.model.task import MirrorLimits, SuperblocksRead
 from aoeha.sim.world.client import Client, Peer
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.mirror import Assembly, Leg, Mirror
@@ -124,15 +124,25 @@ class Storage:
                 self.blind_until_ms[machine.name] = self._stage.timeline.now_ms
         self.undisturbed_since_ms.update(dict.fromkeys(shelves, self._stage.timeline.now_ms))
 
-    def assemble(self, machine: Gateway, group: str, complete: tuple[str, ...]) -> str:
+    def superblocks(self, machine: Gateway, group: str) -> SuperblocksRead:
+        """What a machine finds on the legs of a group's mirror."""
+        found = self.mirrors[group].examined(self._present(machine))
+        running = (machine.name, group) in self._assemblies
+        return SuperblocksRead(found.array, found.uuid, running=True) if running else found
+
+    def _present(self, machine: Gateway) -> set[str]:
+        return {name for name, shelf in self.shelves.items() if shelf.answers and self.reaches(machine, name)}
+
+    def assemble(self, machine: Gateway, group: str, legs: tuple[str, ...], *, short: bool) -> str:
         """Start a group's mirror on a machine; return why it could not be, empty when it runs.
 
-        `complete`: from any of these legs alone, if need be.
+        It starts from `legs`. Where a group has none that are reserved, it starts by itself.
         """
         if (machine.name, group) in self._assemblies:
             return ""
-        present = {name for name, shelf in self.shelves.items() if shelf.answers and self.reaches(machine, name)}
-        assembly = self.mirrors[group].assemble(present, complete)
+        mirror, present = self.mirrors[group], self._present(machine)
+        managed = group in self._managed
+        assembly = mirror.assemble(present, legs, short=short) if managed else mirror.start_by_itself(present)
         if isinstance(assembly, str):
             self._stage.count("mirror", "start refused")
             return assembly

@@ -23,6 +23,7 @@ from aoeha.core.model.task import (
     ReservationTask,
     ResourceStatus,
     ResourceTask,
+    SuperblockTask,
     Task,
     TaskKind,
     TaskResult,
@@ -47,6 +48,8 @@ DURATIONS_MS = {
 }
 LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
 ROUND_TRIP_MS = (1, 4)
+SUPERBLOCKS_MS = 40
+"""What `mdadm --examine` takes. It is a part of what a mirror's start takes in all."""
 LEG_MS = (50, 500)
 HURRY_MS = (1, 300)
 HOSTS_MS = 5
@@ -94,6 +97,8 @@ class Work:
         self._jobs: dict[tuple[str, int, int], Job] = {}
         self._late: dict[tuple[str, str], Job] = {}
         self._holds = Holds(stage, storage, services)
+        self._whole_start_ms: dict[tuple[str, str], int] = {}
+        """How long the start of a mirror takes of which the superblocks are read, with that."""
 
     def start(self, machine: Gateway, incarnation: int, task: Task, listener: Listener) -> None:
         """Begin a task of a machine's daemon. `listener` is told its end."""
@@ -114,6 +119,10 @@ class Work:
             case PathTask():
                 wait_ms = max(0, task.failover.begin_ms - machine.clock_ms()) + self._stage.random.randint(*HURRY_MS)
                 self._stage.timeline.after(wait_ms, machine.by_kernel, self._hurry, job, task)
+            case SuperblockTask():
+                whole_ms = self._stage.random.randint(*DURATIONS_MS[TaskKind.START])
+                self._whole_start_ms[machine.name, task.subject] = whole_ms
+                self._stage.timeline.after(SUPERBLOCKS_MS, machine.by_kernel, self._read_superblocks, job, task)
             case ConflictTask():
                 self._stage.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._detect_conflict, job)
             case HostsTask():
@@ -139,7 +148,7 @@ class Work:
                 task.deadline_ms, machine.by_kernel, self._time_out, job, task, trouble == "late"
             )
             return
-        duration_ms = self._duration_ms(task)
+        duration_ms = self._duration_ms(machine, task)
         leftover = self._late.get((machine.name, task.subject))
         if leftover is not None and not leftover.over:
             duration_ms += max(0, leftover.lands_ms - self._stage.timeline.now_ms)
@@ -150,9 +159,9 @@ class Work:
 
     def _heed(self, machine: Gateway, task: ResourceTask) -> None:
         """A mirror is told what it must keep clear of; a driver is as patient again as it should be."""
-        if task.subject == self._stage.resources[task.group][0]:
-            if not self._hurries(machine):
-                self._storage.hurried_ms.pop(machine.name, None)
+        if task.subject == self._stage.resources[task.group][0] and not self._hurries(machine):
+            self._storage.hurried_ms.pop(machine.name, None)
+        if self._stage.is_mirror(task.subject):
             self._storage.heed(machine, task.group, task.limits)
 
     def _switched(self, job: Job, done: TaskDone) -> None:
@@ -167,6 +176,14 @@ class Work:
         job.over = True
         done, wait_ms = self._holds.ask(job.machine, task)
         self._stage.timeline.after(wait_ms, job.machine.by_kernel, self.report, job, done)
+
+    def _read_superblocks(self, job: Job, task: SuperblockTask) -> None:
+        """Tell what lies on a mirror's legs."""
+        if job.over or job.boots != job.machine.boots:
+            return
+        job.over = True
+        found = self._storage.superblocks(job.machine, task.group)
+        self.report(job, TaskDone(0, task.id, TaskResult.OK, outcome=found))
 
     def _change_mirror(self, job: Job, task: LegTask) -> None:
         """Let a leg leave its mirror, or come back."""
@@ -210,11 +227,12 @@ class Work:
         job.over = True
         self.report(job, TaskDone(0, job.task.id, TaskResult.OK, outcome=Answered(answers)))
 
-    def _duration_ms(self, task: ResourceTask) -> int:
+    def _duration_ms(self, machine: Gateway, task: ResourceTask) -> int:
         random = self._stage.random
         if task.kind in LOOKS and random.randrange(100) < SLOW_LOOK_PERCENT:
             return random.randint(*SLOW_LOOK_MS)
-        return random.randint(*DURATIONS_MS[task.kind])
+        whole_ms = self._whole_start_ms.pop((machine.name, task.subject), 0) if task.kind is TaskKind.START else 0
+        return whole_ms - SUPERBLOCKS_MS if whole_ms else random.randint(*DURATIONS_MS[task.kind])
 
     def _acting(self, machine: Gateway, resource: str) -> bool:
         """Whether the daemon of a machine has a start or stop of the resource under way."""
@@ -327,7 +345,7 @@ class Work:
         if machine.active.get(resource) != "starting":
             return ""
         if worked:
-            fault = self._services.run(machine, resource, task.complete)
+            fault = self._services.run(machine, resource, task.legs, short=task.short)
             self._heed(machine, task)
             return fault
         self._services.end(machine, resource)
@@ -345,18 +363,16 @@ class Work:
 
     def _missing(self, machine: Gateway, resource: str) -> tuple[str, ...]:
         group = self._stage.group_of(resource)
-        is_mirror = resource == self._stage.resources[group][0]
-        return tuple(self._storage.missing(machine, group)) if is_mirror else ()
+        return tuple(self._storage.missing(machine, group)) if self._stage.is_mirror(resource) else ()
 
     def _used(self, machine: Gateway, resource: str) -> tuple[tuple[str, str], ...]:
         group = self._stage.group_of(resource)
-        is_mirror = resource == self._stage.resources[group][0]
-        return self._storage.used(machine, group) if is_mirror else ()
+        is_driver = resource == self._stage.resources[group][0]
+        return self._storage.used(machine, group) if is_driver else ()
 
     def _write_mostly(self, machine: Gateway, resource: str) -> tuple[str, ...]:
         group = self._stage.group_of(resource)
-        is_mirror = resource == self._stage.resources[group][0]
-        return self._storage.write_mostly(machine, group) if is_mirror else ()
+        return self._storage.write_mostly(machine, group) if self._stage.is_mirror(resource) else ()
 
     def _half_done(self) -> bool:
         return self._stage.random.randrange(100) < HALF_DONE_PERCENT

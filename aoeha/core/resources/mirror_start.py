@@ -1,0 +1,55 @@
+"""From which legs a mirror is started: its superblocks are read for each start anew (R5).
+
+Rules. A mirror that could be started now is not started at once: its agent reads the superblocks of all its legs. The
+choice is made in the step in which the reading ends, by that reading and by the ledger with which the term began, and
+the start begins in that step or not at all. A reading counts for one start. It is given up as soon as its start could
+not begin any more: in a pause, with the end of the term, when a leg is not ours, or when something below the mirror
+stopped. Reading and start together have the time of a start. A mirror that runs already is not read: its start changes
+nothing.
+
+What this file does not know: how superblocks are read, and how a mirror is assembled.
+"""
+
+from aoeha.core.model.actions import CancelTask
+from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
+from aoeha.core.model.step_context import ChosenLegs, StepContext
+from aoeha.core.model.task import SuperblocksRead, SuperblockTask
+from aoeha.core.storage import leg_sentences
+from aoeha.core.storage.start_choice import Refusal, choose
+
+
+def is_being_read(state: NodeState, mirror: ResourceState) -> bool:
+    """Whether superblocks are being read for a start."""
+    return any(task.id == mirror.task_id and isinstance(task, SuperblockTask) for task in state.tasks)
+
+
+def read(step: StepContext, group: GroupState, mirror: ResourceState, reason: str) -> None:
+    """Begin to read superblocks. From now on the mirror is starting, although nothing of it is touched yet."""
+    number, name = step.state.next_task_id, mirror.config.name
+    step.begin(SuperblockTask(number, mirror.config.start_ms, reason, group.name, name, group.held_epoch))
+    step.change_resource(
+        group.name, name, task_id=number, phase=ResourcePhase.STARTING, reason="", start_begun_ms=step.now_ms
+    )
+
+
+def give_up(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
+    """Drop a reading whose start could not begin any more; its late end counts for nothing."""
+    step.do(CancelTask(mirror.task_id))
+    step.change_resource(group.name, mirror.config.name, task_id=0, phase=ResourcePhase.STOPPED)
+
+
+def choose_legs(step: StepContext, group: GroupState, mirror: str, found: SuperblocksRead) -> str:
+    """Choose by a reading that ends with this step. Return why there is no choice, empty where there is one."""
+    choice = choose(found, group.term.startable_legs if group.term is not None else ())
+    if isinstance(choice, Refusal):
+        why = leg_sentences.why_not_start(found.array, found.uuid, choice)
+        return f"cannot start {found.array}: {why}"
+    names = tuple(leg.name for leg in found.legs if leg.device in choice.legs)
+    step.chosen = ChosenLegs(group.name, mirror, names, choice.short)
+    return ""
+
+
+def chosen(step: StepContext, group: str, mirror: str) -> ChosenLegs | None:
+    """The choice that was made for this mirror in this step, if one was."""
+    choice = step.chosen
+    return choice if choice is not None and (choice.group, choice.mirror) == (group, mirror) else None
