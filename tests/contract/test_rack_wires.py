@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import threading
 
 import pytest
 from namespaces import inside, namespace
@@ -92,3 +93,29 @@ def test_a_frame_that_bears_witness_is_kept(witnessed: tuple[str, str, str]) -> 
 
 def test_a_telling_neighbour_is_kept_and_everything_else_is_left_where_it_is() -> None:
     assert seen((*LEFT, arp(ADDRESS))) == [("answered", "address", "beta")]
+
+
+def test_what_arrives_before_the_filter_stands_is_left() -> None:
+    """A socket of all interfaces hears from its making on, and the filter is set after that."""
+
+    def watch() -> list[list[object]]:
+        for command in ("link add here type veth peer there", "link set here up", "link set there up"):
+            subprocess.run(["ip", *command.split()], check=True, timeout=10)
+        over = threading.Event()
+
+        def chatter() -> None:
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+                sender.bind(("here", 0))
+                while not over.is_set():
+                    sender.send(ping(ANOTHER))
+
+        speaker = threading.Thread(target=chatter)
+        speaker.start()
+        try:
+            return [Wires(socket.inet_ntoa(ADDRESS), guest_of).close()["stretches"] for _ in range(200)]
+        finally:
+            over.set()
+            speaker.join()
+
+    with namespace("wires") as name:
+        assert inside(name, watch) == [[]] * 200

@@ -7,6 +7,7 @@ at which the kernel saw it.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import errno
 import ipaddress
@@ -111,6 +112,13 @@ class Wires:
         self._socket.setsockopt(
             socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", count, ctypes.addressof(program))
         )
+        self._drop_unfiltered()
+
+    def _drop_unfiltered(self) -> None:
+        """Leave what came before the filter stood: a socket of all interfaces hears from its making on."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(SNAP_BYTES)
 
     async def watch(self) -> None:
         """Look until cancelled."""
