@@ -7,7 +7,6 @@ at which the kernel saw it.
 """
 
 import asyncio
-import contextlib
 import ctypes
 import errno
 import ipaddress
@@ -74,22 +73,37 @@ def _filter(address: str) -> bytes:
     return b"".join(struct.pack("HBBI", *instruction) for instruction in program)
 
 
-def read_frame(frame: bytes, guest_of: Callable[[str], str]) -> tuple[str, str, str] | None:
-    """What a kept frame bears witness to: kind, place and who, as in Stretch. None where it bears none."""
+def read_frame(frame: bytes, guest_of: Callable[[str], str], address: bytes) -> tuple[str, str, str] | None:
+    """What a frame bears witness to: kind, place and who, as in Stretch. None where it bears none.
+
+    The filter leaves few frames, but the socket hears before the filter stands: every frame is looked at again.
+    """
     source, target = guest_of(frame[6:12].hex(":")), guest_of(frame[:6].hex(":"))
-    if frame[12:14] != AOE.to_bytes(2, "big"):
-        return "answered", ADDRESS, source
+    match int.from_bytes(frame[12:14], "big"):
+        case protocol if protocol == ARP:
+            return ("answered", ADDRESS, source) if frame[28:32] == address else None
+        case protocol if protocol == IPV4:
+            answers = frame[26:30] == address and frame[23] == socket.IPPROTO_ICMP
+            return ("answered", ADDRESS, source) if answers else None
+        case protocol if protocol != AOE:
+            return None
+    return _read_aoe(frame, source, target)
+
+
+def _read_aoe(frame: bytes, source: str, target: str) -> tuple[str, str, str] | None:
     refused = bool(frame[14] & ERROR)
     if not frame[14] & RESPONSE:
-        return ("asked", target, source) if _sets(frame) else None
+        return ("asked", target, source) if frame[19] == RESERVE and _sets(frame) else None
     match frame[19]:
-        case command if command == ATA:
+        case command if command == ATA and frame[24] & WRITE:
             return (REFUSED if refused else "landed"), source, target
         case command if command == CONFIG:
             # Answers to the kernel driver's questions bear no tag either, but go to who asked.
             return ("advert", source, source) if frame[:6] == EVERYBODY else None
-        case _:
+        case command if command == RESERVE:
             return ("reserved", source, target) if _sets(frame) and not refused else None
+        case _:
+            return None
 
 
 def _sets(reservation: bytes) -> bool:
@@ -100,7 +114,7 @@ class Wires:
     """Made in the rack's network namespace; sees all switches of it."""
 
     def __init__(self, address: str, guest_of: Callable[[str], str]) -> None:
-        self._guest_of = guest_of
+        self._guest_of, self._address = guest_of, socket.inet_aton(address)
         self._now: dict[tuple[str, str], Stretch] = {}
         self._stretches: list[Stretch] = []
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
@@ -112,13 +126,6 @@ class Wires:
         self._socket.setsockopt(
             socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", count, ctypes.addressof(program))
         )
-        self._drop_unfiltered()
-
-    def _drop_unfiltered(self) -> None:
-        """Leave what came before the filter stood: a socket of all interfaces hears from its making on."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._socket.recv(SNAP_BYTES)
 
     async def watch(self) -> None:
         """Look until cancelled."""
@@ -139,7 +146,7 @@ class Wires:
                     continue
                 raise
             seconds, nanoseconds = struct.unpack("qq", told[0][2])
-            witnessed = read_frame(frame, self._guest_of)
+            witnessed = read_frame(frame, self._guest_of, self._address)
             if witnessed is not None:
                 self._keep(seconds * 1_000 + nanoseconds // 1_000_000 - day_ahead_ms, *witnessed)
 
