@@ -26,7 +26,7 @@ from aoeha.core.model.shelves import Holder
 from aoeha.core.model.task import MirrorLimits, PlugRead, PlugState, TaskResult
 from aoeha.core.ownership import claims, client_isolation, group_beat, own_stall, proofs
 from aoeha.core.peer import disk_heartbeat, membership
-from aoeha.core.resources import address_conflict, lifecycle, storage_loss
+from aoeha.core.resources import address_conflict, lifecycle, mirror_start, storage_loss
 from aoeha.core.storage import address_lifetime, leg_ledger, reservations, start_choice, storage_fence, suspect_legs
 from aoeha.core.storage.start_choice import Legs, Selection
 from aoeha.sim.stories.scenario import perform, read
@@ -250,6 +250,18 @@ def sees_no_mark(_original: Any) -> Any:
 
 def ended_at_once(_original: Any) -> Any:
     return lambda state, boot_id: state.peer.boot_id not in ("", boot_id)
+
+
+def chosen_once_for_all(original: Any) -> Any:
+    """What superblocks told of the first start that lacked a leg is used for every later one."""
+    known: dict[tuple[str, str], Any] = {}
+
+    def chosen(step: Any, group: str, mirror: str) -> Any:
+        choice, known_as = original(step, group, mirror), (step.state.config.node, group)
+        is_short = choice is not None and choice.short
+        return known.setdefault(known_as, choice) if is_short else known.get(known_as, choice)
+
+    return chosen
 
 
 def any_leg_will_do(original: Any) -> Any:
@@ -544,6 +556,10 @@ IN_STORIES = (
     (
         Mutation("start by a ledger that is too old", leg_ledger, "current", never_too_old, ("I2",)),
         "leg-lost-unheard-long-ago",
+    ),
+    (
+        Mutation("start by the choice of an earlier start", mirror_start, "chosen", chosen_once_for_all, ("I2",)),
+        "leg-that-started-alone-is-old-now",
     ),
     (
         Mutation("skip a leg that does not answer", leg_ledger, "fence_legs", those_that_answer, ("I1",)),
