@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 RUNS ?= 10
 JOBS ?= $(shell nproc)
 DURATION ?= 45m
+# Processes for tests that mostly wait for a device.
+WAITING ?= 6
 SHORT_SEEDS ?= 300
 SHORT_MUTATIONS ?= 8
 INCIDENTS := $(wildcard tests/scenarios/*.txt)
@@ -36,7 +38,7 @@ test-beside:
 		test-contract test-simulator test-mutations test-seeds test-units
 
 test-contract:
-	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/contract
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) --numprocesses=$(WAITING) tests/contract
 
 test-seeds:
 	@chrt --idle 0 env AOEHA_SEEDS=$(SHORT_SEEDS) AOEHA_JOBS=$(JOBS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py
