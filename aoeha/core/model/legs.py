@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from aoeha.core.model.beat import Ledger
+from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
 
 
@@ -21,6 +22,10 @@ class AddressState:
     held_epoch: int = 0
     answered_ms: int = 0
     failover_ordered: bool = False
+
+    def held_in(self, epoch: int) -> "AddressState":
+        """The same address, last held by us in the term of this epoch; 0 for in none."""
+        return replaced(self, held_epoch=epoch)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ What this file does not know: which request began the leave.
 from aoeha.core.model.actions import Leave
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
-from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import Leaving, NodeState, phase_of, stopped_everywhere
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import owners
@@ -36,7 +35,7 @@ def note_beat(step: StepContext) -> None:
     """Count a beat that announces the leave."""
     leaving = step.state.leaving
     assert leaving is not None, "a leave is announced that was not begun"
-    step.change(leaving=replaced(leaving, beats=leaving.beats + 1))
+    step.change(leaving=Leaving(leaving.by_ms, leaving.beats + 1))
 
 
 def go_on(step: StepContext) -> None:
@@ -53,7 +52,7 @@ def go_on(step: StepContext) -> None:
         step.do(Leave())
         return
     if not stopped_everywhere(state) or any(group.holding for group in state.groups):
-        step.change(leaving=replaced(leaving, by_ms=step.now_ms + LEAVE_PATIENCE_MS))
+        step.change(leaving=Leaving(step.now_ms + LEAVE_PATIENCE_MS, leaving.beats))
         return
     taken = all(owners.owner(state, group) == state.config.peer for group in state.groups)
     wanted = membership.is_alive(state) and any(owners.peer_takes(state, group) for group in state.groups)

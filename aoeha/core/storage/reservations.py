@@ -18,7 +18,6 @@ from aoeha.core.model.events import TargetStarted, TaskDone
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import ProofKind
-from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder, Reservation
 from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
@@ -236,16 +235,15 @@ def _note(step: StepContext, name: str, leg: LegState, answers: dict[tuple[str, 
             continue
         silenced = holder is Holder.SILENT and address.holder is not Holder.UNKNOWN and len(leg.addresses) > 1
         answered_ms = looked_ms if silenced else 0
-        now = replaced(address, holder=holder, since_ms=asked_ms, held_epoch=held_epoch)
-        addresses.append(replaced(now, answered_ms=answered_ms, failover_ordered=False))
+        addresses.append(AddressState(address.name, holder, asked_ms, held_epoch, answered_ms))
     if tuple(addresses) == leg.addresses:
         return
-    changed = replaced(leg, addresses=tuple(addresses))
-    back = leg.shows_anywhere(Holder.SILENT) and not changed.shows_anywhere(Holder.SILENT)
-    if back and step.state.group(name).term is not None:
+    step.change_leg(name, leg.name, addresses=tuple(addresses))
+    group = step.state.group(name)
+    back = leg.shows_anywhere(Holder.SILENT) and not group.leg(leg.name).shows_anywhere(Holder.SILENT)
+    if back and group.term is not None:
         # A start that failed because this leg was missing need not wait out its pause.
         step.change_term(name, retry_at_ms=0)
-    step.change_leg(name, leg.name, addresses=changed.addresses)
 
 
 def _held_epoch(group: GroupState, address: AddressState) -> int:
@@ -260,26 +258,21 @@ def _held_epoch(group: GroupState, address: AddressState) -> int:
 def _judge(step: StepContext, name: str) -> None:
     """What the answers mean for an owner."""
     group = step.state.group(name)
-    legs = tuple(_judged_leg(step, group, leg) for leg in group.legs)
-    if legs != group.legs:
-        step.change_group(name, legs=legs)
+    for leg in group.legs:
+        _judge_leg(step, group, leg)
 
 
-def _judged_leg(step: StepContext, group: GroupState, leg: LegState) -> LegState:
+def _judge_leg(step: StepContext, group: GroupState, leg: LegState) -> None:
     """A leg of ours without a holder has lost our reservation, and may have lost acknowledged writes with it (R5)."""
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
     may_have_been = law.stands(step.state, Kind.UNVERIFIED, group)
     forgot = (was_ours or may_have_been) and leg.shows_anywhere(Holder.NOBODY)
     tainted = forgot and suspect_legs.fenced_node_may_write(step.state, group)
     addresses = tuple(_judged(step, group, leg, address) for address in leg.addresses)
-    if not forgot and addresses == leg.addresses:
-        return leg
-    return replaced(
-        leg,
-        addresses=addresses,
-        reservation_lost=True if forgot else leg.reservation_lost,
-        suspect=tainted or leg.suspect,
-    )
+    if addresses != leg.addresses:
+        step.change_leg(group.name, leg.name, addresses=addresses)
+    if forgot:
+        step.change_leg(group.name, leg.name, reservation_lost=True, suspect=tainted or leg.suspect)
 
 
 def _judged(step: StepContext, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
@@ -292,7 +285,7 @@ def _judged(step: StepContext, group: GroupState, leg: LegState, address: Addres
     match address.holder:
         case Holder.US:
             unsettled = law.stands(step.state, Kind.REVALIDATING)
-            return address if was_ours or unsettled else replaced(address, held_epoch=group.held_epoch)
+            return address if was_ours or unsettled else address.held_in(group.held_epoch)
         case Holder.PEER if was_ours and not _is_transferred(group, leg):
             sentence = f"{node} was fenced: {where} is reserved for {peer} now"
             step.panic(Code.OWNERSHIP_FENCED, Subject.group(group.name), sentence)
@@ -302,7 +295,7 @@ def _judged(step: StepContext, group: GroupState, leg: LegState, address: Addres
         case Holder.NOBODY if was_ours:
             sentence = f"{where} has lost the reservation of {node}: the target has restarted"
             step.say(Code.LEG_RESERVATION_LOST, subject, sentence)
-            return replaced(address, held_epoch=0)
+            return address.held_in(0)
         case _:
             pass
     return address
