@@ -16,17 +16,10 @@ from textwrap import dedent
 from types import UnionType
 from typing import get_args
 
+from aoeha.core.model.fence import DeviceState, FenceState
 from aoeha.core.model.legs import HostsState, LegState, ShelfLinkState, ShelvesState, StorageFenceState
 from aoeha.core.model.power_order import PowerOrder
-from aoeha.core.model.state import (
-    DeviceState,
-    FenceState,
-    GroupState,
-    LinkState,
-    NodeState,
-    PeerState,
-    ResourceState,
-)
+from aoeha.core.model.state import GroupState, LinkState, NodeState, PeerState, ResourceState
 from aoeha.core.model.term import Term
 
 CHANGED = (

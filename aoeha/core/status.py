@@ -10,11 +10,10 @@ from aoeha.core.fencing import readiness
 from aoeha.core.model import law
 from aoeha.core.model.beat import NEVER_MS, BeatFlag, GroupPhase, Ledger
 from aoeha.core.model.conditions import Alarm, Code, Condition, Subject
+from aoeha.core.model.fence import DeviceState, FencePhase
 from aoeha.core.model.law import Kind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import (
-    DeviceState,
-    FencePhase,
     GroupState,
     LinkCondition,
     LinkState,

@@ -27,9 +27,10 @@ from aoeha.core.model.events import (
     TaskDone,
     Tick,
 )
+from aoeha.core.model.fence import FenceState
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.memory import GroupMemory, Memory
-from aoeha.core.model.state import FenceState, GroupState, LinkState, NodeState, PeerState, ResourceState
+from aoeha.core.model.state import GroupState, LinkState, NodeState, PeerState, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import (
     ConflictTask,

@@ -10,7 +10,8 @@ import pytest
 
 from aoeha.core.model.config import Identity, PairConfig
 from aoeha.core.model.events import Tick
-from aoeha.core.model.state import DeviceState, FenceState, NodeState, PeerState
+from aoeha.core.model.fence import DeviceState, FenceState
+from aoeha.core.model.state import NodeState, PeerState
 from aoeha.daemon.journal_file import JournalFile, JournalLimits
 from aoeha.journal.records import Header, Step, decode_line
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from aoeha.core.model.config import Identity, LegConfig
+from aoeha.core.model.fence import Off
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import Confirmation, Proof, ProofKind
-from aoeha.core.model.state import LinkState, NodeState, Off, ResourceState
+from aoeha.core.model.state import LinkState, NodeState, ResourceState
 from aoeha.core.model.task import MirrorLimits
 from aoeha.core.model.term import Term
 from aoeha.core.step import initial

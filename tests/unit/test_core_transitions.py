@@ -5,8 +5,9 @@ from enum import Enum
 import pytest
 
 from aoeha.core.model.config import Identity
+from aoeha.core.model.fence import FencePhase, FenceState
 from aoeha.core.model.power_order import OrderStage, PowerAct, PowerOrder
-from aoeha.core.model.state import FencePhase, FenceState, LinkCondition, PeerCondition, ResourcePhase
+from aoeha.core.model.state import LinkCondition, PeerCondition, ResourcePhase
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.transitions import BEGIN, LEGAL, MACHINES
 from aoeha.core.step import initial

@@ -12,8 +12,9 @@ What this file does not know: when a fence is due.
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import FenceConfig
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.fence import DeviceState, FencePhase
 from aoeha.core.model.memory import DeviceMemory
-from aoeha.core.model.state import DeviceState, FencePhase, NodeState
+from aoeha.core.model.state import NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugRead, PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 

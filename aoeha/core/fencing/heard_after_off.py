@@ -13,8 +13,9 @@ from typing import Final
 
 from aoeha.core.fencing import devices, power_fence, power_on, power_proof
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.proof import ProofKind
-from aoeha.core.model.state import FencePhase, GroupState, NodeState, phase_of
+from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import claims
 from aoeha.core.peer import membership

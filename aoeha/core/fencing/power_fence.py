@@ -17,9 +17,10 @@ from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.fence import FencePhase, FenceState, Off
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.proof import Confirmation, ProofKind
-from aoeha.core.model.state import FencePhase, FenceState, GroupState, NodeState, Off, PeerCondition
+from aoeha.core.model.state import GroupState, NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.core.ownership import blockers

@@ -16,9 +16,10 @@ from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import CommandGiven, TaskDone
 from aoeha.core.model.exits import Exit
+from aoeha.core.model.fence import DeviceState
 from aoeha.core.model.law import Act
 from aoeha.core.model.power_order import TAKING, OrderStage, PowerAct, PowerOrder
-from aoeha.core.model.state import DeviceState, NodeState, phase_of
+from aoeha.core.model.state import NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.core.peer import membership

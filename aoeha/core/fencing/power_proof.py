@@ -10,7 +10,8 @@ What this file does not know: what is done about a wrong plug.
 """
 
 from aoeha.core.fencing import devices
-from aoeha.core.model.state import FencePhase, NodeState, Off
+from aoeha.core.model.fence import FencePhase, Off
+from aoeha.core.model.state import NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import disk_heartbeat, membership
 

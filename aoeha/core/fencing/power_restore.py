@@ -14,8 +14,9 @@ from aoeha.core.fencing import devices
 from aoeha.core.model import law
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
+from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.law import Act
-from aoeha.core.model.state import FencePhase, NodeState, PeerCondition
+from aoeha.core.model.state import NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.core.peer import membership

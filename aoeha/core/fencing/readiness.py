@@ -11,8 +11,9 @@ What this file does not know: whether a proof is needed.
 
 from aoeha.core.fencing import devices
 from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.fence import DeviceState
 from aoeha.core.model.shelves import Holder
-from aoeha.core.model.state import DeviceState, GroupState, NodeState
+from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import leg_ledger
 

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from aoeha.core.model.beat import Beat, Grant, GroupBeat, Ledger, Mark
 from aoeha.core.model.conditions import Alarm, Condition
+from aoeha.core.model.fence import DeviceState, FencePhase, FenceState, Off
 from aoeha.core.model.legs import (
     AddressState,
     HeardLedger,
@@ -22,14 +23,10 @@ from aoeha.core.model.power_order import OrderStage, PowerAct, PowerOrder
 from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.shelves import LockRecord, SeenRecord
 from aoeha.core.model.state import (
-    DeviceState,
-    FencePhase,
-    FenceState,
     GroupState,
     Leaving,
     LinkCondition,
     LinkState,
-    Off,
     PeerCondition,
     PeerState,
     ResourcePhase,

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.power_order import OrderStage
-from aoeha.core.model.state import FencePhase, LinkCondition, PeerCondition, ResourcePhase
+from aoeha.core.model.state import LinkCondition, PeerCondition, ResourcePhase
 
 __all__ = ["BEGIN", "LEGAL", "MACHINES", "Machine", "assert_legal"]
 

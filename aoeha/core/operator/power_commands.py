@@ -13,9 +13,10 @@ from aoeha.core.model.beat import BeatFlag
 from aoeha.core.model.conditions import Code
 from aoeha.core.model.events import CommandGiven
 from aoeha.core.model.exits import Exit
+from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.power_order import PowerAct
-from aoeha.core.model.state import FencePhase, NodeState
+from aoeha.core.model.state import NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.operator import answers
 from aoeha.core.ownership import blockers, owners

@@ -15,10 +15,11 @@ What this file does not know: how a fence is carried out, and how resources are 
 from aoeha.core.model import law
 from aoeha.core.model.beat import Grant, GroupBeat, GroupPhase
 from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.proof import Proof, ProofKind
-from aoeha.core.model.state import FencePhase, GroupState, NodeState, phase_of
+from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.term import Claim, Term
 from aoeha.core.ownership import blockers, owners, peer_word, proofs

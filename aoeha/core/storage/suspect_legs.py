@@ -13,9 +13,10 @@ What this file does not know: how a leg leaves the mirror and comes back, and ho
 """
 
 from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.fence import Off
 from aoeha.core.model.legs import LegState
 from aoeha.core.model.proof import Proof, ProofKind
-from aoeha.core.model.state import GroupState, NodeState, Off, ResourceState
+from aoeha.core.model.state import GroupState, NodeState, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import MirrorLimits
 from aoeha.core.peer import membership

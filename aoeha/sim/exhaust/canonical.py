@@ -32,6 +32,7 @@ from typing import get_args
 
 from aoeha.core.model.beat import Beat, GroupBeat, Ledger, Mark
 from aoeha.core.model.config import FenceConfig, GroupConfig, Identity, PairConfig, ResourceConfig
+from aoeha.core.model.fence import DeviceState, FencePhase, FenceState, Off
 from aoeha.core.model.legs import (
     AddressState,
     HeardLedger,
@@ -45,19 +46,7 @@ from aoeha.core.model.legs import (
 from aoeha.core.model.memory import DeviceMemory, Memory
 from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.shelves import LockRecord
-from aoeha.core.model.state import (
-    DeviceState,
-    FencePhase,
-    FenceState,
-    GroupState,
-    Leaving,
-    LinkState,
-    NodeState,
-    Off,
-    PeerState,
-    ResourceState,
-    Revalidation,
-)
+from aoeha.core.model.state import GroupState, Leaving, LinkState, NodeState, PeerState, ResourceState, Revalidation
 from aoeha.core.model.task import AddressRenewal, MirrorLimits, PathFailover, Task
 from aoeha.core.model.term import Claim, Term
 from aoeha.sim.exhaust.canonical_ledger import (

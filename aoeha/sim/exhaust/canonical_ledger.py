@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from aoeha.core.model.beat import Beat, GroupBeat, Ledger, Mark
+from aoeha.core.model.fence import Off
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.shelves import Holder
-from aoeha.core.model.state import GroupState, LinkState, NodeState, Off, PeerState, ResourceState
+from aoeha.core.model.state import GroupState, LinkState, NodeState, PeerState, ResourceState
 from aoeha.core.model.term import Term
 from aoeha.core.storage import leg_ledger
 from aoeha.sim.exhaust.canonical_legs import LONG_MS, NOW_MS, OVER_MS, READ_MS, TICK_MS, age_ms, due_ms
