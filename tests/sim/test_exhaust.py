@@ -40,7 +40,7 @@ JUDGED = {
     "Mark": "sequence sent_ms",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures_ms "
-    "given_up given_up_until_ms blocked_since_ms refusal legs shelves leg_task_id leg_retry_ms ledger_version "
+    "given_up given_up_until_ms blocked_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link",
     "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested conflicts retry_at_ms "
     "reserve_at_ms startable_legs legs_transferred ledger ledger_since_ms loss_acknowledged",
@@ -78,6 +78,7 @@ JUDGED = {
     "yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms said answering",
     "ShelvesState": "task_id asked_ms read_ms due",
+    "LegWork": "task_id retry_ms",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message",
     "HeardLedger": "boot_id epoch ledger as_of_ms",
     "HostsState": "task_id asked_ms answer since_ms",

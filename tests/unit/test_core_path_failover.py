@@ -9,7 +9,7 @@ from aoeha.core.mirror import path_failover
 from aoeha.core.model.actions import CancelTask, StartTask
 from aoeha.core.model.conditions import Code, Condition, Subject
 from aoeha.core.model.config import Identity, ResourceConfig
-from aoeha.core.model.legs import AddressState, LegState, ShelvesState
+from aoeha.core.model.legs import AddressState, LegState, LegWork, ShelvesState
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState, Revalidation
@@ -159,7 +159,8 @@ def test_nobody_hurries_while_something_else_may_wait(legs: tuple[LegState, ...]
     "fields",
     [
         {"term": replace(TERM, unverified=True)}, {"term": replace(TERM, storage_lost=True)},
-        {"term": replace(TERM, yielding="switchover")}, {"leg_task_id": 7}, {"term": None}, {"shelves": ShelvesState()},
+        {"term": replace(TERM, yielding="switchover")}, {"leg_work": LegWork(7)}, {"term": None},
+        {"shelves": ShelvesState()},
     ],
     ids=str,
 )  # fmt: skip

@@ -24,7 +24,7 @@ from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import LegConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
-from aoeha.core.model.legs import LegState
+from aoeha.core.model.legs import LegState, LegWork
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
@@ -72,11 +72,11 @@ def decide(step: StepContext) -> None:
 def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
     """Process the result of an eviction or return. The mirror is monitored again at once."""
     group = step.state.group(task.group)
-    if group.leg_task_id != task.id:
+    if group.leg_work.task_id != task.id:
         return
     evicted, worked = task.kind is TaskKind.EVICT_LEG, done.result is TaskResult.OK
     again_ms = EVICT_AGAIN_MS if evicted else RETURN_AGAIN_MS
-    step.change_group(group.name, leg_task_id=0, leg_retry_ms=step.now_ms + (0 if worked else again_ms))
+    step.change_group(group.name, leg_work=LegWork(retry_ms=step.now_ms + (0 if worked else again_ms)))
     mirror = _mirror(group)
     if mirror is None or mirror.missing is None or mirror.phase not in UP:
         return
@@ -136,14 +136,14 @@ def _keep_clear(step: StepContext, group: GroupState, mirror: ResourceState) -> 
 def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
     """Mark the legs to evict and the legs to return. A change that was begun and may still happen stays marked."""
     group = step.state.group(name)
-    begun = group.leg_task_id or step.now_ms < group.leg_retry_ms
+    begun = group.leg_work.holds_up(step.now_ms)
     for place, leg in enumerate(group.legs):
         missing = leg.name in (mirror.missing or ())
         if missing and not (leg.leaving or leg.returning) and group.ledger and place in group.ledger.fence:
             _given_up(step, name, leg)
-        leaving = bool(_why_evict(step.state, group, mirror, leg)) or bool(begun and leg.leaving and not missing)
+        leaving = bool(_why_evict(step.state, group, mirror, leg)) or (begun and leg.leaving and not missing)
         rested = _is_steady(step.state, leg) and step.now_ms >= step.state.group(name).leg(leg.name).rests_until_ms
-        returning = missing and (rested or bool(begun and leg.returning))
+        returning = missing and (rested or (begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
             step.change_leg(name, leg.name, leaving=leaving, returning=returning)
         if step.state.alarms and not (leaving or returning):
@@ -193,12 +193,7 @@ def acknowledge_loss(step: StepContext) -> None:
 def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """Evict or return one leg, once the peer knows."""
     moving = next((leg for leg in group.legs if leg.leaving or leg.returning), None)
-    if (
-        moving is None
-        or group.leg_task_id
-        or step.now_ms < group.leg_retry_ms
-        or law.stops(step.state, Act.EVICT, group)
-    ):
+    if moving is None or group.leg_work.holds_up(step.now_ms) or law.stops(step.state, Act.EVICT, group):
         return
     if not leg_ledger.gate_is_open(step.state, group):
         _tell_of_the_wait(step, group, moving)
@@ -346,7 +341,7 @@ def _start(
     number = step.state.next_task_id
     task = LegTask(number, deadline_ms, reason, kind, group.name, mirror.config.name, leg.name, whole)
     step.begin(task)
-    step.change_group(group.name, leg_task_id=number)
+    step.change_group(group.name, leg_work=LegWork(number))
 
 
 def _mirror(group: GroupState) -> ResourceState | None:

@@ -106,7 +106,7 @@ def _all_else_answers(state: NodeState) -> bool:
 
 
 def _is_calm(state: NodeState, group: GroupState) -> bool:
-    return group.holding and not group.leg_task_id and law.stops(state, Act.EVICT, group) is None
+    return group.holding and not group.leg_work.task_id and law.stops(state, Act.EVICT, group) is None
 
 
 def _answers_us(leg: LegState) -> bool:

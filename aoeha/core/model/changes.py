@@ -14,6 +14,7 @@ from aoeha.core.model.legs import (
     HostsState,
     InterfacePath,
     LegState,
+    LegWork,
     ShelfLinkState,
     ShelvesState,
     StorageFenceState,
@@ -121,8 +122,7 @@ class GroupChange(TypedDict, total=False):
     refusal: Condition | None
     legs: tuple[LegState, ...]
     shelves: ShelvesState
-    leg_task_id: int
-    leg_retry_ms: int
+    leg_work: LegWork
     ledger_version: int
     heard_ledger: HeardLedger | None
     storage_fence: StorageFenceState

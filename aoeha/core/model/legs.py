@@ -92,6 +92,18 @@ class ShelvesState:
 
 
 @dataclass(frozen=True)
+class LegWork:
+    """The work on a leg of a running mirror, an eviction or a return: its task, or until when no other is begun."""
+
+    task_id: int = 0
+    retry_ms: int = 0
+
+    def holds_up(self, now_ms: int) -> bool:
+        """Whether no other work is begun now."""
+        return bool(self.task_id) or now_ms < self.retry_ms
+
+
+@dataclass(frozen=True)
 class HeardLedger:
     """The peer's ledger of an ownership at `epoch`, from a beat that it sent after `as_of_ms` on our clock."""
 

@@ -10,7 +10,15 @@ from aoeha.core.model.beat import Beat, Grant, GroupBeat, GroupPhase, Ledger, Ma
 from aoeha.core.model.conditions import Alarm, Condition
 from aoeha.core.model.config import GroupConfig, Identity, PairConfig, ResourceConfig
 from aoeha.core.model.fence import DeviceState, FenceState, Off
-from aoeha.core.model.legs import HeardLedger, HostsState, LegState, ShelfLinkState, ShelvesState, StorageFenceState
+from aoeha.core.model.legs import (
+    HeardLedger,
+    HostsState,
+    LegState,
+    LegWork,
+    ShelfLinkState,
+    ShelvesState,
+    StorageFenceState,
+)
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.power_order import PowerOrder
 from aoeha.core.model.proof import Proof
@@ -139,7 +147,7 @@ class GroupState:
       since when something could be neither served nor stopped.
     - storage: `legs`; `shelves`, what they are asked; `ledger_version`, the last that we gave a ledger, and
       `heard_ledger`, the peer's; `storage_fence`.
-    - mirror: `leg_task_id` and `leg_retry_ms`, the work on a leg, and until when no other is begun.
+    - mirror: `leg_work`, an eviction or a return of a leg.
     - peer: `shelf_link`, the shelves as a link.
 
     The properties below show what the term says, and what holds for a node without one.
@@ -161,8 +169,7 @@ class GroupState:
     refusal: Condition | None = None
     legs: tuple[LegState, ...] = ()
     shelves: ShelvesState = field(default_factory=ShelvesState)
-    leg_task_id: int = 0
-    leg_retry_ms: int = 0
+    leg_work: LegWork = field(default_factory=LegWork)
     ledger_version: int = 0
     heard_ledger: HeardLedger | None = None
     storage_fence: StorageFenceState = field(default_factory=StorageFenceState)

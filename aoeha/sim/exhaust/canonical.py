@@ -39,6 +39,7 @@ from aoeha.core.model.legs import (
     HostsState,
     InterfacePath,
     LegState,
+    LegWork,
     ShelfLinkState,
     ShelvesState,
     StorageFenceState,
@@ -335,7 +336,7 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, Leaving, Revalidation, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState,
     FenceState, Beat, Mark, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity, LegState,
-    AddressState, StorageFenceState, ShelfLinkState, ShelvesState, LockRecord, HeardLedger, HostsState, Ledger, Off,
-    GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
+    AddressState, StorageFenceState, ShelfLinkState, ShelvesState, LegWork, LockRecord, HeardLedger, HostsState,
+    Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

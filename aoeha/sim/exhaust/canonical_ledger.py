@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from aoeha.core.model.beat import Beat, GroupBeat, Ledger, Mark
 from aoeha.core.model.fence import Off
-from aoeha.core.model.legs import HeardLedger, LegState
+from aoeha.core.model.legs import HeardLedger, LegState, LegWork
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, LinkState, NodeState, PeerState, ResourceState
 from aoeha.core.model.term import Term
@@ -204,8 +204,7 @@ def canonical_ledger(state: NodeState, group: GroupState, known: dict[int, int])
         term=_term(state, group),
         ledger_version=PRESENT,
         heard_ledger=heard,
-        leg_task_id=known.get(group.leg_task_id, 0),
-        leg_retry_ms=due_ms(group.leg_retry_ms, state.now_ms),
+        leg_work=LegWork(known.get(group.leg_work.task_id, 0), due_ms(group.leg_work.retry_ms, state.now_ms)),
         legs=tuple(
             _leg(leg, old, state, owned=group.holding and leg.name in missing)
             for leg, old in zip(group.legs, before.legs, strict=True)
