@@ -39,9 +39,10 @@ JUDGED = {
     "disputed_boot_ids booted_ms held answered_ms mark stale",
     "Mark": "sequence sent_ms",
     "LinkState": "name heard_ms fault condition",
-    "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures_ms "
-    "given_up given_up_until_ms blocked_since_ms refusal legs shelves leg_work ledger_version "
+    "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures "
+    "blocked_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link",
+    "Failures": "at_ms given_up until_ms",
     "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested conflicts retry_at_ms "
     "reserve_at_ms startable_legs legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",

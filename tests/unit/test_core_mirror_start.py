@@ -128,7 +128,7 @@ def test_a_reading_that_fails_is_a_start_that_failed(result: TaskResult) -> None
     state, actions = ended(state, reading(state), None, result)
     assert started(actions) is None
     assert phase(state) is ResourcePhase.STOPPING
-    assert len(state.group("storage").failures_ms) == 1
+    assert len(state.group("storage").failures.at_ms) == 1
 
 
 def test_a_mirror_that_runs_already_is_started_from_nothing() -> None:

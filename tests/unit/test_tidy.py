@@ -79,6 +79,28 @@ def test_a_term_of_ownership_is_made_and_dropped_in_one_place() -> None:
     assert [name for name in set_by if name.endswith(" None")] == ["claims.py None"]
 
 
+HOMES = {
+    "change_shelves": "reservations.py",
+    "Confirmation": "power_fence.py",
+    "Failures": "failures.py",
+    "Leaving": "leave.py",
+    "LegWork": "leg_membership.py",
+    "Mark": "beats.py",
+    "Revalidation": "own_stall.py",
+}
+"""What makes a value that is under way for a while, and the file that alone does so."""
+
+
+@pytest.mark.parametrize("makes", HOMES)
+def test_a_value_that_is_under_way_is_made_in_one_home(makes: str) -> None:
+    made = set()
+    for path in tracked("aoeha/core/*.py"):
+        calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        if "model" not in path.parts and makes in {call.rpartition(".")[2] for call in calls}:
+            made.add(path.name)
+    assert made == {HOMES[makes]}
+
+
 def test_every_field_of_a_group_says_whose_it_is() -> None:
     """The class lists them by room, and that room writes them."""
     rooms = re.findall(r"^ +- (\w+): (.+?)\.$", GroupState.__doc__ or "", flags=re.MULTILINE | re.DOTALL)

@@ -24,6 +24,7 @@ from aoeha.core.model.power_order import OrderStage, PowerAct, PowerOrder
 from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.shelves import LockRecord, SeenRecord
 from aoeha.core.model.state import (
+    Failures,
     GroupState,
     Leaving,
     LinkCondition,
@@ -115,9 +116,7 @@ class GroupChange(TypedDict, total=False):
     claim: Claim | None
     grant: Grant | None
     hold_back_until_ms: int
-    failures_ms: tuple[int, ...]
-    given_up: str
-    given_up_until_ms: int
+    failures: Failures
     blocked_since_ms: int
     refusal: Condition | None
     legs: tuple[LegState, ...]

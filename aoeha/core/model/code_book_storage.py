@@ -8,6 +8,7 @@ from aoeha.core.model.conditions import Code
 __all__ = ["STORAGE_BOOK"]
 
 _LIFECYCLE = "core/resources/lifecycle.py"
+_FAILURES = "core/resources/failures.py"
 _STORAGE_FENCE = "core/storage/storage_fence.py"
 _RESERVATIONS = "core/storage/reservations.py"
 _PATHS = "core/storage/path_alarms.py"
@@ -33,9 +34,9 @@ _RESOURCES: Mapping[Code, Entry] = {
     Code.RESOURCE_EXPIRED: warning(
         _LIFECYCLE, "R12", "The kernel removed a service address: neither a leg nor the peer confirmed ownership."
     ),
-    Code.RESOURCE_RESTARTING: warning(_LIFECYCLE, "R14", "A failed resource is restarted on this node."),
+    Code.RESOURCE_RESTARTING: warning(_FAILURES, "R14", "A failed resource is restarted on this node."),
     Code.RESOURCE_FAILED: alarm(
-        _LIFECYCLE,
+        _FAILURES,
         "R14",
         "A resource failed to start, or its monitor found it stopped or failed.",
         "Read the reason in the sentence; `aoeha cleanup` clears the failures and tries again at once.",
@@ -60,10 +61,10 @@ _RESOURCES: Mapping[Code, Entry] = {
     ),
     Code.GROUP_RUNNING: info(_LIFECYCLE, "R14", "Every resource of the group runs here."),
     Code.GROUP_HANDING_OVER: warning(
-        _LIFECYCLE, "R14", "A resource failed too often here. This node hands the group over to the peer."
+        _FAILURES, "R14", "A resource failed too often here. This node hands the group over to the peer."
     ),
     Code.GROUP_FAILING: alarm(
-        _LIFECYCLE,
+        _FAILURES,
         "R14",
         "A resource failed too often, and no healthy peer could take the group. It is tried again slowly.",
         "Repair the resource, then run `aoeha cleanup`.",

@@ -208,7 +208,7 @@ def _handing_over(_state: NodeState, group: GroupState | None) -> str:
 
 
 def _given_up(_state: NodeState, group: GroupState | None) -> str:
-    return group.given_up if group is not None else ""
+    return group.failures.given_up if group is not None else ""
 
 
 def _not_probed(state: NodeState, group: GroupState | None) -> str:

@@ -133,6 +133,23 @@ class ResourceState:
 
 
 @dataclass(frozen=True)
+class Failures:
+    """The failures of a group's resources here: the times of the latest ones, and what followed.
+
+    `given_up` is why this node does not serve the group any more, until `until_ms`; empty for no reason.
+    """
+
+    at_ms: tuple[int, ...] = ()
+    given_up: str = ""
+    until_ms: int = 0
+
+    def and_one(self, now_ms: int, config: GroupConfig) -> "Failures":
+        """One failure more. Those of before the window do not count any more."""
+        recent = (*(at for at in self.at_ms if now_ms - at < config.failure_window_ms), now_ms)
+        return Failures(recent[-(config.restart_max + 1) :], self.given_up, self.until_ms)
+
+
+@dataclass(frozen=True)
 class GroupState:
     """One group: its owner, the proof of that, and the state of its resources here.
 
@@ -142,9 +159,8 @@ class GroupState:
       `claim_floor`, the highest epoch granted or withdrawn by us; `claims`, how often we claimed; `claim`, the one that
       is out; `grant`, what we promised the peer; `hold_back_until_ms`, when we may claim again after a hand-over;
       `refusal`, why nothing is started here, as it was last said.
-    - resources: `resources`, one after the other as they are started; `failures_ms`, the times of the latest failures;
-      `given_up` and `given_up_until_ms`, why this node does not serve the group, and for how long; `blocked_since_ms`,
-      since when something could be neither served nor stopped.
+    - resources: `resources`, one after the other as they are started; `failures`, the latest of them here;
+      `blocked_since_ms`, since when something could be neither served nor stopped.
     - storage: `legs`; `shelves`, what they are asked; `ledger_version`, the last that we gave a ledger, and
       `heard_ledger`, the peer's; `storage_fence`.
     - mirror: `leg_work`, an eviction or a return of a leg.
@@ -162,9 +178,7 @@ class GroupState:
     claim: Claim | None = None
     grant: Grant | None = None
     hold_back_until_ms: int = 0
-    failures_ms: tuple[int, ...] = ()
-    given_up: str = ""
-    given_up_until_ms: int = 0
+    failures: Failures = field(default_factory=Failures)
     blocked_since_ms: int = 0
     refusal: Condition | None = None
     legs: tuple[LegState, ...] = ()

@@ -20,6 +20,7 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.operator import answers, pause, power_commands
 from aoeha.core.ownership import blockers, group_beat, leave, owners
 from aoeha.core.peer import membership
+from aoeha.core.resources import failures
 
 MOVES = ("standby", "unstandby", "switchover")
 
@@ -157,10 +158,7 @@ def _confirm(step: StepContext, event: CommandGiven) -> None:
 def _clean_up(step: StepContext, event: CommandGiven) -> None:
     """Forget what failed here, and try it again at once."""
     node, legs = step.state.config.node, leg_membership.end_rests(step)
-    for group in step.state.groups:
-        step.change_group(group.name, failures_ms=(), given_up="")
-        if group.term is not None:
-            step.change_term(group.name, retry_at_ms=0)
+    failures.clean_up(step)
     step.say(Code.CLEANUP_DONE, Subject.node(node), f"{event.user} cleared the failures of {node}")
     leg_membership.acknowledge_loss(step)
     step.acknowledge(f"{event.user} acknowledged it")

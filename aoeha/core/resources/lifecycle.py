@@ -1,11 +1,10 @@
 """Starting, stopping and monitoring resources on this node (home of R14).
 
 Rules. A group that is held is started in order and monitored. A group that is not held, or is being handed over, is
-stopped in reverse order. A resource that fails is restarted here, together with the resources that depend on it, at
-most `restart_max` times in `failure_window`. Then the group is handed to a healthy peer. Without a healthy peer it is
-retried slowly, under an alarm. A resource that cannot be stopped blocks its group: the peer is asked to fence this
-node, and if it does not, this node reboots itself, within its ration. A monitor that finds a fault decides nothing by
-itself: the fault is counted here.
+stopped in reverse order. A resource that fails is restarted here, together with the resources that depend on it, as
+often as `failures` allows. A resource that cannot be stopped blocks its group: the peer is asked to fence this node,
+and if it does not, this node reboots itself, within its ration. A monitor that finds a fault decides nothing by itself:
+the fault is counted.
 
 What this file does not know: whether the group may be held at all, and from which legs a mirror may start. It asks
 `blockers.may_start` before each start, and `mirror_start` before each start of a mirror.
@@ -31,13 +30,10 @@ from aoeha.core.model.task import (
     TaskResult,
 )
 from aoeha.core.ownership import blockers, own_stall, owners
-from aoeha.core.resources import address_conflict, mirror_start
+from aoeha.core.resources import address_conflict, failures, mirror_start
 from aoeha.core.storage import address_lifetime, reservations, suspect_legs
 
 STOP_TRIES = 2
-
-
-RETRY_PAUSE_MS = 30_000
 
 
 VALIDATE_EVERY_MS = 10_000
@@ -60,7 +56,7 @@ def decide(step: StepContext) -> None:
     for name in names:
         _escalate(step, name)
     for name in names:
-        _forgive(step, name)
+        failures.forgive(step, name)
         _probe(step, name)
         _validate(step, name)
         halted = law.stops(step.state, Act.STOP, step.state.group(name)) is not None
@@ -107,7 +103,7 @@ def superblocks_read(step: StepContext, task: SuperblockTask, done: TaskDone) ->
     else:
         failure = _why(done, "start")
     if failure:
-        _failed(step, group, resource, failure, stop_first=True)
+        failures.count(step, group, resource, failure, stop_first=True)
     else:
         step.change_resource(task.group, task.subject, phase=ResourcePhase.STOPPED)
 
@@ -265,7 +261,7 @@ def _observed(step: StepContext, group: GroupState, resource: ResourceState, don
         sentence = f"{name} has expired: neither a leg nor {peer} confirmed that {node} owns {group.name}"
         step.say(Code.RESOURCE_EXPIRED, Subject.resource(group.name, name), sentence)
     else:
-        _failed(step, group, resource, reason or f"it is {seen.value}", stop_first=True)
+        failures.count(step, group, resource, reason or f"it is {seen.value}", stop_first=True)
 
 
 def _note_health(
@@ -273,7 +269,7 @@ def _note_health(
 ) -> None:
     name = resource.config.name
     subject = Subject.resource(group.name, name)
-    step.clear_alarm(Code.RESOURCE_FAILED, subject, f"{name} runs again")
+    failures.end(step, group.name, name, f"{name} runs again")
     if phase is ResourcePhase.DEGRADED:
         step.alarm(Code.RESOURCE_DEGRADED, subject, f"{name} is degraded: {reason}")
     else:
@@ -298,15 +294,15 @@ def _started(step: StepContext, group: GroupState, resource: ResourceState, done
             step.change_resource(group.name, name, checked_ms=due_ms, missing=None)
             step.change_term(group.name, startable_legs=())
         subject = Subject.resource(group.name, name)
-        step.clear_alarm(Code.RESOURCE_FAILED, subject, f"{name} runs again")
+        failures.end(step, group.name, name, f"{name} runs again")
         step.clear_alarm(Code.RESOURCE_NOT_STARTABLE, subject, f"{name} was started")
         step.say(Code.RESOURCE_RUNNING, subject, f"{name} is running")
         if phase_of(step.state.group(group.name)) is GroupPhase.RUNNING:
-            step.clear_alarm(Code.GROUP_FAILING, Subject.group(group.name), f"{group.name} runs again")
+            failures.end_for_group(step, group.name, f"{group.name} runs again")
             sentence = f"{group.name} is running on {step.state.config.node}"
             step.say(Code.GROUP_RUNNING, Subject.group(group.name), sentence)
         return
-    _failed(step, group, resource, _why(done, "start"), stop_first=True)
+    failures.count(step, group, resource, _why(done, "start"), stop_first=True)
 
 
 def _stopped(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
@@ -316,9 +312,9 @@ def _stopped(step: StepContext, group: GroupState, resource: ResourceState, done
         _end_alarms_of_stopped(step, group, name)
         step.say(Code.RESOURCE_STOPPED, Subject.resource(group.name, name), f"{name} is stopped")
         return
-    failures = resource.stop_failures + 1
-    phase = ResourcePhase.STOP_FAILED if failures >= STOP_TRIES else ResourcePhase.FAILED
-    step.change_resource(group.name, name, phase=phase, reason=_why(done, "stop"), stop_failures=failures)
+    tries = resource.stop_failures + 1
+    phase = ResourcePhase.STOP_FAILED if tries >= STOP_TRIES else ResourcePhase.FAILED
+    step.change_resource(group.name, name, phase=phase, reason=_why(done, "stop"), stop_failures=tries)
     sentence = f"{name} could not be stopped: {_why(done, 'stop')}"
     step.alarm(Code.RESOURCE_STOP_FAILED, Subject.resource(group.name, name), sentence)
     if phase is ResourcePhase.STOP_FAILED:
@@ -331,7 +327,7 @@ def _end_alarms_of_stopped(step: StepContext, group: GroupState, name: str) -> N
     step.clear_alarm(Code.RESOURCE_STOP_FAILED, subject, stopped)
     step.clear_alarm(Code.RESOURCE_DEGRADED, subject, stopped)
     if not group.holding or group.yielding:
-        step.clear_alarm(Code.RESOURCE_FAILED, subject, stopped)
+        failures.end(step, group.name, name, stopped)
 
 
 def _validated(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
@@ -348,45 +344,6 @@ def _validated(step: StepContext, group: GroupState, resource: ResourceState, do
     else:
         sentence = f"{node} could not start {name}: {_why(done, 'check')}"
         step.alarm(Code.RESOURCE_NOT_STARTABLE, subject, sentence)
-
-
-def _failed(step: StepContext, group: GroupState, resource: ResourceState, reason: str, *, stop_first: bool) -> None:
-    """Count a failure and choose: restart here, hand over to the peer, or retry later."""
-    name = resource.config.name
-    phase = ResourcePhase.FAILED if stop_first else ResourcePhase.STOPPED
-    step.change_resource(group.name, name, phase=phase, reason=reason)
-    if not group.holding or group.yielding:
-        return
-    step.alarm(Code.RESOURCE_FAILED, Subject.resource(group.name, name), f"{name} failed: {reason}")
-    window_ms = group.config.failure_window_ms
-    recent = (*(at for at in group.failures_ms if step.now_ms - at < window_ms), step.now_ms)[
-        -(group.config.restart_max + 1) :
-    ]
-    step.change_group(group.name, failures_ms=recent)
-    if len(recent) <= group.config.restart_max:
-        sentence = f"{name} is restarted on {step.state.config.node} ({len(recent)} of {group.config.restart_max})"
-        step.say(Code.RESOURCE_RESTARTING, Subject.resource(group.name, name), sentence)
-        return
-    sentence = f"{name} failed {len(recent)} times on {step.state.config.node}: {reason}"
-    if owners.peer_takes(step.state, group):
-        step.change_term(group.name, yielding=sentence)
-        step.change_group(group.name, given_up=sentence, given_up_until_ms=step.now_ms + window_ms)
-        step.say(Code.GROUP_HANDING_OVER, Subject.group(group.name), f"{group.name} is being handed over: {sentence}")
-    else:
-        step.change_term(group.name, retry_at_ms=step.now_ms + RETRY_PAUSE_MS)
-        sentence += (
-            f". {step.state.config.peer} cannot take over, so it is tried again every {RETRY_PAUSE_MS // 1000} s"
-        )
-        step.alarm(Code.GROUP_FAILING, Subject.group(group.name), sentence)
-
-
-def _forgive(step: StepContext, name: str) -> None:
-    group = step.state.group(name)
-    if not group.holding and step.state.alarms:
-        sentence = f"{step.state.config.node} does not own {name} any more"
-        step.clear_alarm(Code.GROUP_FAILING, Subject.group(name), sentence)
-    if group.given_up and step.now_ms >= group.given_up_until_ms:
-        step.change_group(name, given_up="", failures_ms=())
 
 
 def _escalate(step: StepContext, name: str) -> None:

@@ -47,7 +47,16 @@ from aoeha.core.model.legs import (
 from aoeha.core.model.memory import DeviceMemory, Memory
 from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.shelves import LockRecord
-from aoeha.core.model.state import GroupState, Leaving, LinkState, NodeState, PeerState, ResourceState, Revalidation
+from aoeha.core.model.state import (
+    Failures,
+    GroupState,
+    Leaving,
+    LinkState,
+    NodeState,
+    PeerState,
+    ResourceState,
+    Revalidation,
+)
 from aoeha.core.model.task import AddressRenewal, MirrorLimits, PathFailover, Task
 from aoeha.core.model.term import Claim, Term
 from aoeha.sim.exhaust.canonical_ledger import (
@@ -248,12 +257,15 @@ def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
         resources=tuple(_resource(resource, known) for resource in group.resources),
         term=None if group.term is None else _term(group.term, now_ms),
         hold_back_until_ms=due_ms(group.hold_back_until_ms, now_ms),
-        failures_ms=(NOW_MS,) * len(group.failures_ms),
-        given_up="yes" if group.given_up else "",
-        given_up_until_ms=due_ms(group.given_up_until_ms, now_ms) if group.given_up else 0,
+        failures=_failures(group.failures, now_ms),
         blocked_since_ms=_blocked_since(group.blocked_since_ms, now_ms),
         refusal=None,
     )
+
+
+def _failures(failures: Failures, now_ms: int) -> Failures:
+    times = (NOW_MS,) * len(failures.at_ms)
+    return Failures(times, "yes", due_ms(failures.until_ms, now_ms)) if failures.given_up else Failures(times)
 
 
 def _term(term: Term, now_ms: int) -> Term:
@@ -334,9 +346,9 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 
 
 JUDGED = (
-    NodeState, Leaving, Revalidation, PeerState, LinkState, GroupState, Term, Claim, ResourceState, DeviceState,
-    FenceState, Beat, Mark, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity, LegState,
-    AddressState, StorageFenceState, ShelfLinkState, ShelvesState, LegWork, LockRecord, HeardLedger, HostsState,
-    Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
+    NodeState, Leaving, Revalidation, PeerState, LinkState, GroupState, Failures, Term, Claim, ResourceState,
+    DeviceState, FenceState, Beat, Mark, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity,
+    LegState, AddressState, StorageFenceState, ShelfLinkState, ShelvesState, LegWork, LockRecord, HeardLedger,
+    HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""
