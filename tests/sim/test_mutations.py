@@ -23,6 +23,7 @@ from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.power_order import OrderStage
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import Revalidation
 from aoeha.core.model.task import MirrorLimits, PlugRead, PlugState, TaskResult
 from aoeha.core.ownership import claims, client_isolation, group_beat, own_stall, proofs
 from aoeha.core.peer import disk_heartbeat, membership
@@ -278,7 +279,7 @@ MUTATIONS = (
     Mutation("forget the epoch", proofs, "next_epoch", epoch_forgotten, ("I1",), 4),
     Mutation("forget it over and over", proofs, "next_epoch", epoch_forgotten, ("I6",)),
     Mutation("start on a grant without its epoch", claims, "_grants_us", any_grant_counts, ("I1",)),
-    Mutation("count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5")),
+    Mutation("count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6")),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",)),
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
     Mutation("hand over before the stop", group_beat, "phase_of", stopping_is_stopped, ("I4", "I1")),
@@ -289,6 +290,10 @@ MUTATIONS = (
     Mutation("start from any leg", start_choice, "choose_legs", any_leg_will_do, ("I2",)),
     Mutation("call a failed stop stopped", lifecycle, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
 )
+
+
+def no_time_to_answer(_original: Any) -> Any:
+    return lambda step: step.change(revalidation=Revalidation(step.state.revalidation.sequence, step.now_ms))
 
 
 def shelves_say_nothing(_original: Any) -> Any:
@@ -454,6 +459,10 @@ def only_what_shows_the_peer(_original: Any) -> Any:
 PROMISE = "promise"
 """What a story itself promises may be broken before the oracle names the invariant behind it."""
 IN_STORIES = (
+    (
+        Mutation("end the wait after a stall as it begins", own_stall, "_wait_for_an_answer", no_time_to_answer, ()),
+        "empty-legs-before-a-peer-that-boots",
+    ),
     (Mutation("both rank first in a duel", fence_race, "_ranks_first", everybody_ranks_first, ("I5",)), "fence-duel"),
     (
         Mutation("believe a leave of before a sleep", membership, "may_be_back", never_back, ("I1",)),

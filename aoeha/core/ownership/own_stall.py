@@ -55,17 +55,17 @@ def revalidate(step: StepContext, peer_was_alive: bool) -> None:
 def decide(step: StepContext) -> None:
     """Confirm what this node owns after a stall, or reboot it."""
     _end_alarm(step)
-    state, config = step.state, step.state.config
-    subject = Subject.node(config.node)
-    for group in state.groups:
+    for group in step.state.groups:
         if group.ownership_unverified:
             _settle(step, group)
-    if not step.state.revalidating or step.state.panicking:
+    state, config = step.state, step.state.config
+    subject = Subject.node(config.node)
+    if not state.revalidating or state.panicking:
         return
     if _answered(state):
         sentence = f"{config.peer} answered and owns no group of {config.node}, which serves on"
         step.say(Code.OWNERSHIP_CONFIRMED_BY_PEER, subject, sentence)
-    elif _legs_are_ours(step.state):
+    elif _legs_are_ours(state):
         sentence = f"the legs are still reserved for {config.node}, which serves on"
         step.say(Code.OWNERSHIP_CONFIRMED_BY_LEGS, subject, sentence)
     elif state.now_ms >= state.revalidation.until_ms:
