@@ -76,8 +76,8 @@ torture: $(VENV)/ready ## seeds on all processors for DURATION (default 45m), or
 seeds: $(VENV)/ready ## two thousand fresh seeds and those that failed once; everything must have occurred in them
 	@AOEHA_SEEDS=2000 AOEHA_JOBS=$(JOBS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py
 
-mutations: $(VENV)/ready ## every planted bug must be named by the simulator's oracle; about ten minutes
-	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py
+mutations: $(VENV)/ready ## every planted bug must be named by the simulator's oracle; a few minutes
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS) --numprocesses=$(JOBS) tests/sim/test_mutations.py
 
 exhaust: $(VENV)/ready ## every interleaving of two gateways and two shelves under a purse of faults, for ten minutes
 	@$(BIN)/python -m aoeha.sim.exhaust --jobs $(JOBS) $(EXHAUST_ARGUMENTS)

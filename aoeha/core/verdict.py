@@ -24,7 +24,8 @@ class Verdict:
     """What would happen if the serving node, `victim`, died now.
 
     `ready` tells whether `survivor` would take over, None where the survivor does not say. `takeover_ms` is how long
-    that would take from the death on, 0 where it would not; `proof` is how it would prove the death.
+    that would take from the death on, 0 where it would not; `proof` is how it would prove the death. `again_ms` is in
+    how long this node forgives what failed here and would try again, 0 where that is not what stops it.
     """
 
     victim: str
@@ -33,6 +34,7 @@ class Verdict:
     takeover_ms: int = 0
     proof: str = ""
     sentence: str = ""
+    again_ms: int = 0
 
 
 def verdicts(state: NodeState) -> tuple[Verdict, ...]:
@@ -74,9 +76,19 @@ def _of_ours(state: NodeState) -> Verdict:
     node, peer = state.config.node, state.config.peer
     foreseen = forecast.forecast(state)
     if foreseen.blocked is not None:
-        unproven = "NOT PROTECTED: " if foreseen.blocked.kind is Kind.UNPROVABLE else ""
-        return Verdict(peer, node, False, 0, "", f"{unproven}{foreseen.blocked.sentence}")
+        kind, sentence = foreseen.blocked.kind, foreseen.blocked.sentence
+        if kind is Kind.UNPROVABLE:
+            sentence = f"NOT PROTECTED: {sentence}"
+        again_ms = _forgiven_in_ms(state) if kind is Kind.GIVEN_UP else 0
+        if again_ms:
+            sentence += f" (forgiven in {again_ms / 1_000:.0f} s, or at once by: aoeha cleanup)"
+        return Verdict(peer, node, False, 0, "", sentence, again_ms)
     return Verdict(peer, node, True, foreseen.takeover_ms, _proof(peer, foreseen.ability))
+
+
+def _forgiven_in_ms(state: NodeState) -> int:
+    given_up = [group.failures for group in state.groups if not group.holding and group.failures.given_up]
+    return max((failures.until_ms - state.now_ms for failures in given_up), default=0)
 
 
 def _of_the_peer(state: NodeState) -> Verdict:

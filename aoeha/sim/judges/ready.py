@@ -10,7 +10,7 @@ Some faults show only when somebody tries: a start that is going to fail, a fenc
 obey, a plug that feeds another machine. No status can know of them. What comes of a promise beside one proves nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from aoeha.core.model.task import TaskKind
@@ -37,6 +37,7 @@ class Promise:
 
     `predicted_ms` is how long the takeover is said to take, 0 where the survivor is not ready; `within_ms` is how long
     it is waited for. `unheard`: no whole link joins the two. `hidden`: a fault that shows only when it is tried.
+    `again_ms`: the survivor itself says that it forgives its own failures then; what comes later is no surprise.
     """
 
     victim: str
@@ -46,6 +47,7 @@ class Promise:
     within_ms: int
     unheard: bool = False
     hidden: bool = False
+    again_ms: int = 0
     by: tuple[str, ...] = ()
 
 
@@ -67,7 +69,8 @@ class Outcome:
         promise = self.promise
         served = self.came_ms is not None and self.came_ms <= promise.within_ms
         cautious = bool(promise.reason) and promise.unheard and promise.survivor not in promise.by
-        return not self.broken and (promise.hidden or cautious or served != bool(promise.reason))
+        forgiven = bool(promise.again_ms) and (self.came_ms or 0) >= promise.again_ms
+        return not self.broken and (promise.hidden or cautious or forgiven or served != bool(promise.reason))
 
     def __str__(self) -> str:
         """Tell it in one line."""
@@ -80,10 +83,11 @@ class Outcome:
 def promises(world: World) -> list[Promise]:
     """What the nodes say now about a victim that serves something, the same words of two nodes once."""
     found: dict[Promise, list[str]] = {}
-    for machine, told in world.told():
-        for promise in _promises(world, told):
+    told = {machine.name: status for machine, status in world.told()}
+    for name in told:
+        for promise in _promises(world, name, told):
             if any(world.machines[promise.victim].serves(group) for group in world.resources):
-                found.setdefault(promise, []).append(machine.name)
+                found.setdefault(promise, []).append(name)
     return [replace(known, by=tuple(by)) for known, by in found.items()]
 
 
@@ -99,18 +103,19 @@ def outcomes(replay: Callable[[], World]) -> list[Outcome]:
     return found
 
 
-def _promises(world: World, told: Status) -> Iterator[Promise]:
-    for said in told.forecasts:
+def _promises(world: World, name: str, told: Mapping[str, Status]) -> Iterator[Promise]:
+    for said in told[name].forecasts:
         if said.ready is not None:
-            yield _promise(world, said)
+            own = told[said.survivor].forecasts if said.survivor in told else ()
+            yield _promise(world, said, max((each.again_ms for each in own), default=0))
 
 
-def _promise(world: World, said: Verdict) -> Promise:
+def _promise(world: World, said: Verdict, again_ms: int) -> Promise:
     owner, survivor = world.machines[said.victim], world.machines[said.survivor]
     unheard, hidden = whole_link_ms(world, owner, survivor) == 0, _hides_a_fault(world, owner, survivor)
     reason = "" if said.ready else said.sentence
     within_ms = 2 * said.takeover_ms + LOOK_EVERY_MS if said.ready else survivor.config.deadtime_ms + TAKEOVER_MS
-    return Promise(owner.name, survivor.name, reason, said.takeover_ms, within_ms, unheard, hidden)
+    return Promise(owner.name, survivor.name, reason, said.takeover_ms, within_ms, unheard, hidden, again_ms)
 
 
 def _hides_a_fault(world: World, owner: Machine, survivor: Machine) -> bool:
