@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_mutations import SCENARIOS, Mutation, always_news, only_those_who_looked, only_what_shows_the_peer
+from planted_bugs import Mutation, always_news, only_those_who_looked, only_what_shows_the_peer
+from test_mutations import SCENARIOS
 
 from aoeha.core import memory
 from aoeha.core.fencing import devices, power_proof, power_restore
