@@ -59,7 +59,7 @@ def _heading(document: dict[str, Any], paint: Paint) -> Iterator[str]:
     for group in _unserved(document):
         yield paint("bad", f"NOBODY SERVES {group.get('name', '?')}")
         if group.get("refusal"):
-            yield from _wrapped("  ", str(group["refusal"]))
+            yield from _wrapped("  ", _sentence(group["refusal"]))
         yield ""
     yield f"cluster {document.get('cluster', '?')}  seen from {document.get('node', '?')}  {word}"
 

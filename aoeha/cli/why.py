@@ -40,7 +40,8 @@ def _print_origin(condition: Any) -> None:
     """Print by which rule, where and under which code something is told, and what to do about it."""
     if not isinstance(condition, dict):
         return
-    words = [*condition.get("rules", ()), condition.get("home", ""), condition.get("code", "")]
+    home = condition.get("home", "")
+    words = [*condition.get("rules", ()), home and f"aoeha/{home}", condition.get("code", "")]
     print(f"  [{' '.join(str(word) for word in words if word)}]")
     if condition.get("remedy"):
         print(f"  {condition['remedy']}")

@@ -28,6 +28,11 @@ def test_no_line_is_wider_than_eighty_columns(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCREENS)
+def test_a_screen_has_sentences_and_no_data_structures(name: str) -> None:
+    assert not re.search(r"[{}]|\bNone\b|\bTrue\b|\bFalse\b", screen(name))
+
+
+@pytest.mark.parametrize("name", SCREENS)
 def test_colour_changes_no_character_of_the_text(name: str) -> None:
     coloured = render_status(document(name), colour=True)
     assert "\x1b[" in coloured

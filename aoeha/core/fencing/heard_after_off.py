@@ -25,7 +25,7 @@ class Off(Enum):
     """What is known about the peer's power."""
 
     SETTLING = "its plugs read off, and its silence is awaited"
-    PAST = "its power-off is proven, or none is under way"
+    PAST = "its power-off is proven, or no plug was read as off yet"
 
 
 class Heard(Enum):
@@ -35,7 +35,7 @@ class Heard(Enum):
     UNDER_WAY = (
         "of the boot whose plugs read off, early, and answers nothing: a slow link delivers the beats of the dead"
     )
-    OTHER = "of another boot"
+    OTHER = "of a boot about which no power-off is known"
 
 
 class Meaning(Enum):
@@ -44,7 +44,7 @@ class Meaning(Enum):
     NOTHING = "nothing: it is waited on"
     WRONG_PLUG = "the plugs are not the peer's"
     LATE_BEAT = "an alarm: a slow link, or a wrong plug; the proof stands"
-    ALIVE = "the peer lives: a proof about this boot was wrong, and no power-off is known any more"
+    ALIVE = "the peer lives: whatever proof there is about this boot is void"
 
 
 MEANING: Final[Mapping[tuple[Off, Heard], Meaning]] = {

@@ -104,7 +104,7 @@ def _reason(state: NodeState) -> str:
         return ""
     if ordered := power_orders.reason(state):
         return ordered
-    if law.stands(state, Kind.PAUSED):
+    if law.stops(state, Act.POWER_OFF) is not None:
         return ""
     if power_on.overdue(state):
         return f"{peer} was switched on again and is not heard, and would fence {state.config.node} in turn"

@@ -21,7 +21,7 @@ _RESOURCES: Mapping[Code, Entry] = {
         "core/resources/address_conflict.py",
         "R12",
         "Another machine answers for a service address that this node owns or is about to take.",
-        "The peer's power-off ends it. If the peer is off, look for the other machine.",
+        "Cut the power of the machine that answers, or take the address from it. The peer's power-off ends the alarm.",
     ),
     Code.STORAGE_LOST: alarm(
         "core/resources/storage_loss.py",

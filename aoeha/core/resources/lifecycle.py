@@ -99,7 +99,7 @@ def superblocks_read(step: StepContext, task: SuperblockTask, done: TaskDone) ->
     if task.epoch != group.held_epoch or done.result in (TaskResult.CANCELLED, TaskResult.LOST):
         failure = ""
     elif done.result is TaskResult.OK and isinstance(found, SuperblocksRead):
-        failure = mirror_start.choose_legs(step, group, task.subject, found)
+        failure = mirror_start.take_choice(step, group, task.subject, found)
     else:
         failure = _why(done, "start")
     if failure:

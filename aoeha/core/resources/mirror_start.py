@@ -38,7 +38,7 @@ def give_up(step: StepContext, group: GroupState, mirror: ResourceState) -> None
     step.change_resource(group.name, mirror.config.name, task_id=0, phase=ResourcePhase.STOPPED)
 
 
-def choose_legs(step: StepContext, group: GroupState, mirror: str, found: SuperblocksRead) -> str:
+def take_choice(step: StepContext, group: GroupState, mirror: str, found: SuperblocksRead) -> str:
     """Choose by a reading that ends with this step. Return why there is no choice, empty where there is one."""
     choice = choose(found, group.term.startable_legs if group.term is not None else ())
     if isinstance(choice, Refusal):
