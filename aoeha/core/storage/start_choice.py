@@ -4,7 +4,8 @@ Both choices use the legs' own superblocks, the first one the pair's ledger too.
 
 With every leg readable the mirror starts from all that agree. With a leg missing it starts only from a leg that had
 already recorded the missing one as failed, or that the ledger calls complete (after both gateways rebooted there is no
-ledger): any other leg may lack writes that were acknowledged. Event counts are left to md: they may differ by one either way and prove nothing.
+ledger): any other leg may lack writes that were acknowledged. Event counts are left to md: they may differ by one
+either way and prove nothing.
 
 What this file does not know: how superblocks are read, how a mirror is assembled, and what an operator types.
 """
