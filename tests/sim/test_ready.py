@@ -3,14 +3,19 @@
 Of every incident, and of seeds: make verdicts
 """
 
+from pathlib import Path
+
 import pytest
 
 from aoeha.core import verdict
 from aoeha.core.verdict import Verdict
 from aoeha.sim.judges.ready import Outcome, outcomes
 from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.ready import KNOWN, judged_incidents
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.world.world import World
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
 
 def served() -> World:
@@ -57,3 +62,9 @@ def test_a_verdict_that_promises_too_much_is_named(monkeypatch: pytest.MonkeyPat
     """Planted: a takeover that is said to take no time."""
     monkeypatch.setattr(verdict, "verdicts", lambda _state: (Verdict("alpha", "beta", True, 1_000),))
     assert said(outcomes(served)) == [(True, False, False)]
+
+
+def test_what_is_known_not_to_come_true_is_still_so() -> None:
+    """A promise that comes true by now leaves the list."""
+    paths = [SCENARIOS / f"{name}.txt" for name in KNOWN]
+    assert all(not all(one.kept for one in found) for _name, found in judged_incidents(paths, 2))
