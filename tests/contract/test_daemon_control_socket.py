@@ -220,7 +220,8 @@ def test_the_group_may_look_and_only_root_may_change(tmp_path: Path, monkeypatch
             assert path.stat().st_gid == group
             # Whoever gets past the file's mode is judged by the kernel's word all the same.
             path.chmod(0o666)
-            for place in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+            below = [place for place in (tmp_path, *tmp_path.parents) if place.stat().st_mode & 0o055 != 0o055]
+            for place in below:
                 place.chmod(0o755)
             assert (await ask_as(path, 4_711, [group], "status"))["exit_code"] == 0
             assert (await ask_as(path, 4_711, [group], "events"))["exit_code"] == 0
