@@ -288,7 +288,8 @@ class Oracle(Observer):
         one, other = self._boots_heard.get(orderer.name, []), self._boots_heard.get(victim.name, [])
         if victim.boot_id not in one and orderer.boot_id not in other:
             return "duel of two that never met"
-        arbitrated = any(self._is_reserved(group) for group in self.world.resources)
+        suffices = any(config.storage_suffices for config in self.world.configs.values())
+        arbitrated = suffices and any(self._is_reserved(group) for group in self.world.resources)
         lately = self._was_away_lately(orderer) or self._was_away_lately(victim)
         if self.world.power.is_tried_again() and not arbitrated:
             return "duel of two that tried again"
