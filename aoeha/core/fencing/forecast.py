@@ -1,9 +1,10 @@
 """What this node would do if its peer died now: how it would prove the death, and how long that takes (home of R19).
 
 Rules. Each node computes this for itself, because it alone knows what it can reach, and sends it in every beat. The
-serving peer repeats it as its verdict. A node is ready when nothing in the table of `aoeha.core.model.law` stops it and
-something would prove its peer dead. The time is a sum of observed times: the silence, the delay of a fence race, the
-proof, and the last starts on this node. A time that was never observed is assumed.
+serving peer repeats it as its verdict. A node is ready when something would prove its peer dead, and nothing in the
+table of `aoeha.core.model.law` would stop it at the time of the takeover: a ledger grows old meanwhile (R5). The time
+is a sum of observed times: the silence, the delay of a fence race, the proof, and the last starts on this node. A time
+that was never observed is assumed.
 
 What this file does not know: whether a node dies.
 """
@@ -16,6 +17,7 @@ from aoeha.core.fencing import devices, fence_race, readiness
 from aoeha.core.model import law
 from aoeha.core.model.beat import Ability, Readiness
 from aoeha.core.model.law import Act, Blocked, Kind
+from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.ownership import blockers
 from aoeha.core.peer import disk_heartbeat
@@ -52,13 +54,14 @@ def forecast(state: NodeState) -> Forecast:
     """Return what this node would do if its peer died now."""
     ability = _ability(state)
     groups = [group for group in state.groups if not group.holding]
+    taken_ms = state.config.deadtime_ms + fence_race.delay_ms(state) + _proof_ms(state, ability)
+    then = replaced(state, now_ms=state.now_ms + taken_ms)
     for group in groups:
-        blocked = law.first(state, Act.READY, group, TESTS)
+        blocked = law.first(then, Act.READY, group, TESTS)
         if blocked is not None:
             return Forecast(ability, 0, blocked)
     starts_ms = max((_starts_ms(group) for group in groups), default=0)
-    notice_ms = state.config.deadtime_ms + fence_race.delay_ms(state)
-    return Forecast(ability, notice_ms + _proof_ms(state, ability) + starts_ms, None)
+    return Forecast(ability, taken_ms + starts_ms, None)
 
 
 def _ability(state: NodeState) -> Ability:

@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     typical = (
         f"; a takeover was predicted {median(ratios):.2f} times as long as it took, in the median" if ratios else ""
     )
-    sys.stdout.write(f"{promised} promises, {kept} kept{typical}\n")
+    sys.stdout.write(f"{promised} promises, {kept} kept or known not to be{typical}\n")
     return int(kept < promised)
 
 
