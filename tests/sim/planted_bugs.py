@@ -14,6 +14,7 @@ from aoeha.core.model.power_order import OrderStage
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import Revalidation
+from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import MirrorLimits, PlugRead, PlugState, TaskResult
 from aoeha.core.ownership import claims, client_isolation, group_beat, own_stall, proofs
 from aoeha.core.peer import disk_heartbeat, membership
@@ -278,6 +279,16 @@ def no_time_to_answer(_original: Any) -> Any:
     return lambda step: step.change(revalidation=Revalidation(step.state.revalidation.sequence, step.now_ms))
 
 
+def legs_are_ours_still(original: Any) -> Any:
+    def revalidate(step: StepContext, peer_was_alive: bool) -> None:
+        original(step, peer_was_alive)
+        for group in step.state.groups:
+            if group.holding:
+                step.change_term(group.name, unverified=False)
+
+    return revalidate
+
+
 def shelves_say_nothing(_original: Any) -> Any:
     return lambda _state: True
 
@@ -441,6 +452,13 @@ def only_what_shows_the_peer(_original: Any) -> Any:
 PROMISE = "promise"
 """What a story itself promises may be broken before the oracle names the invariant behind it."""
 IN_STORIES = (
+    *(
+        (
+            Mutation(f"trust the legs after a stall: {story}", own_stall, "revalidate", legs_are_ours_still, ("I2",)),
+            story,
+        )
+        for story in ("superblocks-read-before-a-stall", "ledger-of-a-term-after-a-stall")
+    ),
     (
         Mutation("end the wait after a stall as it begins", own_stall, "_wait_for_an_answer", no_time_to_answer, ()),
         "empty-legs-before-a-peer-that-boots",

@@ -101,6 +101,12 @@ _STARTS: Mapping[Code, Entry] = {
         "This node was stalled, and does not know yet whether the peer took over.",
         "Wait. It ends by the peer's answer, by the legs, or by a reboot of this node.",
     ),
+    Code.START_REFUSED_UNVERIFIED: refusal(
+        _BLOCKERS,
+        "R10",
+        "This node owns the group, was stalled, and does not know yet whose the legs are: the peer may have served since.",
+        "Wait. It ends when the legs are read, or by the peer's answer.",
+    ),
     Code.START_REFUSED_NO_RIGHT: refusal(
         _BLOCKERS,
         "R2",

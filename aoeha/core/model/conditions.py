@@ -163,6 +163,7 @@ class Code(Enum):
     START_REFUSED_LEFT = "start.refused.left"
     START_REFUSED_PAUSED = "start.refused.paused"
     START_REFUSED_REVALIDATING = "start.refused.revalidating"
+    START_REFUSED_UNVERIFIED = "start.refused.unverified"
     START_REFUSED_NO_RIGHT = "start.refused.no-right"
     START_REFUSED_UNRESERVED = "start.refused.unreserved"
     # told by ownership, client_isolation

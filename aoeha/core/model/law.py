@@ -91,7 +91,7 @@ left              x    -     x     x      x       x       x       x
 paused            x    x     x     x      -       -       x       x
 revalidating      x    -     x     x      x       x       x       -
 duplicate-name    -    -     x     x      -       -       -       -
-unverified        -    -     -     -      -       x       x       -
+unverified        x    -     -     -      -       x       x       -
 storage-lost      -    -     -     -      -       -       -       -
 handing-over      -    -     -     -      -       -       -       -
 given-up          -    -     x     -      -       -       -       -
@@ -133,8 +133,8 @@ unprovable          -        -       -     -     -     -     -       -      -   
 - While two machines use the peer's name nothing that the peer says is a proof, and its plug may feed either of them:
   this node claims, grants and fences nothing (R1). It stops and restarts what it owns.
 - A node in standby, or one that leaves, hands over and may take a confirmation. It claims nothing new.
-- `unverified`: after a stall it is not known yet whose the legs are. They are neither preempted nor evicted, and no
-  stamp claims them (R3, R6).
+- `unverified`: after a stall it is not known yet whose the legs are. Nothing is started from them, they are neither
+  preempted nor evicted, and no stamp claims them (R3, R6): the peer may have served meanwhile, and died.
 """
 
 
