@@ -102,6 +102,9 @@ def _of_the_peer(state: NodeState) -> Verdict:
         return replace(not_ready, ready=None, sentence=law.TESTS[Kind.DUPLICATE_NAME](state, None))
     if not membership.is_alive(state) or beat is None:
         return replace(not_ready, sentence=f"{peer} is {state.peer.condition.value}")
+    if not membership.is_news(state):
+        sentence = f"{node} was stalled and has not heard since what {peer} could do"
+        return replace(not_ready, ready=None, sentence=sentence)
     told = beat.readiness
     for group in state.groups:
         theirs = state.peer_group(group.name)

@@ -104,7 +104,7 @@ _STARTS: Mapping[Code, Entry] = {
     Code.START_REFUSED_UNVERIFIED: refusal(
         _BLOCKERS,
         "R10",
-        "This node owns the group, was stalled, and does not know yet whose the legs are: the peer may have served since.",
+        "This node owns the group and was stalled. It does not know yet whose the legs are.",
         "Wait. It ends when the legs are read, or by the peer's answer.",
     ),
     Code.START_REFUSED_NO_RIGHT: refusal(

@@ -213,6 +213,12 @@ def _no_taker(state: NodeState, group: str) -> tuple[Code, str]:
     if not membership.is_alive(state):
         sentence = f"{peer} is {state.peer.condition.value}, and {group} would stop"
         return Code.COMMAND_REFUSED_PEER_NOT_HEARD, sentence
+    if law.stands(state, Kind.DUPLICATE_NAME):
+        sentence = f"{law.TESTS[Kind.DUPLICATE_NAME](state, None)}; {group} would stop"
+        return Code.COMMAND_REFUSED_DUPLICATE_NAME, sentence
+    if not membership.has_reported(state):
+        sentence = f"the daemon of {peer} has just started and does not know yet what it could serve; try again"
+        return Code.COMMAND_REFUSED_PEER_NOT_READY, sentence
     sentence = f"{peer} says that it could not serve {group}; see: aoeha status on {peer}"
     return Code.COMMAND_REFUSED_PEER_NOT_READY, sentence
 

@@ -14,6 +14,8 @@ What a pair with power fences alone cannot promise is said here, not hidden:
   gone, a fenced gateway that is alive writes there: only power proves more. Such writes are counted as `excused`.
 - A plug that is not the victim's reports off while the victim keeps running. Proofs by a miswired device are excused
   from I1 and I3, and counted as `excused`.
+- A second machine with an owner's name that is first heard as the owner falls silent cannot be told from its reboot:
+  what follows is excused, and counted. Where both are heard it is not.
 - A false confirmation by an operator is not excused: the world's operators only confirm machines that are off.
 - A node that left the pair is not powered off, unless a leg still bears its name: it may serve again, unheard. A node
   that has to take that leg from it by force, because it was stalled or waited too long to rely on the leave, powers it
@@ -22,8 +24,6 @@ What a pair with power fences alone cannot promise is said here, not hidden:
   So may an order that the victim, hearing nothing more, answers with a fence of its own. Then a human switches them on.
 - Fences are bounded for each incident, not for each hour: a fault or a command begins another incident.
 """
-
-from dataclasses import dataclass
 
 from aoeha.core.model.actions import Answer
 from aoeha.core.model.beat import Beat, BeatFlag, Grant, GroupBeat, GroupPhase
@@ -35,6 +35,7 @@ from aoeha.sim.judges import visibility
 from aoeha.sim.judges.blind_fence import judge_blind_fence
 from aoeha.sim.judges.leg_left import judge_leg_left
 from aoeha.sim.judges.orders import PowerOrders
+from aoeha.sim.judges.visibility import Blackout
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
@@ -52,14 +53,6 @@ HANDSHAKE_BEATS = 4
 SLACK_MS = 1_500
 
 
-@dataclass(slots=True)
-class Blackout:
-    """A node that was stalled, and when it last could have heard its peer before that."""
-
-    since_ms: int = 0
-    until_ms: int = 0
-
-
 class Oracle(Observer):
     """Watches one world."""
 
@@ -67,6 +60,7 @@ class Oracle(Observer):
         self.world = world
         self._orders = orders
         self.duel = ""
+        self._fooled = False
         self._commanded = False
         self._epochs: dict[tuple[str, int], str] = {}
         self._granted: set[tuple[str, str, Grant]] = set()
@@ -254,8 +248,8 @@ class Oracle(Observer):
 
     @property
     def excused(self) -> bool:
-        """Whether a plug was ever wired wrongly."""
-        return self.world.power.was_miswired
+        """Whether a plug was ever wired wrongly, or a clone was taken for the reboot of an owner that was away."""
+        return self.world.power.was_miswired or self._fooled
 
     def settled(self) -> str:
         """What still keeps the healed pair from being well, empty for nothing."""
@@ -335,7 +329,7 @@ class Oracle(Observer):
 
     def _two_run(self, group: str, sentence: str) -> None:
         if self.excused:
-            self.world.count("excused", "miswired plug")
+            self.world.count("excused", "clone" if self._fooled else "miswired plug")
             return
         resources = self.world.resources[group]
         first, second = self.world.machines.values()
@@ -359,6 +353,10 @@ class Oracle(Observer):
         if proof is not None and proof.kind is ProofKind.POWERED_OFF and heard:
             self._broken("I1", f"{machine.name} owns {group.name} by a power-off of {victim.name}, which it hears")
         if daemon is None or proof is None or proof.kind not in (ProofKind.HANDED_OVER, ProofKind.REBOOTED):
+            return
+        by_a_clone = proof.kind is ProofKind.REBOOTED and proof.peer_boot_id in self.world.clone_boot_ids
+        if by_a_clone and visibility.whole_link_ms(self.world, machine, victim) == 0:
+            self._fooled = True
             return
         giver = victim.name
         granted = any(

@@ -1,11 +1,20 @@
 """What a node could see of its peer and of its clients, by the world's own facts. Shares no code with the core."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.world import World
 
-__all__ = ["may_make_way", "stamped_for_ms", "whole_link_ms"]
+__all__ = ["Blackout", "may_make_way", "stamped_for_ms", "whole_link_ms"]
+
+
+@dataclass(slots=True)
+class Blackout:
+    """A node that was stalled, and when it last could have heard its peer before that."""
+
+    since_ms: int = 0
+    until_ms: int = 0
 
 
 def whole_link_ms(world: World, machine: Gateway, victim: Gateway) -> int:

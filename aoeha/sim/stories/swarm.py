@@ -169,6 +169,6 @@ def _end_a_pause(world: JudgedWorld) -> None:
 
 def _look_at_a_wrong_plug(world: JudgedWorld) -> None:
     """Let a human confirm what is off where a plug was wired wrongly: its device is not believed, and rightly so."""
-    if world.oracle.excused:
+    if world.power.was_miswired:
         for name in world.machines:
             do(world, f"vouch {name}")
