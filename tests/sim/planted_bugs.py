@@ -16,7 +16,7 @@ from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import Revalidation
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import MirrorLimits, PlugRead, PlugState, TaskResult
-from aoeha.core.ownership import claims, client_isolation, group_beat, own_stall, proofs
+from aoeha.core.ownership import claims, client_isolation, group_beat, leave, own_stall, proofs
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.resources import address_conflict, lifecycle, mirror_start, storage_loss
 from aoeha.core.storage import address_lifetime, leg_ledger, reservations, start_choice, storage_fence, suspect_legs
@@ -279,6 +279,10 @@ def no_time_to_answer(_original: Any) -> Any:
     return lambda step: step.change(revalidation=Revalidation(step.state.revalidation.sequence, step.now_ms))
 
 
+def nothing_is_switched(_original: Any) -> Any:
+    return lambda _state: False
+
+
 def legs_are_ours_still(original: Any) -> Any:
     def revalidate(step: StepContext, peer_was_alive: bool) -> None:
         original(step, peer_was_alive)
@@ -452,6 +456,10 @@ def only_what_shows_the_peer(_original: Any) -> Any:
 PROMISE = "promise"
 """What a story itself promises may be broken before the oracle names the invariant behind it."""
 IN_STORIES = (
+    (
+        Mutation("leave in the middle of an order", leave, "_is_switching", nothing_is_switched, ()),
+        "order-cut-short-by-a-leave",
+    ),
     *(
         (
             Mutation(f"trust the legs after a stall: {story}", own_stall, "revalidate", legs_are_ours_still, ("I2",)),

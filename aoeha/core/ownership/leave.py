@@ -1,8 +1,8 @@
 """A clean leave: stop, hand over, announce it, end (R1).
 
 Rules. A node that leaves hands its groups over first and waits for the peer to take them. It announces its leave only
-when nothing runs on it, in several beats, and then ends. If something cannot be stopped, it ends unannounced, and the
-peer will have to fence it.
+when nothing runs on it, in several beats, and then ends; but not while it is switching its peer's power. If something
+cannot be stopped, it ends unannounced, and the peer will have to fence it.
 
 What this file does not know: which request began the leave.
 """
@@ -10,6 +10,7 @@ What this file does not know: which request began the leave.
 from aoeha.core.model.actions import Leave
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.state import Leaving, NodeState, phase_of, stopped_everywhere
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import owners
@@ -58,10 +59,16 @@ def go_on(step: StepContext) -> None:
     wanted = membership.is_alive(state) and any(owners.peer_takes(state, group) for group in state.groups)
     if wanted and not taken and step.now_ms < leaving.by_ms:
         return
-    if leaving.beats >= LEAVING_BEATS:
+    if leaving.beats >= LEAVING_BEATS and not _is_switching(state):
         step.change(left=True)
         step.say(Code.LEAVE_DONE, Subject.node(node), f"{node} has left the pair")
         step.do(Leave())
+
+
+def _is_switching(state: NodeState) -> bool:
+    """Whether this node is switching its peer's power, which nobody else would give back. Each step has a deadline."""
+    switching = state.fence.phase not in (FencePhase.IDLE, FencePhase.WAITING, FencePhase.BACKING_OFF)
+    return switching or state.order is not None or any(device.restore_task_id for device in state.devices)
 
 
 def may_announce_leave(state: NodeState) -> bool:
