@@ -81,7 +81,7 @@ def _of_ours(state: NodeState) -> Verdict:
             sentence = f"NOT PROTECTED: {sentence}"
         again_ms = _forgiven_in_ms(state) if kind is Kind.GIVEN_UP else 0
         if again_ms:
-            sentence += f" (forgiven in {again_ms / 1_000:.0f} s, or at once by: aoeha cleanup)"
+            sentence += f" (else it is forgiven in {again_ms / 1_000:.0f} s)"
         return Verdict(peer, node, False, 0, "", sentence, again_ms)
     return Verdict(peer, node, True, foreseen.takeover_ms, _proof(peer, foreseen.ability))
 

@@ -208,7 +208,9 @@ def _handing_over(_state: NodeState, group: GroupState | None) -> str:
 
 
 def _given_up(_state: NodeState, group: GroupState | None) -> str:
-    return group.failures.given_up if group is not None else ""
+    if group is None or not group.failures.given_up:
+        return ""
+    return f"{group.failures.given_up}; to try again at once: aoeha cleanup"
 
 
 def _not_probed(state: NodeState, group: GroupState | None) -> str:
