@@ -15,7 +15,8 @@ What a pair with power fences alone cannot promise is said here, not hidden:
 - A plug that is not the victim's reports off while the victim keeps running. Proofs by a miswired device are excused
   from I1 and I3, and counted as `excused`.
 - A second machine with an owner's name that is first heard as the owner falls silent cannot be told from its reboot:
-  what follows is excused, and counted. Where both are heard it is not.
+  what follows is excused, and counted. Where both are heard it is not. A node that heard such a machine last cannot
+  know which epoch the peer has reached either: it may count to the same one.
 - A false confirmation by an operator is not excused: the world's operators only confirm machines that are off.
 - A node that left the pair is not powered off, unless a leg still bears its name: it may serve again, unheard. A node
   that has to take that leg from it by force, because it was stalled or waited too long to rely on the leave, powers it
@@ -61,6 +62,7 @@ class Oracle(Observer):
         self._orders = orders
         self.duel = ""
         self._fooled = False
+        self._misled: set[str] = set()
         self._commanded = False
         self._epochs: dict[tuple[str, int], str] = {}
         self._granted: set[tuple[str, str, Grant]] = set()
@@ -170,7 +172,7 @@ class Oracle(Observer):
             if (group.name, group.epoch) not in self._epochs:
                 self._judge_right(machine, group)
             owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
-            if owner != machine.name and not self.excused:
+            if owner != machine.name and not self.excused and machine.name not in self._misled:
                 self._broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")
         remembered = self._remembered.get(machine.name)
         known = next((g for g in remembered.groups if g.name == group.name), None) if remembered else None
@@ -196,7 +198,9 @@ class Oracle(Observer):
         self._heard[key] = beat.sequence
         self._strangers.discard(machine.name)
         if beat.boot_id in self.world.clone_boot_ids:
+            self._misled.add(machine.name)
             return  # Two machines of one name are heard in turn: neither boot is the earlier one.
+        self._misled.discard(machine.name)
         boots = self._boots_heard.setdefault(machine.name, [])
         if beat.boot_id in boots[:-1]:
             self._broken("I1", f"{machine.name} believed a beat of an earlier boot on {link}")
