@@ -98,7 +98,7 @@ def _of_the_peer(state: NodeState) -> Verdict:
     if law.stands(state, Kind.PAUSED):
         return replace(not_ready, sentence=law.PAUSED)
     if law.stands(state, Kind.DUPLICATE_NAME):
-        # It hears which of the two says what no better than it hears nothing: that is unknown, and not a no.
+        # Nobody can tell which of the two speaks. That is unknown, and not a no.
         return replace(not_ready, ready=None, sentence=law.TESTS[Kind.DUPLICATE_NAME](state, None))
     if not membership.is_alive(state) or beat is None:
         return replace(not_ready, sentence=f"{peer} is {state.peer.condition.value}")
