@@ -290,7 +290,8 @@ def test_two_callers_at_once_are_served_one_after_the_other(protocol: str) -> No
 
     state, program = on_a_cable(tested.device, act)
     assert (state, program[:2]) == (PlugState.OFF, (2, "Status: OFF\n"))
-    assert len(tested.device.orders) == 1
+    # An answer that a busy machine delivers late has the same order given again.
+    assert len(set(tested.device.orders)) == 1
 
 
 def test_port_that_another_program_has_is_busy() -> None:
