@@ -6,7 +6,7 @@ RUNS ?= 10
 JOBS ?= $(shell nproc)
 DURATION ?= 45m
 # Processes for tests that mostly wait for a device.
-WAITING ?= 6
+WAITING ?= 4
 SHORT_SEEDS ?= 300
 SHORT_MUTATIONS ?= 8
 INCIDENTS := $(wildcard tests/scenarios/*.txt)
