@@ -144,6 +144,8 @@ PLAY = (
     # Shelves.
     Form("shelf", "shelf guests:NAME text:silent|ok|restarts|fails", BOTH, "what a shelf does; the rack knows"
          " `restarts`: kill -9 what exports its disk, which is back 100 ms later without its reservation"),
+    Form("slow shelf", "slow text:NAME time:TIME [to TIME]", SIM, "a shelf, or one address of it as shelf1/2, takes so"
+         " long over each answer, or anything between two times; `shelf NAME ok` ends it"),
     Form("reserve", "reserve guests:NAME group:NAME text:NAME", SIM, "somebody forces a reservation, as anybody on the"
          " storage network can"),
     Form("recover", "recover [guests:NAME]", SIM, "an operator takes the leg in again where its mirror runs"),

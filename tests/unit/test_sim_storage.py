@@ -1,6 +1,7 @@
 """The simulator's hardware does what the real one was measured to do: md, watchdog, ARP and TCP."""
 
 import itertools
+from random import Random
 
 from aoeha.core.storage.start_choice import Selection, choose
 from aoeha.sim.exhaust.mirror import Disks, Half
@@ -204,6 +205,20 @@ def test_a_silent_shelf_says_nothing_and_forgets_nothing() -> None:
     assert not shelf.takes_writes_of("alpha", "storage")
     shelf.answer_again()
     assert address.holders == ("alpha",)
+
+
+def test_a_slow_shelf_takes_as_long_as_its_fastest_address_that_admits_a_host() -> None:
+    shelf, dice = Shelf("shelf1", ("storage",), paths=2), Random(0)
+    first, second = shelf.addresses["storage"]
+    shelf.slow_down((2_000, 2_000), ("shelf1/1",))
+    assert (first.takes_ms(dice), second.takes_ms(dice)) == (2_000, 0)
+    assert shelf.takes_ms("alpha", "storage", dice) == 0
+    second.set_reservation("beta", ("beta",))
+    assert shelf.takes_ms("alpha", "storage", dice) == 2_000
+    shelf.slow_down((100, 400))
+    assert all(100 <= first.takes_ms(dice) <= 400 for _ in range(20))
+    shelf.answer_again()
+    assert shelf.takes_ms("alpha", "storage", dice) == 0
 
 
 def test_a_config_string_is_set_where_there_is_none_and_by_force_anywhere() -> None:

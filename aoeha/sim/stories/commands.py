@@ -258,6 +258,14 @@ def _shelf(world: World, words: Sequence[str]) -> None:
     world.storage.disturbed([words[0]])
 
 
+def _slow(world: World, words: Sequence[str]) -> None:
+    """Let addresses take so long over each answer, or as long as chance will have it between two times."""
+    place, least_ms, most_ms = words[0], milliseconds(words[1]), milliseconds(words[-1])
+    shelf = world.storage.shelves[place.partition("/")[0]]
+    shelf.slow_down((least_ms, most_ms), world.storage.paths(place))
+    world.storage.disturbed([shelf.name])
+
+
 def _reserve(world: World, words: Sequence[str]) -> None:
     shelf, group, host = words
     for address in world.storage.shelves[shelf].addresses[group]:
@@ -424,6 +432,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "replug": _replug,
     "unpower": _unpower,
     "shelf": _shelf,
+    "slow": _slow,
     "recover": _recover,
     "cut-san": _cut_san,
     "split": _split,

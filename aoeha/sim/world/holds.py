@@ -1,6 +1,7 @@
 """What gateways ask of the shelves' reservations, and what they are told (R3).
 
-An address that the gateway does not reach, or that is silent, is asked for as long as the task may last.
+An address that the gateway does not reach, or that is silent, is asked for as long as the task may last. One that
+takes longer than that over its answer is silent for who asks, and did what it was asked all the same.
 """
 
 from functools import lru_cache
@@ -36,20 +37,26 @@ class Holds:
         named = {address for leg in legs for address in leg.addresses}
         shelves = [(name, storage.shelves[name]) for name in names]
         places = [(name, a) for name, shelf in shelves for a in shelf.addresses[task.group] if a.name in named]
-        answering = [(n, a) for n, a in places if a.answers and storage.reaches(machine, a.name)]
+        asked = [
+            (n, a, a.takes_ms(self._stage.random)) for n, a in places if a.answers and storage.reaches(machine, a.name)
+        ]
+        in_time = [waited_ms for _, _, waited_ms in asked if waited_ms <= task.deadline_ms]
         if isinstance(task, RecordTask):
-            seen = tuple(SeenRecord(n, a.name, self._record(machine, task, a)) for n, a in answering)
-            done = TaskDone(0, task.id, TaskResult.OK, outcome=RecordsRead(seen))
+            seen = [(ms, SeenRecord(n, a.name, self._record(machine, task, a))) for n, a, ms in asked]
+            records = tuple(record for ms, record in seen if ms <= task.deadline_ms)
+            done = TaskDone(0, task.id, TaskResult.OK, outcome=RecordsRead(records))
         else:
-            holds = tuple(
-                Reservation(n, a.name, self._act(machine, task, a), *self._ways(machine, task, n)) for n, a in answering
-            )
+            shown = [
+                (ms, Reservation(n, a.name, self._act(machine, task, a), *self._ways(machine, task, n)))
+                for n, a, ms in asked
+            ]
+            holds = tuple(hold for ms, hold in shown if ms <= task.deadline_ms)
             renewal, ours = task.renewal, {hold.leg for hold in holds if hold.holder is Holder.US}
             if renewal is not None and (renewal.vouching is None or ours.intersection(renewal.vouching)):
                 for name in renewal.addresses:
                     self._services.renew(machine, name, renewal.lifetime_ms)
             done = TaskDone(0, task.id, TaskResult.OK, outcome=ReservationsRead(holds))
-        return done, 0 if len(answering) == len(places) else task.deadline_ms
+        return done, max(in_time, default=0) if len(in_time) == len(places) else task.deadline_ms
 
     def _act(self, machine: Gateway, task: ReservationTask, address: Address) -> Holder:
         me, peer, shown = machine.name, machine.config.peer, _holder(machine, address)

@@ -5,8 +5,9 @@ other): a reservation is a list of hosts for each target address, kept in memory
 force it, and a restart empties it. Config strings can be set by anybody, whoever holds the reservation.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
+from random import Random
 
 __all__ = ["CONFIG_MAX", "Address", "Answer", "Shelf"]
 
@@ -30,14 +31,20 @@ class Answer:
 class Address:
     """One place at which a target can be asked. Two addresses of one disk know nothing of each other.
 
-    Every method returns None for silence.
+    `slow_ms` is how long it takes over each answer, at least and at most. Every method returns None for silence.
     """
 
     name: str
     answers: bool = True
     holders: tuple[str, ...] = ()
     string: bytes = b""
+    slow_ms: tuple[int, int] = (0, 0)
     started: Callable[[str], None] = field(default=lambda _name: None)
+
+    def takes_ms(self, random: Random) -> int:
+        """How long it takes over the next answer."""
+        least, most = self.slow_ms
+        return random.randint(least, most) if most > least else least
 
     def read_reservation(self) -> Answer | None:
         """Tell any host which hosts hold it."""
@@ -102,13 +109,18 @@ class Shelf:
         self._each(lambda address: setattr(address, "answers", False))
 
     def answer_again(self) -> None:
-        """Continue as before the silence, or the errors."""
+        """Continue as before the silence, the errors or the slowness."""
         self.reports_errors = False
         self._each(lambda address: setattr(address, "answers", True))
+        self.slow_down((0, 0))
 
     def fail(self) -> None:
         """Answer every write with an error from now on, as a disk does that has bad sectors."""
         self.reports_errors = True
+
+    def slow_down(self, slow_ms: tuple[int, int], names: Container[str] = ()) -> None:
+        """Take so long over each answer from now on, at these addresses, or at all of them."""
+        self._each(lambda address: setattr(address, "slow_ms", slow_ms), names)
 
     def restart(self) -> None:
         """Lose power, or all target processes, and come back."""
@@ -121,7 +133,14 @@ class Shelf:
         """
         return any(address.admits(host) for address in self.addresses[group] if address.name not in cut)
 
-    def _each(self, act: Callable[[Address], None]) -> None:
+    def takes_ms(self, host: str, group: str, random: Random, cut: Iterable[str] = ()) -> int:
+        """How long it takes over what this host reads or writes: the fastest address does it."""
+        addresses = [address for address in self.addresses[group] if address.name not in cut and address.admits(host)]
+        return min((address.takes_ms(random) for address in addresses), default=0)
+
+    def _each(self, act: Callable[[Address], None], names: Container[str] = ()) -> None:
+        """Do something to every address, or to these."""
         for addresses in self.addresses.values():
             for address in addresses:
-                act(address)
+                if not names or address.name in names:
+                    act(address)

@@ -7,7 +7,7 @@ of that: only a reservation at the shelf keeps it out.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from aoeha.core.model.task import MirrorLimits, SuperblocksRead
@@ -52,6 +52,8 @@ class Write:
     boots: int
     assembly: Assembly
     landed: list[Leg]
+    there_ms: dict[str, int] = field(default_factory=dict)
+    """When a slow shelf will come to it."""
 
 
 class Storage:
@@ -247,6 +249,12 @@ class Storage:
             self._stage.count("mirror", "leg taken back")
         return ""
 
+    def answer_ms(self, machine: Gateway, group: str, shelves: Iterable[str] = SHELVES) -> int:
+        """How long the slowest of these shelves takes over what a machine reads or writes there."""
+        random, cut = self._stage.random, {path for node, path in self.cut if node == machine.name}
+        there = [self.shelves[name] for name in shelves if self.heard_on(machine, name)]
+        return max((shelf.takes_ms(machine.name, group, random, cut) for shelf in there), default=0)
+
     def _admits(self, machine: Gateway, group: str, shelf: str) -> bool:
         if not self.heard_on(machine, shelf):
             return False
@@ -350,24 +358,55 @@ class Storage:
             return
         reached = [leg for leg in write.assembly.active if self._takes(leg, write)]
         writable = [leg for leg in reached if not self.shelves[leg.shelf].reports_errors]
+        pause_ms = RETRY_MS
         for leg in list(write.assembly.active):
             if leg in write.landed:
                 continue
-            if leg in writable:
+            wait_ms = self._on_its_way_ms(leg, write) if leg in writable else 0
+            pause_ms = min(pause_ms, wait_ms or RETRY_MS)
+            if leg in writable and not wait_ms:
                 leg.records.add(write.number)
                 write.landed.append(leg)
                 write.assembly.answered(leg)
                 self._lands(leg, write)
             elif write.assembly.did_not_take(
-                leg, now_ms, alone=not writable, error=leg in reached, hurried_ms=self.hurried_ms.get(machine.name, 0)
+                leg,
+                now_ms,
+                alone=not writable,
+                error=leg in reached and not wait_ms,
+                hurried_ms=self.hurried_ms.get(machine.name, 0),
             ):
                 self._stage.count("mirror", "leg kicked by the kernel")
                 self._stage.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
         if any(leg not in write.landed for leg in write.assembly.active):
-            self._stage.timeline.after(RETRY_MS, machine.by_kernel, self._write_lands, write)
+            self._stage.timeline.after(pause_ms, machine.by_kernel, self._write_lands, write)
             return
         self.acknowledged[write.group].add(write.number)
         self._note_service(write.group)
+
+    def _on_its_way_ms(self, leg: Leg, write: Write) -> int:
+        """Send a write to a slow shelf, once; return how long it takes until that has it, 0 where none is slow."""
+        now_ms = self._stage.timeline.now_ms
+        if leg.shelf not in write.there_ms:
+            wait_ms = self.answer_ms(write.machine, write.group, (leg.shelf,))
+            if wait_ms:
+                write.there_ms[leg.shelf] = now_ms + wait_ms
+                self._stage.timeline.after(wait_ms, self._slow_write_lands, leg, write)
+            return wait_ms
+        return max(write.there_ms[leg.shelf] - now_ms, 1)
+
+    def _slow_write_lands(self, leg: Leg, write: Write) -> None:
+        """A slow shelf comes to a write, whatever became of its sender; one that stopped its mirror waited for it."""
+        machine = write.machine
+        del write.there_ms[leg.shelf]
+        there = machine.alive and machine.boots == write.boots
+        if there and self._assemblies.get((machine.name, write.group)) is not write.assembly:
+            return
+        if self._takes(leg, write) and not self.shelves[leg.shelf].reports_errors:
+            leg.records.add(write.number)
+            write.landed.append(leg)
+            write.assembly.answered(leg)
+            self._lands(leg, write)
 
     def _takes(self, leg: Leg, write: Write) -> bool:
         return self._admits(write.machine, write.group, leg.shelf)

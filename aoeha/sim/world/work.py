@@ -50,6 +50,8 @@ LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
 ROUND_TRIP_MS = (1, 4)
 SUPERBLOCKS_MS = 40
 """What `mdadm --examine` takes. It is a part of what a mirror's start takes in all."""
+DISK_ROUNDS = {TaskKind.START: 3, TaskKind.STOP: 2}
+"""How often a mirror or a volume waits for its disks while it comes up or ends."""
 LEG_MS = (50, 500)
 HURRY_MS = (1, 300)
 HOSTS_MS = 5
@@ -122,7 +124,14 @@ class Work:
             case SuperblockTask():
                 whole_ms = self._stage.random.randint(*DURATIONS_MS[TaskKind.START])
                 self._whole_start_ms[machine.name, task.subject] = whole_ms
-                self._stage.timeline.after(SUPERBLOCKS_MS, machine.by_kernel, self._read_superblocks, job, task)
+                read_ms = SUPERBLOCKS_MS + self._storage.answer_ms(machine, task.group)
+                late = read_ms > task.deadline_ms
+                act = (
+                    partial(self._ended, job, TaskResult.TIMED_OUT)
+                    if late
+                    else partial(self._read_superblocks, job, task)
+                )
+                self._stage.timeline.after(min(read_ms, task.deadline_ms), machine.by_kernel, act)
             case ConflictTask():
                 self._stage.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._detect_conflict, job)
             case HostsTask():
@@ -148,7 +157,7 @@ class Work:
                 task.deadline_ms, machine.by_kernel, self._time_out, job, task, trouble == "late"
             )
             return
-        duration_ms = self._duration_ms(machine, task)
+        duration_ms = self._duration_ms(machine, task) + self._disk_ms(machine, task)
         leftover = self._late.get((machine.name, task.subject))
         if leftover is not None and not leftover.over:
             duration_ms += max(0, leftover.lands_ms - self._stage.timeline.now_ms)
@@ -288,6 +297,16 @@ class Work:
             return
         self._jobs.pop((job.machine.name, job.incarnation, job.task.id), None)
         listener(job.task.id, done)
+
+    def _disk_ms(self, machine: Gateway, task: ResourceTask) -> int:
+        """How much longer a start or a stop takes because its reads and writes are answered slowly."""
+        rounds = DISK_ROUNDS.get(task.kind, 0) if task.subject != self._stage.resources[task.group][-1] else 0
+        return rounds * self._storage.answer_ms(machine, task.group) if rounds else 0
+
+    def _ended(self, job: Job, result: TaskResult) -> None:
+        if not job.over and job.boots == job.machine.boots:
+            job.over = True
+            self.report(job, TaskDone(0, job.task.id, result))
 
     def _hosts_answer(self, job: Job, reached: bool) -> None:
         job.over = True
