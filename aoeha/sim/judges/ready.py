@@ -130,7 +130,7 @@ def _killed(world: World, owner: str, taker: str, within_ms: int) -> tuple[int |
     victim, survivor = world.machines[owner], world.machines[taker]
     groups = [group for group in world.resources if victim.serves(group)]
     begun_ms = world.timeline.now_ms
-    world.tell(Observer.incident_begun)
+    world.tell(Observer.incident_begun, f"power off {owner}")
     victim.mains = False
     victim.power_changed()
     try:

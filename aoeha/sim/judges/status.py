@@ -4,7 +4,9 @@ Only plain lies are judged. Of protection: every device has been dead for so lon
 no shelf could make up for them, and the node was there all the while. Of ownership: the pair has been well for a while.
 """
 
+from aoeha.core.model.actions import Answer
 from aoeha.core.status import Status
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
@@ -22,6 +24,12 @@ class StatusJudge(Observer):
     def __init__(self, world: World) -> None:
         self.world = world
         world.timeline.after(ASK_EVERY_MS, self._ask)
+
+    def answered(self, machine: Gateway, answer: Answer) -> None:
+        """A request was answered."""
+        if not answer.sentence.strip():
+            sentence = f"{machine.name} answers {answer.code.value} and no sentence"
+            raise Violation("I8", self.world.timeline.now_ms, sentence)
 
     def _ask(self) -> None:
         for machine, told in self.world.told():

@@ -39,7 +39,7 @@ def do(world: World, text: str) -> None:
         raise CommandError(f'cannot do "{text}": there is no command "{verb}"; known: {", ".join(sorted(VERBS))}')
     world.trace.line(">", text, "", "")
     world.count("fault", f"{verb} {words[-1]}" if verb in ("device", "disk", "break", "shelf") else verb)
-    world.tell(Observer.incident_begun)
+    world.tell(Observer.incident_begun, text)
     try:
         act(world, words)
     except (KeyError, IndexError, ValueError) as error:

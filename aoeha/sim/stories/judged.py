@@ -7,11 +7,6 @@ from aoeha.core.model.code_book import BOOK
 from aoeha.core.model.conditions import TAKEOVERS
 from aoeha.core.model.config import PairConfig
 from aoeha.sim.judges.oracle import Oracle
-from aoeha.sim.judges.orders import PowerOrders
-from aoeha.sim.judges.pause import PauseJudge
-from aoeha.sim.judges.records import RecordJudge
-from aoeha.sim.judges.rest import RestJudge
-from aoeha.sim.judges.status import StatusJudge
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.world import Hardware, World
@@ -31,10 +26,8 @@ class JudgedWorld(World):
         traced: bool = False,
     ) -> None:
         super().__init__(configs, hardware, seed=seed, traced=traced)
-        orders = PowerOrders(self)
-        self.oracle = Oracle(self, orders)
-        judges = (PauseJudge(self, orders), self.oracle, RestJudge(self), RecordJudge(self), StatusJudge(self))
-        for observer in (orders, *judges, ConditionCounter(self)):
+        self.oracle = Oracle(self)
+        for observer in (*self.oracle.observers, ConditionCounter(self)):
             self.observe(observer)
 
 

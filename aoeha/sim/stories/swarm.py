@@ -138,7 +138,7 @@ def _expect_well(world: JudgedWorld, bound_ms: int) -> None:
         world.run(LOOK_EVERY_MS)
         _end_a_duel(world)
         _end_a_pause(world)
-        trouble = world.oracle.settled()
+        trouble = world.oracle.well.settled()
         if trouble:
             _look_at_a_wrong_plug(world)
             well_since_ms = None
@@ -146,15 +146,15 @@ def _expect_well(world: JudgedWorld, bound_ms: int) -> None:
             well_since_ms = world.timeline.now_ms
         if trouble and world.timeline.now_ms > end_ms:
             reasons = "; ".join(f"{name}: {world.why(name)}" for name in world.machines)
-            world.oracle.never_settled(bound_ms, f"{trouble} ({reasons})")
+            world.oracle.well.never_settled(bound_ms, f"{trouble} ({reasons})")
     judge_ownership(world)
     judge_records(world)
 
 
 def _end_a_duel(world: JudgedWorld) -> None:
     """Let a human switch on what a fence race left dark, if the oracle's first lines do not exclude it."""
-    if world.oracle.duel and not any(machine.alive for machine in world.machines.values()):
-        world.oracle.duel = ""
+    if world.oracle.duels.unsettled and not any(machine.alive for machine in world.machines.values()):
+        world.oracle.duels.unsettled = ""
         for name in world.machines:
             do(world, f"power on {name}")
 

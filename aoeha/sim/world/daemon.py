@@ -180,6 +180,7 @@ class Daemon:
             case Panic(condition=condition):
                 stage.trace.told(machine.name, "PANIC", condition)
                 stage.count("panic", "panic")
+                stage.tell(Observer.panicking, machine)
                 machine.reset()
             case Leave():
                 stage.trace.line(machine.name, "left", "", "")

@@ -69,7 +69,7 @@ class Holds:
                 address.set_reservation(me, (peer,))
             case TaskKind.PREEMPT if shown is task.expected:
                 self._stage.count("reservation", "forced")
-                self._stage.tell(Observer.preempting, machine, task.group)
+                self._stage.tell(Observer.preempting, machine, task.group, address.name)
                 address.force_reservation(me, (me,))
             case TaskKind.PREEMPT:
                 address.set_reservation(me, (me,))

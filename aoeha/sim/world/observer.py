@@ -6,6 +6,7 @@ asks its observers for nothing, and does not know them.
 
 from aoeha.core.model.actions import Answer, Say
 from aoeha.core.model.beat import Beat
+from aoeha.core.model.events import TaskDone
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.shelves import LockRecord
 from aoeha.core.model.task import Task
@@ -21,8 +22,8 @@ class Observer:
     def looked(self) -> None:
         """Something that runs somewhere has changed, and all that this caused at once is done."""
 
-    def incident_begun(self) -> None:
-        """A fault or a command: what follows has a cause of its own."""
+    def incident_begun(self, line: str) -> None:
+        """A fault, a repair or a command, as its line of the story tells it."""
 
     def command_given(self, machine: Gateway, number: int, verb: str, arguments: dict[str, str]) -> None:
         """An operator asks a node for something; a node without a daemon does not hear of it.
@@ -48,6 +49,12 @@ class Observer:
     def task_started(self, machine: Gateway, task: Task) -> None:
         """A node begins a task."""
 
+    def task_ended(self, machine: Gateway, task: Task, done: TaskDone) -> None:
+        """A node's daemon is told how a task of its own ended."""
+
+    def task_cancelled(self, machine: Gateway, task: Task) -> None:
+        """A node gives a task up, and is told of its end a moment later."""
+
     def overlapped(self, machine: Gateway, task: Task) -> None:
         """A node begins to start or stop a resource before its last start or stop of it has ended."""
 
@@ -66,8 +73,14 @@ class Observer:
     def fenced(self, orderer: Gateway, victim: Gateway) -> None:
         """A fence device switched a running gateway off."""
 
-    def preempting(self, machine: Gateway, group: str) -> None:
-        """A node is about to take by force a leg that shows whom it expects there."""
+    def panicking(self, machine: Gateway) -> None:
+        """A node is about to reboot itself."""
+
+    def preempting(self, machine: Gateway, group: str, address: str) -> None:
+        """A node is about to take by force an address of a leg that shows whom it expects there."""
+
+    def target_started(self, group: str, shelf: str) -> None:
+        """A target of a group has restarted, and forgot who holds it."""
 
     def transferring(self, machine: Gateway, group: str) -> None:
         """A node is about to leave a leg that it may write to, to its peer."""

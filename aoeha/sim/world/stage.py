@@ -37,17 +37,19 @@ class Stage:
         self._mirrors = {
             next((r.name for r in group.resources if r.mirror), group.resources[0].name) for group in any_config.groups
         }
-        self._observers: list[Observer] = []
+        self._hearers: dict[str, list[Callable[..., None]]] = {}
         self._changed = False
 
     def observe(self, observer: Observer) -> None:
-        """Tell an observer every fact from now on, after the earlier observers."""
-        self._observers.append(observer)
+        """Tell an observer every fact that its class hears from now on, after the earlier observers."""
+        for name, unheard in vars(Observer).items():
+            if not name.startswith("_") and getattr(type(observer), name) is not unheard:
+                self._hearers.setdefault(name, []).append(getattr(observer, name))
 
     def tell(self, fact: Callable[Concatenate[Observer, P], None], *told: P.args, **named: P.kwargs) -> None:
-        """Tell every observer a fact: a method of Observer, and its arguments."""
-        for observer in self._observers:
-            getattr(observer, fact.__name__)(*told, **named)
+        """Tell every observer that hears it a fact: a method of Observer, and its arguments."""
+        for hear in self._hearers.get(fact.__name__, ()):
+            hear(*told, **named)
 
     def changed(self) -> None:
         """What runs somewhere has changed."""

@@ -278,6 +278,7 @@ class Storage:
     def _announce(self, shelf: str, group: str, address: str) -> None:
         """Every daemon that listens on the storage network hears that a target has started."""
         self._restarted_ms[shelf] = self._stage.timeline.now_ms
+        self._stage.tell(Observer.target_started, group, shelf)
         self._repeat_old_writes(shelf, group)
         for machine in self._machines.values():
             if self.reaches(machine, address):

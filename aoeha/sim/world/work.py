@@ -253,6 +253,7 @@ class Work:
         job = self._jobs.get((machine.name, incarnation, task_id))
         if job is None or job.listener is None:
             return
+        self._stage.tell(Observer.task_cancelled, machine, job.task)
         done = TaskDone(0, task_id, TaskResult.CANCELLED)
         if not isinstance(job.task, PowerTask | ReservationTask | RecordTask):
             job.over = True
@@ -296,6 +297,7 @@ class Work:
         if listener is None:
             return
         self._jobs.pop((job.machine.name, job.incarnation, job.task.id), None)
+        self._stage.tell(Observer.task_ended, job.machine, job.task, done)
         listener(job.task.id, done)
 
     def _disk_ms(self, machine: Gateway, task: ResourceTask) -> int:

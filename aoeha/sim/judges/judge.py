@@ -1,0 +1,50 @@
+"""What all judges have: the world, and a way to say that something is broken in it.
+
+A judge watches one subject. It hears the facts of the world (aoeha.sim.world.observer) and looks at the world itself.
+It never reads the state of a core, and shares no code with it.
+"""
+
+from typing import NoReturn
+
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.observer import Observer
+from aoeha.sim.world.violation import Violation
+from aoeha.sim.world.world import World
+
+__all__ = ["Judge", "is_reserved", "patience_ms", "peer_of"]
+
+HANDSHAKE_BEATS = 4
+SLACK_MS = 1_500
+
+
+class Judge(Observer):
+    """Watches one world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @property
+    def now_ms(self) -> int:
+        """The time in the world."""
+        return self.world.timeline.now_ms
+
+    def broken(self, rule: str, sentence: str) -> NoReturn:
+        """End the story: this invariant, or this rule of docs/rules.md, does not hold."""
+        raise Violation(rule, self.now_ms, sentence)
+
+
+def peer_of(world: World, machine: Gateway) -> Machine:
+    """The other gateway."""
+    return world.machines[machine.config.peer]
+
+
+def patience_ms(machine: Gateway) -> int:
+    """How long a node may take to notice that its peer is heard again, or is not heard any more."""
+    return machine.config.deadtime_ms + HANDSHAKE_BEATS * machine.config.keepalive_ms + SLACK_MS
+
+
+def is_reserved(world: World, group: str) -> bool:
+    """Whether the shelves keep out a node that is not the owner: then two may have it started, and one writes."""
+    config = next(iter(world.configs.values()))
+    return any(known.legs for known in config.groups if known.name == group)

@@ -1,0 +1,34 @@
+"""Whether a pair is well once all faults have ended (I6)."""
+
+from typing import NoReturn
+
+from aoeha.sim.judges.duels import DuelJudge
+from aoeha.sim.judges.judge import Judge
+from aoeha.sim.judges.witness import Witness
+from aoeha.sim.world.world import World
+
+__all__ = ["WellJudge"]
+
+
+class WellJudge(Judge):
+    """Tells what is still amiss."""
+
+    def __init__(self, world: World, witness: Witness, duels: DuelJudge) -> None:
+        super().__init__(world)
+        self._witness = witness
+        self._duels = duels
+
+    def settled(self) -> str:
+        """What still keeps the healed pair from being well, empty for nothing."""
+        machines = self.world.machines.values()
+        for group in self.world.resources:
+            serving = [machine.name for machine in machines if machine.serves(group)]
+            if len(serving) != 1:
+                return f"{group} is served by {' and '.join(serving) or 'nobody'}"
+        excused = {*self._duels.fenced_dead, *self._witness.left_ms}
+        absent = [machine.name for machine in machines if machine.daemon is None and machine.name not in excused]
+        return f"{' and '.join(absent)} has no daemon" if absent else ""
+
+    def never_settled(self, bound_ms: int, sentence: str) -> NoReturn:
+        """The healed pair is not well in time."""
+        self.broken("I6", f"{sentence} {bound_ms // 1_000} s after all faults ended")
