@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from planted_acts import ACTS_IN_STORIES
 from planted_bugs import IN_STORIES, MUTATIONS, Mutation
 
 from aoeha.sim.stories.scenario import perform, read
@@ -21,6 +22,7 @@ SAMPLE = int(os.environ.get("AOEHA_MUTATIONS", "0"))
 """How many of the rules broken among seeds to try, 0 for all; AOEHA_SEED repeats a choice."""
 CHOICE = int(os.environ.get("AOEHA_SEED", time.time()))
 PROMISE = "promise"
+STORIES = (*IN_STORIES, *ACTS_IN_STORIES)
 CHOSEN = random.Random(CHOICE).sample(MUTATIONS, SAMPLE) if SAMPLE else MUTATIONS
 
 
@@ -49,7 +51,7 @@ def test_a_broken_rule_is_named(mutation: Mutation, monkeypatch: pytest.MonkeyPa
     assert not [sentence for sentence in map(unbroken, range(mutation.first_seed, seed + 1)) if sentence]
 
 
-@pytest.mark.parametrize(("mutation", "story"), IN_STORIES, ids=[mutation.name for mutation, _ in IN_STORIES])
+@pytest.mark.parametrize(("mutation", "story"), STORIES, ids=[mutation.name for mutation, _ in STORIES])
 def test_a_broken_rule_is_named_in_its_story(mutation: Mutation, story: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = read(SCENARIOS / f"{story}.txt")
     assert not broken_in(perform(scenario))

@@ -29,6 +29,10 @@ class Judge(Observer):
         """The time in the world."""
         return self.world.timeline.now_ms
 
+    def note(self, kind: str, excuse: str) -> None:
+        """Count a second of a kind of judgement as judged, or as suspended for a reason."""
+        self.world.count("suspended" if excuse else "judged", f"{kind}: {excuse}" if excuse else kind)
+
     def broken(self, rule: str, sentence: str) -> NoReturn:
         """End the story: this invariant, or this rule of docs/rules.md, does not hold."""
         raise Violation(rule, self.now_ms, sentence)

@@ -16,6 +16,7 @@ from aoeha.sim.judges.overlaps import OverlapJudge
 from aoeha.sim.judges.pause import PauseJudge
 from aoeha.sim.judges.records import RecordJudge
 from aoeha.sim.judges.rest import RestJudge
+from aoeha.sim.judges.serving import ServingJudge
 from aoeha.sim.judges.status import StatusJudge
 from aoeha.sim.judges.well import WellJudge
 from aoeha.sim.judges.witness import Witness
@@ -47,6 +48,7 @@ class Oracle:
             OverlapJudge(world),
             WordJudge(world, witness, excuses),
             HeardBeatJudge(world, witness),
+            ServingJudge(world, witness),
             RestJudge(world),
             RecordJudge(world),
             StatusJudge(world),

@@ -10,6 +10,10 @@ from aoeha.sim.world.world import World
 __all__ = ["WellJudge"]
 
 
+ACKNOWLEDGED_WITHIN_MS = 10_000
+"""Who serves acknowledges a record within this time, again and again."""
+
+
 class WellJudge(Judge):
     """Tells what is still amiss."""
 
@@ -25,6 +29,9 @@ class WellJudge(Judge):
             serving = [machine.name for machine in machines if machine.serves(group)]
             if len(serving) != 1:
                 return f"{group} is served by {' and '.join(serving) or 'nobody'}"
+            served_ms = self.world.storage.served_ms[group]
+            if served_ms is None or self.now_ms - served_ms > ACKNOWLEDGED_WITHIN_MS:
+                return f"{serving[0]} acknowledges no record of {group}"
         excused = {*self._duels.fenced_dead, *self._witness.left_ms}
         absent = [machine.name for machine in machines if machine.daemon is None and machine.name not in excused]
         return f"{' and '.join(absent)} has no daemon" if absent else ""
