@@ -152,6 +152,11 @@ PLAY = (
     Form("cut-san", "cut-san node:NAME", BOTH, "the cable of a gateway or of a shelf to the storage network"),
     Form("cut-san places", "cut-san node:NAME text:NAMES", SIM, "between a gateway and these shelves or addresses;"
          " shelf1/2 is the second address of shelf1"),
+    Form("lose-san", "lose-san node:NAME text:NAME NUMBER [requests|answers]", SIM, "so many percent of the frames are"
+         " lost between a gateway and a shelf, or one address of it; or of one way only: what is asked, or what is"
+         " answered. heal-san ends it"),
+    Form("repeat-changes", "repeat-changes node:NAME time:TIME", SIM, "what a gateway has a shelf change of its"
+         " reservation or its record, that shelf is asked for again so much later, whatever became of the gateway"),
     Form("heal-san", "heal-san node:NAME", BOTH, "ends that"),
     Form("heal-san all", "heal-san", SIM, "ends that for every gateway"),
     Form("cut-san2", "cut-san2 node:NAME", RACK, "the cable to the second switch"),

@@ -60,6 +60,27 @@ STORIES = {
         Step(ALPHA, "force", ()),
         Step(ALPHA, "write"),
     ),
+    "a set that comes twice is refused the second time": (
+        Step(ALPHA, "set", (ALPHA,)),
+        Step(ALPHA, "set", (BETA,)),
+        Step(ALPHA, "set", (BETA,)),
+        Step(BETA, "read"),
+    ),
+    "a set that comes late is carried out where its sender holds it again": (
+        Step(ALPHA, "set", (ALPHA,)),
+        Step(ALPHA, "set", (BETA,)),
+        Step(BETA, "set", (ALPHA,)),
+        Step(ALPHA, "set", (BETA,)),
+        Step(ALPHA, "write"),
+        Step(BETA, "read"),
+    ),
+    "a force that comes late takes it from whoever holds it by then": (
+        Step(ALPHA, "force", (ALPHA,)),
+        Step(BETA, "force", (BETA,)),
+        Step(ALPHA, "force", (ALPHA,)),
+        Step(BETA, "write"),
+        Step(BETA, "read"),
+    ),
     "two may hold it": (Step(ALPHA, "set", (ALPHA, BETA)), Step(ALPHA, "write"), Step(BETA, "write")),
     "a holder releases it": (Step(ALPHA, "set", (ALPHA,)), Step(ALPHA, "set", ()), Step(BETA, "write")),
     "a restart forgets": (

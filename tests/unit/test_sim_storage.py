@@ -5,11 +5,15 @@ from random import Random
 
 from aoeha.core.storage.start_choice import Selection, choose
 from aoeha.sim.exhaust.mirror import Disks, Half
+from aoeha.sim.stories.settings import Settings
 from aoeha.sim.world.client import ARP_MS, BACK_OFF_MAX_MS, Client, Peer
+from aoeha.sim.world.exchange import Asker, Exchange
 from aoeha.sim.world.mirror import SILENCE_MAX_MS, Assembly, Mirror
-from aoeha.sim.world.shelf import CONFIG_MAX, RESERVED, STRING_PRESENT, Address, Shelf
+from aoeha.sim.world.san import Way
+from aoeha.sim.world.shelf import CONFIG_MAX, RESERVED, STRING_PRESENT, Address, Answer, Shelf
 from aoeha.sim.world.timeline import Timeline
 from aoeha.sim.world.watchdog import Watchdog
+from aoeha.sim.world.world import World
 
 BOTH = {"shelf1", "shelf2"}
 
@@ -189,9 +193,7 @@ def test_two_addresses_of_one_disk_know_nothing_of_each_other() -> None:
     shelf = Shelf("shelf1", ("storage",), paths=2)
     first, second = shelf.addresses["storage"]
     first.set_reservation("alpha", ("alpha",))
-    assert shelf.takes_writes_of("beta", "storage")
-    second.set_reservation("alpha", ("alpha",))
-    assert not shelf.takes_writes_of("beta", "storage")
+    assert (first.admits("beta"), second.admits("beta")) == (False, True)
 
 
 def test_a_silent_shelf_says_nothing_and_forgets_nothing() -> None:
@@ -202,23 +204,19 @@ def test_a_silent_shelf_says_nothing_and_forgets_nothing() -> None:
     assert (address.read_reservation(), address.set_reservation("beta", ("beta",)), address.read_config()) == (
         None,
     ) * 3
-    assert not shelf.takes_writes_of("alpha", "storage")
+    assert not address.admits("alpha")
     shelf.answer_again()
     assert address.holders == ("alpha",)
 
 
-def test_a_slow_shelf_takes_as_long_as_its_fastest_address_that_admits_a_host() -> None:
+def test_an_address_is_slow_for_itself_and_until_its_shelf_is_well() -> None:
     shelf, dice = Shelf("shelf1", ("storage",), paths=2), Random(0)
     first, second = shelf.addresses["storage"]
-    shelf.slow_down((2_000, 2_000), ("shelf1/1",))
-    assert (first.takes_ms(dice), second.takes_ms(dice)) == (2_000, 0)
-    assert shelf.takes_ms("alpha", "storage", dice) == 0
-    second.set_reservation("beta", ("beta",))
-    assert shelf.takes_ms("alpha", "storage", dice) == 2_000
-    shelf.slow_down((100, 400))
+    shelf.slow_down((100, 400), ("shelf1/1",))
     assert all(100 <= first.takes_ms(dice) <= 400 for _ in range(20))
+    assert second.takes_ms(dice) == 0
     shelf.answer_again()
-    assert shelf.takes_ms("alpha", "storage", dice) == 0
+    assert first.takes_ms(dice) == 0
 
 
 def test_a_config_string_is_set_where_there_is_none_and_by_force_anywhere() -> None:
@@ -289,3 +287,39 @@ def test_a_client_tries_ever_later_until_it_is_tickled() -> None:
     assert client.waits(now_ms)
     client.announced("beta", now_ms)
     assert not client.waits(now_ms)
+
+
+def asked_slowly(world: World, address: Address) -> list[Answer | None]:
+    """Have alpha force its name upon an address that needs 100 ms, with a patience of 80 ms; return what it is told."""
+    told: list[Answer | None] = []
+    address.slow_ms = (100, 100)
+    asker = Asker(world.machines["alpha"], 80, lambda: True)
+    exchange = Exchange(world, world.storage.san, asker, address)
+    exchange.ask(lambda: address.force_reservation("alpha", ("alpha",)), told.append)
+    return told
+
+
+def test_a_shelf_does_what_it_was_asked_though_nobody_waits_for_its_answer() -> None:
+    world, address = Settings().world(), Address("shelf1/1")
+    told = asked_slowly(world, address)
+    world.run(40)
+    assert address.holders == ()
+    world.run(20)
+    assert address.holders == ("alpha",)
+    address.force_reservation("beta", ("beta",))
+    world.run(500)
+    assert told == [None], "the patience was over before the answer came"
+    assert address.holders == ("alpha",), "a frame that was sent again in vain is carried out like the first"
+
+
+def test_frames_of_one_way_are_lost_and_those_of_the_other_pass() -> None:
+    for way, holders in ((Way.REQUESTS, ()), (Way.ANSWERS, ("alpha",))):
+        world, address = Settings().world(), Address("shelf1/1")
+        san = world.storage.san
+        san.lose("alpha", ["shelf1/1"], [way], 100)
+        assert (san.joins("alpha", "shelf1/1"), san.joins("beta", "shelf1/1")) == (False, True)
+        told = asked_slowly(world, address)
+        world.run(500)
+        assert (told, address.holders) == ([None], holders)
+        san.heal("alpha")
+        assert san.joins("alpha", "shelf1/1")

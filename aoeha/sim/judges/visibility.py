@@ -43,7 +43,7 @@ def stamped_for_ms(
         for shelf_name, shelf in storage.shelves.items():
             addresses = shelf.addresses[group]
             held = all(address.answers and address.holders == (name,) for address in addresses)
-            if held and any(storage.reaches(machine, a.name) and storage.reaches(victim, a.name) for a in addresses):
+            if held and any(storage.sees(machine, a.name) and storage.sees(victim, a.name) for a in addresses):
                 begun_ms = max(since, machine.present_since_ms, whole_ms, storage.undisturbed_since_ms[shelf_name])
                 stamped.append(world.timeline.now_ms - begun_ms)
     return max(stamped)

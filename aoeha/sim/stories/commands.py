@@ -6,7 +6,8 @@ Seeded schedules are written in the same words. `wait`, `expect` and `never` are
 from collections.abc import Callable, Sequence
 
 from aoeha.core.model.task import TaskKind
-from aoeha.scenario.grammar import milliseconds as written_milliseconds
+from aoeha.sim.stories.storage_commands import STORAGE_VERBS, restore_storage
+from aoeha.sim.stories.words import CommandError, machine_of, milliseconds, resource_of
 from aoeha.sim.world.link import Link
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
@@ -15,20 +16,7 @@ from aoeha.sim.world.world import World
 
 __all__ = ["VERBS", "CommandError", "do", "milliseconds"]
 
-
 CLIENT = "client"
-
-
-class CommandError(Exception):
-    """A line that cannot be understood. The message says why."""
-
-
-def milliseconds(text: str) -> int:
-    """Return a duration like 200ms, 1.5s or 10m. Raises CommandError."""
-    try:
-        return written_milliseconds(text)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
 
 
 def do(world: World, text: str) -> None:
@@ -45,12 +33,6 @@ def do(world: World, text: str) -> None:
     except (KeyError, IndexError, ValueError) as error:
         raise CommandError(f'cannot do "{text}": {error!r}') from error
     world.look()
-
-
-def _machine(world: World, name: str) -> Machine:
-    if name not in world.machines:
-        raise CommandError(f'there is no node "{name}"; there are {" and ".join(world.machines)}')
-    return world.machines[name]
 
 
 def _links(world: World, words: Sequence[str]) -> list[Link]:
@@ -120,7 +102,7 @@ def _boot(world: World, words: Sequence[str]) -> None:
     for name in words:
         if name in (*world.storage.shelves, CLIENT):
             continue
-        machine = _machine(world, name)
+        machine = machine_of(world, name)
         usual_ms, machine.boot_ms = machine.boot_ms, 0
         machine.mains = True
         machine.power_changed()
@@ -128,7 +110,7 @@ def _boot(world: World, words: Sequence[str]) -> None:
 
 
 def _power(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[1])
+    machine = machine_of(world, words[1])
     machine.mains = words[0] == "on"
     if machine.mains:
         machine.chassis_on = True
@@ -137,15 +119,15 @@ def _power(world: World, words: Sequence[str]) -> None:
 
 
 def _kill(world: World, words: Sequence[str]) -> None:
-    _machine(world, words[0]).kill_daemon()
+    machine_of(world, words[0]).kill_daemon()
 
 
 def _crash(world: World, words: Sequence[str]) -> None:
-    _machine(world, words[0]).kill_daemon(restart_ms=None)
+    machine_of(world, words[0]).kill_daemon(restart_ms=None)
 
 
 def _start(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
+    machine = machine_of(world, words[0])
     machine.by_kernel(machine.start_daemon)
 
 
@@ -161,76 +143,70 @@ def _wake(machine: Machine, boots: int) -> None:
 
 
 def _pause(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
+    machine = machine_of(world, words[0])
     machine.pause()
     _sleep(world, machine, words)
 
 
 def _freeze(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
+    machine = machine_of(world, words[0])
     machine.freeze(clock_runs=True)
     _sleep(world, machine, words)
 
 
 def _halt_clock(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
+    machine = machine_of(world, words[0])
     machine.freeze(clock_runs=False)
     _sleep(world, machine, words)
 
 
 def _resume(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
+    machine = machine_of(world, words[0])
     if machine.alive and (machine.frozen or machine.paused):
         machine.resume()
 
 
 def _jump(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
+    machine = machine_of(world, words[0])
     if machine.alive:
         machine.jump(milliseconds(words[1]))
 
 
 def _clone(world: World, words: Sequence[str]) -> None:
-    world.clone(_machine(world, words[0]).name)
+    world.clone(machine_of(world, words[0]).name)
 
 
 def _disk(world: World, words: Sequence[str]) -> None:
     if words[1] not in ("ok", "full", "hangs"):
         raise CommandError("a disk is ok, full or hangs")
-    _machine(world, words[0]).disk = words[1]
+    machine_of(world, words[0]).disk = words[1]
 
 
 def _break(world: World, words: Sequence[str]) -> None:
     name, kind, resource, how = words
     if how not in ("fail", "hang", "late"):
         raise CommandError("a task is broken by fail, hang or late")
-    machine = _machine(world, name)
+    machine = machine_of(world, name)
     machine.troubled = True
-    machine.broken[TaskKind(kind).value, _resource(world, resource)] = how
-
-
-def _resource(world: World, name: str) -> str:
-    if not any(name in names for names in world.resources.values()):
-        raise CommandError(f'there is no resource "{name}"')
-    return name
+    machine.broken[TaskKind(kind).value, resource_of(world, resource)] = how
 
 
 def _mend(world: World, words: Sequence[str]) -> None:
     for name in words or list(world.machines):
-        machine = _machine(world, name)
+        machine = machine_of(world, name)
         machine.broken.clear()
         machine.worn.clear()
 
 
 def _drop(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
+    machine = machine_of(world, words[0])
     machine.troubled = True
-    if machine.active.get(_resource(world, words[1])) == "running":
+    if machine.active.get(resource_of(world, words[1])) == "running":
         world.services.end(machine, words[1])
 
 
 def _wear(world: World, words: Sequence[str]) -> None:
-    _machine(world, words[0]).worn.add(_resource(world, words[1]))
+    machine_of(world, words[0]).worn.add(resource_of(world, words[1]))
 
 
 def _device(world: World, words: Sequence[str]) -> None:
@@ -240,101 +216,15 @@ def _device(world: World, words: Sequence[str]) -> None:
 
 
 def _miswire(world: World, words: Sequence[str]) -> None:
-    world.power.miswire(words[0], _machine(world, words[1]).name)
+    world.power.miswire(words[0], machine_of(world, words[1]).name)
 
 
 def _unpower(world: World, words: Sequence[str]) -> None:
-    world.power.devices[words[0]].shares_power_of = _machine(world, words[-1]).name
-
-
-def _shelf(world: World, words: Sequence[str]) -> None:
-    if words[0] not in world.storage.shelves:
-        raise CommandError(f"the shelves are {' and '.join(world.storage.shelves)}")
-    shelf = world.storage.shelves[words[0]]
-    acts = {"silent": shelf.fall_silent, "ok": shelf.answer_again, "restarts": shelf.restart, "fails": shelf.fail}
-    if words[1] not in acts:
-        raise CommandError("a shelf is silent, ok, restarts or fails")
-    acts[words[1]]()
-    world.storage.disturbed([words[0]])
-
-
-def _slow(world: World, words: Sequence[str]) -> None:
-    """Let addresses take so long over each answer, or as long as chance will have it between two times."""
-    place, least_ms, most_ms = words[0], milliseconds(words[1]), milliseconds(words[-1])
-    shelf = world.storage.shelves[place.partition("/")[0]]
-    shelf.slow_down((least_ms, most_ms), world.storage.paths(place))
-    world.storage.disturbed([shelf.name])
-
-
-def _reserve(world: World, words: Sequence[str]) -> None:
-    shelf, group, host = words
-    for address in world.storage.shelves[shelf].addresses[group]:
-        address.force_reservation(host, (host,))
-    world.storage.disturbed([shelf])
-
-
-def _cut_san(world: World, words: Sequence[str]) -> None:
-    if words[0] in world.storage.shelves:
-        names, places = list(world.machines), [words[0]]
-    else:
-        names, places = [_machine(world, words[0]).name], list(words[1:] or world.storage.shelves)
-    for place in places:
-        world.storage.cut.update((name, path) for name in names for path in world.storage.paths(place))
-    world.storage.disturbed()
-
-
-def _split(world: World, _: Sequence[str]) -> None:
-    for name, shelf in zip(world.machines, reversed(list(world.storage.shelves)), strict=True):
-        _cut_san(world, [name, shelf])
-
-
-def _join(world: World, _: Sequence[str]) -> None:
-    _heal_san(world, [])
-
-
-def _cut_interface(world: World, words: Sequence[str]) -> None:
-    name, interface, *shelves = words
-    if interface not in world.storage.interfaces:
-        raise CommandError(f"the storage interfaces are {' and '.join(world.storage.interfaces)}")
-    machine = _machine(world, name)
-    cut = {(machine.name, interface, shelf) for shelf in shelves or world.storage.shelves}
-    world.storage.cut_interfaces.update(cut)
-    world.storage.disturbed()
-
-
-def _queue(world: World, words: Sequence[str]) -> None:
-    world.storage.queue_ms[_machine(world, words[0]).name] = milliseconds(words[1])
-
-
-def _heal_san(world: World, words: Sequence[str]) -> None:
-    if words and words[0] in world.storage.shelves:
-        paths = world.storage.paths(words[0])
-        world.storage.cut -= {(node, path) for node, path in world.storage.cut if path in paths}
-        world.storage.disturbed()
-        return
-    names = words or list(world.machines)
-    kept = {one for one in world.storage.cut_interfaces if one[0] not in names}
-    world.storage.cut_interfaces = kept
-    world.storage.cut -= {(node, path) for node, path in world.storage.cut if node in names}
-    world.storage.disturbed()
-
-
-def _cut_clients(world: World, words: Sequence[str]) -> None:
-    world.storage.cut_clients(_machine(world, words[0]).name, cut=True)
-
-
-def _heal_clients(world: World, words: Sequence[str]) -> None:
-    for name in words or list(world.machines):
-        world.storage.cut_clients(_machine(world, name).name, cut=False)
-
-
-def _recover(world: World, words: Sequence[str]) -> None:
-    for name in words or world.storage.shelves:
-        world.storage.recover(name)
+    world.power.devices[words[0]].shares_power_of = machine_of(world, words[-1]).name
 
 
 def _ask(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
+    machine = machine_of(world, words[0])
     world.ask(machine, words[1], dict(word.split("=", 1) for word in words[2:]))
 
 
@@ -345,7 +235,7 @@ def _move(world: World, words: Sequence[str]) -> None:
 
 
 def _vouch(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[0])
+    machine = machine_of(world, words[0])
     if not machine.alive:
         _ask(world, [machine.config.peer, "confirm", f"node={machine.name}"])
 
@@ -357,15 +247,9 @@ def _restore(world: World, _: Sequence[str]) -> None:
     for link in world.links.values():
         link.heal()
         _report(world, link.name, "")
-    for shelf in world.storage.shelves.values():
-        shelf.answer_again()
-    world.storage.cut.clear()
-    world.storage.cut_interfaces.clear()
-    world.storage.queue_ms.clear()
-    _heal_clients(world, ())
+    restore_storage(world)
     for name in world.machines:
         world.unclone(name)
-    _recover(world, ())
     for machine in world.machines.values():
         machine.disk = "ok"
         machine.mains = machine.chassis_on = True
@@ -378,7 +262,7 @@ def _restore(world: World, _: Sequence[str]) -> None:
 
 
 def _replug(world: World, words: Sequence[str]) -> None:
-    machine = _machine(world, words[1])
+    machine = machine_of(world, words[1])
     world.power.devices[words[0]].miswired = ""
     machine.replug(words[:1])
     machine.kill_daemon()
@@ -411,7 +295,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "flap": _flap,
     "boot": _boot,
     "power": _power,
-    "reset": lambda world, words: _machine(world, words[0]).reset(),
+    "reset": lambda world, words: machine_of(world, words[0]).reset(),
     "kill": _kill,
     "crash": _crash,
     "start": _start,
@@ -421,7 +305,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "resume": _resume,
     "jump": _jump,
     "clone": _clone,
-    "unclone": lambda world, words: world.unclone(_machine(world, words[0]).name),
+    "unclone": lambda world, words: world.unclone(machine_of(world, words[0]).name),
     "disk": _disk,
     "break": _break,
     "mend": _mend,
@@ -431,20 +315,8 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "miswire": _miswire,
     "replug": _replug,
     "unpower": _unpower,
-    "shelf": _shelf,
-    "slow": _slow,
-    "recover": _recover,
-    "cut-san": _cut_san,
-    "split": _split,
-    "join": _join,
-    "cut-interface": _cut_interface,
-    "queue": _queue,
-    "reserve": _reserve,
-    "cut-clients": _cut_clients,
-    "heal-clients": _heal_clients,
-    "heal-san": _heal_san,
     "ask": _ask,
     "move": _move,
     "vouch": _vouch,
     "restore": _restore,
-}
+} | STORAGE_VERBS

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aoeha.sim.stories.chance import Chance, Kind, Lines
 from aoeha.sim.stories.settings import Settings
 
-__all__ = ["EXTRAS", "KINDS", "MISWIRED", "NEED_A_DEVICE", "Extra"]
+__all__ = ["ALL_EXTRAS", "EXTRAS", "KINDS", "MISWIRED", "NEED_A_DEVICE", "Extra"]
 
 
 def _for_a_while(chance: Chance, begin: str, end: str) -> Lines:
@@ -321,6 +321,38 @@ def _clone(chance: Chance) -> Lines:
     return lines
 
 
+def _meanwhile(chance: Chance, lines: Lines, *kinds: Kind) -> Lines:
+    """Most of the time something else happens soon, while this lasts."""
+    if chance.random.random() < 0.7:
+        lines += _later(chance.ms(500, 20_000), chance.random.choice(kinds)(chance))
+    return lines
+
+
+def _slow_shelf(chance: Chance) -> Lines:
+    """A shelf, or one address of it, takes its time over each answer."""
+    shelf = chance.random.choice(("shelf1", "shelf2"))
+    place = chance.random.choice((shelf, f"{shelf}/{chance.random.randint(1, chance.settings.paths)}"))
+    least_ms = chance.ms(50, 5_000)
+    spread = f" to {2 * least_ms}ms" if chance.random.random() < 0.3 else ""
+    lines = _for_a_while(chance, f"slow {place} {least_ms}ms{spread}", f"shelf {shelf} ok")
+    return _meanwhile(chance, lines, _lose_power, _lose_power, _cut_all, _move, _kill, _stand_still, _shelf, _cut_san)
+
+
+def _lossy_san(chance: Chance) -> Lines:
+    """Frames get lost between a gateway and a shelf: a few or all of them, there and back or one way."""
+    node, shelf, percent = chance.node(), chance.random.choice(("shelf1", "shelf2")), chance.ms(5, 101)
+    way = chance.random.choice(("", " requests", " answers"))
+    lines = _for_a_while(chance, f"lose-san {node} {shelf} {percent}{way}", f"heal-san {node}")
+    return _meanwhile(chance, lines, _lose_power, _lose_power, _cut_all, _move, _kill, _stand_still, _shelf)
+
+
+def _repeated_changes(chance: Chance) -> Lines:
+    """A switch asks for what a gateway asked of its shelves once more, at once or much later."""
+    node = chance.node()
+    lines = _for_a_while(chance, f"repeat-changes {node} {chance.ms(20, 20_000)}ms", f"heal-san {node}")
+    return _meanwhile(chance, lines, _lose_power, _cut_all, _move, _move, _kill, _stand_still, _shelf)
+
+
 KINDS: dict[str, Kind] = {
     "cut one": _cut_one,
     "cut all": _cut_all,
@@ -362,7 +394,8 @@ MISWIRED = _miswire
 class Extra:
     """A fault that comes besides, with dice of its own: the seeds that lack it stay as they are.
 
-    A `share` of the seeds to which it `applies` has it, one to `most` times.
+    A `share` of the seeds to which it `applies` has it, one to `most` times. It is left out where `off` says until
+    when.
     """
 
     dice: str
@@ -370,11 +403,21 @@ class Extra:
     most: int
     share: float
     applies: Callable[[Settings], bool]
+    off: str = ""
 
 
-EXTRAS = (
+def _reserves(settings: Settings) -> bool:
+    return bool(settings.reserve)
+
+
+ALL_EXTRAS = (
     Extra("devices", _disobey, 3, 0.2, lambda settings: bool(settings.device_names())),
     Extra("clients", _cut_clients, 3, 1, lambda settings: bool(settings.hosts)),
     Extra("paths", _cut_path, 3, 1, lambda settings: bool(settings.reserve and settings.paths > 1)),
     Extra("clones", _clone, 2, 0.2, lambda _settings: True),
+    Extra("slow shelves", _slow_shelf, 3, 0.2, _reserves, off="until waits for slow shelves have an end"),
+    Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves, off="until waits for slow shelves have an end"),
+    Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves, off="until it was played 400 times"),
 )
+
+EXTRAS = tuple(extra for extra in ALL_EXTRAS if not extra.off)

@@ -1,24 +1,57 @@
-"""What gateways ask of the shelves' reservations, and what they are told (R3).
+"""What gateways ask of the shelves' reservations and records, and what they are told (R3, R6).
 
-An address that the gateway does not reach, or that is silent, is asked for as long as the task may last. One that
-takes longer than that over its answer is silent for who asks, and did what it was asked all the same.
+An address that is prompt is asked at once. One that the gateway does not reach, or that is silent, is asked for as long
+as the task may last. With an address that is slow, or to which frames get lost, an exchange takes its time.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
-from aoeha.core.model.task import RecordsRead, RecordTask, ReservationsRead, ReservationTask, TaskKind, TaskResult
+from aoeha.core.model.task import (
+    AddressRenewal,
+    RecordsRead,
+    RecordTask,
+    ReservationsRead,
+    ReservationTask,
+    TaskKind,
+    TaskResult,
+)
+from aoeha.sim.world.exchange import Act, Asker, Exchange, is_prompt
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.services import Services
-from aoeha.sim.world.shelf import Address
+from aoeha.sim.world.shelf import Address, Answer
 from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.storage import Storage
 from aoeha.sim.world.test_key import KEY
 from aoeha.wire.lock_record import pack, unpack
 
 __all__ = ["Holds"]
+
+HOLD_SHARE, RECORD_SHARE = 0.4, 0.8
+"""Of a task's time for each question (aoeha.fabric.aoe.reservations, .records)."""
+
+Ended = Callable[[TaskDone], None]
+
+
+@dataclass(slots=True, eq=False)
+class Round:
+    """One task: what was told of addresses, in their order, and of how many that is yet to come.
+
+    `silent`: an address does not answer at all, and is asked until the deadline.
+    """
+
+    machine: Gateway
+    task: ReservationTask | RecordTask
+    ended: Ended
+    told: dict[int, Reservation | SeenRecord] = field(default_factory=dict)
+    open: int = 0
+    silent: bool = False
+    renews: bool = False
+    over: bool = False
 
 
 class Holds:
@@ -29,69 +62,166 @@ class Holds:
         self._storage = storage
         self._services = services
 
-    def ask(self, machine: Gateway, task: ReservationTask | RecordTask) -> tuple[TaskDone, int]:
-        """Ask now. Return how the task ends, and in how many milliseconds: at the deadline where one is silent."""
-        storage = self._storage
+    def ask(
+        self, machine: Gateway, task: ReservationTask | RecordTask, waits: Callable[[], bool], ended: Ended
+    ) -> None:
+        """Ask now. `ended` is told how it ends; nothing more is asked when nobody `waits` any more."""
+        storage, asked = self._storage, Round(machine, task, ended)
         names = [task.subject] if task.subject in storage.shelves else list(storage.shelves)
         legs = next(group.legs for group in machine.config.groups if group.name == task.group)
         named = {address for leg in legs for address in leg.addresses}
         shelves = [(name, storage.shelves[name]) for name in names]
         places = [(name, a) for name, shelf in shelves for a in shelf.addresses[task.group] if a.name in named]
-        asked = [
-            (n, a, a.takes_ms(self._stage.random)) for n, a in places if a.answers and storage.reaches(machine, a.name)
-        ]
-        in_time = [waited_ms for _, _, waited_ms in asked if waited_ms <= task.deadline_ms]
-        if isinstance(task, RecordTask):
-            seen = [(ms, SeenRecord(n, a.name, self._record(machine, task, a))) for n, a, ms in asked]
-            records = tuple(record for ms, record in seen if ms <= task.deadline_ms)
-            done = TaskDone(0, task.id, TaskResult.OK, outcome=RecordsRead(records))
+        share = RECORD_SHARE if isinstance(task, RecordTask) else HOLD_SHARE
+        asker = Asker(machine, int(share * task.deadline_ms), waits)
+        for place, (leg, address) in enumerate(places):
+            if not is_prompt(storage.san, machine.name, address):
+                asked.open += 1
+                self._begin(asked, place, leg, Exchange(self._stage, storage.san, asker, address))
+            elif address.answers and storage.reaches(machine, address.name):
+                asked.told[place] = self._at_once(machine, task, leg, address)
+            else:
+                asked.silent = True
+        if isinstance(task, ReservationTask) and task.renewal is not None:
+            asked.renews = bool(asked.open) and task.renewal.vouching is not None
+            if not asked.renews:
+                self._renew(asked, task.renewal)
+        if asked.silent or asked.open:
+            self._stage.timeline.after(task.deadline_ms, machine.by_kernel, self._time_is_up, asked)
         else:
-            shown = [
-                (ms, Reservation(n, a.name, self._act(machine, task, a), *self._ways(machine, task, n)))
-                for n, a, ms in asked
-            ]
-            holds = tuple(hold for ms, hold in shown if ms <= task.deadline_ms)
-            renewal, ours = task.renewal, {hold.leg for hold in holds if hold.holder is Holder.US}
-            if renewal is not None and (renewal.vouching is None or ours.intersection(renewal.vouching)):
-                for name in renewal.addresses:
-                    self._services.renew(machine, name, renewal.lifetime_ms)
-            done = TaskDone(0, task.id, TaskResult.OK, outcome=ReservationsRead(holds))
-        return done, max(in_time, default=0) if len(in_time) == len(places) else task.deadline_ms
+            self._stage.timeline.after(0, machine.by_kernel, self._end, asked)
 
-    def _act(self, machine: Gateway, task: ReservationTask, address: Address) -> Holder:
-        me, peer, shown = machine.name, machine.config.peer, _holder(machine, address)
-        match task.kind:
-            case TaskKind.RESERVE:
-                address.set_reservation(me, (me,))
-            case TaskKind.TRANSFER:
-                if address.admits(me):
-                    self._stage.tell(Observer.transferring, machine, task.group)
-                address.set_reservation(me, (peer,))
-            case TaskKind.PREEMPT if shown is task.expected:
-                self._stage.count("reservation", "forced")
-                self._stage.tell(Observer.preempting, machine, task.group, address.name)
-                address.force_reservation(me, (me,))
-            case TaskKind.PREEMPT:
-                address.set_reservation(me, (me,))
-            case _:
-                pass
-        return _holder(machine, address)
+    def _at_once(
+        self, machine: Gateway, task: ReservationTask | RecordTask, leg: str, address: Address
+    ) -> Reservation | SeenRecord:
+        """Ask an address that is prompt."""
+        if isinstance(task, RecordTask):
+            answer = self._record_act(machine, task, leg, address)()
+            return self._seen(machine, task, leg, address, answer)
+        act = self._change(machine, task, leg, address, _holder(machine, address.holders))
+        if act is not None:
+            act()
+        return self._shown(machine, task, leg, address, address.holders)
 
-    def _ways(self, machine: Gateway, task: ReservationTask, shelf: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """On which interfaces a shelf answers a machine, and on which it does not."""
-        every, heard = self._storage.interfaces, self._storage.heard_on(machine, shelf)
+    def _begin(self, asked: Round, place: int, leg: str, exchange: Exchange) -> None:
+        """Ask an address that is slow, or to which frames get lost."""
+        if isinstance(asked.task, RecordTask):
+            act = self._record_act(asked.machine, asked.task, leg, exchange.address)
+            exchange.ask(act, partial(self._learn_record, asked, place, leg, exchange))
+        else:
+            exchange.ask(exchange.address.read_reservation, partial(self._learn_holder, asked, place, leg, exchange))
+
+    def _learn_record(self, asked: Round, place: int, leg: str, exchange: Exchange, answer: Answer | None) -> None:
+        if answer is not None and isinstance(asked.task, RecordTask):
+            asked.told[place] = self._seen(asked.machine, asked.task, leg, exchange.address, answer)
+        self._settle(asked)
+
+    def _learn_holder(self, asked: Round, place: int, leg: str, exchange: Exchange, answer: Answer | None) -> None:
+        """Change what is to be changed now that its holder is known."""
+        if answer is None or not isinstance(asked.task, ReservationTask):
+            self._settle(asked)
+            return
+        act = self._change(asked.machine, asked.task, leg, exchange.address, _holder(asked.machine, answer.holders))
+        learn = partial(self._learn_what_is_now, asked, place, leg, exchange)
+        if act is None:
+            learn(answer)
+        else:
+            exchange.ask(act, partial(self._read_back, exchange, learn))
+
+    def _read_back(self, exchange: Exchange, learn: Callable[[Answer | None], None], _: Answer | None) -> None:
+        exchange.ask(exchange.address.read_reservation, learn)
+
+    def _learn_what_is_now(self, asked: Round, place: int, leg: str, exchange: Exchange, answer: Answer | None) -> None:
+        if answer is not None and isinstance(asked.task, ReservationTask):
+            told = self._shown(asked.machine, asked.task, leg, exchange.address, answer.holders)
+            asked.told[place] = told
+        self._settle(asked)
+
+    def _settle(self, asked: Round) -> None:
+        asked.open -= 1
+        if not asked.open and not asked.silent:
+            self._end(asked)
+
+    def _time_is_up(self, asked: Round) -> None:
+        """The daemon kills a task that is not done by now."""
+        if asked.open and not asked.over:
+            asked.over = True
+            asked.ended(TaskDone(0, asked.task.id, TaskResult.TIMED_OUT))
+        else:
+            self._end(asked)
+
+    def _end(self, asked: Round) -> None:
+        if asked.over:
+            return
+        asked.over = True
+        task, told = asked.task, [asked.told[place] for place in sorted(asked.told)]
+        if isinstance(task, RecordTask):
+            records = tuple(seen for seen in told if isinstance(seen, SeenRecord))
+            asked.ended(TaskDone(0, task.id, TaskResult.OK, outcome=RecordsRead(records)))
+            return
+        if asked.renews and task.renewal is not None:
+            self._renew(asked, task.renewal)
+        holds = tuple(hold for hold in told if isinstance(hold, Reservation))
+        asked.ended(TaskDone(0, task.id, TaskResult.OK, outcome=ReservationsRead(holds)))
+
+    def _renew(self, asked: Round, renewal: AddressRenewal) -> None:
+        """Prolong the lives of addresses, where nothing else is asked for or a leg shows that it is held."""
+        told = asked.told.values()
+        ours = {hold.leg for hold in told if isinstance(hold, Reservation) and hold.holder is Holder.US}
+        if renewal.vouching is None or ours.intersection(renewal.vouching):
+            for name in renewal.addresses:
+                self._services.renew(asked.machine, name, renewal.lifetime_ms)
+
+    def _change(self, machine: Gateway, task: ReservationTask, leg: str, address: Address, shown: Holder) -> Act | None:
+        """What a task has an address do that shows this holder, if anything."""
+        me, peer = machine.name, machine.config.peer
+        forces = task.kind is TaskKind.PREEMPT and shown is task.expected
+        if task.kind is TaskKind.READ_RESERVATIONS or not (forces or shown in (Holder.NOBODY, Holder.US)):
+            return None
+        if forces:
+            self._stage.count("reservation", "forced")
+            self._stage.tell(Observer.preempting, machine, task.group, address.name)
+            return partial(self._carry_out, machine, leg, partial(address.force_reservation, me, (me,)))
+        if task.kind is TaskKind.TRANSFER:
+            self._stage.tell(Observer.transferring, machine, task.group)
+            return partial(self._carry_out, machine, leg, partial(address.set_reservation, me, (peer,)))
+        return partial(self._carry_out, machine, leg, partial(address.set_reservation, me, (me,)))
+
+    def _carry_out(self, machine: Gateway, leg: str, act: Act) -> Answer | None:
+        """Do it, and once more later where a switch repeats frames, whatever has become of who asked."""
+        repeat_ms = self._storage.san.repeats_ms.get(machine.name, 0)
+        if repeat_ms:
+            self._stage.count("reservation", "repeated")
+            self._stage.timeline.after(repeat_ms, self._repeat, leg, act)
+        return act()
+
+    def _repeat(self, leg: str, act: Act) -> None:
+        self._storage.disturbed([leg])
+        act()
+
+    def _shown(
+        self, machine: Gateway, task: ReservationTask, leg: str, address: Address, holders: tuple[str, ...]
+    ) -> Reservation:
+        """What an address shows, and on which interfaces its shelf answers a machine, and on which it does not."""
+        every, holder = self._storage.san.interfaces, _holder(machine, holders)
         if task.kind is not TaskKind.READ_RESERVATIONS or len(every) == 1:
-            return (), ()
-        return heard, tuple(one for one in every if one not in heard)
+            return Reservation(leg, address.name, holder)
+        heard = self._storage.san.heard_on(machine.name, leg)
+        return Reservation(leg, address.name, holder, heard, tuple(one for one in every if one not in heard))
 
-    def _record(self, machine: Gateway, task: RecordTask, address: Address) -> LockRecord | None:
-        cluster = machine.config.cluster
-        if task.record is not None:
-            self._stage.tell(Observer.record_writing, machine, task.group, task.record)
-            address.set_config(pack(task.record, cluster, task.group, KEY), force=True)
-        answer = address.read_config()
-        record = _unpacked(answer.string, cluster, task.group) if answer is not None else None
-        return record if record is not None and record.owner == machine.config.peer else None
+    def _record_act(self, machine: Gateway, task: RecordTask, leg: str, address: Address) -> Act:
+        if task.record is None:
+            return address.read_config
+        self._stage.tell(Observer.record_writing, machine, task.group, task.record)
+        line = pack(task.record, machine.config.cluster, task.group, KEY)
+        return partial(self._carry_out, machine, leg, partial(address.set_config, line, force=True))
+
+    def _seen(
+        self, machine: Gateway, task: RecordTask, leg: str, address: Address, answer: Answer | None
+    ) -> SeenRecord:
+        record = _unpacked(answer.string, machine.config.cluster, task.group) if answer is not None else None
+        theirs = record is not None and record.owner == machine.config.peer
+        return SeenRecord(leg, address.name, record if theirs else None)
 
 
 @lru_cache(maxsize=256)
@@ -100,6 +230,6 @@ def _unpacked(string: bytes, cluster: str, group: str) -> LockRecord | None:
     return unpack(string, cluster, group, (KEY,))
 
 
-def _holder(machine: Gateway, address: Address) -> Holder:
+def _holder(machine: Gateway, holders: tuple[str, ...]) -> Holder:
     known = {(): Holder.NOBODY, (machine.name,): Holder.US, (machine.config.peer,): Holder.PEER}
-    return known.get(address.holders, Holder.STRANGER)
+    return known.get(holders, Holder.STRANGER)

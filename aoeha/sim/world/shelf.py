@@ -5,7 +5,7 @@ other): a reservation is a list of hosts for each target address, kept in memory
 force it, and a restart empties it. Config strings can be set by anybody, whoever holds the reservation.
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from random import Random
 
@@ -125,18 +125,6 @@ class Shelf:
     def restart(self) -> None:
         """Lose power, or all target processes, and come back."""
         self._each(Address.restart)
-
-    def takes_writes_of(self, host: str, group: str, cut: Iterable[str] = ()) -> bool:
-        """Whether a write of this host lands: the kernel's driver goes round all addresses until one takes it.
-
-        `cut` names addresses that it does not reach.
-        """
-        return any(address.admits(host) for address in self.addresses[group] if address.name not in cut)
-
-    def takes_ms(self, host: str, group: str, random: Random, cut: Iterable[str] = ()) -> int:
-        """How long it takes over what this host reads or writes: the fastest address does it."""
-        addresses = [address for address in self.addresses[group] if address.name not in cut and address.admits(host)]
-        return min((address.takes_ms(random) for address in addresses), default=0)
 
     def _each(self, act: Callable[[Address], None], names: Container[str] = ()) -> None:
         """Do something to every address, or to these."""

@@ -14,10 +14,10 @@ class Timeline:
     def __init__(self) -> None:
         self.now_ms = 0
         self.events = 0
-        self._queue: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._queue: list[tuple[int, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = itertools.count()
 
-    def after(self, delay_ms: int, act: Callable[..., None], *arguments: Any) -> None:
+    def after(self, delay_ms: int, act: Callable[..., object], *arguments: Any) -> None:
         """Do something so many milliseconds from now."""
         heapq.heappush(self._queue, (self.now_ms + delay_ms, next(self._order), act, arguments))
 

@@ -183,8 +183,10 @@ class Work:
         if job.over or job.boots != job.machine.boots:
             return
         job.over = True
-        done, wait_ms = self._holds.ask(job.machine, task)
-        self._stage.timeline.after(wait_ms, job.machine.by_kernel, self.report, job, done)
+        self._holds.ask(job.machine, task, partial(self._is_awaited, job), partial(self.report, job))
+
+    def _is_awaited(self, job: Job) -> bool:
+        return job.listener is not None and job.boots == job.machine.boots
 
     def _read_superblocks(self, job: Job, task: SuperblockTask) -> None:
         """Tell what lies on a mirror's legs."""

@@ -14,6 +14,7 @@ from aoeha.sim.world.services import Services
 from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.storage import Storage
 from aoeha.sim.world.work import Work
+from aoeha.sim.world.writes import Writes
 
 __all__ = ["Hardware", "World"]
 
@@ -62,6 +63,7 @@ class World(Stage):
         self.power = Power(self, self.machines, any_config.fences)
         client_ms, paths, interfaces = hardware.client_ms, hardware.paths, hardware.interfaces
         self.storage = Storage(self, self.machines, client_ms=client_ms, paths=paths, interfaces=interfaces)
+        self._writes = Writes(self, self.machines, self.storage)
         self.services = Services(self, self.storage)
         self._work = Work(self, self.machines, self.power, self.storage, self.services)
         for config in self.configs.values():
