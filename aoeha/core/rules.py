@@ -22,6 +22,8 @@ from aoeha.core.resources import address_conflict, lifecycle, storage_loss
 from aoeha.core.storage import leg_ledger, reservations
 
 Decide = Callable[[StepContext], None]
+Ask = Callable[[StepContext], None]
+"""Asks all rules in order, or at least those that would do something."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ from aoeha.core.operator import commands, pause
 from aoeha.core.ownership import blockers, client_isolation, own_stall
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.resources import address_conflict, lifecycle
-from aoeha.core.rules import ask_all
+from aoeha.core.rules import Ask, ask_all
 from aoeha.core.storage import path_alarms, reservations, storage_fence
 
 ACTIONS_MAX = 256
@@ -92,11 +92,14 @@ def initial(
     devices.remind(step)
     if memory is not None and same_boot:
         own_stall.revalidate(step, memory.peer_was_alive)
-    return _settle(None, step)
+    return _settle(None, step, ask_all)
 
 
-def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
-    """Advance by one event. Pure: no clock, no I/O, no logging, no randomness."""
+def step(state: NodeState, event: Event, ask: Ask = ask_all) -> tuple[NodeState, tuple[Action, ...]]:
+    """Advance by one event. Pure: no clock, no I/O, no logging, no randomness.
+
+    `ask` asks all rules, or at least those that would do something.
+    """
     step = StepContext(state)
     step.change(now_ms=max(event.now_ms, state.now_ms))
     own_stall.notice(step, state.now_ms)
@@ -122,7 +125,7 @@ def step(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]
             pass
         case _:
             assert_never(event)
-    return _settle(state, step)
+    return _settle(state, step, ask)
 
 
 def next_wake(state: NodeState) -> int:
@@ -175,9 +178,9 @@ def _check_ledger(group: GroupState, ledger: Ledger, before: Term | None) -> Non
     assert known is None or known == ledger or known.version < ledger.version, "I2: two ledgers of one version"
 
 
-def _settle(before: NodeState | None, step: StepContext) -> tuple[NodeState, tuple[Action, ...]]:
+def _settle(before: NodeState | None, step: StepContext, ask: Ask) -> tuple[NodeState, tuple[Action, ...]]:
     """Let every rule look at the state, in the order of `rules.RULES`."""
-    ask_all(step)
+    ask(step)
     actions = tuple(step.actions)
     check_invariants(before, step.state, actions)
     return step.state, actions

@@ -15,6 +15,7 @@ from aoeha.core.model.actions import Action, Persist, StartTask
 from aoeha.core.model.events import Event, TaskDone
 from aoeha.core.model.state import NodeState
 from aoeha.core.model.task import TaskKind
+from aoeha.core.rules import Ask
 from aoeha.core.step import step
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.settings import Settings
@@ -57,8 +58,8 @@ def moments_of(world: World) -> Iterator[set[int]]:
     """Note when something is done within."""
     moments: set[int] = set()
 
-    def watched(before: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
-        after, actions = step(before, event)
+    def watched(before: NodeState, event: Event, ask: Ask) -> tuple[NodeState, tuple[Action, ...]]:
+        after, actions = step(before, event, ask)
         looks = {task.id for task in before.tasks if task.kind in LOOKS}
         ended = isinstance(event, TaskDone) and event.task_id not in looks
         begins = (

@@ -15,7 +15,7 @@ CORE = (
     ("rules",),
     ("step",),
 )
-SIM = (("world", "exhaust", "replay"), ("judges",), ("stories",))
+SIM = (("asking", "exhaust", "replay"), ("world",), ("judges",), ("stories",))
 WORLD = (
     ("timeline", "shelf", "mirror", "client", "violation", "test_key"),
     ("gateway", "link", "trace", "watchdog"),

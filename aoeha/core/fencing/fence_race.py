@@ -31,8 +31,9 @@ def _turn(state: NodeState) -> int:
     if not _ranks_first(state):
         return 2
     beat = state.peer.beat
-    heard_of_it = beat is not None and beat.echo_sequence > state.released_sequence
-    return 0 if not state.released_sequence or heard_of_it else 1
+    if not state.released_sequence or (beat is not None and beat.echo_sequence > state.released_sequence):
+        return 0
+    return 1
 
 
 def _may_duel(state: NodeState) -> bool:

@@ -147,8 +147,10 @@ def may_be_back(state: NodeState, group: GroupState) -> bool:
 
 def look_is_due(state: NodeState, group: GroupState) -> bool:
     """Whether the peer left, and the legs were not read since that was heard."""
+    if state.peer.condition is not PeerCondition.LEFT:
+        return False
     heard, read_ms = heard_ms(state), group.shelves.read_ms
-    return state.peer.condition is PeerCondition.LEFT and heard is not None and (read_ms is None or read_ms < heard)
+    return heard is not None and (read_ms is None or read_ms < heard)
 
 
 def has_reported(state: NodeState) -> bool:

@@ -20,7 +20,10 @@ from aoeha.core.storage.start_choice import Refusal, choose
 
 def is_being_read(state: NodeState, mirror: ResourceState) -> bool:
     """Whether superblocks are being read for a start."""
-    return any(task.id == mirror.task_id and isinstance(task, SuperblockTask) for task in state.tasks)
+    reads = mirror.task_id and any(
+        task.id == mirror.task_id and isinstance(task, SuperblockTask) for task in state.tasks
+    )
+    return bool(reads)
 
 
 def read(step: StepContext, group: GroupState, mirror: ResourceState, reason: str) -> None:

@@ -255,6 +255,7 @@ def note_first(step: StepContext, name: str) -> None:
 
 def complete(state: NodeState, group: GroupState) -> bool:
     """Whether the peer, at its known boot, cannot write to any leg of the group."""
-    about = group.storage_fence.victim_boot_id
-    ours = all(leg.shows(Holder.US) for leg in leg_ledger.fence_legs(state, group))
-    return group.storage_fence.done and about == state.peer.boot_id and ours
+    fence = group.storage_fence
+    if not fence.done or fence.victim_boot_id != state.peer.boot_id:
+        return False
+    return all(leg.shows(Holder.US) for leg in leg_ledger.fence_legs(state, group))

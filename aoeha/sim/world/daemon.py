@@ -15,6 +15,7 @@ from aoeha.core.model.memory import Memory
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial, next_wake, step
+from aoeha.sim.asking.rules import Asking
 from aoeha.sim.world.gateway import Gateway, RestartState
 from aoeha.sim.world.link import Link
 from aoeha.sim.world.observer import Observer
@@ -46,6 +47,7 @@ class Daemon:
         self.ended = False
         self.state: NodeState | None = None
         self.performer = ActionQueue()
+        self._asking = Asking()
         config, inherited = machine.config, machine.inheritance
         self.receiver = Receiver(
             cluster=config.cluster,
@@ -116,7 +118,7 @@ class Daemon:
         if self.machine.paused or self.machine.frozen:
             self._asleep.append(event)
             return
-        self.state, actions = step(self.state, event)
+        self.state, actions = step(self.state, event, self._asking.ask)
         self._stage.steps += 1
         if isinstance(event, PersistDone):
             self.performer.persist_done()
