@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from aoeha.core.model.beat import NEVER_MS, Ability, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger, Readiness
+from aoeha.core.model.replacing import replaced
 
 __all__ = [
     "NONCE_SIZE",
@@ -41,6 +42,7 @@ __all__ = [
     "CodecError",
     "Envelope",
     "Message",
+    "as_read",
     "decode",
     "encode",
     "encoded_size",
@@ -173,6 +175,19 @@ def decode(data: bytes, names: Mapping[bytes, str]) -> Message:
         return _decode_body(data[_ENVELOPE.size : -_MAC_SIZE], names, data[0])
     except (struct.error, IndexError) as error:
         raise CodecError(f"cannot read this beat: {error}") from error
+
+
+def as_read(message: Message, version: int = OLDEST_VERSION) -> Message:
+    """Return what `decode` makes of this message once it was encoded in a version, by one who knows all its names."""
+    beat, told = message.beat, message.beat.readiness if version >= VERSION else None
+    read = replaced(
+        beat,
+        link_ages_ms=tuple(_age_units(age_ms) * _AGE_UNIT_MS for age_ms in beat.link_ages_ms),
+        back_within_ms=min(beat.back_within_ms, 0xFFFF),
+        readiness=told and Readiness(told.ability, _age_units(told.takeover_ms) * _AGE_UNIT_MS),
+    )
+    knows = VERSION if message.knows >= VERSION else version
+    return Message(message.nonce, message.echo_nonce, read, message.group_total, message.state_digest, knows)
 
 
 def _mac(secret: bytes, content: bytes) -> bytes:

@@ -39,6 +39,11 @@ class Deframer:
         self._pending = bytearray()
         self._overflowed = False
 
+    @property
+    def is_between_frames(self) -> bool:
+        """Whether nothing is held of a frame that has begun."""
+        return not (self._pending or self._overflowed)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Return the payloads that these bytes complete, in order."""
         *complete, rest = data.split(_DELIMITER)

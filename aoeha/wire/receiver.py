@@ -129,7 +129,13 @@ class Receiver:
 
     def accept(self, link: str, data: bytes) -> Beat | Rejected:
         """Return the peer's beat with all its groups, or why these bytes do not count. Never raises."""
-        outcome = self._judge(link, data)
+        return self._counted(link, self._judge(link, data))
+
+    def accept_read(self, link: str, message: Message) -> Beat | Rejected:
+        """Do so with a message that is known to be authentic and of this cluster, as `decode` returns it."""
+        return self._counted(link, self._freshen(link, message))
+
+    def _counted(self, link: str, outcome: Beat | Rejected) -> Beat | Rejected:
         name = outcome.reason.value if isinstance(outcome, Rejected) else "accepted"
         self.count(link)[name] += 1
         return outcome

@@ -10,17 +10,38 @@ from dataclasses import dataclass, field
 
 from aoeha.core.model.beat import Beat, GroupBeat
 from aoeha.core.model.replacing import replaced
-from aoeha.wire.codec import OLDEST_VERSION, CodecError, Message, encode, encoded_size, state_digest
+from aoeha.wire.codec import OLDEST_VERSION, CodecError, Message, as_read, encode, encoded_size, state_digest
 from aoeha.wire.keys import Key
 
-__all__ = ["Sender"]
+__all__ = ["Letter", "Sender"]
+
+
+@dataclass(slots=True)
+class Letter:
+    """One message of a beat that is on its way. It is put into bytes when somebody asks for them."""
+
+    message: Message
+    version: int
+    cluster: str
+    key: Key
+    _data: bytes = b""
+
+    def data(self) -> bytes:
+        """Return its bytes. Raises CodecError when a field does not fit the format."""
+        if not self._data:
+            self._data = encode(self.message, self.cluster, self.key.id, self.key.secret, self.version)
+        return self._data
+
+    def as_read(self) -> Message:
+        """Return what the peer reads in these bytes."""
+        return as_read(self.message, self.version)
 
 
 @dataclass(slots=True)
 class _Sent:
-    """What was sent under one size limit: the message of the present beat, and each group as last sent, and when."""
+    """What was sent under one size limit: the letter of the present beat, and each group as last sent, and when."""
 
-    message: bytes = b""
+    letter: Letter | None = None
     groups: dict[str, tuple[int, GroupBeat]] = field(default_factory=dict)
 
 
@@ -52,28 +73,34 @@ class Sender:
 
         Raises CodecError when a field does not fit the format or the limit has no room for a single group.
         """
-        if beat != self._beat:
+        return self.compose(beat, limit).data()
+
+    def compose(self, beat: Beat, limit: int) -> Letter:
+        """Return what `pack` puts into bytes. Raises CodecError when the limit has no room for a single group."""
+        if beat is not self._beat and beat != self._beat:
             self._begin(beat)
         sent = self._sent.setdefault(limit, _Sent())
-        if not sent.message:
-            sent.message = self._pack(beat, limit, sent)
-        return sent.message
+        if sent.letter is None:
+            sent.letter = self._compose(beat, limit, sent)
+        return sent.letter
 
     def _begin(self, beat: Beat) -> None:
+        if self._beat is None or beat.groups != self._beat.groups:
+            self._digest = state_digest(beat.groups)
         self._beat = beat
         self._present_nonces = self._nonces()
         self._present_version = self._version()
-        self._digest = state_digest(beat.groups)
         for sent in self._sent.values():
-            sent.message = b""
+            sent.letter = None
 
-    def _pack(self, beat: Beat, limit: int, sent: _Sent) -> bytes:
+    def _compose(self, beat: Beat, limit: int, sent: _Sent) -> Letter:
         chosen = _choose(beat, limit, sent, self._present_version)
         for group in chosen:
             sent.groups[group.name] = (beat.sequence, group)
         own, echo = self._present_nonces
-        message = Message(own, echo, replaced(beat, groups=chosen), len(beat.groups), self._digest)
-        return encode(message, self._cluster, self._key.id, self._key.secret, self._present_version)
+        told = beat if chosen is beat.groups else replaced(beat, groups=chosen)
+        message = Message(own, echo, told, len(beat.groups), self._digest)
+        return Letter(message, self._present_version, self._cluster, self._key)
 
 
 def _choose(beat: Beat, limit: int, sent: _Sent, version: int) -> tuple[GroupBeat, ...]:

@@ -17,12 +17,13 @@ CORE = (
 )
 SIM = (("asking", "exhaust", "replay"), ("world",), ("judges",), ("stories",))
 WORLD = (
-    ("timeline", "shelf", "mirror", "client", "violation", "test_key"),
+    ("timeline", "san", "shelf", "mirror", "client", "violation", "test_key"),
     ("gateway", "link", "trace", "watchdog"),
     ("observer", "clone"),
     ("stage",),
+    ("exchange",),
     ("storage", "power"),
-    ("services",),
+    ("services", "writes"),
     ("holds",),
     ("work",),
     ("daemon",),

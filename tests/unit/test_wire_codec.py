@@ -7,12 +7,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wire_samples import BOOTS, CLUSTER, KEY, beat, beats, fat_group, group
 
-from aoeha.core.model.beat import NEVER_MS, Beat
+from aoeha.core.model.beat import NEVER_MS, Ability, Beat, Readiness
 from aoeha.wire.codec import (
     NO_NONCE,
+    OLDEST_VERSION,
     SERIAL_LIMIT,
+    VERSION,
     CodecError,
     Message,
+    as_read,
     decode,
     encode,
     encoded_size,
@@ -49,6 +52,21 @@ def test_a_beat_comes_back_as_it_was(content: Beat) -> None:
     assert is_authentic(data, KEY.secret)
     assert decode(data, NAMES) == message(content)
     assert len(data) == encoded_size(len(content.link_ages_ms), content.groups)
+
+
+@given(
+    beats(),
+    st.none() | st.builds(Readiness, ability=st.sampled_from(Ability), takeover_ms=st.integers(0, 10**7)),
+    st.lists(st.integers(0, 2 * NEVER_MS), max_size=8).map(tuple),
+    st.integers(0, 10**6),
+    st.sampled_from((OLDEST_VERSION, VERSION)),
+)
+def test_what_will_be_read_is_known_without_bytes(
+    content: Beat, readiness: Readiness | None, ages_ms: tuple[int, ...], back_within_ms: int, version: int
+) -> None:
+    content = replace(content, readiness=readiness, link_ages_ms=ages_ms, back_within_ms=back_within_ms)
+    data = encode(message(content), CLUSTER, KEY.id, KEY.secret, version)
+    assert as_read(message(content), version) == decode(data, NAMES)
 
 
 @given(beats(), st.data())

@@ -14,7 +14,7 @@ from aoeha.sim.world.test_key import KEY
 from aoeha.sim.world.timeline import Timeline
 from aoeha.wire.codec import NONCE_SIZE
 from aoeha.wire.receiver import Receiver, Rejected
-from aoeha.wire.sender import Sender
+from aoeha.wire.sender import Letter, Sender
 
 __all__ = ["Clone"]
 
@@ -50,8 +50,8 @@ class Clone:
         for link in self._links:
             link.end_listening(self.config.node, self._arrive)
 
-    def _arrive(self, link: str, data: bytes) -> None:
-        outcome = self._receiver.accept(link, data)
+    def _arrive(self, link: str, data: bytes | Letter) -> None:
+        outcome = self._receiver.accept(link, data.data() if isinstance(data, Letter) else data)
         if not isinstance(outcome, Rejected):
             self._heard = outcome
 
@@ -74,7 +74,7 @@ class Clone:
             pause_number=heard.pause_number if heard is not None else 0,
         )
         for link in self._links:
-            link.send(self.config.node, self._sender.pack(beat, link.limit))
+            link.send(self.config.node, self._sender.compose(beat, link.limit))
 
     def _group(self, name: str) -> GroupBeat:
         """Nothing runs here; the epochs are those that the peer tells of."""

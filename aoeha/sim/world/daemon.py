@@ -24,7 +24,7 @@ from aoeha.sim.world.test_key import KEY
 from aoeha.sim.world.work import Work
 from aoeha.wire.codec import NONCE_SIZE
 from aoeha.wire.receiver import Receiver, ReceiverMemory, Rejected
-from aoeha.wire.sender import Sender
+from aoeha.wire.sender import Letter, Sender
 
 __all__ = ["Daemon"]
 
@@ -81,7 +81,7 @@ class Daemon:
 
     def send_first_beat(self, inherited: RestartState) -> None:
         """Say that this node is here again, before anything else (R15)."""
-        self._transmit(replaced(inherited.beat, incarnation=self.incarnation))
+        self._transmit(replaced(_first_of(inherited.beat), incarnation=self.incarnation))
 
     def begin(self) -> None:
         """Start the core."""
@@ -92,11 +92,14 @@ class Daemon:
         self.state, actions = initial(self.machine.config, identity, self.memory, self.machine.clock_ms())
         self._perform(actions)
 
-    def hear(self, link: str, data: bytes) -> None:
+    def hear(self, link: str, data: bytes | Letter) -> None:
         """Bytes of a link, as they are read."""
         if self.state is None:
             return
-        outcome = self.receiver.accept(link, data)
+        if isinstance(data, Letter):
+            outcome = self.receiver.accept_read(link, data.as_read())
+        else:
+            outcome = self.receiver.accept(link, data)
         if isinstance(outcome, Rejected):
             self._stage.count("rejected", outcome.reason.value)
             return
@@ -191,9 +194,9 @@ class Daemon:
     def _transmit(self, beat: Beat) -> None:
         machine = self.machine
         kept = self.receiver.memory().peer_nonce
-        machine.inheritance = RestartState(self.incarnation, kept, _first_of(beat))
+        machine.inheritance = RestartState(self.incarnation, kept, beat)
         for link in self._links.values():
-            link.send(machine.name, self.sender.pack(beat, link.limit))
+            link.send(machine.name, self.sender.compose(beat, link.limit))
 
     def _persist(self, memory: Memory) -> None:
         """Write /run at once and the disk in a while. A disk that is full or hangs ends in a fault, not in a halt."""

@@ -18,7 +18,7 @@ __all__ = ["Gateway", "RestartState"]
 
 @dataclass(frozen=True, slots=True)
 class RestartState:
-    """What lies in /run for the next daemon's first beat."""
+    """What lies in /run for the next daemon's first beat: the last `beat`, of which the first one is made."""
 
     incarnation: int
     peer_nonce: bytes

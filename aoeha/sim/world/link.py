@@ -2,6 +2,9 @@
 
 A serial link carries frames (aoeha.wire.framing), a UDP link whole messages. Faults are set for each direction, named
 by its sender. What was carried is recorded: somebody may play it again.
+
+Most letters arrive as they were sent. They are put into bytes only where somebody may change or look at those: on a
+link with a fault, within garbage, when a recording is played, for a machine that listens; and one of sixteen anywhere.
 """
 
 from collections import deque
@@ -12,13 +15,15 @@ from random import Random
 from aoeha.sim.world.timeline import Timeline
 from aoeha.wire.codec import SERIAL_LIMIT, UDP_LIMIT
 from aoeha.wire.framing import Deframer, frame
+from aoeha.wire.sender import Letter
 
 __all__ = ["Direction", "Link"]
 
 LATENCY_MS = 1
 RECORDED_MAX = 400
+BYTES_EVERY = 16
 
-Arrival = Callable[[str, bytes], None]
+Arrival = Callable[[str, bytes | Letter], None]
 
 
 @dataclass(slots=True)
@@ -47,7 +52,7 @@ class Link:
         self.limit = SERIAL_LIMIT if serial else UDP_LIMIT
         self.directions: dict[str, Direction] = {}
         self.clean_since_ms: int | None = 0
-        self.recorded: deque[tuple[str, bytes]] = deque(maxlen=RECORDED_MAX)
+        self.recorded: deque[tuple[str, Letter]] = deque(maxlen=RECORDED_MAX)
         self._timeline = timeline
         self._random = random
         self._arrivals: dict[str, Arrival] = {}
@@ -85,21 +90,22 @@ class Link:
             self.directions[name] = Direction()
         self._note_cleanness()
 
-    def send(self, sender: str, message: bytes) -> None:
+    def send(self, sender: str, letter: Letter) -> None:
         """Carry one message as the medium is at this moment."""
-        data = frame(message) if self.serial else message
-        self.recorded.append((sender, data))
+        self.recorded.append((sender, letter))
         direction = self.directions[sender]
         if direction.is_clean:
+            data = letter if letter.message.beat.sequence % BYTES_EVERY else self._on_the_medium(letter)
             self._timeline.after(LATENCY_MS, self._arrive, self._other[sender], data)
             return
         if direction.cut or self._happens(direction.loss):
             return
-        self._send_badly(direction, self._other[sender], data)
+        self._send_badly(direction, self._other[sender], self._on_the_medium(letter))
 
     def replay(self, count: int) -> None:
         """Play recorded messages again, each to the node that it was meant for."""
-        for sender, data in self._random.choices(self.recorded, k=count) if self.recorded else ():
+        for sender, letter in self._random.choices(self.recorded, k=count) if self.recorded else ():
+            data = self._on_the_medium(letter)
             self._timeline.after(self._random.randint(1, 200), self._arrive, self._other[sender], data)
 
     def make_noise(self, count: int) -> None:
@@ -122,14 +128,21 @@ class Link:
     def _happens(self, percent: int) -> bool:
         return percent > 0 and self._random.randrange(100) < percent
 
-    def _arrive(self, receiver: str, data: bytes) -> None:
+    def _arrive(self, receiver: str, data: bytes | Letter) -> None:
         if not self.serial:
             self._arrivals[receiver](self.name, data)
             for arrival in self._listeners.get(receiver, ()):
                 arrival(self.name, data)
-            return
-        for message in self._deframers[receiver].feed(data):
-            self._arrivals[receiver](self.name, message)
+        elif isinstance(data, Letter) and self._deframers[receiver].is_between_frames:
+            self._arrivals[receiver](self.name, data)
+        else:
+            for message in self._deframers[receiver].feed(self._on_the_medium(data)):
+                self._arrivals[receiver](self.name, message)
+
+    def _on_the_medium(self, data: bytes | Letter) -> bytes:
+        if isinstance(data, bytes):
+            return data
+        return frame(data.data()) if self.serial else data.data()
 
     def _note_cleanness(self) -> None:
         clean = all(direction.is_clean for direction in self.directions.values())

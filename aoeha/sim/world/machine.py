@@ -16,6 +16,7 @@ from aoeha.sim.world.power import Power
 from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.storage import Storage
 from aoeha.sim.world.work import Work
+from aoeha.wire.sender import Letter
 
 __all__ = ["Machine"]
 
@@ -54,8 +55,8 @@ class Machine(Gateway):
         self._links = links
         self._asleep_since_ms = 0
         self._clock_runs_asleep = True
-        self._ring: dict[str, list[bytes]] = {}
-        self._daemon_backlog: list[tuple[str, bytes]] = []
+        self._ring: dict[str, list[bytes | Letter]] = {}
+        self._daemon_backlog: list[tuple[str, bytes | Letter]] = []
 
     def distrusted(self) -> list[str]:
         """The devices of which this gateway remembers a false proof."""
@@ -201,7 +202,7 @@ class Machine(Gateway):
             self.absent_since_ms -= ms
             self.present()
 
-    def arrive(self, link: str, data: bytes) -> None:
+    def arrive(self, link: str, data: bytes | Letter) -> None:
         """Bytes come in on a link."""
         if not self.alive or self.daemon is None:
             return
