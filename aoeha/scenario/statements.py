@@ -144,6 +144,14 @@ PLAY = (
     # Shelves.
     Form("shelf", "shelf guests:NAME text:silent|ok|restarts|fails", BOTH, "what a shelf does; the rack knows"
          " `restarts`: kill -9 what exports its disk, which is back 100 ms later without its reservation"),
+    Form("shelf disk", "shelf guests:NAME restarts [holding] [loses time:TIME]", SIM, "it restarts; `holding`: with its"
+         " reservations and its records; `loses`: without what it acknowledged in that time, of data and of md's"
+         " superblock"),
+    Form("shelf other disk", "shelf guests:NAME restarts [holding] old|empty|another", SIM, "it restarts with other"
+         " disks: as they were at its last `snapshot`, with nothing on them, or with another array's legs"),
+    Form("snapshot", "snapshot guests:NAME", SIM, "somebody takes copies of a shelf's disks"),
+    Form("copies", "copies take time:TIME", SIM, "from here on a whole copy onto a leg takes so long, and what a bitmap"
+         " names less; without this line a copy takes no time"),
     Form("slow shelf", "slow text:NAME time:TIME [to TIME]", SIM, "a shelf, or one address of it as shelf1/2, takes so"
          " long over each answer, or anything between two times; `shelf NAME ok` ends it"),
     Form("reserve", "reserve guests:NAME group:NAME text:NAME", SIM, "somebody forces a reservation, as anybody on the"

@@ -1,23 +1,37 @@
 """Faults as seeded lines of text: what breaks, and when it is repaired."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from aoeha.sim.stories.chance import Chance, Kind, Lines
-from aoeha.sim.stories.settings import Settings
 
-__all__ = ["ALL_EXTRAS", "EXTRAS", "KINDS", "MISWIRED", "NEED_A_DEVICE", "Extra"]
+__all__ = [
+    "KINDS",
+    "MISWIRED",
+    "NEED_A_DEVICE",
+    "cut_all",
+    "cut_one",
+    "cut_san",
+    "for_a_while",
+    "kill",
+    "later",
+    "lose_power",
+    "lose_shelf",
+    "move",
+    "order_power",
+    "stand_still",
+]
 
 
-def _for_a_while(chance: Chance, begin: str, end: str) -> Lines:
+def for_a_while(chance: Chance, begin: str, end: str) -> Lines:
+    """One line now, and a while later the one that ends it."""
     return [(0, begin), (chance.while_ms(), end)]
 
 
-def _later(delay_ms: int, lines: Lines) -> Lines:
+def later(delay_ms: int, lines: Lines) -> Lines:
+    """The same lines, so much later."""
     return [(delay_ms + at_ms, line) for at_ms, line in lines]
 
 
-def _cut_all(chance: Chance) -> Lines:
+def cut_all(chance: Chance) -> Lines:
+    """Every link is cut."""
     return _cut_all_for(chance, chance.while_ms())
 
 
@@ -32,10 +46,11 @@ def _deaf(chance: Chance) -> Lines:
     return [*((0, f"cut {name} from {node}") for name in chance.settings.link_names()), (length_ms, "heal")]
 
 
-def _cut_one(chance: Chance) -> Lines:
+def cut_one(chance: Chance) -> Lines:
+    """One link is cut, both ways or one way."""
     name = chance.link()
     begin = chance.random.choice((f"cut {name}", f"unplug {name}", f"cut {name} from {chance.node()}"))
-    return _for_a_while(chance, begin, f"heal {name}")
+    return for_a_while(chance, begin, f"heal {name}")
 
 
 def _spoil(chance: Chance) -> Lines:
@@ -49,7 +64,7 @@ def _spoil(chance: Chance) -> Lines:
             f"shuffle {name} {chance.ms(20, 9_000)}ms",
         )
     )
-    return _for_a_while(chance, begin, f"heal {name}")
+    return for_a_while(chance, begin, f"heal {name}")
 
 
 def _disturb(chance: Chance) -> Lines:
@@ -68,11 +83,12 @@ def _disturb(chance: Chance) -> Lines:
     ]
 
 
-def _lose_power(chance: Chance) -> Lines:
+def lose_power(chance: Chance) -> Lines:
+    """A gateway loses its power, or boots again."""
     node = chance.node()
     if chance.random.random() < 0.3:
         return [(0, f"reset {node}")]
-    return _for_a_while(chance, f"power off {node}", f"power on {node}")
+    return for_a_while(chance, f"power off {node}", f"power on {node}")
 
 
 def _site_blackout(chance: Chance) -> Lines:
@@ -87,14 +103,16 @@ def _site_blackout(chance: Chance) -> Lines:
     ]
 
 
-def _kill(chance: Chance) -> Lines:
+def kill(chance: Chance) -> Lines:
+    """A daemon is killed."""
     node = chance.node()
     if chance.random.random() < 0.6:
         return [(0, f"kill {node}")]
-    return _for_a_while(chance, f"crash {node}", f"start {node}")
+    return for_a_while(chance, f"crash {node}", f"start {node}")
 
 
-def _stand_still(chance: Chance) -> Lines:
+def stand_still(chance: Chance) -> Lines:
+    """A daemon, or a whole gateway, stands still."""
     verb = chance.random.choice(("pause", "freeze", "halt-clock"))
     return [(0, f"{verb} {chance.node()} {chance.around_deadtime()}")]
 
@@ -105,13 +123,13 @@ def _jump(chance: Chance) -> Lines:
 
 def _disk(chance: Chance) -> Lines:
     node = chance.node()
-    return _for_a_while(chance, f"disk {node} {chance.random.choice(('full', 'hangs'))}", f"disk {node} ok")
+    return for_a_while(chance, f"disk {node} {chance.random.choice(('full', 'hangs'))}", f"disk {node} ok")
 
 
 def _break(chance: Chance) -> Lines:
     node, kind = chance.node(), chance.random.choice(("start", "stop", "monitor", "validate", "start", "stop"))
     how = chance.random.choice(("fail", "hang", "late"))
-    return _for_a_while(chance, f"break {node} {kind} {chance.resource()} {how}", f"mend {node}")
+    return for_a_while(chance, f"break {node} {kind} {chance.resource()} {how}", f"mend {node}")
 
 
 def _drop(chance: Chance) -> Lines:
@@ -123,7 +141,7 @@ def _drop(chance: Chance) -> Lines:
 def _device(chance: Chance) -> Lines:
     name = chance.device()
     mode = chance.random.choice(("dead", "slow", "late", "vague"))
-    return _for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
+    return for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
 
 
 def _lost_with_its_device(chance: Chance) -> Lines:
@@ -136,11 +154,12 @@ def _lost_with_its_device(chance: Chance) -> Lines:
 def _miswire(chance: Chance) -> Lines:
     """A plug is wired wrongly, and soon the links are cut for so long that it is used as a proof."""
     long_ms = chance.ms(2 * chance.settings.deadtime_ms, 4 * chance.settings.deadtime_ms)
-    used = _cut_all_for(chance, long_ms) if chance.random.random() < 0.8 else _order_power(chance)
-    return [(0, f"miswire {chance.device()} {chance.node()}"), *_later(1_000, used)]
+    used = _cut_all_for(chance, long_ms) if chance.random.random() < 0.8 else order_power(chance)
+    return [(0, f"miswire {chance.device()} {chance.node()}"), *later(1_000, used)]
 
 
-def _shelf(chance: Chance) -> Lines:
+def lose_shelf(chance: Chance) -> Lines:
+    """A shelf restarts, or is silent for a while."""
     name, length_ms = chance.random.choice(("shelf1", "shelf2")), chance.while_ms()
     if chance.random.random() < 0.2:
         return [(0, f"shelf {name} restarts")]
@@ -163,9 +182,9 @@ def _operator(chance: Chance) -> Lines:
     node, group = chance.node(), chance.group()
     choice = chance.random.randrange(7)
     if choice == 0:
-        return _for_a_while(chance, f"ask {node}: standby", f"ask {node}: unstandby")
+        return for_a_while(chance, f"ask {node}: standby", f"ask {node}: unstandby")
     if choice == 1:
-        return _for_a_while(chance, f"ask {node}: leave", f"start {node}")
+        return for_a_while(chance, f"ask {node}: leave", f"start {node}")
     if choice == 2:
         return [(0, f"ask {node}: confirm node={chance.node()[::-1]}")]
     if choice == 3:
@@ -176,7 +195,7 @@ def _operator(chance: Chance) -> Lines:
     return [(0, f"ask {node}: switchover group={group}{wait}")]
 
 
-def _order_power(chance: Chance) -> Lines:
+def order_power(chance: Chance) -> Lines:
     """An operator takes power away, gives it back, or looks whether it could be done; the other one may be well."""
     victim = chance.node()
     asker = next(name for name in chance.settings.nodes() if name != victim)
@@ -184,12 +203,12 @@ def _order_power(chance: Chance) -> Lines:
     match chance.random.randrange(5):
         case 0:
             off, on = f"ask {asker}: fence node={victim} act=off{anyway}", f"ask {asker}: fence node={victim} act=on"
-            return _for_a_while(chance, off, on)
+            return for_a_while(chance, off, on)
         case 1:
             return [(0, f"ask {asker}: fence node={victim} act=reboot{anyway} wait_ms={chance.ms(2_000, 90_000)}")]
         case 2:
             verify = (chance.ms(5_000, 40_000), f"ask {asker}: fence-verify node={victim}")
-            return [*_for_a_while(chance, f"ask {victim}: standby", f"ask {victim}: unstandby"), verify]
+            return [*for_a_while(chance, f"ask {victim}: standby", f"ask {victim}: unstandby"), verify]
         case 3:
             return [(0, f"ask {asker}: fence-test"), (chance.ms(30, 5_000), f"kill {chance.node()}")]
         case _:
@@ -200,11 +219,11 @@ def _pause_the_pair(chance: Chance) -> Lines:
     """A human pauses the pair on one node and ends that on either; a fault may happen meanwhile."""
     node = chance.node()
     between = (f"kill {node}", f"crash {node}", f"power off {node}", f"move {chance.group()}")
-    lines = _for_a_while(chance, f"ask {chance.node()}: pause", f"ask {chance.node()}: resume")
+    lines = for_a_while(chance, f"ask {chance.node()}: pause", f"ask {chance.node()}: resume")
     return [*lines, (chance.ms(30, 40_000), chance.random.choice(between))]
 
 
-def _move(chance: Chance) -> Lines:
+def move(chance: Chance) -> Lines:
     """Switchovers, and what may come between."""
     lines = [(0, f"move {chance.group()}")]
     for _ in range(chance.random.randint(0, 2)):
@@ -227,7 +246,7 @@ def _move_with_a_stuck_stop(chance: Chance) -> Lines:
 def _move_over_slow_links(chance: Chance) -> Lines:
     delay_ms = chance.ms(50, chance.settings.deadtime_ms)
     slow = [(0, f"delay {name} {delay_ms}ms") for name in chance.settings.link_names()]
-    moves = [(chance.ms(100, 30_000), line) for _, line in (*_move(chance), *_move(chance))]
+    moves = [(chance.ms(100, 30_000), line) for _, line in (*move(chance), *move(chance))]
     return [*slow, *moves, (40_000, "heal")]
 
 
@@ -237,7 +256,7 @@ def _split_with_a_bad_device(chance: Chance) -> Lines:
     ]
     length_ms = chance.while_ms()
     mended = [(length_ms + 1_000, f"device {name} ok") for name in chance.settings.device_names()]
-    return [*((0, mode) for mode in modes), *_cut_all(chance), (length_ms, "heal"), *mended]
+    return [*((0, mode) for mode in modes), *cut_all(chance), (length_ms, "heal"), *mended]
 
 
 def _start_fails_everywhere(chance: Chance) -> Lines:
@@ -256,168 +275,49 @@ def _reboot_with_dead_devices(chance: Chance) -> Lines:
     ]
 
 
-def _cut_san(chance: Chance) -> Lines:
-    node, shelf = chance.node(), chance.random.choice(("", "", " shelf1", " shelf2"))
-    return _for_a_while(chance, f"cut-san {node}{shelf}", f"heal-san {node}")
-
-
-def _cut_path(chance: Chance) -> Lines:
-    """A shelf loses one of its addresses for a gateway, or one of its cables, or both shelves the switch they share."""
-    node, shelves = chance.node(), chance.random.choice((("shelf1",), ("shelf2",), ("shelf1", "shelf2")))
-    if chance.settings.interfaces > 1:
-        begin = f"cut-interface {node} eth{chance.random.randint(1, chance.settings.interfaces)} {' '.join(shelves)}"
-    else:
-        number = chance.random.randint(1, chance.settings.paths)
-        begin = f"cut-san {node} {' '.join(f'{shelf}/{number}' for shelf in shelves)}"
-    lines = _for_a_while(chance, begin, f"heal-san {node}")
-    meanwhile = chance.random.choice((_cut_san, _shelf, _kill, _stand_still, _lose_power, None))
-    if meanwhile is not None:
-        lines += _later(chance.ms(500, 12_000), meanwhile(chance))
-    return lines
+def cut_san(chance: Chance) -> Lines:
+    """A gateway loses its way to one shelf, or to both."""
+    node, name = chance.node(), chance.random.choice(("", "", " shelf1", " shelf2"))
+    return for_a_while(chance, f"cut-san {node}{name}", f"heal-san {node}")
 
 
 def _cut_san_and_links(chance: Chance) -> Lines:
     """A gateway loses its links, and with them its way to one shelf or to both."""
-    return [*_cut_all(chance), *_cut_san(chance)]
-
-
-def _cut_clients(chance: Chance) -> Lines:
-    """A gateway loses its clients, and most of the time its links with them; often a fault happens on the way."""
-    node, other = chance.random.sample(chance.settings.nodes(), 2)
-    lines: Lines = _for_a_while(chance, f"cut-clients {node}", f"heal-clients {node}")
-    if chance.random.random() < 0.8:
-        lines += _cut_all(chance)
-    if chance.random.random() < 0.2:
-        lines += _for_a_while(chance, f"cut-clients {other}", f"heal-clients {other}")
-    if chance.random.random() < 0.6:
-        victim = chance.node()
-        between = (f"kill {victim}", f"reset {victim}", f"crash {victim}", f"pause {victim} {chance.around_deadtime()}")
-        lines.append((chance.ms(1_000, 40_000), chance.random.choice((*between, *between, "heal"))))
-        lines.append((chance.ms(40_000, 90_000), f"start {victim}"))
-    return lines
-
-
-def _disobey(chance: Chance) -> Lines:
-    """A device takes orders and does nothing, or takes none, or cannot tell what it did, while it is needed.
-
-    One that is asked how it is before it is needed is found out; some fail only when a silence is about to be noticed.
-    """
-    name, mode = chance.device(), chance.random.choice(("lies", "refuses", "vague"))
-    used = chance.random.choice((_cut_all, _cut_all, _order_power, _lose_power))(chance)
-    noticed_ms = chance.settings.deadtime_ms - chance.settings.keepalive_ms
-    begun_ms = chance.random.choice((0, noticed_ms))
-    failing = _for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
-    return [*_later(begun_ms, failing), *_later(1_000, used)]
-
-
-def _clone(chance: Chance) -> Lines:
-    """A machine uses a gateway's name for a while; often a fault happens meanwhile, or just after."""
-    node, length = chance.node(), chance.random.choice((chance.around_deadtime(), f"{chance.while_ms()}ms"))
-    length_ms = int(length.removesuffix("ms"))
-    lines: Lines = [(0, f"clone {node}"), (length_ms, f"unclone {node}")]
-    meanwhile = chance.random.choice((_lose_power, _cut_all, _cut_one, _move, _kill, _stand_still, None))
-    if meanwhile is not None:
-        lines += _later(chance.ms(500, max(2 * length_ms, 1_000)), meanwhile(chance))
-    return lines
-
-
-def _meanwhile(chance: Chance, lines: Lines, *kinds: Kind) -> Lines:
-    """Most of the time something else happens soon, while this lasts."""
-    if chance.random.random() < 0.7:
-        lines += _later(chance.ms(500, 20_000), chance.random.choice(kinds)(chance))
-    return lines
-
-
-def _slow_shelf(chance: Chance) -> Lines:
-    """A shelf, or one address of it, takes its time over each answer."""
-    shelf = chance.random.choice(("shelf1", "shelf2"))
-    place = chance.random.choice((shelf, f"{shelf}/{chance.random.randint(1, chance.settings.paths)}"))
-    least_ms = chance.ms(50, 5_000)
-    spread = f" to {2 * least_ms}ms" if chance.random.random() < 0.3 else ""
-    lines = _for_a_while(chance, f"slow {place} {least_ms}ms{spread}", f"shelf {shelf} ok")
-    return _meanwhile(chance, lines, _lose_power, _lose_power, _cut_all, _move, _kill, _stand_still, _shelf, _cut_san)
-
-
-def _lossy_san(chance: Chance) -> Lines:
-    """Frames get lost between a gateway and a shelf: a few or all of them, there and back or one way."""
-    node, shelf, percent = chance.node(), chance.random.choice(("shelf1", "shelf2")), chance.ms(5, 101)
-    way = chance.random.choice(("", " requests", " answers"))
-    lines = _for_a_while(chance, f"lose-san {node} {shelf} {percent}{way}", f"heal-san {node}")
-    return _meanwhile(chance, lines, _lose_power, _lose_power, _cut_all, _move, _kill, _stand_still, _shelf)
-
-
-def _repeated_changes(chance: Chance) -> Lines:
-    """A switch asks for what a gateway asked of its shelves once more, at once or much later."""
-    node = chance.node()
-    lines = _for_a_while(chance, f"repeat-changes {node} {chance.ms(20, 20_000)}ms", f"heal-san {node}")
-    return _meanwhile(chance, lines, _lose_power, _cut_all, _move, _move, _kill, _stand_still, _shelf)
+    return [*cut_all(chance), *cut_san(chance)]
 
 
 KINDS: dict[str, Kind] = {
-    "cut one": _cut_one,
-    "cut all": _cut_all,
+    "cut one": cut_one,
+    "cut all": cut_all,
     "deaf": _deaf,
     "spoil": _spoil,
     "disturb": _disturb,
-    "lose power": _lose_power,
+    "lose power": lose_power,
     "site blackout": _site_blackout,
-    "kill": _kill,
-    "stand still": _stand_still,
+    "kill": kill,
+    "stand still": stand_still,
     "jump": _jump,
     "disk": _disk,
     "break": _break,
     "drop": _drop,
     "device": _device,
     "lost with its device": _lost_with_its_device,
-    "shelf": _shelf,
+    "shelf": lose_shelf,
     "half rack": _half_rack,
     "operator": _operator,
-    "order about power": _order_power,
+    "order about power": order_power,
     "pause of the pair": _pause_the_pair,
-    "move": _move,
+    "move": move,
     "move with a stuck stop": _move_with_a_stuck_stop,
     "move over slow links": _move_over_slow_links,
     "split with a bad device": _split_with_a_bad_device,
     "start fails everywhere": _start_fails_everywhere,
     "reboot with dead devices": _reboot_with_dead_devices,
-    "cut san": _cut_san,
+    "cut san": cut_san,
     "cut san and links": _cut_san_and_links,
 }
 """Kinds of faults that a seed may choose; a miswired plug comes apart, because it excuses from a promise, and so does
 what only some pairs have."""
 
-NEED_A_DEVICE = (_device, _order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
+NEED_A_DEVICE = (_device, order_power, _lost_with_its_device, _split_with_a_bad_device, _reboot_with_dead_devices)
 MISWIRED = _miswire
-
-
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """A fault that comes besides, with dice of its own: the seeds that lack it stay as they are.
-
-    A `share` of the seeds to which it `applies` has it, one to `most` times. It is left out where `off` says until
-    when.
-    """
-
-    dice: str
-    kind: Kind
-    most: int
-    share: float
-    applies: Callable[[Settings], bool]
-    off: str = ""
-
-
-def _reserves(settings: Settings) -> bool:
-    return bool(settings.reserve)
-
-
-ALL_EXTRAS = (
-    Extra("devices", _disobey, 3, 0.2, lambda settings: bool(settings.device_names())),
-    Extra("clients", _cut_clients, 3, 1, lambda settings: bool(settings.hosts)),
-    Extra("paths", _cut_path, 3, 1, lambda settings: bool(settings.reserve and settings.paths > 1)),
-    Extra("clones", _clone, 2, 0.2, lambda _settings: True),
-    Extra("slow shelves", _slow_shelf, 3, 0.2, _reserves, off="until waits for slow shelves have an end"),
-    Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves, off="until waits for slow shelves have an end"),
-    Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves, off="until it was played 400 times"),
-)
-
-EXTRAS = tuple(extra for extra in ALL_EXTRAS if not extra.off)

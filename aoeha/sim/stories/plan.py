@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from random import Random
 
 from aoeha.sim.stories.chance import Chance, Kind
-from aoeha.sim.stories.faults import EXTRAS, KINDS, MISWIRED, NEED_A_DEVICE
+from aoeha.sim.stories.extras import EXTRAS
+from aoeha.sim.stories.faults import KINDS, MISWIRED, NEED_A_DEVICE
 from aoeha.sim.stories.settings import Settings
 
 __all__ = ["SAFETY_MS", "Planned", "plan"]

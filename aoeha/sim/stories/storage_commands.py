@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from aoeha.sim.stories.words import CommandError, machine_of, milliseconds
+from aoeha.sim.world.leg import OTHER_ARRAY
 from aoeha.sim.world.san import Way
 from aoeha.sim.world.world import World
 
@@ -10,14 +11,45 @@ __all__ = ["STORAGE_VERBS", "restore_storage"]
 
 
 def _shelf(world: World, words: Sequence[str]) -> None:
-    if words[0] not in world.storage.shelves:
+    name, what, *disk = words
+    if name not in world.storage.shelves:
         raise CommandError(f"the shelves are {' and '.join(world.storage.shelves)}")
-    shelf = world.storage.shelves[words[0]]
-    acts = {"silent": shelf.fall_silent, "ok": shelf.answer_again, "restarts": shelf.restart, "fails": shelf.fail}
-    if words[1] not in acts:
+    shelf = world.storage.shelves[name]
+    acts = {"silent": shelf.fall_silent, "ok": shelf.answer_again, "fails": shelf.fail}
+    if what == "restarts":
+        _change_disks(world, name, [word for word in disk if word != "holding"])
+        shelf.restart(holding="holding" in disk)
+    elif what in acts:
+        acts[what]()
+    else:
         raise CommandError("a shelf is silent, ok, restarts or fails")
-    acts[words[1]]()
-    world.storage.disturbed([words[0]])
+    world.storage.disturbed([name])
+
+
+def _change_disks(world: World, shelf: str, words: Sequence[str]) -> None:
+    """Have other contents on a shelf's disks than before, if that is said."""
+    for group, mirror in world.storage.mirrors.items() if words else ():
+        leg = mirror.leg(shelf)
+        match words:
+            case ["loses", time]:
+                lost = leg.lose(world.timeline.now_ms - milliseconds(time))
+            case ["old"]:
+                lost = leg.restore(world.snapshots[group, shelf])
+            case ["empty"]:
+                lost = leg.become(None)
+            case _:
+                lost = leg.become(OTHER_ARRAY)
+        world.storage.disk_changed(group, leg, lost)
+
+
+def _snapshot(world: World, words: Sequence[str]) -> None:
+    """Take copies of a shelf's disks."""
+    for group, mirror in world.storage.mirrors.items():
+        world.snapshots[group, words[0]] = mirror.leg(words[0]).snapshot()
+
+
+def _copies(world: World, words: Sequence[str]) -> None:
+    world.storage.copy_ms = milliseconds(words[1])
 
 
 def _slow(world: World, words: Sequence[str]) -> None:
@@ -114,6 +146,8 @@ def restore_storage(world: World) -> None:
 
 STORAGE_VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "shelf": _shelf,
+    "snapshot": _snapshot,
+    "copies": _copies,
     "slow": _slow,
     "recover": _recover,
     "cut-san": _cut_san,

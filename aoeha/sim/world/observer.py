@@ -97,6 +97,15 @@ class Observer:
     def leg_evicting(self, group: str, leg: Leg, survivors: list[Leg]) -> None:
         """A mirror is about to continue without a leg."""
 
+    def disk_changed(self, group: str, leg: Leg, lost: set[int]) -> None:
+        """Another content lies on a leg than a moment ago, without these records; its kernel was not told."""
+
+    def copy_begun(self, machine: Gateway, group: str, leg: Leg, *, whole: bool) -> None:
+        """A kernel takes a leg in again, and begins to copy onto it what its bitmap names, or the whole of it."""
+
+    def copy_ended(self, machine: Gateway, group: str, leg: Leg) -> None:
+        """All of it is copied: the leg is whole."""
+
     def resynced(self, machine: Gateway, group: str, lost: set[int]) -> None:
         """A kernel made its legs equal; `lost` are the records that could be read before and now cannot."""
 

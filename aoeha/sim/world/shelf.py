@@ -7,6 +7,7 @@ force it, and a restart empties it. Config strings can be set by anybody, whoeve
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 __all__ = ["CONFIG_MAX", "Address", "Answer", "Shelf"]
@@ -85,9 +86,11 @@ class Address:
         self.string = string
         return Answer(0, string=string)
 
-    def restart(self) -> None:
-        """Restart with nothing remembered, and announce that to every host on the wire."""
-        self.holders, self.string, self.answers = (), b"", True
+    def restart(self, *, holding: bool = False) -> None:
+        """Restart and announce that to every host on the wire. It remembers nothing, unless it is `holding` that."""
+        if not holding:
+            self.holders, self.string = (), b""
+        self.answers = True
         self.started(self.name)
 
 
@@ -122,9 +125,9 @@ class Shelf:
         """Take so long over each answer from now on, at these addresses, or at all of them."""
         self._each(lambda address: setattr(address, "slow_ms", slow_ms), names)
 
-    def restart(self) -> None:
+    def restart(self, *, holding: bool = False) -> None:
         """Lose power, or all target processes, and come back."""
-        self._each(Address.restart)
+        self._each(partial(Address.restart, holding=holding))
 
     def _each(self, act: Callable[[Address], None], names: Container[str] = ()) -> None:
         """Do something to every address, or to these."""

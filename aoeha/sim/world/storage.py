@@ -13,6 +13,7 @@ from aoeha.core.model.task import MirrorLimits, SuperblocksRead
 from aoeha.sim.world.client import Client
 from aoeha.sim.world.exchange import is_prompt
 from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.leg import ARRAY, Leg
 from aoeha.sim.world.mirror import Assembly, Mirror
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.san import San, Way
@@ -25,6 +26,9 @@ SHELVES = ("shelf1", "shelf2")
 RETRY_MS = 200
 RESYNC_AFTER_MS = 5_000
 """How long the agent holds back the resync of an unclean mirror while the service comes up."""
+MD_EVENT_MS = 2
+COPY_STEPS, COPY_SHARES = 20, 100
+"""How often a copy is looked at, and which share of a whole copy one record takes that the bitmap names."""
 LOST_MAX = 5
 """A frame is not lost more often than that, or the wait would not end."""
 FOREVER_MS = 1 << 60
@@ -36,6 +40,19 @@ class Reach:
 
     cut: bool = False
     since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Copy:
+    """A copy onto a leg that is under way: so many records at a time, so far apart."""
+
+    machine: Gateway
+    boots: int
+    group: str
+    assembly: Assembly
+    leg: Leg
+    count: int
+    pause_ms: int
 
 
 class Storage:
@@ -54,6 +71,7 @@ class Storage:
         self.served_ms: dict[str, int | None] = dict.fromkeys(groups)
         self.worst_outage_ms = 0
         self.san = San(stage.random, interfaces)
+        self.copy_ms = 0
         self.hurried_ms: dict[str, int] = {}
         """How long the driver of a machine waits that was told to leave silent paths."""
         self.reach = {name: Reach() for name in stage.configs}
@@ -123,7 +141,7 @@ class Storage:
         if isinstance(assembly, str):
             self._stage.count("mirror", "start refused")
             return assembly
-        if len(assembly.active) < len(self.shelves):
+        if len(assembly.members) < len(self.shelves):
             self._stage.count("mirror", "started with a leg missing")
         assembly.waits_for_the_daemon = group in self.managed
         assembly.unclean = not self._left_clean.get(group, True)
@@ -133,7 +151,10 @@ class Storage:
             resync = (machine, machine.boots, group, assembly)
             self._stage.timeline.after(RESYNC_AFTER_MS, machine.by_kernel, self._resync, *resync)
         self.started[group] = (machine, self._stage.timeline.now_ms)
+        self._keep(group)
         self._stage.tell(Observer.mirror_started, machine, group, assembly)
+        for leg in assembly.rebuilding:
+            self._go_on_copying(machine, group, assembly, leg)
         return ""
 
     def stop(self, machine: Gateway, group: str) -> None:
@@ -141,6 +162,7 @@ class Storage:
         assembly = self.assemblies.pop((machine.name, group), None)
         if assembly is not None and assembly is self.newest[group]:
             self._left_clean[group] = not assembly.unclean
+            assembly.stop()
 
     def forget(self, machine: Gateway) -> None:
         """A kernel is gone."""
@@ -155,6 +177,7 @@ class Storage:
             return
         for leg in assembly.active:
             leg.write_mostly |= leg.shelf in caution.write_mostly
+        self._keep(group)
         released = assembly.freeze_resync and not caution.freeze_resync
         assembly.freeze_resync = caution.freeze_resync
         if released and assembly.unclean:
@@ -174,10 +197,21 @@ class Storage:
         if not all(self.admits(machine, group, leg.shelf) for leg in assembly.active):
             self._stage.timeline.after(RETRY_MS, machine.by_kernel, self._resync, machine, boots, group, assembly)
             return
+        if self.copy_ms and self._still_resyncs(assembly):
+            self._stage.timeline.after(RETRY_MS, machine.by_kernel, self._resync, machine, boots, group, assembly)
+            return
         known = assembly.records - self._overwritten_before(group, assembly)
         assembly.resync()
+        self._keep(group)
         self._stage.count("mirror", "resync")
         self._stage.tell(Observer.resynced, machine, group, known - assembly.records)
+
+    def _still_resyncs(self, assembly: Assembly) -> bool:
+        """Whether a resync that has begun, now at the latest, takes longer than until now."""
+        now_ms = self._stage.timeline.now_ms
+        if assembly.resynced_ms is None:
+            assembly.resynced_ms = now_ms + self._copy_ms(len(assembly.doubtful))
+        return now_ms < assembly.resynced_ms
 
     def _overwritten_before(self, group: str, assembly: Assembly) -> set[int]:
         """What was overwritten under an earlier owner, which did not live to say so."""
@@ -187,8 +221,13 @@ class Storage:
     def missing(self, machine: Gateway, group: str) -> list[str]:
         """The shelves whose legs this machine's mirror lacks."""
         assembly = self.assemblies.get((machine.name, group))
-        active = [leg.shelf for leg in assembly.active] if assembly else []
-        return [name for name in self.shelves if name not in active] if active else []
+        used = [leg.shelf for leg in assembly.members] if assembly else []
+        return [name for name in self.shelves if name not in used] if used else []
+
+    def copies(self, machine: Gateway, group: str) -> bool:
+        """Whether a machine's mirror copies onto a leg that lags."""
+        assembly = self.assemblies.get((machine.name, group))
+        return assembly is not None and bool(assembly.rebuilding)
 
     def used(self, machine: Gateway, group: str) -> tuple[tuple[str, str], ...]:
         """The addresses at which this machine's driver reaches the shelves, each after its shelf's name."""
@@ -204,7 +243,7 @@ class Storage:
     def evict(self, machine: Gateway, group: str, shelf: str) -> str:
         """Let a machine's mirror continue without a leg; return why it cannot, empty when it does."""
         assembly = self.assemblies.get((machine.name, group))
-        leg = next((leg for leg in assembly.active if leg.shelf == shelf), None) if assembly is not None else None
+        leg = next((leg for leg in assembly.members if leg.shelf == shelf), None) if assembly is not None else None
         if assembly is None or leg is None:
             return "" if assembly is not None else "it is not started"
         survivors = [other for other in assembly.active if other is not leg]
@@ -212,17 +251,77 @@ class Storage:
             return "no other leg can be told"
         self._stage.tell(Observer.leg_evicting, group, leg, survivors)
         assembly.evict(leg)
+        self._keep(group)
         self._stage.count("mirror", "leg evicted")
         return ""
 
-    def take_back(self, machine: Gateway, group: str, shelf: str) -> str:
-        """Copy a leg and return it to the mirror; return why that cannot be, empty when it is in."""
+    def kick(self, machine: Gateway, group: str) -> None:
+        """A kernel has let a leg leave by itself."""
+        self._keep(group)
+        self._stage.count("mirror", "leg kicked by the kernel")
+        self._stage.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
+
+    def take_back(self, machine: Gateway, group: str, shelf: str, *, whole: bool) -> str:
+        """Begin to copy onto a leg; return why that cannot be, empty when it is a part of the mirror again."""
         assembly = self.assemblies.get((machine.name, group))
         if assembly is None or not self.admits(machine, group, shelf):
             return "it is not started" if assembly is None else "the leg does not take our writes"
-        if self.mirrors[group].recover(shelf, assembly):
-            self._stage.count("mirror", "leg taken back")
+        leg = self.mirrors[group].leg(shelf)
+        if leg in assembly.members:
+            return ""
+        refusal = self.mirrors[group].why_not_take_back(shelf, assembly)
+        if refusal:
+            self._stage.count("mirror", "return refused")
+            return refusal
+        self._begin_copy(machine, group, assembly, leg, whole=whole)
         return ""
+
+    def _begin_copy(self, machine: Gateway, group: str, assembly: Assembly, leg: Leg, *, whole: bool) -> None:
+        whole = assembly.begin_copy(leg, whole=whole)
+        self._stage.count("mirror", "leg taken back")
+        self._keep(group)
+        self._stage.tell(Observer.copy_begun, machine, group, leg, whole=whole)
+        if self.copy_ms:
+            self._go_on_copying(machine, group, assembly, leg)
+        else:
+            self._end_copy(machine, group, assembly, leg)
+
+    def _end_copy(self, machine: Gateway, group: str, assembly: Assembly, leg: Leg) -> None:
+        assembly.end_copy(leg)
+        self._keep(group)
+        self._stage.tell(Observer.copy_ended, machine, group, leg)
+
+    def _copy_ms(self, records: int) -> int:
+        """How long it takes to copy what the bitmap names: never longer than all."""
+        return self.copy_ms * min(max(records, 1), COPY_SHARES) // COPY_SHARES
+
+    def _go_on_copying(self, machine: Gateway, group: str, assembly: Assembly, leg: Leg) -> None:
+        whole_ms = self.copy_ms if leg.wholly else self._copy_ms(len(leg.todo))
+        count, pause_ms = -(-len(leg.todo) // COPY_STEPS), max(whole_ms // COPY_STEPS, 1)
+        copy = Copy(machine, machine.boots, group, assembly, leg, count, pause_ms)
+        self._stage.timeline.after(pause_ms, machine.by_kernel, self._copy_a_part, copy)
+
+    def _copy_a_part(self, copy: Copy) -> None:
+        """Copy a part, and the next one later; while a leg does not take it, that hangs."""
+        machine, group, assembly, leg = copy.machine, copy.group, copy.assembly, copy.leg
+        there = machine.alive and machine.boots == copy.boots
+        there = there and self.assemblies.get((machine.name, group)) is assembly
+        if not there or leg not in assembly.rebuilding:
+            return
+        takes = all(self.admits(machine, group, one.shelf) for one in (leg, assembly.read))
+        if takes:
+            assembly.copy(leg, copy.count)
+        if leg.todo or not takes:
+            pause_ms = copy.pause_ms if takes else RETRY_MS
+            self._stage.timeline.after(pause_ms, machine.by_kernel, self._copy_a_part, copy)
+            return
+        self._end_copy(machine, group, assembly, leg)
+        self._stage.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
+
+    def _keep(self, group: str) -> None:
+        """Remember what superblocks say, for disks that lose the last of it."""
+        for leg in self.mirrors[group].legs:
+            leg.keep(self._stage.timeline.now_ms)
 
     def answer_ms(self, machine: Gateway, group: str, shelves: Iterable[str] = SHELVES) -> int:
         """How long the slowest of these shelves takes over one thing that a machine reads or writes there."""
@@ -252,14 +351,14 @@ class Storage:
         return bool(self._usable(machine, group, shelf))
 
     def recover(self, shelf: str) -> None:
-        """An operator returns a leg, wherever its mirror runs and no daemon does so by itself."""
-        for (_, group), assembly in self.assemblies.items():
-            if (
-                group not in self.managed
-                and self.shelves[shelf].answers
-                and self.mirrors[group].recover(shelf, assembly)
-            ):
-                self._stage.count("mirror", "leg recovered")
+        """An operator returns a leg, wherever its mirror runs and no daemon does so by itself, as it is a new disk."""
+        for (name, group), assembly in self.assemblies.items():
+            leg = self.mirrors[group].leg(shelf)
+            machine, anew = self._machines[name], leg.array != ARRAY
+            if (group in self.managed and not anew) or leg in assembly.members:
+                continue
+            if self.shelves[shelf].answers and (not anew or self.admits(machine, group, shelf)):
+                self._begin_copy(machine, group, assembly, leg, whole=anew)
 
     def announced(self, machine: Gateway, group: str) -> None:
         """A machine has taken the service address: it tells the network and the clients."""
@@ -270,11 +369,18 @@ class Storage:
         owner, started_ms = self.started[group]
         return started_ms, self._stage.timeline.now_ms if owner.present_since_ms is None else owner.present_since_ms
 
-    def acknowledge(self, group: str, record: int) -> None:
+    def acknowledge(self, assembly: Assembly, group: str, record: int) -> None:
         """Tell a client that its record is safe."""
         now_ms, before_ms = self._stage.timeline.now_ms, self.served_ms[group]
+        assembly.acknowledge(record, len(self.shelves))
         self.acknowledged[group].add(record)
         self._stage.tell(Observer.acknowledged, group, self.newest[group])
         if before_ms is not None:
             self.worst_outage_ms = max(self.worst_outage_ms, now_ms - before_ms - self.clients[group].period_ms)
         self.served_ms[group] = now_ms
+
+    def disk_changed(self, group: str, leg: Leg, lost: set[int]) -> None:
+        """Another content lies on a leg, whatever kernels have it in use."""
+        leg.keep(self._stage.timeline.now_ms)
+        self._stage.count("mirror", "another content on a leg")
+        self._stage.tell(Observer.disk_changed, group, leg, lost)

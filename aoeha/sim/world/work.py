@@ -202,8 +202,10 @@ class Work:
             return
         job.over = True
         storage = self._storage
-        act = storage.evict if task.kind is TaskKind.EVICT_LEG else storage.take_back
-        fault = act(job.machine, task.group, task.leg)
+        if task.kind is TaskKind.EVICT_LEG:
+            fault = storage.evict(job.machine, task.group, task.leg)
+        else:
+            fault = storage.take_back(job.machine, task.group, task.leg, whole=task.whole)
         self.report(job, TaskDone(0, task.id, TaskResult.FAILED if fault else TaskResult.OK, detail=fault))
 
     def _hurry(self, job: Job, task: PathTask) -> None:
@@ -380,6 +382,8 @@ class Work:
         missing = self._missing(machine, resource)
         if missing:
             return ResourceStatus.DEGRADED, f"the leg on {' and '.join(missing)} is missing"
+        if self._stage.is_mirror(resource) and self._storage.copies(machine, self._stage.group_of(resource)):
+            return ResourceStatus.DEGRADED, "it is being rebuilt"
         if resource in machine.worn:
             return ResourceStatus.DEGRADED, "one leg is missing"
         return ResourceStatus.RUNNING, ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aoeha.core.model.config import PairConfig
 from aoeha.core.status import Status, status
 from aoeha.sim.world.clone import Clone
+from aoeha.sim.world.leg import Snapshot
 from aoeha.sim.world.link import Link
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
@@ -52,6 +53,7 @@ class World(Stage):
         hardware = hardware or Hardware()
         self.requests = 0
         self.healed = False
+        self.snapshots: dict[tuple[str, str], Snapshot] = {}
         any_config = next(iter(self.configs.values()))
         self.clones: dict[str, Clone] = {}
         self.clone_boot_ids: set[str] = set()

@@ -25,7 +25,6 @@ WRITE_MS = (1, 12)
 REPEAT_MS = 110
 """The interval at which the driver repeats a frame that is not answered (measured)."""
 ADVERT_MS = 1
-MD_EVENT_MS = 2
 RETAKE_SLACK_MS = 1_000
 """An owner that did not hear the advert takes a leg back at its next look, and that takes a moment."""
 
@@ -72,8 +71,10 @@ class Writes:
 
     def _announce(self, shelf: str, group: str, address: str) -> None:
         """A target has started: every daemon that listens on the storage network hears of it."""
-        self._storage.restarted_ms[shelf] = self._stage.timeline.now_ms
-        self._stage.tell(Observer.target_started, group, shelf)
+        addresses = self._storage.shelves[shelf].addresses[group]
+        if not next(known for known in addresses if known.name == address).holders:
+            self._storage.restarted_ms[shelf] = self._stage.timeline.now_ms
+            self._stage.tell(Observer.target_started, group, shelf)
         self._repeat_old(shelf, group)
         for machine in self._machines.values():
             if self._storage.san.joins(machine.name, address, (Way.ANSWERS,)):
@@ -154,9 +155,9 @@ class Writes:
         if machine.alive and machine.boots == write.boots:
             machine.by_kernel(self._send, write)
             return
-        for leg in write.assembly.active:
+        for leg in write.assembly.members:
             if self._takes(leg, write):
-                leg.records.add(write.number)
+                leg.write(write.number, self._stage.timeline.now_ms)
                 self._lands(leg, write)
 
     def _send(self, write: Write) -> None:
@@ -164,8 +165,9 @@ class Writes:
         if not self._is_there(write):
             return
         storage, machine, assembly = self._storage, write.machine, write.assembly
+        assembly.note(write.number)
         writable = [leg for leg in assembly.active if self._takes(leg, write) and not self._fails(leg)]
-        for leg in list(assembly.active):
+        for leg in assembly.members:
             sent = Sent.TAKEN if leg in write.landed else self._send_to(leg, write)
             if sent is not Sent.TAKEN and assembly.did_not_take(
                 leg,
@@ -174,10 +176,9 @@ class Writes:
                 error=sent is Sent.ERROR,
                 hurried_ms=storage.hurried_ms.get(machine.name, 0),
             ):
-                self._stage.count("mirror", "leg kicked by the kernel")
-                self._stage.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
-        if all(leg in write.landed for leg in assembly.active):
-            storage.acknowledge(write.group, write.number)
+                storage.kick(machine, write.group)
+        if all(leg in write.landed for leg in assembly.members):
+            storage.acknowledge(assembly, write.group, write.number)
             return
         now_ms = self._stage.timeline.now_ms
         pauses_ms = [max(there_ms - now_ms, 1) for there_ms in write.there_ms.values()]
@@ -205,7 +206,7 @@ class Writes:
         return self._has_it(leg, write, heard=heard)
 
     def _has_it(self, leg: Leg, write: Write, *, heard: bool) -> Sent:
-        leg.records.add(write.number)
+        leg.write(write.number, self._stage.timeline.now_ms)
         if heard:
             write.landed.append(leg)
             write.assembly.answered(leg)
@@ -234,7 +235,7 @@ class Writes:
         stopped = machine.alive and machine.boots == write.boots and not self._is_there(write)
         lands = not stopped and not self._fails(leg) and self._storage.hears(machine, write.group, leg.shelf)
         if lands:
-            leg.records.add(write.number)
+            leg.write(write.number, self._stage.timeline.now_ms)
             self._lands(leg, write)
         self._stage.timeline.after(back_ms, self._answers_slowly, leg, write, heard and lands)
 

@@ -1,0 +1,179 @@
+"""Faults that come besides those of every seed, each with dice of its own, and what must be done before some do.
+
+A seed that lacks one stays as it is. One that the core is known not to survive yet, or that was not played enough, is
+left out, and its line says until when; stories know its statements all the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aoeha.sim.stories.chance import Chance, Kind, Lines
+from aoeha.sim.stories.faults import (
+    cut_all,
+    cut_one,
+    cut_san,
+    for_a_while,
+    kill,
+    later,
+    lose_power,
+    lose_shelf,
+    move,
+    order_power,
+    stand_still,
+)
+from aoeha.sim.stories.settings import Settings
+
+__all__ = ["ALL_EXTRAS", "EXTRAS", "Extra"]
+
+
+def _cut_path(chance: Chance) -> Lines:
+    """A shelf loses one of its addresses for a gateway, or one of its cables, or both shelves the switch they share."""
+    node, shelves = chance.node(), chance.random.choice((("shelf1",), ("shelf2",), ("shelf1", "shelf2")))
+    if chance.settings.interfaces > 1:
+        begin = f"cut-interface {node} eth{chance.random.randint(1, chance.settings.interfaces)} {' '.join(shelves)}"
+    else:
+        number = chance.random.randint(1, chance.settings.paths)
+        begin = f"cut-san {node} {' '.join(f'{shelf}/{number}' for shelf in shelves)}"
+    lines = for_a_while(chance, begin, f"heal-san {node}")
+    meanwhile = chance.random.choice((cut_san, lose_shelf, kill, stand_still, lose_power, None))
+    if meanwhile is not None:
+        lines += later(chance.ms(500, 12_000), meanwhile(chance))
+    return lines
+
+
+def _cut_clients(chance: Chance) -> Lines:
+    """A gateway loses its clients, and most of the time its links with them; often a fault happens on the way."""
+    node, other = chance.random.sample(chance.settings.nodes(), 2)
+    lines: Lines = for_a_while(chance, f"cut-clients {node}", f"heal-clients {node}")
+    if chance.random.random() < 0.8:
+        lines += cut_all(chance)
+    if chance.random.random() < 0.2:
+        lines += for_a_while(chance, f"cut-clients {other}", f"heal-clients {other}")
+    if chance.random.random() < 0.6:
+        victim = chance.node()
+        between = (f"kill {victim}", f"reset {victim}", f"crash {victim}", f"pause {victim} {chance.around_deadtime()}")
+        lines.append((chance.ms(1_000, 40_000), chance.random.choice((*between, *between, "heal"))))
+        lines.append((chance.ms(40_000, 90_000), f"start {victim}"))
+    return lines
+
+
+def _disobey(chance: Chance) -> Lines:
+    """A device takes orders and does nothing, or takes none, or cannot tell what it did, while it is needed.
+
+    One that is asked how it is before it is needed is found out; some fail only when a silence is about to be noticed.
+    """
+    name, mode = chance.device(), chance.random.choice(("lies", "refuses", "vague"))
+    used = chance.random.choice((cut_all, cut_all, order_power, lose_power))(chance)
+    noticed_ms = chance.settings.deadtime_ms - chance.settings.keepalive_ms
+    begun_ms = chance.random.choice((0, noticed_ms))
+    failing = for_a_while(chance, f"device {name} {mode}", f"device {name} ok")
+    return [*later(begun_ms, failing), *later(1_000, used)]
+
+
+def _clone(chance: Chance) -> Lines:
+    """A machine uses a gateway's name for a while; often a fault happens meanwhile, or just after."""
+    node, length = chance.node(), chance.random.choice((chance.around_deadtime(), f"{chance.while_ms()}ms"))
+    length_ms = int(length.removesuffix("ms"))
+    lines: Lines = [(0, f"clone {node}"), (length_ms, f"unclone {node}")]
+    meanwhile = chance.random.choice((lose_power, cut_all, cut_one, move, kill, stand_still, None))
+    if meanwhile is not None:
+        lines += later(chance.ms(500, max(2 * length_ms, 1_000)), meanwhile(chance))
+    return lines
+
+
+def _meanwhile(chance: Chance, lines: Lines, *kinds: Kind) -> Lines:
+    """Most of the time something else happens soon, while this lasts."""
+    if chance.random.random() < 0.7:
+        lines += later(chance.ms(500, 20_000), chance.random.choice(kinds)(chance))
+    return lines
+
+
+def _slow_shelf(chance: Chance) -> Lines:
+    """A shelf, or one address of it, takes its time over each answer."""
+    shelf = chance.random.choice(("shelf1", "shelf2"))
+    place = chance.random.choice((shelf, f"{shelf}/{chance.random.randint(1, chance.settings.paths)}"))
+    least_ms = chance.ms(50, 5_000)
+    spread = f" to {2 * least_ms}ms" if chance.random.random() < 0.3 else ""
+    lines = for_a_while(chance, f"slow {place} {least_ms}ms{spread}", f"shelf {shelf} ok")
+    return _meanwhile(chance, lines, lose_power, lose_power, cut_all, move, kill, stand_still, lose_shelf, cut_san)
+
+
+def _lossy_san(chance: Chance) -> Lines:
+    """Frames get lost between a gateway and a shelf: a few or all of them, there and back or one way."""
+    node, shelf, percent = chance.node(), chance.random.choice(("shelf1", "shelf2")), chance.ms(5, 101)
+    way = chance.random.choice(("", " requests", " answers"))
+    lines = for_a_while(chance, f"lose-san {node} {shelf} {percent}{way}", f"heal-san {node}")
+    return _meanwhile(chance, lines, lose_power, lose_power, cut_all, move, kill, stand_still, lose_shelf)
+
+
+def _repeated_changes(chance: Chance) -> Lines:
+    """A switch asks for what a gateway asked of its shelves once more, at once or much later."""
+    node = chance.node()
+    lines = for_a_while(chance, f"repeat-changes {node} {chance.ms(20, 20_000)}ms", f"heal-san {node}")
+    return _meanwhile(chance, lines, lose_power, cut_all, move, move, kill, stand_still, lose_shelf)
+
+
+def _forgetful_target(chance: Chance) -> Lines:
+    """A target restarts without the last of what it acknowledged, or falls silent and comes back so."""
+    name, loses = chance.random.choice(("shelf1", "shelf2")), f"loses {chance.ms(200, 20_000)}ms"
+    lines: Lines = [(0, f"shelf {name} restarts {loses}")]
+    if chance.random.random() < 0.4:
+        lines = for_a_while(chance, f"shelf {name} silent", f"shelf {name} restarts {loses}")
+    return _meanwhile(chance, lines, lose_power, lose_power, cut_all, move, kill, stand_still, lose_shelf)
+
+
+def _long_copies(chance: Chance) -> Lines:
+    """A leg leaves and comes back, and that takes its time; gateways and legs die meanwhile."""
+    name = chance.random.choice(("shelf1", "shelf2"))
+    away_ms = chance.ms(20_000, 60_000)
+    lines: Lines = [
+        (0, f"copies take {chance.ms(5_000, 120_000)}ms"),
+        (0, f"shelf {name} silent"),
+        (away_ms, f"shelf {name} {chance.random.choice(('ok', 'restarts'))}"),
+    ]
+    for _ in range(chance.random.randint(1, 2)):
+        kind = chance.random.choice((lose_power, lose_power, cut_all, move, kill, stand_still, lose_shelf, cut_san))
+        lines += later(away_ms + chance.ms(5_000, 60_000), kind(chance))
+    return lines
+
+
+def _reserves(settings: Settings) -> bool:
+    return bool(settings.reserve)
+
+
+def _forgets(settings: Settings) -> bool:
+    return bool(settings.reserve and not settings.durable)
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A fault that comes besides, with dice of its own: the seeds that lack it stay as they are.
+
+    A `share` of the seeds to which it `applies` has it, one to `most` times. It is left out where `off` says until
+    when.
+    """
+
+    dice: str
+    kind: Kind
+    most: int
+    share: float
+    applies: Callable[[Settings], bool]
+    off: str = ""
+
+
+WAITS = "until every wait for a slow shelf has an end (R2, R6)"
+LEGS = "until a start distrusts a leg whose target forgot its holder (R5)"
+
+ALL_EXTRAS = (
+    Extra("devices", _disobey, 3, 0.2, lambda settings: bool(settings.device_names())),
+    Extra("clients", _cut_clients, 3, 1, lambda settings: bool(settings.hosts)),
+    Extra("paths", _cut_path, 3, 1, lambda settings: bool(settings.reserve and settings.paths > 1)),
+    Extra("clones", _clone, 2, 0.2, lambda _settings: True),
+    Extra("slow shelves", _slow_shelf, 3, 0.2, _reserves, off=WAITS),
+    Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves, off=WAITS),
+    Extra("forgetful targets", _forgetful_target, 3, 0.2, _forgets, off=LEGS),
+    Extra("long copies", _long_copies, 3, 0.2, _reserves, off="until it was played 400 times"),
+    Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
+)
+
+EXTRAS = tuple(extra for extra in ALL_EXTRAS if not extra.off)
