@@ -1,31 +1,81 @@
-"""What no rule could know: beliefs that the world made false, and what is not judged because of them.
+"""What no rule could know: beliefs that the world made false, and for how long nothing is judged because of them.
 
-- A plug that is not the victim's reports off while the victim keeps running.
+- A plug that is not the victim's reports off to a fence while the victim keeps running.
 - A second machine with an owner's name that is first heard as the owner falls silent cannot be told from its reboot.
   Where both are heard it is not.
 
-What is excused is counted as `excused`.
+Such a belief is about one boot of the victim. It ends with that boot, and with the boot of the node that believes it.
+While it stands, no judge asks who of the two was right. What is excused so is counted as `excused`.
 """
 
-from aoeha.sim.judges.judge import Judge
+from dataclasses import dataclass
+
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.task import PlugRead, PlugState, PowerPurpose, PowerTask, Task
+from aoeha.sim.judges.judge import LOOK_EVERY_MS, Judge
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.world import World
 
 __all__ = ["Excuses"]
 
+READING = PowerPurpose.READING
+"""A reading that is no part of a fence proves nothing."""
 
-class Excuses(Judge):
-    """Knows who was deceived."""
 
-    _fooled = False
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """That a boot of the peer is gone, which is not."""
 
-    def fooled_by_a_clone(self) -> None:
-        """A node takes a clone for the reboot of its peer."""
-        self._fooled = True
+    about: Gateway
+    boot_id: str
+    how: str
 
     @property
-    def deceived(self) -> bool:
-        """Whether a plug was ever wired wrongly, or a clone was taken for the reboot of an owner that was away."""
-        return self.world.power.was_miswired or self._fooled
+    def stands(self) -> bool:
+        """Whether that boot goes on."""
+        return self.about.alive and self.about.boot_id == self.boot_id
+
+
+class Excuses(Judge):
+    """Knows who is deceived. `deceived` says by what a node is, empty for none."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._beliefs: dict[str, Belief] = {}
+        world.timeline.after(LOOK_EVERY_MS, self._look)
+
+    def task_ended(self, machine: Gateway, task: Task, done: TaskDone) -> None:
+        """A fence is told that its victim is off."""
+        if not isinstance(task, PowerTask) or done.outcome != PlugRead(PlugState.OFF):
+            return
+        if task.purpose is not READING and self.world.power.devices[task.subject].miswired == task.node:
+            self._deceive(machine, "miswired plug")
+
+    def takes_clone_for_reboot(self, machine: Gateway) -> None:
+        """A node takes a clone for the reboot of its peer."""
+        self._deceive(machine, "clone")
+
+    def booted(self, machine: Gateway) -> None:
+        """Whoever boots believes nothing."""
+        self._beliefs.pop(machine.name, None)
+
+    @property
+    def deceived(self) -> str:
+        """By what a node is deceived about a peer that runs, empty for none."""
+        if not self._beliefs:
+            return ""
+        return next((belief.how for belief in self._beliefs.values() if belief.stands), "")
 
     def count(self) -> None:
         """Note that something was excused."""
-        self.world.count("excused", "clone" if self._fooled else "miswired plug")
+        self.world.count("excused", self.deceived)
+
+    def _deceive(self, machine: Gateway, how: str) -> None:
+        victim = self.world.machines[machine.config.peer]
+        if victim.alive:
+            self._beliefs[machine.name] = Belief(victim, victim.boot_id, how)
+
+    def _look(self) -> None:
+        if any(machine.active for machine in self.world.machines.values()):
+            self.note("two writers", self.deceived)
+        self.world.timeline.after(LOOK_EVERY_MS, self._look)

@@ -8,13 +8,15 @@ that has to take that leg from it by force, because it was stalled or waited too
 off as well. An operator who switches a gateway off has a cause.
 """
 
-from aoeha.core.model.beat import Beat, BeatFlag
+from aoeha.core.model.beat import Beat, BeatFlag, GroupPhase
 from aoeha.core.model.task import PowerTask, Task, TaskKind
 from aoeha.sim.judges import visibility
 from aoeha.sim.judges.blind_fence import judge_blind_fence
 from aoeha.sim.judges.excuses import Excuses
-from aoeha.sim.judges.judge import Judge, patience_ms, peer_of
+from aoeha.sim.judges.judge import LOOK_EVERY_MS, Judge, patience_ms, peer_of
 from aoeha.sim.judges.orders import PowerOrders
+from aoeha.sim.judges.sight import Sight
+from aoeha.sim.judges.troubles import Troubles
 from aoeha.sim.judges.witness import Witness
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.world import World
@@ -22,27 +24,59 @@ from aoeha.sim.world.world import World
 __all__ = ["FenceJudge"]
 
 FENCES_MAX = 3
-"""At most this often may one node be switched off in one incident: a fault or a command begins another incident."""
+"""At most this often may one node be switched off in one incident. Another fault or command begins another incident; a
+repair does not: it ends what was, and a node that is switched on again must not be fenced again."""
+REPAIRS = (
+    "heal",
+    "heal-san",
+    "heal-clients",
+    "join",
+    "mend",
+    "recover",
+    "replug",
+    "resume",
+    "start",
+    "unclone",
+    "vouch",
+)
+ENDINGS = (" ok", ": cleanup", ": resume", ": unstandby", " act=on")
+SLOW_NEWS_MS = 10_000
+"""How late a node may hear that its peer does not ask to be fenced any more."""
 
 
 class FenceJudge(Judge):
     """Looks at every power-off, and at every leg that is taken by force."""
 
-    def __init__(self, world: World, witness: Witness, excuses: Excuses, orders: PowerOrders) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        witness: Witness,
+        excuses: Excuses,
+        orders: PowerOrders,
+        troubles: Troubles,
+        sight: Sight,
+    ) -> None:
         super().__init__(world)
         self._witness = witness
         self._excuses = excuses
         self._orders = orders
+        self._troubles = troubles
+        self._sight = sight
+        self._asked_ms: dict[str, int] = {}
         self._fences: dict[str, int] = {}
         self._named_on_legs: set[str] = set()
+        world.timeline.after(LOOK_EVERY_MS, self._look)
 
     def incident_begun(self, line: str) -> None:
-        """Count fences from here."""
-        del line
-        self._fences.clear()
+        """Count fences from here, unless something is repaired."""
+        if not (line.split(maxsplit=1)[0] in REPAIRS or line.startswith("power on") or line.endswith(ENDINGS)):
+            self._fences.clear()
 
     def sent(self, machine: Gateway, beat: Beat) -> None:
-        """A node that leaves names itself on no leg."""
+        """A node asks to be fenced. A node that leaves names itself on no leg."""
+        if any(group.phase is GroupPhase.BLOCKED for group in beat.groups):
+            self._asked_ms[machine.name] = self.now_ms
         if BeatFlag.LEAVING in beat.flags:
             self._named_on_legs.discard(machine.name)
 
@@ -55,7 +89,7 @@ class FenceJudge(Judge):
             return
         self.world.count("order", "fence")
         victim = self.world.machines[task.node]
-        if not self._has_reason(victim):
+        if not self._reason(machine, victim):
             self._judge_leaver(machine, victim, self._judge_cause(machine, victim))
 
     def preempting(self, machine: Gateway, group: str, address: str) -> None:
@@ -63,7 +97,7 @@ class FenceJudge(Judge):
         del address
         victim = peer_of(self.world, machine)
         self._named_on_legs.add(victim.name)
-        if victim.alive and victim.runs_whole(group) and not self._has_reason(victim):
+        if victim.alive and victim.runs_whole(group) and not self._reason(machine, victim):
             self._judge_cause(machine, victim)
 
     def fenced(self, orderer: Gateway, victim: Gateway) -> None:
@@ -73,8 +107,25 @@ class FenceJudge(Judge):
         if self._fences[victim.name] > FENCES_MAX:
             self.broken("I7", f"{victim.name} was fenced {self._fences[victim.name]} times in one incident")
 
-    def _has_reason(self, victim: Gateway) -> bool:
-        return self._witness.has_asked(victim) or self._excuses.deceived or self._witness.was_blind(victim)
+    def booted(self, machine: Gateway) -> None:
+        """Whoever boots has asked for nothing."""
+        self._asked_ms.pop(machine.name, None)
+
+    def _look(self) -> None:
+        for victim in self.world.machines.values():
+            if victim.alive and any(victim.runs_whole(group) for group in self.world.resources):
+                self.note("needless fence", self._reason(peer_of(self.world, victim), victim))
+        self.world.timeline.after(LOOK_EVERY_MS, self._look)
+
+    def _reason(self, machine: Gateway, victim: Gateway) -> str:
+        """Why a node may fence a peer that it can hear or see, empty for no reason."""
+        if self._excuses.deceived:
+            return "a node is deceived"
+        asked_ms, news_ms = self._asked_ms.get(victim.name), 2 * patience_ms(machine) + SLOW_NEWS_MS
+        if asked_ms is None or self.now_ms - asked_ms > news_ms:
+            return ""
+        can_tell = self._troubles.is_stuck(victim) or self._sight.lost_within(victim, news_ms)
+        return "the victim asked for it" if can_tell else ""
 
     def _judge_cause(self, machine: Gateway, victim: Gateway) -> list[int]:
         """Nothing is taken from a node that can be heard or seen. Returns since when links have been whole."""

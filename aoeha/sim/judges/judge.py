@@ -14,6 +14,8 @@ from aoeha.sim.world.world import World
 
 __all__ = ["Judge", "is_reserved", "patience_ms", "peer_of"]
 
+LOOK_EVERY_MS = 1_000
+"""How often what is judged is counted, and what has no event of its own is looked at."""
 HANDSHAKE_BEATS = 4
 SLACK_MS = 1_500
 

@@ -10,6 +10,7 @@ from aoeha.sim.judges.excuses import Excuses
 from aoeha.sim.judges.fences import FenceJudge
 from aoeha.sim.judges.heard_beats import HeardBeatJudge
 from aoeha.sim.judges.leg_left import LegLeftJudge
+from aoeha.sim.judges.moves import Moves
 from aoeha.sim.judges.needless_stops import NeedlessStopJudge
 from aoeha.sim.judges.orders import PowerOrders
 from aoeha.sim.judges.overlaps import OverlapJudge
@@ -17,7 +18,9 @@ from aoeha.sim.judges.pause import PauseJudge
 from aoeha.sim.judges.records import RecordJudge
 from aoeha.sim.judges.rest import RestJudge
 from aoeha.sim.judges.serving import ServingJudge
+from aoeha.sim.judges.sight import Sight
 from aoeha.sim.judges.status import StatusJudge
+from aoeha.sim.judges.troubles import Troubles
 from aoeha.sim.judges.well import WellJudge
 from aoeha.sim.judges.witness import Witness
 from aoeha.sim.judges.words import WordJudge
@@ -33,22 +36,26 @@ class Oracle:
 
     def __init__(self, world: World) -> None:
         orders, witness, excuses = PowerOrders(world), Witness(world), Excuses(world)
+        moves, troubles, sight = Moves(world), Troubles(world), Sight(world)
         self.duels = DuelJudge(world, witness, orders)
         self.well = WellJudge(world, witness, self.duels)
         self.observers: tuple[Observer, ...] = (
             orders,
             witness,
             excuses,
+            moves,
+            troubles,
+            sight,
             PauseJudge(world, orders),
             WriterJudge(world, excuses),
-            NeedlessStopJudge(world, excuses),
-            FenceJudge(world, witness, excuses, orders),
+            NeedlessStopJudge(world, excuses, moves, troubles),
+            FenceJudge(world, witness=witness, excuses=excuses, orders=orders, troubles=troubles, sight=sight),
             self.duels,
             LegLeftJudge(world, excuses),
             OverlapJudge(world),
             WordJudge(world, witness, excuses),
             HeardBeatJudge(world, witness),
-            ServingJudge(world, witness),
+            ServingJudge(world, witness, sight),
             RestJudge(world),
             RecordJudge(world),
             StatusJudge(world),

@@ -9,18 +9,16 @@ The bound is what a silent shelf may cost. It is seconds where the peer hears of
 leg leaves after every ledger that the peer can have heard is too old (R5).
 """
 
-from collections.abc import Iterator
-
 from aoeha.core.model.beat import Beat, BeatFlag
-from aoeha.sim.judges.judge import Judge, is_reserved
+from aoeha.sim.judges.judge import LOOK_EVERY_MS, Judge, is_reserved
+from aoeha.sim.judges.sight import Sight
 from aoeha.sim.judges.witness import Witness
 from aoeha.sim.world.gateway import Gateway
-from aoeha.sim.world.mirror import Assembly, Leg
+from aoeha.sim.world.mirror import Assembly
 from aoeha.sim.world.world import World
 
 __all__ = ["ServingJudge"]
 
-LOOK_EVERY_MS = 1_000
 READS = 3
 """A leg has left after so many readings of the reservations: two that it does not answer, and one under way."""
 EVICTION_MS = 8_000
@@ -31,17 +29,13 @@ CLOCKS_PERCENT = 110
 class ServingJudge(Judge):
     """Looks each second at what should be acknowledged."""
 
-    def __init__(self, world: World, witness: Witness) -> None:
+    def __init__(self, world: World, witness: Witness, sight: Sight) -> None:
         super().__init__(world)
         self._witness = witness
-        self._mirrors: dict[str, tuple[Gateway, Assembly]] = {}
+        self._sight = sight
         self._due_since_ms: dict[str, int] = {}
         self._paused: set[str] = set()
         world.timeline.after(LOOK_EVERY_MS, self._look)
-
-    def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
-        """Note from which legs a group is served."""
-        self._mirrors[group] = machine, assembly
 
     def sent(self, machine: Gateway, beat: Beat) -> None:
         """Note who knows of a pause."""
@@ -61,17 +55,17 @@ class ServingJudge(Judge):
         if hindrance:
             self._due_since_ms.pop(group, None)
             return
-        machine, assembly = self._mirrors[group]
+        machine, _ = self._sight.mirrors[group]
         since_ms = max(self._due_since_ms.setdefault(group, self.now_ms), self.world.storage.served_ms[group] or 0)
         if self.now_ms - since_ms > self._bound_ms(machine, group):
-            legs = " and ".join(leg.shelf for leg in self._usable(machine, group, assembly))
+            legs = " and ".join(leg.shelf for leg in self._sight.usable(machine, group))
             waited_s = (self.now_ms - since_ms) / 1_000
             sentence = f"{machine.name} serves {group}, holds its leg on {legs}, and has acknowledged no record"
             self.broken("I6", f"{sentence} for {waited_s:g} s")
 
     def _hindrance(self, machine: Gateway, group: str) -> str:
         """Why no record need be acknowledged now, empty for no reason."""
-        owner, assembly = self._mirrors[group]
+        owner, assembly = self._sight.mirrors[group]
         storage = self.world.storage
         if owner is not machine:
             return "its storage was taken"
@@ -85,31 +79,13 @@ class ServingJudge(Judge):
             return "a broken agent"
         if self._is_a_strangers(group, assembly):
             return "a stranger holds a leg"
-        return "" if any(self._usable(machine, group, assembly)) else "no leg answers"
+        return "" if any(self._sight.usable(machine, group)) else "no leg answers"
 
     def _is_a_strangers(self, group: str, assembly: Assembly) -> bool:
         """Whether a leg is reserved for a third host: that is an alarm, and a human ends it (R3)."""
         shelves = [self.world.storage.shelves[leg.shelf] for leg in assembly.active]
         holders = {name for shelf in shelves for address in shelf.addresses[group] for name in address.holders}
         return not holders <= self.world.machines.keys()
-
-    def _usable(self, machine: Gateway, group: str, assembly: Assembly) -> Iterator[Leg]:
-        """The whole legs of a mirror that answer in time and are held by it."""
-        storage = self.world.storage
-        config = next(known for known in machine.config.groups if known.name == group)
-        named = {address for leg in config.legs for address in leg.addresses}
-        for leg in assembly.active:
-            shelf = storage.shelves[leg.shelf]
-            held = (
-                address.name in named
-                and address.answers
-                and address.holders == (machine.name,)
-                and address.slow_ms[1] < machine.config.shelf_timeout_ms
-                and storage.reaches(machine, address.name)
-                for address in shelf.addresses[group]
-            )
-            if not (leg.recovering or leg.write_mostly or shelf.reports_errors) and any(held):
-                yield leg
 
     def _bound_ms(self, machine: Gateway, group: str) -> int:
         config, storage = machine.config, self.world.storage

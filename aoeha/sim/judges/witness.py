@@ -1,9 +1,9 @@
-"""What several judges ask about: who has heard whom since when, who stood still, who asked to be fenced.
+"""What several judges ask about: who has heard whom since when, who stood still.
 
 Nothing is judged here.
 """
 
-from aoeha.core.model.beat import Beat, BeatFlag, GroupPhase
+from aoeha.core.model.beat import Beat, BeatFlag
 from aoeha.sim.judges import visibility
 from aoeha.sim.judges.judge import SLACK_MS, Judge, patience_ms
 from aoeha.sim.judges.visibility import Blackout
@@ -11,9 +11,6 @@ from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.world import World
 
 __all__ = ["Witness"]
-
-FENCE_UNDER_WAY_MS = 60_000
-"""A fence that was asked for goes on for so long, whatever becomes of its reason."""
 
 
 class Witness(Judge):
@@ -32,7 +29,6 @@ class Witness(Judge):
         self.left_ms: dict[str, int] = {}
         self.blackouts: dict[str, Blackout] = {}
         self.whole_since_ms: dict[tuple[str, str], int] = {}
-        self._asked_ms: dict[str, int] = {}
 
     def looked(self) -> None:
         """Note since when every machine has had every group whole."""
@@ -44,9 +40,7 @@ class Witness(Judge):
                     self.whole_since_ms.setdefault((name, group), self.now_ms)
 
     def sent(self, machine: Gateway, beat: Beat) -> None:
-        """A node says that it asks to be fenced, or that it leaves."""
-        if any(group.phase is GroupPhase.BLOCKED for group in beat.groups):
-            self._asked_ms[machine.name] = self.now_ms
+        """A node says that it leaves."""
         if BeatFlag.LEAVING in beat.flags:
             self.left_ms[machine.name] = self.now_ms
 
@@ -70,24 +64,12 @@ class Witness(Judge):
         """A kernel boots, and has not heard its peer yet."""
         self.strangers.add(machine.name)
         self.left_ms.pop(machine.name, None)
-        self._asked_ms.pop(machine.name, None)
 
     def have_met(self, one: Gateway, other: Gateway) -> bool:
         """Whether either has heard the other's present boot."""
         return other.boot_id in self.boots_heard.get(one.name, []) or one.boot_id in self.boots_heard.get(
             other.name, []
         )
-
-    def has_asked(self, victim: Gateway) -> bool:
-        """Whether a node in trouble said a while ago that it cannot stop what it should; a begun fence is finished."""
-        asked_ms = self._asked_ms.get(victim.name)
-        lately = asked_ms is not None and self.now_ms - asked_ms < FENCE_UNDER_WAY_MS
-        return lately and victim.troubled
-
-    def was_blind(self, victim: Gateway) -> bool:
-        """Whether a node saw no shelf a while ago: it may have asked to be fenced, and a begun fence is finished."""
-        until_ms = self.world.storage.blind_until_ms.get(victim.name)
-        return until_ms is not None and self.now_ms - until_ms < FENCE_UNDER_WAY_MS
 
     def was_away_lately(self, machine: Gateway, turns_ms: int) -> bool:
         """Whether the silence that this node counted began after its stall, not when the links fell silent."""

@@ -116,7 +116,7 @@ class WordJudge(Judge):
             return
         by_a_clone = proof.kind is ProofKind.REBOOTED and proof.peer_boot_id in self.world.clone_boot_ids
         if by_a_clone and visibility.whole_link_ms(self.world, machine, victim) == 0:
-            self._excuses.fooled_by_a_clone()
+            self._excuses.takes_clone_for_reboot(machine)
             return
         giver = victim.name
         granted = any(

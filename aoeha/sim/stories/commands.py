@@ -187,7 +187,6 @@ def _break(world: World, words: Sequence[str]) -> None:
     if how not in ("fail", "hang", "late"):
         raise CommandError("a task is broken by fail, hang or late")
     machine = machine_of(world, name)
-    machine.troubled = True
     machine.broken[TaskKind(kind).value, resource_of(world, resource)] = how
 
 
@@ -200,7 +199,6 @@ def _mend(world: World, words: Sequence[str]) -> None:
 
 def _drop(world: World, words: Sequence[str]) -> None:
     machine = machine_of(world, words[0])
-    machine.troubled = True
     if machine.active.get(resource_of(world, words[1])) == "running":
         world.services.end(machine, words[1])
 

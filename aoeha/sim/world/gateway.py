@@ -51,8 +51,6 @@ class Gateway(ABC):
         self.lives_until_ms: dict[str, int] = {}
         self.worn: set[str] = set()
         self.broken: dict[tuple[str, str], str] = {}
-        self.troubled = False
-        """Whether something that should run here may have failed, since the boot or for ever."""
         self.left = False
         self.absent_since_ms = 0
         self.present_since_ms: int | None = None

@@ -102,8 +102,6 @@ class Machine(Gateway):
         self.boots += 1
         self.alive = True
         self.boot_id = self._stage.random.randbytes(16).hex()
-        if not self.broken:
-            self.troubled = False
         self._stage.tell(Observer.booted, self)
         self.booted = False
         self.clock_offset_ms = CLOCK_BEGINS_MS - self._stage.timeline.now_ms

@@ -31,7 +31,6 @@ COPY_STEPS, COPY_SHARES = 20, 100
 """How often a copy is looked at, and which share of a whole copy one record takes that the bitmap names."""
 LOST_MAX = 5
 """A frame is not lost more often than that, or the wait would not end."""
-FOREVER_MS = 1 << 60
 
 
 @dataclass(slots=True)
@@ -75,7 +74,6 @@ class Storage:
         self.hurried_ms: dict[str, int] = {}
         """How long the driver of a machine waits that was told to leave silent paths."""
         self.reach = {name: Reach() for name in stage.configs}
-        self.blind_until_ms: dict[str, int] = {}
         self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
         self.assemblies: dict[tuple[str, str], Assembly] = {}
         self.newest: dict[str, Assembly] = {}
@@ -112,11 +110,6 @@ class Storage:
 
     def disturbed(self, shelves: Iterable[str] = SHELVES) -> None:
         """Record that something happened to the shelves, or to a path to them."""
-        for machine in self._machines.values():
-            if not any(self.sees(machine, name) for name in self.shelves):
-                self.blind_until_ms[machine.name] = FOREVER_MS
-            elif self.blind_until_ms.get(machine.name) == FOREVER_MS:
-                self.blind_until_ms[machine.name] = self._stage.timeline.now_ms
         self.undisturbed_since_ms.update(dict.fromkeys(shelves, self._stage.timeline.now_ms))
 
     def superblocks(self, machine: Gateway, group: str) -> SuperblocksRead:

@@ -1,0 +1,129 @@
+"""Excuses end: after each of them, and beside it, a judge still names what is planted."""
+
+import pytest
+from planted_bugs import fence_on_suspicion, silence_is_proof
+
+from aoeha.core.fencing import power_fence
+from aoeha.core.ownership import proofs
+from aoeha.core.resources import lifecycle
+from aoeha.sim.stories.commands import do
+from aoeha.sim.stories.judged import JudgedWorld
+from aoeha.sim.stories.settings import Settings
+from aoeha.sim.world.violation import Violation
+
+PAIR = "pair keepalive=200ms warntime=600ms deadtime=2s resources=3"
+LONG_MS = 60_000
+
+
+def played(*lines: str, pair: str = PAIR) -> JudgedWorld:
+    """A pair that serves, and then sees this."""
+    world = Settings.parse(pair).world()
+    do(world, "boot alpha beta")
+    world.run(20_000)
+    for line in lines:
+        if line.startswith("wait"):
+            world.run(int(line.split()[1]) * 1_000)
+        else:
+            do(world, line)
+    return world
+
+
+def named(world: JudgedWorld, ms: int = LONG_MS) -> str:
+    """What is broken within this time, empty for nothing."""
+    try:
+        world.run(ms)
+    except Violation as violation:
+        return violation.invariant
+    return ""
+
+
+def stop_for_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(lifecycle, "_wanted_up", lambda _state, _group: False)
+
+
+def fence_for_one_quiet_link(world: JudgedWorld, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(power_fence, "_reason", fence_on_suspicion(power_fence._reason))
+    do(world, "cut ether1")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (),
+        ("ask beta: cleanup", "ask alpha: fence-test"),
+        ("ask beta: standby",),
+        ("ask alpha: switchover group=storage", "wait 20"),
+        ("ask alpha: pause", "wait 5", "ask alpha: resume"),
+        ("miswire switch alpha",),
+        ("break alpha monitor volume fail", "wait 40", "mend", "wait 120"),
+        ("drop alpha volume", "wait 120"),
+    ],
+    ids=str,
+)
+def test_a_stop_for_nothing_is_named(lines: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = played(*lines)
+    stop_for_nothing(monkeypatch)
+    assert named(world) == "I5"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("ask alpha: switchover group=storage",),
+        ("ask alpha: standby",),
+        ("ask alpha: leave",),
+        ("break alpha monitor volume fail",),
+        ("drop alpha volume",),
+    ],
+    ids=str,
+)
+def test_a_stop_for_a_reason_is_not(lines: tuple[str, ...]) -> None:
+    assert named(played(*lines)) == ""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (),
+        ("miswire switch alpha",),
+        ("ask alpha: pause", "wait 5", "ask alpha: resume"),
+        ("cut-san alpha", "wait 1", "heal-san alpha"),
+    ],
+    ids=str,
+)
+def test_a_fence_for_nothing_is_named(lines: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = played(*lines, pair=f"{PAIR} reserve=1")
+    fence_for_one_quiet_link(world, monkeypatch)
+    assert named(world) == "I5"
+
+
+def test_a_fence_of_a_gateway_that_sees_its_shelves_again_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was blind, was fenced for that, rules again, and is well."""
+    world = played("cut-san alpha", "wait 30", "heal-san alpha", "wait 120", pair=f"{PAIR} reserve=1")
+    assert world.machines["beta"].serves("storage")
+    fence_for_one_quiet_link(world, monkeypatch)
+    assert named(world) == "I5"
+
+
+DECEIVED = ("miswire switch alpha", "cut serial1", "cut ether1", "wait 20")
+"""Links are cut, and the plug that beta switches off is not that of alpha, which goes on."""
+
+
+def test_two_writers_after_a_plug_that_deceived_somebody_are_excused() -> None:
+    world = played(*DECEIVED)
+    assert all(machine.serves("storage") for machine in world.machines.values())
+    assert named(world) == ""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("miswire switch alpha", "cut serial1", "cut ether1"),
+        (*DECEIVED, "replug switch alpha", "heal", "wait 120", "cut serial1", "cut ether1"),
+    ],
+    ids=["before anybody asked that plug", "long after it was mended"],
+)
+def test_two_writers_for_another_reason_are_named(lines: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = played(*lines)
+    monkeypatch.setattr(proofs, "proof_against_peer", silence_is_proof(proofs.proof_against_peer))
+    assert named(world) == "I1"
