@@ -17,8 +17,8 @@ CORE = (
 )
 SIM = (("asking", "exhaust", "replay"), ("world",), ("judges",), ("stories",))
 WORLD = (
-    ("timeline", "san", "shelf", "mirror", "client", "violation", "test_key"),
-    ("gateway", "link", "trace", "watchdog"),
+    ("timeline", "san", "shelf", "leg", "client", "violation", "test_key"),
+    ("gateway", "link", "trace", "watchdog", "mirror"),
     ("observer", "clone"),
     ("stage",),
     ("exchange",),
