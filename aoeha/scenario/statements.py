@@ -152,6 +152,8 @@ PLAY = (
     Form("snapshot", "snapshot guests:NAME", SIM, "somebody takes copies of a shelf's disks"),
     Form("copies", "copies take time:TIME", SIM, "from here on a whole copy onto a leg takes so long, and what a bitmap"
          " names less; without this line a copy takes no time"),
+    Form("agents", "agents wait for disks", SIM, "from here on a look at a mirror or a volume, and its stop, ends only"
+         " when what the kernel writes there does"),
     Form("slow shelf", "slow text:NAME time:TIME [to TIME]", SIM, "a shelf, or one address of it as shelf1/2, takes so"
          " long over each answer, or anything between two times; `shelf NAME ok` ends it"),
     Form("reserve", "reserve guests:NAME group:NAME text:NAME", SIM, "somebody forces a reservation, as anybody on the"

@@ -145,6 +145,21 @@ def _forgets(settings: Settings) -> bool:
     return bool(settings.reserve and not settings.durable)
 
 
+def _waiting_agents(chance: Chance) -> Lines:
+    """Agents hang while their disks do, and disks do not answer."""
+    lines: Lines = [(0, "agents wait for disks"), *lose_shelf(chance)]
+    if chance.random.random() < 0.5:
+        lines += later(chance.ms(100, 20_000), lose_shelf(chance))
+    return _meanwhile(chance, lines, lose_power, cut_all, move, kill, stand_still, lose_shelf, cut_san)
+
+
+def _bad_sectors(chance: Chance) -> Lines:
+    """A shelf's disks report errors, perhaps those of the last leg."""
+    name = chance.random.choice(("shelf1", "shelf2"))
+    lines = for_a_while(chance, f"shelf {name} fails", f"shelf {name} ok")
+    return _meanwhile(chance, lines, lose_power, move, kill, stand_still, lose_shelf, lose_shelf, cut_san)
+
+
 @dataclass(frozen=True, slots=True)
 class Extra:
     """A fault that comes besides, with dice of its own: the seeds that lack it stay as they are.
@@ -162,6 +177,7 @@ class Extra:
 
 
 WAITS = "until every wait for a slow shelf has an end (R2, R6)"
+PLAYED = "until 400 seeds with it were played"
 LEGS = "until a start distrusts a leg whose target forgot its holder (R5)"
 
 ALL_EXTRAS = (
@@ -172,7 +188,9 @@ ALL_EXTRAS = (
     Extra("slow shelves", _slow_shelf, 3, 0.2, _reserves, off=WAITS),
     Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves, off=WAITS),
     Extra("forgetful targets", _forgetful_target, 3, 0.2, _forgets, off=LEGS),
-    Extra("long copies", _long_copies, 3, 0.2, _reserves, off="until it was played 400 times"),
+    Extra("long copies", _long_copies, 3, 0.2, _reserves),
+    Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves, off=PLAYED),
+    Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves, off=PLAYED),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
 )
 

@@ -52,6 +52,10 @@ def _copies(world: World, words: Sequence[str]) -> None:
     world.storage.copy_ms = milliseconds(words[1])
 
 
+def _agents(world: World, _: Sequence[str]) -> None:
+    world.work.looks.wait = True
+
+
 def _slow(world: World, words: Sequence[str]) -> None:
     """Let addresses take so long over each answer, or as long as chance will have it between two times."""
     place, least_ms, most_ms = words[0], milliseconds(words[1]), milliseconds(words[-1])
@@ -148,6 +152,7 @@ STORAGE_VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "shelf": _shelf,
     "snapshot": _snapshot,
     "copies": _copies,
+    "agents": _agents,
     "slow": _slow,
     "recover": _recover,
     "cut-san": _cut_san,

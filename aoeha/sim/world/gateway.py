@@ -29,7 +29,8 @@ class Gateway(ABC):
     """One gateway of the pair. A frozen one does nothing at all, and a paused one's daemon gets no processor.
 
     `resources` names what each group is made of. `disk` is `ok`, `full` or `hangs`. `memory_run`, `memory_disk` and
-    `inheritance` are what a daemon keeps there for the next one.
+    `inheritance` are what a daemon keeps there for the next one. `worn` resources are degraded, and to `spoilt` ones
+    nothing can be written until they are started anew.
     """
 
     def __init__(self, config: PairConfig, timeline: Timeline, resources: Mapping[str, tuple[str, ...]]) -> None:
@@ -50,6 +51,7 @@ class Gateway(ABC):
         self.active: dict[str, str] = {}
         self.lives_until_ms: dict[str, int] = {}
         self.worn: set[str] = set()
+        self.spoilt: set[str] = set()
         self.broken: dict[tuple[str, str], str] = {}
         self.left = False
         self.absent_since_ms = 0

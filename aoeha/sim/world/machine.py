@@ -87,6 +87,7 @@ class Machine(Gateway):
         self._ring.clear()
         self.active.clear()
         self.lives_until_ms.clear()
+        self.spoilt.clear()
         self._storage.forget(self)
         self.inheritance = None
         self.memory_run = None

@@ -1,6 +1,7 @@
 """Resources as kernels have them: they come up, an address expires, they end.
 
-The first resource of a group is its mirror, and the last one its address.
+The first resource of a group is its mirror, and the last one its address; between them is what lies on the mirror. It
+does not come up without the mirror, which does not end below it.
 """
 
 from aoeha.sim.world.gateway import Gateway
@@ -20,6 +21,9 @@ class Services:
     def run(self, machine: Gateway, name: str, legs: tuple[str, ...] = (), *, short: bool = False) -> str:
         """A resource is up from now on, a mirror from these legs. Return why it cannot be, empty when it is."""
         group = self._stage.group_of(name)
+        if name in self._volumes(group) and machine.active.get(self._stage.resources[group][0]) != "running":
+            self.end(machine, name)
+            return "there is no mirror below it"
         if self._stage.is_mirror(name):
             fault = self._storage.assemble(machine, group, legs, short=short)
             if fault:
@@ -49,9 +53,28 @@ class Services:
             self._stage.trace.line(machine.name, "expired", name, "nobody renewed it")
             self.end(machine, name)
 
+    def stop(self, machine: Gateway, name: str) -> str:
+        """End a resource in order. Return why it does not end, empty when it has: a mirror does not below a volume."""
+        group = self._stage.group_of(name)
+        users = [volume for volume in self._volumes(group) if volume in machine.active]
+        if self._stage.is_mirror(name) and users:
+            self._stage.count("mirror", "stop refused")
+            return f"{users[0]} uses it"
+        self.end(machine, name)
+        return ""
+
+    def _volumes(self, group: str) -> tuple[str, ...]:
+        """What lies on a group's mirror."""
+        return self._stage.resources[group][1:-1]
+
+    def spoil(self, machine: Gateway, group: str) -> None:
+        """The kernel cannot write to the last leg: what lies on the mirror is read-only from now on."""
+        machine.spoilt.update(self._volumes(group))
+
     def end(self, machine: Gateway, name: str) -> None:
         """A resource is not up any more."""
         machine.lives_until_ms.pop(name, None)
+        machine.spoilt.discard(name)
         group = self._stage.group_of(name)
         if self._stage.is_mirror(name):
             self._storage.stop(machine, group)

@@ -217,6 +217,12 @@ class Storage:
         used = [leg.shelf for leg in assembly.members] if assembly else []
         return [name for name in self.shelves if name not in used] if used else []
 
+    def hangs(self, machine: Gateway, group: str) -> bool:
+        """Whether what a machine's kernel writes waits for a leg that does not answer."""
+        assembly = self.assemblies.get((machine.name, group))
+        members = assembly.members if assembly is not None else ()
+        return any(not self.admits(machine, group, leg.shelf) for leg in members)
+
     def copies(self, machine: Gateway, group: str) -> bool:
         """Whether a machine's mirror copies onto a leg that lags."""
         assembly = self.assemblies.get((machine.name, group))

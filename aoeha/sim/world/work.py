@@ -21,7 +21,6 @@ from aoeha.core.model.task import (
     PowerTask,
     RecordTask,
     ReservationTask,
-    ResourceStatus,
     ResourceTask,
     SuperblockTask,
     Task,
@@ -30,6 +29,7 @@ from aoeha.core.model.task import (
 )
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.holds import Holds
+from aoeha.sim.world.looks import Looks
 from aoeha.sim.world.mirror import PATH_TIMING
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.power import Power
@@ -54,6 +54,8 @@ DISK_ROUNDS = {TaskKind.START: 3, TaskKind.STOP: 2}
 """How often a mirror or a volume waits for its disks while it comes up or ends."""
 LEG_MS = (50, 500)
 HURRY_MS = (1, 300)
+HANGS_MS = 100
+"""So often a task that hangs with its disks is tried again."""
 HOSTS_MS = 5
 ARP_PROBE_MS = 200
 """Three questions on the network take so long."""
@@ -99,6 +101,7 @@ class Work:
         self._jobs: dict[tuple[str, int, int], Job] = {}
         self._late: dict[tuple[str, str], Job] = {}
         self._holds = Holds(stage, storage, services)
+        self.looks = Looks(stage, storage)
         self._whole_start_ms: dict[tuple[str, str], int] = {}
         """How long the start of a mirror takes of which the superblocks are read, with that."""
 
@@ -165,6 +168,8 @@ class Work:
             self._stage.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, task, False)
         else:
             self._stage.timeline.after(duration_ms, machine.by_kernel, self._finish, job, task, trouble == "fail")
+            if self.looks.may_hang(task):
+                self._stage.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, task, False)
 
     def _heed(self, machine: Gateway, task: ResourceTask) -> None:
         """A mirror is told what it must keep clear of; a driver is as patient again as it should be."""
@@ -264,7 +269,7 @@ class Work:
             if isinstance(job.task, PathTask):
                 self._storage.hurried_ms.pop(machine.name, None)
             if self._stage.random.randrange(100) < JUST_ENDED_PERCENT:
-                status, detail = self._look(machine, job.task.subject)
+                status, detail = self.looks.status(machine, job.task.subject)
                 seen = Observed(status) if isinstance(job.task, ResourceTask) else None
                 done = TaskDone(0, task_id, TaskResult.OK, detail, seen)
         self._stage.timeline.after(CANCEL_MS, machine.by_kernel, self.report, job, done)
@@ -321,18 +326,19 @@ class Work:
     def _finish(self, job: Job, task: ResourceTask, failed: bool) -> None:
         if job.over or job.boots != job.machine.boots:
             return
-        job.over = True
         machine, seen = job.machine, None
+        if self.looks.hangs(machine, task):
+            self._stage.timeline.after(HANGS_MS, machine.by_kernel, self._finish, job, task, failed)
+            return
+        job.over = True
         detail = "no luck" if failed else ""
         match task.kind:
             case TaskKind.START:
                 detail = self._settle_start(job, task, worked=not failed or self._half_done()) or detail
             case TaskKind.STOP if not failed:
-                self._services.end(machine, task.subject)
+                detail = self._services.stop(machine, task.subject)
             case TaskKind.PROBE | TaskKind.MONITOR if not failed:
-                status, detail = self._look(machine, task.subject)
-                missing, used = self._missing(machine, task.subject), self._used(machine, task.subject)
-                seen = Observed(status, missing, used, self._write_mostly(machine, task.subject))
+                seen, detail = self.looks.observed(machine, task.subject)
             case _:
                 pass
         result = TaskResult.FAILED if failed or (detail and seen is None) else TaskResult.OK
@@ -343,8 +349,9 @@ class Work:
     def _time_out(self, job: Job, task: ResourceTask, late: bool) -> None:
         if job.over or job.boots != job.machine.boots:
             return
-        if late and task.kind in (TaskKind.START, TaskKind.STOP):
-            delay_ms = self._stage.random.randint(*LATE_MS)
+        hangs = task.kind is TaskKind.STOP and self.looks.hangs(job.machine, task)
+        if hangs or (late and task.kind in (TaskKind.START, TaskKind.STOP)):
+            delay_ms = HANGS_MS if hangs else self._stage.random.randint(*LATE_MS)
             job.lands_ms = self._stage.timeline.now_ms + delay_ms
             self._late[job.machine.name, task.subject] = job
             self._stage.timeline.after(delay_ms, job.machine.by_kernel, self._land_late, job, task)
@@ -357,12 +364,16 @@ class Work:
     def _land_late(self, job: Job, task: ResourceTask) -> None:
         if job.over or job.boots != job.machine.boots:
             return
+        if self.looks.hangs(job.machine, task):
+            job.lands_ms = self._stage.timeline.now_ms + HANGS_MS
+            self._stage.timeline.after(HANGS_MS, job.machine.by_kernel, self._land_late, job, task)
+            return
         job.over = True
         self._stage.count("late", task.kind.value)
         if task.kind is TaskKind.START:
             self._settle_start(job, task, worked=True)
         else:
-            self._services.end(job.machine, task.subject)
+            self._services.stop(job.machine, task.subject)
 
     def _settle_start(self, job: Job, task: ResourceTask, *, worked: bool) -> str:
         """End a start. Return why it did not work although it could have, empty otherwise."""
@@ -375,31 +386,6 @@ class Work:
             return fault
         self._services.end(machine, resource)
         return ""
-
-    def _look(self, machine: Gateway, resource: str) -> tuple[ResourceStatus, str]:
-        if resource not in machine.active:
-            return ResourceStatus.STOPPED, ""
-        missing = self._missing(machine, resource)
-        if missing:
-            return ResourceStatus.DEGRADED, f"the leg on {' and '.join(missing)} is missing"
-        if self._stage.is_mirror(resource) and self._storage.copies(machine, self._stage.group_of(resource)):
-            return ResourceStatus.DEGRADED, "it is being rebuilt"
-        if resource in machine.worn:
-            return ResourceStatus.DEGRADED, "one leg is missing"
-        return ResourceStatus.RUNNING, ""
-
-    def _missing(self, machine: Gateway, resource: str) -> tuple[str, ...]:
-        group = self._stage.group_of(resource)
-        return tuple(self._storage.missing(machine, group)) if self._stage.is_mirror(resource) else ()
-
-    def _used(self, machine: Gateway, resource: str) -> tuple[tuple[str, str], ...]:
-        group = self._stage.group_of(resource)
-        is_driver = resource == self._stage.resources[group][0]
-        return self._storage.used(machine, group) if is_driver else ()
-
-    def _write_mostly(self, machine: Gateway, resource: str) -> tuple[str, ...]:
-        group = self._stage.group_of(resource)
-        return self._storage.write_mostly(machine, group) if self._stage.is_mirror(resource) else ()
 
     def _half_done(self) -> bool:
         return self._stage.random.randrange(100) < HALF_DONE_PERCENT

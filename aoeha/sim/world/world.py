@@ -65,15 +65,15 @@ class World(Stage):
         self.power = Power(self, self.machines, any_config.fences)
         client_ms, paths, interfaces = hardware.client_ms, hardware.paths, hardware.interfaces
         self.storage = Storage(self, self.machines, client_ms=client_ms, paths=paths, interfaces=interfaces)
-        self._writes = Writes(self, self.machines, self.storage)
         self.services = Services(self, self.storage)
-        self._work = Work(self, self.machines, self.power, self.storage, self.services)
+        self._writes = Writes(self, self.machines, self.storage, self.services)
+        self.work = Work(self, self.machines, self.power, self.storage, self.services)
         for config in self.configs.values():
             self._add_machine(config, hardware.boot_ms)
 
     def _add_machine(self, config: PairConfig, boot_ms: int) -> None:
         machine = Machine(
-            self, config, boot_ms, power=self.power, storage=self.storage, work=self._work, links=self.links
+            self, config, boot_ms, power=self.power, storage=self.storage, work=self.work, links=self.links
         )
         self.machines[machine.name] = machine
         for link in self.links.values():

@@ -1,7 +1,8 @@
 """Records on their way: from a client to the gateway that serves it, and from that kernel to the legs of its mirror.
 
 A record is acknowledged when every leg that the kernel uses has it and has said so. The kernel's driver repeats a frame
-that is not answered, for as long as its machine is alive. A slow shelf comes to a frame when half of its time is over,
+that is not answered, for as long as its machine is alive. An error of the last leg is an error for the client, and
+nothing more is written before the volume is started anew. A slow shelf comes to a frame when half of its time is over,
 whatever became of the sender meanwhile. One that hears the driver and is not heard by it has the record all the same.
 """
 
@@ -16,6 +17,7 @@ from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.mirror import Assembly, Leg
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.san import Way
+from aoeha.sim.world.services import Services
 from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.storage import RETRY_MS, Storage
 
@@ -57,10 +59,11 @@ class Sent(Enum):
 class Writes:
     """What clients and kernels write to the legs of all groups."""
 
-    def __init__(self, stage: Stage, machines: Mapping[str, Gateway], storage: Storage) -> None:
+    def __init__(self, stage: Stage, machines: Mapping[str, Gateway], storage: Storage, services: Services) -> None:
         self._stage = stage
         self._machines = machines
         self._storage = storage
+        self._services = services
         self._number = 0
         for name, shelf in storage.shelves.items():
             for group, addresses in shelf.addresses.items():
@@ -137,6 +140,9 @@ class Writes:
             client.unanswered(now_ms)
             self._stage.count("client", "no answer")
             return
+        if machine.spoilt.intersection(self._stage.resources[group]):
+            self._stage.count("client", "error")
+            return
         if client.answered(Peer(machine.name, machine.boots), now_ms):
             self._stage.count("client", "session reset")
         self._number += 1
@@ -169,6 +175,10 @@ class Writes:
         writable = [leg for leg in assembly.active if self._takes(leg, write) and not self._fails(leg)]
         for leg in assembly.members:
             sent = Sent.TAKEN if leg in write.landed else self._send_to(leg, write)
+            if sent is Sent.ERROR and assembly.active == [leg]:
+                self._services.spoil(machine, write.group)
+                self._stage.count("client", "error")
+                return
             if sent is not Sent.TAKEN and assembly.did_not_take(
                 leg,
                 self._stage.timeline.now_ms,
