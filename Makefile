@@ -9,11 +9,12 @@ DURATION ?= 45m
 WAITING ?= 4
 SHORT_SEEDS ?= 300
 SHORT_MUTATIONS ?= 8
+SHORT_MUTANTS ?= 40
 INCIDENTS := $(wildcard tests/scenarios/*.txt)
 
 .DEFAULT_GOAL := help
-PARTS := test-beside test-seeds test-simulator test-mutations test-contract test-units test-core test-rack
-.PHONY: help demo fast incidents test $(PARTS) check bench torture seeds mutations exhaust verdicts drills goldens readme setup \
+PARTS := test-beside test-seeds test-simulator test-mutations test-mutants test-contract test-units test-core test-rack
+.PHONY: help demo fast incidents test $(PARTS) check bench torture seeds mutations mutants exhaust verdicts drills goldens readme setup \
 	clean clean-host
 
 help: ## what can be made
@@ -35,7 +36,7 @@ test: setup check ## everything within a quarter of an hour: samples of what has
 test-beside:
 	@echo "aoeha: incidents, simulator, devices and units side by side; each is shown when it is done"
 	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target \
-		test-contract test-simulator test-mutations test-seeds test-units
+		test-contract test-simulator test-mutations test-mutants test-seeds test-units
 
 test-contract:
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) --numprocesses=$(WAITING) tests/contract
@@ -49,6 +50,9 @@ test-simulator:
 
 test-mutations:
 	@chrt --idle 0 env AOEHA_MUTATIONS=$(SHORT_MUTATIONS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py
+
+test-mutants:
+	@chrt --idle 0 env AOEHA_MUTANTS=$(SHORT_MUTANTS) $(BIN)/python tests/mutants --jobs 1
 
 test-units:
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/unit tests/cli
@@ -78,6 +82,9 @@ seeds: $(VENV)/ready ## two thousand fresh seeds and those that failed once; eve
 
 mutations: $(VENV)/ready ## every planted bug must be named by the simulator's oracle; a few minutes
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) --numprocesses=$(JOBS) tests/sim/test_mutations.py
+
+mutants: $(VENV)/ready ## hundreds of bugs, planted one at a time in every file of the core: each must be named; 90 minutes at most
+	@$(BIN)/python tests/mutants --jobs $(JOBS) $(MUTANTS_ARGUMENTS)
 
 exhaust: $(VENV)/ready ## every interleaving of two gateways and two shelves under a purse of faults, for ten minutes
 	@$(BIN)/python -m aoeha.sim.exhaust --jobs $(JOBS) $(EXHAUST_ARGUMENTS)

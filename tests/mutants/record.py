@@ -1,0 +1,63 @@
+"""docs/engineering/mutants.md: the score, who named each mutant the last time, and the survivors with their sentences.
+
+The page is written by `make mutants MUTANTS_ARGUMENTS=--write` and read back: what named a mutant the last time is
+asked first the next time.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from judging import Finding
+from mutant import ROOT, Mutant
+
+__all__ = ["PAGE", "recorded", "write"]
+
+PAGE = ROOT / "docs/engineering/mutants.md"
+RULER = "<!-- from here on written by the tool -->\n"
+ROW = re.compile(r"^\| (R\d+) \| `([^`]+)` \| (.+) \| (.+?) by `?([^`|]+?)(?:\.txt)?`? \|$", re.MULTILINE)
+
+
+def recorded() -> dict[str, str]:
+    """Return for each mutant which story named it the last time."""
+    if not PAGE.is_file():
+        return {}
+    rows = ROW.findall(PAGE.read_text(encoding="utf-8"))
+    return {f"{where}: {what}": story for _rule, where, what, _by, story in rows}
+
+
+def write(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> None:
+    """Write the part of the page below the ruler anew."""
+    head = PAGE.read_text(encoding="utf-8").partition(RULER)[0]
+    PAGE.write_text("\n".join((f"{head}{RULER}", *_lines(mutants, findings), "")), encoding="utf-8")
+
+
+def _lines(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> list[str]:
+    named = [mutant for mutant in mutants if findings[str(mutant)].by]
+    survivors = [mutant for mutant in mutants if not findings[str(mutant)].by]
+    by_core = sum(findings[str(mutant)].by == "the core" for mutant in named)
+    by_promise = sum(findings[str(mutant)].by == "promise" for mutant in named)
+    by_seeds = sum(findings[str(mutant)].story.startswith("seed ") for mutant in named)
+    by_judge, share = len(named) - by_core - by_promise, 100 * len(named) // len(mutants)
+    return [
+        "## The score",
+        "",
+        f"{len(named)} of {len(mutants)} mutants are named ({share} %): {by_judge} by a rule of a judge,",
+        f"{by_promise} by the promise of an incident, {by_core} by an assertion or another error of the core itself.",
+        f"Seeds named {by_seeds} of them, incidents the others.",
+        "",
+        f"## The survivors: {len(survivors)}",
+        "",
+        *(f"- `{mutant.where}` ({mutant.rule}): {mutant.what}. {mutant.survives}" for mutant in survivors),
+        "",
+        "## The table",
+        "",
+        "| rule | changed | what the core does then | named |",
+        "|---|---|---|---|",
+        *(_row(mutant, findings[str(mutant)]) for mutant in named),
+    ]
+
+
+def _row(mutant: Mutant, finding: Finding) -> str:
+    incident = not finding.story.startswith("seed ") and " " not in finding.story
+    story = f"`{finding.story}.txt`" if incident else finding.story
+    return f"| {mutant.rule} | `{mutant.where}` | {mutant.what} | {finding.by} by {story} |"
