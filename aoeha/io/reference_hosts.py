@@ -8,6 +8,8 @@ import struct
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from aoeha.io.checksum import internet_checksum
+
 __all__ = ["echo_request", "is_reply", "one_answers"]
 
 ROUNDS = 2
@@ -50,7 +52,7 @@ async def one_answers(hosts: Iterable[str], patience_ms: int) -> bool:
 def echo_request(version: int, mark: int, number: int) -> bytes:
     """Return the message. For IPv6 the kernel fills in the checksum, because it covers the addresses too."""
     bare = _ECHO.pack(_REQUEST[version], 0, 0, mark, number)
-    return _ECHO.pack(_REQUEST[version], 0, _checksum(bare) if version == 4 else 0, mark, number)
+    return _ECHO.pack(_REQUEST[version], 0, internet_checksum(bare) if version == 4 else 0, mark, number)
 
 
 def is_reply(version: int, packet: bytes, mark: int) -> bool:
@@ -74,11 +76,3 @@ async def _hear(sock: socket.socket, version: int, mark: int, addresses: list[IP
         packet, sender = await loop.sock_recvfrom(sock, PACKET_BYTES)
         if is_reply(version, packet, mark) and ip_address(sender[0].partition("%")[0]) in addresses:
             return
-
-
-def _checksum(message: bytes) -> int:
-    """Return the one's complement sum that IPv4's ICMP needs (RFC 1071). The message has an even length."""
-    total: int = sum(struct.unpack(f"!{len(message) // 2}H", message))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF

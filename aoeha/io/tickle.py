@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
+from aoeha.io.checksum import internet_checksum
+
 __all__ = ["Connection", "established", "tickle"]
 
 TABLES = (Path("/proc/thread-self/net/tcp"), Path("/proc/thread-self/net/tcp6"))
@@ -85,12 +87,5 @@ def _segment(local: Address, port: int, client: Address, client_port: int) -> by
     """Return a bare ACK whose sequence number is none that the client expects (RFC 9293 §3.10.7.4: it answers)."""
     header = struct.pack("!HHIIBBHHH", port, client_port, 0, 0, (HEADER_BYTES // 4) << 4, ACK, 0, 0, 0)
     pseudo = local.packed + client.packed + struct.pack("!II", HEADER_BYTES, socket.IPPROTO_TCP)
-    checksum = _checksum(pseudo + header)
+    checksum = internet_checksum(pseudo + header)
     return header[:CHECKSUM_OFFSET] + struct.pack("!H", checksum) + header[CHECKSUM_OFFSET + 2 :]
-
-
-def _checksum(data: bytes) -> int:
-    total = int(sum(struct.unpack(f"!{len(data) // 2}H", data)))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
