@@ -10,7 +10,7 @@ expires.
 
 import asyncio
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Annotated
 
 from msgspec import Meta
@@ -20,8 +20,8 @@ from aoeha.agents.interface import AgentError, Observation, Parameters, Resource
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.core.model.task import ResourceStatus
 from aoeha.io import netlink
+from aoeha.io.address_probe import somebody_answers
 from aoeha.io.announce import announce
-from aoeha.io.arp_probe import somebody_answers
 from aoeha.io.host import Host
 
 ANNOUNCEMENTS = 5
@@ -102,13 +102,12 @@ class AddressAgent(ResourceAgent[AddressParameters], SharedAddress):
         await self._require_link()
 
     async def detect_conflict(self) -> bool:
-        """Ask by ARP who has the address; where we have it ourselves, tell everybody so again.
+        """Ask the network who has the address; where we have it ourselves, tell everybody so again.
 
         A host that had it before us may have answered for a moment (a gateway that resumed), and clients believed it.
+        For IPv6 our question itself makes it answer to all of them.
         """
         address, interface = self._address.ip, self.parameters.interface
-        if not isinstance(address, IPv4Address):
-            raise AgentError(f"cannot ask the network who has {address}: only IPv4 addresses are asked for by ARP")
         try:
             answered = await somebody_answers(interface, address)
             if await netlink.has_address(interface, self._address):

@@ -27,7 +27,8 @@ async def add_address(interface: str, address: Address, lifetime_s: int | None =
 
     The kernel removes it after its lifetime, within another second. Without a lifetime it stays.
 
-    IPv6 skips duplicate address detection: the peer is known to be off, and a tentative address does not answer.
+    IPv6 skips the kernel's duplicate address detection, in which an address does not answer for a second or two: the
+    peer is known to be off, or the network was asked before (`address_probe`).
     """
     async with _session() as netlink:
         await _replace(netlink, _index(interface), address, lifetime_s)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import IPv6Interface, ip_address, ip_interface
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from aoeha.agents.registry import build_resource_agent
 from aoeha.core.model.task import ResourceStatus
 from aoeha.io import netlink
 from aoeha.io.host import Place
+from aoeha.io.neighbour_probe import solicited_node
 from aoeha.io.processes import ProcessHost
 from aoeha.io.tickle import established, tickle
 
@@ -49,6 +50,14 @@ def carries(namespace: str, port: str) -> None:
     until = time.monotonic() + 10
     while json.loads(ip("-n", namespace, "-json", "link", "show", port))[0]["operstate"] != "UP":
         assert time.monotonic() < until, f"{port} has no carrier"
+        time.sleep(0.01)
+
+
+def can_be_found(namespace: str, port: str, group: str) -> None:
+    """Wait until an IPv6 address is in its solicited-node group, which the kernel joins in a thread of its own."""
+    until = time.monotonic() + 10
+    while group not in ip("-n", namespace, "maddress", "show", "dev", port).split():
+        assert time.monotonic() < until, f"{port} has not joined {group}"
         time.sleep(0.01)
 
 
@@ -226,37 +235,58 @@ def test_a_client_of_the_old_owner_is_woken_by_a_tickle(server: str, client: str
         dialled.recv(1)
 
 
-def rival(address: str = "10.9.8.7/24") -> bool:
+BOTH_FAMILIES = pytest.mark.parametrize("address", ["10.9.8.7/24", "fd00:9::7/64"])
+
+
+def rival(address: str) -> bool:
     return inside(HERE, lambda: asyncio.run(agent(address).detect_conflict()))
 
 
+def the_other_machine_takes(address: str) -> None:
+    if ":" not in address:
+        ip("-n", THERE, "addr", "add", address, "dev", "far0")
+        return
+    ip("-n", THERE, "addr", "add", address, "dev", "far0", "nodad")
+    can_be_found(THERE, "far0", str(solicited_node(IPv6Interface(address).ip)))
+
+
 @pytest.mark.usefixtures("wire")
-def test_the_network_tells_whether_another_machine_has_the_address() -> None:
-    assert rival() is False
-    ip("-n", THERE, "addr", "add", "10.9.8.7/24", "dev", "far0")
-    assert rival() is True
-    assert rival("10.9.8.6/24") is False
-    ip("-n", THERE, "addr", "del", "10.9.8.7/24", "dev", "far0")
-    assert rival() is False
+@BOTH_FAMILIES
+def test_the_network_tells_whether_another_machine_has_the_address(address: str) -> None:
+    assert rival(address) is False
+    the_other_machine_takes(address)
+    assert rival(address) is True
+    assert rival(address.replace("7/", "6/")) is False
+    ip("-n", THERE, "addr", "del", address, "dev", "far0")
+    assert rival(address) is False
 
 
 class FirstLost:
-    """Loses the first frames of an ARP conversation about who has an address: its questions, or the answers."""
+    """Loses the first frames of a conversation about who has an address: its questions, or the answers."""
 
-    def __init__(self, operation: int, count: int) -> None:
-        self.operation = operation
+    def __init__(self, word: int, address: str, count: int) -> None:
+        self.word = word
+        self.address = ip_interface(address).ip
         self.count = count
         self.seen = 0
 
     def __call__(self, frame: bytes) -> bool:
-        if frame[12:14] != struct.pack("!H", ARP) or frame[20:22] != struct.pack("!H", self.operation):
+        if not (self._by_arp(frame) if self.address.version == 4 else self._by_neighbour_discovery(frame)):
             return False
         self.seen += 1
         return self.seen <= self.count
 
+    def _by_arp(self, frame: bytes) -> bool:
+        return frame[12:14] == struct.pack("!H", ARP) and frame[20:22] == struct.pack("!H", self.word)
+
+    def _by_neighbour_discovery(self, frame: bytes) -> bool:
+        is_message = frame[12:14] == struct.pack("!H", IPV6) and frame[20] == socket.IPPROTO_ICMPV6
+        kind = {QUESTION: 135, REPLY: 136}[self.word]
+        return is_message and frame[54] == kind and frame[62:78] == self.address.packed
+
 
 @contextmanager
-def lossy_wire(loses: Callable[[bytes], bool]) -> Iterator[None]:
+def lossy_wire(loses: FirstLost, address: str) -> Iterator[None]:
     """Like `wire`, with a cable in between that loses frames; the other machine has our address."""
     for name in (HERE, THERE, BETWEEN):
         ip("netns", "add", name)
@@ -267,7 +297,7 @@ def lossy_wire(loses: Callable[[bytes], bool]) -> Iterator[None]:
             ip("-n", BETWEEN, "link", "set", far, "up")
         for name, port in ((HERE, "near0"), (BETWEEN, "mid0"), (THERE, "far0"), (BETWEEN, "mid1")):
             carries(name, port)
-        ip("-n", THERE, "addr", "add", "10.9.8.7/24", "dev", "far0")
+        the_other_machine_takes(address)
         cable = inside(BETWEEN, lambda: Cable("mid0", "mid1", loses))
         relay = threading.Thread(target=cable.carry)
         relay.start()
@@ -282,35 +312,50 @@ def lossy_wire(loses: Callable[[bytes], bool]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("lost", [1, 2])
-@pytest.mark.parametrize("operation", [QUESTION, REPLY])
-def test_a_rival_is_found_although_frames_of_the_conversation_are_lost(operation: int, lost: int) -> None:
-    with lossy_wire(FirstLost(operation, lost)):
-        assert rival() is True
+@pytest.mark.parametrize("word", [QUESTION, REPLY])
+@BOTH_FAMILIES
+def test_a_rival_is_found_although_frames_of_the_conversation_are_lost(address: str, word: int, lost: int) -> None:
+    with lossy_wire(FirstLost(word, address, lost), address):
+        assert rival(address) is True
 
 
-def test_the_network_is_asked_three_times_before_silence_counts() -> None:
-    loses = FirstLost(QUESTION, 100)
-    with lossy_wire(loses):
-        assert rival() is False
+@BOTH_FAMILIES
+def test_the_network_is_asked_three_times_before_silence_counts(address: str) -> None:
+    loses = FirstLost(QUESTION, address, 100)
+    with lossy_wire(loses, address):
+        assert rival(address) is False
     assert loses.seen == 3
 
 
 @pytest.mark.usefixtures("wire")
-def test_our_own_address_is_no_rival_and_the_question_changes_no_cache() -> None:
-    inside(HERE, lambda: perform("start"))
-    assert rival() is False
-    assert "10.9.8.7" not in ip("-n", THERE, "neigh", "show", "dev", "far0", "nud", "reachable")
+@BOTH_FAMILIES
+def test_our_own_address_is_no_rival_and_the_question_changes_no_cache(address: str) -> None:
+    inside(HERE, lambda: asyncio.run(agent(address).start()))
+    assert rival(address) is False
+    known = ip("-n", THERE, "neigh", "show", "dev", "far0", "nud", "reachable")
+    assert address.partition("/")[0] not in known
 
 
 @pytest.mark.usefixtures("wire")
-def test_what_cannot_be_asked_is_a_sentence() -> None:
-    with pytest.raises(AgentError, match="only IPv4"):
-        rival("fd00:9::7/64")
-    with pytest.raises(AgentError, match="near9"):
-        inside(HERE, lambda: asyncio.run(agent(interface="near9").detect_conflict()))
+def test_an_answer_of_a_rival_to_all_nodes_is_followed_by_our_own_announcement() -> None:
+    """By IPv6 the answer to our question turns our clients to the other machine, until they hear us again."""
+    address = "fd00:9::7/64"
+    inside(HERE, lambda: asyncio.run(agent(address).start()))
+    the_other_machine_takes(address)
+    with listener(IPV6) as packets:
+        assert rival(address) is True
+        (announcement,) = captured(packets, FirstLost(REPLY, address, 1), 1)
+    assert announcement[6:12] == bytes.fromhex(hardware_address().replace(":", ""))
 
 
-BOTH_FAMILIES = pytest.mark.parametrize("address", ["10.9.8.7/24", "fd00:9::7/64"])
+@pytest.mark.usefixtures("wire")
+@BOTH_FAMILIES
+def test_what_cannot_be_asked_is_a_sentence(address: str) -> None:
+    with pytest.raises(AgentError, match=r"cannot ask on near9 who has .*7: .*No such device"):
+        inside(HERE, lambda: asyncio.run(agent(address, "near9").detect_conflict()))
+    ip("-n", HERE, "link", "set", "near0", "down")
+    with pytest.raises(AgentError, match=r"cannot ask on near0 who has .*7: .*Network is down"):
+        rival(address)
 
 
 @contextmanager

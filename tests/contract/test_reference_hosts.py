@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 from namespaces import inside
-from test_agent_address import HERE, THERE, ip, pytestmark, wire
+from test_agent_address import HERE, THERE, can_be_found, ip, pytestmark, wire
 
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import Answered, HostsTask, TaskResult
@@ -27,14 +27,6 @@ async def through_a_task(hosts: tuple[str, ...]) -> TaskDone:
     runner.start(HostsTask(7, PATIENCE_MS, "a test"))
     async with asyncio.timeout(2 * PATIENCE_MS / 1_000):
         return await arrived.get()
-
-
-def can_be_found(namespace: str, port: str, group: str) -> None:
-    """Wait until an IPv6 address is in its solicited-node group, which the kernel joins in a thread of its own."""
-    until = time.monotonic() + 10
-    while group not in ip("-n", namespace, "maddress", "show", "dev", port).split():
-        assert time.monotonic() < until, f"{port} has not joined {group}"
-        time.sleep(0.01)
 
 
 @pytest.fixture
