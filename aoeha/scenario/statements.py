@@ -109,6 +109,14 @@ PLAY = (
     Form("kill", "kill node:NAME", BOTH, "kill -9 the daemon; it is started again 100 ms later"),
     Form("crash", "crash node:NAME", BOTH, "kill -9 the daemon; it is not started again before the next boot"),
     Form("start", "start node:NAME", SIM, "start its daemon"),
+    Form("starts", "starts node:NAME take time:TIME", SIM, "each start of its daemon takes so long behind its first"
+         " beat"),
+    Form("clock", "clock node:NAME NUMBER percent", SIM, "its clock runs at this rate"),
+    Form("runs", "runs node:NAME group:NAME", SIM, "the whole group runs there and no daemon started it: now, or as"
+         " soon as its kernel is up"),
+    Form("run", "run node:NAME text:ok|full", SIM, "its /run takes what is written, or keeps what lies there"),
+    Form("memory", "memory node:NAME text:run|disk sentence:lost|old", SIM, "what its daemon keeps there for the next"
+         " one is lost, or cannot be read, which is the same; or somebody puts a copy there that is a minute old"),
     Form("clone", "clone node:NAME", SIM, "a machine with its name and keys boots on the network; it owns nothing"),
     Form("unclone", "unclone node:NAME", SIM, "that machine is switched off"),
     Form("disk", "disk node:NAME text:ok|full|hangs", SIM, "what its own disk does"),
@@ -128,6 +136,8 @@ PLAY = (
     Form("shuffle", "shuffle text:NAME time:TIME", SIM, "its messages overtake one another"),
     Form("garble-serial", "garble text:serial1 for time:TIME", RACK, "random bytes into both ends of the cable"),
     Form("garble", "garble text:NAME NUMBER", SIM, "so many percent of its messages are damaged"),
+    Form("bandwidth", "bandwidth text:NAME NUMBER", SIM, "it carries so many bits a second, and loses what does not fit"
+         " into the buffer before it"),
     Form("noise", "noise text:NAME NUMBER", SIM, "bytes that nobody sent"),
     Form("replay", "replay text:NAME NUMBER", SIM, "messages that were heard before are heard again"),
     Form("flap", "flap text:NAME time:TIME NUMBER", SIM, "it is cut and healed so often"),
@@ -140,6 +150,8 @@ PLAY = (
     Form("miswire", "miswire text:NAME node:NAME", SIM, "a device's plug of that node feeds something else"),
     Form("replug", "replug text:NAME node:NAME", SIM, "its plug is corrected in aoeha.toml, and the daemon there is"
          " started anew"),
+    Form("feeds", "feeds text:NAME guests:NAME with node:NAME", SIM, "that gateway's outlet of a device feeds a shelf"
+         " too"),
     Form("unpower", "unpower text:NAME with node:NAME", SIM, "a device has the power of that gateway"),
     # Shelves.
     Form("shelf", "shelf guests:NAME text:silent|ok|restarts|fails", BOTH, "what a shelf does; the rack knows"
@@ -180,6 +192,8 @@ PLAY = (
     # Clients and people.
     Form("cut-clients", "cut-clients node:NAME", SIM, "between a gateway and its clients with their reference hosts"),
     Form("heal-clients", "heal-clients [node:NAME]", SIM, "ends that"),
+    Form("third-machine", "third-machine answers|quiet", SIM, "a machine that is no part of the pair answers for the"
+         " service address"),
     Form("ask", "ask node:NAME: text:TEXT", BOTH, "`VERB [KEY=VALUE...]` of the control socket; the rack knows verbs"
          " without arguments"),
     Form("move", "move group:NAME", SIM, "ask the gateway that serves a group to switch it over"),

@@ -72,7 +72,7 @@ class RecordingDaemon(Daemon):
     found: list[Recording]
 
     def __init__(self, machine: Gateway, stage: Stage, work: Work, links: Mapping[str, Link]) -> None:
-        inherited = machine.inheritance
+        inherited = machine.memories.inheritance
         limits = {link.name: link.limit for link in links.values()}
         self.recording = Recording(machine.config, limits, inherited.peer_nonce if inherited else None)
         self.reading = False

@@ -66,7 +66,7 @@ class WordJudge(Judge):
 
     def booted(self, machine: Gateway) -> None:
         """What this node owned and its disk did not take is forgotten: the number may be used again."""
-        memory = self._remembered[machine.name] = machine.memory_disk
+        memory = self._remembered[machine.name] = machine.memories.disk
         kept = {group.name: group.epoch for group in memory.groups} if memory is not None else {}
         for (group, epoch), owner in list(self._epochs.items()):
             if owner == machine.name and epoch > kept.get(group, 0):

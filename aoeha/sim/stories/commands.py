@@ -9,7 +9,7 @@ from aoeha.core.model.task import TaskKind
 from aoeha.sim.stories.storage_commands import STORAGE_VERBS, restore_storage
 from aoeha.sim.stories.words import CommandError, machine_of, milliseconds, resource_of
 from aoeha.sim.world.link import Link
-from aoeha.sim.world.machine import Machine
+from aoeha.sim.world.machine import IMPORT_MS, Machine
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.power import MODES
 from aoeha.sim.world.world import World
@@ -75,6 +75,11 @@ def _set(fault: str, read: Callable[[str], int]) -> Callable[[World, Sequence[st
             link.change(_sender(words), **{fault: read(words[1])})
 
     return act
+
+
+def _bandwidth(world: World, words: Sequence[str]) -> None:
+    for link in _links(world, words):
+        link.change(None, baud=int(words[1]))
 
 
 def _noise(world: World, words: Sequence[str]) -> None:
@@ -182,6 +187,37 @@ def _disk(world: World, words: Sequence[str]) -> None:
     machine_of(world, words[0]).disk = words[1]
 
 
+def _starts(world: World, words: Sequence[str]) -> None:
+    machine_of(world, words[0]).import_ms = milliseconds(words[-1])
+
+
+def _clock(world: World, words: Sequence[str]) -> None:
+    machine = machine_of(world, words[0])
+    machine.clock_begins(machine.clock_ms(), int(words[1]))
+
+
+def _runs(world: World, words: Sequence[str]) -> None:
+    if words[1] not in world.resources:
+        raise CommandError(f"the groups are {', '.join(world.resources)}")
+    machine_of(world, words[0]).run_by_itself(words[1])
+
+
+def _run(world: World, words: Sequence[str]) -> None:
+    machine_of(world, words[0]).memories.is_full = words[1] == "full"
+
+
+def _memory(world: World, words: Sequence[str]) -> None:
+    """Lose what a daemon keeps for the next one, or put an older copy there."""
+    machine = machine_of(world, words[0])
+    kept, is_lost, now_ms = machine.memories, words[2] == "lost", world.timeline.now_ms
+    if words[1] == "disk":
+        kept.disk = None if is_lost else kept.put_back(now_ms, "")
+    elif is_lost:
+        kept.lose_run()
+    else:
+        kept.run = kept.put_back(now_ms, machine.boot_id)
+
+
 def _break(world: World, words: Sequence[str]) -> None:
     name, kind, resource, how = words
     if how not in ("fail", "hang", "late"):
@@ -217,6 +253,17 @@ def _miswire(world: World, words: Sequence[str]) -> None:
     world.power.miswire(words[0], machine_of(world, words[1]).name)
 
 
+def _feeds(world: World, words: Sequence[str]) -> None:
+    device, shelf, _, node = words
+    if shelf not in world.storage.shelves:
+        raise CommandError(f"the shelves are {' and '.join(world.storage.shelves)}")
+    world.power.devices[device].feeds[machine_of(world, node).name] = shelf
+
+
+def _third_machine(world: World, words: Sequence[str]) -> None:
+    world.storage.third_machine = words[0] == "answers"
+
+
 def _unpower(world: World, words: Sequence[str]) -> None:
     world.power.devices[words[0]].shares_power_of = machine_of(world, words[-1]).name
 
@@ -248,8 +295,10 @@ def _restore(world: World, _: Sequence[str]) -> None:
     restore_storage(world)
     for name in world.machines:
         world.unclone(name)
+    world.storage.third_machine = False
     for machine in world.machines.values():
-        machine.disk = "ok"
+        machine.disk, machine.memories.is_full = "ok", False
+        machine.import_ms = IMPORT_MS
         machine.mains = machine.chassis_on = True
         if machine.frozen or machine.paused:
             machine.resume()
@@ -288,6 +337,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "repeat": _set("duplicates", int),
     "shuffle": _set("spread_ms", milliseconds),
     "garble": _set("garbled", int),
+    "bandwidth": _bandwidth,
     "noise": _noise,
     "replay": lambda world, words: _links(world, words)[0].replay(int(words[1])),
     "flap": _flap,
@@ -302,6 +352,11 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "halt-clock": _halt_clock,
     "resume": _resume,
     "jump": _jump,
+    "starts": _starts,
+    "clock": _clock,
+    "runs": _runs,
+    "run": _run,
+    "memory": _memory,
     "clone": _clone,
     "unclone": lambda world, words: world.unclone(machine_of(world, words[0]).name),
     "disk": _disk,
@@ -312,7 +367,9 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "device": _device,
     "miswire": _miswire,
     "replug": _replug,
+    "feeds": _feeds,
     "unpower": _unpower,
+    "third-machine": _third_machine,
     "ask": _ask,
     "move": _move,
     "vouch": _vouch,

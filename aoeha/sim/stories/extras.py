@@ -19,6 +19,7 @@ from aoeha.sim.stories.faults import (
     lose_shelf,
     move,
     order_power,
+    site_blackout,
     stand_still,
 )
 from aoeha.sim.stories.settings import Settings
@@ -141,6 +142,10 @@ def _reserves(settings: Settings) -> bool:
     return bool(settings.reserve)
 
 
+def _has_outlets(settings: Settings) -> bool:
+    return bool(settings.reserve and settings.devices and settings.devices.partition(",")[0].endswith(":1"))
+
+
 def _forgets(settings: Settings) -> bool:
     return bool(settings.reserve and not settings.durable)
 
@@ -160,6 +165,63 @@ def _bad_sectors(chance: Chance) -> Lines:
     return _meanwhile(chance, lines, lose_power, move, kill, stand_still, lose_shelf, lose_shelf, cut_san)
 
 
+def _slow_starts(chance: Chance) -> Lines:
+    """A daemon needs so long for its start that its peer may not wait."""
+    node, long_ms = chance.node(), chance.ms(600, 4 * chance.settings.deadtime_ms)
+    lines: Lines = [(0, f"starts {node} take {long_ms}ms"), (10, f"kill {node}")]
+    return _meanwhile(chance, lines, lose_power, cut_all, move, kill, kill, stand_still, lose_shelf)
+
+
+def _lost_memory(chance: Chance) -> Lines:
+    """The disk of a gateway loses what it remembers, or shows what it remembered a while ago; often it boots then."""
+    node, what = chance.node(), chance.random.choice(("lost", "old"))
+    lines: Lines = [(0, f"memory {node} disk {what}")]
+    if chance.random.random() < 0.5:
+        lines.append((0, f"reset {node}"))
+    return _meanwhile(chance, lines, lose_power, site_blackout, cut_all, move, kill)
+
+
+def _lost_run(chance: Chance) -> Lines:
+    """What a daemon keeps for the next one in this boot is lost, or old, or cannot be written, and a next one comes."""
+    node = chance.node()
+    what = chance.random.choice((f"memory {node} run lost", f"memory {node} run old", f"run {node} full"))
+    lines: Lines = [(0, what), (chance.ms(10, 60_000), f"kill {node}"), (150_000, f"run {node} ok")]
+    return _meanwhile(chance, lines, lose_power, cut_all, move, kill)
+
+
+def _slow_line(chance: Chance) -> Lines:
+    """A serial line carries less than is sent."""
+    name = f"serial{chance.random.randint(1, chance.settings.serial)}"
+    lines = for_a_while(chance, f"bandwidth {name} {chance.ms(300, 115_200)}", f"heal {name}")
+    return _meanwhile(chance, lines, lose_power, cut_one, cut_all, move, kill, stand_still)
+
+
+def _rates(chance: Chance) -> Lines:
+    """The clocks of the gateways run at different rates, from now on."""
+    return [(0, f"clock {node} {chance.random.randint(96, 104)} percent") for node in chance.settings.nodes()]
+
+
+def _shared_outlet(chance: Chance) -> Lines:
+    """A gateway's outlet feeds a shelf too, and the gateway is fenced."""
+    node, shelf = chance.node(), chance.random.choice(("shelf1", "shelf2"))
+    lines: Lines = [(0, f"feeds {chance.settings.device_names()[0]} {shelf} with {node}")]
+    return [*lines, *later(500, chance.random.choice((lose_power, stand_still, order_power, cut_all))(chance))]
+
+
+def _third_machine(chance: Chance) -> Lines:
+    """A machine that is no part of the pair answers for the address, while the owner is lost."""
+    lines = for_a_while(chance, "third-machine answers", "third-machine quiet")
+    return [*lines, *later(500, chance.random.choice((lose_power, stand_still, move, kill))(chance))]
+
+
+def _deaf_probes(chance: Chance) -> Lines:
+    """A gateway cannot ask the network whether another machine answers for an address."""
+    node, group = chance.node(), chance.group()
+    address = chance.settings.resource_names(group)[-1]
+    lines = for_a_while(chance, f"break {node} detect_conflict {address} fail", f"mend {node}")
+    return [*lines, *later(500, chance.random.choice((lose_power, stand_still, move, kill))(chance))]
+
+
 @dataclass(frozen=True, slots=True)
 class Extra:
     """A fault that comes besides, with dice of its own: the seeds that lack it stay as they are.
@@ -177,6 +239,8 @@ class Extra:
 
 
 WAITS = "until every wait for a slow shelf has an end (R2, R6)"
+RUN = "until an owner whose /run is gone learns from its legs what it owns (R16)"
+PROBES = "until a probe that fails is followed by a pause, and by an alarm (R12)"
 PLAYED = "until 400 seeds with it were played"
 LEGS = "until a start distrusts a leg whose target forgot its holder (R5)"
 
@@ -189,8 +253,16 @@ ALL_EXTRAS = (
     Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves, off=WAITS),
     Extra("forgetful targets", _forgetful_target, 3, 0.2, _forgets, off=LEGS),
     Extra("long copies", _long_copies, 3, 0.2, _reserves),
-    Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves, off=PLAYED),
-    Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves, off=PLAYED),
+    Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves),
+    Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves),
+    Extra("slow starts", _slow_starts, 3, 0.2, lambda _settings: True, off=PLAYED),
+    Extra("lost memory", _lost_memory, 2, 0.2, lambda _settings: True, off=PLAYED),
+    Extra("lost run", _lost_run, 2, 0.2, lambda _settings: True, off=RUN),
+    Extra("slow lines", _slow_line, 3, 0.2, lambda settings: settings.serial > 0, off=PLAYED),
+    Extra("rates of clocks", _rates, 1, 0.2, lambda _settings: True, off=PLAYED),
+    Extra("shared outlets", _shared_outlet, 2, 0.2, _has_outlets, off=PLAYED),
+    Extra("third machine", _third_machine, 2, 0.2, _reserves, off=PLAYED),
+    Extra("deaf probes", _deaf_probes, 2, 0.2, _reserves, off=PROBES),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
 )
 

@@ -16,6 +16,7 @@ __all__ = [
     "lose_shelf",
     "move",
     "order_power",
+    "site_blackout",
     "stand_still",
 ]
 
@@ -91,7 +92,8 @@ def lose_power(chance: Chance) -> Lines:
     return for_a_while(chance, f"power off {node}", f"power on {node}")
 
 
-def _site_blackout(chance: Chance) -> Lines:
+def site_blackout(chance: Chance) -> Lines:
+    """Both gateways lose their power, and have it again one after the other."""
     length_ms = chance.while_ms()
     late_ms = chance.random.choice((0, 3_000, 60_000))
     first, second = chance.settings.nodes()
@@ -293,7 +295,7 @@ KINDS: dict[str, Kind] = {
     "spoil": _spoil,
     "disturb": _disturb,
     "lose power": lose_power,
-    "site blackout": _site_blackout,
+    "site blackout": site_blackout,
     "kill": kill,
     "stand still": stand_still,
     "jump": _jump,

@@ -16,8 +16,9 @@ from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial, next_wake, step
 from aoeha.sim.asking.rules import Asking
-from aoeha.sim.world.gateway import Gateway, RestartState
+from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.link import Link
+from aoeha.sim.world.memories import RestartState
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.test_key import KEY
@@ -33,6 +34,8 @@ DISK_MS = 3
 SLOW_DISK_MS = 200
 """How long the daemon waits for a disk before it continues without it (aoeha.io.durable)."""
 FIRST_SEQUENCE = 0
+BACK_WITHIN_MS = 3_000
+"""What a first beat says about how soon the second one follows (aoeha.daemon.first_beat)."""
 LATER_MS = 1 << 60
 
 
@@ -48,7 +51,7 @@ class Daemon:
         self.state: NodeState | None = None
         self.performer = ActionQueue()
         self._asking = Asking()
-        config, inherited = machine.config, machine.inheritance
+        config, inherited = machine.config, machine.memories.inheritance
         self.receiver = Receiver(
             cluster=config.cluster,
             keys=(KEY,),
@@ -73,11 +76,10 @@ class Daemon:
 
     def _recall(self) -> Memory | None:
         """Read /run, else the disk, of which a copy of this boot is believed no more than one of an earlier boot."""
-        machine = self.machine
-        if machine.memory_run is not None and machine.memory_run.boot_id == machine.boot_id:
-            return machine.memory_run
-        disk = machine.memory_disk
-        return replaced(disk, boot_id="") if disk is not None and disk.boot_id == machine.boot_id else disk
+        run, disk, boot_id = self.machine.memories.run, self.machine.memories.disk, self.machine.boot_id
+        if run is not None and run.boot_id == boot_id:
+            return run
+        return replaced(disk, boot_id="") if disk is not None and disk.boot_id == boot_id else disk
 
     def send_first_beat(self, inherited: RestartState) -> None:
         """Say that this node is here again, before anything else (R15)."""
@@ -147,6 +149,7 @@ class Daemon:
     def _ask_for_tick(self) -> None:
         assert self.state is not None
         delay_ms = max(next_wake(self.state) - self.machine.clock_ms(), TICK_PAUSE_MS)
+        delay_ms = -(-delay_ms * 100 // self.machine.rate_percent)
         due_ms = self._stage.timeline.now_ms + delay_ms
         if due_ms < self._tick_ms:
             self._tick_ms = due_ms
@@ -194,27 +197,27 @@ class Daemon:
     def _transmit(self, beat: Beat) -> None:
         machine = self.machine
         kept = self.receiver.memory().peer_nonce
-        machine.inheritance = RestartState(self.incarnation, kept, beat)
+        machine.memories.inherit(RestartState(self.incarnation, kept, beat))
         for link in self._links.values():
             link.send(machine.name, self.sender.compose(beat, link.limit))
 
     def _persist(self, memory: Memory) -> None:
         """Write /run at once and the disk in a while. A disk that is full or hangs ends in a fault, not in a halt."""
         self._stage.tell(Observer.persisting, self.machine, memory)
-        self.machine.memory_run = memory
+        run_fault = self.machine.memories.save_run(memory, self._stage.timeline.now_ms)
         delay_ms = SLOW_DISK_MS if self.machine.disk == "hangs" else DISK_MS
-        self._stage.timeline.after(delay_ms, self.machine.by_kernel, self._persisted, memory)
+        self._stage.timeline.after(delay_ms, self.machine.by_kernel, self._persisted, memory, run_fault)
 
-    def _persisted(self, memory: Memory) -> None:
+    def _persisted(self, memory: Memory, run_fault: str) -> None:
         if self.ended:
             return
         fault = {"ok": "", "full": "no space left on device", "hangs": "the disk did not answer within 200 ms"}[
             self.machine.disk
         ]
         if not fault:
-            self.machine.memory_disk = memory
+            self.machine.memories.disk = memory
         self._stage.tell(Observer.persisted, self.machine, memory)
-        self.feed(PersistDone(self.machine.clock_ms(), fault))
+        self.feed(PersistDone(self.machine.clock_ms(), "; ".join(filter(None, (run_fault, fault)))))
 
     def task_done(self, task_id: int, done: TaskDone) -> None:
         """A task of this daemon ended."""
@@ -229,4 +232,5 @@ def _first_of(beat: Beat) -> Beat:
     groups = tuple(replaced(group, claim=0, claim_epoch=0, grant=None) for group in beat.groups)
     flags = BeatFlag.RESTARTING | (beat.flags & (BeatFlag.STANDBY | BeatFlag.PAUSED))
     ages = (NEVER_MS,) * len(beat.link_ages_ms)
-    return replaced(beat, sequence=FIRST_SEQUENCE, echo_sequence=0, flags=flags, link_ages_ms=ages, groups=groups)
+    first = replaced(beat, sequence=FIRST_SEQUENCE, echo_sequence=0, flags=flags, link_ages_ms=ages, groups=groups)
+    return replaced(first, back_within_ms=BACK_WITHIN_MS)

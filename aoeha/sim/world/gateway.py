@@ -6,31 +6,20 @@ gateway comes up, stands still and goes down is told in aoeha.sim.world.machine.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from aoeha.core.model.beat import Beat
 from aoeha.core.model.config import PairConfig
-from aoeha.core.model.memory import Memory
+from aoeha.sim.world.memories import Memories
 from aoeha.sim.world.timeline import Timeline
 
-__all__ = ["Gateway", "RestartState"]
-
-
-@dataclass(frozen=True, slots=True)
-class RestartState:
-    """What lies in /run for the next daemon's first beat: the last `beat`, of which the first one is made."""
-
-    incarnation: int
-    peer_nonce: bytes
-    beat: Beat
+__all__ = ["Gateway"]
 
 
 class Gateway(ABC):
     """One gateway of the pair. A frozen one does nothing at all, and a paused one's daemon gets no processor.
 
-    `resources` names what each group is made of. `disk` is `ok`, `full` or `hangs`. `memory_run`, `memory_disk` and
-    `inheritance` are what a daemon keeps there for the next one. `worn` resources are degraded, and to `spoilt` ones
-    nothing can be written until they are started anew.
+    `resources` names what each group is made of. `disk` is `ok`, `full` or `hangs`. `memories` are what a
+    daemon keeps for the next one. `worn` resources are degraded, and to `spoilt` ones nothing can be written until they
+    are started anew. The clock runs at `rate_percent`.
     """
 
     def __init__(self, config: PairConfig, timeline: Timeline, resources: Mapping[str, tuple[str, ...]]) -> None:
@@ -43,10 +32,10 @@ class Gateway(ABC):
         self.paused = False
         self.boots = 0
         self.boot_id = ""
-        self.clock_offset_ms = 0
-        self.memory_run: Memory | None = None
-        self.memory_disk: Memory | None = None
-        self.inheritance: RestartState | None = None
+        self.rate_percent = 100
+        self._clock_ms = 0
+        self._clock_since_ms = 0
+        self.memories = Memories()
         self.disk = "ok"
         self.active: dict[str, str] = {}
         self.lives_until_ms: dict[str, int] = {}
@@ -62,7 +51,12 @@ class Gateway(ABC):
 
     def clock_ms(self) -> int:
         """CLOCK_BOOTTIME here."""
-        return self._timeline.now_ms + self.clock_offset_ms
+        return self._clock_ms + (self._timeline.now_ms - self._clock_since_ms) * self.rate_percent // 100
+
+    def clock_begins(self, ms: int, rate_percent: int | None = None) -> None:
+        """Let the clock show this now, and go on at its rate, or at another one."""
+        self._clock_ms, self._clock_since_ms = ms, self._timeline.now_ms
+        self.rate_percent = self.rate_percent if rate_percent is None else rate_percent
 
     def by_kernel(self, act: Callable[..., None], *arguments: object) -> None:
         """Do something on this machine, now or when it thaws; never, if it dies before."""

@@ -22,13 +22,18 @@ __all__ = ["Direction", "Link"]
 LATENCY_MS = 1
 RECORDED_MAX = 400
 BYTES_EVERY = 16
+BITS_A_BYTE, BUFFER_BYTES = 10, 4_096
+"""A serial line's start bit and stop bit, and what a tty keeps that has not left yet."""
 
 Arrival = Callable[[str, bytes | Letter], None]
 
 
 @dataclass(slots=True)
 class Direction:
-    """What happens to messages of one sender. Percentages of messages; `delay_ms` for all, `spread_ms` at most."""
+    """What happens to messages of one sender. Percentages of messages; `delay_ms` for all, `spread_ms` at most.
+
+    With a `baud` rate one message waits for the other, and what does not fit into the sender's buffer is lost.
+    """
 
     cut: bool = False
     loss: int = 0
@@ -36,11 +41,14 @@ class Direction:
     garbled: int = 0
     delay_ms: int = 0
     spread_ms: int = 0
+    baud: int = 0
+    busy_until_ms: int = 0
 
     @property
     def is_clean(self) -> bool:
         """Whether messages arrive as they were sent."""
-        return not (self.cut or self.loss or self.duplicates or self.garbled or self.delay_ms or self.spread_ms)
+        late = self.delay_ms or self.spread_ms or self.baud
+        return not (self.cut or self.loss or self.duplicates or self.garbled or late)
 
 
 class Link:
@@ -116,6 +124,9 @@ class Link:
                 self._timeline.after(self._random.randint(1, 200), self._arrive, node, noise)
 
     def _send_badly(self, direction: Direction, receiver: str, data: bytes) -> None:
+        queued_ms = self._queued_ms(direction, len(data)) if direction.baud else 0
+        if queued_ms is None:
+            return
         copies = 2 if self._happens(direction.duplicates) else 1
         if self._happens(direction.garbled):
             garbled = bytearray(data)
@@ -123,7 +134,17 @@ class Link:
             data = bytes(garbled)
         for _ in range(copies):
             spread_ms = self._random.randint(0, direction.spread_ms) if direction.spread_ms else 0
-            self._timeline.after(LATENCY_MS + direction.delay_ms + spread_ms, self._arrive, receiver, data)
+            delay_ms = LATENCY_MS + direction.delay_ms + spread_ms + queued_ms
+            self._timeline.after(delay_ms, self._arrive, receiver, data)
+
+    def _queued_ms(self, direction: Direction, size: int) -> int | None:
+        """How long a message takes until the last of it has left; None if there is no room for it."""
+        now_ms = self._timeline.now_ms
+        begun_ms = max(direction.busy_until_ms, now_ms)
+        if (begun_ms - now_ms) * direction.baud > BUFFER_BYTES * BITS_A_BYTE * 1_000:
+            return None
+        direction.busy_until_ms = begun_ms + size * BITS_A_BYTE * 1_000 // direction.baud
+        return direction.busy_until_ms - now_ms
 
     def _happens(self, percent: int) -> bool:
         return percent > 0 and self._random.randrange(100) < percent

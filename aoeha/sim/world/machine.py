@@ -13,12 +13,13 @@ from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.link import Link
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.power import Power
+from aoeha.sim.world.services import Services
 from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.storage import Storage
 from aoeha.sim.world.work import Work
 from aoeha.wire.sender import Letter
 
-__all__ = ["Machine"]
+__all__ = ["IMPORT_MS", "Machine"]
 
 CLOCK_BEGINS_MS = 1_000
 """What a machine's clock shows when it gets power."""
@@ -41,6 +42,7 @@ class Machine(Gateway):
         *,
         power: Power,
         storage: Storage,
+        services: Services,
         work: Work,
         links: Mapping[str, Link],
     ) -> None:
@@ -48,19 +50,22 @@ class Machine(Gateway):
         self.boot_ms = boot_ms
         self.booted = False
         self.daemon: Daemon | None = None
+        self.import_ms = IMPORT_MS
+        self.runs_at_boot: set[str] = set()
         self._stage = stage
         self._power = power
         self._storage = storage
+        self._services = services
         self._work = work
         self._links = links
-        self._asleep_since_ms = 0
+        self._asleep_clock_ms = 0
         self._clock_runs_asleep = True
         self._ring: dict[str, list[bytes | Letter]] = {}
         self._daemon_backlog: list[tuple[str, bytes | Letter]] = []
 
     def distrusted(self) -> list[str]:
         """The devices of which this gateway remembers a false proof."""
-        known = [memory.devices for memory in (self.memory_run, self.memory_disk) if memory is not None]
+        known = [memory.devices for memory in (self.memories.run, self.memories.disk) if memory is not None]
         return [device.name for devices in known for device in devices if device.distrusted]
 
     def replug(self, devices: Sequence[str]) -> None:
@@ -89,8 +94,7 @@ class Machine(Gateway):
         self.lives_until_ms.clear()
         self.spoilt.clear()
         self._storage.forget(self)
-        self.inheritance = None
-        self.memory_run = None
+        self.memories.lose_run()
         self._work.forget(self)
         self._stage.changed()
 
@@ -105,13 +109,25 @@ class Machine(Gateway):
         self.boot_id = self._stage.random.randbytes(16).hex()
         self._stage.tell(Observer.booted, self)
         self.booted = False
-        self.clock_offset_ms = CLOCK_BEGINS_MS - self._stage.timeline.now_ms
+        self.clock_begins(CLOCK_BEGINS_MS)
+        self._run_by_themselves()
         self._stage.timeline.after(self.boot_ms, self._start_after_boot, self.boots)
 
     def _start_after_boot(self, boots: int) -> None:
         if self.boots == boots and self.alive:
             self.booted = True
             self.by_kernel(self.start_daemon)
+
+    def run_by_itself(self, group: str) -> None:
+        """Have everything of a group run here, as soon as there is a kernel: whoever started it, no daemon did."""
+        self.runs_at_boot.add(group)
+        self._run_by_themselves()
+
+    def _run_by_themselves(self) -> None:
+        for group in sorted(self.runs_at_boot) if self.alive else ():
+            self.runs_at_boot.discard(group)
+            for name in self._stage.resources[group]:
+                self._services.run(self, name, tuple(self._storage.shelves))
 
     def start_daemon(self) -> None:
         """Start aoeha: at once after a boot; after a kill its first beat goes ahead, and the rest follows (R15)."""
@@ -120,14 +136,19 @@ class Machine(Gateway):
         self.left = False
         self._work.kill_leftovers(self)
         self.daemon = Daemon(self, self._stage, self._work, self._links)
-        self.present()
-        if self.inheritance is not None:
-            self.daemon.send_first_beat(self.inheritance)
-            self._stage.timeline.after(IMPORT_MS, self._begin, self.daemon)
+        slowly = self.import_ms > IMPORT_MS
+        if not slowly:
+            self.present()
+        if self.memories.inheritance is not None:
+            self.daemon.send_first_beat(self.memories.inheritance)
+        if slowly or self.memories.inheritance is not None:
+            self._stage.timeline.after(self.import_ms, self._begin, self.daemon)
         else:
             self.daemon.begin()
 
     def _begin(self, daemon: Daemon) -> None:
+        if daemon is self.daemon and not self.frozen:
+            self.present()
         if daemon is self.daemon:
             self.by_kernel(daemon.begin)
 
@@ -146,7 +167,7 @@ class Machine(Gateway):
     def leave(self) -> None:
         """The daemon ended by itself, after an announced leave."""
         self.left = True
-        self.inheritance = None
+        self.memories.inheritance = None
         self._end_daemon()
 
     def _end_daemon(self) -> None:
@@ -168,7 +189,7 @@ class Machine(Gateway):
         """The whole machine stands still, as a hypervisor or a suspend does it."""
         if self.alive and not self.frozen:
             self.frozen = True
-            self._asleep_since_ms = self._stage.timeline.now_ms
+            self._asleep_clock_ms = self.clock_ms()
             self._clock_runs_asleep = clock_runs
             self.absent()
 
@@ -177,7 +198,7 @@ class Machine(Gateway):
         if self.frozen:
             self.frozen = False
             if not self._clock_runs_asleep:
-                self.clock_offset_ms -= self._stage.timeline.now_ms - self._asleep_since_ms
+                self.clock_begins(self._asleep_clock_ms)
             backlog, self._kernel_backlog = self._kernel_backlog, []
             for act, arguments in backlog:
                 act(*arguments)
@@ -195,7 +216,7 @@ class Machine(Gateway):
 
     def jump(self, ms: int) -> None:
         """The clock leaps ahead."""
-        self.clock_offset_ms += ms
+        self.clock_begins(self.clock_ms() + ms)
         if self.daemon is not None:
             self.absent()
             self.absent_since_ms -= ms

@@ -14,6 +14,7 @@ from aoeha.core.model.task import PlugRead, PlugState, PowerTask, TaskKind, Task
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.stage import Stage
+from aoeha.sim.world.storage import Storage
 
 __all__ = ["MODES", "Device", "Power"]
 
@@ -38,13 +39,17 @@ Report = Callable[[TaskDone], None]
 
 @dataclass(slots=True)
 class Device:
-    """One fence device. `miswired` names a gateway whose plug is another's. `mode` is one of MODES."""
+    """One fence device. `miswired` names a gateway whose plug is another's. `mode` is one of MODES.
+
+    `feeds` names the shelf, if any, that hangs on a gateway's outlet there too.
+    """
 
     config: FenceConfig
     outlets: dict[str, bool] = field(default_factory=dict)
     mode: str = "ok"
     miswired: str = ""
     shares_power_of: str = ""
+    feeds: dict[str, str] = field(default_factory=dict)
     mode_since_ms: int = 0
     told: dict[str, bool] = field(default_factory=dict)
 
@@ -57,9 +62,12 @@ class Device:
 class Power:
     """All fence devices."""
 
-    def __init__(self, stage: Stage, machines: Mapping[str, Gateway], fences: tuple[FenceConfig, ...]) -> None:
+    def __init__(
+        self, stage: Stage, machines: Mapping[str, Gateway], storage: Storage, fences: tuple[FenceConfig, ...]
+    ) -> None:
         self._stage = stage
         self._machines = machines
+        self._storage = storage
         self.was_slow = False
         self.was_miswired = False
         self.disobeyed_ms: int | None = None
@@ -100,6 +108,7 @@ class Power:
         """Let every device work, and bring every gateway power again."""
         for device in self.devices.values():
             device.mode, device.miswired, device.shares_power_of = "ok", "", ""
+            device.feeds.clear()
             device.outlets = dict.fromkeys(device.outlets, True)
 
     def perform(self, task: PowerTask, orderer: Gateway, report: Report) -> None:
@@ -143,6 +152,8 @@ class Power:
             victim.chassis_on = on
         else:
             device.outlets[victim.name] = on
+            if victim.name in device.feeds:
+                self._storage.power_shelf(device.feeds[victim.name], on=on)
         victim.power_changed()
         if was_alive and not victim.alive:
             self._fenced(orderer, victim)

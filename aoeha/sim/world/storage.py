@@ -74,6 +74,7 @@ class Storage:
         self.hurried_ms: dict[str, int] = {}
         """How long the driver of a machine waits that was told to leave silent paths."""
         self.reach = {name: Reach() for name in stage.configs}
+        self.third_machine = False
         self.undisturbed_since_ms = dict.fromkeys(SHELVES, 0)
         self.assemblies: dict[tuple[str, str], Assembly] = {}
         self.newest: dict[str, Assembly] = {}
@@ -111,6 +112,15 @@ class Storage:
     def disturbed(self, shelves: Iterable[str] = SHELVES) -> None:
         """Record that something happened to the shelves, or to a path to them."""
         self.undisturbed_since_ms.update(dict.fromkeys(shelves, self._stage.timeline.now_ms))
+
+    def power_shelf(self, name: str, *, on: bool) -> None:
+        """A shelf loses its power, or comes up with nothing remembered."""
+        shelf = self.shelves[name]
+        if not on:
+            shelf.fall_silent()
+        elif not shelf.answers:
+            shelf.restart()
+        self.disturbed([name])
 
     def superblocks(self, machine: Gateway, group: str) -> SuperblocksRead:
         """What a machine finds on the legs of a group's mirror."""

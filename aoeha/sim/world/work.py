@@ -239,10 +239,16 @@ class Work:
             self.report(job, TaskDone(0, job.task.id, TaskResult.OK))
 
     def _detect_conflict(self, job: Job) -> None:
-        """Hear whether the other machine's kernel answers for the address; a frozen one does not."""
+        """Hear whether another machine's kernel answers for the address; a frozen one does not."""
+        if job.over or job.boots != job.machine.boots:
+            return
+        job.over = True
+        if (job.task.kind.value, job.task.subject) in job.machine.broken:
+            self.report(job, TaskDone(0, job.task.id, TaskResult.FAILED, "the network cannot be asked"))
+            return
         other = self._machines[job.machine.config.peer]
         answers = other.alive and not other.frozen and other.active.get(job.task.subject) == "running"
-        job.over = True
+        answers = answers or self._storage.third_machine
         self.report(job, TaskDone(0, job.task.id, TaskResult.OK, outcome=Answered(answers)))
 
     def _duration_ms(self, machine: Gateway, task: ResourceTask) -> int:

@@ -62,9 +62,9 @@ class World(Stage):
             for name in any_config.links
         }
         self.machines: dict[str, Machine] = {}
-        self.power = Power(self, self.machines, any_config.fences)
         client_ms, paths, interfaces = hardware.client_ms, hardware.paths, hardware.interfaces
         self.storage = Storage(self, self.machines, client_ms=client_ms, paths=paths, interfaces=interfaces)
+        self.power = Power(self, self.machines, self.storage, any_config.fences)
         self.services = Services(self, self.storage)
         self._writes = Writes(self, self.machines, self.storage, self.services)
         self.work = Work(self, self.machines, self.power, self.storage, self.services)
@@ -73,7 +73,14 @@ class World(Stage):
 
     def _add_machine(self, config: PairConfig, boot_ms: int) -> None:
         machine = Machine(
-            self, config, boot_ms, power=self.power, storage=self.storage, work=self.work, links=self.links
+            self,
+            config,
+            boot_ms,
+            power=self.power,
+            storage=self.storage,
+            services=self.services,
+            work=self.work,
+            links=self.links,
         )
         self.machines[machine.name] = machine
         for link in self.links.values():
