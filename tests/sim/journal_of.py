@@ -11,6 +11,7 @@ from aoeha.core.model.config import Identity, PairConfig
 from aoeha.core.model.events import Event
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
+from aoeha.core.rules import Ask
 from aoeha.core.step import initial, step
 from aoeha.journal.records import Header, encode_header, encode_step
 from aoeha.sim.world import daemon
@@ -41,8 +42,8 @@ def journals(folder: Path) -> Iterator[None]:
         file_of(config.node, identity).write_bytes(encode_header(header))
         return state, actions
 
-    def go_on(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
-        after, actions = step(state, event)
+    def go_on(state: NodeState, event: Event, ask: Ask) -> tuple[NodeState, tuple[Action, ...]]:
+        after, actions = step(state, event, ask)
         with file_of(state.config.node, state.identity).open("ab") as journal:
             journal.write(encode_step(event, actions))
         return after, actions

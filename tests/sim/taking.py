@@ -17,6 +17,7 @@ from aoeha.core.model.config import Identity, PairConfig
 from aoeha.core.model.events import Event
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
+from aoeha.core.rules import Ask
 from aoeha.core.step import initial, step
 from aoeha.sim.exhaust.pair import FaultBudget
 from aoeha.sim.exhaust.search import STARTS, explore
@@ -166,8 +167,8 @@ def watching(taken: Taken) -> Iterator[None]:
         taken(None, state)
         return state, actions
 
-    def go_on(state: NodeState, event: Event) -> tuple[NodeState, tuple[Action, ...]]:
-        after, actions = step(state, event)
+    def go_on(state: NodeState, event: Event, ask: Ask) -> tuple[NodeState, tuple[Action, ...]]:
+        after, actions = step(state, event, ask)
         taken(state, after)
         return after, actions
 
