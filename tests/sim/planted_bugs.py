@@ -257,21 +257,21 @@ def any_leg_will_do(original: Any) -> Any:
 
 MUTATIONS = (
     Mutation("skip the proof check", proofs, "proof_against_peer", silence_is_proof, ("I1",)),
-    Mutation("accept exit code 2 as off", power_fence, "_switched_off", failed_off_is_off, ("I1",), 60),
-    Mutation("take unknown as off", power_fence, "_read_back", unknown_is_off, ("I1",), 830),
+    Mutation("accept exit code 2 as off", power_fence, "_switched_off", failed_off_is_off, ("I1",)),
+    Mutation("take unknown as off", power_fence, "_read_back", unknown_is_off, ("I1",), 54),
     Mutation("forget the epoch", proofs, "next_epoch", epoch_forgotten, ("I1",), 4),
-    Mutation("forget it over and over", proofs, "next_epoch", epoch_forgotten, ("I6",)),
-    Mutation("start on a grant without its epoch", claims, "_grants_us", any_grant_counts, ("I1",)),
-    Mutation("count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6")),
-    Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",)),
+    Mutation("forget it over and over", proofs, "next_epoch", epoch_forgotten, ("I6",), 1),
+    Mutation("start on a grant without its epoch", claims, "_grants_us", any_grant_counts, ("I1",), 37),
+    Mutation("count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6"), 8),
+    Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",), 3),
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
     Mutation("hand over before the stop", group_beat, "phase_of", stopping_is_stopped, ("I4", "I1")),
-    Mutation("ignore own pause", own_stall, "notice", pause_ignored, ("I5",)),
+    Mutation("ignore own pause", own_stall, "notice", pause_ignored, ("I5",), 78),
     Mutation("announce before persisted", ActionQueue, "take", nothing_waits_for_the_disk, ("I1",)),
-    Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5")),
-    Mutation("fence for one quiet link", power_fence, "_reason", fence_on_suspicion, ("I5",)),
-    Mutation("start from any leg", start_choice, "choose_legs", any_leg_will_do, ("I2",)),
-    Mutation("call a failed stop stopped", lifecycle, "_stopped", failed_stop_is_stopped, ("I4", "I1")),
+    Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5"), 12),
+    Mutation("fence for one quiet link", power_fence, "_reason", fence_on_suspicion, ("I5",), 7),
+    Mutation("start from any leg", start_choice, "choose_legs", any_leg_will_do, ("I2",), 22),
+    Mutation("call a failed stop stopped", lifecycle, "_stopped", failed_stop_is_stopped, ("I4", "I1"), 20),
 )
 
 

@@ -23,7 +23,7 @@ SEEDS = int(os.environ.get("AOEHA_SEEDS", "2000"))
 FIRST = int(os.environ.get("AOEHA_SEED", time.time()))
 JOBS = int(os.environ.get("AOEHA_JOBS", "2"))
 ENOUGH_FOR_EVERYTHING = 1_500
-SAFETY_MS = 600_000
+SAFETY_MS = 300_000
 FAULTS_MIN = 5
 
 
@@ -59,7 +59,7 @@ def test_a_seed_is_one_story() -> None:
 
 
 def test_a_failure_shrinks_to_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stop that failed and counts as done is found, and the rest of the ten minutes is left out."""
+    """A stop that failed and counts as done is found, and the rest of the five minutes is left out."""
     honest = lifecycle._stopped
     monkeypatch.setattr(
         lifecycle,

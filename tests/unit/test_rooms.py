@@ -17,14 +17,14 @@ CORE = (
 )
 SIM = (("asking", "exhaust", "replay"), ("world",), ("judges",), ("stories",))
 WORLD = (
-    ("timeline", "san", "shelf", "leg", "client", "violation", "test_key"),
+    ("timeline", "san", "shelf", "leg", "client", "memories", "violation", "test_key"),
     ("gateway", "link", "trace", "watchdog", "mirror"),
     ("observer", "clone"),
     ("stage",),
     ("exchange",),
-    ("storage", "power"),
-    ("services", "writes"),
-    ("holds",),
+    ("storage",),
+    ("services", "power"),
+    ("holds", "looks", "writes"),
     ("work",),
     ("daemon",),
     ("machine",),

@@ -8,7 +8,7 @@ What this file does not know: what the notes are good for (aoeha.sim.asking.rule
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from itertools import compress
 from operator import is_not
 from typing import Any
@@ -26,10 +26,13 @@ CHOSEN = "chosen"
 
 
 class Watched:
-    """A copy of a value that notes each field which is read of it. It is the one in its `place` among its like."""
+    """A copy of a value that notes each field which is read of it. It is the one in its `place` among its like.
 
-    notes: Notes
-    place: int
+    What a rule makes of it by `dataclasses.replace` has no notes: all its fields were read for that.
+    """
+
+    notes: Notes | None = None
+    place: int = 0
     _base: type
     _fields: tuple[str, ...]
 
@@ -66,21 +69,28 @@ def _kind(base: type, *nameless: str, stamps: tuple[str, ...] = (), **deeper: _K
 
 def _noting(field: str, name: str) -> property:
     def read(value: Watched) -> Any:
-        value.notes.read.add(name)
+        if value.notes is not None:
+            value.notes.read.add(name)
         return value.__dict__[field]
 
-    return property(read)
+    return property(read, partial(_set, field))
 
 
 def _stamping(field: str, name: str) -> property:
     def read(value: Watched) -> Any:
-        named, known = _in_place(name, value.place), value.__dict__[field]
+        named, known, notes = _in_place(name, value.place), value.__dict__[field], value.notes
+        if notes is None:
+            return known
         if known is None:
-            value.notes.read.add(named)
+            notes.read.add(named)
             return None
-        return value.notes.stamp(named, known)
+        return notes.stamp(named, known)
 
-    return property(read)
+    return property(read, partial(_set, field))
+
+
+def _set(field: str, value: Watched, new: object) -> None:
+    value.__dict__[field] = new
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What happens to a pair in the first ten minutes of a seed."""
+"""What happens to a pair in the first five minutes of a seed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from aoeha.sim.stories.settings import Settings
 
 __all__ = ["SAFETY_MS", "Planned", "plan"]
 
-SAFETY_MS = 600_000
+SAFETY_MS = 300_000
 FIRST_MS = 25_000
 FAULTS_MIN, FAULTS_MAX = 5, 12
 MISWIRED_PERCENT = 16

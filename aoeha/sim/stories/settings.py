@@ -52,6 +52,7 @@ class Settings:
     reserve: int = 0
     suffices: int = 1
     hold_ms: int = 1_000
+    shelf_timeout_ms: int = 500
     lease_ms: int = 30_000
     durable: int = 1
     paths: int = 1
@@ -141,6 +142,7 @@ class Settings:
             boot_patience_ms=self.window_ms,
             storage_suffices=bool(self.suffices),
             hold_every_ms=self.hold_ms,
+            shelf_timeout_ms=self.shelf_timeout_ms,
             address_lifetime_ms=3 * self.hold_ms,
             ledger_lease_ms=self.lease_ms,
             reference_hosts=tuple(f"host{number + 1}" for number in range(self.hosts)),

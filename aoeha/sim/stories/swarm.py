@@ -1,25 +1,21 @@
-"""One seed: a pair, ten minutes in which anything may break, then an end to all faults and a bound until it is well."""
+"""One seed: a pair, five minutes in which anything may break, an end to all faults, and a bound until it is well."""
 
 from dataclasses import dataclass, field
 from random import Random
 
-from aoeha.core.peer.disk_heartbeat import EVERY_MIN_MS, STAMPS
 from aoeha.sim.judges.records import judge_records
 from aoeha.sim.judges.status import judge_ownership
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.judged import JudgedWorld
 from aoeha.sim.stories.plan import SAFETY_MS, Planned, plan
 from aoeha.sim.stories.settings import Settings
+from aoeha.sim.stories.timers import timers_of
 from aoeha.sim.world.violation import Violation
 
 __all__ = ["Outcome", "Story", "liveness_bound_ms", "play", "settings_of", "story_of"]
 
 LOOK_EVERY_MS = 2_500
 STAYS_WELL_MS = 20_000
-KEEPALIVE_MS = {200: 0.1, 500: 0.2, 1_000: 0.6, 2_000: 2, 10_000: 97.1}
-"""How often each occurs, in percent: a beat costs what a fault costs, and there are many more of them."""
-OFTEN_SHARE = 0.12
-"""Of all pairs with two paths to their shelves look at them often enough to leave one that is silent."""
 HOSTS_SHARE = 0.25
 """Of all seeds have reference hosts; by dice of their own, like the faults of these seeds, so that others stay as
 they are."""
@@ -53,40 +49,31 @@ class Outcome:
 
 
 def settings_of(random: Random, seed: int) -> Settings:
-    """Choose a topology and timers. Long timers make a run cheap, and change no rule."""
-    links = random.choices((1, 2, 3, 4, 8), (60, 34, 4, 1, 1))[0]
-    keepalive_ms = random.choices(tuple(KEEPALIVE_MS), tuple(KEEPALIVE_MS.values()))[0]
-    keepalive_ms = max(keepalive_ms, {8: 2_000, 4: 1_000}.get(links, 200))
+    """Choose a topology and timers."""
+    links = random.choices((1, 2, 3, 4, 8), (40, 50, 6, 3, 1))[0]
     groups = random.choices((1, 2, 3), (84, 14, 2))[0]
     names = ("storage", "archive", "backup")[:groups]
-    deadtime_ms = keepalive_ms * random.randint(5, 6) + STAMPS * EVERY_MIN_MS
-    reserve, paths = random.choices((0, 1), (50, 50))[0], random.choices((1, 2), (75, 25))[0]
-    often = bool(reserve) and paths > 1 and random.random() < OFTEN_SHARE
+    timeout_ms, settle_ms = random.choice((2_000, 5_000, 10_000)), random.choice((0, 0, 1_000))
     return Settings(
         links=links,
         serial=random.randint(0, min(links, 2)),
         groups=",".join(f"{name}:{random.choice(('alpha', 'beta'))}" for name in names),
         resources=random.choices((1, 2, 3), (40, 48, 12))[0],
-        devices=random.choice(("switch:1", "switch:1", "left:1,right:1", "switch:1,bmc:2", "bmc:2")),
-        keepalive_ms=keepalive_ms,
-        warntime_ms=2 * keepalive_ms,
-        deadtime_ms=deadtime_ms,
-        initdead_ms=deadtime_ms * random.randint(2, 3),
+        devices=random.choice(("switch:1", "switch:1", "left:1,right:1", "switch:1,bmc:2", "bmc:1")),
         boot_ms=random.randint(8_000, 30_000),
         window_ms=random.choice((60_000, 120_000)),
         confirm_ms=random.choice((30_000, 600_000)),
-        timeout_ms=random.choice((2_000, 5_000, 10_000)),
-        settle_ms=random.choice((0, 0, 1_000)),
-        monitor_ms=random.choice((45_000, 90_000)),
+        timeout_ms=timeout_ms,
+        settle_ms=settle_ms,
         revive=random.choices((0, 1), (15, 85))[0],
-        reserve=reserve,
+        reserve=random.choices((0, 1), (50, 50))[0],
         suffices=random.choices((0, 1), (20, 80))[0],
-        hold_ms=1_000 if often else max(1_000, keepalive_ms * 3 // 2),
         durable=random.choice((0, 1)),
-        paths=paths,
+        paths=random.choices((1, 2), (75, 25))[0],
         interfaces=random.choices((1, 2), (80, 20))[0],
         hosts=int(Random(f"hosts of {seed}").random() < HOSTS_SHARE),
         seed=seed,
+        **timers_of(random, 2 * timeout_ms + settle_ms, slow=links > 3 or groups > 2),
     )
 
 
