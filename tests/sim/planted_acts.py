@@ -1,20 +1,115 @@
 """Planted bugs that no writer and no lost record shows: an act that does not come, or comes before its time."""
 
+import inspect
+import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from planted_bugs import Mutation
 
+from aoeha.core.fencing import power_fence
 from aoeha.core.mirror import leg_membership
+from aoeha.core.ownership import claims
+from aoeha.core.resources import lifecycle
+from aoeha.core.storage import reservations, storage_fence
+
+
+def edited(old: str, new: str) -> Callable[[Any], Any]:
+    """The same function with another text in one place of it."""
+
+    def make(original: Any) -> Any:
+        source = textwrap.dedent(inspect.getsource(original))
+        assert source.count(old) == 1, f"{original.__name__} has other lines by now"
+        made: dict[str, Any] = {}
+        exec(compile(source.replace(old, new), inspect.getfile(original), "exec"), original.__globals__, made)
+        return made[original.__name__]
+
+    return make
 
 
 def nothing_is_done(_original: Any) -> Any:
     return lambda *_arguments, **_named: None
 
 
+BESIDE_AN_ORDER = """(state.order is not None and state.order.takes_power)
+        or state.fence.tasks
+        or state.fence.phase in (FencePhase.SETTLING, FencePhase.CANCELLING)"""
+
+
 ACTS_IN_STORIES = (
     (
         Mutation("leave a silent shelf in the mirror", leg_membership, "_evict", nothing_is_done, ("I6",)),
         "both-reboot-with-a-stale-leg-back",
+    ),
+    (
+        Mutation(
+            "start as soon as one leg is reserved",
+            reservations,
+            "reserved",
+            edited("if not held and address.holder is not Holder.SILENT:", "if False:"),
+            ("R3",),
+        ),
+        "slow-leg-at-a-start",
+    ),
+    (
+        Mutation(
+            "take a lost leg again", storage_fence, "_go_on", edited("if _lost(step.state, group)", "if False"), ("R7",)
+        ),
+        "taker-that-was-taken-from",
+    ),
+    (
+        Mutation(
+            "take the next leg by an old reading",
+            storage_fence,
+            "_go_on",
+            edited("group.shelves.read_ms < fence.since_ms", "False"),
+            ("R7",),
+        ),
+        "dual-homed-shelves",
+    ),
+    (
+        Mutation(
+            "stop in the order of the start",
+            lifecycle,
+            "_stop_next",
+            edited("reversed(group.resources[lowest:])", "group.resources[lowest:]"),
+            ("R14",),
+        ),
+        "switchover",
+    ),
+    (
+        Mutation(
+            "evict for one silent reading",
+            leg_membership,
+            "_silent_twice",
+            edited(">= state.config.hold_every_ms", ">= 0"),
+            ("R5",),
+        ),
+        "shelf-lost-and-back",
+    ),
+    (
+        Mutation(
+            "copy by the bitmap to a target that restarted",
+            leg_membership,
+            "_return",
+            edited("whole = leg.suspect or", "whole = False and"),
+            ("R5",),
+        ),
+        "target-restarts-and-forgets",
+    ),
+    (
+        Mutation("grant beside an order about power", claims, "_grant", edited(BESIDE_AN_ORDER, "False"), ("R9",)),
+        "late-fence-hits-the-next-boot",
+    ),
+    (
+        Mutation(
+            "forget a fence that was given up",
+            power_fence,
+            "_cancel_for_new_boot",
+            edited("if not fence.tasks:", "if True:"),
+            ("R9",),
+        ),
+        "late-fence-hits-the-next-boot",
     ),
 )
 """Each with the story in which a judge names it."""

@@ -12,6 +12,7 @@ from aoeha.core.model.beat import Grant, GroupPhase
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.power_order import OrderStage
 from aoeha.core.model.proof import Proof, ProofKind
+from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import Revalidation
 from aoeha.core.model.step_context import StepContext
@@ -409,7 +410,7 @@ def offered_for_being_cut_off(_original: Any) -> Any:
 
 def claimed_without_clients(original: Any) -> Any:
     def should_claim(state: Any, group: Any) -> Any:
-        return original(replace(state, hosts=replace(state.hosts, answer=True)), group)
+        return original(replaced(state, hosts=replaced(state.hosts, answer=True)), group)
 
     return should_claim
 
@@ -421,8 +422,8 @@ def whoever_speaks(original: Any) -> Any:
         said = group.shelf_link.said
         if said is None:
             return None
-        peer = replace(state.peer, boot_id=said.boot_id, incarnation=said.incarnation)
-        return original(replace(state, peer=peer), group)
+        peer = replaced(state.peer, boot_id=said.boot_id, incarnation=said.incarnation)
+        return original(replaced(state, peer=peer), group)
 
     return peer_message
 
@@ -603,11 +604,11 @@ IN_STORIES = (
         "links-cut-while-nobody-owns",
     ),
     (
-        Mutation("force a lost reservation back", reservations, "_judged", forced_back, ("I1",)),
+        Mutation("force a lost reservation back", reservations, "_judged", forced_back, ("I1", "R3")),
         "frozen-owner-with-a-stopped-clock",
     ),
     (
-        Mutation("force back what proved an ownership", reservations, "_held_epoch", held_by_word_alone, ("I1",)),
+        Mutation("force back what proved an ownership", reservations, "_held_epoch", held_by_word_alone, ("R3",)),
         "rebooted-owner-as-its-legs-are-taken",
     ),
     (

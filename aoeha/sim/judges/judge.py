@@ -9,13 +9,16 @@ from typing import NoReturn
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.observer import Observer
+from aoeha.sim.world.shelf import Address
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
 
-__all__ = ["Judge", "is_reserved", "patience_ms", "peer_of"]
+__all__ = ["Judge", "answers", "is_reserved", "patience_ms", "peer_of"]
 
 LOOK_EVERY_MS = 1_000
 """How often what is judged is counted, and what has no event of its own is looked at."""
+QUESTIONS = 3
+"""An act on a reservation asks an address so often within the time that it has."""
 HANDSHAKE_BEATS = 4
 SLACK_MS = 1_500
 
@@ -48,6 +51,13 @@ def peer_of(world: World, machine: Gateway) -> Machine:
 def patience_ms(machine: Gateway) -> int:
     """How long a node may take to notice that its peer is heard again, or is not heard any more."""
     return machine.config.deadtime_ms + HANDSHAKE_BEATS * machine.config.keepalive_ms + SLACK_MS
+
+
+def answers(world: World, machine: Gateway, address: Address) -> bool:
+    """Whether an address answers a gateway every time, and in time."""
+    san, node, name = world.storage.san, machine.name, address.name
+    in_time = QUESTIONS * address.slow_ms[1] < machine.config.shelf_timeout_ms
+    return address.answers and in_time and san.joins(node, name) and not san.is_lossy(node, name)
 
 
 def is_reserved(world: World, group: str) -> bool:

@@ -5,20 +5,27 @@ promise is said there, not hidden, and counted as `excused`. A false confirmatio
 world's operators only confirm machines that are off.
 """
 
+from aoeha.sim.judges.copies import CopyJudge
 from aoeha.sim.judges.duels import DuelJudge
+from aoeha.sim.judges.evictions import EvictionJudge
 from aoeha.sim.judges.excuses import Excuses
 from aoeha.sim.judges.fences import FenceJudge
+from aoeha.sim.judges.forced_legs import ForcedLegJudge
 from aoeha.sim.judges.heard_beats import HeardBeatJudge
 from aoeha.sim.judges.leg_left import LegLeftJudge
+from aoeha.sim.judges.leg_reads import LegReads
 from aoeha.sim.judges.moves import Moves
 from aoeha.sim.judges.needless_stops import NeedlessStopJudge
 from aoeha.sim.judges.orders import PowerOrders
 from aoeha.sim.judges.overlaps import OverlapJudge
+from aoeha.sim.judges.own_legs_first import OwnLegsFirstJudge
 from aoeha.sim.judges.pause import PauseJudge
+from aoeha.sim.judges.power_tasks import PowerTaskJudge
 from aoeha.sim.judges.records import RecordJudge
 from aoeha.sim.judges.rest import RestJudge
 from aoeha.sim.judges.serving import ServingJudge
 from aoeha.sim.judges.sight import Sight
+from aoeha.sim.judges.start_order import StartOrderJudge
 from aoeha.sim.judges.status import StatusJudge
 from aoeha.sim.judges.troubles import Troubles
 from aoeha.sim.judges.well import WellJudge
@@ -36,7 +43,7 @@ class Oracle:
 
     def __init__(self, world: World) -> None:
         orders, witness, excuses = PowerOrders(world), Witness(world), Excuses(world)
-        moves, troubles, sight = Moves(world), Troubles(world), Sight(world)
+        moves, troubles, sight, reads = Moves(world), Troubles(world), Sight(world), LegReads(world)
         self.duels = DuelJudge(world, witness, orders)
         self.well = WellJudge(world, witness, self.duels)
         self.observers: tuple[Observer, ...] = (
@@ -55,6 +62,13 @@ class Oracle:
             OverlapJudge(world),
             WordJudge(world, witness, excuses),
             HeardBeatJudge(world, witness),
+            reads,
+            OwnLegsFirstJudge(world),
+            StartOrderJudge(world),
+            ForcedLegJudge(world, excuses, reads),
+            PowerTaskJudge(world),
+            EvictionJudge(world, reads),
+            CopyJudge(world),
             ServingJudge(world, witness, sight),
             RestJudge(world),
             RecordJudge(world),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aoeha.sim.judges.judge import LOOK_EVERY_MS, Judge, is_reserved
+from aoeha.sim.judges.judge import LOOK_EVERY_MS, Judge, answers, is_reserved
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.mirror import Assembly, Leg
 from aoeha.sim.world.world import World
@@ -42,12 +42,7 @@ class Sight(Judge):
         for leg in assembly.active:
             shelf = storage.shelves[leg.shelf]
             held = (
-                address.name in named
-                and address.answers
-                and address.holders == (machine.name,)
-                and address.slow_ms[1] < machine.config.shelf_timeout_ms
-                and storage.san.joins(machine.name, address.name)
-                and not storage.san.is_lossy(machine.name, address.name)
+                address.name in named and address.holders == (machine.name,) and answers(self.world, machine, address)
                 for address in shelf.addresses[group]
             )
             if not (leg.recovering or leg.write_mostly or shelf.reports_errors) and any(held):

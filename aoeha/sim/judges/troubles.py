@@ -20,6 +20,7 @@ class Troubles(Judge):
         super().__init__(world)
         self._failed_ms: dict[tuple[str, str], int] = {}
         self._stuck: set[tuple[str, str]] = set()
+        self._not_stopped_ms: dict[str, int] = {}
 
     def task_ended(self, machine: Gateway, task: Task, done: TaskDone) -> None:
         """An act failed, or a look found that a resource does not run."""
@@ -31,6 +32,7 @@ class Troubles(Judge):
             self._failed_ms[machine.name, task.subject] = self.now_ms
             if task.kind is TaskKind.STOP:
                 self._stuck.add((machine.name, task.subject))
+                self._not_stopped_ms[machine.name] = self.now_ms
 
     def looked(self) -> None:
         """What does not run is not stuck."""
@@ -43,5 +45,7 @@ class Troubles(Judge):
         return any(failed_ms is not None and self.now_ms - failed_ms < SHOWS_FOR_MS for failed_ms in last_ms)
 
     def is_stuck(self, machine: Gateway) -> bool:
-        """Whether a node could not stop something that is still there."""
-        return any(name == machine.name for name, _ in self._stuck)
+        """Whether a node could not stop something that is still there, or has ended since without its knowing."""
+        failed_ms = self._not_stopped_ms.get(machine.name)
+        lately = failed_ms is not None and self.now_ms - failed_ms < SHOWS_FOR_MS
+        return lately or any(name == machine.name for name, _ in self._stuck)

@@ -1,0 +1,45 @@
+"""Whether a leg is copied whole whose target may have lost what it acknowledged (R5).
+
+The owner under which it restarted knows: it heard the target start, or finds its reservation gone. A disk that is
+exchanged or loses something unnoticed tells nobody.
+"""
+
+from aoeha.sim.judges.judge import Judge
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.leg import Leg
+from aoeha.sim.world.mirror import Assembly
+from aoeha.sim.world.world import World
+
+__all__ = ["CopyJudge"]
+
+
+class CopyJudge(Judge):
+    """Notes which targets have restarted under the present owner, and looks at every copy."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._forgetful: set[tuple[str, str]] = set()
+
+    def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
+        """What happened before concerns an earlier owner."""
+        del machine, assembly
+        self._forgetful = {(known, shelf) for known, shelf in self._forgetful if known != group}
+
+    def target_started(self, group: str, shelf: str) -> None:
+        """A target restarts; one that is durable keeps what it acknowledged."""
+        config = next(iter(self.world.configs.values()))
+        legs = next(known.legs for known in config.groups if known.name == group)
+        if any(leg.name == shelf and not leg.durable for leg in legs):
+            self._forgetful.add((group, shelf))
+
+    def copy_begun(self, machine: Gateway, group: str, leg: Leg, *, whole: bool) -> None:
+        """A kernel copies what its bitmap names, or everything."""
+        managed = any(known.name == group and known.legs for known in machine.config.groups)
+        if managed and not whole and (group, leg.shelf) in self._forgetful:
+            sentence = f"{machine.name} copies to {leg.shelf} only what changed in {group}, though its target restarted"
+            self.broken("R5", sentence)
+
+    def copy_ended(self, machine: Gateway, group: str, leg: Leg) -> None:
+        """The leg is whole."""
+        del machine
+        self._forgetful.discard((group, leg.shelf))

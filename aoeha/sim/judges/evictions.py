@@ -1,0 +1,52 @@
+"""Whether a leg leaves a mirror for a reason (R5).
+
+It did not answer two readings, or its target has restarted and may lack what was acknowledged. An address that shows
+nobody counts as a sign of that, though it may be one that was never reserved.
+"""
+
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.task import LegTask, ReservationsRead, Task, TaskKind
+from aoeha.sim.judges.judge import Judge
+from aoeha.sim.judges.leg_reads import LegReads
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.leg import Leg
+from aoeha.sim.world.world import World
+
+__all__ = ["EvictionJudge"]
+
+
+class EvictionJudge(Judge):
+    """Looks at every leg that is to leave."""
+
+    def __init__(self, world: World, reads: LegReads) -> None:
+        super().__init__(world)
+        self._reads = reads
+        self._restarted: set[tuple[str, str]] = set()
+
+    def target_started(self, group: str, shelf: str) -> None:
+        """From now on a reason may be that it forgot something, until it is copied."""
+        self._restarted.add((group, shelf))
+
+    def task_ended(self, machine: Gateway, task: Task, done: TaskDone) -> None:
+        """So it may where nobody holds an address."""
+        del machine
+        if isinstance(done.outcome, ReservationsRead):
+            empty = {one.leg for one in done.outcome.reservations if one.holder is Holder.NOBODY}
+            self._restarted.update((task.group, leg) for leg in empty)
+
+    def copy_ended(self, machine: Gateway, group: str, leg: Leg) -> None:
+        """The leg lacks nothing any more."""
+        del machine
+        self._restarted.discard((group, leg.shelf))
+
+    def task_started(self, machine: Gateway, task: Task) -> None:
+        """A node takes a leg out of a mirror."""
+        if not isinstance(task, LegTask) or task.kind is not TaskKind.EVICT_LEG:
+            return
+        notes, takes = self._reads.of(machine, task.group, task.leg), f"{machine.name} takes {task.leg} out"
+        if not notes.unanswered:
+            if (task.group, task.leg) not in self._restarted:
+                self.broken("R5", f"{takes} of {task.group}, which answers it and has not restarted")
+        elif notes.unanswered[-1] - notes.unanswered[0] < machine.config.hold_every_ms:
+            self.broken("R5", f"{takes} of {task.group} after {len(notes.unanswered)} readings without an answer")

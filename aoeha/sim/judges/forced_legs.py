@@ -1,0 +1,96 @@
+"""How legs are taken by force: after a reading, and not again by who was taken from (R3, R7).
+
+A node takes a leg from a silent peer by what it read since the silence, and since its own last act on any of the legs.
+An owner may also go by what its own act on the leg read back. After a stall a node reads first in any case.
+
+A node from which the peer took a leg yields: the peer lives. It may take the leg again only after deadtime.
+"""
+
+from aoeha.core.model.beat import Beat
+from aoeha.core.model.memory import Memory
+from aoeha.sim.judges.excuses import Excuses
+from aoeha.sim.judges.judge import Judge
+from aoeha.sim.judges.leg_reads import LegReads
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.world import World
+
+__all__ = ["ForcedLegJudge"]
+
+
+class ForcedLegJudge(Judge):
+    """Looks at every leg that is taken by force."""
+
+    def __init__(self, world: World, excuses: Excuses, reads: LegReads) -> None:
+        super().__init__(world)
+        self._excuses = excuses
+        self._reads = reads
+        self._back_ms: dict[str, int] = {}
+        self._heard_ms: dict[str, int] = {}
+        self._there: dict[str, tuple[int, int]] = {}
+        self._owned: set[tuple[str, str]] = set()
+        self._taken_ms: dict[tuple[str, str, str], int] = {}
+
+    def persisting(self, machine: Gateway, memory: Memory) -> None:
+        """An owner takes what is its own."""
+        for group in memory.groups:
+            (self._owned.add if group.holding else self._owned.discard)((machine.name, group.name))
+
+    def sent(self, machine: Gateway, beat: Beat) -> None:
+        """Note how the clock of a node that is there stands."""
+        del beat
+        self._there[machine.name] = self.now_ms, machine.clock_ms()
+
+    def returned(self, machine: Gateway, since_ms: int) -> None:
+        """A node is back after a stall; if its clock stood still as well, it cannot know."""
+        del since_ms
+        there_ms, clock_ms = self._there.get(machine.name, (0, 0))
+        if 2 * (machine.clock_ms() - clock_ms) > self.now_ms - there_ms:
+            self._back_ms[machine.name] = machine.clock_ms()
+
+    def preempting(self, machine: Gateway, group: str, address: str) -> None:
+        """The leg is taken: from now on the peer must yield, and this node must not have had to."""
+        self._judge_reading(machine, group, address.partition("/")[0])
+        taken_ms = self._taken_ms.pop((machine.name, group, address), None)
+        peer = self.world.machines[machine.config.peer]
+        hasty = taken_ms is not None and self.now_ms - taken_ms < machine.config.deadtime_ms
+        if hasty and peer.alive and not self._excuses.deceived:
+            rule = "R3" if (machine.name, group) in self._owned else "R7"
+            sentence = f"{machine.name} takes {address} of {group} from {peer.name}, which has just taken it from it"
+            self.broken(rule, sentence)
+        self._taken_ms[peer.name, group, address] = self.now_ms
+
+    def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
+        """What the peer says ends the silence in which it took something."""
+        del link, beat
+        self._heard_ms[machine.name] = machine.clock_ms()
+        self._forget(machine)
+
+    def booted(self, machine: Gateway) -> None:
+        """A new boot has lost nothing, and heard nothing."""
+        self._heard_ms.pop(machine.name, None)
+        self._back_ms.pop(machine.name, None)
+        self._forget(machine)
+
+    def _judge_reading(self, machine: Gateway, group: str, leg: str) -> None:
+        """A leg is taken by what was read since the last act on any of them, and since the peer was silent."""
+        since_ms, notes = self._back_ms.get(machine.name, 0), self._reads.of(machine, group, leg)
+        answered_ms = notes.answered_ms or 0
+        if (machine.name, group) in self._owned:
+            answered_ms = max(answered_ms, notes.changed_ms or 0)
+        else:
+            legs = next(known.legs for known in machine.config.groups if known.name == group)
+            changed_ms = (self._reads.of(machine, group, each.name).changed_ms or 0 for each in legs)
+            since_ms = max(since_ms, *changed_ms, self._silent_ms(machine))
+        if answered_ms < since_ms:
+            self.broken("R7", f"{machine.name} takes {leg} of {group} by force, and has not read it since it could")
+
+    def _silent_ms(self, machine: Gateway) -> int:
+        """Since when its peer has been silent, 0 while it is not: then another reason counts."""
+        heard_ms = self._heard_ms.get(machine.name)
+        silent_ms = 0 if heard_ms is None else heard_ms + machine.config.deadtime_ms
+        return silent_ms if silent_ms <= machine.clock_ms() else 0
+
+    def _forget(self, machine: Gateway) -> None:
+        if self._taken_ms:
+            for key in [key for key in self._taken_ms if key[0] == machine.name]:
+                del self._taken_ms[key]

@@ -1,0 +1,65 @@
+"""What a node does beside its orders to fence devices (R8, R9).
+
+It grants nothing while one is under way, given up or not, and what it has given up ends before it fences again.
+"""
+
+from aoeha.core.model.beat import Grant
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.task import PowerPurpose, PowerTask, Task, TaskKind
+from aoeha.sim.judges.judge import Judge
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.world import World
+
+__all__ = ["PowerTaskJudge"]
+
+TAKING = (PowerPurpose.FENCE, PowerPurpose.ORDER)
+
+
+class PowerTaskJudge(Judge):
+    """Follows what each daemon has under way against its peer's power."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._under_way: dict[str, dict[int, PowerTask]] = {}
+        self._given_up: dict[str, set[int]] = {}
+        self._granted: dict[tuple[str, str], Grant] = {}
+
+    def began(self, machine: Gateway, memory: Memory | None) -> None:
+        """A daemon has nothing under way."""
+        self._under_way[machine.name] = {}
+        self._given_up[machine.name] = set()
+        for known in memory.groups if memory is not None else ():
+            if known.grant is not None:
+                self._granted[machine.name, known.name] = known.grant
+
+    def task_started(self, machine: Gateway, task: Task) -> None:
+        """An order to a device."""
+        if not isinstance(task, PowerTask) or task.purpose not in TAKING:
+            return
+        if task.kind is TaskKind.POWER_OFF and self._given_up[machine.name]:
+            self.broken("R8", f"{machine.name} fences {task.node} again before what it gave up has ended")
+        self._under_way[machine.name][task.id] = task
+
+    def task_cancelled(self, machine: Gateway, task: Task) -> None:
+        """An order is given up; the device may carry it out all the same."""
+        if isinstance(task, PowerTask):
+            self._given_up[machine.name].add(task.id)
+
+    def task_ended(self, machine: Gateway, task: Task, done: TaskDone) -> None:
+        """It has ended, one way or another."""
+        del done
+        if isinstance(task, PowerTask):
+            self._under_way[machine.name].pop(task.id, None)
+            self._given_up[machine.name].discard(task.id)
+
+    def persisting(self, machine: Gateway, memory: Memory) -> None:
+        """A node decides what to grant, and remembers it before it says so."""
+        for group in memory.groups:
+            new = group.grant is not None and self._granted.get((machine.name, group.name)) != group.grant
+            switching = next(iter(self._under_way[machine.name].values()), None)
+            if new and switching is not None:
+                sentence = f"{machine.name} grants {group.name} to {switching.node} while it orders its power"
+                self.broken("R9", sentence)
+            if group.grant is not None:
+                self._granted[machine.name, group.name] = group.grant
