@@ -198,6 +198,11 @@ PLAY = (
          " without arguments"),
     Form("move", "move group:NAME", SIM, "ask the gateway that serves a group to switch it over"),
     Form("vouch", "vouch node:NAME", SIM, "an operator looks; if the node is off, they confirm it on the other one"),
+    Form("vouch unseen", "vouch node:NAME unseen", SIM, "an operator who has not looked confirms it on the other one"),
+    Form("edit", "edit node:NAME another|back", SIM, "its aoeha.toml differs from the other gateway's, or is as it was;"
+         " its next daemon reads that"),
+    Form("edit legs", "edit node:NAME without text:NAME", SIM, "its aoeha.toml does not name this leg, or this"
+         " address of one"),
     Form("restore", "restore", SIM, "everything works again, and everything has power"),
     Form("command", "command node:NAME: text:TEXT", RACK, "aoeha WORDS on that gateway; must end with exit code 0"),
     Form("refused", "refused node:NAME code:NAME: text:TEXT", RACK, "aoeha WORDS there; must end with another exit"

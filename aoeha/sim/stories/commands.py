@@ -281,8 +281,17 @@ def _move(world: World, words: Sequence[str]) -> None:
 
 def _vouch(world: World, words: Sequence[str]) -> None:
     machine = machine_of(world, words[0])
-    if not machine.alive:
+    if not machine.alive or "unseen" in words:
         _ask(world, [machine.config.peer, "confirm", f"node={machine.name}"])
+
+
+def _edit(world: World, words: Sequence[str]) -> None:
+    """Let a gateway's aoeha.toml differ from the other's, or be as it was."""
+    machine = machine_of(world, words[0])
+    if words[1] == "back":
+        machine.end_edits()
+    else:
+        machine.edit(words[-1] if words[1] == "without" else "")
 
 
 def _restore(world: World, _: Sequence[str]) -> None:
@@ -299,6 +308,10 @@ def _restore(world: World, _: Sequence[str]) -> None:
     for machine in world.machines.values():
         machine.disk, machine.memories.is_full = "ok", False
         machine.import_ms = IMPORT_MS
+        edited = machine.config.config_tag > 0
+        machine.end_edits()
+        if edited:
+            machine.kill_daemon()
         machine.mains = machine.chassis_on = True
         if machine.frozen or machine.paused:
             machine.resume()
@@ -373,5 +386,6 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "ask": _ask,
     "move": _move,
     "vouch": _vouch,
+    "edit": _edit,
     "restore": _restore,
 } | STORAGE_VERBS

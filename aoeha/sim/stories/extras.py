@@ -222,6 +222,24 @@ def _deaf_probes(chance: Chance) -> Lines:
     return [*lines, *later(500, chance.random.choice((lose_power, stand_still, move, kill))(chance))]
 
 
+def _edits(chance: Chance) -> Lines:
+    """A human edits aoeha.toml on one gateway: it differs, or names a leg or an address less."""
+    node, shelf = chance.node(), chance.random.choice(("shelf1", "shelf2"))
+    address = f"without {shelf}/{chance.random.randint(1, chance.settings.paths)}"
+    what = chance.random.choice(("another", f"without {shelf}", address if chance.settings.paths > 1 else "another"))
+    lines: Lines = [(0, f"edit {node} {what}"), (10, f"kill {node}")]
+    back_ms = chance.while_ms()
+    lines += [(back_ms, f"edit {node} back"), (back_ms + 10, f"kill {node}")]
+    return _meanwhile(chance, lines, lose_power, cut_all, move, kill, stand_still, lose_shelf, cut_san)
+
+
+def _unseen(chance: Chance) -> Lines:
+    """Somebody confirms a gateway without having looked: early, late, or one that runs."""
+    node = chance.node()
+    lines = chance.random.choice((lose_power, stand_still, cut_all))(chance)
+    return [*lines, (chance.ms(2_000, 120_000), f"vouch {node} unseen")]
+
+
 @dataclass(frozen=True, slots=True)
 class Extra:
     """A fault that comes besides, with dice of its own: the seeds that lack it stay as they are.
@@ -241,6 +259,7 @@ class Extra:
 WAITS = "until every wait for a slow shelf has an end (R2, R6)"
 RUN = "until an owner whose /run is gone learns from its legs what it owns (R16)"
 PROBES = "until a probe that fails is followed by a pause, and by an alarm (R12)"
+EDITS = "until nothing is believed of the shelves alone while the configurations differ (R2)"
 PLAYED = "until 400 seeds with it were played"
 LEGS = "until a start distrusts a leg whose target forgot its holder (R5)"
 
@@ -263,6 +282,8 @@ ALL_EXTRAS = (
     Extra("shared outlets", _shared_outlet, 2, 0.2, _has_outlets, off=PLAYED),
     Extra("third machine", _third_machine, 2, 0.2, _reserves, off=PLAYED),
     Extra("deaf probes", _deaf_probes, 2, 0.2, _reserves, off=PROBES),
+    Extra("edits", _edits, 2, 0.2, _reserves, off=EDITS),
+    Extra("unseen", _unseen, 2, 0.2, _reserves, off=PLAYED),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
 )
 

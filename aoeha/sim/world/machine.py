@@ -5,7 +5,7 @@ What a frozen machine had under way continues when it thaws: its kernel first, t
 
 from collections.abc import Mapping, Sequence
 
-from aoeha.core.model.config import PairConfig
+from aoeha.core.model.config import LegConfig, PairConfig
 from aoeha.core.model.events import MirrorsChanged, TargetStarted
 from aoeha.core.model.replacing import replaced
 from aoeha.sim.world.daemon import Daemon
@@ -52,6 +52,7 @@ class Machine(Gateway):
         self.daemon: Daemon | None = None
         self.import_ms = IMPORT_MS
         self.runs_at_boot: set[str] = set()
+        self.written = self._first_config = config
         self._stage = stage
         self._power = power
         self._storage = storage
@@ -72,6 +73,15 @@ class Machine(Gateway):
         """Let aoeha.toml mean other outlets of these devices when the next daemon reads it."""
         fences = (replaced(fence, tag=fence.tag + (fence.name in devices)) for fence in self.config.fences)
         self.config = replaced(self.config, fences=tuple(fences))
+
+    def edit(self, without: str) -> None:
+        """Let aoeha.toml name a leg or an address less when the next daemon reads it, or differ in something else."""
+        groups = tuple(replaced(group, legs=_legs_without(group.legs, without)) for group in self.written.groups)
+        self.written = replaced(self.written, groups=groups, config_tag=self.written.config_tag + 1)
+
+    def end_edits(self) -> None:
+        """Let it be as it was at first."""
+        self.written = self._first_config
 
     def power_changed(self) -> None:
         """Come up or go down as the power has it."""
@@ -134,6 +144,8 @@ class Machine(Gateway):
         if not self.alive or self.daemon is not None or not self.booted:
             return
         self.left = False
+        if self.written is not self._first_config or self.config.config_tag:
+            self.config = replaced(self.written, fences=self.config.fences)
         self._work.kill_leftovers(self)
         self.daemon = Daemon(self, self._stage, self._work, self._links)
         slowly = self.import_ms > IMPORT_MS
@@ -256,3 +268,9 @@ class Machine(Gateway):
         if self.present_since_ms is not None:
             self.absent_since_ms = self._stage.timeline.now_ms
         self.present_since_ms = None
+
+
+def _legs_without(legs: tuple[LegConfig, ...], name: str) -> tuple[LegConfig, ...]:
+    """The legs without this one, or without this address."""
+    kept = (leg for leg in legs if leg.name != name)
+    return tuple(replaced(leg, addresses=tuple(a for a in leg.addresses if a != name)) for leg in kept)

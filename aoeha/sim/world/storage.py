@@ -125,8 +125,15 @@ class Storage:
     def superblocks(self, machine: Gateway, group: str) -> SuperblocksRead:
         """What a machine finds on the legs of a group's mirror."""
         found = self.mirrors[group].examined(self._present(machine))
-        running = (machine.name, group) in self.assemblies
-        return SuperblocksRead(found.array, found.uuid, running=True) if running else found
+        if (machine.name, group) in self.assemblies:
+            return SuperblocksRead(found.array, found.uuid, running=True)
+        named = self._named(machine, group)
+        return SuperblocksRead(found.array, found.uuid, tuple(leg for leg in found.legs if leg.name in named))
+
+    def _named(self, machine: Gateway, group: str) -> tuple[str, ...]:
+        """The shelves on which the configuration of a machine has legs of a group; all where none are reserved."""
+        legs = next(known.legs for known in machine.config.groups if known.name == group)
+        return tuple(leg.name for leg in legs) or SHELVES
 
     def _present(self, machine: Gateway) -> set[str]:
         return {name for name, shelf in self.shelves.items() if shelf.answers and self.reaches(machine, name)}
@@ -225,7 +232,7 @@ class Storage:
         """The shelves whose legs this machine's mirror lacks."""
         assembly = self.assemblies.get((machine.name, group))
         used = [leg.shelf for leg in assembly.members] if assembly else []
-        return [name for name in self.shelves if name not in used] if used else []
+        return [name for name in self._named(machine, group) if name not in used] if used else []
 
     def hangs(self, machine: Gateway, group: str) -> bool:
         """Whether what a machine's kernel writes waits for a leg that does not answer."""
