@@ -109,15 +109,15 @@ def superblocks_read(step: StepContext, task: SuperblockTask, done: TaskDone) ->
 
 
 def mirrors_changed(step: StepContext) -> None:
-    """Monitor every running mirror at once: one that lost a leg by itself keeps acknowledging writes without it."""
+    """Look at every mirror that may run: one that lost a leg by itself keeps acknowledging writes without it."""
     for group in step.state.groups:
         for resource in group.resources:
-            if resource.config.mirror and resource.phase in UP:
+            if resource.config.mirror and resource.phase in (*UP, ResourcePhase.UNKNOWN):
                 look_again(step, group.name, resource)
 
 
 def look_again(step: StepContext, name: str, mirror: ResourceState) -> None:
-    """Monitor a running mirror again: a monitor that is under way may report its legs as they were before."""
+    """Look at a mirror again: a look that is under way may report its legs as they were before."""
     _interrupt(step, mirror)
     due_ms = step.now_ms - mirror.config.monitor_every_ms
     step.change_resource(name, mirror.config.name, task_id=0, checked_ms=due_ms)

@@ -8,14 +8,16 @@ have heard is too old to be used. Other changes are sent afterwards.
 
 A node that hears a ledger uses it for `ledger_lease` at most, counted from its own beat that the owner had answered. To
 prove that the owner cannot write, the node needs the legs of the fence set and no others, and it may start from one leg
-of the start set. Without a ledger, all legs count, and the legs' superblocks decide. A ledger that is too old can only
+of the start set. A beat of a daemon that has not looked at its mirror yet carries no ledger: it renews nothing, and
+until that daemon has looked, the ledger of the one before it is not relied on, for the kernel may have dropped a leg
+meanwhile. Without a ledger, all legs count, and the legs' superblocks decide. A ledger that is too old can only
 make a node refuse. A node that gives a group up, or loses it, withdraws its ledger. No ledger is learned from shelves
 or from disk.
 
 What this file does not know: why a leg should leave or return, and how.
 """
 
-from aoeha.core.model.beat import Ledger
+from aoeha.core.model.beat import BeatFlag, Ledger
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
@@ -69,8 +71,10 @@ def patience_ms(state: NodeState) -> int:
 
 def current(state: NodeState, group: GroupState) -> Ledger | None:
     """The owner's ledger if it is young enough to rely on and about the last ownership, else None."""
-    heard = group.heard_ledger
+    heard, beat = group.heard_ledger, state.peer.beat
     if heard is None or heard.epoch != group.epoch:
+        return None
+    if beat is not None and beat.boot_id == heard.boot_id and BeatFlag.PROBED not in beat.flags:
         return None
     return heard.ledger if state.now_ms - heard.as_of_ms <= state.config.ledger_lease_ms else None
 
@@ -116,7 +120,7 @@ def _heard(state: NodeState, group: GroupState) -> HeardLedger | None:
     known, theirs, beat = group.heard_ledger, state.peer_group(group.name), state.peer.beat
     if group.holding:
         return None
-    if theirs is None or beat is None:
+    if theirs is None or beat is None or BeatFlag.PROBED not in beat.flags:
         return known
     if not theirs.holding:
         return None if known is not None and known.boot_id == beat.boot_id else known
