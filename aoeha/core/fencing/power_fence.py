@@ -153,12 +153,17 @@ def _asks_to_be_fenced(state: NodeState, group: GroupState) -> bool:
 
 
 def _is_our_turn(state: NodeState) -> bool:
-    """Whether to fence now: the fence delay is over, and the first leg, where it responds, has stayed ours (R7)."""
-    fence = state.fence
-    if state.now_ms < fence.until_ms or power_restore.is_under_way(state):
+    """Whether to fence now: the fence delay is over, and the first leg, where it responds, has stayed ours (R7).
+
+    While a group needs an owner, the first leg is not waited for without end (R18).
+    """
+    fence, names = state.fence, wanted(state)
+    waited_ms = state.now_ms - fence.until_ms
+    if waited_ms < 0 or power_restore.is_under_way(state):
         return False
-    arbitrated = fence.phase is FencePhase.WAITING and storage_fence.arbitrates(state, wanted(state))
-    return storage_fence.first_leg_stands(state) or not arbitrated
+    if fence.phase is not FencePhase.WAITING or (names and waited_ms >= storage_fence.patience_ms(state)):
+        return True
+    return storage_fence.first_leg_stands(state) or not storage_fence.arbitrates(state, names)
 
 
 def _consider(step: StepContext) -> None:

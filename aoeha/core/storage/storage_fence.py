@@ -13,7 +13,9 @@ Without any ledger only the legs tell whether a fence, of whatever kind, would r
 respond, and either one must show the peer, or all must be free of it.
 
 The first leg is the arbiter of a fence race: a power fence is requested when the leg still shows us a moment after it
-was taken.
+was taken by force. Where it was taken without force, a power fence is requested only if another leg is out of reach:
+then the storage fence alone proves nothing. An arbiter that does not decide within `ARBITRATED_DEADTIMES` is not waited
+for any longer (R18).
 
 What this file does not know: how a reservation is made, and what the proof is used for.
 """
@@ -29,6 +31,8 @@ from aoeha.core.storage import leg_ledger, reservations
 
 STANDS_MS = 50
 """The first leg must still be ours this long after it was taken before a power fence is requested."""
+ARBITRATED_DEADTIMES = 3
+"""So many deadtimes after a power fence was due, it no longer waits for the first leg."""
 FREE_PERIODS = 3
 """Legs that no node holds count as free after this many periods of the hold check, and not before deadtime."""
 
@@ -71,8 +75,16 @@ def arbitrates(state: NodeState, wanted: tuple[str, ...]) -> bool:
 
 
 def first_leg_stands(state: NodeState) -> bool:
-    """Whether a first leg was taken from the peer by force and stayed ours."""
-    return any(group.storage_fence.forced and group.storage_fence.first_stands for group in state.groups)
+    """Whether a first leg became ours and stayed so, and power is needed too: the peer held it, or may hold another."""
+    return any(
+        group.storage_fence.first_stands and (group.storage_fence.forced or _is_stuck(state, group))
+        for group in state.groups
+    )
+
+
+def patience_ms(state: NodeState) -> int:
+    """How long a power fence waits for the first leg at most."""
+    return ARBITRATED_DEADTIMES * state.config.deadtime_ms
 
 
 def peer_yielded_to(state: NodeState, group: GroupState) -> bool:
@@ -210,6 +222,11 @@ def _is_free(state: NodeState, leg: LegState) -> bool:
         or (address.holder is Holder.NOBODY and state.now_ms - address.since_ms >= patience_ms)
         for address in leg.addresses
     )
+
+
+def _is_stuck(state: NodeState, group: GroupState) -> bool:
+    """Whether the fence cannot be completed, because a leg that the peer may still write to is out of reach."""
+    return any(_cannot_be_taken(leg) for leg in leg_ledger.fence_legs(state, group))
 
 
 def _cannot_be_taken(leg: LegState) -> bool:
