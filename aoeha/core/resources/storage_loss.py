@@ -1,9 +1,10 @@
-"""An owner that sees none of its shelves (home of R13).
+"""An owner that sees no leg it could serve from (home of R13).
 
-Rules. What the owner serves hangs, and stopping it would hang as well. Where the peer is alive and says that it could
-serve, and that has lasted for deadtime, the owner calls its group blocked. The peer then fences the owner and takes
+Rules. What the owner serves hangs, and stopping it would hang as well: no leg of its start set responds, whatever other
+legs do. Where the peer is alive and says that it could serve, and that has lasted for deadtime, the owner calls its
+group blocked. The peer then fences the owner and takes
 over; an owner that is not fenced reboots within its ration. With no such peer the owner waits: the first node that sees
-a shelf continues.
+such a leg continues.
 
 What this file does not know: how a blocked group's owner is fenced.
 """
@@ -13,6 +14,7 @@ from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import owners
+from aoeha.core.storage import leg_ledger
 
 
 def decide(step: StepContext) -> None:
@@ -23,7 +25,10 @@ def decide(step: StepContext) -> None:
         if lost and not group.storage_lost:
             step.change_term(name, storage_lost=True)
             step.change_group(name, blocked_since_ms=step.now_ms)
-            sentence = f"no shelf of {name} answers {node}, and {peer} could serve it: {node} asks to be fenced"
+            legs = " and ".join(leg.name for leg in leg_ledger.start_legs(group))
+            sentence = (
+                f"{legs} of {name} does not answer {node}, and {peer} could serve it: {node} asks to be fenced"
+            )
             step.alarm(Code.STORAGE_LOST, Subject.group(name), sentence)
         elif not lost and (group.storage_lost or step.state.alarms):
             if group.storage_lost:
@@ -40,6 +45,6 @@ def _is_blind(state: NodeState, group: GroupState) -> bool:
     return all(
         address.holder is Holder.SILENT
         and state.now_ms - max(address.since_ms, state.listening_since_ms) >= patience_ms
-        for leg in group.legs
+        for leg in leg_ledger.start_legs(group)
         for address in leg.addresses
     )

@@ -92,6 +92,11 @@ def complete_legs(state: NodeState, group: GroupState) -> tuple[str, ...]:
     return tuple(leg.name for leg in _at(group, ledger.start)) if ledger is not None else ()
 
 
+def start_legs(group: GroupState) -> tuple[LegState, ...]:
+    """The legs that hold every acknowledged write by our own ledger; all, where the mirror's state is not known."""
+    return (_at(group, group.ledger.start) if group.ledger is not None else ()) or group.legs
+
+
 def needed_legs(state: NodeState, group: GroupState) -> tuple[tuple[LegState, ...], bool]:
     """The legs from which this node could serve, and whether it needs all or any of them; none where nothing is known.
 
