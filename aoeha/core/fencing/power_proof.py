@@ -3,7 +3,8 @@
 Rules. A fence may hit a peer that is alive: an operator ordered it, the peer asks to be fenced because it cannot stop,
 or the peer came back during the fence. Then the report of the plug is not enough. It is a proof only when nothing is
 heard of the peer, on a link or by its stamps, for deadtime. A peer that still answers what was sent since, or that
-beats or stamps after deadtime, is powered by another plug. A beat that arrives earlier and answers nothing may have
+beats or stamps after deadtime, is powered by another plug. A question to the shelves that is still open then is not
+waited for any longer (R18). A beat that arrives earlier and answers nothing may have
 been in flight, and a power supply runs for a moment after it loses its input.
 
 What this file does not know: what is done about a wrong plug.
@@ -11,7 +12,7 @@ What this file does not know: what is done about a wrong plug.
 
 from aoeha.core.fencing import devices
 from aoeha.core.model.fence import FencePhase, Off
-from aoeha.core.model.state import NodeState
+from aoeha.core.model.state import NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import disk_heartbeat, membership
 
@@ -24,7 +25,13 @@ def read_off(step: StepContext, settle_ms: int) -> None:
 
 
 def awaits_silence(state: NodeState) -> bool:
-    """Whether it is too early to tell if the peer is heard, so that the report of its plug is no proof yet."""
+    """Whether it is too early to tell if the peer is heard, so that the report of its plug is no proof yet.
+
+    An open question to the shelves is no sign of life: a stamp that has not moved for deadtime by then does not count.
+    """
+    off = state.fence.read_off
+    if state.peer.condition is PeerCondition.CHECKING_STORAGE and off is not None:
+        return state.now_ms - off.at_ms < state.config.deadtime_ms
     return membership.may_be_alive(state)
 
 

@@ -31,6 +31,7 @@ from aoeha.core.model.state import (
     LinkState,
     PeerCondition,
     PeerState,
+    Question,
     ResourcePhase,
     ResourceState,
     Revalidation,
@@ -103,6 +104,7 @@ class PeerChange(TypedDict, total=False):
     answered_ms: int | None
     mark: Mark | None
     stale: bool
+    question: Question | None
 
 
 class GroupChange(TypedDict, total=False):

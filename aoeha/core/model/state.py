@@ -77,6 +77,14 @@ class LinkState:
 
 
 @dataclass(frozen=True)
+class Question:
+    """Only the shelves can tell whether the peer lives: since when without a sign of life, and when that last was so."""
+
+    since_ms: int
+    open_ms: int
+
+
+@dataclass(frozen=True)
 class PeerState:
     """The peer as its beats show it. `beat` is the newest one; `held` tells per group which boot was heard holding.
 
@@ -84,6 +92,7 @@ class PeerState:
     At `alternated_ms` two boots of the peer were last heard in turn, None for not lately. What such boots say about
     each other is never a proof again (`disputed_boot_ids`). The peer's present boot was first heard at `booted_ms`.
     `stale`: this node was stalled, and no beat has yet answered what it sent since, so that every beat may be old news.
+    `question`: what the shelves have not answered about a peer that no link carries.
     """
 
     condition: PeerCondition = PeerCondition.BOOTING
@@ -100,6 +109,7 @@ class PeerState:
     answered_ms: int | None = None
     mark: Mark | None = None
     stale: bool = False
+    question: Question | None = None
 
     @property
     def duplicate_name(self) -> bool:

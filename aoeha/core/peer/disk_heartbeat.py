@@ -4,7 +4,9 @@ Rules. A node that holds a group's legs and is not heard on any other link stamp
 and again, for as long as that lasts. A node that finds the peer's name on legs and hears nothing from the peer reads
 those records. A stamp that moves is a sign of life. The peer is silent there only after at least two answered readings
 without a moved stamp, over the time from warntime to deadtime, or a whole deadtime after the last sign of life. A
-record that cannot be read says nothing, so the count starts again with each leg that begins to respond. A record that
+record that cannot be read says nothing, so the count starts again with each leg that begins to respond. But a question
+that stays open excuses the peer for `QUESTION_DEADTIMES` at most, counted from the last sign of life (R18): a shelf that
+answers too slowly, or now and then, must not keep a dead peer alive for ever. A record that
 was read before this node stalled says nothing either. Records of legs that do not show the peer are not read: the
 reservation takes precedence. A stamp carries the message about the pause of the pair, as a beat does.
 
@@ -21,13 +23,15 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
 from aoeha.core.model.legs import ShelfLinkState
 from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
-from aoeha.core.model.state import GroupState, LinkCondition, NodeState
+from aoeha.core.model.state import GroupState, LinkCondition, NodeState, Question
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import RecordsRead, RecordTask, TaskKind
 
 EVERY_MIN_MS = 100
 STAMPS = 3
 READS_MIN = 2
+QUESTION_DEADTIMES = 3
+"""So many deadtimes without a sign of life end every question to the shelves (R18)."""
 
 
 def every_ms(config: PairConfig) -> int:
@@ -108,6 +112,24 @@ def heard_ms(state: NodeState) -> int | None:
 def confirms_silence(state: NodeState) -> bool:
     """Whether every leg that shows the peer tells that the peer is silent there."""
     return all(_confirms_silence(state, group) for group in state.groups if group.legs and not group.holding)
+
+
+def question_of(state: NodeState) -> Question | None:
+    """The question to the shelves as it stands now, None where there is none.
+
+    One that was not open for as long as it may stay open is a new one. A stamp that moves begins it anew.
+    """
+    if confirms_silence(state):
+        return state.peer.question
+    known, moved = state.peer.question, [group.shelf_link.heard_ms for group in state.groups]
+    if known is None or state.now_ms - known.open_ms >= question_patience_ms(state.config):
+        known = Question(state.now_ms, state.now_ms)
+    return Question(max((known.since_ms, *(at_ms for at_ms in moved if at_ms is not None))), state.now_ms)
+
+
+def question_patience_ms(config: PairConfig) -> int:
+    """How long the shelves may leave a question open without a sign of life."""
+    return QUESTION_DEADTIMES * config.deadtime_ms
 
 
 def shows_peer(state: NodeState) -> bool:
@@ -256,9 +278,16 @@ def _stamp(state: NodeState, group: GroupState, word: GroupBeat | None) -> LockR
     )
 
 
+def _read_patience_ms(config: PairConfig, group: GroupState) -> int:
+    """How long a reading may take. A leg that shows the peer and did not answer in time gets as long as for that."""
+    is_late = group.shelf_link.asked_ms > 0 and _unread(group)
+    return max(every_ms(config), config.shelf_timeout_ms if is_late else 0)
+
+
 def _ask(step: StepContext, group: GroupState, record: LockRecord | None) -> None:
     state = step.state
-    reason, patience_ms = f"{state.config.peer} is not heard on any other link", every_ms(state.config)
+    reason = f"{state.config.peer} is not heard on any other link"
+    patience_ms = every_ms(state.config) if record is not None else _read_patience_ms(state.config, group)
     task = RecordTask(state.next_task_id, patience_ms, reason, group.name, record)
     step.begin(task)
     step.change_shelf_link(group.name, task_id=task.id, asked_ms=step.now_ms)

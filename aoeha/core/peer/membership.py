@@ -2,8 +2,8 @@
 
 Rules. A link is as good as its youngest accepted beat is young. The peer is alive while any link is up. The peer is
 silent when every link has been quiet for deadtime, counted only over time in which this node was not stalled, and when
-the shelves, where they show the peer, do not say otherwise. Until the shelves have answered, the peer is neither alive
-nor silent. A peer that is reachable only by disk heartbeat is not fenced, and is promised nothing. One sequence runs
+the shelves, where they show the peer, do not say otherwise. Until the shelves have answered, or could not be read for
+too long, the peer is neither alive nor silent. A peer that is reachable only by disk heartbeat is not fenced, and is promised nothing. One sequence runs
 across all links: a beat older than the newest one counts for its link's age and for nothing else. A new kernel boot id
 proves that the earlier boot is gone, unless two boot ids alternate. Then two machines use one name, and nothing that
 either says is a proof. That ends when one of them alone has been heard for deadtime, or neither. Then the peer may be
@@ -77,6 +77,7 @@ def judge(step: StepContext) -> None:
             step.change_link(link.name, condition=now)
             _tell_link(step, link, now)
     _end_duplicate_name(step)
+    _ask_the_shelves(step)
     condition = _peer_condition(step.state)
     if condition is not step.state.peer.condition:
         step.change_peer(condition=condition)
@@ -195,7 +196,7 @@ def _peer_condition(state: NodeState) -> PeerCondition:
     if left and not (silent and (state.peer.condition in DOUBTED or disk_heartbeat.shows_peer(state))):
         return PeerCondition.LEFT
     if silent:
-        if disk_heartbeat.confirms_silence(state):
+        if disk_heartbeat.confirms_silence(state) or _was_asked_for_long(state):
             return PeerCondition.NEVER_SEEN if unheard else PeerCondition.SILENT
         if disk_heartbeat.heard_ms(state) is not None:
             return PeerCondition.STORAGE_ONLY
@@ -207,6 +208,21 @@ def _peer_condition(state: NodeState) -> PeerCondition:
         return PeerCondition.RESTARTING
     up = any(link.condition is LinkCondition.UP for link in state.links)
     return PeerCondition.ONLINE if up else PeerCondition.LATE
+
+
+def _ask_the_shelves(step: StepContext) -> None:
+    """Note since when only the shelves could tell whether the peer lives. A link that carries its beats ends that."""
+    state = step.state
+    question = disk_heartbeat.question_of(state) if state.now_ms >= silence_due_ms(state) else None
+    if question != state.peer.question:
+        step.change_peer(question=question)
+
+
+def _was_asked_for_long(state: NodeState) -> bool:
+    question = state.peer.question
+    return question is not None and state.now_ms - question.since_ms >= disk_heartbeat.question_patience_ms(
+        state.config
+    )
 
 
 def _end_duplicate_name(step: StepContext) -> None:

@@ -26,9 +26,7 @@ def decide(step: StepContext) -> None:
             step.change_term(name, storage_lost=True)
             step.change_group(name, blocked_since_ms=step.now_ms)
             legs = " and ".join(leg.name for leg in leg_ledger.start_legs(group))
-            sentence = (
-                f"{legs} of {name} does not answer {node}, and {peer} could serve it: {node} asks to be fenced"
-            )
+            sentence = f"{legs} of {name} does not answer {node}, and {peer} could serve it: {node} asks to be fenced"
             step.alarm(Code.STORAGE_LOST, Subject.group(name), sentence)
         elif not lost and (group.storage_lost or step.state.alarms):
             if group.storage_lost:
