@@ -190,11 +190,6 @@ def forced_back(original: Any) -> Any:
     return judged
 
 
-def held_by_word_alone(_original: Any) -> Any:
-    """What a storage proof was made of does not count as held before it is reserved once more."""
-    return lambda _group, address: address.held_epoch
-
-
 def back_without_a_doubt(original: Any) -> Any:
     """A daemon that comes back takes what its legs show for leftovers, and has forgotten which it held."""
 
@@ -260,7 +255,7 @@ MUTATIONS = (
     Mutation("skip the proof check", proofs, "proof_against_peer", silence_is_proof, ("I1",)),
     Mutation("accept exit code 2 as off", power_fence, "_switched_off", failed_off_is_off, ("I1",)),
     Mutation("take unknown as off", power_fence, "_read_back", unknown_is_off, ("I1",), 54),
-    Mutation("forget the epoch", proofs, "next_epoch", epoch_forgotten, ("I1",), 4),
+    Mutation("forget the epoch", proofs, "next_epoch", epoch_forgotten, ("I1", "I6"), 4),
     Mutation("forget it over and over", proofs, "next_epoch", epoch_forgotten, ("I6",), 1),
     Mutation("start on a grant without its epoch", claims, "_grants_us", any_grant_counts, ("I1",), 37),
     Mutation("count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6"), 8),

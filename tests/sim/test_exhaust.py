@@ -36,15 +36,16 @@ JUDGED = {
     "Leaving": "by_ms beats",
     "Revalidation": "sequence until_ms",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternated_ms "
-    "disputed_boot_ids booted_ms held answered_ms mark stale",
+    "disputed_boot_ids booted_ms held answered_ms mark stale question",
     "Mark": "sequence sent_ms",
+    "Question": "since_ms open_ms",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures "
     "blocked_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link",
     "Failures": "at_ms given_up until_ms",
     "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested conflicts retry_at_ms "
-    "reserve_at_ms startable_legs legs_transferred ledger ledger_since_ms loss_acknowledged",
+    "reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "
     "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing limits",
@@ -81,7 +82,7 @@ JUDGED = {
     "ShelvesState": "task_id asked_ms read_ms due",
     "LegWork": "task_id retry_ms",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message",
-    "HeardLedger": "boot_id epoch ledger as_of_ms",
+    "HeardLedger": "boot_id epoch ledger as_of_ms known_epoch",
     "HostsState": "task_id asked_ms answer since_ms",
     "Ledger": "version fence start",
     "Off": "boot_id at_ms sequence level_index",

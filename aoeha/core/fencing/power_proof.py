@@ -4,8 +4,8 @@ Rules. A fence may hit a peer that is alive: an operator ordered it, the peer as
 or the peer came back during the fence. Then the report of the plug is not enough. It is a proof only when nothing is
 heard of the peer, on a link or by its stamps, for deadtime. A peer that still answers what was sent since, or that
 beats or stamps after deadtime, is powered by another plug. A question to the shelves that is still open then is not
-waited for any longer (R18). A beat that arrives earlier and answers nothing may have
-been in flight, and a power supply runs for a moment after it loses its input.
+waited for any longer (R18). A beat that arrives earlier and answers nothing may have been in flight, and a power supply
+runs for a moment after it loses its input.
 
 What this file does not know: what is done about a wrong plug.
 """

@@ -143,6 +143,7 @@ class TermChange(TypedDict, total=False):
     retry_at_ms: int
     reserve_at_ms: int
     startable_legs: tuple[str, ...]
+    stamped: tuple[tuple[str, str], ...]
     legs_transferred: tuple[str, ...]
     ledger: Ledger | None
     ledger_since_ms: int

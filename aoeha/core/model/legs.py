@@ -105,12 +105,16 @@ class LegWork:
 
 @dataclass(frozen=True)
 class HeardLedger:
-    """The peer's ledger of an ownership at `epoch`, from a beat that it sent after `as_of_ms` on our clock."""
+    """The peer's ledger of an ownership at `epoch`, from a beat that it sent after `as_of_ms` on our clock.
+
+    `known_epoch` is the highest epoch that this node knew of when it heard that.
+    """
 
     boot_id: str
     epoch: int
     ledger: Ledger
     as_of_ms: int
+    known_epoch: int
 
 
 @dataclass(frozen=True)

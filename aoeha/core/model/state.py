@@ -78,7 +78,10 @@ class LinkState:
 
 @dataclass(frozen=True)
 class Question:
-    """Only the shelves can tell whether the peer lives: since when without a sign of life, and when that last was so."""
+    """Only the shelves can tell whether the peer lives: since when without a sign of life, and when that was last so.
+
+    Both are times of this node.
+    """
 
     since_ms: int
     open_ms: int

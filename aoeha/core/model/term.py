@@ -34,6 +34,8 @@ class Term:
     """No leg is reserved again before this time: the last try did not hold it (storage)."""
     startable_legs: tuple[str, ...] = ()
     """The mirror may be started from any of these legs, by the last owner's ledger (ownership)."""
+    stamped: tuple[tuple[str, str], ...] = ()
+    """The legs' addresses, leg first, that carry a record of this term, and have been ours since (peer)."""
     legs_transferred: tuple[str, ...] = ()
     """The legs transferred to the peer so far (storage)."""
     ledger: Ledger | None = None

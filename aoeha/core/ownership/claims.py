@@ -62,14 +62,20 @@ def withdraw_claims(step: StepContext) -> None:
 
 
 def _learn(step: StepContext, name: str) -> None:
-    """Adopt the peer's higher epoch. An owner that hears of a higher owner was superseded: it must stop writing."""
+    """Adopt the peer's higher epoch, also from its records on the legs, so that epochs only grow (R21).
+
+    An owner that hears of a higher owner was superseded: it must stop writing.
+    """
+    recorded = disk_heartbeat.recorded_epoch(step.state.group(name))
+    if recorded > step.state.group(name).epoch:
+        step.change_group(name, epoch=recorded)
     group = step.state.group(name)
     theirs = peer_word.theirs(step.state, group)
     if theirs is None:
         return
     if group.holding and owners.superseded(step.state, group):
         node, peer = step.state.config.node, step.state.config.peer
-        sentence = f"{peer} owns {name} at epoch {theirs.epoch}, above epoch {group.held_epoch} of {node}"
+        sentence = f"{peer} owns {name} at epoch {theirs.epoch}, and {node} at epoch {group.held_epoch}"
         step.panic(Code.OWNERSHIP_SUPERSEDED, Subject.group(name), sentence)
     if theirs.epoch > group.epoch:
         step.change_group(name, epoch=theirs.epoch)

@@ -7,9 +7,14 @@ from aoeha.core.peer import membership
 
 
 def superseded(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer owns the group at a later epoch than ours: then nothing of it may run here."""
+    """Whether the peer owns the group at a later epoch than ours: then nothing of it may run here.
+
+    Two owners at one epoch have not heard each other, and false proofs. The one that ranks second gives way.
+    """
     theirs = state.peer_group(group.name)
-    return theirs is not None and theirs.holding and theirs.epoch > group.held_epoch
+    if theirs is None or not theirs.holding:
+        return False
+    return theirs.epoch > group.held_epoch or (theirs.epoch == group.held_epoch and not ranks_first(state, group))
 
 
 def ranks_first(state: NodeState, group: GroupState) -> bool:

@@ -19,8 +19,7 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     if law.stands(state, Kind.DUPLICATE_NAME) or peer.condition is PeerCondition.STORAGE_ONLY:
         return None
     epoch = next_epoch(state, group)
-    blind = _own_parity(state, epoch) if group.legs else 0
-    blind = blind if peer.heard else _blind_jump(state, epoch)
+    blind = _own_parity(state, epoch) if peer.heard else _blind_jump(state, epoch)
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         return Proof(ProofKind.POWERED_OFF, name, epoch + blind, peer.boot_id, "read back as off")
     if fence.confirmed is not None and fence.confirmed.boot_id == peer.boot_id:

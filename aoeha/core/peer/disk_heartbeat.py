@@ -5,10 +5,14 @@ and again, for as long as that lasts. A node that finds the peer's name on legs 
 those records. A stamp that moves is a sign of life. The peer is silent there only after at least two answered readings
 without a moved stamp, over the time from warntime to deadtime, or a whole deadtime after the last sign of life. A
 record that cannot be read says nothing, so the count starts again with each leg that begins to respond. But a question
-that stays open excuses the peer for `QUESTION_DEADTIMES` at most, counted from the last sign of life (R18): a shelf that
-answers too slowly, or now and then, must not keep a dead peer alive for ever. A record that
-was read before this node stalled says nothing either. Records of legs that do not show the peer are not read: the
-reservation takes precedence. A stamp carries the message about the pause of the pair, as a beat does.
+that stays open excuses the peer for `QUESTION_DEADTIMES` at most, counted from the last sign of life (R18): a shelf
+that answers too slowly, or now and then, must not keep a dead peer alive for ever. A record that was read before this
+node stalled says nothing either. Records of legs that do not show the peer are not read: the reservation takes
+precedence. A stamp carries the message about the pause of the pair, as a beat does.
+
+Each term begins with a stamp on every address, and an address that comes back is stamped too. So a node that boots
+alone finds how far its peer has counted, and epochs only grow (R21). A storage fence reads the records before it takes
+a leg.
 
 A node that has messages for the peer (`aoeha.core.ownership.client_isolation`) reads each record and then writes its
 own in its place, whether or not it holds the leg.
@@ -42,9 +46,12 @@ def every_ms(config: PairConfig) -> int:
 def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
     """Stamp what we hold and read what the peer holds, while no link is up; one task at a time for each group.
 
+    What we hold is stamped once in each term anyway.
+
     `words` are the messages about groups that go into the records as well.
     """
     for name in [group.name for group in step.state.groups if group.legs]:
+        _forget_lost_stamps(step, name)
         group = step.state.group(name)
         link = group.shelf_link
         if link.task_id or law.stops(step.state, Act.STAMP) is not None:
@@ -66,6 +73,7 @@ def task_done(step: StepContext, task: RecordTask, done: TaskDone) -> None:
         return
     step.change_shelf_link(group.name, task_id=0, answering=_answers(step.state, task))
     if task.kind is TaskKind.WRITE_RECORD:
+        _note_stamped(step, group, task, done)
         return
     silent = _at(group, Holder.SILENT)
     known = {place: record for place, record in _seen(group).items() if place not in silent}
@@ -83,6 +91,7 @@ def task_done(step: StepContext, task: RecordTask, done: TaskDone) -> None:
     ]
     if moved:
         said = max(moved, key=lambda record: record.stamped_ms)
+        step.change_peer(question=None)
         step.change_shelf_link(
             group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1, said=said
         )
@@ -117,14 +126,13 @@ def confirms_silence(state: NodeState) -> bool:
 def question_of(state: NodeState) -> Question | None:
     """The question to the shelves as it stands now, None where there is none.
 
-    One that was not open for as long as it may stay open is a new one. A stamp that moves begins it anew.
+    One that was not open for as long as it may stay open is a new one.
     """
+    known = state.peer.question
     if confirms_silence(state):
-        return state.peer.question
-    known, moved = state.peer.question, [group.shelf_link.heard_ms for group in state.groups]
-    if known is None or state.now_ms - known.open_ms >= question_patience_ms(state.config):
-        known = Question(state.now_ms, state.now_ms)
-    return Question(max((known.since_ms, *(at_ms for at_ms in moved if at_ms is not None))), state.now_ms)
+        return known
+    is_new = known is None or state.now_ms - known.open_ms >= question_patience_ms(state.config)
+    return Question(state.now_ms if is_new or known is None else known.since_ms, state.now_ms)
 
 
 def question_patience_ms(config: PairConfig) -> int:
@@ -149,6 +157,17 @@ def peer_message(state: NodeState, group: GroupState) -> LockRecord | None:
     fresh = link.heard_ms is not None and state.now_ms - link.heard_ms < config.deadtime_ms
     known = (state.peer.boot_id, state.peer.incarnation)
     return link.said if fresh and known[0] == link.said.boot_id and known[1] <= link.said.incarnation else None
+
+
+def recorded_epoch(group: GroupState) -> int:
+    """The highest epoch that the peer's records tell of, as far as they were read; 0 for none (R21)."""
+    return max((seen.record.epoch for seen in group.shelf_link.seen if seen.record is not None), default=0)
+
+
+def has_read_for(group: GroupState) -> bool:
+    """Whether the records were read since the storage fence under way was begun, as far as their targets answer."""
+    link = group.shelf_link
+    return _shows(group, Holder.PEER) or (not link.task_id and link.asked_ms >= group.storage_fence.since_ms)
 
 
 def is_quiet(state: NodeState) -> bool:
@@ -239,17 +258,42 @@ def _read_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
 
 
 def _stamping(state: NodeState, group: GroupState) -> bool:
-    if (
-        not group.holding
-        or law.stops(state, Act.STAMP, group) is not None
-        or not any(leg.shows_anywhere(Holder.US) for leg in group.legs)
-    ):
+    if not group.holding or law.stops(state, Act.STAMP, group) is not None or not _shows(group, Holder.US):
         return False
-    return is_quiet(state) or _not_heard_by_the_peer(state)
+    return is_quiet(state) or _not_heard_by_the_peer(state) or bool(_unstamped(group))
 
 
 def _watching(state: NodeState, group: GroupState) -> bool:
-    return _in_question(state, group) and is_quiet(state)
+    fencing = group.storage_fence.victim_boot_id is not None and not has_read_for(group)
+    return (fencing or _in_question(state, group)) and is_quiet(state)
+
+
+def _unstamped(group: GroupState) -> set[tuple[str, str]]:
+    """The addresses that are ours and carry no record of this term."""
+    return _at(group, Holder.US) - set(group.term.stamped) if group.term is not None else set()
+
+
+def _forget_lost_stamps(step: StepContext, name: str) -> None:
+    """A target that restarted lost its record, and one that did not answer may have restarted."""
+    group = step.state.group(name)
+    if group.term is None or not group.term.stamped:
+        return
+    stamped = tuple(place for place in group.term.stamped if place in _at(group, Holder.US))
+    if stamped != group.term.stamped:
+        step.change_term(name, stamped=stamped)
+
+
+def _note_stamped(step: StepContext, group: GroupState, task: RecordTask, done: TaskDone) -> None:
+    """Record which addresses took a record of this term."""
+    if group.term is None or task.record is None or task.record.epoch != group.held_epoch:
+        return
+    records = done.outcome.records if isinstance(done.outcome, RecordsRead) else ()
+    written = {(seen.leg, seen.address) for seen in records} & _at(group, Holder.US)
+    step.change_term(group.name, stamped=tuple(sorted({*group.term.stamped, *written})))
+
+
+def _shows(group: GroupState, holder: Holder) -> bool:
+    return any(leg.shows_anywhere(holder) for leg in group.legs)
 
 
 def _in_question(state: NodeState, group: GroupState) -> bool:

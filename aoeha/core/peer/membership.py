@@ -3,11 +3,12 @@
 Rules. A link is as good as its youngest accepted beat is young. The peer is alive while any link is up. The peer is
 silent when every link has been quiet for deadtime, counted only over time in which this node was not stalled, and when
 the shelves, where they show the peer, do not say otherwise. Until the shelves have answered, or could not be read for
-too long, the peer is neither alive nor silent. A peer that is reachable only by disk heartbeat is not fenced, and is promised nothing. One sequence runs
-across all links: a beat older than the newest one counts for its link's age and for nothing else. A new kernel boot id
-proves that the earlier boot is gone, unless two boot ids alternate. Then two machines use one name, and nothing that
-either says is a proof. That ends when one of them alone has been heard for deadtime, or neither. Then the peer may be
-judged again, and fenced, but a new boot still proves nothing about the boots that alternated.
+too long, the peer is neither alive nor silent. A peer that is reachable only by disk heartbeat is not fenced, and is
+promised nothing. One sequence runs across all links: a beat older than the newest one counts for its link's age and for
+nothing else. A new kernel boot id proves that the earlier boot is gone, unless two boot ids alternate. Then two
+machines use one name, and nothing that either says is a proof. That ends when one of them alone has been heard for
+deadtime, or neither. Then the peer may be judged again, and fenced, but a new boot still proves nothing about the boots
+that alternated.
 
 What this file does not know: what may be done about a silent peer. Silence is not proof of death.
 """

@@ -2,9 +2,8 @@
 
 Rules. What the owner serves hangs, and stopping it would hang as well: no leg of its start set responds, whatever other
 legs do. Where the peer is alive and says that it could serve, and that has lasted for deadtime, the owner calls its
-group blocked. The peer then fences the owner and takes
-over; an owner that is not fenced reboots within its ration. With no such peer the owner waits: the first node that sees
-such a leg continues.
+group blocked. The peer then fences the owner and takes over; an owner that is not fenced reboots within its ration.
+With no such peer the owner waits: the first node that sees such a leg continues.
 
 What this file does not know: how a blocked group's owner is fenced.
 """

@@ -10,9 +10,9 @@ A node that hears a ledger uses it for `ledger_lease` at most, counted from its 
 prove that the owner cannot write, the node needs the legs of the fence set and no others, and it may start from one leg
 of the start set. A beat of a daemon that has not looked at its mirror yet carries no ledger: it renews nothing, and
 until that daemon has looked, the ledger of the one before it is not relied on, for the kernel may have dropped a leg
-meanwhile. Without a ledger, all legs count, and the legs' superblocks decide. A ledger that is too old can only
-make a node refuse. A node that gives a group up, or loses it, withdraws its ledger. No ledger is learned from shelves
-or from disk.
+meanwhile. Without a ledger, all legs count, and the legs' superblocks decide. A ledger that is too old can only make a
+node refuse. A node that gives a group up, or loses it, withdraws its ledger. No ledger is learned from shelves or from
+disk.
 
 What this file does not know: why a leg should leave or return, and how.
 """
@@ -70,9 +70,9 @@ def patience_ms(state: NodeState) -> int:
 
 
 def current(state: NodeState, group: GroupState) -> Ledger | None:
-    """The owner's ledger if it is young enough to rely on and about the last ownership, else None."""
+    """The owner's ledger if it is young enough to rely on, and no later ownership is known since, else None."""
     heard, beat = group.heard_ledger, state.peer.beat
-    if heard is None or heard.epoch != group.epoch:
+    if heard is None or group.epoch > max(heard.epoch, heard.known_epoch):
         return None
     if beat is not None and beat.boot_id == heard.boot_id and BeatFlag.PROBED not in beat.flags:
         return None
@@ -132,7 +132,7 @@ def _heard(state: NodeState, group: GroupState) -> HeardLedger | None:
     alike, answered_ms = beat.config_tag == state.config.config_tag, state.peer.answered_ms
     if theirs.ledger is None or answered_ms is None or not alike:
         return None
-    return HeardLedger(beat.boot_id, theirs.epoch, theirs.ledger, answered_ms)
+    return HeardLedger(beat.boot_id, theirs.epoch, theirs.ledger, answered_ms, group.epoch)
 
 
 def _sets(group: GroupState, mirror: ResourceState | None) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

@@ -27,6 +27,7 @@ from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
+from aoeha.core.peer import disk_heartbeat
 from aoeha.core.storage import leg_ledger, reservations
 
 STANDS_MS = 50
@@ -153,6 +154,8 @@ def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
         return
     if group.shelves.read_ms is None or group.shelves.read_ms < fence.since_ms:
         reservations.read(step, group, "read the reservations again")
+        return
+    if not disk_heartbeat.has_read_for(group):
         return
     if _lost(step.state, group):
         yielded_until_ms = step.now_ms + step.state.config.deadtime_ms

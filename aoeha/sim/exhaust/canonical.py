@@ -54,11 +54,13 @@ from aoeha.core.model.state import (
     LinkState,
     NodeState,
     PeerState,
+    Question,
     ResourceState,
     Revalidation,
 )
 from aoeha.core.model.task import AddressRenewal, MirrorLimits, PathFailover, Task
 from aoeha.core.model.term import Claim, Term
+from aoeha.core.peer.disk_heartbeat import question_patience_ms
 from aoeha.sim.exhaust.canonical_ledger import (
     LEASE_MS,
     PRESENT,
@@ -153,7 +155,7 @@ def canonical(state: NodeState) -> NodeState:
         started_ms=NOW_MS - age_ms(state.started_ms, now_ms, started_cap_ms),
         listening_since_ms=listening_ms,
         links=tuple(_link(link, now_ms, state.config.deadtime_ms) for link in state.links),
-        peer=replace(_peer(state.peer, reserved=reserved), stale=canonical_stale(state)),
+        peer=replace(_peer(state, reserved=reserved), stale=canonical_stale(state)),
         groups=tuple(
             canonical_legs(state, _group(group, now_ms, known), listening_ms, known) for group in state.groups
         ),
@@ -237,8 +239,8 @@ def _link(link: LinkState, now_ms: int, deadtime_ms: int) -> LinkState:
     return replace(link, heard_ms=heard_ms)
 
 
-def _peer(peer: PeerState, *, reserved: bool) -> PeerState:
-    beat = peer.beat
+def _peer(state: NodeState, *, reserved: bool) -> PeerState:
+    peer, beat = state.peer, state.peer.beat
     if beat is not None:
         beat = replace(beat, sequence=0, link_ages_ms=beat.link_ages_ms if reserved else (), readiness=None)
     return replace(
@@ -248,7 +250,17 @@ def _peer(peer: PeerState, *, reserved: bool) -> PeerState:
         answered_ms=None,
         mark=None,
         booted_ms=0,
+        question=_question(peer.question, state),
     )
+
+
+def _question(question: Question | None, state: NodeState) -> Question | None:
+    """For how long only the shelves could tell of the peer, as long as that matters."""
+    if question is None:
+        return None
+    longest_ms = question_patience_ms(state.config)
+    ages = (age_ms(at_ms, state.now_ms, longest_ms) for at_ms in (question.since_ms, question.open_ms))
+    return Question(*(NOW_MS - age for age in ages))
 
 
 def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
@@ -348,7 +360,7 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 JUDGED = (
     NodeState, Leaving, Revalidation, PeerState, LinkState, GroupState, Failures, Term, Claim, ResourceState,
     DeviceState, FenceState, Beat, Mark, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity,
-    LegState, AddressState, StorageFenceState, ShelfLinkState, ShelvesState, LegWork, LockRecord, HeardLedger,
+    Question, LegState, AddressState, StorageFenceState, ShelfLinkState, ShelvesState, LegWork, LockRecord, HeardLedger,
     HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""
