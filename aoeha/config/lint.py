@@ -7,12 +7,13 @@ from aoeha.config.backing import backing
 from aoeha.config.duration import render_duration
 from aoeha.config.findings import KeyFinding, KeyPath
 from aoeha.config.lint_fences import cycling_devices, mortal_devices, one_switch
-from aoeha.config.lint_shelf_timing import shelf_timing
+from aoeha.config.lint_shelf_timing import shelf_timing, stamps
 from aoeha.config.schema import Configuration, PerNode, SerialLink, UdpLink
-from aoeha.core.peer.disk_heartbeat import EVERY_MIN_MS, STAMPS
 
 __all__ = ["lint"]
 
+KEEPALIVES_IN_DEADTIME = 4
+"""A node that did not run for deadtime less two keepalives was stalled (R10): that is longer than between two beats."""
 LONGEST_SILENCE_MS = 600_000
 """Beats carry ages up to about 655 s (model.beat.NEVER_MS): a longer deadtime could never be seen to pass."""
 
@@ -93,6 +94,13 @@ def _timing_order(configuration: Configuration) -> Iterator[KeyFinding]:
             ("timing", "deadtime"),
             f'expected more than warntime ("{render_duration(warntime)}"), got "{render_duration(deadtime)}"; '
             "a link must be late before the peer counts as silent",
+        )
+    elif deadtime < KEEPALIVES_IN_DEADTIME * keepalive:
+        yield KeyFinding(
+            ("timing", "deadtime"),
+            f"expected at least {KEEPALIVES_IN_DEADTIME} times keepalive "
+            f'("{render_duration(KEEPALIVES_IN_DEADTIME * keepalive)}"), got "{render_duration(deadtime)}"; two lost '
+            "beats would look like a dead gateway",
         )
     if timing.initdead_ms < deadtime:
         yield KeyFinding(
@@ -310,19 +318,6 @@ def _storage_apart(configuration: Configuration) -> Iterator[KeyFinding]:
                     )
 
 
-def _stamps(configuration: Configuration) -> Iterator[KeyFinding]:
-    """A gateway whose links fall silent stamps its legs. The peer must see the stamps before its deadtime ends (R6)."""
-    timing = configuration.timing
-    needed_ms = 2 * timing.warntime_ms + STAMPS * EVERY_MIN_MS
-    stamped = any(group.legs for group in configuration.groups)
-    if stamped and timing.warntime_ms < timing.deadtime_ms < needed_ms:
-        yield KeyFinding(
-            ("timing", "deadtime"),
-            f'expected at least "{render_duration(needed_ms)}", twice warntime and time for {STAMPS} stamps on the '
-            f'shelves, got "{render_duration(timing.deadtime_ms)}"; a gateway whose links are cut would be fenced',
-        )
-
-
 def _ledger(configuration: Configuration) -> Iterator[KeyFinding]:
     """A gateway's knowledge of the legs must outlive a fence. No kernel may drop a leg before the pair decides (R5)."""
     lease_ms = configuration.timing.ledger_lease_ms
@@ -439,7 +434,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[KeyFindi
     (("groups",), _write_behind),
     (("nodes", "groups"), _legs),
     (("groups",), backing),
-    (("timing", "groups"), _stamps),
+    (("timing", "groups"), stamps),
     (("timing", "groups", "fences"), _ledger),
     (("groups",), _storage_apart),
     (("links", "groups", "reference_hosts"), _reference_hosts),

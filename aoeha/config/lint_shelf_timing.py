@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from aoeha.config.duration import render_duration
 from aoeha.config.findings import KeyFinding
 from aoeha.config.schema import Configuration
+from aoeha.core.peer.disk_heartbeat import EVERY_MIN_MS, STAMPS
 
-__all__ = ["shelf_timing"]
+__all__ = ["shelf_timing", "stamps"]
 
 SHELF_TIMEOUT_MIN_MS = 50
 
@@ -33,4 +34,17 @@ def shelf_timing(configuration: Configuration) -> Iterator[KeyFinding]:
             f"expected at least twice reservation_interval and shelf_timeout "
             f'("{render_duration(2 * interval + timeout)}"), got "{render_duration(lifetime)}"; one reading that fails '
             "would take the address from its clients",
+        )
+
+
+def stamps(configuration: Configuration) -> Iterator[KeyFinding]:
+    """A gateway whose links fall silent stamps its legs. The peer must see the stamps before its deadtime ends (R6)."""
+    timing = configuration.timing
+    needed_ms = 2 * timing.warntime_ms + STAMPS * EVERY_MIN_MS
+    stamped = any(group.legs for group in configuration.groups)
+    if stamped and timing.warntime_ms < timing.deadtime_ms < needed_ms:
+        yield KeyFinding(
+            ("timing", "deadtime"),
+            f'expected at least "{render_duration(needed_ms)}", twice warntime and time for {STAMPS} stamps on the '
+            f'shelves, got "{render_duration(timing.deadtime_ms)}"; a gateway whose links are cut would be fenced',
         )

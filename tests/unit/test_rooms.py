@@ -11,7 +11,7 @@ CORE = (
     ("resources",),
     ("mirror", "fencing"),
     ("operator", "verdict"),
-    ("beats", "memory", "status", "action_queue"),
+    ("beats", "memory", "status", "action_queue", "waits"),
     ("rules",),
     ("step",),
 )

@@ -161,7 +161,7 @@ def _is_our_turn(state: NodeState) -> bool:
     waited_ms = state.now_ms - fence.until_ms
     if waited_ms < 0 or power_restore.is_under_way(state):
         return False
-    if fence.phase is not FencePhase.WAITING or (names and waited_ms >= storage_fence.patience_ms(state)):
+    if fence.phase is not FencePhase.WAITING or (names and waited_ms >= storage_fence.patience_ms(state.config)):
         return True
     return storage_fence.first_leg_stands(state) or not storage_fence.arbitrates(state, names)
 

@@ -214,7 +214,7 @@ def _tell_of_the_wait(step: StepContext, group: GroupState, leg: LegState) -> No
     if group.term is not None and step.now_ms - group.term.ledger_since_ms >= state.config.warntime_ms:
         hanging = ", and writes wait with it," if leg.shows(Holder.SILENT) else ""
         what = f"leave the mirror{hanging}" if leg.leaving else "return"
-        patience_s = -(-leg_ledger.patience_ms(state) // 1_000)
+        patience_s = -(-leg_ledger.patience_ms(state.config) // 1_000)
         sentence = f"{leg.name} waits to {what} until {state.config.peer} has heard of it, {patience_s} s at most"
         step.alarm(Code.MIRROR_LEG_WAITING, Subject.leg(group.name, leg.name), sentence)
 

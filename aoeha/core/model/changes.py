@@ -135,6 +135,7 @@ class TermChange(TypedDict, total=False):
 
     proof: Proof
     taken_sequence: int
+    taken_ms: int
     yielding: str
     unverified: bool
     storage_lost: bool

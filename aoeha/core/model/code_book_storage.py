@@ -23,6 +23,12 @@ _RESOURCES: Mapping[Code, Entry] = {
         "Another machine answers for a service address that this node owns or is about to take.",
         "Cut the power of the machine that answers, or take the address from it. The peer's power-off ends the alarm.",
     ),
+    Code.ADDRESS_NOT_PROBED: alarm(
+        "core/resources/address_conflict.py",
+        "R12 R18",
+        "The network cannot be asked whether another machine answers for a service address that this node takes.",
+        "See the reason in the sentence, and whether the interface is up. It is added after twice its lifetime.",
+    ),
     Code.STORAGE_LOST: alarm(
         "core/resources/storage_loss.py",
         "R13",

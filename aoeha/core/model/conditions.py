@@ -174,6 +174,7 @@ class Code(Enum):
     HOSTS_SILENT = "hosts.silent"
     # resources
     ADDRESS_CONFLICT = "address.conflict"
+    ADDRESS_NOT_PROBED = "address.not-probed"
     STORAGE_LOST = "storage.lost"
     START_REFUSED_ADDRESS_IN_USE = "start.refused.address-in-use"
     START_REFUSED_ADDRESS_UNCONFIRMED = "start.refused.address-unconfirmed"

@@ -18,6 +18,8 @@ class Term:
     """The proof of ownership, with its epoch (ownership)."""
     taken_sequence: int = 0
     """Our newest sequence when the term began (ownership). 0 in a term that an earlier daemon of this boot began."""
+    taken_ms: int = 0
+    """When the term began (ownership). 0 in a term that an earlier daemon of this boot began."""
     yielding: str = ""
     """Why the group is being handed over, empty for not at all (operator, ownership, resources)."""
     unverified: bool = False

@@ -200,7 +200,7 @@ def _take(step: StepContext, proof: Proof) -> None:
     step.change_group(
         name,
         epoch=proof.epoch,
-        term=Term(proof, step.state.sequence, startable_legs=leg_ledger.complete_legs(step.state, group)),
+        term=Term(proof, step.state.sequence, step.now_ms, startable_legs=leg_ledger.complete_legs(step.state, group)),
         claim=None,
         grant=None,
         heard_ledger=None,

@@ -30,7 +30,7 @@ def notice(step: StepContext, before_ms: int) -> None:
     """Find out whether this node was stalled between `before_ms`, the time of its last event, and now."""
     config = step.state.config
     gap_ms = step.now_ms - before_ms
-    if gap_ms <= config.deadtime_ms - 2 * config.keepalive_ms:
+    if gap_ms <= max(config.deadtime_ms - 2 * config.keepalive_ms, 2 * config.keepalive_ms):
         return
     sentence = f"{config.node} was stalled for {gap_ms} ms and judges {config.peer} only by what it hears from now on"
     step.say(Code.NODE_STALLED, Subject.node(config.node), sentence)

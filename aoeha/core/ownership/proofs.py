@@ -1,4 +1,4 @@
-"""Why the peer cannot write: the proof that this node has for the next epoch (home of R2; also R11)."""
+"""Why the peer cannot write: the proof that this node has for the next epoch (home of R2 and R21; also R11)."""
 
 from aoeha.core.model import law
 from aoeha.core.model.beat import BeatFlag, GroupPhase

@@ -3,7 +3,7 @@
 Rules. A storage fence keeps the peer from writing, not from answering: its kernel may keep the address while its daemon
 is dead. So a node that owns a group by that proof alone probes the network while the mirror is assembled. It adds the
 address when no host answers, or when the peer has been off or has rebooted since. It keeps probing until one of these
-is so.
+is so. Where the network cannot be asked, the address is added after twice its lifetime, under an alarm (R18).
 
 The other way round, the peer may be able to preempt our legs but not to switch us off. Then our own address lives on
 for a while only after a leg was seen to be ours, or while the peer says that it owns nothing. The kernel of a node
@@ -15,6 +15,7 @@ What this file does not know: how the network is probed.
 
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.config import PairConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import GroupState, NodeState, ResourceState
@@ -37,9 +38,8 @@ def decide(step: StepContext) -> None:
             _end_alarms(step, group)
             continue
         for resource in group.resources:
-            due = (
-                term.conflict(resource.config.name) is None or step.now_ms - resource.conflict_asked_ms >= ASK_EVERY_MS
-            )
+            asked_ms = resource.conflict_asked_ms
+            due = asked_ms < max(term.taken_ms, 1) or step.now_ms - asked_ms >= ASK_EVERY_MS
             if resource.config.exclusive and due and not resource.conflict_task_id:
                 _ask(step, group, resource)
 
@@ -54,6 +54,12 @@ def task_done(step: StepContext, task: ConflictTask, done: TaskDone) -> None:
     if group.term is not None:
         step.change_term(task.group, conflicts=tuple({**dict(group.term.conflicts), name: conflict}.items()))
     subject = Subject.resource(task.group, name)
+    if conflict is None:
+        why = done.detail or f"its probe {done.result.value}"
+        sentence = f"the network cannot be asked who answers for {name}, which {peer} may still have: {why}"
+        step.alarm(Code.ADDRESS_NOT_PROBED, subject, sentence)
+    else:
+        step.clear_alarm(Code.ADDRESS_NOT_PROBED, subject, f"the network can be asked who answers for {name}")
     if conflict:
         sentence = f"another machine answers for {name}: probably {peer}, whose power-off ends that"
         step.alarm(Code.ADDRESS_CONFLICT, subject, sentence)
@@ -65,7 +71,9 @@ def _end_alarms(step: StepContext, group: GroupState) -> None:
     """End the probes: the peer cannot answer for these addresses, or they are not ours."""
     for resource in group.resources if step.state.alarms else ():
         subject, name = Subject.resource(group.name, resource.config.name), resource.config.name
-        step.clear_alarm(Code.ADDRESS_CONFLICT, subject, f"{step.state.config.peer} cannot answer for {name} any more")
+        sentence = f"{step.state.config.peer} cannot answer for {name} any more"
+        for code in (Code.ADDRESS_CONFLICT, Code.ADDRESS_NOT_PROBED):
+            step.clear_alarm(code, subject, sentence)
 
 
 def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) -> str:
@@ -77,7 +85,17 @@ def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) ->
         return ""
     if conflict:
         return f"{resource.config.name} is not added yet: another machine, probably {state.config.peer}, answers for it"
+    if state.now_ms - group.term.taken_ms >= patience_ms(state.config):
+        return ""
     return f"{resource.config.name} is not added yet: {state.config.node} asks the network who answers for it"
+
+
+def patience_ms(config: PairConfig) -> int:
+    """How long a network that cannot be asked keeps an address from being added.
+
+    By then the peer's kernel has dropped it, for its daemon could not renew it without its legs (R12).
+    """
+    return 2 * config.address_lifetime_ms
 
 
 def may_conflict(state: NodeState, group: GroupState) -> bool:

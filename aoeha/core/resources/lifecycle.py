@@ -30,6 +30,7 @@ from aoeha.core.model.task import (
     TaskResult,
 )
 from aoeha.core.ownership import blockers, own_stall, owners
+from aoeha.core.peer import membership
 from aoeha.core.resources import address_conflict, failures, mirror_start
 from aoeha.core.storage import address_lifetime, reservations, suspect_legs
 
@@ -221,13 +222,19 @@ def _stop_next(step: StepContext, name: str) -> None:
 
 
 def _may_lower(state: NodeState, group: GroupState) -> bool:
-    """A resource that runs while we do not own it, as after an installation, keeps running until the peer owns it."""
+    """A resource that runs while we do not own it, as after an installation, keeps running until the peer owns it.
+
+    Where it runs on both nodes, it is stopped on the one that ranks second: else nobody could ever own the group.
+    """
     if group.holding or _must_stop_first(group) or any(r.phase in BUSY for r in group.resources):
         return True
     if state.leaving or group.epoch > 0:
         return True
     theirs = state.peer_group(group.name)
-    return theirs is not None and theirs.holding
+    if theirs is None:
+        return False
+    on_both = theirs.phase is not GroupPhase.STOPPED and membership.has_reported(state)
+    return theirs.holding or (on_both and not owners.ranks_first(state, group))
 
 
 def _lowest_to_stop(group: GroupState) -> int:

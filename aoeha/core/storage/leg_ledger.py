@@ -18,6 +18,7 @@ What this file does not know: why a leg should leave or return, and how.
 """
 
 from aoeha.core.model.beat import BeatFlag, Ledger
+from aoeha.core.model.config import PairConfig
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
@@ -61,12 +62,12 @@ def gate_is_open(state: NodeState, group: GroupState) -> bool:
         return True
     heard_ms = membership.heard_ms(state)
     unheard_since_ms = state.started_ms if heard_ms is None else heard_ms
-    return state.now_ms - min(term.ledger_since_ms, unheard_since_ms) >= patience_ms(state)
+    return state.now_ms - min(term.ledger_since_ms, unheard_since_ms) >= patience_ms(state.config)
 
 
-def patience_ms(state: NodeState) -> int:
+def patience_ms(config: PairConfig) -> int:
     """How long the gate stays shut at most."""
-    return state.config.ledger_lease_ms * (100 + CLOCKS_PERCENT) // 100
+    return config.ledger_lease_ms * (100 + CLOCKS_PERCENT) // 100
 
 
 def current(state: NodeState, group: GroupState) -> Ledger | None:

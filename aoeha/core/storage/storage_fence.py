@@ -22,6 +22,7 @@ What this file does not know: how a reservation is made, and what the proof is u
 
 from aoeha.core.model import law
 from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.config import PairConfig
 from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.shelves import Holder
@@ -83,9 +84,9 @@ def first_leg_stands(state: NodeState) -> bool:
     )
 
 
-def patience_ms(state: NodeState) -> int:
+def patience_ms(config: PairConfig) -> int:
     """How long a power fence waits for the first leg at most."""
-    return ARBITRATED_DEADTIMES * state.config.deadtime_ms
+    return ARBITRATED_DEADTIMES * config.deadtime_ms
 
 
 def peer_yielded_to(state: NodeState, group: GroupState) -> bool:

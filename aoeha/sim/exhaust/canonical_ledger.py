@@ -141,7 +141,7 @@ def canonical_thresholds(state: NodeState) -> tuple[int, int]:
 
 def patience_ms(state: NodeState) -> int:
     """Return in whole ticks after what time a gate opens by itself; a ledger is too old before that."""
-    return -(-leg_ledger.patience_ms(state) // TICK_MS) * TICK_MS
+    return -(-leg_ledger.patience_ms(state.config) // TICK_MS) * TICK_MS
 
 
 def canonical_peer(peer: PeerState, state: NodeState) -> PeerState:
