@@ -10,7 +10,7 @@ What this file does not know: what an event says. `step` has processed that befo
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aoeha.core import beats, memory
+from aoeha.core import beats, memory, unserved
 from aoeha.core.fencing import power_fence, power_on, power_orders, power_restore, readiness, storage_fencing
 from aoeha.core.mirror import leg_membership, path_failover
 from aoeha.core.model.state import NodeState
@@ -159,6 +159,12 @@ RULES: tuple[Rule, ...] = (
         "R15",
         (claims.decide, lifecycle.decide),
         "answers callers by the state that the step ends with",
+    ),
+    Rule(
+        unserved.decide,
+        "R18",
+        (claims.decide, lifecycle.decide),
+        "tells what none of the rules above has ended",
     ),
     Rule(
         own_stall.panic,

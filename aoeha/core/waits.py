@@ -1,4 +1,4 @@
-"""Every wait of the core: what is waited for, how long at most, and what follows (home of R18).
+"""Every wait of the core: what is waited for, how long at most, and what follows.
 
 Rules. A wait for what could only excuse the peer has a bound. When it ends, the rule goes on with a complete proof that
 it has, or an alarm tells a human what to do. The end of a wait is never a proof: a leg that does not answer is not
@@ -13,6 +13,7 @@ What this file does not know: whether anything is waited for now.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aoeha.core import unserved
 from aoeha.core.fencing import fence_race, power_fence, power_restore
 from aoeha.core.mirror import leg_membership
 from aoeha.core.model.config import PairConfig
@@ -182,6 +183,13 @@ WAITS: tuple[Wait, ...] = (
         "30 s",
         "this node reboots, or tries to stop it again",
         "core/resources/lifecycle.py:_escalate",
+    ),
+    Wait(
+        "somebody who serves a group",
+        unserved.patience_ms,
+        "`initdead` and 60 s",
+        "the alarm group.unserved",
+        "core/unserved.py:decide",
     ),
     Wait(
         "a task: an agent, a device, a shelf, the network",

@@ -41,10 +41,10 @@ JUDGED = {
     "Question": "since_ms open_ms",
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures "
-    "blocked_since_ms refusal legs shelves leg_work ledger_version "
+    "blocked_since_ms unserved_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link",
     "Failures": "at_ms given_up until_ms",
-    "Term": "proof taken_sequence yielding unverified storage_lost address_uncontested conflicts retry_at_ms "
+    "Term": "proof taken_sequence taken_ms yielding unverified storage_lost address_uncontested conflicts retry_at_ms "
     "reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "

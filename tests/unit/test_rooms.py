@@ -11,7 +11,9 @@ CORE = (
     ("resources",),
     ("mirror", "fencing"),
     ("operator", "verdict"),
-    ("beats", "memory", "status", "action_queue", "waits"),
+    ("beats", "memory", "status", "action_queue"),
+    ("unserved",),
+    ("waits",),
     ("rules",),
     ("step",),
 )

@@ -120,6 +120,7 @@ class GroupChange(TypedDict, total=False):
     hold_back_until_ms: int
     failures: Failures
     blocked_since_ms: int
+    unserved_since_ms: int | None
     refusal: Condition | None
     legs: tuple[LegState, ...]
     shelves: ShelvesState

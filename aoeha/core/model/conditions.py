@@ -173,6 +173,7 @@ class Code(Enum):
     HOSTS_ANSWER = "hosts.answer"
     HOSTS_SILENT = "hosts.silent"
     # resources
+    GROUP_UNSERVED = "group.unserved"
     ADDRESS_CONFLICT = "address.conflict"
     ADDRESS_NOT_PROBED = "address.not-probed"
     STORAGE_LOST = "storage.lost"

@@ -173,7 +173,8 @@ class GroupState:
       is out; `grant`, what we promised the peer; `hold_back_until_ms`, when we may claim again after a hand-over;
       `refusal`, why nothing is started here, as it was last said.
     - resources: `resources`, one after the other as they are started; `failures`, the latest of them here;
-      `blocked_since_ms`, since when something could be neither served nor stopped.
+      `blocked_since_ms`, since when something could be neither served nor stopped; `unserved_since_ms`, since when
+      nobody serves the group as far as this node can tell, None while somebody does or it cannot tell.
     - storage: `legs`; `shelves`, what they are asked; `ledger_version`, the last that we gave a ledger, and
       `heard_ledger`, the peer's; `storage_fence`.
     - mirror: `leg_work`, an eviction or a return of a leg.
@@ -193,6 +194,7 @@ class GroupState:
     hold_back_until_ms: int = 0
     failures: Failures = field(default_factory=Failures)
     blocked_since_ms: int = 0
+    unserved_since_ms: int | None = None
     refusal: Condition | None = None
     legs: tuple[LegState, ...] = ()
     shelves: ShelvesState = field(default_factory=ShelvesState)

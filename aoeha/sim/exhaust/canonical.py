@@ -271,6 +271,7 @@ def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
         hold_back_until_ms=due_ms(group.hold_back_until_ms, now_ms),
         failures=_failures(group.failures, now_ms),
         blocked_since_ms=_blocked_since(group.blocked_since_ms, now_ms),
+        unserved_since_ms=None,
         refusal=None,
     )
 
@@ -285,6 +286,7 @@ def _term(term: Term, now_ms: int) -> Term:
         term,
         proof=replace(term.proof, detail=""),
         taken_sequence=0,
+        taken_ms=0,
         yielding="yes" if term.yielding else "",
         retry_at_ms=due_ms(term.retry_at_ms, now_ms),
         reserve_at_ms=due_ms(term.reserve_at_ms, now_ms),
