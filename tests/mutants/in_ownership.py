@@ -10,6 +10,20 @@ WORD, BLOCKERS, SAID = "ownership/group_beat.py", "ownership/blockers.py", "owne
 
 MUTANTS = (
     Mutant(
+        "ownership/claims.py:_learn",
+        "R21",
+        "an epoch that only a record tells of is not learned",
+        "if recorded > step.state.group(name).epoch:",
+        "if False:",
+    ),
+    Mutant(
+        "ownership/owners.py:superseded",
+        "R21",
+        "two owners at one epoch both go on",
+        "or (theirs.epoch == group.held_epoch and not ranks_first(state, group))",
+        "",
+    ),
+    Mutant(
         f"{BLOCKERS}:_no_shelf",
         "R7",
         "a node that could not serve from what answers takes over all the same",
@@ -314,7 +328,7 @@ MUTANTS = (
         f"{STALL}:notice",
         "R10",
         "only an absence of three deadtimes is a stall",
-        "gap_ms <= config.deadtime_ms - 2 * config.keepalive_ms",
+        "gap_ms <= max(config.deadtime_ms - 2 * config.keepalive_ms, 2 * config.keepalive_ms)",
         "gap_ms <= 3 * config.deadtime_ms",
     ),
     Mutant(

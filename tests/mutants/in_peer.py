@@ -8,6 +8,20 @@ MEMBERSHIP, SHELVES = "peer/membership.py", "peer/disk_heartbeat.py"
 
 MUTANTS = (
     Mutant(
+        "peer/membership.py:_peer_condition",
+        "R18",
+        "an open question to the shelves excuses a silent peer for ever",
+        "if disk_heartbeat.confirms_silence(state) or _was_asked_for_long(state):",
+        "if disk_heartbeat.confirms_silence(state):",
+    ),
+    Mutant(
+        "peer/disk_heartbeat.py:_stamping",
+        "R21",
+        "a term begins without a record",
+        "return is_quiet(state) or _not_heard_by_the_peer(state) or bool(_unstamped(group))",
+        "return is_quiet(state) or _not_heard_by_the_peer(state)",
+    ),
+    Mutant(
         f"{MEMBERSHIP}:hear",
         "R1",
         "a beat that is older than the newest one is news",

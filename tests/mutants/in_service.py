@@ -20,8 +20,15 @@ MUTANTS = (
         f"{LEGS}:_act",
         "R5",
         "a leg never returns",
-        "elif _is_steady(step.state, moving) and _keeps_another(group, mirror, moving):",
+        "elif _was_just_read(group) and _is_steady(step.state, moving) and _keeps_another(group, mirror, moving):",
         "elif False:",
+    ),
+    Mutant(
+        "mirror/leg_membership.py:_was_just_read",
+        "R5",
+        "a leg returns by what its target showed before it restarted",
+        "return not (group.shelves.due or group.shelves.task_id)",
+        "return True",
     ),
     Mutant(
         f"{LEGS}:_silent_twice",
@@ -300,7 +307,7 @@ MUTANTS = (
         f"{LIFE}:mirrors_changed",
         "R5",
         "a mirror that lost a leg is looked at when its time comes",
-        "if resource.config.mirror and resource.phase in UP:",
+        "if resource.config.mirror and resource.phase in (*UP, ResourcePhase.UNKNOWN):",
         "if False:",
     ),
     Mutant(

@@ -12,6 +12,13 @@ GROUPS, REST = f"{LAW}:_GROUPS_AND_LEGS", f"{LAW}:_POWER_AND_THE_REST"
 
 MUTANTS = (
     Mutant(
+        "unserved.py:decide",
+        "R18",
+        "that nobody serves is never an alarm",
+        "if step.now_ms - since_ms >= patience_ms(state.config) and",
+        "if False and",
+    ),
+    Mutant(
         f"{QUEUE}:ActionQueue.take",
         "R16",
         "a beat does not wait for the disk",

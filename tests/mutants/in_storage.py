@@ -10,6 +10,27 @@ PATHS = "storage/path_alarms.py"
 
 MUTANTS = (
     Mutant(
+        f"{LEDGER}:current",
+        "R5",
+        "the ledger of a daemon that is gone is relied on before the next one has looked",
+        "if beat is not None and beat.boot_id == heard.boot_id and BeatFlag.PROBED not in beat.flags:",
+        "if False:",
+    ),
+    Mutant(
+        "storage/storage_fence.py:first_leg_stands",
+        "R18",
+        "a first leg that nobody held decides no fence",
+        "group.storage_fence.first_stands and (group.storage_fence.forced or _is_stuck(state, group))",
+        "group.storage_fence.first_stands and group.storage_fence.forced",
+    ),
+    Mutant(
+        "storage/leg_ledger.py:start_legs",
+        "R13",
+        "an owner is blind only when no leg at all answers it",
+        "return (_at(group, group.ledger.start) if group.ledger is not None else ()) or group.legs",
+        "return group.legs",
+    ),
+    Mutant(
         f"{LIFETIME}:bounded",
         "R12",
         "an address that a storage fence could take lives for ever",
@@ -34,7 +55,7 @@ MUTANTS = (
         f"{LEDGER}:current",
         "R5",
         "a ledger of any term is current",
-        "if heard is None or heard.epoch != group.epoch:",
+        "if heard is None or group.epoch > max(heard.epoch, heard.known_epoch):",
         "if heard is None:",
     ),
     Mutant(
@@ -48,7 +69,7 @@ MUTANTS = (
         f"{LEDGER}:_heard",
         "R5",
         "a ledger is dated when it is heard, not when it was asked for",
-        "theirs.ledger, answered_ms)",
+        "theirs.ledger, answered_ms, group.epoch)",
         "theirs.ledger, state.now_ms)",
     ),
     Mutant(

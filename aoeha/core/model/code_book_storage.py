@@ -20,7 +20,7 @@ _RESOURCES: Mapping[Code, Entry] = {
     Code.GROUP_UNSERVED: alarm(
         "core/unserved.py",
         "R18",
-        "As far as this node can tell, nobody has served the group for `initdead` and 60 s, and no rule helps by itself.",
+        "As far as this node can tell, nobody has served the group for `initdead` and 60 s.",
         "Do what the sentence says, or what the alarms beside it say; `aoeha status` on both nodes shows the reason.",
     ),
     Code.ADDRESS_CONFLICT: alarm(
