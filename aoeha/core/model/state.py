@@ -173,12 +173,13 @@ class GroupState:
       is out; `grant`, what we promised the peer; `hold_back_until_ms`, when we may claim again after a hand-over;
       `refusal`, why nothing is started here, as it was last said.
     - resources: `resources`, one after the other as they are started; `failures`, the latest of them here;
-      `blocked_since_ms`, since when something could be neither served nor stopped; `unserved_since_ms`, since when
-      nobody serves the group as far as this node can tell, None while somebody does or it cannot tell.
+      `blocked_since_ms`, since when something could be neither served nor stopped.
     - storage: `legs`; `shelves`, what they are asked; `ledger_version`, the last that we gave a ledger, and
       `heard_ledger`, the peer's; `storage_fence`.
     - mirror: `leg_work`, an eviction or a return of a leg.
     - peer: `shelf_link`, the shelves as a link.
+    - unserved: `unserved_since_ms`, since when nobody serves the group, None while somebody does or this node cannot
+      tell.
 
     The properties below show what the term says, and what holds for a node without one.
     """
