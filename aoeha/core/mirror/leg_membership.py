@@ -204,7 +204,7 @@ def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
         reason = _why_evict(step.state, group, mirror, moving)
         if reason:
             _evict(step, group, mirror, moving, reason)
-    elif _was_just_read(group) and _is_steady(step.state, moving) and _keeps_another(group, mirror, moving):
+    elif not group.shelves.due and _is_steady(step.state, moving) and _keeps_another(group, mirror, moving):
         _return(step, group, mirror, moving)
 
 
@@ -255,11 +255,6 @@ def _silent_twice(state: NodeState, group: GroupState, leg: LegState) -> bool:
         return False
     since_ms = max(address.since_ms for address in leg.addresses)
     return group.shelves.read_ms - since_ms >= state.config.hold_every_ms
-
-
-def _was_just_read(group: GroupState) -> bool:
-    """Whether no reading is due or under way: a target that announced its start may have lost what it had."""
-    return not (group.shelves.due or group.shelves.task_id)
 
 
 def _is_steady(state: NodeState, leg: LegState) -> bool:

@@ -74,11 +74,14 @@ def take(step: StepContext, group: GroupState, leg: LegState, reason: str) -> No
 def target_started(step: StepContext, event: TargetStarted) -> None:
     """Check at once whether a target has lost a reservation: until it is restored, any node may write there.
 
-    An operator may have replaced its disk: if the leg was to be left alone for a while, that ends.
+    An operator may have replaced its disk: if the leg was to be left alone for a while, that ends. What its target
+    keeps is not known any more, so it returns by a full copy.
     """
     for group in step.state.groups:
         if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
             step.change_leg(group.name, event.leg, rests_until_ms=0)
+            if group.leg(event.leg).reservation_lost is False:
+                step.change_leg(group.name, event.leg, reservation_lost=None)
             step.change_shelves(group.name, due=True)
             if group.term is not None:
                 step.change_term(group.name, reserve_at_ms=0)
