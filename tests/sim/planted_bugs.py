@@ -603,10 +603,6 @@ IN_STORIES = (
         "frozen-owner-with-a-stopped-clock",
     ),
     (
-        Mutation("force back what proved an ownership", reservations, "_held_epoch", held_by_word_alone, ("R3",)),
-        "rebooted-owner-as-its-legs-are-taken",
-    ),
-    (
         Mutation(
             "call for a fence for one silent shelf", storage_loss, "_is_blind", fenced_for_one_silent_leg, ("I5",)
         ),
