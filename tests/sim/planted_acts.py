@@ -7,10 +7,11 @@ from typing import Any
 
 from planted_bugs import Mutation
 
-from aoeha.core.fencing import power_fence
+from aoeha.core.fencing import heard_after_off, power_fence
 from aoeha.core.mirror import leg_membership
-from aoeha.core.ownership import claims
-from aoeha.core.resources import lifecycle
+from aoeha.core.ownership import claims, own_stall
+from aoeha.core.peer import disk_heartbeat, membership
+from aoeha.core.resources import address_conflict, lifecycle, storage_loss
 from aoeha.core.storage import reservations, storage_fence
 
 
@@ -31,6 +32,7 @@ def nothing_is_done(_original: Any) -> Any:
     return lambda *_arguments, **_named: None
 
 
+OLDER = "elif (beat.incarnation, beat.sequence) <= (state.peer.incarnation, state.peer.sequence):"
 BESIDE_AN_ORDER = """(state.order is not None and state.order.takes_power)
         or state.fence.tasks
         or state.fence.phase in (FencePhase.SETTLING, FencePhase.CANCELLING)"""
@@ -110,6 +112,60 @@ ACTS_IN_STORIES = (
             ("R9",),
         ),
         "late-fence-hits-the-next-boot",
+    ),
+    (
+        Mutation(
+            "keep an operator's word after a beat",
+            heard_after_off,
+            "_lives",
+            edited("or fence.confirmed is not None:", "and True:"),
+            ("R2",),
+        ),
+        "word-that-its-node-has-answered",
+    ),
+    (
+        Mutation(
+            "ask for an address once",
+            address_conflict,
+            "may_conflict",
+            edited("return unproven and", "return unproven and not term.conflicts and"),
+            ("R12",),
+        ),
+        "zombie-address",
+    ),
+    (
+        Mutation("believe what an older beat says", membership, "hear", edited(OLDER, "elif False:"), ("R1",)),
+        "reordered-beats",
+    ),
+    (
+        Mutation(
+            "call a record silent after warntime",
+            disk_heartbeat,
+            "_patience_ms",
+            edited("config.deadtime_ms - (config.warntime_ms if link.heard_ms is None else 0)", "config.warntime_ms"),
+            ("R6",),
+        ),
+        "dead-peer-all-links-cut",
+    ),
+    (
+        Mutation(
+            "ask to be fenced at once",
+            storage_loss,
+            "_is_blind",
+            edited("patience_ms = state.config.deadtime_ms", "patience_ms = 0"),
+            ("R13",),
+        ),
+        "owner-loses-sight-of-its-shelves",
+    ),
+    (
+        Mutation(
+            "reboot again and again",
+            own_stall,
+            "rationed",
+            edited("state.panicked_before and", "False and"),
+            ("R10",),
+        ),
+        "stalls-again-soon-after-its-reboot",
     ),
 )
 """Each with the story in which a judge names it."""

@@ -604,7 +604,7 @@ IN_STORIES = (
     ),
     (
         Mutation(
-            "call for a fence for one silent shelf", storage_loss, "_is_blind", fenced_for_one_silent_leg, ("I5",)
+            "call for a fence for one silent shelf", storage_loss, "_is_blind", fenced_for_one_silent_leg, ("R13",)
         ),
         "all-links-cut-one-shelf-silent",
     ),

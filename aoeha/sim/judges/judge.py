@@ -17,6 +17,8 @@ __all__ = ["Judge", "answers", "is_reserved", "patience_ms", "peer_of"]
 
 LOOK_EVERY_MS = 1_000
 """How often what is judged is counted, and what has no event of its own is looked at."""
+DECIDED_BEFORE_MS = 250
+"""What a node decided before it heard something may have waited so long for its disk."""
 QUESTIONS = 3
 """An act on a reservation asks an address so often within the time that it has."""
 HANDSHAKE_BEATS = 4

@@ -6,6 +6,7 @@ those of the clock of the node that asks.
 
 from dataclasses import dataclass, field
 
+from aoeha.core.model.beat import Beat
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.shelves import LockRecord
@@ -88,6 +89,26 @@ class LegReads(Judge):
                 notes.unanswered.clear()
             else:
                 notes.unanswered.append(begun_ms)
+                self._forget_records(machine, group, leg.addresses)
+
+    def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
+        """Records are compared only while no beat comes."""
+        del link, beat
+        if self._records:
+            for group in machine.config.groups:
+                for leg in group.legs:
+                    self._forget_records(machine, group.name, leg.addresses)
+
+    def returned(self, machine: Gateway, since_ms: int) -> None:
+        """Nor with what was read before a stall."""
+        del since_ms
+        for group in machine.config.groups:
+            for leg in group.legs:
+                self._forget_records(machine, group.name, leg.addresses)
+
+    def _forget_records(self, machine: Gateway, group: str, addresses: tuple[str, ...]) -> None:
+        for address in addresses:
+            self._records.pop((machine.name, group, address), None)
 
     def _note_record(self, machine: Gateway, address: str, group: str, begun_ms: int, record: LockRecord) -> None:
         key, stamp = (machine.name, group, address), (record.boot_id, record.stamped_ms)

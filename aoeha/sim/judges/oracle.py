@@ -5,6 +5,8 @@ promise is said there, not hidden, and counted as `excused`. A false confirmatio
 world's operators only confirm machines that are off.
 """
 
+from aoeha.sim.judges.address_probes import AddressProbeJudge
+from aoeha.sim.judges.blocked import BlockedJudge
 from aoeha.sim.judges.copies import CopyJudge
 from aoeha.sim.judges.duels import DuelJudge
 from aoeha.sim.judges.evictions import EvictionJudge
@@ -16,15 +18,18 @@ from aoeha.sim.judges.leg_left import LegLeftJudge
 from aoeha.sim.judges.leg_reads import LegReads
 from aoeha.sim.judges.moves import Moves
 from aoeha.sim.judges.needless_stops import NeedlessStopJudge
+from aoeha.sim.judges.operators_word import OperatorsWordJudge
 from aoeha.sim.judges.orders import PowerOrders
 from aoeha.sim.judges.overlaps import OverlapJudge
 from aoeha.sim.judges.own_legs_first import OwnLegsFirstJudge
 from aoeha.sim.judges.pause import PauseJudge
 from aoeha.sim.judges.power_tasks import PowerTaskJudge
+from aoeha.sim.judges.reboots import RebootJudge
 from aoeha.sim.judges.records import RecordJudge
 from aoeha.sim.judges.rest import RestJudge
 from aoeha.sim.judges.serving import ServingJudge
 from aoeha.sim.judges.sight import Sight
+from aoeha.sim.judges.silences import SilenceJudge
 from aoeha.sim.judges.start_order import StartOrderJudge
 from aoeha.sim.judges.status import StatusJudge
 from aoeha.sim.judges.troubles import Troubles
@@ -67,6 +72,11 @@ class Oracle:
             StartOrderJudge(world),
             ForcedLegJudge(world, excuses, reads),
             PowerTaskJudge(world),
+            OperatorsWordJudge(world),
+            AddressProbeJudge(world, excuses),
+            SilenceJudge(world, orders, reads),
+            BlockedJudge(world, reads=reads, sight=sight, troubles=troubles),
+            RebootJudge(world),
             EvictionJudge(world, reads),
             CopyJudge(world),
             ServingJudge(world, witness, sight),

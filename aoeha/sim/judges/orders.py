@@ -8,7 +8,7 @@ from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.world import World
 
-__all__ = ["PowerOrders"]
+__all__ = ["TAKING", "PowerOrders"]
 
 TAKING = ("fence", "fence-verify")
 """Commands that take the power of the peer, unless they only give it back (`act=on`)."""

@@ -31,6 +31,7 @@ class WordJudge(Judge):
         self._granted: set[tuple[str, str, Grant]] = set()
         self._remembered: dict[str, Memory | None] = {}
         self._announced: dict[tuple[str, str], bool] = {}
+        self._floors: dict[tuple[str, str], int] = {}
         self._given_up: set[tuple[str, str]] = set()
 
     def sent(self, machine: Gateway, beat: Beat) -> None:
@@ -59,6 +60,8 @@ class WordJudge(Judge):
         self._remembered[machine.name] = memory
         for group in self.world.resources:
             self._announced.pop((machine.name, group), None)
+            known = self._known_of(machine, group)
+            self._floors[machine.name, group] = known.claim_floor if known is not None else 0
 
     def persisted(self, machine: Gateway, memory: Memory) -> None:
         """So it may on this."""
@@ -85,6 +88,10 @@ class WordJudge(Judge):
             self._judge_owner(machine, group)
         known = self._known_of(machine, group.name)
         floor = known.claim_floor if known is not None else 0
+        told = self._floors.get((machine.name, group.name), 0)
+        if group.claim_floor < told:
+            self.broken("R9", f"{machine.name} has forgotten that it granted or withdrew epoch {told} of {group.name}")
+        self._floors[machine.name, group.name] = group.claim_floor
         if group.claim_floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
             self.broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
 
