@@ -109,10 +109,11 @@ def test_a_stop_that_hangs_with_its_disks_lands_when_they_answer() -> None:
     world.run(8_000)
     assert "address" not in alpha.active
     assert "volume" in alpha.active
+    assert not world.counts["late", "stop"]
     for shelf in ("shelf1", "shelf2"):
         do(world, f"shelf {shelf} ok")
     world.run(500)
-    assert "volume" not in alpha.active
+    assert world.counts["late", "stop"]
 
 
 def test_a_mirror_does_not_end_below_a_volume_nor_a_volume_begin_without_it() -> None:
