@@ -54,6 +54,8 @@ def _flags(state: NodeState) -> BeatFlag:
         flags |= BeatFlag.STANDBY
     if state.paused:
         flags |= BeatFlag.PAUSED
+    if any(leg.unlisted_addresses for group in state.groups if group.holding for leg in group.legs):
+        flags |= BeatFlag.UNLISTED
     if leave.may_announce_leave(state):
         flags |= BeatFlag.LEAVING
     return flags

@@ -10,6 +10,20 @@ PATHS = "storage/path_alarms.py"
 
 MUTANTS = (
     Mutant(
+        "storage/coverage.py:doubt",
+        "R20",
+        "a storage fence is a proof although the configurations differ",
+        "if beat.config_tag != state.config.config_tag:",
+        "if False:",
+    ),
+    Mutant(
+        "storage/coverage.py:doubt",
+        "R20",
+        "a storage fence is a proof although the owner writes by an address that nobody named",
+        "if BeatFlag.UNLISTED in beat.flags:",
+        "if False:",
+    ),
+    Mutant(
         f"{LEDGER}:current",
         "R5",
         "the ledger of a daemon that is gone is relied on before the next one has looked",

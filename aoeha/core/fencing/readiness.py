@@ -15,7 +15,7 @@ from aoeha.core.model.fence import DeviceState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.storage import leg_ledger
+from aoeha.core.storage import coverage, leg_ledger
 
 UNREACHED = (Holder.SILENT, Holder.STRANGER, Holder.UNKNOWN)
 
@@ -40,6 +40,8 @@ def unprotected(state: NodeState) -> str:
     reasons = [reason for reason in reasons if reason]
     if _meant_by_shelves(state):
         reasons.append(f"{_leg_out_of_reach(state)} does not answer {state.config.node}: repair its path")
+    elif state.config.storage_suffices and (doubt := coverage.doubt(state)):
+        reasons.append(doubt)
     elif not state.devices:
         reasons.append("no fence device is configured, and the shelves are not declared to suffice: add [[fence]]")
     return f"a dead {peer} could not be proven dead: {'; '.join(reasons)}"
@@ -65,7 +67,7 @@ def by_shelves(state: NodeState) -> bool:
 
 def _meant_by_shelves(state: NodeState) -> bool:
     """Whether the shelves alone are meant to prove a peer dead."""
-    return state.config.storage_suffices and all(group.legs for group in state.groups)
+    return coverage.suffices(state) and all(group.legs for group in state.groups)
 
 
 def _leg_out_of_reach(state: NodeState) -> str:

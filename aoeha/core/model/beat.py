@@ -23,6 +23,8 @@ class BeatFlag(IntFlag):
     STANDBY = 4
     LEAVING = 8
     PAUSED = 16
+    UNLISTED = 32
+    """The sender's driver uses an address of a leg that its configuration does not name (R20)."""
 
 
 @dataclass(frozen=True)

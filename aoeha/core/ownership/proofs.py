@@ -7,7 +7,7 @@ from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition
 from aoeha.core.ownership import peer_word
 from aoeha.core.peer import membership
-from aoeha.core.storage import leg_ledger, storage_fence
+from aoeha.core.storage import coverage, leg_ledger, storage_fence
 
 BLIND_EPOCH_JUMP = 1_000
 """Added to an epoch that a node takes without ever having heard its peer: the peer may have counted on (H23)."""
@@ -24,7 +24,7 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
         return Proof(ProofKind.POWERED_OFF, name, epoch + blind, peer.boot_id, "read back as off")
     if fence.confirmed is not None and fence.confirmed.boot_id == peer.boot_id:
         return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.confirmed.user}")
-    if state.config.storage_suffices and storage_fence.complete(state, group):
+    if coverage.suffices(state) and storage_fence.complete(state, group):
         legs = ", ".join(leg.name for leg in leg_ledger.fence_legs(state, group))
         return Proof(ProofKind.STORAGE_FENCED, name, epoch + blind, peer.boot_id, f"{legs} reserved for us")
     if membership.is_silent(state):

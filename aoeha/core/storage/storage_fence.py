@@ -29,7 +29,7 @@ from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer import disk_heartbeat
-from aoeha.core.storage import leg_ledger, reservations
+from aoeha.core.storage import coverage, leg_ledger, reservations
 
 STANDS_MS = 50
 """The first leg must still be ours this long after it was taken before a power fence is requested."""
@@ -51,7 +51,7 @@ def decide(step: StepContext, wanted: tuple[str, ...], delay_ms: int) -> None:
             continue
         if group.storage_fence.victim_boot_id is not None:
             _go_on(step, group, still_wanted=name in wanted)
-        elif name not in wanted or not step.state.config.storage_suffices:
+        elif name not in wanted or not coverage.suffices(step.state):
             _forget_wish(step, group)
         elif _is_due(step, group, delay_ms):
             _begin(step, group)
@@ -68,7 +68,7 @@ def drop_rounds(step: StepContext) -> None:
 
 def arbitrates(state: NodeState, wanted: tuple[str, ...]) -> bool:
     """Whether the first leg of a group decides which node may request power: it responds, and is or will be taken."""
-    return state.config.storage_suffices and any(
+    return coverage.suffices(state) and any(
         group.legs
         and (group.name in wanted or group.storage_fence.victim_boot_id is not None)
         and not _cannot_be_taken(_arbiter(state, group))
