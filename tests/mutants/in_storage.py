@@ -440,7 +440,7 @@ MUTANTS = (
         f"{FENCE}:arbitrates",
         "R7",
         "no first leg decides who may ask for power",
-        "return state.config.storage_suffices and any(",
+        "return coverage.suffices(state) and any(",
         "return False and any(",
     ),
     Mutant(

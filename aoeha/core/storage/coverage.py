@@ -25,7 +25,7 @@ def doubt(state: NodeState) -> str:
         return f"the configurations of {node} and {peer} differ, so the shelves prove nothing: compare aoeha.toml"
     if BeatFlag.UNLISTED in beat.flags:
         return (
-            f"{peer} writes to a leg by an address that aoeha.toml does not name, so the shelves prove nothing: see the "
-            f"alarm path.unlisted of {peer}"
+            f"{peer} writes to a leg by an address that aoeha.toml does not name, so the shelves prove nothing: see "
+            f"the alarm path.unlisted of {peer}"
         )
     return ""
