@@ -171,6 +171,8 @@ PLAY = (
     Form("reserve", "reserve guests:NAME group:NAME text:NAME", SIM, "somebody forces a reservation, as anybody on the"
          " storage network can"),
     Form("recover", "recover [guests:NAME]", SIM, "an operator takes the leg in again where its mirror runs"),
+    Form("assemble", "assemble node:NAME group:NAME guests:NAME", SIM, "an operator starts a mirror from the leg of one"
+         " shelf alone, and stops it again: from then on that leg calls the other one missing"),
     Form("cut-san", "cut-san node:NAME", BOTH, "the cable of a gateway or of a shelf to the storage network"),
     Form("cut-san places", "cut-san node:NAME text:NAMES", SIM, "between a gateway and these shelves or addresses;"
          " shelf1/2 is the second address of shelf1"),

@@ -149,4 +149,6 @@ def _print_end(tally: Tally, spent_s: float, arguments: argparse.Namespace) -> N
         f"worst outage {tally.worst_outage_ms / 1_000:.1f} s, {len(tally.failures)} violations"
     )
     if arguments.bench:
-        print(f"{simulated_s / max(spent_s, 0.001):.0f} simulated seconds a second ({spent_s:.1f} s)")
+        spent_s = max(spent_s, 0.001)
+        an_hour = 3_600 * tally.runs / spent_s
+        print(f"{simulated_s / spent_s:.0f} simulated seconds a second, {an_hour:.0f} runs an hour ({spent_s:.1f} s)")

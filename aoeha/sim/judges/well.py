@@ -7,7 +7,7 @@ from aoeha.sim.judges.judge import Judge
 from aoeha.sim.judges.witness import Witness
 from aoeha.sim.world.world import World
 
-__all__ = ["WellJudge"]
+__all__ = ["ACKNOWLEDGED_WITHIN_MS", "WellJudge"]
 
 
 ACKNOWLEDGED_WITHIN_MS = 10_000

@@ -14,10 +14,11 @@ from aoeha.scenario.grammar import parse as parse_text
 from aoeha.scenario.grammar import read as read_text
 from aoeha.scenario.statements import World as Knows
 from aoeha.sim.stories.commands import CommandError, do
+from aoeha.sim.stories.ending import liveness_bound_ms
 from aoeha.sim.stories.plan import SAFETY_MS
 from aoeha.sim.stories.promises import BrokenPromiseError, Promises
 from aoeha.sim.stories.settings import Settings
-from aoeha.sim.stories.swarm import Story, liveness_bound_ms
+from aoeha.sim.stories.swarm import UNHEALED_MS, Story, play
 from aoeha.sim.world.violation import Violation
 
 LOOK_EVERY_MS = 100
@@ -158,13 +159,12 @@ def text_of(story: Story, never: str, *, worded: bool = False) -> str:
     """Return a story as a scenario file, with its trace. `never` says what must not happen."""
     lines, now_ms = [f"# Never: {never}", story.settings.line()], 0
     lines += [f"never both serve {group}" for group in story.settings.group_names()]
-    for planned in story.plan:
+    ending = play(story).ending if story.heals else ()
+    for planned in (*story.plan, *ending):
         if planned.at_ms > now_ms:
             lines.append(f"wait {planned.at_ms - now_ms}ms")
             now_ms = planned.at_ms
         lines.append(planned.line)
-    if story.heals:
-        lines.extend((f"wait {SAFETY_MS - now_ms}ms", "restore", f"wait {liveness_bound_ms(story.settings)}ms"))
-    else:
-        lines.append("wait 20s")
+    end_ms = SAFETY_MS + liveness_bound_ms(story.settings) if story.heals else now_ms + UNHEALED_MS
+    lines.append(f"wait {end_ms - now_ms}ms")
     return rewritten(parse("story", "\n".join(lines)), worded=worded)

@@ -138,6 +138,13 @@ def _recover(world: World, words: Sequence[str]) -> None:
         world.storage.recover(name)
 
 
+def _assemble(world: World, words: Sequence[str]) -> None:
+    """What `mdadm --assemble --run` and `mdadm --stop` leave behind."""
+    group, shelf = words[1:]
+    if machine_of(world, words[0]).alive and world.storage.shelves[shelf].answers:
+        world.storage.mirrors[group].assemble({shelf}, (shelf,), short=True)
+
+
 def restore_storage(world: World) -> None:
     """Let shelves and every way to them be as they were, and join gateways and clients again."""
     for shelf in world.storage.shelves.values():
@@ -155,6 +162,7 @@ STORAGE_VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "agents": _agents,
     "slow": _slow,
     "recover": _recover,
+    "assemble": _assemble,
     "cut-san": _cut_san,
     "split": _split,
     "join": _join,

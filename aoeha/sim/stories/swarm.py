@@ -3,19 +3,18 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from aoeha.sim.judges.records import judge_records
-from aoeha.sim.judges.status import judge_ownership
 from aoeha.sim.stories.commands import do
-from aoeha.sim.stories.judged import JudgedWorld
-from aoeha.sim.stories.plan import SAFETY_MS, Planned, plan
+from aoeha.sim.stories.ending import Ending
+from aoeha.sim.stories.ledgers import LedgerCounter
+from aoeha.sim.stories.plan import Planned, plan
 from aoeha.sim.stories.settings import Settings
 from aoeha.sim.stories.timers import timers_of
 from aoeha.sim.world.violation import Violation
 
-__all__ = ["Outcome", "Story", "liveness_bound_ms", "play", "settings_of", "story_of"]
+__all__ = ["UNHEALED_MS", "Outcome", "Story", "play", "settings_of", "story_of"]
 
-LOOK_EVERY_MS = 2_500
-STAYS_WELL_MS = 20_000
+UNHEALED_MS = 20_000
+"""So much longer a story is played whose faults do not end."""
 HOSTS_SHARE = 0.25
 """Of all seeds have reference hosts; by dice of their own, like the faults of these seeds, so that others stay as
 they are."""
@@ -42,6 +41,8 @@ class Outcome:
     steps: int = 0
     worst_outage_ms: int = 0
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    ending: tuple[Planned, ...] = ()
+    survivor: str = ""
 
     def total(self, kind: str) -> int:
         """Return how often anything of this kind occurred."""
@@ -87,17 +88,16 @@ def story_of(seed: int) -> Story:
 def play(story: Story) -> Outcome:
     """Let a story happen; never raises Violation."""
     world = story.settings.world()
-    outcome = Outcome()
+    world.observe(LedgerCounter(world))
+    outcome, ending = Outcome(), Ending(world, story.settings)
     try:
         for planned in story.plan:
             world.run(planned.at_ms - world.timeline.now_ms)
             do(world, planned.line)
         if story.heals:
-            world.run(SAFETY_MS - world.timeline.now_ms)
-            do(world, "restore")
-            _expect_well(world, liveness_bound_ms(story.settings))
+            ending.play()
         else:
-            world.run(STAYS_WELL_MS)
+            world.run(UNHEALED_MS)
     except Violation as violation:
         outcome.broken, outcome.sentence, outcome.at_ms = violation.invariant, str(violation), violation.at_ms
     except AssertionError as error:
@@ -105,57 +105,9 @@ def play(story: Story) -> Outcome:
         outcome.broken = name if name.startswith("I") else "core"
         outcome.sentence = f"the core's own assertion failed at {world.timeline.now_ms / 1_000:.3f} s: {error}"
         outcome.at_ms = world.timeline.now_ms
+    outcome.ending, outcome.survivor = tuple(ending.done), ending.survivor
     outcome.simulated_ms = world.timeline.now_ms
     outcome.events, outcome.steps = world.timeline.events, world.steps
     outcome.worst_outage_ms = world.storage.worst_outage_ms
     outcome.counts = dict(world.counts)
     return outcome
-
-
-def liveness_bound_ms(settings: Settings) -> int:
-    """How soon a healed pair must be well: two boots and listenings, two restart windows, back-off, a few tasks."""
-    tasks_ms = 4 * settings.resources * settings.deadline_ms
-    return 2 * (settings.boot_ms + settings.initdead_ms + settings.window_ms) + tasks_ms + 120_000
-
-
-def _expect_well(world: JudgedWorld, bound_ms: int) -> None:
-    """Be well within the bound, and stay so."""
-    end_ms, well_since_ms = world.timeline.now_ms + bound_ms, None
-    while well_since_ms is None or world.timeline.now_ms - well_since_ms < STAYS_WELL_MS:
-        world.run(LOOK_EVERY_MS)
-        _end_a_duel(world)
-        _end_a_pause(world)
-        trouble = world.oracle.well.settled()
-        if trouble:
-            _look_at_a_wrong_plug(world)
-            well_since_ms = None
-        elif well_since_ms is None:
-            well_since_ms = world.timeline.now_ms
-        if trouble and world.timeline.now_ms > end_ms:
-            reasons = "; ".join(f"{name}: {world.why(name)}" for name in world.machines)
-            world.oracle.well.never_settled(bound_ms, f"{trouble} ({reasons})")
-    judge_ownership(world)
-    judge_records(world)
-
-
-def _end_a_duel(world: JudgedWorld) -> None:
-    """Let a human switch on what a fence race left dark, if the oracle's first lines do not exclude it."""
-    if world.oracle.duels.unsettled and not any(machine.alive for machine in world.machines.values()):
-        world.oracle.duels.unsettled = ""
-        for name in world.machines:
-            do(world, f"power on {name}")
-
-
-def _end_a_pause(world: JudgedWorld) -> None:
-    """Let a human end a pause that only a node remembers which was stalled at its end."""
-    for name, machine in world.machines.items():
-        state = machine.daemon.state if machine.daemon is not None else None
-        if state is not None and state.paused:
-            do(world, f"ask {name}: resume")
-
-
-def _look_at_a_wrong_plug(world: JudgedWorld) -> None:
-    """Let a human confirm what is off where a plug was wired wrongly: its device is not believed, and rightly so."""
-    if world.power.was_miswired:
-        for name in world.machines:
-            do(world, f"vouch {name}")

@@ -6,6 +6,7 @@ from statistics import median
 
 from aoeha.core.model.code_book import BOOK
 from aoeha.core.model.conditions import TAKEOVERS, Code
+from aoeha.sim.stories.ledgers import CURRENT, NOT_CURRENT
 from aoeha.sim.stories.swarm import Outcome
 
 __all__ = ["EXPECTED_FAULTS", "Tally"]
@@ -57,10 +58,13 @@ EXPECTED_CONDITIONS = (
 )
 KINDS = (
     *("fault", "takeover", "refusal", "alarm", "reboot", "decision", "answer"),
-    *("fence", "late", "panic", "rejected", "mirror", "client", "excused"),
+    *("fence", "late", "panic", "rejected", "mirror", "client", "ledger", "survivor", "excused"),
 )
 """What is counted, in the order in which it is shown."""
 EXPECTED_CLIENT = ("no answer", "session reset")
+EXPECTED_SURVIVOR = ("served by itself", "served after a human did as told")
+JUDGED, SUSPENDED = "judged", "suspended"
+"""How many seconds of each kind of judgement were judged, and how many were not for a reason."""
 
 
 @dataclass(slots=True)
@@ -75,6 +79,8 @@ class Tally:
     takeovers: list[int] = field(default_factory=list)
     simulated_ms: list[int] = field(default_factory=list)
     worst_outage_ms: int = 0
+    with_current_ledger: int = 0
+    survivors: int = 0
 
     def add(self, seed: int, outcome: Outcome) -> None:
         """Add one run."""
@@ -82,6 +88,8 @@ class Tally:
         if outcome.broken:
             self.failures.append((seed, outcome))
         self.counts.update(outcome.counts)
+        self.with_current_ledger += CURRENT in outcome.counts
+        self.survivors += bool(outcome.survivor)
         self.events.append(outcome.events)
         self.faults.append(outcome.total("fault"))
         self.takeovers.append(outcome.total("takeover"))
@@ -95,7 +103,17 @@ class Tally:
         expected += [(BOOK[code].kind.value, code.value) for code in EXPECTED_CONDITIONS]
         expected += [("mirror", name) for name in EXPECTED_MIRROR]
         expected += [("client", name) for name in EXPECTED_CLIENT]
+        expected += [("survivor", name) for name in EXPECTED_SURVIVOR]
+        expected += [CURRENT, NOT_CURRENT]
         return [f"{kind} {name}" for kind, name in expected if not self.counts[kind, name]]
+
+    def judged_percent(self) -> dict[str, float]:
+        """Return in how much of the time each kind of judgement was made, and not suspended for a reason."""
+        seconds: Counter[str] = Counter()
+        for (kind, name), count in self.counts.items():
+            if kind in (JUDGED, SUSPENDED):
+                seconds[name.partition(": ")[0]] += count
+        return {name: 100 * self.counts[JUDGED, name] / whole for name, whole in seconds.items()}
 
     def lines(self) -> list[str]:
         """Return the figures, one line each."""
@@ -108,6 +126,10 @@ class Tally:
             f"median a run: takeovers {median(self.takeovers):.0f}, simulated seconds {median(simulated_s):.0f}",
             f"worst outage {self.worst_outage_ms / 1_000:.1f} s",
         ]
+        said.append(
+            f"seeds with a current ledger at a takeover {self.with_current_ledger}, survivors alone {self.survivors}"
+        )
+        said += [f"judged {share:.1f} % of the time: {kind}" for kind, share in sorted(self.judged_percent().items())]
         for kind in KINDS:
             found = sorted((name, count) for (known, name), count in self.counts.items() if known == kind)
             said.append(f"{kind}: " + ", ".join(f"{name} {count}" for name, count in found))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from aoeha.core.model.config import PathTiming
 from aoeha.core.model.task import ExaminedLeg, SuperblocksRead
+from aoeha.core.storage.leg_sentences import why_not_start
 from aoeha.core.storage.start_choice import Refusal, choose, why_not_take_back
 from aoeha.sim.world.leg import ARRAY, Leg
 
@@ -220,7 +221,7 @@ class Mirror:
         """Do what raid's agent does where no core tells it from which legs: it has the core's function choose."""
         choice = choose(self.examined(present), ())
         if isinstance(choice, Refusal):
-            return choice.doubt.value.replace("_", " ")
+            return why_not_start(self.examined(present).array, "", choice)
         return self.assemble(present, choice.legs, short=choice.short)
 
     def why_not_take_back(self, shelf: str, assembly: Assembly) -> str:
