@@ -10,11 +10,15 @@ __all__ = ["backing"]
 
 _TARGET = re.compile(r"/dev/etherd/(e\d+\.\d+)(?:p\d+)?")
 _LVM = "lvm"
+LEGS_MAX = 8
+"""Both sets of a ledger are eight bits each (aoeha.wire.codec)."""
 
 
 def backing(configuration: Configuration) -> Iterator[KeyFinding]:
     """Yield a finding for each disk of a group with legs that is not one of its legs."""
     for number, group in enumerate(configuration.groups):
+        for path, sentence in _of_mirrors(group) if group.legs else ():
+            yield KeyFinding(("group", number, *path), sentence)
         for inner, resource in enumerate(group.resources if group.legs else ()):
             for key, sentence, warning in _of_resource(group, resource):
                 path = ("group", number, "resource", inner, "parameters", key)
@@ -37,6 +41,29 @@ def _of_resource(group: Group, resource: Resource) -> Iterator[tuple[str, str, b
     if isinstance(stands_on, str) and stands_on.startswith("/dev/") and not _stands_on_legs(group, stands_on):
         sentence = f'"{stands_on}" is not on the legs of the group ({names}) as far as this file says; {proves}'
         yield "device", f"{sentence}. Name a device of a leg, or of a mirror in this group", True
+
+
+def _of_mirrors(group: Group) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """One ledger of one mirror is kept for each group (R5): it must be of all its legs, and fit into a beat."""
+    if len(group.legs) > LEGS_MAX:
+        sentence = f"expected at most {LEGS_MAX} legs, got {len(group.legs)}; the others would not fit into a beat"
+        yield ("leg", LEGS_MAX), sentence
+    mirrors = [(inner, resource) for inner, resource in enumerate(group.resources) if _words(resource, "legs")]
+    for inner, resource in mirrors[1:]:
+        yield (
+            ("resource", inner),
+            f'expected one mirror in the group, got "{resource.name}" beside "{mirrors[0][1].name}"; which legs of a '
+            "second mirror hold every acknowledged write would not be known. Put it into a group of its own",
+        )
+    for inner, resource in mirrors[:1]:
+        used = {_leg_of(device) for device in _words(resource, "legs")}
+        unused = sorted({leg.name for leg in group.legs} - used)
+        if unused and len(mirrors) == 1:
+            yield (
+                ("resource", inner, "parameters", "legs"),
+                f"expected all legs of the group, {', '.join(unused)} is missing; a leg that no mirror uses would count "
+                "as one that holds every acknowledged write. Add it, or remove its [[group.leg]]",
+            )
 
 
 def _advice(proves: str) -> str:

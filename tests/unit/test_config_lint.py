@@ -35,6 +35,18 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ('warntime = "600ms"', 'warntime = "399ms"', 'timing.warntime: expected at least twice keepalive ("400ms")'),
         ('deadtime = "2s"', 'deadtime = "600ms"', 'timing.deadtime: expected more than warntime ("600ms")'),
         ('deadtime = "2s"', 'deadtime = "1400ms"', 'deadtime: expected at least "1500ms", twice warntime and time'),
+        (
+            'name = "volume"',
+            'name = "second"\ntype = "raid"\n[group.resource.parameters]\ndevice = "/dev/md/b"\n'
+            'uuid = "a0e4a000:00000000:00000000:00000002"\nlegs = ["/dev/etherd/e1.0"]\n\n[[group.resource]]\n'
+            'name = "volume"',
+            'resource[second]: expected one mirror in the group, got "second" beside "mirror"',
+        ),
+        (
+            '[[group.leg]]\nname = "e2.0"',
+            '[[group.leg]]\nname = "e3.0"\naddress = ["02:77:01:00:00:33"]\n\n[[group.leg]]\nname = "e2.0"',
+            "parameters.legs: expected all legs of the group, e3.0 is missing",
+        ),
         ('initdead = "10s"', 'initdead = "1999ms"', 'timing.initdead: expected at least deadtime ("2s")'),
         ('initdead = "10s"', 'initdead = "11m"', 'timing.initdead: expected at most "10m"'),
         ('cluster = "gw"', 'reference_hosts = ["10.77.1.12"]\ncluster = "gw"', "beta on link lan; an answer"),
