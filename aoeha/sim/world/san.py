@@ -48,11 +48,13 @@ class San:
 
     def is_lossy(self, node: str, address: str) -> bool:
         """Whether some frames do not pass, and others may."""
-        return any((node, address, way) in self._lost for way in Way)
+        return bool(self._lost) and any((node, address, way) in self._lost for way in Way)
 
     def joins(self, node: str, address: str, ways: Iterable[Way] = tuple(Way)) -> bool:
         """Whether frames can pass between a gateway and an address, there and back."""
-        if (node, address) in self.cut or not self.heard_on(node, address.partition("/")[0]):
+        if (node, address) in self.cut:
+            return False
+        if self.cut_interfaces and not self.heard_on(node, address.partition("/")[0]):
             return False
         return not self._lost or all(self._lost.get((node, address, way), 0) < CERTAIN for way in ways)
 
