@@ -48,5 +48,10 @@ class EvictionJudge(Judge):
         if not notes.unanswered:
             if (task.group, task.leg) not in self._restarted:
                 self.broken("R5", f"{takes} of {task.group}, which answers it and has not restarted")
-        elif notes.unanswered[-1] - notes.unanswered[0] < machine.config.hold_every_ms:
+        elif notes.unanswered[-1] - notes.unanswered[0] < _apart_ms(machine):
             self.broken("R5", f"{takes} of {task.group} after {len(notes.unanswered)} readings without an answer")
+
+
+def _apart_ms(machine: Gateway) -> int:
+    """How far apart two readings begin whose ends are as far apart as readings are: one may end sooner than another."""
+    return machine.config.hold_every_ms - machine.config.shelf_timeout_ms
