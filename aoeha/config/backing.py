@@ -10,6 +10,13 @@ __all__ = ["backing"]
 
 _TARGET = re.compile(r"/dev/etherd/(e\d+\.\d+)(?:p\d+)?")
 _LVM = "lvm"
+_ONE_LEDGER = (
+    "which legs of a second mirror hold every acknowledged write would not be known. Put it into a group of its own"
+)
+_LEG_OF_NO_MIRROR = (
+    "a leg that no mirror uses would count as one that holds every acknowledged write. Add it, or remove its "
+    "[[group.leg]]"
+)
 LEGS_MAX = 8
 """Both sets of a ledger are eight bits each (aoeha.wire.codec)."""
 
@@ -52,8 +59,7 @@ def _of_mirrors(group: Group) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for inner, resource in mirrors[1:]:
         yield (
             ("resource", inner),
-            f'expected one mirror in the group, got "{resource.name}" beside "{mirrors[0][1].name}"; which legs of a '
-            "second mirror hold every acknowledged write would not be known. Put it into a group of its own",
+            f'expected one mirror in the group, got "{resource.name}" beside "{mirrors[0][1].name}"; {_ONE_LEDGER}',
         )
     for inner, resource in mirrors[:1]:
         used = {_leg_of(device) for device in _words(resource, "legs")}
@@ -61,8 +67,7 @@ def _of_mirrors(group: Group) -> Iterator[tuple[tuple[str | int, ...], str]]:
         if unused and len(mirrors) == 1:
             yield (
                 ("resource", inner, "parameters", "legs"),
-                f"expected all legs of the group, {', '.join(unused)} is missing; a leg that no mirror uses would count "
-                "as one that holds every acknowledged write. Add it, or remove its [[group.leg]]",
+                f"expected all legs of the group, {', '.join(unused)} is missing; {_LEG_OF_NO_MIRROR}",
             )
 
 

@@ -10,6 +10,7 @@ from aoeha.core.model.conditions import Code
 from aoeha.core.model.events import BeatHeard
 from aoeha.core.model.state import NodeState
 from aoeha.sim.stories.scenario import Performance, parse
+from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.world import World
 
 __all__ = ["SERVING", "answers", "broken", "codes", "hears", "played", "state_of"]
@@ -74,8 +75,11 @@ def state_of(world: World, node: str) -> NodeState:
 
 def hears(world: World, node: str, **fields: object) -> None:
     """Let a gateway hear a beat of its peer that is as its last one but for these fields."""
-    daemon, last = world.machines[node].daemon, state_of(world, node).peer.beat
-    assert daemon is not None
+    machine, last = world.machines[node], state_of(world, node).peer.beat
+    assert machine.daemon is not None
     assert isinstance(last, Beat)
     changed = replace(last, **{"sequence": last.sequence + 1, **fields})
-    daemon.feed(BeatHeard(world.machines[node].clock_ms(), world.machines[node].config.links[0], changed))
+    if changed.boot_id != last.boot_id:
+        world.clone_boot_ids.add(changed.boot_id)
+    world.tell(Observer.heard, machine, machine.config.links[0], changed)
+    machine.daemon.feed(BeatHeard(machine.clock_ms(), machine.config.links[0], changed))

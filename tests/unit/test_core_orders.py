@@ -153,9 +153,7 @@ def test_verify_settles_the_doubt_of_a_wrong_plug_once_it_is_corrected() -> None
     assert codes(world, "alpha")[-1] is Code.ORDER_FAILED
     assert is_unprotected(world, "alpha")
     world.power.devices["switch"].miswired = ""
-    daemon = world.machines["alpha"].daemon
-    assert daemon is not None
-    daemon.command(9, "fence-verify", {"node": "beta"})
+    world.ask(world.machines["alpha"], "fence-verify", {"node": "beta"})
     world.run(60_000)
     assert codes(world, "alpha")[-1] is Code.ORDER_DONE
     assert not state_of(world, "alpha").devices[0].distrusted
