@@ -9,6 +9,16 @@ from aoeha.config.load import inspect
 EXAMPLE = Path(__file__).parents[2] / "etc" / "aoeha.toml"
 SERIAL_LINK = EXAMPLE.read_text().partition("[[link]]")[2].partition("[[link]]")[0]
 
+SECOND_MIRROR = """name = "second"
+type = "raid"
+[group.resource.parameters]
+device = "/dev/md/b"
+uuid = "a0e4a000:00000000:00000000:00000002"
+legs = ["/dev/etherd/e1.0"]
+
+[[group.resource]]
+name = "volume\""""
+
 
 def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
     """Return "KEY: SENTENCE" for the example with these changes."""
@@ -35,13 +45,7 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ('warntime = "600ms"', 'warntime = "399ms"', 'timing.warntime: expected at least twice keepalive ("400ms")'),
         ('deadtime = "2s"', 'deadtime = "600ms"', 'timing.deadtime: expected more than warntime ("600ms")'),
         ('deadtime = "2s"', 'deadtime = "1400ms"', 'deadtime: expected at least "1500ms", twice warntime and time'),
-        (
-            'name = "volume"',
-            'name = "second"\ntype = "raid"\n[group.resource.parameters]\ndevice = "/dev/md/b"\n'
-            'uuid = "a0e4a000:00000000:00000000:00000002"\nlegs = ["/dev/etherd/e1.0"]\n\n[[group.resource]]\n'
-            'name = "volume"',
-            'resource[second]: expected one mirror in the group, got "second" beside "mirror"',
-        ),
+        ('name = "volume"', SECOND_MIRROR, 'resource[second]: expected one mirror in the group, got "second" beside'),
         (
             '[[group.leg]]\nname = "e2.0"',
             '[[group.leg]]\nname = "e3.0"\naddress = ["02:77:01:00:00:33"]\n\n[[group.leg]]\nname = "e2.0"',
