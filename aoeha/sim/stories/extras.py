@@ -262,6 +262,7 @@ PROBES = "until a probe that fails is followed by a pause, and by an alarm (R12)
 EDITS = "until nothing is believed of the shelves alone while the configurations differ (R2)"
 COPIES = "until an owner knows of a copy that began before its daemon or its ownership did (R5)"
 RESTS = "until a leg that rests is read before it returns because its target started (R5)"
+STOPS = "until a silent leg leaves a mirror that is to be stopped, too (R5, R14)"
 PLAYED = "until 400 seeds with it were played"
 LEGS = "until a start distrusts a leg whose target forgot its holder (R5)"
 
@@ -274,7 +275,7 @@ ALL_EXTRAS = (
     Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves, off=WAITS),
     Extra("forgetful targets", _forgetful_target, 3, 0.2, _forgets, off=LEGS),
     Extra("long copies", _long_copies, 3, 0.2, _reserves, off=COPIES),
-    Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves),
+    Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves, off=STOPS),
     Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves, off=RESTS),
     Extra("slow starts", _slow_starts, 3, 0.2, lambda _settings: True, off=PLAYED),
     Extra("lost memory", _lost_memory, 2, 0.2, lambda _settings: True, off=PLAYED),
