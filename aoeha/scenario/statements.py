@@ -187,7 +187,7 @@ PLAY = (
     Form("heal-san2", "heal-san2 node:NAME", RACK, "ends that"),
     Form("split", "split san", BOTH, "the storage network falls apart: alpha with shelf1, beta with shelf2"),
     Form("join", "join san", BOTH, "ends that"),
-    Form("cut-interface", "cut-interface node:NAME text:NAME [guests:NAME]", SIM, "one of a gateway's ways to the"
+    Form("cut-interface", "cut-interface node:NAME text:NAME [guests:NAMES]", SIM, "one of a gateway's ways to the"
          " shelves; heal-san mends it too"),
     Form("queue", "queue node:NAME time:TIME", SIM, "a switch keeps for so long what a gateway writes, whatever becomes"
          " of its sender"),
