@@ -481,7 +481,7 @@ IN_STORIES = (
         "second-machine-of-an-owners-name",
     ),
     (
-        Mutation("believe a leave of long ago", membership, "may_be_back", never_back, ("I1", "I5")),
+        Mutation("believe a leave of long ago", membership, "may_be_back", never_back, ("I1", "I5", "R3")),
         "taken-again-a-moment-ago",
     ),
     (
