@@ -19,7 +19,7 @@ from aoeha.sim.world.link import Link
 from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.test_key import KEY
 from aoeha.sim.world.work import Work
-from aoeha.wire.sender import Sender
+from aoeha.wire.sender import Letter, Sender
 
 __all__ = ["Message", "Recording", "recordings"]
 
@@ -55,15 +55,15 @@ class Recording:
 
 
 class RecordingSender(Sender):
-    """Notes every message that it packs once the daemon has begun; the first beat goes ahead of that."""
+    """Notes every message that it composes once the daemon has begun; the first beat goes ahead of that."""
 
     recording: Recording
 
-    def pack(self, beat: Beat, limit: int) -> bytes:
-        data = super().pack(beat, limit)
+    def compose(self, beat: Beat, limit: int) -> Letter:
+        letter = super().compose(beat, limit)
         if self.recording.identity is not None:
-            self.recording.sent.append(data)
-        return data
+            self.recording.sent.append(letter.data())
+        return letter
 
 
 class RecordingDaemon(Daemon):
@@ -93,9 +93,10 @@ class RecordingDaemon(Daemon):
         super().begin()
         self.recording.state = self.state
 
-    def hear(self, link: str, data: bytes) -> None:
+    def hear(self, link: str, data: bytes | Letter) -> None:
         if self.state is not None:
-            self.recording.given.append(Message(self.machine.clock_ms(), link, data))
+            told = data.data() if isinstance(data, Letter) else data
+            self.recording.given.append(Message(self.machine.clock_ms(), link, told))
         self.reading = True
         super().hear(link, data)
         self.reading = False

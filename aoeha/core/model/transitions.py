@@ -259,7 +259,7 @@ MACHINES: dict[str, Machine] = {
             "stop failed": ("stopping",),
             "stopped": ("starting",),
             "stopping": ("starting", "stop failed", "stopped"),
-            "unknown": ("degraded", "failed", "running", "stopped", "stopping"),
+            "unknown": ("degraded", "failed", "running", "starting", "stopped", "stopping"),
         },
         {
             "degraded": "it serves with less than all of it, a leg less say",
