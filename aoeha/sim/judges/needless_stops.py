@@ -1,7 +1,8 @@
 """Whether a node stops what runs well although nothing called for it (I5).
 
 These do: an operator who asked for it, an agent or a resource that failed lately, clients that only the other node
-reaches (R13), and an owner beside it that somebody was deceived into (excuses).
+reaches (R13), an owner beside it that somebody was deceived into (excuses), and a second machine of the peer's name,
+whose beats tell that the peer was not switched off.
 """
 
 from aoeha.core.model.task import ResourceTask, Task, TaskKind
@@ -10,6 +11,7 @@ from aoeha.sim.judges.excuses import Excuses
 from aoeha.sim.judges.judge import LOOK_EVERY_MS, SLACK_MS, Judge, patience_ms
 from aoeha.sim.judges.moves import Moves
 from aoeha.sim.judges.troubles import Troubles
+from aoeha.sim.judges.witness import Witness
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.world import World
 
@@ -19,8 +21,9 @@ __all__ = ["NeedlessStopJudge"]
 class NeedlessStopJudge(Judge):
     """Looks at every stop."""
 
-    def __init__(self, world: World, excuses: Excuses, moves: Moves, troubles: Troubles) -> None:
+    def __init__(self, world: World, witness: Witness, excuses: Excuses, moves: Moves, troubles: Troubles) -> None:
         super().__init__(world)
+        self._witness = witness
         self._excuses = excuses
         self._moves = moves
         self._troubles = troubles
@@ -45,6 +48,8 @@ class NeedlessStopJudge(Judge):
             return "an operator asked for it"
         if self._excuses.deceived:
             return "a node is deceived"
+        if machine.name in self._witness.misled:
+            return "a second machine of the peer's name was heard last"
         if self._troubles.may_show(machine, group):
             return "something failed"
         if machine.config.reference_hosts and visibility.may_make_way(

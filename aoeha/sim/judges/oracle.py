@@ -60,7 +60,7 @@ class Oracle:
             sight,
             PauseJudge(world, orders),
             WriterJudge(world, excuses),
-            NeedlessStopJudge(world, excuses, moves, troubles),
+            NeedlessStopJudge(world, witness, excuses, moves, troubles),
             FenceJudge(world, witness=witness, excuses=excuses, orders=orders, troubles=troubles, sight=sight),
             self.duels,
             LegLeftJudge(world, excuses),
