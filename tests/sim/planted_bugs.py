@@ -264,10 +264,10 @@ MUTATIONS = (
     Mutation("hand over before the stop", group_beat, "phase_of", stopping_is_stopped, ("I4", "I1")),
     Mutation("ignore own pause", own_stall, "notice", pause_ignored, ("I5",), 78),
     Mutation("announce before persisted", ActionQueue, "take", nothing_waits_for_the_disk, ("I1",)),
-    Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5"), 12),
-    Mutation("fence for one quiet link", power_fence, "_reason", fence_on_suspicion, ("I5",), 7),
+    Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5", "R9"), 12),
+    Mutation("fence for one quiet link", power_fence, "_reason", fence_on_suspicion, ("I5", "R1"), 7),
     Mutation("start from any leg", start_choice, "choose_legs", any_leg_will_do, ("I2",), 22),
-    Mutation("call a failed stop stopped", lifecycle, "_stopped", failed_stop_is_stopped, ("I4", "I1"), 20),
+    Mutation("call a failed stop stopped", lifecycle, "_stopped", failed_stop_is_stopped, ("I4", "I1", "R14"), 20),
 )
 
 
