@@ -7,14 +7,11 @@ from pathlib import Path
 
 from aoeha.core.rules import ask_all
 from aoeha.sim.asking.rules import Asking
-from aoeha.sim.stories import plan, swarm
 from aoeha.sim.stories.ready import KNOWN, judged_incidents
 from aoeha.sim.stories.scenario import Performance, read
 from aoeha.sim.stories.swarm import play, story_of
 
 __all__ = ["ask_every_rule", "kill_owners", "look_at_incident", "play_incident", "play_seed"]
-
-SEED_MS = 300_000
 
 
 def play_incident(path: Path) -> tuple[str, str]:
@@ -47,8 +44,6 @@ def kill_owners(paths: list[Path]) -> tuple[str, str]:
 
 def play_seed(seed: int) -> tuple[str, str]:
     """Play five minutes in which anything may break, then an end to all faults."""
-    plan.SAFETY_MS = swarm.SAFETY_MS = SEED_MS
-    swarm.KEEPALIVE_MS = {200: 20, 500: 60, 1_000: 20}
     outcome = play(story_of(seed))
     return outcome.broken, outcome.sentence
 
