@@ -257,11 +257,11 @@ MUTANTS = (
         "if False:",
     ),
     Mutant(
-        f"{STEP}:step",
+        "fencing/heard_after_off.py:peer_spoke",
         "R8",
         "nobody asks what a beat means after a plug read off",
-        "                heard_after_off.peer_spoke(step)\n",
-        "                pass\n",
+        "match MEANING[off, _heard(step.state, off)]:",
+        "match Meaning.NOTHING:",
     ),
     Mutant(
         f"{STEP}:_task_done",

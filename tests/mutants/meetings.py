@@ -35,12 +35,11 @@ class Comparison:
 
     def call(self, place: "_Place", original: Callable[..., Any], args: tuple[Any, ...], words: dict[str, Any]) -> Any:
         """Call a function, and each changed one that has made no difference yet."""
-        waiting = [] if self.busy else [one for one in place.changed if one.name not in self.differs]
+        waiting = [] if self.busy else [one for one in place.concerned(args) if one.name not in self.differs]
         if not waiting:
             return original(*args, **words)
-        trials = [(one, copy_of(args)) for one in waiting if one.concerns(args)]
         self.busy = True
-        found = [(one, _outcome(one.function(), copied, words)) for one, copied in trials]
+        found = [(one, _outcome(one.function(), copy_of(args), words)) for one in waiting]
         self.busy = False
         result = original(*args, **words)
         self.differs |= {one.name for one, outcome in found if outcome != (result, _left(args))}
@@ -74,19 +73,38 @@ class _Changed:
             self.made = space[self.function_name]
         return self.made  # type: ignore[no-any-return]
 
-    def concerns(self, args: tuple[Any, ...]) -> bool:
-        """Whether a call can end otherwise: not where it looks up in a table what is the same as before."""
-        self.function()
-        keys = [(name, one) for name in self.differing for one in args if isinstance(one, Enum)]
-        known = [(name, one) for name, one in keys if one in self.home[name]]
-        return not known or any(one in self.differing[name] for name, one in known)
-
 
 @dataclass(slots=True)
 class _Place:
-    """A function of the core, and what mutants make of it."""
+    """A function of the core, and what mutants make of it.
+
+    `by_key`: those that differ only in a table, under each key where they differ; `keys` are all keys of such tables.
+    """
 
     changed: list[_Changed]
+    always: list[_Changed] | None = None
+    by_key: dict[Enum, list[_Changed]] = field(default_factory=dict)
+    keys: set[Enum] = field(default_factory=set)
+
+    def concerned(self, args: tuple[Any, ...]) -> list[_Changed]:
+        """Those by which a call can end otherwise: not those that look up in a table what is the same as before."""
+        always = self.always if self.always is not None else self._sorted()
+        if not self.by_key:
+            return always
+        known = [one for one in args if isinstance(one, Enum) and one in self.keys]
+        return [*always, *(changed for key in known or self.by_key for changed in self.by_key.get(key, ()))]
+
+    def _sorted(self) -> list[_Changed]:
+        self.always = []
+        for one in self.changed:
+            one.function()
+            for name, differing in one.differing.items():
+                self.keys |= one.home[name].keys()
+                for key in differing:
+                    self.by_key.setdefault(key, []).append(one)
+            if not one.differing:
+                self.always.append(one)
+        return self.always
 
 
 def compare(mutants: tuple[Mutant, ...]) -> tuple[Comparison, dict[str, ast.Module], dict[str, object]]:
