@@ -159,7 +159,7 @@ class Machine(Gateway):
             self.daemon.begin()
 
     def _begin(self, daemon: Daemon) -> None:
-        if daemon is self.daemon and not self.frozen:
+        if daemon is self.daemon and not (self.frozen or self.paused):
             self.present()
         if daemon is self.daemon:
             self.by_kernel(daemon.begin)
