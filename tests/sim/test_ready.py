@@ -13,6 +13,7 @@ from aoeha.sim.judges.ready import Outcome, outcomes
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.ready import KNOWN, judged_incidents
 from aoeha.sim.stories.settings import Settings
+from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -62,6 +63,23 @@ def test_a_verdict_that_promises_too_much_is_named(monkeypatch: pytest.MonkeyPat
     """Planted: a takeover that is said to take no time."""
     monkeypatch.setattr(verdict, "verdicts", lambda _state: (Verdict("alpha", "beta", True, 1_000),))
     assert said(outcomes(served)) == [(True, False, False)]
+
+
+def test_a_promise_that_a_real_death_does_not_keep_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No second world is asked: the judge of every story sees the owner die, and what comes of it."""
+    monkeypatch.setattr(verdict, "verdicts", lambda _state: (Verdict("alpha", "beta", True, 5_000),))
+    world = served_without_a_device()
+    do(world, "power off alpha")
+    with pytest.raises(Violation, match="R19 broken"):
+        world.run(60_000)
+
+
+def test_a_promise_that_another_fault_overtakes_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict, "verdicts", lambda _state: (Verdict("alpha", "beta", True, 5_000),))
+    world = served_without_a_device()
+    do(world, "power off alpha")
+    do(world, "cut serial1")
+    world.run(60_000)
 
 
 def test_what_is_known_not_to_come_true_is_still_so() -> None:

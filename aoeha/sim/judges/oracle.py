@@ -8,6 +8,7 @@ world's operators only confirm machines that are off.
 from aoeha.sim.judges.address_probes import AddressProbeJudge
 from aoeha.sim.judges.blocked import BlockedJudge
 from aoeha.sim.judges.copies import CopyJudge
+from aoeha.sim.judges.deaths import DeathJudge
 from aoeha.sim.judges.duels import DuelJudge
 from aoeha.sim.judges.evictions import EvictionJudge
 from aoeha.sim.judges.excuses import Excuses
@@ -80,6 +81,7 @@ class Oracle:
             EvictionJudge(world, reads),
             CopyJudge(world),
             ServingJudge(world, witness, sight),
+            DeathJudge(world),
             RestJudge(world),
             RecordJudge(world),
             StatusJudge(world),

@@ -22,7 +22,7 @@ from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
 
-__all__ = ["Outcome", "Promise", "outcomes", "promises"]
+__all__ = ["Outcome", "Promise", "outcomes", "promise_of", "promises"]
 
 TAKEOVER_MS = 90_000
 """How long after deadtime a survivor that is called not ready may take over for the verdict to count as wrong."""
@@ -107,10 +107,11 @@ def _promises(world: World, name: str, told: Mapping[str, Status]) -> Iterator[P
     for said in told[name].forecasts:
         if said.ready is not None:
             own = told[said.survivor].forecasts if said.survivor in told else ()
-            yield _promise(world, said, max((each.again_ms for each in own), default=0))
+            yield promise_of(world, said, max((each.again_ms for each in own), default=0))
 
 
-def _promise(world: World, said: Verdict, again_ms: int) -> Promise:
+def promise_of(world: World, said: Verdict, again_ms: int = 0) -> Promise:
+    """Return what a verdict promises, and for how long it is waited for."""
     owner, survivor = world.machines[said.victim], world.machines[said.survivor]
     unheard, hidden = whole_link_ms(world, owner, survivor) == 0, _hides_a_fault(world, owner, survivor)
     reason = "" if said.ready else said.sentence
