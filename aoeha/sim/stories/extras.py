@@ -256,13 +256,14 @@ class Extra:
     off: str = ""
 
 
-WAITS = "until a leg that answers late is neither fought over nor left for a failed act (R5, R7)"
+WAITS = "until every wait for a slow shelf has an end (R2, R6)"
 RUN = "until an owner whose /run is gone learns from its legs what it owns (R16)"
 PROBES = "until a probe that fails is followed by a pause, and by an alarm (R12)"
 EDITS = "until nothing is believed of the shelves alone while the configurations differ (R2)"
 COPIES = "until an owner knows of a copy that began before its daemon or its ownership did (R5)"
 RESTS = "until a leg that rests is read before it returns because its target started (R5)"
 STOPS = "until a silent leg leaves a mirror that is to be stopped, too (R5, R14)"
+PLAYED = "until 400 seeds with it were played"
 LEGS = "until a start distrusts a leg whose target forgot its holder (R5)"
 
 ALL_EXTRAS = (
@@ -276,16 +277,16 @@ ALL_EXTRAS = (
     Extra("long copies", _long_copies, 3, 0.2, _reserves, off=COPIES),
     Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves, off=STOPS),
     Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves, off=RESTS),
-    Extra("slow starts", _slow_starts, 3, 0.1, lambda _settings: True),
-    Extra("lost memory", _lost_memory, 2, 0.1, lambda _settings: True),
+    Extra("slow starts", _slow_starts, 3, 0.2, lambda _settings: True, off=PLAYED),
+    Extra("lost memory", _lost_memory, 2, 0.2, lambda _settings: True, off=PLAYED),
     Extra("lost run", _lost_run, 2, 0.2, lambda _settings: True, off=RUN),
-    Extra("slow lines", _slow_line, 3, 0.1, lambda settings: settings.serial > 0),
-    Extra("rates of clocks", _rates, 1, 0.1, lambda _settings: True),
-    Extra("shared outlets", _shared_outlet, 2, 0.1, _has_outlets),
-    Extra("third machine", _third_machine, 2, 0.1, _reserves),
+    Extra("slow lines", _slow_line, 3, 0.2, lambda settings: settings.serial > 0, off=PLAYED),
+    Extra("rates of clocks", _rates, 1, 0.2, lambda _settings: True, off=PLAYED),
+    Extra("shared outlets", _shared_outlet, 2, 0.2, _has_outlets, off=PLAYED),
+    Extra("third machine", _third_machine, 2, 0.2, _reserves, off=PLAYED),
     Extra("deaf probes", _deaf_probes, 2, 0.2, _reserves, off=PROBES),
     Extra("edits", _edits, 2, 0.2, _reserves, off=EDITS),
-    Extra("unseen", _unseen, 2, 0.1, _reserves),
+    Extra("unseen", _unseen, 2, 0.2, _reserves, off=PLAYED),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
 )
 
