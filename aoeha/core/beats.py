@@ -6,7 +6,7 @@ promises was saved before: `Persist` stands before it in the same step.
 
 from aoeha.core.fencing import forecast
 from aoeha.core.model.actions import SendBeat
-from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, Mark
+from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, GroupBeat, Mark, Readiness
 from aoeha.core.model.state import LinkState, NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import group_beat, leave
@@ -17,7 +17,7 @@ def send(step: StepContext) -> None:
     state = step.state
     if state.left:
         return
-    groups, flags = tuple(group_beat.group_beat(state, group) for group in state.groups), _flags(state)
+    groups, flags = step.know(_groups), step.know(_flags)
     news = groups != state.last_groups or flags != state.last_flags
     if step.now_ms < state.next_beat_ms and not news:
         return
@@ -33,7 +33,7 @@ def send(step: StepContext) -> None:
         link_ages_ms=tuple(_age_ms(state, link) for link in state.links),
         groups=groups,
         pause_number=state.pause_number,
-        readiness=forecast.forecast(state).as_told if state.may_be_judged else None,
+        readiness=step.know(_readiness),
     )
     next_ms = step.now_ms + state.config.keepalive_ms
     step.change(sequence=sequence, next_beat_ms=next_ms, last_groups=groups, last_flags=flags)
@@ -42,6 +42,14 @@ def send(step: StepContext) -> None:
     if state.peer.mark is None:
         step.change_peer(mark=Mark(sequence, step.now_ms))
     step.do(SendBeat(beat))
+
+
+def _groups(state: NodeState) -> tuple[GroupBeat, ...]:
+    return tuple(group_beat.group_beat(state, group) for group in state.groups)
+
+
+def _readiness(state: NodeState) -> Readiness | None:
+    return forecast.forecast(state).as_told if state.may_be_judged else None
 
 
 def _flags(state: NodeState) -> BeatFlag:

@@ -267,7 +267,7 @@ def _how_group_stands(state: NodeState, group: GroupState) -> tuple[Code, str]:
 
 
 def _nodes(state: NodeState) -> tuple[NodeStatus, ...]:
-    heard = membership.heard_ms(state)
+    heard = state.heard_ms
     beat = state.peer.beat
     peer = NodeStatus(
         name=state.config.peer,

@@ -134,17 +134,11 @@ def next_wake(state: NodeState) -> int:
     silence_ms = membership.silence_due_ms(state)
     if silence_ms > state.now_ms:
         wakes.append(silence_ms)
-    wakes.extend(
-        link.heard_ms + state.config.warntime_ms
-        for link in state.links
-        if link.heard_ms is not None and link.heard_ms + state.config.warntime_ms > state.now_ms
-    )
-    if state.fence.until_ms > state.now_ms:
-        wakes.append(state.fence.until_ms)
-    if state.revalidation.until_ms > state.now_ms:
-        wakes.append(state.revalidation.until_ms)
+    due = [link.heard_ms + state.config.warntime_ms for link in state.links if link.heard_ms is not None]
+    due += (state.fence.until_ms, state.revalidation.until_ms)
     for rules in (reservations, storage_fence, disk_heartbeat):
-        wakes.extend(due_ms for due_ms in rules.next_wakes_ms(state) if due_ms > state.now_ms)
+        due += rules.next_wakes_ms(state)
+    wakes += [due_ms for due_ms in due if due_ms > state.now_ms]
     return max(min(wakes), state.now_ms)
 
 

@@ -65,7 +65,7 @@ def _told(foreseen: Verdict) -> Verdict:
 
 
 def _last_heard(state: NodeState) -> str:
-    heard_ms = membership.heard_ms(state)
+    heard_ms = state.heard_ms
     if membership.may_be_alive(state) or heard_ms is None:
         return ""
     return f": {state.config.peer} was last heard {(state.now_ms - heard_ms) // 1_000} s ago"

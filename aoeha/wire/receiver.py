@@ -114,6 +114,7 @@ class Receiver:
         self._own_node = own_node
         self._peer_node = peer_node
         self._names = names_by_tag((own_node, peer_node, *group_names))
+        self._group_names = list(group_names)
         self._group_order = {name: position for position, name in enumerate(group_names)}
         self._nonce = nonce
         self._new_nonce = new_nonce
@@ -248,5 +249,7 @@ class Receiver:
                 self._known[group.name] = (beat.sequence, group)
 
     def _ordered(self, beat: Beat, groups: Iterable[GroupBeat]) -> Beat:
+        if groups is beat.groups and [group.name for group in groups] == self._group_names:
+            return beat
         ours = [group for group in groups if group.name in self._group_order]
         return replaced(beat, groups=tuple(sorted(ours, key=lambda group: self._group_order[group.name])))

@@ -162,7 +162,7 @@ def everybody_ranks_first(_original: Any) -> Any:
 
 
 def silence_after_a_moment(_original: Any) -> Any:
-    return lambda state: (membership.heard_ms(state) or state.started_ms) + state.config.warntime_ms
+    return lambda state: (state.heard_ms or state.started_ms) + state.config.warntime_ms
 
 
 def fence_on_suspicion(original: Any) -> Any:

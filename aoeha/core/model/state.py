@@ -356,6 +356,12 @@ class NodeState:
         """Whether this node knows what runs here and what it could start: before that its beats promise nothing."""
         return self.probed and all(g.holding or r.valid is not None for g in self.groups for r in g.resources)
 
+    @property
+    def heard_ms(self) -> int | None:
+        """When the peer was last heard on any link, None for never in this incarnation."""
+        heard = [link.heard_ms for link in self.links if link.heard_ms is not None]
+        return max(heard) if heard else None
+
     def group(self, name: str) -> GroupState:
         """The group of that name. KeyError if there is none."""
         for group in self.groups:

@@ -3,8 +3,9 @@
 Nothing here decides. A StepContext never outlives its step.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Unpack
+from typing import Protocol, TypeVar, Unpack
 
 from aoeha.core.model.actions import Action, Say, StartTask
 from aoeha.core.model.changes import (
@@ -30,6 +31,8 @@ from aoeha.core.model.state import NodeState
 from aoeha.core.model.task import Task
 from aoeha.core.model.transitions import assert_legal
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class ChosenLegs:
@@ -41,16 +44,29 @@ class ChosenLegs:
     short: bool
 
 
+class Recall(Protocol):
+    """Answers a pure question about a state as it would be answered if it was asked."""
+
+    def __call__(self, question: Callable[[NodeState], T], state: NodeState, /) -> T:
+        """Return the answer."""
+
+
 @dataclass(slots=True)
 class StepContext:
     """One step in the making. Mutable on purpose and private to that step.
 
-    `chosen` is what came of a reading of superblocks that ended with this step. It is gone with the step.
+    `chosen` is what came of a reading of superblocks that ended with this step. It is gone with the step. `recall` is
+    asked questions that cost more than a look; without it they are asked of the state.
     """
 
     state: NodeState
     actions: list[Action] = field(default_factory=list)
     chosen: ChosenLegs | None = None
+    recall: Recall | None = None
+
+    def know(self, question: Callable[[NodeState], T]) -> T:
+        """Return the answer to a question about the present state."""
+        return question(self.state) if self.recall is None else self.recall(question, self.state)
 
     @property
     def now_ms(self) -> int:

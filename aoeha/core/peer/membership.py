@@ -46,9 +46,12 @@ def hear(step: StepContext, event: BeatHeard) -> None:
     held = dict(known.held)
     if BeatFlag.PROBED in beat.flags:
         held.update({group.name: beat.boot_id for group in beat.groups if group.holding})
-    if known.mark is not None and known.mark.sequence <= beat.echo_sequence:
-        step.change_peer(answered_ms=known.mark.sent_ms, mark=None)
+    answered_ms, mark = known.answered_ms, known.mark
+    if mark is not None and mark.sequence <= beat.echo_sequence:
+        answered_ms, mark = mark.sent_ms, None
     step.change_peer(
+        answered_ms=answered_ms,
+        mark=mark,
         incarnation=beat.incarnation,
         sequence=beat.sequence,
         beat=beat if groups is beat.groups else replaced(beat, groups=groups),
@@ -96,14 +99,9 @@ def link_condition(state: NodeState, link: LinkState) -> LinkCondition:
     return LinkCondition.LATE if quiet_ms >= state.config.warntime_ms else LinkCondition.UP
 
 
-def heard_ms(state: NodeState) -> int | None:
-    """When the peer was last heard on any link, None for never in this incarnation."""
-    return max((link.heard_ms for link in state.links if link.heard_ms is not None), default=None)
-
-
 def silence_due_ms(state: NodeState) -> int:
     """When the peer counts as silent if nothing more is heard. A restarting daemon tells how long it takes (R15)."""
-    heard, beat = heard_ms(state), state.peer.beat
+    heard, beat = state.heard_ms, state.peer.beat
     if heard is None:
         return _patience_ends_ms(state)
     restarting = beat is not None and BeatFlag.RESTARTING in beat.flags
@@ -151,7 +149,7 @@ def look_is_due(state: NodeState, group: GroupState) -> bool:
     """Whether the peer left, and the legs were not read since that was heard."""
     if state.peer.condition is not PeerCondition.LEFT:
         return False
-    heard, read_ms = heard_ms(state), group.shelves.read_ms
+    heard, read_ms = state.heard_ms, group.shelves.read_ms
     return heard is not None and (read_ms is None or read_ms < heard)
 
 
@@ -191,7 +189,7 @@ def _patience_ends_ms(state: NodeState) -> int:
 
 def _peer_condition(state: NodeState) -> PeerCondition:
     beat = state.peer.beat
-    unheard = beat is None or heard_ms(state) is None
+    unheard = beat is None or state.heard_ms is None
     left = beat is not None and not unheard and BeatFlag.LEAVING in beat.flags
     silent = state.now_ms >= silence_due_ms(state)
     if left and not (silent and (state.peer.condition in DOUBTED or disk_heartbeat.shows_peer(state))):

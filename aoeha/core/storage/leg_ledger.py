@@ -22,7 +22,6 @@ from aoeha.core.model.config import PairConfig
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.peer import membership
 from aoeha.core.storage import suspect_legs
 
 CLOCKS_PERCENT = 10
@@ -60,7 +59,7 @@ def gate_is_open(state: NodeState, group: GroupState) -> bool:
         return True
     if state.peer.condition is PeerCondition.LEFT or _off_and_unheard_since(state):
         return True
-    heard_ms = membership.heard_ms(state)
+    heard_ms = state.heard_ms
     unheard_since_ms = state.started_ms if heard_ms is None else heard_ms
     return state.now_ms - min(term.ledger_since_ms, unheard_since_ms) >= patience_ms(state.config)
 
@@ -118,7 +117,7 @@ def vouching_legs(group: GroupState) -> tuple[str, ...]:
 
 def _off_and_unheard_since(state: NodeState) -> bool:
     """Whether the peer's memory is gone: a new boot of it knows no ledger but one that answers its own beats."""
-    off, heard_ms = state.last_off, membership.heard_ms(state)
+    off, heard_ms = state.last_off, state.heard_ms
     return off is not None and off.boot_id == state.peer.boot_id and (heard_ms is None or heard_ms < off.at_ms)
 
 

@@ -82,7 +82,7 @@ def _is_gone(state: NodeState, proof: Proof) -> bool:
 
 def _beats_on(state: NodeState, off: Off) -> bool:
     """Whether a boot that was reported off was heard so long afterwards that no slow link explains it (R8)."""
-    heard_ms = membership.heard_ms(state)
+    heard_ms = state.heard_ms
     return heard_ms is not None and heard_ms - off.at_ms >= state.config.deadtime_ms
 
 

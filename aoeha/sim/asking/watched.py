@@ -103,13 +103,16 @@ PEER = _kind(PeerState, stamps=("answered_ms",), beat=_kind(Beat, "sender"))
 SHELVES = _kind(ShelvesState, stamps=("asked_ms", "read_ms"))
 GROUP = _kind(GroupState, "config", shelves=SHELVES, heard_ledger=_kind(HeardLedger, stamps=("as_of_ms",)))
 NODE = _kind(NodeState, "config", "identity", "now_ms", "links", "peer", "groups", stamps=("next_beat_ms",))
+HEARD = "NodeState.heard_ms"
+"""The newest of the stamps of all links, which is read as one."""
+NODE.copy.heard_ms = _stamping("heard_ms", HEARD)  # type: ignore[attr-defined]
 
 
 class Copy:
-    """A watched copy of the state `of` a step, about which rules are asked that do nothing about it."""
+    """A watched copy of the state `of` a step. Rules are asked about it that do nothing, and questions."""
 
-    def __init__(self, step: StepContext) -> None:
-        state = self.of = step.state
+    def __init__(self, state: NodeState, chosen: ChosenLegs | None) -> None:
+        self.of = state
         self._notes = notes = Notes(state.now_ms)
         self._state = _copy(
             NODE,
@@ -119,8 +122,9 @@ class Copy:
             links=tuple(_copy(LINK, link, notes, place) for place, link in enumerate(state.links)),
             groups=tuple(_copy(GROUP, group, notes, place) for place, group in enumerate(state.groups)),
             now_ms=notes.present(),
+            heard_ms=state.heard_ms,
         )
-        self._step = _WatchedStep(self._state, notes, step.chosen)
+        self._step = _WatchedStep(self._state, notes, chosen)
 
     def ask(self, decide: Callable[[StepContext], None]) -> Notes:
         """Ask a rule what it reads. The notes are those of the next rule when that is asked."""
@@ -128,6 +132,12 @@ class Copy:
         decide(self._step)
         undecided = self._step.state is self._state and not self._step.actions
         assert undecided, f"{decide} decides otherwise about a watched state"
+        return self._notes
+
+    def answer(self, question: Callable[[NodeState], Any], known: object) -> Notes:
+        """Ask a question with this answer what it reads, and for how long the numbers in the answer are the same."""
+        self._notes.begin()
+        assert question(self._state) == known, f"{question} is answered otherwise about a watched state"
         return self._notes
 
 
@@ -172,6 +182,7 @@ def changes(before: NodeState, after: NodeState) -> list[Change]:
     if after.peer is not before.peer:
         _compare(PEER, before.peer, after.peer, 0, found)
     if after.links is not before.links:
+        found.append((_in_place(HEARD, 0), after.heard_ms))
         _compare_all(LINK, before.links, after.links, found)
     if after.groups is not before.groups:
         _compare_all(GROUP, before.groups, after.groups, found)

@@ -67,7 +67,7 @@ class Daemon:
         same_boot = self.memory is not None and self.memory.boot_id == machine.boot_id
         used = self.memory.incarnation if self.memory is not None and same_boot else 0
         self.incarnation = max(used, inherited.incarnation if inherited else 0) + 1
-        self._tick_ms = LATER_MS
+        self._tick_ms = self._wake_ms = LATER_MS
         self._asleep: list[Event] = []
 
     def new_nonce(self) -> bytes:
@@ -148,7 +148,8 @@ class Daemon:
 
     def _ask_for_tick(self) -> None:
         assert self.state is not None
-        delay_ms = max(next_wake(self.state) - self.machine.clock_ms(), TICK_PAUSE_MS)
+        self._wake_ms = next_wake(self.state)
+        delay_ms = max(self._wake_ms - self.machine.clock_ms(), TICK_PAUSE_MS)
         delay_ms = -(-delay_ms * 100 // self.machine.rate_percent)
         due_ms = self._stage.timeline.now_ms + delay_ms
         if due_ms < self._tick_ms:
@@ -159,10 +160,9 @@ class Daemon:
         if self.ended or due_ms != self._tick_ms:
             return
         self._tick_ms = LATER_MS
-        assert self.state is not None
         if self.machine.paused or self.machine.frozen:
             return
-        if next_wake(self.state) <= self.machine.clock_ms():
+        if self._wake_ms <= self.machine.clock_ms():
             self.feed(Tick(self.machine.clock_ms()))
         else:
             self._ask_for_tick()
