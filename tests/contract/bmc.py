@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
+from patience import PATIENCE_S
+
 USER, PASSWORD = "gateway", "bmc-w0rd"
 
 
@@ -112,7 +114,7 @@ class Bmc:
 
     def _await_answer(self) -> None:
         assert self.process is not None
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + PATIENCE_S
         asked = [
             "ipmitool",
             "-I",

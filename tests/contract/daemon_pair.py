@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from patience import PATIENCE_S
+
 from aoeha.core.model.memory import Memory
 from aoeha.core.step import initial, step
 from aoeha.journal.records import Header, Step, decode_line, encode_step
@@ -446,7 +448,7 @@ def command(*argv: str) -> None:
     subprocess.run(argv, check=True, timeout=20)
 
 
-def wait_for(what: Callable[[], object], why: str, timeout_s: float = 15) -> None:
+def wait_for(what: Callable[[], object], why: str, timeout_s: float = PATIENCE_S) -> None:
     """Poll until something holds; the daemon's own sentence is the best event there is from outside."""
     until = time.monotonic() + timeout_s
     while not what():

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
+from patience import PATIENCE_S
+
 RPDU_OBJECT = ".1.3.6.1.4.1.318.1.3.4.5"
 """What an APC rack PDU calls itself; fence_apc_snmp asks."""
 
@@ -163,7 +165,7 @@ class PowerStrip:
             stdin=subprocess.DEVNULL,
             env={"PATH": os.environ["PATH"], "MIBS": "", "SNMP_PERSISTENT_DIR": str(self.folder / "persistent")},
         )
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + PATIENCE_S
         while not self._answers():
             assert self.process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < limit, "snmpd does not answer"

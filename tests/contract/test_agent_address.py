@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from lossy_cable import Cable
 from namespaces import inside
+from patience import PATIENCE_S
 
 from aoeha.agents.interface import AgentError, ResourceAgent
 from aoeha.agents.registry import build_resource_agent
@@ -47,7 +48,7 @@ def hardware_address() -> str:
 
 def carries(namespace: str, port: str) -> None:
     """Wait for the kernel's word: it tells of new carriers up to a second late, and drops what is sent before."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while json.loads(ip("-n", namespace, "-json", "link", "show", port))[0]["operstate"] != "UP":
         assert time.monotonic() < until, f"{port} has no carrier"
         time.sleep(0.01)
@@ -55,7 +56,7 @@ def carries(namespace: str, port: str) -> None:
 
 def can_be_found(namespace: str, port: str, group: str) -> None:
     """Wait until an IPv6 address is in its solicited-node group, which the kernel joins in a thread of its own."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while group not in ip("-n", namespace, "maddress", "show", "dev", port).split():
         assert time.monotonic() < until, f"{port} has not joined {group}"
         time.sleep(0.01)
@@ -87,7 +88,9 @@ def listener(ethertype: int) -> socket.socket:
     return inside(THERE, make)
 
 
-def captured(packets: socket.socket, wanted: Callable[[bytes], bool], count: int, patience_s: float = 2) -> list[bytes]:
+def captured(
+    packets: socket.socket, wanted: Callable[[bytes], bool], count: int, patience_s: float = PATIENCE_S
+) -> list[bytes]:
     """Return up to `count` frames that are wanted, waiting no longer than `patience_s` for the last of them."""
     frames: list[bytes] = []
     end = time.monotonic() + patience_s

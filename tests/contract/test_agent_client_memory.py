@@ -4,11 +4,13 @@ import asyncio
 import socket
 from pathlib import Path
 
+from patience import PATIENCE_S
+
 from aoeha.agents.parts.tcp_tickles import ClientMemory
 from aoeha.io.tickle import Connection, established
 
 
-async def until(condition: object, *, patience_s: float = 5) -> bool:
+async def until(condition: object, *, patience_s: float = PATIENCE_S) -> bool:
     assert callable(condition)
     for _ in range(int(patience_s / 0.01)):
         if condition():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 from aoeha.agents.interface import AgentError, ResourceAgent
 from aoeha.agents.registry import build_resource_agent
@@ -84,7 +85,7 @@ def test_users_are_ended_when_the_volume_is_given_up(
             os.sched_yield()
         asyncio.run(subject.stop())
         assert status(subject) is ResourceStatus.STOPPED
-        assert user.wait(timeout=5) < 0
+        assert user.wait(timeout=PATIENCE_S) < 0
         assert bystander.poll() is None
     finally:
         for process in (user, bystander):

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from aoeha.io.host import Completed, Place
 from aoeha.io.processes import MARKER_NAME, OUTPUT_LIMIT_BYTES, ProcessHost, kill_leftovers, task_marker
@@ -37,14 +38,14 @@ def open_descriptors() -> int:
 
 
 async def until_written(path: Path) -> None:
-    for _ in range(1000):
+    for _ in range(int(PATIENCE_S / 0.01)):
         if is_written(path):
             return
         await asyncio.sleep(0.01)
 
 
 def wait_until_dead(pid: int) -> bool:
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE_S
     while is_alive(pid):
         if time.monotonic() > end:
             return False

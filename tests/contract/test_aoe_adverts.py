@@ -2,6 +2,7 @@
 
 import asyncio
 
+from patience import PATIENCE_S
 from test_aoe_vblade import San, inside, pytestmark, san
 
 from aoeha.fabric.aoe.adverts import Adverts
@@ -11,8 +12,8 @@ __all__ = ["pytestmark", "san"]
 Heard = list[tuple[str, str]]
 
 
-async def heard_while(san: San, target: str, act: str, heard: Heard) -> None:
-    """Listen for a target, let something happen, and wait until it is heard or a second is over."""
+async def heard_while(san: San, target: str, act: str, heard: Heard, patience_s: float = PATIENCE_S) -> None:
+    """Listen for a target, let something happen, and wait until it is heard or there is no more patience."""
     mac = san.address(target, "eth1").mac
     news = asyncio.Event()
 
@@ -27,7 +28,7 @@ async def heard_while(san: San, target: str, act: str, heard: Heard) -> None:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, san.export, act, act, "s1", san.disk(f"disk-{act}", 1024 * 1024))
         try:
-            await asyncio.wait_for(news.wait(), 1)
+            await asyncio.wait_for(news.wait(), patience_s)
         except TimeoutError:
             return
     finally:
@@ -42,7 +43,7 @@ def test_a_target_that_starts_is_heard(san: San) -> None:
 
 def test_others_and_answers_to_questions_are_not(san: San) -> None:
     heard: Heard = []
-    asyncio.run(heard_while(san, "e1.0", "e7.7", heard))
+    asyncio.run(heard_while(san, "e1.0", "e7.7", heard, patience_s=1))
     assert heard == [], "starting e7.7 includes a discovery, whose answers look alike"
 
 

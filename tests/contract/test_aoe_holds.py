@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from test_aoe_vblade import San, inside, ip
 
 from aoeha.core.model.shelves import Holder, Reservation
@@ -125,7 +126,7 @@ def ways_of(pair: Pair, who: LegHolds, leg: str, expected: Ways) -> set[Ways]:
     """Read until the leg is told to be reached so, or time is up: a reading tells what the one before it has found."""
 
     async def told() -> set[Ways]:
-        limit = time.monotonic() + 10
+        limit = time.monotonic() + PATIENCE_S
         seen: set[Ways] = set()
         while expected not in seen and time.monotonic() < limit:
             task = ReservationTask(1, 500, "test", TaskKind.READ_RESERVATIONS, "storage", "storage")

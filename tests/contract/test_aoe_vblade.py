@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from patience import PATIENCE_S
 
 from aoeha.cli.aoe import verb
 from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError, TargetAddress, TargetConfig, payload_bytes
@@ -90,7 +91,7 @@ class San:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        limit = time.monotonic() + 10
+        limit = time.monotonic() + PATIENCE_S
         near = interface.replace("s", "eth")
         while self.address(target, near) not in {config.address for config in self.discover(near)}:
             assert time.monotonic() < limit, f"vblade {target} on {interface} does not answer"

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from aoeha.core.model.actions import Answer, StartTask
 from aoeha.core.model.conditions import Code
@@ -23,7 +24,7 @@ def task(number: int, kind: TaskKind, purpose: PowerPurpose = PowerPurpose.FENCE
 
 def written(directory: Path) -> list[dict[str, object]]:
     """What is on disk once the writer came to it."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         if (directory / FILE).exists():
             return list(json.loads((directory / FILE).read_text()))

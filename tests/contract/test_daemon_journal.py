@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from aoeha.core.model.config import Identity, PairConfig
 from aoeha.core.model.events import Tick
@@ -78,7 +79,7 @@ def test_the_file_is_for_root_alone(tmp_path: Path) -> None:
 
 
 def first_sentence(journal: JournalFile) -> str:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if sentences := journal.news():
             return sentences[0]
@@ -111,7 +112,7 @@ def test_a_disk_that_hangs_never_holds_the_loop_up(tmp_path: Path) -> None:
     journal = JournalFile(tmp_path, FIRST, limits)
     # A pipe that nobody reads is a disk that hangs: the writer's descriptor is replaced by its full end.
     reader, writer = os.pipe()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_S
     while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.005)
     path = next(tmp_path.iterdir())

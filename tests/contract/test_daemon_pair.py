@@ -141,7 +141,7 @@ def test_a_group_that_cannot_be_stopped_never_starts_elsewhere_without_a_fence(s
     time.sleep(2)
     assert not [line for line in serving.log() if line.startswith("beta start")]
     serving.switch.works = True
-    wait_for(lambda: serving.beta.phase() == "running", "beta fenced alpha and serves", timeout_s=40)
+    wait_for(lambda: serving.beta.phase() == "running", "beta fenced alpha and serves")
     assert "off alpha" in serving.switch.asked
 
 

@@ -18,6 +18,7 @@ from fence_sequences import REBOOTS, SEQUENCES, play
 from mosquitto import ADDRESS, PORT, TLS_PORT, Mosquitto, run
 from mqtt_plugs import PLUGS, EmulatedPlug, Manner, TasmotaPlug
 from namespaces import namespace as namespace_of
+from patience import PATIENCE_S
 
 from aoeha.agents.interface import AgentError
 from aoeha.agents.parameters import ParameterError
@@ -98,7 +99,7 @@ def test_broker_that_never_answers_is_left_at_the_deadline(namespace: str, chang
             before = time.monotonic()
             state = await switches.status(TasmotaPlug.name)
             after = time.monotonic() - before
-            await asyncio.wait_for(ended.wait(), 15)
+            await asyncio.wait_for(ended.wait(), PATIENCE_S)
         return after, state, switches.fault
 
     took, state, fault = run(namespace, act)

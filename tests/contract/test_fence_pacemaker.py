@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from power_strip import COMMUNITY, Manner, PowerStrip
 from test_aoe_vblade import San, inside, ip
 from test_fence_aoe import Pair
@@ -45,7 +46,7 @@ class Fencer:
         over = f"mount -t overlay overlay -o lowerdir={wrappers}:/usr/sbin /usr/sbin"
         start = f"{over} && exec {FENCER} --stand-alone --logfile {self.log}"
         self.process = self._start(["unshare", "--mount", "sh", "-c", start])
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + PATIENCE_S
         while self.ask("--list-registered")[0]:
             assert self.process.poll() is None, self.log.read_text() if self.log.exists() else "it did not start"
             assert time.monotonic() < limit, "the fencer does not answer"

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from aoeha.io.link import BACK_OFF_MAX_MS, SerialSettings
 from aoeha.io.serial_link import SerialLink
@@ -38,7 +39,7 @@ class Ears:
         self._changed.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not holds():
                 self._changed.clear()
                 await self._changed.wait()
@@ -120,7 +121,7 @@ def test_a_stuck_line_drops_beats_at_once_and_works_again_when_read(tmp_path: Pa
                 while True:
                     read += deframer.feed(os.read(near, 65_536))
             assert link.send(b"next")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 while b"next" not in read:
                     with contextlib.suppress(BlockingIOError):
                         read += deframer.feed(os.read(near, 65_536))
