@@ -13,8 +13,6 @@ from aoeha.sim.world.world import World
 
 __all__ = ["PowerTaskJudge"]
 
-TAKING = (PowerPurpose.FENCE, PowerPurpose.ORDER)
-
 
 class PowerTaskJudge(Judge):
     """Follows what each daemon has under way against its peer's power."""
@@ -34,8 +32,8 @@ class PowerTaskJudge(Judge):
                 self._granted[machine.name, known.name] = known.grant
 
     def task_started(self, machine: Gateway, task: Task) -> None:
-        """An order to a device."""
-        if not isinstance(task, PowerTask) or task.purpose not in TAKING:
+        """A node orders something of a device."""
+        if not isinstance(task, PowerTask) or not _takes_power(task):
             return
         if task.kind is TaskKind.POWER_OFF and self._given_up[machine.name]:
             self.broken("R8", f"{machine.name} fences {task.node} again before what it gave up has ended")
@@ -63,3 +61,9 @@ class PowerTaskJudge(Judge):
                 self.broken("R9", sentence)
             if group.grant is not None:
                 self._granted[machine.name, group.name] = group.grant
+
+
+def _takes_power(task: PowerTask) -> bool:
+    """Whether it switches a gateway off, or belongs to a fence that does. An order to switch on harms nobody."""
+    ordered_off = task.kind is TaskKind.POWER_OFF and task.purpose is PowerPurpose.ORDER
+    return task.purpose is PowerPurpose.FENCE or ordered_off
