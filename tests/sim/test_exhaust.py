@@ -51,12 +51,14 @@ JUDGED = {
     "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing limits",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
     "restore_tries_left restore_task_id asked_ms took_ms plug",
-    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off",
+    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off "
+    "recalled",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number readiness",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
-    "pause_number devices",
+    "pause_number devices off power_back_ms",
     "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",
+    "OffMemory": "boot_id devices kept_off",
     "Proof": "kind group epoch peer_boot_id detail",
     "Confirmation": "boot_id user until_ms",
     "ResourceTask": "id deadline_ms reason kind group subject legs short limits",

@@ -19,7 +19,7 @@ from aoeha.core.model.legs import (
     ShelvesState,
     StorageFenceState,
 )
-from aoeha.core.model.memory import Memory
+from aoeha.core.model.memory import Memory, OffMemory
 from aoeha.core.model.power_order import OrderStage, PowerAct, PowerOrder
 from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.shelves import LockRecord, SeenRecord
@@ -256,6 +256,7 @@ class FenceChange(TypedDict, total=False):
     off_boot_id: str | None
     confirmed: Confirmation | None
     read_off: Off | None
+    recalled: OffMemory | None
 
 
 class PowerOrderChange(TypedDict, total=False):
