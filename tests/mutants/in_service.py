@@ -349,8 +349,15 @@ MUTANTS = (
         f"{START}:take_choice",
         "R5",
         "a mirror is started from the legs of the ledger alone, whatever their superblocks say",
-        "choice = choose(found, group.term.startable_legs if group.term is not None else ())",
+        "choice = choose(_held_only(group, found), group.term.startable_legs if group.term is not None else ())",
         "choice = choose(found, tuple(leg.name for leg in found.legs))",
+    ),
+    Mutant(
+        f"{START}:_held_only",
+        "R3",
+        "a mirror is started from a leg that is not held in this term",
+        "if not reservations.is_held(group, leg)",
+        "if False",
     ),
     Mutant(
         f"{START}:give_up",

@@ -193,6 +193,9 @@ class ShelvesChange(TypedDict, total=False):
     asked_ms: int
     read_ms: int | None
     due: bool
+    patient_id: int
+    patient_ms: int
+    glanced_ms: int | None
 
 
 class StorageFenceChange(TypedDict, total=False):

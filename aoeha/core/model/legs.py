@@ -22,6 +22,7 @@ class AddressState:
     held_epoch: int = 0
     answered_ms: int = 0
     failover_ordered: bool = False
+    needs_ms: int = 0
 
     def held_in(self, epoch: int) -> "AddressState":
         """The same address, last held by us in the term of this epoch; 0 for in none."""
@@ -82,13 +83,18 @@ class ShelvesState:
     """What is asked of the shelves of a group, one task after the other. `task_id` 0: nothing is being asked.
 
     `asked_ms` is when they were last asked something. `read_ms` is when the last complete answer was asked for, None
-    for none that counts. `due`: something has happened since then that makes another one due.
+    for none that counts, and `glanced_ms` the same of an answer that may lack addresses which are slow. `due`:
+    something has happened since then that makes another one due. `patient_id` is the reading beside it that waits
+    longer, for silent addresses alone, and `patient_ms` when it was begun.
     """
 
     task_id: int = 0
     asked_ms: int = 0
     read_ms: int | None = None
     due: bool = False
+    patient_id: int = 0
+    patient_ms: int = 0
+    glanced_ms: int | None = None
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ def _startable(step: StepContext, name: str) -> ResourceState | None:
     group = step.state.group(name)
     if group.term is None or step.now_ms < group.term.retry_at_ms:
         return None
-    if reservations.reserved(group) and group.shelves.task_id:
+    if reservations.reserved(step.state.config, group) and group.shelves.task_id:
         return None
     blocked = blockers.may_start(step.state, group)
     resource = next((resource for resource in group.resources if resource.phase not in UP), None)

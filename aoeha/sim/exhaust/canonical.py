@@ -46,6 +46,7 @@ from aoeha.core.model.legs import (
 )
 from aoeha.core.model.memory import DeviceMemory, Memory, OffMemory
 from aoeha.core.model.proof import Confirmation, Proof
+from aoeha.core.model.shelf_patience import READING_MAX_MS
 from aoeha.core.model.shelves import LockRecord
 from aoeha.core.model.state import (
     Failures,
@@ -126,6 +127,7 @@ def config(node: str, peer: str, *, reserved: bool = False, mirrored: bool = Fal
         boot_patience_ms=6 * TICK_MS,
         storage_suffices=reserved,
         hold_every_ms=TICK_MS,
+        shelf_timeout_ms=READING_MAX_MS,
         ledger_lease_ms=LEASE_MS,
     )
 
