@@ -158,6 +158,13 @@ WAITS: tuple[Wait, ...] = (
         "core/storage/leg_ledger.py:gate_is_open",
     ),
     Wait(
+        "a leg that is lost, and without which the mirror may not continue",
+        lambda c: 3 * c.hold_every_ms,
+        "three hold checks",
+        "the alarm mirror.writes-wait stands, and where the peer could serve, this node asks to be fenced",
+        "core/mirror/leg_membership.py:_warn_of_waiting_writes",
+    ),
+    Wait(
         "a leg whose disk reports errors",
         lambda _: leg_membership.REST_MAX_MS,
         "1 h, under the alarm mirror.leg-failing",

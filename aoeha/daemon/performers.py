@@ -214,7 +214,7 @@ def what(task: Task) -> str:
 
 
 def _observed(seen: Observation) -> Observed:
-    return Observed(seen.status, seen.missing, seen.used, seen.write_mostly)
+    return Observed(seen.status, seen.missing, seen.used, seen.write_mostly, seen.copying)
 
 
 async def _done(work: Awaitable[None]) -> Performed:

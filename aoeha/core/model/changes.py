@@ -168,6 +168,7 @@ class ResourceChange(TypedDict, total=False):
     conflict_task_id: int
     conflict_asked_ms: int
     missing: tuple[str, ...] | None
+    copying: tuple[str, ...]
     limits: MirrorLimits
 
 

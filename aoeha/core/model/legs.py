@@ -48,7 +48,7 @@ class LegState:
 
     `reservation_lost`: a target of the leg has restarted since the leg was last a whole half of the mirror in our
     ownership; None for not known yet. `suspect`: that happened while a fenced peer, not known to be off, could write
-    there. `copying`: the leg has returned, and the mirror was not seen whole since. `leaving` and `returning`: the
+    there. `copying`: the mirror copies onto the leg, or did when it was last seen. `leaving` and `returning`: the
     mirror is to continue without the leg, or to take it back, once the peer knows. `errors` counts how often in a row
     the leg's target responded and the mirror had to continue without the leg all the same; it is not tried again before
     `rests_until_ms`. `unlisted_addresses` are addresses by which our driver reaches the leg and that the configuration

@@ -4,9 +4,10 @@ Rules. The owner of a group holds every address of its legs, for itself alone, b
 reservations each second, and whenever a target announces itself. Only a proof permits force: a node that owns the group
 by a proof may preempt an address that still shows the peer, once in each term. An address that was held in this term
 and shows the peer means that this node was fenced: the node never preempts it back, it reboots. An address that shows
-nobody belongs to a target that restarted, and is reserved again. A stranger's reservation is a lost leg and an alarm. A
-node that gives a group up transfers its legs to the peer, and tells the peer afterwards. But it keeps out a peer that
-was fenced at the shelves alone, and may still run, whatever happens to the group.
+nobody belongs to a target that restarted, and is reserved again; but one that was out of reach since the term began has
+lost nothing. A stranger's reservation is a lost leg and an alarm, and the stranger may write there. A node that gives a
+group up transfers its legs to the peer, and tells the peer afterwards. But it keeps out a peer that was fenced at the
+shelves alone, and may still run, whatever happens to the group.
 
 What this file does not know: why the group is owned.
 """
@@ -359,16 +360,27 @@ def _judge(step: StepContext, group: GroupState) -> None:
 
 
 def _judge_leg(step: StepContext, group: GroupState, leg: LegState) -> None:
-    """A leg of ours without a holder has lost our reservation, and may have lost acknowledged writes with it (R5)."""
+    """A leg of ours without a holder has lost our reservation, and may have lost acknowledged writes with it (R5).
+
+    A stranger that holds it may have written there.
+    """
+    forgot = any(_has_forgotten(step.state, group, address) for address in leg.addresses)
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
-    may_have_been = law.stands(step.state, Kind.UNVERIFIED, group)
-    forgot = (was_ours or may_have_been) and leg.shows_anywhere(Holder.NOBODY)
-    tainted = forgot and suspect_legs.fenced_node_may_write(step.state, group)
+    taken = was_ours and leg.shows_anywhere(Holder.STRANGER)
+    tainted = taken or (forgot and suspect_legs.fenced_node_may_write(step.state, group))
     addresses = tuple(_judged(step, group, leg, address) for address in leg.addresses)
     if addresses != leg.addresses:
         step.change_leg(group.name, leg.name, addresses=addresses)
-    if forgot:
+    if forgot or taken:
         step.change_leg(group.name, leg.name, reservation_lost=True, suspect=tainted or leg.suspect)
+
+
+def _has_forgotten(state: NodeState, group: GroupState, address: AddressState) -> bool:
+    """Whether an address shows nobody that was ours. One that this daemon never held in its term has lost nothing."""
+    if address.holder is not Holder.NOBODY:
+        return False
+    began_before_us = group.term is not None and not group.term.taken_ms
+    return address.held_epoch == group.held_epoch or began_before_us or law.stands(state, Kind.UNVERIFIED, group)
 
 
 def _judged(step: StepContext, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
