@@ -244,7 +244,7 @@ MUTANTS = (
         f"{HOLDS}:_judge_leg",
         "R5",
         "a target that restarted has forgotten nothing",
-        "forgot = any(_has_forgotten(step.state, group, address) for address in leg.addresses)",
+        "forgot = any(suspect_legs.has_forgotten(step.state, group, address) for address in leg.addresses)",
         "forgot = False",
     ),
     Mutant(
@@ -262,7 +262,7 @@ MUTANTS = (
         "taken = False",
     ),
     Mutant(
-        f"{HOLDS}:_has_forgotten",
+        "storage/suspect_legs.py:has_forgotten",
         "R3",
         "an address that was never held has lost what its leg acknowledged",
         "address.held_epoch == group.held_epoch",

@@ -360,11 +360,8 @@ def _judge(step: StepContext, group: GroupState) -> None:
 
 
 def _judge_leg(step: StepContext, group: GroupState, leg: LegState) -> None:
-    """A leg of ours without a holder has lost our reservation, and may have lost acknowledged writes with it (R5).
-
-    A stranger that holds it may have written there.
-    """
-    forgot = any(_has_forgotten(step.state, group, address) for address in leg.addresses)
+    """A leg of ours that shows nobody may have lost acknowledged writes (R5), and a stranger may write to its own."""
+    forgot = any(suspect_legs.has_forgotten(step.state, group, address) for address in leg.addresses)
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
     taken = was_ours and leg.shows_anywhere(Holder.STRANGER)
     tainted = taken or (forgot and suspect_legs.fenced_node_may_write(step.state, group))
@@ -373,14 +370,6 @@ def _judge_leg(step: StepContext, group: GroupState, leg: LegState) -> None:
         step.change_leg(group.name, leg.name, addresses=addresses)
     if forgot or taken:
         step.change_leg(group.name, leg.name, reservation_lost=True, suspect=tainted or leg.suspect)
-
-
-def _has_forgotten(state: NodeState, group: GroupState, address: AddressState) -> bool:
-    """Whether an address shows nobody that was ours. One that this daemon never held in its term has lost nothing."""
-    if address.holder is not Holder.NOBODY:
-        return False
-    began_before_us = group.term is not None and not group.term.taken_ms
-    return address.held_epoch == group.held_epoch or began_before_us or law.stands(state, Kind.UNVERIFIED, group)
 
 
 def _judged(step: StepContext, group: GroupState, leg: LegState, address: AddressState) -> AddressState:
