@@ -150,6 +150,7 @@ def _confirm(step: StepContext, event: CommandGiven) -> None:
         answers.give(step, event, Exit.UNSAFE, Code.COMMAND_REFUSED_PEER_NOT_SILENT, sentence)
         return
     power_fence.confirm(step, event.user)
+    state = step.state
     hindered = [found for group in state.groups if not group.holding and (found := blockers.could_serve(state, group))]
     outlook = f"does not take over yet: {hindered[0].sentence}" if hindered else "may take over"
     _answer_or_wait(step, event, "", f"{peer} is recorded as off; {state.config.node} {outlook}")
