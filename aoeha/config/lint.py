@@ -9,6 +9,7 @@ from aoeha.config.findings import KeyFinding, KeyPath
 from aoeha.config.lint_fences import cycling_devices, mortal_devices, one_switch
 from aoeha.config.lint_shelf_timing import shelf_timing, stamps
 from aoeha.config.schema import Configuration, PerNode, SerialLink, UdpLink
+from aoeha.core.model.beat import HOSTS_MAX
 
 __all__ = ["lint"]
 
@@ -400,11 +401,9 @@ def _reference_hosts(configuration: Configuration) -> Iterator[KeyFinding]:
                 f'expected a host among the clients, got "{text}", {what}; an answer of the pair itself says nothing '
                 "about clients; name a router or a switch of their network",
             )
-    if configuration.reference_hosts and not any(group.legs for group in configuration.groups):
+    if len(configuration.reference_hosts) > HOSTS_MAX:
         yield KeyFinding(
-            ("reference_hosts",),
-            "no effect: a group is offered through the records of its legs, and no group has [[group.leg]] tables",
-            warning=True,
+            ("reference_hosts",), f"expected at most {HOSTS_MAX} hosts, got {len(configuration.reference_hosts)}"
         )
 
 

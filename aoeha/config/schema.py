@@ -204,8 +204,8 @@ class Configuration(Table, frozen=True):
     is switched on again. An operator's confirmation (`aoeha confirm`) is valid for `confirm_valid`. A gateway reboots
     itself at most once within `reboot_window`. After an unclean shutdown, a gateway fences no peer that it has not
     heard for `boot_patience`. A fenced gateway that was switched on has three quarters of that time to be heard.
-    `reference_hosts` are addresses among the clients, a router's for example. An owner that hears no link and none of
-    these hosts offers its groups to the other gateway through the shelves.
+    `reference_hosts` are addresses among the clients, a router's for example. An owner that fewer of them answer than
+    the other gateway hands its groups over, through the shelves where no link is left.
     """
 
     cluster: Name

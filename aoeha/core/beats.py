@@ -9,7 +9,7 @@ from aoeha.core.model.actions import SendBeat
 from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, GroupBeat, Mark, Readiness
 from aoeha.core.model.state import LinkState, NodeState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.ownership import group_beat, leave
+from aoeha.core.ownership import client_reach, group_beat, leave
 
 
 def send(step: StepContext) -> None:
@@ -33,6 +33,7 @@ def send(step: StepContext) -> None:
         link_ages_ms=tuple(_age_ms(state, link) for link in state.links),
         groups=groups,
         pause_number=state.pause_number,
+        hosts=client_reach.told(state),
         readiness=step.know(_readiness),
     )
     next_ms = step.now_ms + state.config.keepalive_ms

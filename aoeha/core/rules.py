@@ -16,7 +16,7 @@ from aoeha.core.mirror import leg_membership, path_failover
 from aoeha.core.model.state import NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.operator import commands, pause
-from aoeha.core.ownership import claims, client_isolation, own_stall
+from aoeha.core.ownership import claims, client_isolation, client_reach, own_stall
 from aoeha.core.peer import membership
 from aoeha.core.resources import address_conflict, lifecycle, storage_loss
 from aoeha.core.storage import leg_ledger, reservations
@@ -88,10 +88,16 @@ RULES: tuple[Rule, ...] = (
         "after ownership: the network is probed beside the assembly, not after it",
     ),
     Rule(
-        client_isolation.decide,
-        "R13",
+        client_reach.decide,
+        "R13 R25",
         (claims.decide,),
         "may make an owner yield; the stop begins in this step",
+    ),
+    Rule(
+        client_isolation.decide,
+        "R13",
+        (claims.decide, client_reach.decide),
+        "the same where no link is left",
     ),
     Rule(
         storage_loss.decide,
@@ -118,6 +124,7 @@ RULES: tuple[Rule, ...] = (
             claims.decide,
             reservations.decide,
             address_conflict.decide,
+            client_reach.decide,
             client_isolation.decide,
             storage_loss.decide,
             leg_membership.decide,

@@ -125,7 +125,8 @@ class AlarmStatus:
 class Status:
     """The status document, schema 2. `unprotected` says why `protected` is false, with the remedy.
 
-    `reference_hosts` is empty where none are configured, else "not asked", "one answers" or "none answers" (R13).
+    `reference_hosts` is empty where none are configured, else "not known", "none answers" or for example "1 of 2
+    answer" (R25).
     """
 
     schema: int
@@ -182,7 +183,10 @@ def config_matches(state: NodeState) -> bool | None:
 def _reference_hosts(state: NodeState) -> str:
     if not state.config.reference_hosts:
         return ""
-    return {None: "not asked", True: "one answers", False: "none answers"}[state.hosts.answer]
+    answering = state.hosts.answering
+    if answering is None:
+        return "not known"
+    return f"{answering} of {len(state.config.reference_hosts)} answer" if answering else "none answers"
 
 
 def why(state: NodeState) -> Condition:

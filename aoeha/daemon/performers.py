@@ -10,11 +10,12 @@ from typing import Any, assert_never
 
 from aoeha.agents.capabilities import LegSet, PathDriver, SharedAddress
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, ResourceAgent
-from aoeha.core.model.shelves import Holder, Reservation
+from aoeha.core.model.shelves import Holder
 from aoeha.core.model.task import (
     AddressRenewal,
     Answered,
     ConflictTask,
+    HostsHeard,
     HostsTask,
     LegTask,
     Observed,
@@ -36,7 +37,7 @@ from aoeha.core.model.task import (
 from aoeha.fabric.aoe.port import AoeError
 from aoeha.fabric.aoe.records import LegRecords
 from aoeha.fabric.aoe.reservations import LegHolds
-from aoeha.io.reference_hosts import one_answers
+from aoeha.io.reference_hosts import answering
 
 __all__ = ["Agents", "Device", "Performed", "Performers", "what"]
 
@@ -148,19 +149,13 @@ class Performers:
         renewal = task.renewal
         if renewal is not None and renewal.vouching is None:
             await self._renew(task.group, renewal)
-        renewed = False
-
-        async def found(hold: Reservation) -> None:
-            nonlocal renewed
-            if renewal is None or renewed or hold.holder is not Holder.US or hold.leg not in (renewal.vouching or ()):
-                return
-            renewed = True
-            await self._renew(task.group, renewal)
-
         try:
-            holds = await self._agents.holds.perform(task, found)
+            holds = await self._agents.holds.perform(task)
         except AoeError as error:
             raise AgentError(f"cannot {what(task)}: {error}") from error
+        ours = {hold.leg for hold in holds if hold.holder is Holder.US}
+        if renewal is not None and ours.intersection(renewal.vouching or ()):
+            await self._renew(task.group, renewal)
         return Performed(TaskResult.OK, outcome=ReservationsRead(holds))
 
     async def _renew(self, group: str, renewal: AddressRenewal) -> None:
@@ -195,10 +190,10 @@ class Performers:
 
     async def _hosts(self, task: HostsTask) -> Performed:
         try:
-            answered = await one_answers(self._agents.reference_hosts, task.deadline_ms)
+            count = await answering(self._agents.reference_hosts, task.deadline_ms)
         except OSError as error:
             raise AgentError(f"cannot {what(task)}: {error.strerror}; the daemon needs CAP_NET_RAW") from error
-        return Performed(TaskResult.OK, outcome=Answered(answered))
+        return Performed(TaskResult.OK, outcome=HostsHeard(count))
 
     def _agent(self, task: ResourceTask | SuperblockTask | ConflictTask | LegTask | PathTask) -> ResourceAgent[Any]:
         agent = self._agents.resources.get((task.group, task.subject))
@@ -214,7 +209,7 @@ def what(task: Task) -> str:
 
 
 def _observed(seen: Observation) -> Observed:
-    return Observed(seen.status, seen.missing, seen.used, seen.write_mostly, seen.copying)
+    return Observed(seen.status, seen.missing, seen.used, seen.write_mostly)
 
 
 async def _done(work: Awaitable[None]) -> Performed:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aoeha.io.checksum import internet_checksum
 
-__all__ = ["echo_request", "is_reply", "one_answers"]
+__all__ = ["answering", "echo_request", "is_reply"]
 
 ROUNDS = 2
 PACKET_BYTES = 2_048
@@ -22,31 +22,31 @@ _REPLY = {4: 0, 6: 129}
 _PROTOCOL = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 
 
-async def one_answers(hosts: Iterable[str], patience_ms: int) -> bool:
-    """Ping every address twice within the patience. True at the first answer, False when none came.
+async def answering(hosts: Iterable[str], patience_ms: int) -> int:
+    """Ping every address twice within the patience. Return how many answered, as soon as all have.
 
     An address without a route does not answer. Raises OSError when this process may not send pings at all.
     """
-    addresses = [ip_address(host) for host in hosts]
-    families = {address.version for address in addresses}
+    addresses = {ip_address(host) for host in hosts}
+    families, waiting = {address.version for address in addresses}, set(addresses)
     with contextlib.ExitStack() as stack:
         sockets = {version: stack.enter_context(_socket(version)) for version in sorted(families)}
         mark = int.from_bytes(os.urandom(2), "big")
-        listening = [asyncio.create_task(_hear(sock, version, mark, addresses)) for version, sock in sockets.items()]
+        listening = [asyncio.create_task(_hear(sock, version, mark, waiting)) for version, sock in sockets.items()]
         try:
             for number in range(ROUNDS):
-                for address in addresses:
+                for address in sorted(waiting, key=str):
                     with contextlib.suppress(OSError):
                         sockets[address.version].sendto(echo_request(address.version, mark, number), (str(address), 0))
                 wait_s = patience_ms * ANSWER_SHARE / ROUNDS / 1_000
-                heard, _ = await asyncio.wait(listening, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-                if heard:
-                    return True
+                await asyncio.wait(listening, timeout=wait_s)
+                if not waiting:
+                    break
         finally:
             for task in listening:
                 task.cancel()
             await asyncio.wait(listening)
-    return False
+    return len(addresses) - len(waiting)
 
 
 def echo_request(version: int, mark: int, number: int) -> bytes:
@@ -69,10 +69,10 @@ def _socket(version: int) -> socket.socket:
     return socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _PROTOCOL[version])
 
 
-async def _hear(sock: socket.socket, version: int, mark: int, addresses: list[IPv4Address | IPv6Address]) -> None:
-    """Return when one of the addresses has answered."""
+async def _hear(sock: socket.socket, version: int, mark: int, waiting: set[IPv4Address | IPv6Address]) -> None:
+    """Take each address of this family that answers out of those that are waited for; return when none is left."""
     loop = asyncio.get_running_loop()
-    while True:
+    while any(address.version == version for address in waiting):
         packet, sender = await loop.sock_recvfrom(sock, PACKET_BYTES)
-        if is_reply(version, packet, mark) and ip_address(sender[0].partition("%")[0]) in addresses:
-            return
+        if is_reply(version, packet, mark):
+            waiting.discard(ip_address(sender[0].partition("%")[0]))

@@ -193,6 +193,7 @@ PLAY = (
          " of its sender"),
     # Clients and people.
     Form("cut-clients", "cut-clients node:NAME", SIM, "between a gateway and its clients with their reference hosts"),
+    Form("lose-hosts", "lose-hosts node:NAME text:NUMBER", SIM, "so many reference hosts do not answer a gateway"),
     Form("heal-clients", "heal-clients [node:NAME]", SIM, "ends that"),
     Form("third-machine", "third-machine answers|quiet", SIM, "a machine that is no part of the pair answers for the"
          " service address"),

@@ -2,7 +2,8 @@
 
 There are two versions. Receivers read both; a sender speaks the lower one until the peer has said that it knows more
 (bit 15 of the flags, in any version, for version 3). A reader of version 2 ignores that bit, so that two gateways of
-different versions understand each other while one of them is being upgraded.
+different versions understand each other while one of them is being upgraded. Bits 8 to 11 of the flags tell how many
+reference hosts answer the sender, plus one; 0 where it does not know, as every program before them says.
 
 A message, all numbers big-endian:
 
@@ -29,7 +30,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from aoeha.core.model.beat import NEVER_MS, Ability, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger, Readiness
+from aoeha.core.model.beat import (
+    HOSTS_MAX,
+    NEVER_MS,
+    Ability,
+    Beat,
+    BeatFlag,
+    Grant,
+    GroupBeat,
+    GroupPhase,
+    Ledger,
+    Readiness,
+)
 from aoeha.core.model.replacing import replaced
 
 __all__ = [
@@ -88,6 +100,7 @@ _PHASE_BITS, _HOLDING, _YIELDING, _WILLING, _CLAIMING, _GRANTING = 0x07, 0x08, 0
 _KEEPING, _ACKNOWLEDGING = 0x100, 0x200
 _PLACES = 8
 _KNOWS_3 = 0x8000
+_HOSTS, _HOSTS_UNIT = 0x0F00, 0x0100
 _ABILITIES = (None, Ability.NONE, Ability.STORAGE, Ability.POWER)
 
 
@@ -184,6 +197,7 @@ def as_read(message: Message, version: int = OLDEST_VERSION) -> Message:
         beat,
         link_ages_ms=tuple(_age_units(age_ms) * _AGE_UNIT_MS for age_ms in beat.link_ages_ms),
         back_within_ms=min(beat.back_within_ms, 0xFFFF),
+        hosts=beat.hosts if beat.hosts is None else min(beat.hosts, HOSTS_MAX),
         readiness=told and Readiness(told.ability, _age_units(told.takeover_ms) * _AGE_UNIT_MS),
     )
     knows = VERSION if message.knows >= VERSION else version
@@ -196,7 +210,7 @@ def _mac(secret: bytes, content: bytes) -> bytes:
 
 def _encode_body(message: Message, version: int) -> bytes:
     beat = message.beat
-    flags = int(beat.flags) | (_KNOWS_3 if message.knows >= VERSION else 0)
+    flags = int(beat.flags) | _hosts_bits(beat.hosts) | (_KNOWS_3 if message.knows >= VERSION else 0)
     back_within_ms = min(beat.back_within_ms, 0xFFFF)
     parts = [
         _SENDER.pack(name_tag(beat.sender), _boot_bytes(beat.boot_id), beat.incarnation, beat.sequence),
@@ -207,6 +221,10 @@ def _encode_body(message: Message, version: int) -> bytes:
         struct.pack(f">{len(beat.link_ages_ms)}H", *map(_age_units, beat.link_ages_ms)),
     ]
     return b"".join(parts) + b"".join(map(_encode_group, beat.groups))
+
+
+def _hosts_bits(count: int | None) -> int:
+    return 0 if count is None else _HOSTS_UNIT * (min(count, HOSTS_MAX) + 1)
 
 
 def _encode_readiness(readiness: Readiness | None) -> bytes:
@@ -299,11 +317,12 @@ def _decode_body(body: bytes, names: Mapping[bytes, str], version: int) -> Messa
         sequence=sequence,
         echo_sequence=echo_sequence,
         config_tag=config_tag,
-        flags=BeatFlag(flags & ~_KNOWS_3),
+        flags=BeatFlag(flags & ~_KNOWS_3 & ~_HOSTS),
         link_ages_ms=tuple(age * _AGE_UNIT_MS for age in ages),
         groups=tuple(groups),
         back_within_ms=back_within_ms,
         pause_number=pause_number,
+        hosts=(flags & _HOSTS) // _HOSTS_UNIT - 1 if flags & _HOSTS else None,
         readiness=readiness,
     )
     knows = VERSION if flags & _KNOWS_3 else version

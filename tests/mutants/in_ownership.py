@@ -5,7 +5,8 @@ from mutant import Mutant
 __all__ = ["MUTANTS"]
 
 CLAIMS, STALL, PROOFS = "ownership/claims.py", "ownership/own_stall.py", "ownership/proofs.py"
-CLIENTS, LEAVE, OWNERS = "ownership/client_isolation.py", "ownership/leave.py", "ownership/owners.py"
+CLIENTS, REACH = "ownership/client_isolation.py", "ownership/client_reach.py"
+LEAVE, OWNERS = "ownership/leave.py", "ownership/owners.py"
 WORD, BLOCKERS, SAID = "ownership/group_beat.py", "ownership/blockers.py", "ownership/peer_word.py"
 
 MUTANTS = (
@@ -143,10 +144,10 @@ MUTANTS = (
         "if False:",
     ),
     Mutant(
-        f"{CLAIMS}:_take",
+        f"{CLAIMS}:_new_term",
         "R9",
         "a start after a grant does not use the claimer's ledger",
-        ", startable_legs=leg_ledger.complete_legs(step.state, group))",
+        ", startable_legs=legs)",
         ")",
     ),
     Mutant(
@@ -234,23 +235,72 @@ MUTANTS = (
         "if False:",
     ),
     Mutant(
-        f"{CLIENTS}:offers",
+        f"{REACH}:reaches_nobody",
         "R13",
         "a group is offered at the first unanswered ping",
-        "return silent_ms >= state.config.deadtime_ms and",
-        "return",
+        "return hosts.answering == 0 and silent_ms >= state.config.deadtime_ms",
+        "return hosts.answering == 0",
+    ),
+    Mutant(
+        f"{REACH}:is_behind",
+        "R25",
+        "a group moves at the first ping that fewer hosts answer",
+        "state.now_ms - since_ms >= BEHIND_DEADTIMES * state.config.deadtime_ms",
+        "state.now_ms >= since_ms",
+    ),
+    Mutant(
+        f"{REACH}:_is_behind",
+        "R25",
+        "a group moves to a peer that no more hosts answer",
+        "return beat.hosts > ours",
+        "return beat.hosts >= ours",
+    ),
+    Mutant(
+        f"{REACH}:_is_behind",
+        "R25",
+        "numbers are compared although the configurations differ",
+        "or beat.config_tag != state.config.config_tag",
+        "",
+    ),
+    Mutant(
+        f"{REACH}:_should_move",
+        "R25",
+        "a group is handed over to the peer that is being fenced",
+        "phase_of(group) is not GroupPhase.RUNNING or state.fence.phase is not FencePhase.IDLE",
+        "False",
+    ),
+    Mutant(
+        f"{REACH}:_should_move",
+        "R25",
+        "a client network that comes and goes moves the group each time",
+        "not came_lately and",
+        "",
+    ),
+    Mutant(
+        f"{REACH}:_should_move",
+        "R25",
+        "a group never moves for its clients",
+        "return not came_lately and owners.peer_takes(state, group)",
+        "return False",
+    ),
+    Mutant(
+        f"{REACH}:told",
+        "R25",
+        "an old answer of the hosts is told as a new one",
+        "if state.now_ms - hosts.answered_ms < fresh_ms else None",
+        "",
     ),
     Mutant(
         f"{CLIENTS}:offers",
         "R13",
         "an owner that sees none of its legs offers the group",
-        " and any(leg.shows_anywhere(Holder.US) for leg in group.legs)",
-        "",
+        "return any(leg.shows_anywhere(Holder.US) for leg in group.legs)",
+        "return True",
     ),
     Mutant(
-        f"{CLIENTS}:decide",
+        f"{REACH}:hand_over",
         "R15",
-        "an owner that handed over by an offer claims the group back at once",
+        "an owner that handed over for its clients claims the group back at once",
         "hold_back_until_ms=step.now_ms + group_beat.HOLD_BACK_MS",
         "hold_back_until_ms=0",
     ),
@@ -262,18 +312,11 @@ MUTANTS = (
         "",
     ),
     Mutant(
-        f"{CLIENTS}:_ask_hosts",
-        "R13",
-        "what a host answered before the links came back counts when they fail again",
-        "if hosts != HostsState():",
-        "if False:",
-    ),
-    Mutant(
-        f"{CLIENTS}:task_done",
-        "R13",
+        f"{REACH}:task_done",
+        "R25",
         "hosts that could not be asked did not answer",
-        "done.outcome.yes if isinstance(done.outcome, Answered) else None",
-        "isinstance(done.outcome, Answered) and done.outcome.yes",
+        "done.outcome.count if isinstance(done.outcome, HostsHeard) else None",
+        "done.outcome.count if isinstance(done.outcome, HostsHeard) else 0",
     ),
     Mutant(
         f"{WORD}:group_beat",

@@ -44,21 +44,19 @@ JUDGED = {
     "blocked_since_ms unserved_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link",
     "Failures": "at_ms given_up until_ms",
-    "Term": "proof taken_sequence taken_ms yielding unverified storage_lost address_uncontested conflicts retry_at_ms "
-    "reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms loss_acknowledged",
+    "Term": "proof taken_sequence taken_ms yielding for_clients unverified storage_lost address_uncontested conflicts "
+    "retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "
-    "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing copying limits",
+    "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing limits",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
     "restore_tries_left restore_task_id asked_ms took_ms plug",
-    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off "
-    "recalled",
+    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number readiness",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
-    "pause_number devices off power_back_ms",
+    "pause_number devices",
     "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",
-    "OffMemory": "boot_id devices kept_off",
     "Proof": "kind group epoch peer_boot_id detail",
     "Confirmation": "boot_id user until_ms",
     "ResourceTask": "id deadline_ms reason kind group subject legs short limits",
@@ -77,15 +75,15 @@ JUDGED = {
     "LegState": "name addresses reservation_lost copying suspect leaving returning errors rests_until_ms "
     "unlisted_addresses paths",
     "InterfacePath": "interface heard since_ms known",
-    "AddressState": "name holder since_ms held_epoch answered_ms failover_ordered needs_ms",
+    "AddressState": "name holder since_ms held_epoch answered_ms failover_ordered",
     "StorageFenceState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms said answering",
-    "ShelvesState": "task_id asked_ms read_ms due patient_id patient_ms glanced_ms",
+    "ShelvesState": "task_id asked_ms read_ms due",
     "LegWork": "task_id retry_ms",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message",
     "HeardLedger": "boot_id epoch ledger as_of_ms known_epoch",
-    "HostsState": "task_id asked_ms answer since_ms",
+    "HostsState": "task_id asked_ms answering answered_ms since_ms behind_since_ms",
     "Ledger": "version fence start",
     "Off": "boot_id at_ms sequence level_index",
     "GroupBeat": "name phase holding yielding willing epoch claim_floor claim claim_epoch grant ledger acknowledged",

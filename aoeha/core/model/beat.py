@@ -100,7 +100,8 @@ class Beat:
     within an incarnation, across all links. `echo_sequence` is the newest sequence of the receiver's present
     incarnation that the sender had accepted, 0 for none. `link_ages_ms` tells per link, in the order of the
     configuration, how long ago the sender heard the receiver there (`NEVER_MS` for never). `pause_number` counts the
-    messages by which the pair was paused and resumed. `readiness` is None where the sender does not say it: before it
+    messages by which the pair was paused and resumed. So many reference hosts (`hosts`) answer the sender lately, None
+    where it does not know. `readiness` is None where the sender does not say it: before it
     knows, or because it speaks version 2 of the wire format. None means unknown, never a no.
     """
 
@@ -115,9 +116,12 @@ class Beat:
     groups: tuple[GroupBeat, ...]
     back_within_ms: int = 0
     pause_number: int = 0
+    hosts: int | None = None
     readiness: Readiness | None = None
 
 
+HOSTS_MAX = 14
+"""The most reference hosts that a beat can count."""
 NEVER_MS = 0xFFFF * 10
 """The age of a link on which nothing was ever heard, and the greatest that a beat can carry."""
 

@@ -19,7 +19,7 @@ from aoeha.core.model.legs import (
     ShelvesState,
     StorageFenceState,
 )
-from aoeha.core.model.memory import Memory, OffMemory
+from aoeha.core.model.memory import Memory
 from aoeha.core.model.power_order import OrderStage, PowerAct, PowerOrder
 from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.shelves import LockRecord, SeenRecord
@@ -138,6 +138,7 @@ class TermChange(TypedDict, total=False):
     taken_sequence: int
     taken_ms: int
     yielding: str
+    for_clients: bool
     unverified: bool
     storage_lost: bool
     address_uncontested: bool
@@ -168,7 +169,6 @@ class ResourceChange(TypedDict, total=False):
     conflict_task_id: int
     conflict_asked_ms: int
     missing: tuple[str, ...] | None
-    copying: tuple[str, ...]
     limits: MirrorLimits
 
 
@@ -194,9 +194,6 @@ class ShelvesChange(TypedDict, total=False):
     asked_ms: int
     read_ms: int | None
     due: bool
-    patient_id: int
-    patient_ms: int
-    glanced_ms: int | None
 
 
 class StorageFenceChange(TypedDict, total=False):
@@ -260,7 +257,6 @@ class FenceChange(TypedDict, total=False):
     off_boot_id: str | None
     confirmed: Confirmation | None
     read_off: Off | None
-    recalled: OffMemory | None
 
 
 class PowerOrderChange(TypedDict, total=False):
@@ -285,5 +281,7 @@ class HostsChange(TypedDict, total=False):
 
     task_id: int
     asked_ms: int
-    answer: bool | None
+    answering: int | None
+    answered_ms: int
     since_ms: int
+    behind_since_ms: int

@@ -16,7 +16,7 @@ __all__ = ["BOOK"]
 _MEMBERSHIP = "core/peer/membership.py"
 _STALL = "core/ownership/own_stall.py"
 _CLAIMS = "core/ownership/claims.py"
-_CLIENTS = "core/ownership/client_isolation.py"
+_CLIENTS = "core/ownership/client_reach.py"
 _LEAVE = "core/ownership/leave.py"
 _COMMANDS = "core/operator/commands.py"
 _POWER_COMMANDS = "core/operator/power_commands.py"
@@ -171,21 +171,21 @@ _OWNERSHIP: Mapping[Code, Entry] = {
     ),
     Code.CLIENTS_UNREACHABLE: alarm(
         _CLIENTS,
-        "R13",
-        "No link carries beats, and no reference host answers this node. It offers the group and serves on.",
+        "R25",
+        "No reference host answers this node. What it serves moves to the peer, if a host answers the peer.",
         "Check this node's client network.",
     ),
     Code.CLIENTS_HANDING_OVER: warning(
-        _CLIENTS, "R13", "The peer reaches clients and claims the offered group. This node hands it over."
+        _CLIENTS, "R25", "More reference hosts answer the peer. This node hands the group over to it."
     ),
     Code.HOSTS_NOT_ASKED: alarm(
         _CLIENTS,
-        "R13",
+        "R25",
         "The reference hosts could not be asked.",
         "Check the client interface and the permissions of the daemon.",
     ),
-    Code.HOSTS_ANSWER: info(_CLIENTS, "R13", "A reference host answers this node."),
-    Code.HOSTS_SILENT: warning(_CLIENTS, "R13", "No reference host answers this node."),
+    Code.HOSTS_ANSWER: info(_CLIENTS, "R25", "Reference hosts answer this node: their number has changed."),
+    Code.HOSTS_SILENT: warning(_CLIENTS, "R25", "No reference host answers this node."),
 }
 
 _FENCING: Mapping[Code, Entry] = {

@@ -166,7 +166,7 @@ class Code(Enum):
     START_REFUSED_UNVERIFIED = "start.refused.unverified"
     START_REFUSED_NO_RIGHT = "start.refused.no-right"
     START_REFUSED_UNRESERVED = "start.refused.unreserved"
-    # told by ownership, client_isolation
+    # told by ownership, client_reach
     CLIENTS_UNREACHABLE = "clients.unreachable"
     CLIENTS_HANDING_OVER = "clients.handing-over"
     HOSTS_NOT_ASKED = "hosts.not-asked"

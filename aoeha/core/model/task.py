@@ -246,7 +246,7 @@ class PathTask(BaseTask):
 
 @dataclass(frozen=True)
 class HostsTask(BaseTask):
-    """Ask all reference hosts. Ends with `Answered`: whether one of them does."""
+    """Ask all reference hosts. Ends with `HostsHeard`."""
 
     kind: ClassVar[TaskKind] = TaskKind.ASK_HOSTS
     group: ClassVar[str] = ""
@@ -272,15 +272,13 @@ class Observed:
 
     `missing` names the legs that a mirror goes without, and does not rebuild. `used` are the addresses at which the
     kernel's driver reaches its targets, each after its target's name; empty where that is not known. `write_mostly` are
-    the legs that a mirror reads only where no other has the data. `copying` are the legs onto which it copies what they
-    lack: they are written to, and they are not whole.
+    the legs that a mirror reads only where no other has the data.
     """
 
     status: ResourceStatus
     missing: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
     write_mostly: tuple[str, ...] = ()
-    copying: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -317,6 +315,13 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class HostsHeard:
+    """How many of the reference hosts answered."""
+
+    count: int
+
+
+@dataclass(frozen=True)
 class PlugRead:
     """What a fence device reports about a plug."""
 
@@ -337,4 +342,4 @@ class RecordsRead:
     records: tuple[SeenRecord, ...]
 
 
-Outcome = Observed | SuperblocksRead | Answered | PlugRead | ReservationsRead | RecordsRead
+Outcome = Observed | SuperblocksRead | Answered | HostsHeard | PlugRead | ReservationsRead | RecordsRead

@@ -22,6 +22,8 @@ class Term:
     """When the term began (ownership). 0 in a term that an earlier daemon of this boot began."""
     yielding: str = ""
     """Why the group is being handed over, empty for not at all (operator, ownership, resources)."""
+    for_clients: bool = False
+    """The peer handed the group over while more reference hosts answered this node (ownership)."""
     unverified: bool = False
     """This node was stalled during the term, and its legs may have been taken meanwhile (ownership)."""
     storage_lost: bool = False

@@ -22,7 +22,7 @@ from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.term import Claim, Term
-from aoeha.core.ownership import blockers, owners, peer_word, proofs
+from aoeha.core.ownership import blockers, client_reach, owners, peer_word, proofs
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.storage import leg_ledger, reservations, suspect_legs
 
@@ -197,11 +197,10 @@ def _take_by_own_proof(step: StepContext, name: str) -> None:
 
 def _take(step: StepContext, proof: Proof) -> None:
     name, group = proof.group, step.state.group(proof.group)
-    reservations.drop_readings(step, name)
     step.change_group(
         name,
         epoch=proof.epoch,
-        term=Term(proof, step.state.sequence, step.now_ms, startable_legs=leg_ledger.complete_legs(step.state, group)),
+        term=_new_term(step, proof, group),
         claim=None,
         grant=None,
         heard_ledger=None,
@@ -213,6 +212,12 @@ def _take(step: StepContext, proof: Proof) -> None:
     step.clear_alarm(Code.OWNERSHIP_LOST, Subject.group(name), f"{node} owns {name} again")
     sentence = f"{node} owns {name} at epoch {proof.epoch}: {peer} {proof.kind.value}{detail}"
     step.say(TAKEN[proof.kind], Subject.group(name), sentence)
+
+
+def _new_term(step: StepContext, proof: Proof, group: GroupState) -> Term:
+    legs = leg_ledger.complete_legs(step.state, group)
+    for_clients = proof.kind is ProofKind.HANDED_OVER and client_reach.is_ahead(step.state)
+    return Term(proof, step.state.sequence, step.now_ms, for_clients=for_clients, startable_legs=legs)
 
 
 def _as_new(leg: LegState) -> LegState:
@@ -261,7 +266,7 @@ def _should_claim(state: NodeState, group: GroupState) -> bool:
         return False
     theirs = said.group
     if theirs.holding:
-        reached = disk_heartbeat.peer_message(state, group) is None or bool(state.hosts.answer)
+        reached = disk_heartbeat.peer_message(state, group) is None or bool(state.hosts.answering)
         return theirs.yielding and reached and blockers.could_serve(state, group) is None
     if theirs.phase is not GroupPhase.STOPPED or blockers.could_serve(state, group) is not None:
         return False

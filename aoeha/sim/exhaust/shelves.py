@@ -71,7 +71,6 @@ class Answer:
     status: ResourceStatus | None = None
     missing: tuple[str, ...] = ()
     write_mostly: tuple[str, ...] = ()
-    copying: tuple[str, ...] = ()
     superblocks: SuperblocksRead | None = None
 
 
@@ -239,9 +238,7 @@ class Shelves(NamedTuple):
         if not assembly.active:
             return Answer(status=ResourceStatus.STOPPED)
         whole = len(assembly.active) == len(LEGS)
-        copying = tuple(LEGS[place].name for place in assembly.copying)
-        status = ResourceStatus.RUNNING if whole else ResourceStatus.DEGRADED
-        return Answer(status=status, missing=missing, copying=copying)
+        return Answer(status=ResourceStatus.RUNNING if whole else ResourceStatus.DEGRADED, missing=missing)
 
     def unread_by(self, index: int) -> "Shelves":
         """What the shelves come to when a node remembers no stamp: whether one has moved means nothing to it."""
@@ -258,7 +255,7 @@ def told(task: Task, answer: Answer, seen: ResourceStatus | None, plug: PlugStat
     """Return the outcome of a task: `seen` of a resource, `plug` of a device, or what the shelves answered."""
     match task:
         case ResourceTask() if seen is not None:
-            return Observed(seen, answer.missing, (), answer.write_mostly, answer.copying)
+            return Observed(seen, answer.missing, (), answer.write_mostly)
         case SuperblockTask():
             return answer.superblocks
         case PowerTask() if plug is not None:

@@ -6,6 +6,7 @@ world's operators only confirm machines that are off.
 """
 
 from aoeha.sim.judges.address_probes import AddressProbeJudge
+from aoeha.sim.judges.better_reach import BetterReachJudge
 from aoeha.sim.judges.blocked import BlockedJudge
 from aoeha.sim.judges.copies import CopyJudge
 from aoeha.sim.judges.deaths import DeathJudge
@@ -84,5 +85,6 @@ class Oracle:
             DeathJudge(world),
             RestJudge(world),
             RecordJudge(world),
+            BetterReachJudge(world, witness),
             StatusJudge(world),
         )

@@ -50,11 +50,17 @@ def stamped_for_ms(
 
 
 def may_make_way(world: World, machine: Gateway, *, patience_ms: int, slack_ms: int) -> bool:
-    """Whether it may have lost its clients for deadtime while the other one had them, as each knew lately (R13)."""
-    mine, theirs = (world.storage.reach[name] for name in (machine.name, machine.config.peer))
-    now_ms = world.timeline.now_ms
-    if not mine.cut:
+    """Whether more hosts may have answered the other one for as long as a move takes, as each knew lately (R13, R25).
+
+    That is deadtime where no link is left, and three deadtimes beside a link that was whole all the time.
+    """
+    peer = world.machines[machine.config.peer]
+    mine, theirs = (world.storage.reach[name] for name in (machine.name, peer.name))
+    now_ms, config = world.timeline.now_ms, machine.config
+    if mine.hosts(config) == len(config.reference_hosts):
         return mine.since_ms > 0 and now_ms - mine.since_ms < patience_ms
-    offered_ms = mine.since_ms + machine.config.deadtime_ms
-    heard = not theirs.cut or theirs.since_ms + machine.config.hold_every_ms + slack_ms > offered_ms
-    return heard and now_ms >= offered_ms
+    better = theirs.hosts(config) > mine.hosts(config)
+    since_ms = max(mine.since_ms, theirs.since_ms if better else 0)
+    linked = whole_link_ms(world, machine, peer) > now_ms - since_ms + config.deadtime_ms
+    due_ms = since_ms + 3 * config.deadtime_ms if linked else mine.since_ms + config.deadtime_ms
+    return now_ms >= due_ms and (better or theirs.since_ms + config.hold_every_ms + slack_ms > due_ms)

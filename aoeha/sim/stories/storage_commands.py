@@ -128,9 +128,13 @@ def _cut_clients(world: World, words: Sequence[str]) -> None:
     world.storage.cut_clients(machine_of(world, words[0]).name, cut=True)
 
 
+def _lose_hosts(world: World, words: Sequence[str]) -> None:
+    world.storage.cut_clients(machine_of(world, words[0]).name, lost=int(words[1]))
+
+
 def _heal_clients(world: World, words: Sequence[str]) -> None:
     for name in words or list(world.machines):
-        world.storage.cut_clients(machine_of(world, name).name, cut=False)
+        world.storage.cut_clients(machine_of(world, name).name)
 
 
 def _recover(world: World, words: Sequence[str]) -> None:
@@ -173,5 +177,6 @@ STORAGE_VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "reserve": _reserve,
     "cut-clients": _cut_clients,
     "heal-clients": _heal_clients,
+    "lose-hosts": _lose_hosts,
     "heal-san": _heal_san,
 }

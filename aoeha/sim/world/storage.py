@@ -9,6 +9,7 @@ at the shelf keeps it out.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from aoeha.core.model.config import PairConfig
 from aoeha.core.model.task import MirrorLimits, SuperblocksRead
 from aoeha.sim.world.client import Client
 from aoeha.sim.world.exchange import is_prompt
@@ -35,10 +36,15 @@ LOST_MAX = 5
 
 @dataclass(slots=True)
 class Reach:
-    """Whether a gateway is cut off from clients and reference hosts, and since when it is, or is not."""
+    """Whether a gateway has lost its clients and all reference hosts, or so many hosts alone; and since when."""
 
     cut: bool = False
     since_ms: int = 0
+    lost: int = 0
+
+    def hosts(self, config: PairConfig) -> int:
+        """How many reference hosts answer it."""
+        return 0 if self.cut else max(0, len(config.reference_hosts) - self.lost)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,10 +110,13 @@ class Storage:
             if not path or a.name == place
         )
 
-    def cut_clients(self, name: str, *, cut: bool) -> None:
-        """Part a gateway from clients and reference hosts, or join it to them; the gateways themselves stay joined."""
-        if self.reach[name].cut != cut:
-            self.reach[name] = Reach(cut, self._stage.timeline.now_ms)
+    def cut_clients(self, name: str, *, cut: bool = False, lost: int = 0) -> None:
+        """Part a gateway from clients and reference hosts, or join it to them; the gateways themselves stay joined.
+
+        `lost`: it loses only so many of the hosts, and no client.
+        """
+        if (self.reach[name].cut, self.reach[name].lost) != (cut, lost):
+            self.reach[name] = Reach(cut, self._stage.timeline.now_ms, lost)
 
     def disturbed(self, shelves: Iterable[str] = SHELVES) -> None:
         """Record that something happened to the shelves, or to a path to them."""
@@ -240,10 +249,10 @@ class Storage:
         members = assembly.members if assembly is not None else ()
         return any(not self.admits(machine, group, leg.shelf) for leg in members)
 
-    def copies(self, machine: Gateway, group: str) -> tuple[str, ...]:
-        """The shelves onto whose legs, which lag, a machine's mirror copies."""
+    def copies(self, machine: Gateway, group: str) -> bool:
+        """Whether a machine's mirror copies onto a leg that lags."""
         assembly = self.assemblies.get((machine.name, group))
-        return tuple(leg.shelf for leg in assembly.rebuilding) if assembly is not None else ()
+        return assembly is not None and bool(assembly.rebuilding)
 
     def used(self, machine: Gateway, group: str) -> tuple[tuple[str, str], ...]:
         """The addresses at which this machine's driver reaches the shelves, each after its shelf's name."""

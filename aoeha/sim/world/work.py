@@ -14,6 +14,7 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import (
     Answered,
     ConflictTask,
+    HostsHeard,
     HostsTask,
     LegTask,
     Observed,
@@ -138,9 +139,9 @@ class Work:
             case ConflictTask():
                 self._stage.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._detect_conflict, job)
             case HostsTask():
-                reached = not self._storage.reach[machine.name].cut
-                wait_ms = HOSTS_MS if reached else task.deadline_ms
-                self._stage.timeline.after(wait_ms, machine.by_kernel, self._hosts_answer, job, reached)
+                count = self._storage.reach[machine.name].hosts(machine.config)
+                wait_ms = HOSTS_MS if count == len(machine.config.reference_hosts) else task.deadline_ms
+                self._stage.timeline.after(wait_ms, machine.by_kernel, self._hosts_answer, job, count)
             case ResourceTask():
                 self._perform(job, task)
             case _:
@@ -325,9 +326,9 @@ class Work:
             job.over = True
             self.report(job, TaskDone(0, job.task.id, result))
 
-    def _hosts_answer(self, job: Job, reached: bool) -> None:
+    def _hosts_answer(self, job: Job, count: int) -> None:
         job.over = True
-        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, outcome=Answered(reached)))
+        self.report(job, TaskDone(0, job.task.id, TaskResult.OK, outcome=HostsHeard(count)))
 
     def _finish(self, job: Job, task: ResourceTask, failed: bool) -> None:
         if job.over or job.boots != job.machine.boots:
