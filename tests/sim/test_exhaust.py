@@ -53,7 +53,7 @@ JUDGED = {
     "restore_tries_left restore_task_id asked_ms took_ms plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
-    "back_within_ms pause_number readiness",
+    "back_within_ms pause_number hosts readiness",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
     "pause_number devices",
     "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",
