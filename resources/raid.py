@@ -154,10 +154,12 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
             return Observation(ResourceStatus.FAILED, f"{array.name} has no working leg")
         if len(array.working) < array.wanted:
             lost = [leg for leg in self.parameters.legs if block_name(leg) not in array.working]
-            rebuilding = "; it is being rebuilt" if any(array.is_rebuilding(block_name(leg)) for leg in lost) else ""
+            copying, gone = self._lacking(array)
+            rebuilding = "; it is being rebuilt" if copying else ""
             counted = f"{len(array.working)} of {array.wanted} legs work"
             reason = f"{counted}, without {', '.join(lost)}{rebuilding}"
-            return Observation(ResourceStatus.DEGRADED, reason, self._missing(array), write_mostly=self._write_mostly())
+            last = self._write_mostly()
+            return Observation(ResourceStatus.DEGRADED, reason, gone, write_mostly=last, copying=copying)
         held = "its legs are made equal when the other gateway cannot write any more" if self._copies_nothing else ""
         return Observation(ResourceStatus.RUNNING, held, write_mostly=self._write_mostly())
 
@@ -175,14 +177,12 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
             await self._set_action(array.name, "idle")
         await return_leg(self.host, subject, array, whole=whole)
 
-    def _missing(self, array: ArrayState) -> tuple[str, ...]:
-        """Name the targets of the legs that neither work nor are being rebuilt."""
-        gone = [
-            leg
-            for leg in self.parameters.legs
-            if block_name(leg) not in array.working and not array.is_rebuilding(block_name(leg))
-        ]
-        return tuple(target for leg in gone if (target := target_of(leg)))
+    def _lacking(self, array: ArrayState) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Name the targets of the legs that do not work: those that are being rebuilt, and those that are gone."""
+        lacking = [leg for leg in self.parameters.legs if block_name(leg) not in array.working]
+        rebuilt = [leg for leg in lacking if array.is_rebuilding(block_name(leg))]
+        copying = tuple(target for leg in rebuilt if (target := target_of(leg)))
+        return copying, tuple(target for leg in lacking if leg not in rebuilt and (target := target_of(leg)))
 
     def _write_mostly(self) -> tuple[str, ...]:
         """Name the targets of the working legs that md reads only where no other one has the data."""

@@ -34,7 +34,8 @@ class Observation:
 
     `missing`: the legs (`e1.0`) that a mirror goes without and does not rebuild. `used`: each hardware address at which
     the kernel reaches a target, after that target's name; empty where the kernel does not tell. `write_mostly`: the
-    legs that a mirror reads only where no other one has the data.
+    legs that a mirror reads only where no other one has the data. `copying`: the legs onto which a mirror copies what
+    they lack.
     """
 
     status: ResourceStatus
@@ -42,6 +43,7 @@ class Observation:
     missing: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
     write_mostly: tuple[str, ...] = ()
+    copying: tuple[str, ...] = ()
 
 
 P = TypeVar("P", bound=Parameters)

@@ -3,7 +3,7 @@
 Rules. What a beat promises was remembered before: `Persist` stands before it in the same step.
 """
 
-from aoeha.core.fencing import devices
+from aoeha.core.fencing import devices, power_restore, remembered_off
 from aoeha.core.model import law
 from aoeha.core.model.actions import Persist
 from aoeha.core.model.conditions import Code, Subject
@@ -53,6 +53,8 @@ def memory_of(state: NodeState) -> Memory:
             for g in state.groups
         ),
         devices=devices.remembered(state),
+        off=remembered_off.remembered(state),
+        power_back_ms=power_restore.remembered_ms(state),
     )
 
 

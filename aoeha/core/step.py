@@ -10,7 +10,15 @@ TaskDone for each StartTask, and one PersistDone for each Persist.
 
 from typing import assert_never
 
-from aoeha.core.fencing import devices, heard_after_off, power_fence, power_orders, power_restore
+from aoeha.core.fencing import (
+    devices,
+    heard_after_off,
+    power_fence,
+    power_on,
+    power_orders,
+    power_restore,
+    remembered_off,
+)
 from aoeha.core.memory import persisted
 from aoeha.core.mirror import leg_membership, path_failover
 from aoeha.core.model.actions import Action, StartTask
@@ -79,17 +87,19 @@ def initial(
         peer=PeerState(boot_id=memory.peer_boot_id if memory is not None and same_boot else ""),
         groups=tuple(_group(group, known.get(group.name), same_boot=same_boot) for group in config.groups),
         devices=tuple(devices.recalled(fence, tried.get(fence.name), same_boot=same_boot) for fence in config.fences),
-        fence=FenceState(),
+        fence=remembered_off.recalled(config, memory, now_ms) if memory is not None and same_boot else FenceState(),
         sequence=now_ms,
         standby=memory is not None and memory.standby,
         paused=memory is not None and memory.paused,
         pause_number=memory.pause_number if memory is not None else 0,
         panicked_before=memory is not None and memory.panicked and not same_boot,
         unclean_boot=memory is not None and not memory.left and not same_boot,
+        kept_off=memory is not None and same_boot and memory.off is not None and memory.off.kept_off,
     )
     step = StepContext(state)
     pause.remind(step)
     devices.remind(step)
+    power_on.remind(step)
     if memory is not None and same_boot:
         own_stall.revalidate(step, memory.peer_was_alive)
     return _settle(None, step, ask_all)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from aoeha.core import unserved
 from aoeha.core.fencing import fence_race, power_fence, power_restore
 from aoeha.core.mirror import leg_membership
+from aoeha.core.model import shelf_patience
 from aoeha.core.model.config import PairConfig
 from aoeha.core.ownership import group_beat
 from aoeha.core.peer import disk_heartbeat, membership
@@ -64,6 +65,20 @@ WAITS: tuple[Wait, ...] = (
         "3 x `deadtime` without a sign of life",
         "the peer is silent",
         "core/peer/membership.py:_was_asked_for_long",
+    ),
+    Wait(
+        "a shelf that is slow",
+        lambda c: shelf_patience.longest_ms(c, renewing=False),
+        "5 s, or the lifetime of an address that it renews",
+        "the address counts as silent, and everything goes on without it",
+        "core/model/shelf_patience.py:longest_ms",
+    ),
+    Wait(
+        "a slow shelf that is reserved",
+        shelf_patience.change_max_ms,
+        "15 s",
+        "the address counts as silent",
+        "core/model/shelf_patience.py:change_max_ms",
     ),
     Wait(
         "our turn in a fence race",
@@ -141,6 +156,13 @@ WAITS: tuple[Wait, ...] = (
         "1.1 x `ledger_lease`",
         "the leg leaves or returns",
         "core/storage/leg_ledger.py:gate_is_open",
+    ),
+    Wait(
+        "a leg that is lost, and without which the mirror may not continue",
+        lambda c: 3 * c.hold_every_ms,
+        "three hold checks",
+        "the alarm mirror.writes-wait stands, and where the peer could serve, this node asks to be fenced",
+        "core/mirror/leg_membership.py:_warn_of_waiting_writes",
     ),
     Wait(
         "a leg whose disk reports errors",

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from aoeha.agents.capabilities import LegSet, PathDriver, SharedAddress
 from aoeha.agents.interface import AgentError, FenceAgent, Observation, ResourceAgent
-from aoeha.core.model.shelves import Holder
+from aoeha.core.model.shelves import Holder, Reservation
 from aoeha.core.model.task import (
     AddressRenewal,
     Answered,
@@ -149,13 +149,19 @@ class Performers:
         renewal = task.renewal
         if renewal is not None and renewal.vouching is None:
             await self._renew(task.group, renewal)
+        renewed = False
+
+        async def found(hold: Reservation) -> None:
+            nonlocal renewed
+            if renewal is None or renewed or hold.holder is not Holder.US or hold.leg not in (renewal.vouching or ()):
+                return
+            renewed = True
+            await self._renew(task.group, renewal)
+
         try:
-            holds = await self._agents.holds.perform(task)
+            holds = await self._agents.holds.perform(task, found)
         except AoeError as error:
             raise AgentError(f"cannot {what(task)}: {error}") from error
-        ours = {hold.leg for hold in holds if hold.holder is Holder.US}
-        if renewal is not None and ours.intersection(renewal.vouching or ()):
-            await self._renew(task.group, renewal)
         return Performed(TaskResult.OK, outcome=ReservationsRead(holds))
 
     async def _renew(self, group: str, renewal: AddressRenewal) -> None:
@@ -209,7 +215,7 @@ def what(task: Task) -> str:
 
 
 def _observed(seen: Observation) -> Observed:
-    return Observed(seen.status, seen.missing, seen.used, seen.write_mostly)
+    return Observed(seen.status, seen.missing, seen.used, seen.write_mostly, seen.copying)
 
 
 async def _done(work: Awaitable[None]) -> Performed:

@@ -7,9 +7,45 @@ __all__ = ["MUTANTS"]
 DEVICES, FENCE, ORDERS = "fencing/devices.py", "fencing/power_fence.py", "fencing/power_orders.py"
 PROOF, ON, RESTORE = "fencing/power_proof.py", "fencing/power_on.py", "fencing/power_restore.py"
 HEARD, RACE, READY = "fencing/heard_after_off.py", "fencing/fence_race.py", "fencing/readiness.py"
+RECALLED = "fencing/remembered_off.py"
 FORECAST, SHELVES = "fencing/forecast.py", "fencing/storage_fencing.py"
 
 MUTANTS = (
+    Mutant(
+        f"{RECALLED}:was_read",
+        "R8",
+        "a power-off that an earlier daemon proved stands, whatever its plugs read now",
+        "if not believed or not all(plug is PlugState.OFF for _, plug in fence.read):",
+        "if not believed:",
+    ),
+    Mutant(
+        f"{RECALLED}:remembered",
+        "R16",
+        "a daemon forgets that the one before it has proven a power-off",
+        "return OffMemory(off.boot_id, tags, kept_off=state.kept_off)",
+        "return None",
+    ),
+    Mutant(
+        f"{RECALLED}:remembered",
+        "R16",
+        "a daemon forgets that the peer was switched off for good",
+        "kept_off=state.kept_off",
+        "kept_off=False",
+    ),
+    Mutant(
+        f"{RESTORE}:recalled_ms",
+        "R8",
+        "a new daemon gives the peer its power back at once",
+        "return min(memory.power_back_ms or now_ms + PATIENCE_MS, now_ms + PATIENCE_MS)",
+        "return 0",
+    ),
+    Mutant(
+        f"{PROOF}:lost_power_by_order",
+        "R7",
+        "a gateway without power is waited for, as it might fence this one",
+        "return any(",
+        "return False and any(",
+    ),
     Mutant(
         f"{DEVICES}:recalled",
         "R16",

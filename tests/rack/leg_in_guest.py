@@ -236,6 +236,8 @@ async def kept_clear(mirror: Any) -> None:
     assert block(LEGS[1], places[1]) == b"leg2"
     await mirror.evict("e1.0")
     await mirror.take_back("e1.0", whole=True)
+    seen = await mirror.monitor()
+    assert (seen.missing, seen.copying) == ((), ("e1.0",)) or seen.status.value == "running", seen
 
     async def is_whole() -> bool:
         return (await mirror.monitor()).status.value == "running"

@@ -83,8 +83,8 @@ ACTS_IN_STORIES = (
         Mutation(
             "evict for one silent reading",
             leg_membership,
-            "_silent_twice",
-            edited(">= state.config.hold_every_ms", ">= 0"),
+            "_why_lost",
+            edited("< state.config.hold_every_ms", "< 0"),
             ("R5",),
         ),
         "shelf-lost-and-back",

@@ -48,15 +48,17 @@ JUDGED = {
     "retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "
-    "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing limits",
+    "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing copying limits",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
     "restore_tries_left restore_task_id asked_ms took_ms plug",
-    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off",
+    "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off "
+    "recalled",
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number hosts readiness",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
-    "pause_number devices",
+    "pause_number devices off power_back_ms",
     "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",
+    "OffMemory": "boot_id devices kept_off",
     "Proof": "kind group epoch peer_boot_id detail",
     "Confirmation": "boot_id user until_ms",
     "ResourceTask": "id deadline_ms reason kind group subject legs short limits",
@@ -75,11 +77,11 @@ JUDGED = {
     "LegState": "name addresses reservation_lost copying suspect leaving returning errors rests_until_ms "
     "unlisted_addresses paths",
     "InterfacePath": "interface heard since_ms known",
-    "AddressState": "name holder since_ms held_epoch answered_ms failover_ordered",
+    "AddressState": "name holder since_ms held_epoch answered_ms failover_ordered needs_ms",
     "StorageFenceState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms said answering",
-    "ShelvesState": "task_id asked_ms read_ms due",
+    "ShelvesState": "task_id asked_ms read_ms due patient_id patient_ms glanced_ms",
     "LegWork": "task_id retry_ms",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message",
     "HeardLedger": "boot_id epoch ledger as_of_ms known_epoch",

@@ -2,11 +2,12 @@
 
 Rules. Where two nodes want what the other holds, or what nobody holds, one of them waits. A fixed rank decides which,
 so that the two never power each other off. A node that left has no reason to fence, nor has a node that was heard
-holding every group.
+holding every group. A node whose plugs read off after an order of this one is not waited for: it cannot fence.
 
 What this file does not know: what the reasons are.
 """
 
+from aoeha.core.fencing import power_proof
 from aoeha.core.model.state import NodeState, PeerCondition
 from aoeha.core.ownership import owners
 
@@ -38,7 +39,7 @@ def _turn(state: NodeState) -> int:
 
 def _may_duel(state: NodeState) -> bool:
     """Whether the peer, if alive, would have a reason to fence us too: it wants a group that is ours or nobody's."""
-    if state.peer.condition is PeerCondition.LEFT:
+    if state.peer.condition is PeerCondition.LEFT or power_proof.lost_power_by_order(state):
         return False
     owning = [owners.owner(state, group) for group in state.groups]
     return any(name != state.config.peer for name in owning) and not _heard_holding_all(state)

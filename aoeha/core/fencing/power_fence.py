@@ -11,7 +11,15 @@ of the peer ends the fence: its tasks are cancelled and waited for, and a late r
 What this file does not know: what the proof is used for.
 """
 
-from aoeha.core.fencing import devices, fence_race, power_on, power_orders, power_proof, power_restore
+from aoeha.core.fencing import (
+    devices,
+    fence_race,
+    power_on,
+    power_orders,
+    power_proof,
+    power_restore,
+    remembered_off,
+)
 from aoeha.core.model import law
 from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupPhase
@@ -40,8 +48,12 @@ def decide(step: StepContext) -> None:
     _cancel_for_new_boot(step)
     fence = step.state.fence
     match fence.phase:
+        case FencePhase.IDLE if fence.recalled is not None:
+            remembered_off.read_again(step)
         case FencePhase.IDLE:
             _consider(step)
+        case FencePhase.SETTLING if remembered_off.is_void(step.state):
+            _rest(step)
         case FencePhase.WAITING | FencePhase.BACKING_OFF if _is_our_turn(step.state):
             _attempt(step)
         case FencePhase.WAITING | FencePhase.BACKING_OFF if not _reason(step.state):
@@ -67,6 +79,9 @@ def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
                 step.change(fence=FenceState())
         case FencePhase.SWITCHING_OFF:
             _switched_off(step, task, done)
+        case FencePhase.READING_BACK if step.state.fence.recalled is not None:
+            if not remembered_off.was_read(step, task, done):
+                _rest(step)
         case FencePhase.READING_BACK:
             _read_back(step, task, done)
         case _:
@@ -218,7 +233,8 @@ def _attempt(step: StepContext) -> None:
         _stand_down(step)
         return
     level = devices.on_level(state, devices.levels(state)[state.fence.level_index])
-    step.change_fence(phase=FencePhase.SWITCHING_OFF, failed="", read=(), attempts=state.fence.attempts + 1)
+    attempts = state.fence.attempts + 1
+    step.change_fence(phase=FencePhase.SWITCHING_OFF, failed="", read=(), attempts=attempts, recalled=None)
     wrong = next((device for device in level if device.distrusted and not power_orders.reason(state)), None)
     if wrong is not None:
         step.change_fence(failed=_disbelieved(wrong.name, wrong.distrusted))

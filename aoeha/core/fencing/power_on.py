@@ -39,6 +39,14 @@ def decide(step: StepContext) -> None:
     step.say(Code.PEER_POWER_ON, Subject.node(state.config.peer), f"{state.config.peer} is being switched on again")
 
 
+def remind(step: StepContext) -> None:
+    """Report at the start that an earlier daemon switched the peer off for good."""
+    if step.state.kept_off:
+        peer = step.state.config.peer
+        sentence = f"{peer} was switched off and is kept off. To undo: aoeha fence {peer} --on"
+        step.alarm(Code.PEER_KEPT_OFF, Subject.node(peer), sentence)
+
+
 def _may_be_off(state: NodeState) -> list[str]:
     """The devices that may have switched something off: those of the level that confirmed it, and of all before."""
     tried = devices.levels(state)[: state.last_off.level_index + 1 if state.last_off is not None else 1]

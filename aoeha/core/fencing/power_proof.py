@@ -11,9 +11,10 @@ What this file does not know: what is done about a wrong plug.
 """
 
 from aoeha.core.fencing import devices
-from aoeha.core.model.fence import FencePhase, Off
+from aoeha.core.model.fence import DeviceState, FencePhase, Off
 from aoeha.core.model.state import NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
+from aoeha.core.model.task import PlugState
 from aoeha.core.peer import disk_heartbeat, membership
 
 
@@ -59,3 +60,19 @@ def was_under_way(state: NodeState) -> bool:
         return False
     since_ms = max(off.at_ms, state.listening_since_ms)
     return beat.echo_sequence <= off.sequence and state.now_ms - since_ms < state.config.deadtime_ms
+
+
+def lost_power_by_order(state: NodeState) -> bool:
+    """Whether a level of devices was ordered to switch the peer off, and has read off since, a moment ago.
+
+    That proves nothing about its writes: its silence was not awaited. But a node without power does not fence this one.
+    """
+    return any(
+        all(_is_off_by_order(state, device) for device in devices.on_level(state, level))
+        for level in devices.levels(state)
+    )
+
+
+def _is_off_by_order(state: NodeState, device: DeviceState) -> bool:
+    fresh = device.checked_ms is not None and state.now_ms - device.checked_ms <= state.config.deadtime_ms
+    return bool(device.restore_tries_left) and device.plug is PlugState.OFF and fresh and not device.doubt

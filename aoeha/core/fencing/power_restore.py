@@ -4,8 +4,9 @@ Rules. A device that was ordered to switch the peer off is pending a power resto
 reported on a few times. When a fence is given up its devices are read, and a device that reports off is switched on.
 That happens at once where the peer is heard (it runs on another supply). Otherwise it happens after the patience after
 which a fenced peer is switched on, and only where a fenced peer would be. A device that fails is tried again when it
-reports off again, a few times; the alarm stands until the plug is seen to be on. No fence switches anything off while a
-power-on is under way: a supply runs for a moment without input, and its plug could be read in that moment.
+reports off again, a few times; the alarm stands until the plug is seen to be on. A daemon that starts keeps to the
+patience of the one before it, for it will fence the same peer if that stays silent. No fence switches anything off
+while a power-on is under way: a supply runs for a moment without input, and its plug could be read in that moment.
 
 What this file does not know: why a fence was given up, or what a proof is.
 """
@@ -16,6 +17,7 @@ from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.law import Act
+from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
@@ -36,6 +38,19 @@ def look(step: StepContext) -> None:
     for device in step.state.devices:
         if device.restore_tries_left:
             step.change_device(device.name, checked_ms=None)
+
+
+def remembered_ms(state: NodeState) -> int:
+    """When the power of an unheard peer is restored, for the next daemon; 0 for no time, or where nothing is owed."""
+    owed = any(device.restore_tries_left for device in state.devices)
+    return state.fence.until_ms if owed and state.fence.phase is FencePhase.IDLE else 0
+
+
+def recalled_ms(memory: Memory, now_ms: int) -> int:
+    """When a new daemon restores that power. A fence was under way if no time is remembered, and will be again."""
+    if not any(device.restore_tries_left for device in memory.devices):
+        return 0
+    return min(memory.power_back_ms or now_ms + PATIENCE_MS, now_ms + PATIENCE_MS)
 
 
 def settle(step: StepContext, names: list[str]) -> None:

@@ -1,16 +1,19 @@
 """Legs of a running mirror that leave it and come back (R4, R5).
 
-Rules. The owner evicts a leg when none of its addresses responded in two hold checks, while another leg is held and
-responds. The owner never evicts the last leg. It does none of this before the ledger's gate is open: until then writes
-wait. A leg that the mirror's monitor reports as missing is returned once every address of it has been ours for a while,
-and another leg is seen to be ours still: a peer that fenced this node by that other leg never heard of this one. A leg
+Rules. A leg is lost when in two hold checks each of its addresses was silent or showed a stranger. The owner evicts a
+lost leg while another leg is held and responds, and never the last one. It does none of this before the ledger's gate
+is open: until then writes wait. A mirror that is to be stopped loses a lost leg too, for its stop would hang; nothing
+else moves in it. As long as a lost leg must not leave, an alarm says so.
+
+A leg that the mirror's monitor reports as missing is returned once every address of it has been ours for a while, and
+another leg is seen to be ours still: a peer that fenced this node by that other leg never heard of this one. A leg
 returns by the mirror's bitmap. It returns by a full copy where its target restarted meanwhile, or may have, and does
 not keep what it acknowledged. A target that restarts so within a running mirror makes its leg leave and return in the
 same way, if the other target did not restart. If both did, there is only an alarm. A leg whose target restarted,
-durable or not, while a fenced peer may have written there, leaves and returns in the same way. Until it has left, the
-mirror reads it last, copies nothing from it, and does not continue with it alone. A leg that is being copied does not
-count as another leg; it is trusted again when the mirror is whole. No node starts from a leg that was evicted: the
-other leg's superblock calls it missing.
+durable or not, while a fenced peer may have written there, leaves and returns in the same way, and so does a leg that a
+stranger had. Until it has left, the mirror reads it last, copies nothing from it, and does not continue with it alone.
+A leg that is being copied does not count as another leg; it is trusted again when a look finds it whole. No node starts
+from a leg that was evicted: the other leg's superblock calls it missing.
 
 A leg that the kernel dropped, or that cannot be returned, although its shelf responds, has a disk that reports errors.
 It is tried again after a pause that doubles each time, and an alarm tells people to check the disk. An operator who has
@@ -23,7 +26,7 @@ from aoeha.core.model import law
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import LegConfig
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.law import Act
+from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.legs import LegState, LegWork
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState
@@ -55,15 +58,16 @@ def decide(step: StepContext) -> None:
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
         mirror = _mirror(group)
-        if mirror is None or mirror.missing is None or not group.holding or mirror.phase not in UP:
+        if mirror is None or not leg_ledger.may_run(group, mirror):
             leg_ledger.publish(step, name, None)
             _end_alarms(step, group)
             suspect_legs.end_alarms(step, name)
             continue
         _trust(step, group, mirror)
         _warn_of_loss(step, name)
-        _warn_of_the_last(step, group, mirror)
-        _keep_clear(step, step.state.group(name), mirror)
+        _warn_of_waiting_writes(step, group, mirror)
+        if leg_ledger.is_seen(mirror):
+            _keep_clear(step, step.state.group(name), mirror)
         _intend(step, name, mirror)
         leg_ledger.publish(step, name, mirror)
         _act(step, step.state.group(name), mirror)
@@ -75,12 +79,13 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
     if group.leg_work.task_id != task.id:
         return
     evicted, worked = task.kind is TaskKind.EVICT_LEG, done.result is TaskResult.OK
-    again_ms = EVICT_AGAIN_MS if evicted else RETURN_AGAIN_MS
-    step.change_group(group.name, leg_work=LegWork(retry_ms=step.now_ms + (0 if worked else again_ms)))
-    mirror = _mirror(group)
-    if mirror is None or mirror.missing is None or mirror.phase not in UP:
+    again_ms, mirror = EVICT_AGAIN_MS if evicted else RETURN_AGAIN_MS, _mirror(group)
+    recorded = worked and mirror is not None and not _is_unseen(mirror)
+    step.change_group(group.name, leg_work=LegWork(retry_ms=step.now_ms + (0 if recorded else again_ms)))
+    if mirror is None or not leg_ledger.may_run(group, mirror):
         return
-    lifecycle.look_again(step, group.name, mirror)
+    if mirror.phase in UP:
+        lifecycle.look_again(step, group.name, mirror)
     subject = Subject.leg(group.name, task.leg)
     if not worked:
         what = f"taken out of {task.subject}" if evicted else f"added to {task.subject} again"
@@ -90,35 +95,57 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
             _rest(step, group.name, group.leg(task.leg), f"it could not be added to {task.subject} again")
         return
     step.clear_alarm(Code.MIRROR_LEG_STUCK, subject, f"{task.leg} could be moved now")
+    _moved(step, group, mirror, task.leg, evicted=evicted)
     if evicted:
-        missing = (*mirror.missing, task.leg)
-        step.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
-        step.change_leg(group.name, task.leg, copying=False)
         sentence = f"{task.subject} continues without {task.leg}, which returns by itself when its shelf answers again"
         step.alarm(Code.MIRROR_LEG_OUT, subject, sentence)
     else:
-        missing = tuple(name for name in mirror.missing if name != task.leg)
-        step.change_resource(group.name, mirror.config.name, missing=missing, phase=ResourcePhase.DEGRADED)
-        step.change_leg(group.name, task.leg, copying=True)
         step.say(Code.MIRROR_LEG_COPYING, subject, f"{task.leg} is being resynchronised")
 
 
-def _warn_of_the_last(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
-    """Writes hang for as long as the only leg that is known to be sound does not respond."""
+def _moved(step: StepContext, group: GroupState, mirror: ResourceState, leg: str, *, evicted: bool) -> None:
+    """Record what a leg's eviction or return made of the mirror, unless a look is to tell how that stands at all."""
+    step.change_leg(group.name, leg, copying=not evicted)
+    if _is_unseen(mirror):
+        return
+    missing, copying = ([one for one in legs if one != leg] for legs in (mirror.missing or (), mirror.copying))
+    (missing if evicted else copying).append(leg)
+    name, phase = mirror.config.name, ResourcePhase.DEGRADED if mirror.phase in UP else mirror.phase
+    step.change_resource(group.name, name, missing=tuple(missing), copying=tuple(copying), phase=phase)
+
+
+def _is_unseen(mirror: ResourceState) -> bool:
+    """Whether a mirror runs that no look has told of yet: the next one, which is due, does."""
+    return mirror.phase in UP and not leg_ledger.is_seen(mirror)
+
+
+def _warn_of_waiting_writes(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
+    """Writes hang for as long as a leg is lost that must not leave the mirror."""
     subject = Subject.group(group.name)
     for leg in group.legs:
-        others = _others(group, mirror, leg)
-        tainted = [other.name for other in others if other.suspect]
-        alone = leg.name not in (mirror.missing or ()) and not leg.suspect and bool(tainted)
-        if alone and _silent_twice(step.state, group, leg) and not any(_may_be_last(other) for other in others):
-            step.alarm(
-                Code.MIRROR_WRITES_WAIT,
-                subject,
-                f"writes to {group.name} wait until {leg.name} answers: {step.state.config.peer} may have overwritten "
-                f"acknowledged writes on {', '.join(tainted)}",
-            )
-            return
+        lost = _why_lost(step.state, group, leg)
+        if lost and leg.name not in (mirror.missing or ()):
+            why = _why_not_leave(step.state, group, mirror, leg)
+            if why:
+                step.alarm(
+                    Code.MIRROR_WRITES_WAIT, subject, f"writes to {group.name} wait for {leg.name}: {lost}, {why}"
+                )
+                return
     step.clear_alarm(Code.MIRROR_WRITES_WAIT, subject, f"writes to {group.name} do not wait any more")
+
+
+def _why_not_leave(state: NodeState, group: GroupState, mirror: ResourceState, leg: LegState) -> str:
+    """Why the mirror does not continue without a lost leg, empty where it will as soon as the peer knows."""
+    others = _others(group, mirror, leg)
+    answering = [other for other in others if other.shows_anywhere(Holder.US)]
+    blocked = law.stops(state, Act.EVICT, group)
+    if not answering:
+        copied = [one.name for one in group.legs if one is not leg and one.copying and one.shows_anywhere(Holder.US)]
+        return f"and {' and '.join(copied)} is not copied yet" if copied else "and no other leg of the mirror answers"
+    if not any(_may_be_last(other) for other in others):
+        tainted = " and ".join(other.name for other in answering)
+        return f"and another machine may have overwritten acknowledged writes on {tainted}"
+    return f"and it may not leave the mirror now: {blocked.sentence}" if blocked is not None else ""
 
 
 def _keep_clear(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
@@ -139,10 +166,12 @@ def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
     begun = group.leg_work.holds_up(step.now_ms)
     for place, leg in enumerate(group.legs):
         missing = leg.name in (mirror.missing or ())
-        if missing and not (leg.leaving or leg.returning) and group.ledger and place in group.ledger.fence:
+        known = group.ledger.fence if group.ledger is not None and group.ledger.start else ()
+        if missing and not (leg.leaving or leg.returning) and place in known:
             _given_up(step, name, leg)
         leaving = bool(_why_evict(step.state, group, mirror, leg)) or (begun and leg.leaving and not missing)
         rested = _is_steady(step.state, leg) and step.now_ms >= step.state.group(name).leg(leg.name).rests_until_ms
+        rested = rested and _stays(step.state, group, mirror)
         returning = missing and (rested or (begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
             step.change_leg(name, leg.name, leaving=leaving, returning=returning)
@@ -192,8 +221,11 @@ def acknowledge_loss(step: StepContext) -> None:
 
 def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """Evict or return one leg, once the peer knows."""
-    moving = next((leg for leg in group.legs if leg.leaving or leg.returning), None)
-    if moving is None or group.leg_work.holds_up(step.now_ms) or law.stops(step.state, Act.EVICT, group):
+    legs = sorted(group.legs, key=lambda leg: not leg.leaving)
+    moving = next((leg for leg in legs if leg.leaving or leg.returning), None)
+    if moving is None or group.leg_work.holds_up(step.now_ms):
+        return
+    if law.stops(step.state, Act.EVICT if moving.leaving else Act.RETURN, group) is not None:
         return
     if not leg_ledger.gate_is_open(step.state, group):
         _tell_of_the_wait(step, group, moving)
@@ -224,12 +256,14 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
     others = _others(group, mirror, leg)
     if leg.name in (mirror.missing or ()) or not _keeps_another(group, mirror, leg):
         return ""
-    if _silent_twice(state, group, leg):
-        return "its shelf does not answer" if any(_may_be_last(other) for other in others) else ""
+    if lost := _why_lost(state, group, leg):
+        return lost if any(_may_be_last(other) for other in others) else ""
+    if not _stays(state, group, mirror):
+        return ""
     if leg.copying or not leg.shows(Holder.US) or not all(suspect_legs.is_sound(group, other) for other in others):
         return ""
     if leg.suspect:
-        return f"its target restarted, and until then {state.config.peer}, which keeps running, may have written there"
+        return "another machine may have written there while its target did not know our reservation"
     return (
         "" if suspect_legs.is_sound(group, leg) else "its target restarted and may have lost what it had acknowledged"
     )
@@ -250,11 +284,22 @@ def _may_be_last(leg: LegState) -> bool:
     return leg.shows_anywhere(Holder.US) and not leg.suspect
 
 
-def _silent_twice(state: NodeState, group: GroupState, leg: LegState) -> bool:
-    if not leg.shows(Holder.SILENT) or group.shelves.read_ms is None:
-        return False
+def _stays(state: NodeState, group: GroupState, mirror: ResourceState) -> bool:
+    """Whether the mirror is to run on here: one that is to be stopped only loses what would hold up its stop."""
+    stops = law.stands(state, Kind.LEAVING) or law.stands(state, Kind.HANDING_OVER, group)
+    return leg_ledger.is_seen(mirror) and not stops
+
+
+def _why_lost(state: NodeState, group: GroupState, leg: LegState) -> str:
+    """Why nothing that is written to a leg is ever acknowledged, as two readings found; empty if it may be."""
+    unusable = all(address.holder in (Holder.SILENT, Holder.STRANGER) for address in leg.addresses)
+    if not unusable or group.shelves.read_ms is None:
+        return ""
     since_ms = max(address.since_ms for address in leg.addresses)
-    return group.shelves.read_ms - since_ms >= state.config.hold_every_ms
+    if group.shelves.read_ms - since_ms < state.config.hold_every_ms:
+        return ""
+    strangers = leg.shows_anywhere(Holder.STRANGER)
+    return "it is reserved for another machine" if strangers else "its shelf does not answer"
 
 
 def _is_steady(state: NodeState, leg: LegState) -> bool:
@@ -264,16 +309,18 @@ def _is_steady(state: NodeState, leg: LegState) -> bool:
 
 def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """A leg that is ours and part of a whole mirror has lost nothing, or has been copied since."""
-    if mirror.phase is not ResourcePhase.RUNNING or law.stops(step.state, Act.TRUST, group) is not None:
+    if not leg_ledger.is_seen(mirror) or law.stops(step.state, Act.TRUST, group) is not None:
         return
     for leg in group.legs:
-        if step.state.alarms and leg.name not in (mirror.missing or ()):
+        if leg.name in (*(mirror.missing or ()), *mirror.copying):
+            continue
+        if step.state.alarms:
             for code in (Code.MIRROR_LEG_OUT, Code.MIRROR_LEG_KICKED, Code.MIRROR_LEG_FAILING):
                 sentence = f"{leg.name} is a whole half of {mirror.config.name} again"
                 step.clear_alarm(code, Subject.leg(group.name, leg.name), sentence)
         if leg.copying:
             step.change_leg(group.name, leg.name, reservation_lost=False, copying=False, suspect=False)
-        elif leg.reservation_lost is None and leg.shows(Holder.US):
+        elif leg.reservation_lost is None and mirror.phase is ResourcePhase.RUNNING and leg.shows(Holder.US):
             step.change_leg(group.name, leg.name, reservation_lost=False)
 
 

@@ -100,13 +100,13 @@ def _begin_by_ms(state: NodeState, timing: PathTiming) -> int:
 
 def _all_else_answers(state: NodeState) -> bool:
     """Whether nothing here needs the driver's patience: each leg responds, and none can be lost in a moment."""
-    if law.stops(state, Act.EVICT) is not None:
+    if law.stops(state, Act.RETURN) is not None:
         return False
     return all(_is_calm(state, group) and all(_answers_us(leg) for leg in group.legs) for group in _here(state))
 
 
 def _is_calm(state: NodeState, group: GroupState) -> bool:
-    return group.holding and not group.leg_work.task_id and law.stops(state, Act.EVICT, group) is None
+    return group.holding and not group.leg_work.task_id and law.stops(state, Act.RETURN, group) is None
 
 
 def _answers_us(leg: LegState) -> bool:

@@ -19,7 +19,7 @@ from aoeha.core.model.legs import (
     ShelvesState,
     StorageFenceState,
 )
-from aoeha.core.model.memory import Memory
+from aoeha.core.model.memory import Memory, OffMemory
 from aoeha.core.model.power_order import OrderStage, PowerAct, PowerOrder
 from aoeha.core.model.proof import Confirmation, Proof
 from aoeha.core.model.shelves import LockRecord, SeenRecord
@@ -169,6 +169,7 @@ class ResourceChange(TypedDict, total=False):
     conflict_task_id: int
     conflict_asked_ms: int
     missing: tuple[str, ...] | None
+    copying: tuple[str, ...]
     limits: MirrorLimits
 
 
@@ -194,6 +195,9 @@ class ShelvesChange(TypedDict, total=False):
     asked_ms: int
     read_ms: int | None
     due: bool
+    patient_id: int
+    patient_ms: int
+    glanced_ms: int | None
 
 
 class StorageFenceChange(TypedDict, total=False):
@@ -257,6 +261,7 @@ class FenceChange(TypedDict, total=False):
     off_boot_id: str | None
     confirmed: Confirmation | None
     read_off: Off | None
+    recalled: OffMemory | None
 
 
 class PowerOrderChange(TypedDict, total=False):

@@ -176,8 +176,8 @@ _MIRROR: Mapping[Code, Entry] = {
     Code.MIRROR_WRITES_WAIT: alarm(
         _LEGS,
         "R5",
-        "Writes hang: the only leg that surely holds every acknowledged write does not answer.",
-        "Repair the shelf of the leg that the sentence names.",
+        "Writes hang: a leg is lost, and the mirror may not continue without it for the reason that is given.",
+        "Repair the shelf of the leg that the sentence names. If the pair is paused, run `aoeha resume`.",
     ),
     Code.MIRROR_DATA_DOUBTFUL: acknowledged(
         _LEGS,

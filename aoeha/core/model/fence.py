@@ -6,6 +6,7 @@ Nothing here decides.
 from dataclasses import dataclass
 from enum import Enum
 
+from aoeha.core.model.memory import OffMemory
 from aoeha.core.model.proof import Confirmation
 from aoeha.core.model.task import PlugState
 
@@ -68,7 +69,8 @@ class Off:
 class FenceState:
     """The one fence that may be under way. `tasks` maps a running task to its device; `read` what was read back.
 
-    `read_off`: every device reported off, and the peer may still be heard.
+    `read_off`: every device reported off, and the peer may still be heard. `recalled`: an earlier daemon of this boot
+    has proven a power-off, and its plugs are to be read again, or were just read.
     """
 
     phase: FencePhase = FencePhase.IDLE
@@ -82,3 +84,4 @@ class FenceState:
     off_boot_id: str | None = None
     confirmed: Confirmation | None = None
     read_off: Off | None = None
+    recalled: OffMemory | None = None

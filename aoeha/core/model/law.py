@@ -34,7 +34,8 @@ class Act(Enum):
     TRANSFER = "transfer"  # give a leg to the peer
     POWER_OFF = "power-off"  # the peer, without an operator's order to do it anyway
     POWER_ON = "power-on"  # the peer, after a fence that was given up
-    EVICT = "evict"  # change the legs or the paths of a running mirror
+    EVICT = "evict"  # let a leg leave a running mirror
+    RETURN = "return"  # add a leg to a running mirror again, or let its driver leave a path
     TRUST = "trust"  # consider a leg of a whole mirror sound
     STAMP = "stamp"  # write the disk heartbeat
     OFFER = "offer"  # offer a group to the peer, which clients may reach
@@ -105,26 +106,26 @@ fence-futile      -    -     -     -      -       -       -       -
 unprovable        -    -     -     -      -       -       -       -
 """
 _POWER_AND_THE_REST: Final = """
-                power-off power-on evict trust stamp offer expire believe reboot confirm ready
-standby             -        -       -     -     -     -     -       -      -       -      x
-panicking           x        x       x     -     x     x     -       -      x       x      x
-leaving             -        -       x     -     -     -     -       -      -       -      x
-left                x        x       x     -     x     x     -       -      x       x      x
-paused              x        x       x     -     -     x     x       -      x       -      x
-revalidating        -        -       x     -     -     x     -       -      -       -      x
-duplicate-name      x        -       -     -     -     -     -       x      -       x      x
-unverified          -        -       x     x     x     -     -       -      -       -      -
-storage-lost        -        -       x     -     -     -     -       -      -       -      -
-handing-over        -        -       x     -     -     x     -       -      -       -      -
-given-up            -        -       -     -     -     -     -       -      -       -      x
-no-right            -        -       -     -     -     -     -       -      -       -      -
-unreserved          -        -       -     -     -     -     -       -      -       -      -
-no-shelf            -        -       -     -     -     -     -       -      -       -      x
-not-probed          -        -       -     -     -     -     -       -      -       -      x
-stop-failed         -        -       -     -     -     -     -       -      -       -      x
-invalid             -        -       -     -     -     -     -       -      -       -      x
-fence-futile        -        -       -     -     -     -     -       -      -       -      x
-unprovable          -        -       -     -     -     -     -       -      -       -      x
+                power-off power-on evict return trust stamp offer expire believe reboot confirm ready
+standby             -        -       -     -      -     -     -     -       -      -       -      x
+panicking           x        x       x     x      -     x     x     -       -      x       x      x
+leaving             -        -       -     x      -     -     -     -       -      -       -      x
+left                x        x       x     x      -     x     x     -       -      x       x      x
+paused              x        x       x     x      -     -     x     x       -      x       -      x
+revalidating        -        -       x     x      -     -     x     -       -      -       -      x
+duplicate-name      x        -       -     -      -     -     -     -       x      -       x      x
+unverified          -        -       x     x      x     x     -     -       -      -       -      -
+storage-lost        -        -       x     x      -     -     -     -       -      -       -      -
+handing-over        -        -       -     x      -     -     x     -       -      -       -      -
+given-up            -        -       -     -      -     -     -     -       -      -       -      x
+no-right            -        -       -     -      -     -     -     -       -      -       -      -
+unreserved          -        -       -     -      -     -     -     -       -      -       -      -
+no-shelf            -        -       -     -      -     -     -     -       -      -       -      x
+not-probed          -        -       -     -      -     -     -     -       -      -       -      x
+stop-failed         -        -       -     -      -     -     -     -       -      -       -      x
+invalid             -        -       -     -      -     -     -     -       -      -       -      x
+fence-futile        -        -       -     -      -     -     -     -       -      -       -      x
+unprovable          -        -       -     -      -     -     -     -       -      -       -      x
 """
 """
 - A pause of the pair stops every move of either node, stops included (R15). A reservation that a target lost is made

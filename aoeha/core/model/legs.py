@@ -22,6 +22,7 @@ class AddressState:
     held_epoch: int = 0
     answered_ms: int = 0
     failover_ordered: bool = False
+    needs_ms: int = 0
 
     def held_in(self, epoch: int) -> "AddressState":
         """The same address, last held by us in the term of this epoch; 0 for in none."""
@@ -47,7 +48,7 @@ class LegState:
 
     `reservation_lost`: a target of the leg has restarted since the leg was last a whole half of the mirror in our
     ownership; None for not known yet. `suspect`: that happened while a fenced peer, not known to be off, could write
-    there. `copying`: the leg has returned, and the mirror was not seen whole since. `leaving` and `returning`: the
+    there. `copying`: the mirror copies onto the leg, or did when it was last seen. `leaving` and `returning`: the
     mirror is to continue without the leg, or to take it back, once the peer knows. `errors` counts how often in a row
     the leg's target responded and the mirror had to continue without the leg all the same; it is not tried again before
     `rests_until_ms`. `unlisted_addresses` are addresses by which our driver reaches the leg and that the configuration
@@ -82,13 +83,18 @@ class ShelvesState:
     """What is asked of the shelves of a group, one task after the other. `task_id` 0: nothing is being asked.
 
     `asked_ms` is when they were last asked something. `read_ms` is when the last complete answer was asked for, None
-    for none that counts. `due`: something has happened since then that makes another one due.
+    for none that counts, and `glanced_ms` the same of an answer that may lack addresses which are slow. `due`:
+    something has happened since then that makes another one due. `patient_id` is the reading beside it that waits
+    longer, for silent addresses alone, and `patient_ms` when it was begun.
     """
 
     task_id: int = 0
     asked_ms: int = 0
     read_ms: int | None = None
     due: bool = False
+    patient_id: int = 0
+    patient_ms: int = 0
+    glanced_ms: int | None = None
 
 
 @dataclass(frozen=True)

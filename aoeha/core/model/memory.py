@@ -36,10 +36,20 @@ class DeviceMemory:
 
 
 @dataclass(frozen=True)
+class OffMemory:
+    """A power-off of the peer's boot that was proven: by which devices, each with its tag, and whether it stays off."""
+
+    boot_id: str
+    devices: tuple[tuple[str, int], ...]
+    kept_off: bool = False
+
+
+@dataclass(frozen=True)
 class Memory:
     """What `Persist` writes. Believed in full on the same boot (it lies in /run).
 
-    After a reboot only epochs count, and what makes a fence device no proof.
+    After a reboot only epochs count, and what makes a fence device no proof. `off` is no proof either, on no boot: the
+    plugs must be read again. `power_back_ms`: when the power of a peer that is not heard is restored, 0 for not known.
     """
 
     boot_id: str
@@ -53,3 +63,5 @@ class Memory:
     paused: bool = False
     pause_number: int = 0
     devices: tuple[DeviceMemory, ...] = ()
+    off: OffMemory | None = None
+    power_back_ms: int = 0

@@ -25,7 +25,8 @@ class Reservation:
     """What one target address of a leg answered when its reservation was read.
 
     `heard` and `unheard` are the storage interfaces on which it answered when it was last asked on all of them, and
-    those on which it did not. Both are empty where that is not known, or where there is but one.
+    those on which it did not. Both are empty where that is not known, or where there is but one. `took_ms` is how long
+    its answer took.
     """
 
     leg: str
@@ -33,6 +34,7 @@ class Reservation:
     holder: Holder
     heard: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()
+    took_ms: int = 0
 
 
 @dataclass(frozen=True)

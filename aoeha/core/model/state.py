@@ -124,8 +124,8 @@ class PeerState:
 class ResourceState:
     """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet.
 
-    `missing` are the legs that a mirror was last seen to lack, None for not seen yet. `limits` is what the mirror was
-    last told to avoid.
+    `missing` are the legs that a mirror was last seen to lack, None for not seen since it was started. `copying` are
+    those onto which it was last seen to copy. `limits` is what the mirror was last told to avoid.
     """
 
     config: ResourceConfig
@@ -142,6 +142,7 @@ class ResourceState:
     conflict_task_id: int = 0
     conflict_asked_ms: int = 0
     missing: tuple[str, ...] | None = None
+    copying: tuple[str, ...] = ()
     limits: MirrorLimits = field(default_factory=MirrorLimits)
 
 

@@ -272,13 +272,15 @@ class Observed:
 
     `missing` names the legs that a mirror goes without, and does not rebuild. `used` are the addresses at which the
     kernel's driver reaches its targets, each after its target's name; empty where that is not known. `write_mostly` are
-    the legs that a mirror reads only where no other has the data.
+    the legs that a mirror reads only where no other has the data. `copying` are the legs onto which it copies what they
+    lack: they are written to, and they are not whole.
     """
 
     status: ResourceStatus
     missing: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
     write_mostly: tuple[str, ...] = ()
+    copying: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

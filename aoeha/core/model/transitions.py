@@ -79,7 +79,8 @@ LEGAL: Mapping[Enum, tuple[Enum, ...]] = {
     ResourcePhase.STOPPING: (ResourcePhase.STOPPED, ResourcePhase.FAILED, ResourcePhase.STOP_FAILED),
     ResourcePhase.STOP_FAILED: (ResourcePhase.FAILED,),  # and is stopped once more
     # A device is switched off only after that was decided, and a power-off is proven only after it was read back.
-    FencePhase.IDLE: (FencePhase.WAITING,),
+    # What an earlier daemon of this boot proved is only read again.
+    FencePhase.IDLE: (FencePhase.WAITING, FencePhase.READING_BACK),
     FencePhase.WAITING: (FencePhase.SWITCHING_OFF, FencePhase.IDLE),
     FencePhase.SWITCHING_OFF: (
         FencePhase.READING_BACK,
@@ -276,7 +277,7 @@ MACHINES: dict[str, Machine] = {
         "A power fence",
         "Fencing (R2, R7, R8). Idle again means: proven, called off, or given up.",
         {
-            BEGIN: ("idle", "waiting"),
+            BEGIN: ("idle", "reading back", "waiting"),
             "backing off": ("idle", "switching off"),
             "cancelling": ("idle",),
             "idle": ("backing off", "switching off", "waiting"),
@@ -289,7 +290,7 @@ MACHINES: dict[str, Machine] = {
             "backing off": "all levels failed; another attempt follows",
             "cancelling": "the victim has a new boot; the tasks that are under way are waited for",
             "idle": "none is under way",
-            "reading back": "all devices took the order; each is asked whether its plug is off",
+            "reading back": "all devices took the order, of an earlier daemon perhaps; each is asked about its plug",
             "settling": "all were read as off; the victim must stay unheard for a while",
             "switching off": "the devices of a level were told to switch off",
             "waiting": "decided; the peer may be about to do the same, and one waits",

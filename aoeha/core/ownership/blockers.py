@@ -57,8 +57,8 @@ def _not_owned(state: NodeState, group: GroupState) -> str:
     return refusal.sentence if refusal is not None else f"{state.config.node} does not own {group.name}"
 
 
-def _unreserved(_state: NodeState, group: GroupState | None) -> str:
-    return reservations.reserved(group) if group is not None else ""
+def _unreserved(state: NodeState, group: GroupState | None) -> str:
+    return reservations.reserved(state.config, group) if group is not None else ""
 
 
 def _no_shelf(state: NodeState, group: GroupState | None) -> str:

@@ -197,6 +197,7 @@ def _take_by_own_proof(step: StepContext, name: str) -> None:
 
 def _take(step: StepContext, proof: Proof) -> None:
     name, group = proof.group, step.state.group(proof.group)
+    reservations.drop_readings(step, name)
     step.change_group(
         name,
         epoch=proof.epoch,

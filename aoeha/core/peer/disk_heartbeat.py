@@ -20,7 +20,7 @@ own in its place, whether or not it holds the leg.
 What this file does not know: what may be done about a silent peer.
 """
 
-from aoeha.core.model import law
+from aoeha.core.model import law, shelf_patience
 from aoeha.core.model.beat import GroupBeat
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.events import TaskDone
@@ -322,16 +322,24 @@ def _stamp(state: NodeState, group: GroupState, word: GroupBeat | None) -> LockR
     )
 
 
-def _read_patience_ms(config: PairConfig, group: GroupState) -> int:
-    """How long a reading may take. A leg that shows the peer and did not answer in time gets as long as for that."""
-    is_late = group.shelf_link.asked_ms > 0 and _unread(group)
-    return max(every_ms(config), config.shelf_timeout_ms if is_late else 0)
+def _patience_of(state: NodeState, group: GroupState, record: LockRecord | None) -> int:
+    """How long a task about the records may take.
+
+    A reading waits for a shelf that is slow, and a leg that shows the peer and did not answer in time gets as long as
+    for its reservation. A stamp waits for nobody while it is what the peer watches: what it asked for happens all the
+    same, and the other leg needs the next one in time.
+    """
+    config, is_late = state.config, group.shelf_link.asked_ms > 0 and _unread(group)
+    watched = record is not None and (is_quiet(state) or _not_heard_by_the_peer(state))
+    slow = not watched and any(shelf_patience.is_slow(config, leg) for leg in group.legs)
+    wanted_ms = config.shelf_timeout_ms if is_late and record is None else 0
+    return max(every_ms(config), wanted_ms, shelf_patience.reading_ms(config, group) if slow else 0)
 
 
 def _ask(step: StepContext, group: GroupState, record: LockRecord | None) -> None:
     state = step.state
     reason = f"{state.config.peer} is not heard on any other link"
-    patience_ms = every_ms(state.config) if record is not None else _read_patience_ms(state.config, group)
+    patience_ms = _patience_of(state, group, record)
     task = RecordTask(state.next_task_id, patience_ms, reason, group.name, record)
     step.begin(task)
     step.change_shelf_link(group.name, task_id=task.id, asked_ms=step.now_ms)

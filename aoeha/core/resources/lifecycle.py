@@ -32,7 +32,7 @@ from aoeha.core.model.task import (
 from aoeha.core.ownership import blockers, own_stall, owners
 from aoeha.core.peer import membership
 from aoeha.core.resources import address_conflict, failures, mirror_start
-from aoeha.core.storage import address_lifetime, reservations, suspect_legs
+from aoeha.core.storage import address_lifetime, leg_ledger, reservations, suspect_legs
 
 STOP_TRIES = 2
 
@@ -155,7 +155,7 @@ def _startable(step: StepContext, name: str) -> ResourceState | None:
     group = step.state.group(name)
     if group.term is None or step.now_ms < group.term.retry_at_ms:
         return None
-    if reservations.reserved(group) and group.shelves.task_id:
+    if reservations.reserved(step.state.config, group) and group.shelves.task_id:
         return None
     blocked = blockers.may_start(step.state, group)
     resource = next((resource for resource in group.resources if resource.phase not in UP), None)
@@ -252,12 +252,13 @@ def _observed(step: StepContext, group: GroupState, resource: ResourceState, don
         return
     told = done.outcome if done.result is TaskResult.OK else None
     look = told if isinstance(told, Observed) else Observed(ResourceStatus.FAILED)
-    step.change_resource(group.name, name, missing=look.missing)
     probing, seen = resource.phase is ResourcePhase.UNKNOWN, look.status
     reason = done.detail or ("its monitor did not answer in time" if done.result is TaskResult.TIMED_OUT else "")
     if seen in (ResourceStatus.RUNNING, ResourceStatus.DEGRADED):
+        step.change_resource(group.name, name, missing=look.missing, copying=look.copying)
         phase = ResourcePhase.RUNNING if seen is ResourceStatus.RUNNING else ResourcePhase.DEGRADED
         _note_health(step, group, resource, phase, reason)
+        leg_ledger.note_copies(step, group.name, look.copying)
         suspect_legs.observed(step, group.name, replaced(resource, missing=look.missing), look.write_mostly)
     elif probing:
         phase = ResourcePhase.STOPPED if seen is ResourceStatus.STOPPED else ResourcePhase.FAILED
@@ -298,7 +299,7 @@ def _started(step: StepContext, group: GroupState, resource: ResourceState, done
         )
         if resource.config.mirror:
             due_ms = step.now_ms - resource.config.monitor_every_ms
-            step.change_resource(group.name, name, checked_ms=due_ms, missing=None)
+            step.change_resource(group.name, name, checked_ms=due_ms, missing=None, copying=())
             step.change_term(group.name, startable_legs=())
         subject = Subject.resource(group.name, name)
         failures.end(step, group.name, name, f"{name} runs again")
@@ -315,7 +316,7 @@ def _started(step: StepContext, group: GroupState, resource: ResourceState, done
 def _stopped(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
     name = resource.config.name
     if done.result is TaskResult.OK:
-        step.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="", stop_failures=0)
+        step.change_resource(group.name, name, phase=ResourcePhase.STOPPED, reason="", stop_failures=0, missing=None)
         _end_alarms_of_stopped(step, group, name)
         step.say(Code.RESOURCE_STOPPED, Subject.resource(group.name, name), f"{name} is stopped")
         return

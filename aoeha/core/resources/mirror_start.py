@@ -10,11 +10,13 @@ nothing.
 What this file does not know: how superblocks are read, and how a mirror is assembled.
 """
 
+from dataclasses import replace
+
 from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import ChosenLegs, StepContext
 from aoeha.core.model.task import SuperblocksRead, SuperblockTask
-from aoeha.core.storage import leg_sentences
+from aoeha.core.storage import leg_sentences, reservations
 from aoeha.core.storage.start_choice import Refusal, choose
 
 
@@ -43,13 +45,20 @@ def give_up(step: StepContext, group: GroupState, mirror: ResourceState) -> None
 
 def take_choice(step: StepContext, group: GroupState, mirror: str, found: SuperblocksRead) -> str:
     """Choose by a reading that ends with this step. Return why there is no choice, empty where there is one."""
-    choice = choose(found, group.term.startable_legs if group.term is not None else ())
+    choice = choose(_held_only(group, found), group.term.startable_legs if group.term is not None else ())
     if isinstance(choice, Refusal):
         why = leg_sentences.why_not_start(found.array, found.uuid, choice)
         return f"cannot start {found.array}: {why}"
     names = tuple(leg.name for leg in found.legs if leg.device in choice.legs)
     step.chosen = ChosenLegs(group.name, mirror, names, choice.short)
     return ""
+
+
+def _held_only(group: GroupState, found: SuperblocksRead) -> SuperblocksRead:
+    """A leg that is not held in this term counts as absent, whatever its disk tells: nothing is written to it (R3)."""
+    outside = {leg.name for leg in group.legs if not reservations.is_held(group, leg)}
+    legs = tuple(replace(leg, present=False, superblock=None) if leg.name in outside else leg for leg in found.legs)
+    return replace(found, legs=legs)
 
 
 def chosen(step: StepContext, group: str, mirror: str) -> ChosenLegs | None:

@@ -10,7 +10,10 @@ A node that hears a ledger uses it for `ledger_lease` at most, counted from its 
 prove that the owner cannot write, the node needs the legs of the fence set and no others, and it may start from one leg
 of the start set. A beat of a daemon that has not looked at its mirror yet carries no ledger: it renews nothing, and
 until that daemon has looked, the ledger of the one before it is not relied on, for the kernel may have dropped a leg
-meanwhile. Without a ledger, all legs count, and the legs' superblocks decide. A ledger that is too old can only make a
+meanwhile. Without a ledger, all legs count, and the legs' superblocks decide. An owner that does not know how its
+mirror stands, because it has failed, is being stopped, or has not been seen, says just that: all legs are in the fence
+set, and none in the start set. For the peer that is no ledger, but it has a version, so that the gate opens all the
+same, and a silent leg may leave. A ledger that is too old can only make a
 node refuse. A node that gives a group up, or loses it, withdraws its ledger. No ledger is learned from shelves or from
 disk.
 
@@ -18,14 +21,19 @@ What this file does not know: why a leg should leave or return, and how.
 """
 
 from aoeha.core.model.beat import BeatFlag, Ledger
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.legs import HeardLedger, LegState
-from aoeha.core.model.state import GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
+from aoeha.core.model.state import UP, GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import suspect_legs
 
 CLOCKS_PERCENT = 10
 """How much longer the gate waits than a ledger is used: two clocks may run at different rates."""
+
+
+GONE = (ResourcePhase.UNKNOWN, ResourcePhase.STOPPED, ResourcePhase.STARTING)
+"""The phases in which no mirror of ours is known to run."""
 
 
 def learn(step: StepContext) -> None:
@@ -47,6 +55,14 @@ def publish(step: StepContext, name: str, mirror: ResourceState | None) -> None:
         version = max(group.ledger_version, step.state.sequence) + 1
         step.change_group(name, ledger_version=version)
         step.change_term(name, ledger=Ledger(version, *sets), ledger_since_ms=step.now_ms)
+
+
+def note_copies(step: StepContext, name: str, copying: tuple[str, ...]) -> None:
+    """A leg onto which our mirror copies is written to and is not whole, whichever daemon or owner began the copy."""
+    for leg in step.state.group(name).legs:
+        if leg.name in copying and not leg.copying:
+            step.change_leg(name, leg.name, copying=True)
+            step.say(Code.MIRROR_LEG_COPYING, Subject.leg(name, leg.name), f"{leg.name} is being resynchronised")
 
 
 def gate_is_open(state: NodeState, group: GroupState) -> bool:
@@ -105,7 +121,8 @@ def needed_legs(state: NodeState, group: GroupState) -> tuple[tuple[LegState, ..
     ledger, heard = current(state, group), group.heard_ledger
     if ledger is not None:
         return _at(group, ledger.start), False
-    return ((), False) if heard is None else (_at(group, heard.ledger.fence), True)
+    known = heard is not None and bool(heard.ledger.start)
+    return (_at(group, heard.ledger.fence), True) if heard is not None and known else ((), False)
 
 
 def vouching_legs(group: GroupState) -> tuple[str, ...]:
@@ -135,15 +152,30 @@ def _heard(state: NodeState, group: GroupState) -> HeardLedger | None:
     return HeardLedger(beat.boot_id, theirs.epoch, theirs.ledger, answered_ms, group.epoch)
 
 
+def may_run(group: GroupState, mirror: ResourceState) -> bool:
+    """Whether a mirror of ours holds its legs, as one that failed or is being stopped still does.
+
+    One that no look has told of yet is waited for. After a start that failed none will, if its stop hangs.
+    """
+    seen = mirror.missing is not None or any(resource.stop_failures for resource in group.resources)
+    return group.holding and mirror.phase not in GONE and seen
+
+
+def is_seen(mirror: ResourceState) -> bool:
+    """Whether it is known how a mirror stands: one that is degraded lacks a leg, or copies onto one."""
+    if mirror.phase not in UP or mirror.missing is None:
+        return False
+    return mirror.phase is ResourcePhase.RUNNING or bool(mirror.missing or mirror.copying)
+
+
 def _sets(group: GroupState, mirror: ResourceState | None) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """The fence set and the start set, None while it is not known how the mirror stands."""
-    if not group.holding or mirror is None or mirror.missing is None:
-        return None
-    copying = any(leg.copying for leg in group.legs)
-    if mirror.phase is ResourcePhase.DEGRADED and not mirror.missing and not copying:
+    """The fence set and the start set, None where no mirror of ours is known to run."""
+    if mirror is None or not may_run(group, mirror):
         return None
     legs = list(enumerate(group.legs))
-    within = [(place, leg) for place, leg in legs if leg.name not in mirror.missing]
+    if not is_seen(mirror):
+        return tuple(place for place, _ in legs), ()
+    within = [(place, leg) for place, leg in legs if leg.name not in (mirror.missing or ())]
     staying = [(place, leg) for place, leg in within if not (leg.copying or leg.leaving)]
     sound = [place for place, leg in staying if suspect_legs.is_sound(group, leg)]
     fence = {place for place, _ in within} | {place for place, leg in legs if leg.returning}

@@ -4,30 +4,53 @@ Rules. The owner of a group holds every address of its legs, for itself alone, b
 reservations each second, and whenever a target announces itself. Only a proof permits force: a node that owns the group
 by a proof may preempt an address that still shows the peer, once in each term. An address that was held in this term
 and shows the peer means that this node was fenced: the node never preempts it back, it reboots. An address that shows
-nobody belongs to a target that restarted, and is reserved again. A stranger's reservation is a lost leg and an alarm. A
-node that gives a group up transfers its legs to the peer, and tells the peer afterwards. But it keeps out a peer that
-was fenced at the shelves alone, and may still run, whatever happens to the group.
+nobody belongs to a target that restarted, and is reserved again; but one that was out of reach since the term began has
+lost nothing. A stranger's reservation is a lost leg and an alarm, and the stranger may write there. A node that gives a
+group up transfers its legs to the peer, and tells the peer afterwards. But it keeps out a peer that was fenced at the
+shelves alone, and may still run, whatever happens to the group.
 
 What this file does not know: why the group is owned.
 """
 
-from aoeha.core.model import law
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aoeha.core.model import law, shelf_patience
+from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.config import PairConfig
 from aoeha.core.model.events import TargetStarted, TaskDone
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import ProofKind
+from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder, Reservation
-from aoeha.core.model.state import GroupState, NodeState, phase_of
+from aoeha.core.model.state import UP, GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import AddressRenewal, ReservationsRead, ReservationTask, TaskKind
 from aoeha.core.model.term import Term
 from aoeha.core.peer import membership
-from aoeha.core.storage import address_lifetime, leg_ledger, suspect_legs
+from aoeha.core.storage import address_lifetime, leg_ledger, patient_reading, suspect_legs
 
 Request = tuple[TaskKind, str, Holder]
 """What the shelves are asked to do, on which leg, and which holder it is expected to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What addresses answered, each after its leg, when they were asked, and how long that might take.
+
+    `looked_ms`: when the complete reading before this one was begun. `patient`: only addresses that were silent
+    meanwhile are to be noted.
+    """
+
+    answers: Mapping[tuple[str, str], Reservation]
+    asked_ms: int
+    within_ms: int
+    looked_ms: int = 0
+    patient: bool = False
+
 
 ADVERT_PAUSE_MS = 20
 """The least time between two readings that adverts or beats cause: a flood of them must not keep this node busy."""
@@ -38,6 +61,10 @@ def decide(step: StepContext) -> None:
     """Reserve the legs that we own, transfer those given up, and read when due; one task at a time for each group."""
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
+        patient = patient_reading.next_task(step.state, group, renewing=_renews(step.state, group))
+        if patient is not None:
+            step.begin(patient)
+            step.change_shelves(name, patient_id=patient.id, patient_ms=step.now_ms)
         if group.shelves.task_id:
             continue
         if group.term is not None:
@@ -63,12 +90,17 @@ def read(step: StepContext, group: GroupState, reason: str) -> None:
     _ask(step, group, request, reason, _renewal(step.state, group))
 
 
+def glance(step: StepContext, group: GroupState, reason: str) -> None:
+    """Read every reservation without waiting for addresses that are slow: what they show stays as it is known."""
+    request = (TaskKind.READ_RESERVATIONS, group.name, Holder.UNKNOWN)
+    _ask(step, group, request, reason, _renewal(step.state, group), hurried=True)
+
+
 def take(step: StepContext, group: GroupState, leg: LegState, reason: str) -> None:
     """Reserve one leg for us: by force if it shows the peer, else where no node holds it."""
-    if leg.shows_anywhere(Holder.PEER):
-        _ask(step, group, (TaskKind.PREEMPT, leg.name, Holder.PEER), reason)
-    else:
-        _ask(step, group, (TaskKind.RESERVE, leg.name, Holder.NOBODY), reason)
+    forces = leg.shows_anywhere(Holder.PEER)
+    request = (TaskKind.PREEMPT, leg.name, Holder.PEER) if forces else (TaskKind.RESERVE, leg.name, Holder.NOBODY)
+    _ask(step, group, request, reason)
 
 
 def target_started(step: StepContext, event: TargetStarted) -> None:
@@ -88,34 +120,58 @@ def target_started(step: StepContext, event: TargetStarted) -> None:
 
 
 def read_anew(step: StepContext) -> None:
-    """Read all reservations at once, for the last reading does not count any more."""
+    """Read all reservations at once, for the last reading does not count any more, nor one that is under way."""
     for group in step.state.groups:
         step.change_shelves(group.name, read_ms=None)
+        drop_readings(step, group.name)
+
+
+def drop_readings(step: StepContext, name: str) -> None:
+    """Give up the readings that are under way: what they will tell may be older than what has just happened (R3)."""
+    shelves, kinds = step.state.group(name).shelves, {task.id: task.kind for task in step.state.tasks}
+    if kinds.get(shelves.task_id) is TaskKind.READ_RESERVATIONS:
+        step.do(CancelTask(shelves.task_id))
+        step.change_shelves(name, task_id=0, due=True)
+    if shelves.patient_id:
+        step.do(CancelTask(shelves.patient_id))
+        step.change_shelves(name, patient_id=0)
 
 
 def task_done(step: StepContext, task: ReservationTask, done: TaskDone) -> None:
     """Process what the shelves answered. An address that did not respond is silent."""
     group = step.state.group(task.group)
+    if group.shelves.patient_id == task.id:
+        _learn_patiently(step, group, task, done)
+        return
     if group.shelves.task_id != task.id:
         return
     step.change_shelves(group.name, task_id=0)
-    looked_ms = group.shelves.read_ms or 0
+    read = _Reading(_by_place(done), group.shelves.asked_ms, task.deadline_ms, group.shelves.read_ms or 0)
     if task.kind is TaskKind.READ_RESERVATIONS:
-        step.change_shelves(group.name, read_ms=group.shelves.asked_ms)
+        complete = not any(
+            shelf_patience.is_too_short(task.deadline_ms, address) for leg in group.legs for address in leg.addresses
+        )
+        read_ms = group.shelves.asked_ms if complete else group.shelves.read_ms
+        step.change_shelves(group.name, read_ms=read_ms, glanced_ms=group.shelves.asked_ms)
     if task.kind is TaskKind.TRANSFER and group.term is not None:
         step.change_term(group.name, legs_transferred=(*group.term.legs_transferred, task.subject))
-    answers = {(hold.leg, hold.address): hold.holder for hold in shown(done)}
     for leg in group.legs:
         if task.kind is TaskKind.READ_RESERVATIONS or leg.name == task.subject:
-            _note(step, group.name, leg, answers, looked_ms)
+            _note(step, group.name, leg, read)
     group = step.state.group(group.name)
-    if group.holding:
-        _judge(step, group.name)
-    elif step.state.alarms:
-        _end_alarms(step, group)
+    _judge(step, group)
     tried = task.kind in (TaskKind.RESERVE, TaskKind.PREEMPT)
     if tried and group.holding and not group.leg(task.subject).shows(Holder.US):
         step.change_term(group.name, reserve_at_ms=step.now_ms + step.state.config.hold_every_ms)
+
+
+def _learn_patiently(step: StepContext, group: GroupState, task: ReservationTask, done: TaskDone) -> None:
+    """Record what addresses show that were silent from before they were asked until now: others were read since."""
+    step.change_shelves(group.name, patient_id=0)
+    read = _Reading(_by_place(done), group.shelves.patient_ms, task.deadline_ms, patient=True)
+    for leg in group.legs:
+        _note(step, group.name, leg, read)
+    _judge(step, step.state.group(group.name))
 
 
 def shown(done: TaskDone) -> tuple[Reservation, ...]:
@@ -123,19 +179,49 @@ def shown(done: TaskDone) -> tuple[Reservation, ...]:
     return done.outcome.reservations if isinstance(done.outcome, ReservationsRead) else ()
 
 
-def reserved(group: GroupState) -> str:
-    """Why the group's storage may not be used yet; empty when every address that responds is held by us (R2)."""
-    addresses = [address for leg in group.legs for address in leg.addresses]
-    if not addresses:
+def _by_place(done: TaskDone) -> dict[tuple[str, str], Reservation]:
+    return {(hold.leg, hold.address): hold for hold in shown(done)}
+
+
+def reserved(config: PairConfig, group: GroupState) -> str:
+    """Why the group's storage may not be used yet; empty when every address that responds is held by us (R2).
+
+    A slow leg is not waited for where the mirror is to start without it.
+    """
+    if not any(leg.addresses for leg in group.legs):
         return ""
     for leg in group.legs:
+        if _follows_later(config, group, leg):
+            continue
         for address in leg.addresses:
-            held = address.holder is Holder.US and address.held_epoch == group.held_epoch
-            if not held and address.holder is not Holder.SILENT:
+            if address.holder is not Holder.SILENT and not _is_held(group, address):
                 return (
                     f"{leg.name} at {address.name} is not reserved for this node yet: it shows {address.holder.value}"
                 )
-    return "" if any(address.holder is Holder.US for address in addresses) else "no shelf answers this node"
+    ours = any(leg.shows_anywhere(Holder.US) for leg in group.legs)
+    return "" if ours else "no shelf answers this node"
+
+
+def is_held(group: GroupState, leg: LegState) -> bool:
+    """Whether every address of a leg that responds is held by us in this term, and one does."""
+    held = [_is_held(group, address) for address in leg.addresses if address.holder is not Holder.SILENT]
+    return bool(held) and all(held)
+
+
+def _is_held(group: GroupState, address: AddressState) -> bool:
+    return address.holder is Holder.US and address.held_epoch == group.held_epoch
+
+
+def _follows_later(config: PairConfig, group: GroupState, leg: LegState) -> bool:
+    """Whether a leg is so slow that its reservation is not waited for: the mirror runs, or may start, without it."""
+    mirror = next((resource for resource in group.resources if resource.config.mirror), None)
+    if mirror is None or group.term is None or not shelf_patience.is_slow(config, leg) or is_held(group, leg):
+        return False
+    enough = group.term.startable_legs
+    if mirror.phase in UP:
+        missing = mirror.missing or ()
+        enough = tuple(one.name for one in group.legs if one.name not in missing) if leg.name in missing else ()
+    return any(other.name in enough and is_held(group, other) for other in group.legs if other is not leg)
 
 
 def unusable(state: NodeState, group: GroupState) -> str:
@@ -235,27 +321,33 @@ def _read_due(state: NodeState, group: GroupState) -> bool:
     return asked_for or group.shelves.read_ms is None or age_ms >= state.config.hold_every_ms
 
 
-def _note(step: StepContext, name: str, leg: LegState, answers: dict[tuple[str, str], Holder], looked_ms: int) -> None:
-    """Record what the addresses of a leg show. `looked_ms`: when the complete reading before this one was begun."""
-    asked_ms = step.state.group(name).shelves.asked_ms
-    addresses = []
-    for address in leg.addresses:
-        holder = answers.get((leg.name, address.name), Holder.SILENT)
-        same, held_epoch = holder is address.holder, _held_epoch(step.state.group(name), address)
-        if same:
-            addresses.append(address)
-            continue
-        silenced = holder is Holder.SILENT and address.holder is not Holder.UNKNOWN and len(leg.addresses) > 1
-        answered_ms = looked_ms if silenced else 0
-        addresses.append(AddressState(address.name, holder, asked_ms, held_epoch, answered_ms))
-    if tuple(addresses) == leg.addresses:
+def _note(step: StepContext, name: str, leg: LegState, read: _Reading) -> None:
+    """Record what the addresses of a leg show."""
+    group = step.state.group(name)
+    addresses = tuple(_noted(group, leg, address, read) for address in leg.addresses)
+    if addresses == leg.addresses:
         return
-    step.change_leg(name, leg.name, addresses=tuple(addresses))
+    step.change_leg(name, leg.name, addresses=addresses)
     group = step.state.group(name)
     back = leg.shows_anywhere(Holder.SILENT) and not group.leg(leg.name).shows_anywhere(Holder.SILENT)
     if back and group.term is not None:
         # A start that failed because this leg was missing need not wait out its pause.
         step.change_term(name, retry_at_ms=0)
+
+
+def _noted(group: GroupState, leg: LegState, address: AddressState, read: _Reading) -> AddressState:
+    answer = read.answers.get((leg.name, address.name))
+    if answer is None and shelf_patience.is_too_short(read.within_ms, address):
+        return address
+    if read.patient and (answer is None or address.holder is not Holder.SILENT or address.since_ms > read.asked_ms):
+        return address
+    holder = Holder.SILENT if answer is None else answer.holder
+    needs_ms = address.needs_ms if answer is None else shelf_patience.needs_ms(address.needs_ms, answer.took_ms)
+    if holder is address.holder:
+        return address if needs_ms == address.needs_ms else replaced(address, needs_ms=needs_ms)
+    silenced = holder is Holder.SILENT and address.holder is not Holder.UNKNOWN and len(leg.addresses) > 1
+    held_epoch, answered_ms = _held_epoch(group, address), read.looked_ms if silenced else 0
+    return AddressState(address.name, holder, read.asked_ms, held_epoch, answered_ms, needs_ms=needs_ms)
 
 
 def _held_epoch(group: GroupState, address: AddressState) -> int:
@@ -267,23 +359,25 @@ def _held_epoch(group: GroupState, address: AddressState) -> int:
     return group.held_epoch if fenced and address.holder is Holder.US else address.held_epoch
 
 
-def _judge(step: StepContext, name: str) -> None:
+def _judge(step: StepContext, group: GroupState) -> None:
     """What the answers mean for an owner."""
-    group = step.state.group(name)
-    for leg in group.legs:
-        _judge_leg(step, group, leg)
+    if group.holding:
+        for leg in group.legs:
+            _judge_leg(step, group, leg)
+    elif step.state.alarms:
+        _end_alarms(step, group)
 
 
 def _judge_leg(step: StepContext, group: GroupState, leg: LegState) -> None:
-    """A leg of ours without a holder has lost our reservation, and may have lost acknowledged writes with it (R5)."""
+    """A leg of ours that shows nobody may have lost acknowledged writes (R5), and a stranger may write to its own."""
+    forgot = any(suspect_legs.has_forgotten(step.state, group, address) for address in leg.addresses)
     was_ours = any(address.held_epoch == group.held_epoch for address in leg.addresses)
-    may_have_been = law.stands(step.state, Kind.UNVERIFIED, group)
-    forgot = (was_ours or may_have_been) and leg.shows_anywhere(Holder.NOBODY)
-    tainted = forgot and suspect_legs.fenced_node_may_write(step.state, group)
+    taken = was_ours and leg.shows_anywhere(Holder.STRANGER)
+    tainted = taken or (forgot and suspect_legs.fenced_node_may_write(step.state, group))
     addresses = tuple(_judged(step, group, leg, address) for address in leg.addresses)
     if addresses != leg.addresses:
         step.change_leg(group.name, leg.name, addresses=addresses)
-    if forgot:
+    if forgot or taken:
         step.change_leg(group.name, leg.name, reservation_lost=True, suspect=tainted or leg.suspect)
 
 
@@ -322,6 +416,11 @@ def _end_alarms(step: StepContext, group: GroupState) -> None:
             step.clear_alarm(Code.LEG_FOREIGN_RESERVATION, subject, sentence)
 
 
+def _renews(state: NodeState, group: GroupState) -> bool:
+    """Whether addresses of ours live on only by readings that come in time."""
+    return bool(address_lifetime.bounded(state, group)) and law.stops(state, Act.EXPIRE) is None
+
+
 def _renewal(state: NodeState, group: GroupState) -> AddressRenewal | None:
     """What a reading renews: at once where nothing may expire or the peer owns nothing, else when a leg shows us."""
     addresses = address_lifetime.bounded(state, group)
@@ -334,10 +433,25 @@ def _renewal(state: NodeState, group: GroupState) -> AddressRenewal | None:
 
 
 def _ask(
-    step: StepContext, group: GroupState, request: Request, reason: str, renewal: AddressRenewal | None = None
+    step: StepContext,
+    group: GroupState,
+    request: Request,
+    reason: str,
+    renewal: AddressRenewal | None = None,
+    *,
+    hurried: bool = False,
 ) -> None:
-    (kind, subject, expected), patience_ms = request, step.state.config.shelf_timeout_ms
+    kind, subject, expected = request
+    patience_ms = step.state.config.shelf_timeout_ms if hurried else _patience_ms(step.state, group, request)
     task = ReservationTask(step.state.next_task_id, patience_ms, reason, kind, group.name, subject, expected, renewal)
     step.begin(task)
     due = group.shelves.due and kind is not TaskKind.READ_RESERVATIONS
     step.change_shelves(group.name, task_id=task.id, asked_ms=step.now_ms, due=due)
+
+
+def _patience_ms(state: NodeState, group: GroupState, request: Request) -> int:
+    """How long the shelves may take: a reading asks all of them, a change asks one leg three times."""
+    kind, subject, _ = request
+    if kind is TaskKind.READ_RESERVATIONS:
+        return shelf_patience.reading_ms(state.config, group, renewing=_renews(state, group))
+    return shelf_patience.change_ms(state.config, group.leg(subject))

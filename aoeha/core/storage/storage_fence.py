@@ -20,9 +20,10 @@ for any longer (R18).
 What this file does not know: how a reservation is made, and what the proof is used for.
 """
 
-from aoeha.core.model import law
+from aoeha.core.model import law, shelf_patience
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import PairConfig
+from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.shelves import Holder
@@ -35,6 +36,7 @@ STANDS_MS = 50
 """The first leg must still be ours this long after it was taken before a power fence is requested."""
 ARBITRATED_DEADTIMES = 3
 """So many deadtimes after a power fence was due, it no longer waits for the first leg."""
+POWER_UNDER_WAY = (FencePhase.SWITCHING_OFF, FencePhase.READING_BACK, FencePhase.SETTLING)
 FREE_PERIODS = 3
 """Legs that no node holds count as free after this many periods of the hold check, and not before deadtime."""
 
@@ -138,7 +140,7 @@ def _is_due(step: StepContext, group: GroupState, delay_ms: int) -> bool:
 def _begin(step: StepContext, group: GroupState) -> None:
     arbiter, about = _arbiter(step.state, group).name, step.state.peer.boot_id
     step.change_group(group.name, storage_fence=StorageFenceState(about, arbiter, since_ms=step.now_ms))
-    reservations.read(step, step.state.group(group.name), "read the reservations before the first leg is preempted")
+    reservations.glance(step, step.state.group(group.name), "read the reservations before the first leg is preempted")
 
 
 def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
@@ -153,8 +155,7 @@ def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
         sentence = f"there is no reason to reserve the legs of {name} any more"
         step.say(Code.STORAGE_FENCE_STOOD_DOWN, Subject.group(name), sentence)
         return
-    if group.shelves.read_ms is None or group.shelves.read_ms < fence.since_ms:
-        reservations.read(step, group, "read the reservations again")
+    if _power_goes_first(step.state, group) or not _is_read_since(step, group, fence.since_ms):
         return
     if not disk_heartbeat.has_read_for(group):
         return
@@ -194,6 +195,31 @@ def _take_next(step: StepContext, group: GroupState) -> None:
     step.change_storage_fence(name, done=done)
 
 
+def _power_goes_first(state: NodeState, group: GroupState) -> bool:
+    """Whether only slow legs are left to take, which may last, and power is about to be asked for or under way."""
+    arbiter, left = (
+        _arbiter(state, group),
+        [leg for leg in leg_ledger.fence_legs(state, group) if not leg.shows(Holder.US)],
+    )
+    if group.storage_fence.first_ms is None or not left or shelf_patience.is_slow(state.config, arbiter):
+        return False
+    if not all(shelf_patience.is_slow(state.config, leg) for leg in left):
+        return False
+    return not group.storage_fence.first_stands or state.fence.phase in POWER_UNDER_WAY
+
+
+def _is_read_since(step: StepContext, group: GroupState, since_ms: int) -> bool:
+    """Whether the shelves were read since then; else they are. Nobody waits for a slow leg before it is its turn."""
+    untaken = (leg for leg in leg_ledger.fence_legs(step.state, group) if not leg.shows(Holder.US))
+    concerned = (_arbiter(step.state, group), next(untaken, None))
+    hurried = not any(leg is None or shelf_patience.is_slow(step.state.config, leg) for leg in concerned)
+    read_ms = group.shelves.glanced_ms if hurried else group.shelves.read_ms
+    if read_ms is not None and read_ms >= since_ms:
+        return True
+    (reservations.glance if hurried else reservations.read)(step, group, "read the reservations again")
+    return False
+
+
 def _watch_the_first(step: StepContext, name: str) -> None:
     """Read the first leg again a moment after it became ours."""
     group = step.state.group(name)
@@ -201,10 +227,13 @@ def _watch_the_first(step: StepContext, name: str) -> None:
     due_ms = (fence.first_ms or 0) + STANDS_MS
     if fence.first_stands or step.now_ms < due_ms:
         return
-    if group.shelves.read_ms is not None and group.shelves.read_ms >= due_ms:
+    slow = shelf_patience.is_slow(step.state.config, _arbiter(step.state, group))
+    read_ms = group.shelves.read_ms if slow else group.shelves.glanced_ms
+    if read_ms is not None and read_ms >= due_ms:
         step.change_storage_fence(name, first_stands=_arbiter(step.state, group).shows(Holder.US))
     elif not group.shelves.task_id:
-        reservations.read(step, group, "check that the first leg is still reserved")
+        look = reservations.read if slow else reservations.glance
+        look(step, group, "check that the first leg is still reserved")
 
 
 def _arbiter(state: NodeState, group: GroupState) -> LegState:

@@ -12,10 +12,13 @@ considers the leg suspect and has it copied in full.
 What this file does not know: how a leg leaves the mirror and comes back, and how md is told.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.fence import Off
-from aoeha.core.model.legs import LegState
+from aoeha.core.model.law import Kind
+from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import Proof, ProofKind
+from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import MirrorLimits
@@ -34,6 +37,14 @@ def is_sound(group: GroupState, leg: LegState) -> bool:
     """Whether a leg holds what was acknowledged and nothing else, as far as its target's restarts tell."""
     durable = next(config.durable for config in group.config.legs if config.name == leg.name)
     return not leg.suspect and (not leg.reservation_lost or durable)
+
+
+def has_forgotten(state: NodeState, group: GroupState, address: AddressState) -> bool:
+    """Whether an address shows nobody that was ours. One that this daemon never held in its term has lost nothing."""
+    if address.holder is not Holder.NOBODY:
+        return False
+    began_before_us = group.term is not None and not group.term.taken_ms
+    return address.held_epoch == group.held_epoch or began_before_us or law.stands(state, Kind.UNVERIFIED, group)
 
 
 def limits(state: NodeState, group: GroupState, mirror: ResourceState) -> MirrorLimits:

@@ -9,7 +9,7 @@ sent: the commonest target breaks on them (measured).
 import asyncio
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -34,9 +34,10 @@ from aoeha.fabric.aoe.port import AoeError, Port
 
 __all__ = ["AoeClient", "NoAnswerError", "RefusedError", "TargetAddress", "TargetConfig", "payload_bytes"]
 
-_ATTEMPTS = 4
-_SHARES = 2**_ATTEMPTS - 1
-"""Waits double, so that one lost frame costs little and a slow target is not flooded."""
+_FIRST_WAIT_SHARE, _WAIT_MAX_MS = 1 / 15, 500
+"""Waits double from this share of the patience, up to the longest one: one lost frame costs little, a slow target is
+not flooded, and a network that loses most frames still carries an answer."""
+_DISCOVERIES = 3
 _QUESTIONS_MAX = 1024
 _DISCOVERED_MAX = 16_384
 _OWN_TAGS = 0x8000_0000
@@ -163,11 +164,11 @@ class AoeClient:
         everybody = Target(ANY_SHELF, ANY_SLOT)
         tags = {name: self._register(_Question(name, None, None, accept)) for name in self._ports}
         try:
-            for _ in range(_ATTEMPTS - 1):
+            for _ in range(_DISCOVERIES):
                 for name, tag in tags.items():
                     port = self._ports[name]
                     port.send(Frame(BROADCAST, port.address, everybody, tag, query))
-                await asyncio.sleep(wait_ms / 1000 / (_ATTEMPTS - 1))
+                await asyncio.sleep(wait_ms / 1000 / _DISCOVERIES)
         finally:
             for tag in tags.values():
                 del self._open_questions[tag]
@@ -229,7 +230,7 @@ class AoeClient:
         return _target_config(port, frame, frame.body)
 
     async def _ask(self, address: TargetAddress, body: Body, deadline_ms: int) -> tuple[Port, Frame]:
-        """Send up to four times within the deadline, the second time after a fifteenth of it. Return the first answer.
+        """Send again and again within the deadline, first after a fifteenth of it. Return the first answer.
 
         An error frame is raised as RefusedError.
         """
@@ -244,10 +245,9 @@ class AoeClient:
 
         tag = self._register(_Question(address.interface, address.mac, address.target, accept))
         try:
-            for attempt in range(_ATTEMPTS):
+            for wait_ms in _waits_ms(deadline_ms):
                 port.send(Frame(address.mac, port.address, address.target, tag, body))
-                wait_s = deadline_ms / 1_000 * 2**attempt / _SHARES
-                done, _pending = await asyncio.wait((answer,), timeout=wait_s)
+                done, _pending = await asyncio.wait((answer,), timeout=wait_ms / 1_000)
                 if done:
                     break
         finally:
@@ -282,6 +282,14 @@ class AoeClient:
             return False
         question.accept(port, frame)
         return True
+
+
+def _waits_ms(deadline_ms: int) -> Iterator[float]:
+    """How long an answer is waited for after each time that a question is sent: the deadline, in all."""
+    left_ms, wait_ms = float(deadline_ms), deadline_ms * _FIRST_WAIT_SHARE
+    while left_ms > 1:
+        yield min(wait_ms, left_ms)
+        left_ms, wait_ms = left_ms - wait_ms, min(2 * wait_ms, _WAIT_MAX_MS)
 
 
 def payload_bytes(config: TargetConfig, mtu: int) -> int:

@@ -44,8 +44,9 @@ from aoeha.core.model.legs import (
     ShelvesState,
     StorageFenceState,
 )
-from aoeha.core.model.memory import DeviceMemory, Memory
+from aoeha.core.model.memory import DeviceMemory, Memory, OffMemory
 from aoeha.core.model.proof import Confirmation, Proof
+from aoeha.core.model.shelf_patience import READING_MAX_MS
 from aoeha.core.model.shelves import LockRecord
 from aoeha.core.model.state import (
     Failures,
@@ -126,6 +127,7 @@ def config(node: str, peer: str, *, reserved: bool = False, mirrored: bool = Fal
         boot_patience_ms=6 * TICK_MS,
         storage_suffices=reserved,
         hold_every_ms=TICK_MS,
+        shelf_timeout_ms=READING_MAX_MS,
         ledger_lease_ms=LEASE_MS,
     )
 
@@ -219,9 +221,10 @@ def beat_as_heard(beat: Beat, *, overtaken: bool) -> Beat:
 
 
 def canonical_memory(memory: Memory) -> Memory:
-    """Return what lies on disk without its sentences."""
+    """Return what lies on disk without its sentences and times: a daemon that starts is as patient as a first one."""
     return replace(
         memory,
+        power_back_ms=0,
         groups=tuple(replace(group, proof=_proof(group.proof)) for group in memory.groups),
         devices=tuple(
             _device_memory(device) for device in memory.devices if device.distrusted or device.restore_tries_left
@@ -363,6 +366,6 @@ JUDGED = (
     NodeState, Leaving, Revalidation, PeerState, LinkState, GroupState, Failures, Term, Claim, ResourceState,
     DeviceState, FenceState, Beat, Mark, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity,
     Question, LegState, AddressState, StorageFenceState, ShelfLinkState, ShelvesState, LegWork, LockRecord, HeardLedger,
-    HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, MirrorLimits, PathFailover,
+    HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, OffMemory, MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

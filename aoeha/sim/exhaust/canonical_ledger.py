@@ -226,7 +226,7 @@ def _term(state: NodeState, group: GroupState) -> Term | None:
         ledger=None if told is None else Ledger(PRESENT, told.fence, told.start),
         ledger_since_ms=0 if told is None else _told_ms(state, group, term),
         taken_sequence=TOP,
-        taken_ms=0,
+        taken_ms=min(term.taken_ms, 1),
     )
 
 

@@ -52,6 +52,7 @@ def canonical_legs(state: NodeState, group: GroupState, listening_ms: int, known
             task_id=known.get(group.shelves.task_id, 0),
             asked_ms=_asked_ms(state, group, listening_ms, reading=reading),
             read_ms=_read_ms(state, group, listening_ms),
+            glanced_ms=_read_ms(state, group, listening_ms),
         ),
         storage_fence=_storage_fence(state, group, reading=reading),
         shelf_link=_shelf_link(group.shelf_link, state, known),

@@ -71,6 +71,7 @@ class Answer:
     status: ResourceStatus | None = None
     missing: tuple[str, ...] = ()
     write_mostly: tuple[str, ...] = ()
+    copying: tuple[str, ...] = ()
     superblocks: SuperblocksRead | None = None
 
 
@@ -238,7 +239,9 @@ class Shelves(NamedTuple):
         if not assembly.active:
             return Answer(status=ResourceStatus.STOPPED)
         whole = len(assembly.active) == len(LEGS)
-        return Answer(status=ResourceStatus.RUNNING if whole else ResourceStatus.DEGRADED, missing=missing)
+        copying = tuple(LEGS[place].name for place in assembly.copying)
+        status = ResourceStatus.RUNNING if whole else ResourceStatus.DEGRADED
+        return Answer(status=status, missing=missing, copying=copying)
 
     def unread_by(self, index: int) -> "Shelves":
         """What the shelves come to when a node remembers no stamp: whether one has moved means nothing to it."""
@@ -255,7 +258,7 @@ def told(task: Task, answer: Answer, seen: ResourceStatus | None, plug: PlugStat
     """Return the outcome of a task: `seen` of a resource, `plug` of a device, or what the shelves answered."""
     match task:
         case ResourceTask() if seen is not None:
-            return Observed(seen, answer.missing, (), answer.write_mostly)
+            return Observed(seen, answer.missing, (), answer.write_mostly, answer.copying)
         case SuperblockTask():
             return answer.superblocks
         case PowerTask() if plug is not None:

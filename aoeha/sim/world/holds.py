@@ -5,13 +5,12 @@ as the task may last. With an address that is slow, or to which frames get lost,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.shelves import Holder, LockRecord, Reservation, SeenRecord
 from aoeha.core.model.task import (
-    AddressRenewal,
     RecordsRead,
     RecordTask,
     ReservationsRead,
@@ -31,7 +30,7 @@ from aoeha.wire.lock_record import pack, unpack
 
 __all__ = ["Holds"]
 
-HOLD_SHARE, RECORD_SHARE = 0.4, 0.8
+READING_SHARE, CHANGE_SHARE = 0.8, 0.3
 """Of a task's time for each question (aoeha.fabric.aoe.reservations, .records)."""
 
 Ended = Callable[[TaskDone], None]
@@ -50,7 +49,7 @@ class Round:
     told: dict[int, Reservation | SeenRecord] = field(default_factory=dict)
     open: int = 0
     silent: bool = False
-    renews: bool = False
+    renewed: bool = False
     over: bool = False
 
 
@@ -72,7 +71,8 @@ class Holds:
         named = {address for leg in legs for address in leg.addresses}
         shelves = [(name, storage.shelves[name]) for name in names]
         places = [(name, a) for name, shelf in shelves for a in shelf.addresses[task.group] if a.name in named]
-        share = RECORD_SHARE if isinstance(task, RecordTask) else HOLD_SHARE
+        changes = isinstance(task, ReservationTask) and task.kind is not TaskKind.READ_RESERVATIONS
+        share = CHANGE_SHARE if changes else READING_SHARE
         asker = Asker(machine, int(share * task.deadline_ms), waits)
         for place, (leg, address) in enumerate(places):
             if not is_prompt(storage.san, machine.name, address):
@@ -82,10 +82,7 @@ class Holds:
                 asked.told[place] = self._at_once(machine, task, leg, address)
             else:
                 asked.silent = True
-        if isinstance(task, ReservationTask) and task.renewal is not None:
-            asked.renews = bool(asked.open) and task.renewal.vouching is not None
-            if not asked.renews:
-                self._renew(asked, task.renewal)
+        self._renew(asked)
         if asked.silent or asked.open:
             self._stage.timeline.after(task.deadline_ms, machine.by_kernel, self._time_is_up, asked)
         else:
@@ -134,7 +131,8 @@ class Holds:
     def _learn_what_is_now(self, asked: Round, place: int, leg: str, exchange: Exchange, answer: Answer | None) -> None:
         if answer is not None and isinstance(asked.task, ReservationTask):
             told = self._shown(asked.machine, asked.task, leg, exchange.address, answer.holders)
-            asked.told[place] = told
+            asked.told[place] = replace(told, took_ms=exchange.took_ms)
+            self._renew(asked)
         self._settle(asked)
 
     def _settle(self, asked: Round) -> None:
@@ -159,16 +157,17 @@ class Holds:
             records = tuple(seen for seen in told if isinstance(seen, SeenRecord))
             asked.ended(TaskDone(0, task.id, TaskResult.OK, outcome=RecordsRead(records)))
             return
-        if asked.renews and task.renewal is not None:
-            self._renew(asked, task.renewal)
         holds = tuple(hold for hold in told if isinstance(hold, Reservation))
         asked.ended(TaskDone(0, task.id, TaskResult.OK, outcome=ReservationsRead(holds)))
 
-    def _renew(self, asked: Round, renewal: AddressRenewal) -> None:
-        """Prolong the lives of addresses, where nothing else is asked for or a leg shows that it is held."""
-        told = asked.told.values()
-        ours = {hold.leg for hold in told if isinstance(hold, Reservation) and hold.holder is Holder.US}
+    def _renew(self, asked: Round) -> None:
+        """Prolong the lives of addresses, once: where nothing else is asked for, or a leg shows that it is held."""
+        renewal = asked.task.renewal if isinstance(asked.task, ReservationTask) else None
+        if renewal is None or asked.renewed:
+            return
+        ours = {hold.leg for hold in asked.told.values() if isinstance(hold, Reservation) and hold.holder is Holder.US}
         if renewal.vouching is None or ours.intersection(renewal.vouching):
+            asked.renewed = True
             for name in renewal.addresses:
                 self._services.renew(asked.machine, name, renewal.lifetime_ms)
 

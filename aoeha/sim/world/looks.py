@@ -35,7 +35,8 @@ class Looks:
         missing = tuple(self._storage.missing(machine, group)) if is_mirror else ()
         used = self._storage.used(machine, group) if is_driver else ()
         write_mostly = self._storage.write_mostly(machine, group) if is_mirror else ()
-        return Observed(status, missing, used, write_mostly), detail
+        copying = self._storage.copies(machine, group) if is_mirror else ()
+        return Observed(status, missing, used, write_mostly, copying), detail
 
     def status(self, machine: Gateway, resource: str) -> tuple[ResourceStatus, str]:
         """Whether it runs, and why it is not well."""

@@ -249,10 +249,10 @@ class Storage:
         members = assembly.members if assembly is not None else ()
         return any(not self.admits(machine, group, leg.shelf) for leg in members)
 
-    def copies(self, machine: Gateway, group: str) -> bool:
-        """Whether a machine's mirror copies onto a leg that lags."""
+    def copies(self, machine: Gateway, group: str) -> tuple[str, ...]:
+        """The shelves onto whose legs, which lag, a machine's mirror copies."""
         assembly = self.assemblies.get((machine.name, group))
-        return assembly is not None and bool(assembly.rebuilding)
+        return tuple(leg.shelf for leg in assembly.rebuilding) if assembly is not None else ()
 
     def used(self, machine: Gateway, group: str) -> tuple[tuple[str, str], ...]:
         """The addresses at which this machine's driver reaches the shelves, each after its shelf's name."""
