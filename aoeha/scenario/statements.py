@@ -69,6 +69,8 @@ HEAD = (
     Form("foreign", "foreign node:shelf1|shelf2 for time:TIME", RACK, "a fenced gateway's writes may land there so long"
          " after its target announced itself; by then it must be reserved for the new owner again; elsewhere and later"
          " none may land"),
+    Form("reference-host", "reference-host", RACK, "aoeha.toml names the switch of the clients' network as a reference"
+         " host"),
     Form("durable", "durable", RACK, "the targets are declared to keep what they acknowledged (they do: vblade -s)"),
     Form("policy", "policy text:storage|power", RACK, "overrides fence_policy of aoeha.toml"),
     Form("watchdog", "watchdog text:TIME", RACK, "each gateway needs its softdog, with this time-out; without this"
@@ -174,6 +176,8 @@ PLAY = (
     Form("assemble", "assemble node:NAME group:NAME guests:NAME", SIM, "an operator starts a mirror from the leg of one"
          " shelf alone, and stops it again: from then on that leg calls the other one missing"),
     Form("cut-san", "cut-san node:NAME", BOTH, "the cable of a gateway or of a shelf to the storage network"),
+    Form("cut-lan", "cut-lan node:NAME", RACK, "the cable of a gateway to the clients' network, which ether1 uses too"),
+    Form("heal-lan", "heal-lan node:NAME", RACK, "ends that"),
     Form("cut-san places", "cut-san node:NAME text:NAMES", SIM, "between a gateway and these shelves or addresses;"
          " shelf1/2 is the second address of shelf1"),
     Form("lose-san", "lose-san node:NAME text:NAME NUMBER [requests|answers]", SIM, "so many percent of the frames are"

@@ -40,6 +40,7 @@ PLANTED = {
     "reboot-loop": "nothing-breaks",
     "half-rack": "nothing-breaks",
     "san-cut-active": "nothing-breaks",
+    "lan-cut-active": "nothing-breaks",
     "shelf-loss": "nothing-breaks",
     "shelf-return": "second-writer",
     "shelf-flap": "owner-dies",

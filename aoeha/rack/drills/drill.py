@@ -156,7 +156,7 @@ class Drill:
             case "cut" | "heal":
                 for link in (text,) if text else LINKS:
                     set_medium(rack, link.rstrip("1"), works=statement.kind == "heal")
-            case "cut-san" | "heal-san" | "cut-san2" | "heal-san2":
+            case "cut-san" | "heal-san" | "cut-san2" | "heal-san2" | "cut-lan" | "heal-lan":
                 verb, _, switch = statement.kind.partition("-")
                 set_cables(rack, switch, (node,), works=verb == "heal")
             case "split" | "join":

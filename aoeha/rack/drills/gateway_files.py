@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aoeha.rack.drills.scenario import Scenario
 from aoeha.rack.machines.host import RackError
+from aoeha.rack.machines.network import LAN_ADDRESS
 
 __all__ = [
     "configured_timing",
@@ -66,6 +67,7 @@ def gateway_files(configuration: Path, scenario: Scenario) -> dict[str, tuple[st
         raise RackError(f"cannot read {configuration}: {error.strerror}") from error
     text = with_durable_legs(text) if scenario.durable else text
     text = with_second_path(text) if scenario.dual_homed else text
+    text = f'reference_hosts = ["{LAN_ADDRESS}"]\n{text}' if scenario.reference_host else text
     groups = Path("/etc/group").read_text()
     return {
         "/etc/group": (groups if "\naoeha:" in groups else f"{groups}aoeha:x:694:\n", "644"),

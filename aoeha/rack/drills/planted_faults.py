@@ -139,7 +139,7 @@ def _plug_rightly(statements: Statements) -> Statements:
 
 def _break_nothing(statements: Statements) -> Statements:
     """Leave out all that breaks something."""
-    breaks = {"freeze", "crash", "cut", "cut-san", "split", "shelf"}
+    breaks = {"freeze", "crash", "cut", "cut-san", "cut-lan", "split", "shelf"}
     return tuple(each for each in statements if each.kind not in breaks and (each.kind, each.text) != ("power", "off"))
 
 

@@ -42,6 +42,7 @@ class Scenario:
     untouched: bool = False
     durable: bool = False
     dual_homed: bool = False
+    reference_host: bool = False
     alone: bool = False
     foreign: tuple[str, int] | None = None
     power_offs: int | None = None
@@ -93,6 +94,8 @@ def _drill(name: str, text: Text) -> Scenario:
                 drill = replace(drill, untouched=True)
             case "durable":
                 drill = replace(drill, durable=True)
+            case "reference-host":
+                drill = replace(drill, reference_host=True)
             case "dual-homed":
                 drill = replace(drill, dual_homed=True)
             case "alone":
