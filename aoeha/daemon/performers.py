@@ -186,7 +186,7 @@ class Performers:
             raise AgentError(f"cannot {what(task)}: {task.subject} is no mirror")
         if task.kind is TaskKind.EVICT_LEG:
             return await _done(agent.evict(task.leg))
-        return await _done(agent.take_back(task.leg, whole=task.whole))
+        return await _done(agent.take_back(task.leg, whole=task.whole, outdated=task.outdated))
 
     async def _path(self, task: PathTask) -> Performed:
         agent = self._agent(task)

@@ -154,7 +154,7 @@ MUTANTS = (
         f"{CLAIMS}:_take",
         "R5",
         "what was marked on the legs of an earlier term stands in the next one",
-        "legs=tuple(_as_new(leg) for leg in group.legs)",
+        "legs=tuple(_as_new(group, leg) for leg in group.legs)",
         "legs=group.legs",
     ),
     Mutant(

@@ -115,11 +115,11 @@ MUTANTS = (
         "",
     ),
     Mutant(
-        f"{LEGS}:_moved",
+        f"{LEGS}:task_done",
         "R4",
         "a leg that returned counts as whole at once",
-        "step.change_leg(group.name, leg, copying=not evicted)",
-        "copying = []",
+        "leg_ledger.note_copies(step, group.name, (task.leg,))",
+        "pass",
     ),
     Mutant(
         f"{LEGS}:_moved",
@@ -363,7 +363,7 @@ MUTANTS = (
         f"{START}:take_choice",
         "R5",
         "a mirror is started from the legs of the ledger alone, whatever their superblocks say",
-        "choice = choose(_held_only(group, found), group.term.startable_legs if group.term is not None else ())",
+        "choice = choose(_held_only(group, found), complete, doubted)",
         "choice = choose(found, tuple(leg.name for leg in found.legs))",
     ),
     Mutant(
@@ -372,6 +372,13 @@ MUTANTS = (
         "a mirror is started from a leg that is not held in this term",
         "if not reservations.is_held(group, leg)",
         "if False",
+    ),
+    Mutant(
+        f"{START}:_set_aside",
+        "R5",
+        "a leg that was set aside as an old copy returns by the bitmap",
+        "step.change_leg(group.name, leg, outdated=True)",
+        "pass",
     ),
     Mutant(
         f"{START}:give_up",

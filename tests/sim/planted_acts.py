@@ -94,7 +94,7 @@ ACTS_IN_STORIES = (
             "copy by the bitmap to a target that restarted",
             leg_membership,
             "_return",
-            edited("whole = leg.suspect or", "whole = False and"),
+            edited("whole = leg.suspect or leg.outdated or", "whole = False and"),
             ("R5",),
         ),
         "target-restarts-and-forgets",

@@ -68,14 +68,14 @@ JUDGED = {
     "ReservationTask": "id deadline_ms reason kind group subject expected renewal",
     "AddressRenewal": "addresses lifetime_ms vouching",
     "RecordTask": "id deadline_ms reason group record",
-    "LegTask": "id deadline_ms reason kind group subject leg whole",
+    "LegTask": "id deadline_ms reason kind group subject leg whole outdated",
     "PathTask": "id deadline_ms reason group subject legs failover",
     "HostsTask": "id deadline_ms reason",
     "PathFailover": "for_ms begin_ms begin_by_ms",
     "MirrorLimits": "freeze_resync write_mostly",
     "Identity": "boot_id incarnation",
     "LegState": "name addresses reservation_lost copying suspect leaving returning errors rests_until_ms "
-    "unlisted_addresses paths",
+    "outdated restarted_ms unlisted_addresses paths",
     "InterfacePath": "interface heard since_ms known",
     "AddressState": "name holder since_ms held_epoch answered_ms failover_ordered needs_ms",
     "StorageFenceState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "

@@ -17,9 +17,12 @@ def record(
 
 
 def choose(
-    *records: Superblock, present: tuple[str, ...] = (A, B), complete: tuple[str, ...] = ()
+    *records: Superblock,
+    present: tuple[str, ...] = (A, B),
+    complete: tuple[str, ...] = (),
+    doubted: tuple[str, ...] = (),
 ) -> Selection | Refusal:
-    return choose_legs(UUID, Legs((A, B), present, complete), {one.leg: one for one in records})
+    return choose_legs(UUID, Legs((A, B), present, complete, doubted), {one.leg: one for one in records})
 
 
 def why(refusal: Refusal) -> str:
@@ -35,6 +38,35 @@ def test_a_leg_that_the_other_calls_failed_is_left_out() -> None:
     assert isinstance(choice, Selection)
     assert choice.legs == (A,)
     assert choice.left_out == ((B, Omission.CALLED_FAILED),)
+
+
+def test_a_leg_that_is_more_than_an_event_behind_is_set_aside() -> None:
+    aside = ((B, Omission.OUTDATED),)
+    assert choose(record(A, events=102), record(B)) == Selection((A,), aside, short=True)
+    # It is no half of the mirror that would have to be waited for, and a copy onto it does not go on where it was.
+    assert choose(record(A, events=102), record(B, recovering=True)) == Selection((A,), aside, short=True)
+
+
+def test_what_an_old_copy_says_of_the_other_leg_counts_for_nothing() -> None:
+    choice = choose(record(A, events=200), record(B, ".A", 100))
+    assert choice == Selection((A,), ((B, Omission.OUTDATED),), short=True)
+
+
+def test_a_leg_whose_target_may_have_lost_what_it_acknowledged_is_set_aside() -> None:
+    aside = ((B, Omission.MAY_HAVE_LOST),)
+    assert choose(record(A), record(B), doubted=(B,)) == Selection((A,), aside, short=True)
+    assert choose(record(A), record(B, recovering=True), doubted=(B,)) == Selection((A,), aside, short=True)
+
+
+def test_a_doubted_leg_is_used_where_no_other_one_is_better() -> None:
+    assert choose(record(A), record(B), doubted=(A, B)) == Selection((A, B))
+    assert choose(record(A, "A.", 200), record(B), doubted=(A,)) == Selection((A,), ((B, Omission.CALLED_FAILED),))
+    # The other one left the mirror, by the ledger, so it is no better.
+    assert choose(record(A), record(B), complete=(A,), doubted=(A,)) == Selection((A, B))
+
+
+def test_a_doubted_leg_alone_is_refused_although_the_ledger_calls_it_complete() -> None:
+    assert isinstance(choose(record(A), present=(A,), complete=(A, B), doubted=(A,)), Refusal)
 
 
 def test_a_lone_leg_that_calls_the_other_failed_starts() -> None:

@@ -76,7 +76,7 @@ async def _fail(leg: Leg, array: ArrayState, member: str) -> None:
         raise AgentError(f"cannot let {leg.array} go on without {leg.target}: md refused ({error})") from None
 
 
-async def return_leg(host: Host, leg: Leg, array: ArrayState, *, whole: bool) -> None:
+async def return_leg(host: Host, leg: Leg, array: ArrayState, *, whole: bool, outdated: bool) -> None:
     """Have md copy onto the leg what it lacks, or everything. Returns when that has begun, or AgentError."""
     member = block_name(leg.device)
     if member in array.working or array.is_rebuilding(member):
@@ -84,7 +84,7 @@ async def return_leg(host: Host, leg: Leg, array: ArrayState, *, whole: bool) ->
     if member in array.members:
         await _let_go(leg, array.name, member)
     await _wait_until_up(leg)
-    await _judge(host, leg, array)
+    await _judge(host, leg, array, outdated=outdated)
     if whole or not await _re_add(host, leg):
         await _add_whole(host, leg)
     await _wait_until_joined(leg, array.name, member)
@@ -126,14 +126,14 @@ async def _wait_until_up(leg: Leg) -> None:
     )
 
 
-async def _judge(host: Host, leg: Leg, array: ArrayState) -> None:
+async def _judge(host: Host, leg: Leg, array: ArrayState, *, outdated: bool) -> None:
     """Refuse a disk that is no half of this mirror, and one that was written apart from it."""
     working = tuple(f"/dev/{member.replace('!', '/')}" for member in array.working)
     completed = await try_run(
         host, "mdadm", "--examine", leg.device, *working, deadline_ms=EXAMINE_DEADLINE_MS, to="read superblocks"
     )
     records = parse_examine(completed.stdout)
-    if refusal := why_not_take_back(leg.uuid, leg.device, working, records):
+    if refusal := why_not_take_back(leg.uuid, leg.device, working, records, outdated=outdated):
         why = leg_sentences.why_not_take_back(leg.array, leg.uuid, refusal)
         raise AgentError(f"cannot take {leg.device} back into {leg.array}: {why}")
 

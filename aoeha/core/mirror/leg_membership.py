@@ -95,17 +95,18 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
             _rest(step, group.name, group.leg(task.leg), f"it could not be added to {task.subject} again")
         return
     step.clear_alarm(Code.MIRROR_LEG_STUCK, subject, f"{task.leg} could be moved now")
+    if not evicted:
+        leg_ledger.note_copies(step, group.name, (task.leg,))
     _moved(step, group, mirror, task.leg, evicted=evicted)
     if evicted:
         sentence = f"{task.subject} continues without {task.leg}, which returns by itself when its shelf answers again"
         step.alarm(Code.MIRROR_LEG_OUT, subject, sentence)
-    else:
-        step.say(Code.MIRROR_LEG_COPYING, subject, f"{task.leg} is being resynchronised")
 
 
 def _moved(step: StepContext, group: GroupState, mirror: ResourceState, leg: str, *, evicted: bool) -> None:
     """Record what a leg's eviction or return made of the mirror, unless a look is to tell how that stands at all."""
-    step.change_leg(group.name, leg, copying=not evicted)
+    if evicted:
+        step.change_leg(group.name, leg, copying=False)
     if _is_unseen(mirror):
         return
     missing, copying = ([one for one in legs if one != leg] for legs in (mirror.missing or (), mirror.copying))
@@ -319,7 +320,7 @@ def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
                 sentence = f"{leg.name} is a whole half of {mirror.config.name} again"
                 step.clear_alarm(code, Subject.leg(group.name, leg.name), sentence)
         if leg.copying:
-            step.change_leg(group.name, leg.name, reservation_lost=False, copying=False, suspect=False)
+            step.change_leg(group.name, leg.name, reservation_lost=False, copying=False, suspect=False, outdated=False)
         elif leg.reservation_lost is None and mirror.phase is ResourcePhase.RUNNING and leg.shows(Holder.US):
             step.change_leg(group.name, leg.name, reservation_lost=False)
 
@@ -362,33 +363,27 @@ def _end_alarms(step: StepContext, group: GroupState) -> None:
 def _evict(step: StepContext, group: GroupState, mirror: ResourceState, leg: LegState, reason: str) -> None:
     sentence = f"{leg.name} is taken out of {mirror.config.name}: {reason}"
     step.say(Code.MIRROR_LEG_LEAVING, Subject.leg(group.name, leg.name), sentence)
-    _start(step, group, TaskKind.EVICT_LEG, mirror, leg, reason=reason, whole=False)
+    number = _begun(step, group)
+    name = mirror.config.name
+    step.begin(LegTask(number, EVICT_DEADLINE_MS, reason, TaskKind.EVICT_LEG, group.name, name, leg.name))
 
 
 def _return(step: StepContext, group: GroupState, mirror: ResourceState, leg: LegState) -> None:
-    whole = leg.suspect or (leg.reservation_lost is not False and not _config(group, leg.name).durable)
+    whole = leg.suspect or leg.outdated or (leg.reservation_lost is not False and not _config(group, leg.name).durable)
     how = "by a full resync" if whole else "and what changed meanwhile is copied"
     code = Code.MIRROR_LEG_RETURNING_FULL if whole else Code.MIRROR_LEG_RETURNING_PARTIAL
     sentence = f"{leg.name} is added to {mirror.config.name} again {how}"
     step.say(code, Subject.leg(group.name, leg.name), sentence)
-    _start(step, group, TaskKind.RETURN_LEG, mirror, leg, reason="its shelf answers again", whole=whole)
+    number, name, reason = _begun(step, group), mirror.config.name, "its shelf answers again"
+    kind = TaskKind.RETURN_LEG
+    step.begin(LegTask(number, RETURN_DEADLINE_MS, reason, kind, group.name, name, leg.name, whole, leg.outdated))
 
 
-def _start(
-    step: StepContext,
-    group: GroupState,
-    kind: TaskKind,
-    mirror: ResourceState,
-    leg: LegState,
-    *,
-    reason: str,
-    whole: bool,
-) -> None:
-    deadline_ms = EVICT_DEADLINE_MS if kind is TaskKind.EVICT_LEG else RETURN_DEADLINE_MS
+def _begun(step: StepContext, group: GroupState) -> int:
+    """Note the work on a leg that begins now, and return its number."""
     number = step.state.next_task_id
-    task = LegTask(number, deadline_ms, reason, kind, group.name, mirror.config.name, leg.name, whole)
-    step.begin(task)
     step.change_group(group.name, leg_work=LegWork(number))
+    return number
 
 
 def _mirror(group: GroupState) -> ResourceState | None:

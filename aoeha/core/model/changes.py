@@ -184,6 +184,8 @@ class LegChange(TypedDict, total=False):
     returning: bool
     errors: int
     rests_until_ms: int
+    outdated: bool
+    restarted_ms: int | None
     unlisted_addresses: tuple[str, ...]
     paths: tuple[InterfacePath, ...]
 

@@ -14,6 +14,8 @@ _RESERVATIONS = "core/storage/reservations.py"
 _PATHS = "core/storage/path_alarms.py"
 _SUSPECT = "core/storage/suspect_legs.py"
 _LEGS = "core/mirror/leg_membership.py"
+_LEDGER = "core/storage/leg_ledger.py"
+_MIRROR_START = "core/resources/mirror_start.py"
 _FAILOVER = "core/mirror/path_failover.py"
 
 _RESOURCES: Mapping[Code, Entry] = {
@@ -190,9 +192,12 @@ _MIRROR: Mapping[Code, Entry] = {
     Code.MIRROR_LEG_RETURNING_PARTIAL: info(
         _LEGS, "R5", "A leg is added to the mirror again; what changed meanwhile is copied."
     ),
-    Code.MIRROR_LEG_COPYING: info(_LEGS, "R5", "A leg is being resynchronised."),
+    Code.MIRROR_LEG_COPYING: info(_LEDGER, "R5", "A leg is being resynchronised."),
     Code.MIRROR_LEG_AVOIDED: warning(
         _LEGS, "R5", "The mirror does not read a suspect leg any more, and copies nothing from it."
+    ),
+    Code.MIRROR_LEG_SET_ASIDE: warning(
+        _MIRROR_START, "R5", "The mirror starts without a leg that may hold old data. All of it is copied afterwards."
     ),
     Code.PATH_FAILOVER: info(_FAILOVER, "R5", "The AoE driver is told to leave a path that has fallen silent."),
     Code.PATH_FAILOVER_FAILED: warning(

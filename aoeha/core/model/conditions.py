@@ -248,6 +248,7 @@ class Code(Enum):
     MIRROR_LEG_RETURNING_PARTIAL = "mirror.leg-returning-partial"
     MIRROR_LEG_COPYING = "mirror.leg-copying"
     MIRROR_LEG_AVOIDED = "mirror.leg-avoided"
+    MIRROR_LEG_SET_ASIDE = "mirror.leg-set-aside"
     PATH_FAILOVER = "path.failover"
     PATH_FAILOVER_FAILED = "path.failover-failed"
     # status

@@ -46,13 +46,16 @@ class InterfacePath:
 class LegState:
     """One leg. A dual-homed shelf has several addresses, each with a reservation of its own.
 
-    `reservation_lost`: a target of the leg has restarted since the leg was last a whole half of the mirror in our
-    ownership; None for not known yet. `suspect`: that happened while a fenced peer, not known to be off, could write
-    there. `copying`: the mirror copies onto the leg, or did when it was last seen. `leaving` and `returning`: the
-    mirror is to continue without the leg, or to take it back, once the peer knows. `errors` counts how often in a row
-    the leg's target responded and the mirror had to continue without the leg all the same; it is not tried again before
-    `rests_until_ms`. `unlisted_addresses` are addresses by which our driver reaches the leg and that the configuration
-    does not name. `paths` are the interfaces by which it was asked, where there are several.
+    `reservation_lost`: a target of the leg has restarted, whether it kept its reservation or not, since the leg was
+    last a whole half of the mirror in our ownership; None for not known yet. `suspect`: that happened while a fenced
+    peer, not known to be off, could write there. `copying`: the mirror copies onto the leg, or did when it was last
+    seen. `leaving` and `returning`: the mirror is to continue without the leg, or to take it back, once the peer
+    knows. `errors` counts how often in a row the leg's target responded and the mirror had to continue without the
+    leg all the same; it is not tried again before `rests_until_ms`. `outdated`: what lies there was found to be old,
+    so that all of it is copied. `restarted_ms`: when a node that does not own the group found that a target of the
+    leg had restarted, None when its owner must know it too. `unlisted_addresses` are addresses by which our driver
+    reaches the leg and that the configuration does not name. `paths` are the interfaces by which it was asked, where
+    there are several.
 
     Addresses and paths outlive a term of ownership. Everything else is reset with the next term.
     """
@@ -66,6 +69,8 @@ class LegState:
     returning: bool = False
     errors: int = 0
     rests_until_ms: int = 0
+    outdated: bool = False
+    restarted_ms: int | None = None
     unlisted_addresses: tuple[str, ...] = ()
     paths: tuple[InterfacePath, ...] = ()
 

@@ -222,7 +222,10 @@ class RecordTask(BaseTask):
 
 @dataclass(frozen=True)
 class LegTask(_OfKind):
-    """Let the mirror `subject` evict `leg`, or return it: by its bitmap, or by a full copy (`whole`). No outcome."""
+    """Let the mirror `subject` evict `leg`, or return it: by its bitmap, or by a full copy (`whole`). No outcome.
+
+    `outdated`: what lies on the leg is known to be old, so nothing is lost with it, whatever it records of other legs.
+    """
 
     kinds = (TaskKind.EVICT_LEG, TaskKind.RETURN_LEG)
 
@@ -230,6 +233,7 @@ class LegTask(_OfKind):
     subject: str
     leg: str
     whole: bool = False
+    outdated: bool = False
 
 
 @dataclass(frozen=True)

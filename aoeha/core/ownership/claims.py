@@ -24,7 +24,7 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.term import Claim, Term
 from aoeha.core.ownership import blockers, client_reach, owners, peer_word, proofs
 from aoeha.core.peer import disk_heartbeat, membership
-from aoeha.core.storage import leg_ledger, reservations, suspect_legs
+from aoeha.core.storage import leg_ledger, reservations, suspect_legs, target_restarts
 
 TAKEN = {
     ProofKind.HANDED_OVER: Code.OWNERSHIP_TAKEN_HANDED_OVER,
@@ -205,7 +205,7 @@ def _take(step: StepContext, proof: Proof) -> None:
         claim=None,
         grant=None,
         heard_ledger=None,
-        legs=tuple(_as_new(leg) for leg in group.legs),
+        legs=tuple(_as_new(group, leg) for leg in group.legs),
     )
     step.change_peer(held=tuple(entry for entry in step.state.peer.held if entry[0] != name))
     node, peer, detail = step.state.config.node, step.state.config.peer, f" ({proof.detail})" if proof.detail else ""
@@ -221,9 +221,10 @@ def _new_term(step: StepContext, proof: Proof, group: GroupState) -> Term:
     return Term(proof, step.state.sequence, step.now_ms, for_clients=for_clients, startable_legs=legs)
 
 
-def _as_new(leg: LegState) -> LegState:
-    """A leg at the beginning of a term: what its target forgot before concerns the last owner."""
-    return LegState(leg.name, leg.addresses, unlisted_addresses=leg.unlisted_addresses, paths=leg.paths)
+def _as_new(group: GroupState, leg: LegState) -> LegState:
+    """A leg at the beginning of a term: what its target forgot counts if the last owner may not have known it."""
+    lost = True if target_restarts.unknown_to_owner(group, leg) else None
+    return LegState(leg.name, leg.addresses, lost, unlisted_addresses=leg.unlisted_addresses, paths=leg.paths)
 
 
 def _grant(step: StepContext, name: str) -> None:

@@ -2,10 +2,10 @@
 
 Rules. A mirror that could be started now is not started at once: its agent reads the superblocks of all its legs. The
 choice is made in the step in which the reading ends, by that reading and by the ledger with which the term began, and
-the start begins in that step or not at all. A reading counts for one start. It is given up as soon as its start could
-not begin any more: in a pause, with the end of the term, when a leg is not ours, or when something below the mirror
-stopped. Reading and start together have the time of a start. A mirror that runs already is not read: its start changes
-nothing.
+the start begins in that step or not at all. A leg that is set aside is said, and copied whole when it returns. A
+reading counts for one start. It is given up as soon as its start could not begin any more: in a pause, with the end of
+the term, when a leg is not ours, or when something below the mirror stopped. Reading and start together have the time
+of a start. A mirror that runs already is not read: its start changes nothing.
 
 What this file does not know: how superblocks are read, and how a mirror is assembled.
 """
@@ -13,11 +13,12 @@ What this file does not know: how superblocks are read, and how a mirror is asse
 from dataclasses import replace
 
 from aoeha.core.model.actions import CancelTask
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import ChosenLegs, StepContext
 from aoeha.core.model.task import SuperblocksRead, SuperblockTask
-from aoeha.core.storage import leg_sentences, reservations
-from aoeha.core.storage.start_choice import Refusal, choose
+from aoeha.core.storage import leg_sentences, reservations, suspect_legs
+from aoeha.core.storage.start_choice import Refusal, Selection, choose
 
 
 def is_being_read(state: NodeState, mirror: ResourceState) -> bool:
@@ -45,12 +46,15 @@ def give_up(step: StepContext, group: GroupState, mirror: ResourceState) -> None
 
 def take_choice(step: StepContext, group: GroupState, mirror: str, found: SuperblocksRead) -> str:
     """Choose by a reading that ends with this step. Return why there is no choice, empty where there is one."""
-    choice = choose(_held_only(group, found), group.term.startable_legs if group.term is not None else ())
+    complete = group.term.startable_legs if group.term is not None else ()
+    doubted = tuple(leg.name for leg in group.legs if not suspect_legs.is_sound(group, leg))
+    choice = choose(_held_only(group, found), complete, doubted)
     if isinstance(choice, Refusal):
         why = leg_sentences.why_not_start(found.array, found.uuid, choice)
         return f"cannot start {found.array}: {why}"
     names = tuple(leg.name for leg in found.legs if leg.device in choice.legs)
     step.chosen = ChosenLegs(group.name, mirror, names, choice.short)
+    _set_aside(step, group, mirror, found, choice)
     return ""
 
 
@@ -65,3 +69,13 @@ def chosen(step: StepContext, group: str, mirror: str) -> ChosenLegs | None:
     """The choice that was made for this mirror in this step, if one was."""
     choice = step.chosen
     return choice if choice is not None and (choice.group, choice.mirror) == (group, mirror) else None
+
+
+def _set_aside(step: StepContext, group: GroupState, mirror: str, found: SuperblocksRead, choice: Selection) -> None:
+    """Say of each leg that is there and not used why that is, and remember that all of it must be copied."""
+    names = {leg.device: leg.name for leg in found.legs}
+    for device, why in choice.set_aside:
+        leg = names[device]
+        step.change_leg(group.name, leg, outdated=True)
+        sentence = f"{mirror} starts without {leg}: {why.value}. All of it is copied afterwards"
+        step.say(Code.MIRROR_LEG_SET_ASIDE, Subject.leg(group.name, leg), sentence)

@@ -9,9 +9,10 @@ What this file does not know: which other host may answer for the address.
 """
 
 from aoeha.core.model import law
-from aoeha.core.model.law import Kind
+from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, LinkCondition, NodeState, ResourceState
+from aoeha.core.model.task import AddressRenewal
 from aoeha.core.peer import membership
 from aoeha.core.storage import leg_ledger
 
@@ -22,6 +23,17 @@ def bounded(state: NodeState, group: GroupState) -> tuple[str, ...]:
     if not group.holding or unverified or not group.legs or not state.config.storage_suffices:
         return ()
     return tuple(r.config.name for r in group.resources if r.config.exclusive and r.phase in UP)
+
+
+def renewal(state: NodeState, group: GroupState) -> AddressRenewal | None:
+    """What a reading renews: at once where nothing may expire or the peer owns nothing, else when a leg shows us."""
+    addresses = bounded(state, group)
+    if not addresses:
+        return None
+    may_expire = law.stops(state, Act.EXPIRE) is None
+    alone = not may_expire or peer_owns_nothing(state, group)
+    lifetime_ms = state.config.address_lifetime_ms if may_expire else 0
+    return AddressRenewal(addresses, lifetime_ms, None if alone else leg_ledger.vouching_legs(group))
 
 
 def unvouched(state: NodeState, group: GroupState, resource: ResourceState) -> str:

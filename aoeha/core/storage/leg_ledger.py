@@ -26,7 +26,7 @@ from aoeha.core.model.config import PairConfig
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.state import UP, GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.storage import suspect_legs
+from aoeha.core.storage import suspect_legs, target_restarts
 
 CLOCKS_PERCENT = 10
 """How much longer the gate waits than a ledger is used: two clocks may run at different rates."""
@@ -42,6 +42,7 @@ def learn(step: StepContext) -> None:
         heard = _heard(step.state, step.state.group(name))
         if heard != step.state.group(name).heard_ledger:
             step.change_group(name, heard_ledger=heard)
+        target_restarts.learn(step, name)
 
 
 def publish(step: StepContext, name: str, mirror: ResourceState | None) -> None:

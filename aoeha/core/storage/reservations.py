@@ -31,7 +31,7 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import AddressRenewal, ReservationsRead, ReservationTask, TaskKind
 from aoeha.core.model.term import Term
 from aoeha.core.peer import membership
-from aoeha.core.storage import address_lifetime, leg_ledger, patient_reading, suspect_legs
+from aoeha.core.storage import address_lifetime, leg_ledger, patient_reading, suspect_legs, target_restarts
 
 Request = tuple[TaskKind, str, Holder]
 """What the shelves are asked to do, on which leg, and which holder it is expected to show."""
@@ -87,13 +87,13 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
 def read(step: StepContext, group: GroupState, reason: str) -> None:
     """Read the reservation of every address of every leg, and renew what depends on the answer (R12)."""
     request = (TaskKind.READ_RESERVATIONS, group.name, Holder.UNKNOWN)
-    _ask(step, group, request, reason, _renewal(step.state, group))
+    _ask(step, group, request, reason, address_lifetime.renewal(step.state, group))
 
 
 def glance(step: StepContext, group: GroupState, reason: str) -> None:
     """Read every reservation without waiting for addresses that are slow: what they show stays as it is known."""
     request = (TaskKind.READ_RESERVATIONS, group.name, Holder.UNKNOWN)
-    _ask(step, group, request, reason, _renewal(step.state, group), hurried=True)
+    _ask(step, group, request, reason, address_lifetime.renewal(step.state, group), hurried=True)
 
 
 def take(step: StepContext, group: GroupState, leg: LegState, reason: str) -> None:
@@ -106,14 +106,12 @@ def take(step: StepContext, group: GroupState, leg: LegState, reason: str) -> No
 def target_started(step: StepContext, event: TargetStarted) -> None:
     """Check at once whether a target has lost a reservation: until it is restored, any node may write there.
 
-    An operator may have replaced its disk: if the leg was to be left alone for a while, that ends. What its target
-    keeps is not known any more, so it returns by a full copy.
+    An operator may have replaced its disk: if the leg was to be left alone for a while, that ends.
     """
     for group in step.state.groups:
         if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
             step.change_leg(group.name, event.leg, rests_until_ms=0)
-            if group.leg(event.leg).reservation_lost is False:
-                step.change_leg(group.name, event.leg, reservation_lost=None)
+            target_restarts.announced(step, group.name, event.leg)
             step.change_shelves(group.name, due=True)
             if group.term is not None:
                 step.change_term(group.name, reserve_at_ms=0)
@@ -329,6 +327,8 @@ def _note(step: StepContext, name: str, leg: LegState, read: _Reading) -> None:
         return
     step.change_leg(name, leg.name, addresses=addresses)
     group = step.state.group(name)
+    if group.leg(leg.name).shows_anywhere(Holder.NOBODY):
+        target_restarts.note(step, name, leg.name, read.asked_ms)
     back = leg.shows_anywhere(Holder.SILENT) and not group.leg(leg.name).shows_anywhere(Holder.SILENT)
     if back and group.term is not None:
         # A start that failed because this leg was missing need not wait out its pause.
@@ -377,7 +377,7 @@ def _judge_leg(step: StepContext, group: GroupState, leg: LegState) -> None:
     addresses = tuple(_judged(step, group, leg, address) for address in leg.addresses)
     if addresses != leg.addresses:
         step.change_leg(group.name, leg.name, addresses=addresses)
-    if forgot or taken:
+    if forgot or taken or target_restarts.before_term(group, leg):
         step.change_leg(group.name, leg.name, reservation_lost=True, suspect=tainted or leg.suspect)
 
 
@@ -419,17 +419,6 @@ def _end_alarms(step: StepContext, group: GroupState) -> None:
 def _renews(state: NodeState, group: GroupState) -> bool:
     """Whether addresses of ours live on only by readings that come in time."""
     return bool(address_lifetime.bounded(state, group)) and law.stops(state, Act.EXPIRE) is None
-
-
-def _renewal(state: NodeState, group: GroupState) -> AddressRenewal | None:
-    """What a reading renews: at once where nothing may expire or the peer owns nothing, else when a leg shows us."""
-    addresses = address_lifetime.bounded(state, group)
-    if not addresses:
-        return None
-    may_expire = law.stops(state, Act.EXPIRE) is None
-    alone = not may_expire or address_lifetime.peer_owns_nothing(state, group)
-    lifetime_ms = state.config.address_lifetime_ms if may_expire else 0
-    return AddressRenewal(addresses, lifetime_ms, None if alone else leg_ledger.vouching_legs(group))
 
 
 def _ask(

@@ -4,7 +4,8 @@ Of the moments at which shelves were read only their order remains: before this 
 leg was taken, before a first leg had stood for its while. The age of a reservation or of its absence is kept in whole
 ticks up to the longest patience with it. Lost: in which earlier term an address was held, and what only a mirror's legs
 know (that their targets restarted): exhaust_canonical_ledger.py restores that where there is a mirror; elsewhere no
-node has a ledger and every leg is in the fence set. Of a stamp that was read, only its writer is kept: no operator
+node has a ledger and every leg is in the fence set. When a target restarted under another owner is not kept: targets
+are durable here. Of a stamp that was read, only its writer is kept: no operator
 pauses the pair here, and without reference hosts no record says more. A leg has one address, so no path is ever left.
 """
 
@@ -61,7 +62,11 @@ def canonical_legs(state: NodeState, group: GroupState, listening_ms: int, known
 
 def _leg(leg: LegState, group: GroupState, state: NodeState) -> LegState:
     return replace(
-        leg, addresses=tuple(_address(one, group, state) for one in leg.addresses), reservation_lost=None, suspect=False
+        leg,
+        addresses=tuple(_address(one, group, state) for one in leg.addresses),
+        reservation_lost=None,
+        suspect=False,
+        restarted_ms=None,
     )
 
 

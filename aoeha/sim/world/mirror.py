@@ -224,10 +224,11 @@ class Mirror:
             return why_not_start(self.examined(present).array, "", choice)
         return self.assemble(present, choice.legs, short=choice.short)
 
-    def why_not_take_back(self, shelf: str, assembly: Assembly) -> str:
+    def why_not_take_back(self, shelf: str, assembly: Assembly, *, outdated: bool = False) -> str:
         """Why raid's agent does not copy onto a leg: it is no half of this mirror, or was written apart from it."""
         superblocks = {leg.shelf: found for leg in self.legs if (found := leg.superblock(self.legs)) is not None}
-        refusal = why_not_take_back(ARRAY, shelf, tuple(leg.shelf for leg in assembly.active), superblocks)
+        active = tuple(leg.shelf for leg in assembly.active)
+        refusal = why_not_take_back(ARRAY, shelf, active, superblocks, outdated=outdated)
         return refusal.doubt.value.replace("_", " ") if refusal is not None else ""
 
     def whole(self) -> list[Leg]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aoeha.core.model.config import PairConfig
-from aoeha.core.model.task import MirrorLimits, SuperblocksRead
+from aoeha.core.model.task import LegTask, MirrorLimits, SuperblocksRead
 from aoeha.sim.world.client import Client
 from aoeha.sim.world.exchange import is_prompt
 from aoeha.sim.world.gateway import Gateway
@@ -286,19 +286,20 @@ class Storage:
         self._stage.count("mirror", "leg kicked by the kernel")
         self._stage.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
 
-    def take_back(self, machine: Gateway, group: str, shelf: str, *, whole: bool) -> str:
+    def take_back(self, machine: Gateway, task: LegTask) -> str:
         """Begin to copy onto a leg; return why that cannot be, empty when it is a part of the mirror again."""
+        group, shelf = task.group, task.leg
         assembly = self.assemblies.get((machine.name, group))
         if assembly is None or not self.admits(machine, group, shelf):
             return "it is not started" if assembly is None else "the leg does not take our writes"
         leg = self.mirrors[group].leg(shelf)
         if leg in assembly.members:
             return ""
-        refusal = self.mirrors[group].why_not_take_back(shelf, assembly)
+        refusal = self.mirrors[group].why_not_take_back(shelf, assembly, outdated=task.outdated)
         if refusal:
             self._stage.count("mirror", "return refused")
             return refusal
-        self._begin_copy(machine, group, assembly, leg, whole=whole)
+        self._begin_copy(machine, group, assembly, leg, whole=task.whole)
         return ""
 
     def _begin_copy(self, machine: Gateway, group: str, assembly: Assembly, leg: Leg, *, whole: bool) -> None:

@@ -211,7 +211,7 @@ class Work:
         if task.kind is TaskKind.EVICT_LEG:
             fault = storage.evict(job.machine, task.group, task.leg)
         else:
-            fault = storage.take_back(job.machine, task.group, task.leg, whole=task.whole)
+            fault = storage.take_back(job.machine, task)
         self.report(job, TaskDone(0, task.id, TaskResult.FAILED if fault else TaskResult.OK, detail=fault))
 
     def _hurry(self, job: Job, task: PathTask) -> None:

@@ -1,0 +1,63 @@
+"""Targets that restarted while another node owned their legs (R5).
+
+Rules. A target that restarts forgets who held it, or is heard starting. If its owner may have ended before it noticed
+that, the next owner must: what such a target acknowledged may be lost. An owner that was heard a while after a restart
+has noticed it, and has taken care of the leg. A leg that nobody holds has restarted since it was last held, unless
+nobody ever owned its group. Whether a restart loses anything depends on the target (`durable`); that is not decided
+here.
+
+What this file does not know: what is done with such a leg.
+"""
+
+from aoeha.core.model.beat import BeatFlag
+from aoeha.core.model.legs import LegState
+from aoeha.core.model.shelves import Holder
+from aoeha.core.model.state import GroupState, NodeState
+from aoeha.core.model.step_context import StepContext
+
+__all__ = ["announced", "before_term", "learn", "note", "unknown_to_owner"]
+
+FIRST_EPOCH = 1
+"""The epoch of the first ownership."""
+NOTICED_PERIODS = 3
+"""An owner that was heard so many periods of the hold check after a target's restart has noticed that."""
+
+
+def announced(step: StepContext, name: str, leg: str) -> None:
+    """A target was heard starting. One that kept its reservation may have lost what it acknowledged all the same."""
+    if step.state.group(name).holding:
+        step.change_leg(name, leg, reservation_lost=True)
+    else:
+        note(step, name, leg, step.now_ms)
+
+
+def note(step: StepContext, name: str, leg: str, at_ms: int) -> None:
+    """A target of a leg that this node does not own has restarted."""
+    if not step.state.group(name).holding:
+        step.change_leg(name, leg, restarted_ms=at_ms)
+
+
+def learn(step: StepContext, name: str) -> None:
+    """Forget the restarts that the group's owner must have noticed by its newest beat."""
+    group = step.state.group(name)
+    for leg in group.legs:
+        if leg.restarted_ms is not None and _owner_knows(step.state, group, leg.restarted_ms):
+            step.change_leg(name, leg.name, restarted_ms=None)
+
+
+def unknown_to_owner(group: GroupState, leg: LegState) -> bool:
+    """Whether a target of the leg has restarted and the last owner may have ended before it knew that."""
+    owned = group.epoch >= FIRST_EPOCH
+    return owned and (leg.shows_anywhere(Holder.NOBODY) or leg.restarted_ms is not None)
+
+
+def before_term(group: GroupState, leg: LegState) -> bool:
+    """Whether a leg that nobody holds in our term restarted under an earlier owner, or after it."""
+    return group.held_epoch > FIRST_EPOCH and leg.shows_anywhere(Holder.NOBODY)
+
+
+def _owner_knows(state: NodeState, group: GroupState, restarted_ms: int) -> bool:
+    theirs, beat, answered_ms = state.peer_group(group.name), state.peer.beat, state.peer.answered_ms
+    if theirs is None or not theirs.holding or beat is None or BeatFlag.PROBED not in beat.flags:
+        return False
+    return answered_ms is not None and answered_ms - restarted_ms >= NOTICED_PERIODS * state.config.hold_every_ms
