@@ -100,6 +100,7 @@ PLAY = (
     Form("end", "end", BOTH, "ends `repeat`"),
     # Power, kernels and daemons.
     Form("power", "power text:off|on guests:NAMES", BOTH, "the plugs themselves, not the gateways' power switch"),
+    Form("return", "return guests:NAMES within time:TIME", RACK, "each is switched on at a moment of its own, by dice"),
     Form("reset", "reset node:NAME", SIM, "its kernel begins anew"),
     Form("freeze", "freeze node:NAME [[for] time:TIME]", BOTH, "its whole machine stands still, as a paused virtual"
          " machine"),

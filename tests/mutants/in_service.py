@@ -206,6 +206,13 @@ MUTANTS = (
         "return not",
     ),
     Mutant(
+        f"{FAILURES}:forgive",
+        "R14",
+        "a mirror that failed for the lack of a leg is not forgiven when that leg is back",
+        " or _is_there_again(group)",
+        "",
+    ),
+    Mutant(
         f"{FAILURES}:count",
         "R14",
         "a resource is restarted here for ever",
@@ -230,14 +237,14 @@ MUTANTS = (
         f"{FAILURES}:count",
         "R14",
         "a node takes back at once what failed too often on it",
-        "failures=Failures(counted.at_ms, sentence, until_ms)",
+        "failures=Failures(counted.at_ms, sentence, until_ms, _lacking(group, resource))",
         "failures=counted",
     ),
     Mutant(
         f"{FAILURES}:forgive",
         "R14",
         "a node that gave a group up never serves it again",
-        "if group.failures.given_up and step.now_ms >= group.failures.until_ms:",
+        "if group.failures.given_up and (step.now_ms >= group.failures.until_ms or _is_there_again(group)):",
         "if False:",
     ),
     Mutant(

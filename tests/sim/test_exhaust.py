@@ -43,7 +43,7 @@ JUDGED = {
     "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures "
     "blocked_since_ms unserved_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link",
-    "Failures": "at_ms given_up until_ms",
+    "Failures": "at_ms given_up until_ms lacking",
     "Term": "proof taken_sequence taken_ms yielding for_clients unverified storage_lost address_uncontested conflicts "
     "retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms loss_acknowledged",
     "Claim": "number epoch",

@@ -150,17 +150,19 @@ class ResourceState:
 class Failures:
     """The failures of a group's resources here: the times of the latest ones, and what followed.
 
-    `given_up` is why this node does not serve the group any more, until `until_ms`; empty for no reason.
+    `given_up` is why this node does not serve the group any more, until `until_ms`; empty for no reason. It is forgiven
+    before that when one of the legs answers that the mirror was `lacking`.
     """
 
     at_ms: tuple[int, ...] = ()
     given_up: str = ""
     until_ms: int = 0
+    lacking: tuple[str, ...] = ()
 
     def and_one(self, now_ms: int, config: GroupConfig) -> "Failures":
         """One failure more. Those of before the window do not count any more."""
         recent = (*(at for at in self.at_ms if now_ms - at < config.failure_window_ms), now_ms)
-        return Failures(recent[-(config.restart_max + 1) :], self.given_up, self.until_ms)
+        return Failures(recent[-(config.restart_max + 1) :], self.given_up, self.until_ms, self.lacking)
 
 
 @dataclass(frozen=True)

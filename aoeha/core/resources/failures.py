@@ -2,7 +2,8 @@
 
 Rules. A resource that fails is restarted here, at most `restart_max` times in `failure_window`. Then the group is
 handed to a healthy peer, and this node does not serve it for as long as that window. Without a healthy peer it is
-retried slowly, under an alarm. An operator's cleanup forgets every failure.
+retried slowly, under an alarm. An operator's cleanup forgets every failure. What a mirror could not do without a leg is
+forgiven when that leg answers again.
 
 What this file does not know: what a failure is, and how a resource is restarted.
 """
@@ -11,6 +12,7 @@ from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.state import Failures, GroupState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import owners
+from aoeha.core.storage import reservations
 
 RETRY_PAUSE_MS = 30_000
 
@@ -34,7 +36,7 @@ def count(step: StepContext, group: GroupState, resource: ResourceState, reason:
     if owners.peer_takes(step.state, group):
         step.change_term(group.name, yielding=sentence)
         until_ms = step.now_ms + group.config.failure_window_ms
-        step.change_group(group.name, failures=Failures(counted.at_ms, sentence, until_ms))
+        step.change_group(group.name, failures=Failures(counted.at_ms, sentence, until_ms, _lacking(group, resource)))
         step.say(Code.GROUP_HANDING_OVER, Subject.group(group.name), f"{group.name} is being handed over: {sentence}")
     else:
         step.change_term(group.name, retry_at_ms=step.now_ms + RETRY_PAUSE_MS)
@@ -45,13 +47,22 @@ def count(step: StepContext, group: GroupState, resource: ResourceState, reason:
 
 
 def forgive(step: StepContext, name: str) -> None:
-    """Let this node serve a group again that it gave up long enough ago."""
+    """Let this node serve a group again that it gave up long enough ago, or for the lack of a leg that is back."""
     group = step.state.group(name)
     if not group.holding and step.state.alarms:
         sentence = f"{step.state.config.node} does not own {name} any more"
         end_for_group(step, name, sentence)
-    if group.failures.given_up and step.now_ms >= group.failures.until_ms:
+    if group.failures.given_up and (step.now_ms >= group.failures.until_ms or _is_there_again(group)):
         step.change_group(name, failures=Failures())
+
+
+def _lacking(group: GroupState, resource: ResourceState) -> tuple[str, ...]:
+    """The legs without which a mirror failed."""
+    return tuple(leg.name for leg in group.legs if resource.config.mirror and not reservations.answers(leg))
+
+
+def _is_there_again(group: GroupState) -> bool:
+    return any(leg.name in group.failures.lacking and reservations.answers(leg) for leg in group.legs)
 
 
 def end(step: StepContext, group: str, name: str, sentence: str) -> None:

@@ -6,6 +6,7 @@ An expectation that is not met is written down and ends the play; what can still
 import asyncio
 import contextlib
 import json
+import random
 import shlex
 import signal
 import sys
@@ -150,6 +151,8 @@ class Drill:
                 await asyncio.gather(*(self._pull_plug(rack, guest) for guest in statement.guests))
             case "power":
                 await asyncio.gather(*(rack.power_on(guest) for guest in statement.guests))
+            case "return":
+                await asyncio.gather(*(self._power_on_later(rack, guest, time_ms) for guest in statement.guests))
             case "freeze":
                 rack.spawn(rack.pause(node, time_ms))
                 await asyncio.sleep(0)
@@ -216,6 +219,11 @@ class Drill:
         )
         await link.ask("records", path=f"{MOUNTED}/{RECORDS}", every_ms=RECORD_EVERY_MS)
         await link.ask("probe", address=SERVICE_ADDRESS, every_ms=PING_EVERY_MS)
+
+    @staticmethod
+    async def _power_on_later(rack: Rack, guest: str, within_ms: int) -> None:
+        await asyncio.sleep(random.uniform(0, within_ms / 1000))
+        await rack.power_on(guest)
 
     @staticmethod
     async def _pull_plug(rack: Rack, node: str) -> None:

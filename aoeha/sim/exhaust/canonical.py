@@ -281,7 +281,9 @@ def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
 
 def _failures(failures: Failures, now_ms: int) -> Failures:
     times = (NOW_MS,) * len(failures.at_ms)
-    return Failures(times, "yes", due_ms(failures.until_ms, now_ms)) if failures.given_up else Failures(times)
+    if not failures.given_up:
+        return Failures(times)
+    return Failures(times, "yes", due_ms(failures.until_ms, now_ms), failures.lacking)
 
 
 def _term(term: Term, now_ms: int) -> Term:
