@@ -38,7 +38,7 @@ MUTANTS = (
         "< 0",
     ),
     Mutant(
-        f"{LEGS}:_why_lost",
+        "model/legs.py:LegState.takes_nothing",
         "R3",
         "a leg that is reserved for a stranger stays in the mirror",
         "address.holder in (Holder.SILENT, Holder.STRANGER)",

@@ -293,8 +293,7 @@ def _stays(state: NodeState, group: GroupState, mirror: ResourceState) -> bool:
 
 def _why_lost(state: NodeState, group: GroupState, leg: LegState) -> str:
     """Why nothing that is written to a leg is ever acknowledged, as two readings found; empty if it may be."""
-    unusable = all(address.holder in (Holder.SILENT, Holder.STRANGER) for address in leg.addresses)
-    if not unusable or group.shelves.read_ms is None:
+    if not leg.takes_nothing or group.shelves.read_ms is None:
         return ""
     since_ms = max(address.since_ms for address in leg.addresses)
     if group.shelves.read_ms - since_ms < state.config.hold_every_ms:

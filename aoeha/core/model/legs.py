@@ -74,6 +74,11 @@ class LegState:
     unlisted_addresses: tuple[str, ...] = ()
     paths: tuple[InterfacePath, ...] = ()
 
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether nothing that is written to the leg is acknowledged: each address is silent, or a stranger's."""
+        return all(address.holder in (Holder.SILENT, Holder.STRANGER) for address in self.addresses)
+
     def shows(self, holder: Holder) -> bool:
         """Whether every address answered so."""
         return all(address.holder is holder for address in self.addresses)

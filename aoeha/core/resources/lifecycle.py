@@ -4,7 +4,7 @@ Rules. A group that is held is started in order and monitored. A group that is n
 stopped in reverse order. A resource that fails is restarted here, together with the resources that depend on it, as
 often as `failures` allows. A resource that cannot be stopped blocks its group: the peer is asked to fence this node,
 and if it does not, this node reboots itself, within its ration. A monitor that finds a fault decides nothing by itself:
-the fault is counted.
+the fault is counted. One that does not answer while the mirror waits for a leg tells nothing: a stop would wait too.
 
 What this file does not know: whether the group may be held at all, and from which legs a mirror may start. It asks
 `blockers.may_start` before each start, and `mirror_start` before each start of a mirror.
@@ -248,7 +248,8 @@ def _lowest_to_stop(group: GroupState) -> int:
 def _observed(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
     name = resource.config.name
     step.change_resource(group.name, name, checked_ms=step.now_ms)
-    if done.result in (TaskResult.CANCELLED, TaskResult.LOST):
+    hangs_with_a_leg = done.result is TaskResult.TIMED_OUT and leg_ledger.waits_for_a_leg(group)
+    if done.result in (TaskResult.CANCELLED, TaskResult.LOST) or (hangs_with_a_leg and resource.phase in UP):
         return
     told = done.outcome if done.result is TaskResult.OK else None
     look = told if isinstance(told, Observed) else Observed(ResourceStatus.FAILED)

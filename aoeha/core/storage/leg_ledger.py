@@ -162,6 +162,12 @@ def may_run(group: GroupState, mirror: ResourceState) -> bool:
     return group.holding and mirror.phase not in GONE and seen
 
 
+def waits_for_a_leg(group: GroupState) -> bool:
+    """Whether what a mirror of ours writes waits for a leg: whatever looks at the mirror may wait with it."""
+    lacking = {name for one in group.resources if one.config.mirror for name in one.missing or ()}
+    return group.holding and any(leg.takes_nothing for leg in group.legs if leg.name not in lacking)
+
+
 def is_seen(mirror: ResourceState) -> bool:
     """Whether it is known how a mirror stands: one that is degraded lacks a leg, or copies onto one."""
     if mirror.phase not in UP or mirror.missing is None:

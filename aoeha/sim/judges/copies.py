@@ -1,7 +1,8 @@
 """Whether a leg is copied whole whose target may have lost what it acknowledged (R5).
 
 The owner under which it restarted knows: it heard the target start, or finds its reservation gone. A disk that is
-exchanged or loses something unnoticed tells nobody.
+exchanged or loses something unnoticed tells nobody. The leg from which another one was copied whole since lacks nothing
+that the other one has.
 """
 
 from aoeha.sim.judges.judge import Judge
@@ -19,6 +20,7 @@ class CopyJudge(Judge):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._forgetful: set[tuple[str, str]] = set()
+        self._equalled: dict[tuple[str, str], set[tuple[str, str]]] = {}
 
     def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
         """What happened before concerns an earlier owner."""
@@ -31,6 +33,8 @@ class CopyJudge(Judge):
         legs = next(known.legs for known in config.groups if known.name == group)
         if any(leg.name == shelf and not leg.durable for leg in legs):
             self._forgetful.add((group, shelf))
+            for sources in self._equalled.values():
+                sources.discard((group, shelf))
 
     def copy_begun(self, machine: Gateway, group: str, leg: Leg, *, whole: bool) -> None:
         """A kernel copies what its bitmap names, or everything."""
@@ -38,8 +42,10 @@ class CopyJudge(Judge):
         if managed and not whole and (group, leg.shelf) in self._forgetful:
             sentence = f"{machine.name} copies to {leg.shelf} only what changed in {group}, though its target restarted"
             self.broken("R5", sentence)
+        self._equalled[group, leg.shelf] = {one for one in self._forgetful if whole and one[0] == group}
 
     def copy_ended(self, machine: Gateway, group: str, leg: Leg) -> None:
-        """The leg is whole."""
+        """The leg is whole, and by a full copy equal to the one that it was copied from."""
         del machine
         self._forgetful.discard((group, leg.shelf))
+        self._forgetful -= self._equalled.pop((group, leg.shelf), set())

@@ -53,4 +53,5 @@ def _dice(seed: int) -> Random:
 
 
 def _has_whole_leg(world: World, group: str, shelf: str) -> bool:
-    return any(leg.shelf == shelf for leg in world.storage.mirrors[group].whole())
+    """No other leg is needed beside it: its superblock does not say that an owner found it suspect."""
+    return any(leg.shelf == shelf and not leg.write_mostly for leg in world.storage.mirrors[group].whole())
