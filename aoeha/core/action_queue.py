@@ -2,7 +2,7 @@
 
 Actions are performed in the order in which the core asked for them. A `Persist` holds up everything behind it until
 `persist_done`. So a promise is saved before the peer hears it, and a reboot of this node is saved before it happens, so
-that reboots can be rationed. Actions that only inform people are let through at once.
+that reboots can be rationed. A steady one holds up nothing. Actions that only inform people are let through at once.
 """
 
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class ActionQueue:
         for action in self._waiting:
             if isinstance(action, (Say, Answer)) or not self._persisting:
                 ready.append(action)
-                self._persisting = self._persisting or isinstance(action, Persist)
+                self._persisting = self._persisting or (isinstance(action, Persist) and not action.steady)
             else:
                 held.append(action)
         self._waiting = held

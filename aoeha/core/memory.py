@@ -1,6 +1,9 @@
 """What must be remembered, and when it is written (home of R16).
 
-Rules. What a beat promises was remembered before: `Persist` stands before it in the same step.
+Rules. What a beat promises was remembered before: `Persist` stands before it in the same step. What has not changed is
+written to /run again at a steady beat, so that a /run that takes nothing more is known before it is needed. A daemon
+believes what lies in /run of its boot, unless the disk has what was saved later: then /run took it no more, and what is
+on disk can only make this node refuse. Daemons of one boot have rising numbers, even if nothing was left by the last.
 """
 
 from aoeha.core.fencing import devices, power_restore, remembered_off
@@ -11,24 +14,41 @@ from aoeha.core.model.events import PersistDone
 from aoeha.core.model.law import Kind
 from aoeha.core.model.legs import LegState
 from aoeha.core.model.memory import GroupMemory, Memory
+from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.peer.membership import may_be_alive
 
+SAVE_EVERY_MS = 10_000
+"""How soon a /run that takes nothing more is found out."""
+INCARNATION_MS = 10
+"""No two daemons of a boot start within so short a time."""
+
 
 def remember(step: StepContext) -> None:
     """Persist what changed, before everything else that this step asks for."""
-    memory = memory_of(step.state)
-    if memory == step.state.remembered:
-        return
-    step.change(remembered=memory)
-    step.actions.insert(0, Persist(memory))
+    known, memory = step.state.remembered, memory_of(step.state)
+    if known is None or memory != known:
+        memory = replaced(memory, saved_ms=step.now_ms)
+        step.change(remembered=memory)
+        step.actions.insert(0, Persist(memory))
+    elif step.now_ms - known.saved_ms >= SAVE_EVERY_MS:
+        memory = replaced(memory, saved_ms=step.now_ms)
+        step.change(remembered=memory)
+        step.do(Persist(memory, steady=True))
 
 
 def persisted(step: StepContext, event: PersistDone) -> None:
-    """Process whether the state was saved to disk. The pair continues either way."""
+    """Process whether the state was saved to disk and to /run. The pair continues either way."""
     node = step.state.config.node
+    if event.run_fault:
+        sentence = f"{node} could not save its state for a next daemon: {event.run_fault}. The pair continues"
+        step.alarm(Code.RUN_WRITE_FAILED, Subject.node(node), sentence)
+    else:
+        step.clear_alarm(Code.RUN_WRITE_FAILED, Subject.node(node), f"{node} can save its state to /run again")
+    if event.steady:
+        return
     if event.fault:
         sentence = f"{node} could not save its state to disk: {event.fault}. The pair continues"
         step.alarm(Code.DISK_WRITE_FAILED, Subject.node(node), sentence)
@@ -36,8 +56,26 @@ def persisted(step: StepContext, event: PersistDone) -> None:
         step.clear_alarm(Code.DISK_WRITE_FAILED, Subject.node(node), f"{node} can save its state to disk again")
 
 
+def newest(run: Memory | None, disk: Memory | None, boot_id: str) -> Memory | None:
+    """What a daemon that starts on this boot believes of what lies in /run and on disk."""
+    of_disk = disk is not None and disk.boot_id == boot_id
+    if (
+        run is not None
+        and run.boot_id == boot_id
+        and not (of_disk and disk is not None and disk.saved_ms > run.saved_ms)
+    ):
+        return run
+    return replaced(disk, boot_id="", run_lost=True) if of_disk and disk is not None else disk
+
+
+def next_incarnation(memory: Memory | None, boot_id: str, now_ms: int) -> int:
+    """The number of a daemon that starts now: above all that this boot has used, as far as they started in turn."""
+    used = memory.incarnation if memory is not None and (memory.boot_id == boot_id or memory.run_lost) else 0
+    return max(used + 1, now_ms // INCARNATION_MS)
+
+
 def memory_of(state: NodeState) -> Memory:
-    """What a daemon that starts after this one must know."""
+    """What a daemon that starts after this one must know. It is as old as the last one that was saved."""
     return Memory(
         boot_id=state.identity.boot_id,
         incarnation=state.identity.incarnation,
@@ -55,6 +93,7 @@ def memory_of(state: NodeState) -> Memory:
         devices=devices.remembered(state),
         off=remembered_off.remembered(state),
         power_back_ms=power_restore.remembered_ms(state),
+        saved_ms=state.remembered.saved_ms if state.remembered is not None else 0,
     )
 
 

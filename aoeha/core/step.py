@@ -54,9 +54,9 @@ from aoeha.core.model.task import (
     SuperblockTask,
     TaskKind,
 )
-from aoeha.core.model.term import Term
+from aoeha.core.model.term import Term, Unremembered
 from aoeha.core.operator import commands, pause
-from aoeha.core.ownership import blockers, client_reach, own_stall
+from aoeha.core.ownership import blockers, claims, client_reach, own_stall
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.resources import address_conflict, lifecycle
 from aoeha.core.rules import Ask, ask_all
@@ -74,6 +74,7 @@ def initial(
     incarnation's beat is never taken for an answer to one of ours (R10).
     """
     same_boot = memory is not None and memory.boot_id == identity.boot_id
+    run_lost = memory is not None and memory.run_lost
     known = {group.name: group for group in memory.groups} if memory is not None else {}
     tried = {device.name: device for device in memory.devices} if memory is not None else {}
     state = NodeState(
@@ -82,18 +83,21 @@ def initial(
         now_ms=now_ms,
         started_ms=now_ms,
         listening_since_ms=now_ms,
-        cold=not same_boot,
+        cold=not (same_boot or run_lost),
         links=tuple(LinkState(name) for name in config.links),
         peer=PeerState(boot_id=memory.peer_boot_id if memory is not None and same_boot else ""),
-        groups=tuple(_group(group, known.get(group.name), same_boot=same_boot) for group in config.groups),
+        groups=tuple(
+            _group(group, known.get(group.name), same_boot=same_boot, lost=run_lost or memory is None)
+            for group in config.groups
+        ),
         devices=tuple(devices.recalled(fence, tried.get(fence.name), same_boot=same_boot) for fence in config.fences),
         fence=remembered_off.recalled(config, memory, now_ms) if memory is not None and same_boot else FenceState(),
         sequence=now_ms,
         standby=memory is not None and memory.standby,
         paused=memory is not None and memory.paused,
         pause_number=memory.pause_number if memory is not None else 0,
-        panicked_before=memory is not None and memory.panicked and not same_boot,
-        unclean_boot=memory is not None and not memory.left and not same_boot,
+        panicked_before=memory is not None and memory.panicked and not (same_boot or run_lost),
+        unclean_boot=memory is not None and not memory.left and not (same_boot or run_lost),
         kept_off=memory is not None and same_boot and memory.off is not None and memory.off.kept_off,
     )
     step = StepContext(state)
@@ -205,6 +209,8 @@ def _task_done(step: StepContext, done: TaskDone) -> None:
             path_alarms.judge(step, task.group)
             path_alarms.judge_interfaces(step, task.group, reservations.shown(done))
             storage_fence.note_first(step, task.group)
+        case RecordTask(own=True):
+            claims.records_read(step, task, done)
         case RecordTask():
             disk_heartbeat.task_done(step, task, done)
         case LegTask():
@@ -237,13 +243,15 @@ def _power_task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None
             assert_never(task.purpose)
 
 
-def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool) -> GroupState:
+def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool, lost: bool) -> GroupState:
     resources = tuple(ResourceState(resource) for resource in config.resources)
     legs = tuple(LegState(leg.name, tuple(AddressState(name) for name in leg.addresses)) for leg in config.legs)
+    unremembered = Unremembered(memory.proof if memory is not None and memory.holding else None) if lost else None
     if memory is None:
-        return GroupState(config, resources, legs=legs)
+        return GroupState(config, resources, legs=legs, unremembered=unremembered)
     if not same_boot:
-        return GroupState(config, resources, epoch=memory.epoch, claim_floor=memory.claim_floor, legs=legs)
+        epoch, floor = memory.epoch, memory.claim_floor
+        return GroupState(config, resources, epoch, claim_floor=floor, legs=legs, unremembered=unremembered)
     term = Term(memory.proof) if memory.holding and memory.proof is not None else None
     held_epoch = term.epoch if term is not None else 0
     return GroupState(

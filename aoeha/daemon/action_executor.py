@@ -15,6 +15,7 @@ from aoeha.daemon.commands import Commands
 from aoeha.daemon.event_log import EventLog
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock
+from aoeha.io.durable import Saved
 
 __all__ = ["ActionExecutor", "Effects", "Remembering"]
 
@@ -22,8 +23,12 @@ __all__ = ["ActionExecutor", "Effects", "Remembering"]
 class Remembering(Protocol):
     """Stores Memory (aoeha.io.durable.MemoryStore)."""
 
-    async def remember(self, memory: Memory) -> str:
-        """Return an empty string, or why the memory is not on disk. Returns within a bounded time."""
+    async def remember(self, memory: Memory) -> Saved:
+        """Return why the memory is not in /run, or not on disk. Returns within a bounded time."""
+        ...
+
+    def remember_in_run(self, memory: Memory) -> str:
+        """Return an empty string, or why the memory is not in /run."""
         ...
 
 
@@ -72,6 +77,9 @@ class ActionExecutor:
                 self._hands.tasks.start(task)
             case CancelTask(task_id=task_id):
                 self._hands.tasks.cancel(task_id)
+            case Persist(memory=memory, steady=True):
+                fault = self._hands.memory.remember_in_run(memory)
+                self._post(PersistDone(clock.now_ms(), run_fault=fault, steady=True))
             case Persist(memory=memory):
                 self._spawn(self._persist(memory))
             case Say(level=level, condition=condition, ends=ends):
@@ -88,11 +96,11 @@ class ActionExecutor:
 
     async def _persist(self, memory: Memory) -> None:
         try:
-            fault = await self._hands.memory.remember(memory)
+            saved = await self._hands.memory.remember(memory)
         except Exception as error:  # noqa: BLE001 - the core waits for this one answer, whatever our bug is
-            fault = f"cannot remember: {error!r}"
-        self.memory_fault = fault
-        self._post(PersistDone(clock.now_ms(), fault))
+            saved = Saved("", f"cannot remember: {error!r}")
+        self.memory_fault = "; ".join(filter(None, saved))
+        self._post(PersistDone(clock.now_ms(), saved.disk_fault, saved.run_fault))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="persist")

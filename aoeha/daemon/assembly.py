@@ -137,7 +137,7 @@ def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key,
     storage = {known.name: known.storage for known in configuration.nodes}
     hosts = {name: frozenset(map(_hardware, interfaces.values())) for name, interfaces in storage.items()}
     peer, interfaces = peer_of(configuration, node), tuple(storage[node])
-    signature = Signature(configuration.cluster, peer, keys)
+    signature = Signature(configuration.cluster, node, peer, keys)
     holds = LegHolds(interfaces, Hosts(hosts[node], hosts[peer]), targets)
     records = LegRecords(interfaces, signature, targets)
     return Agents(resources, devices, holds, records, configuration.reference_hosts)

@@ -66,7 +66,7 @@ class Loop:
             raise
         self._record(before, event, actions)
         self.turns += 1
-        if isinstance(event, PersistDone):
+        if isinstance(event, PersistDone) and not event.steady:
             self._performing.persist_done()
         self._performing.offer(actions)
         if isinstance(event, Tick):

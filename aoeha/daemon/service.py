@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from aoeha.core.memory import next_incarnation
 from aoeha.core.model.actions import Action
 from aoeha.core.model.conditions import Alarm, Code, Condition, Level, Subject
 from aoeha.core.model.config import Identity
@@ -308,8 +309,10 @@ def _panic() -> None:
 
 def _incarnation(boot_id: str, memory: Memory | None, first: FirstBeat | None) -> int:
     """Return an incarnation that no daemon of this boot has used."""
-    used = memory.incarnation if memory and memory.boot_id == boot_id else 0
-    return max(used + 1, first.incarnation if first else 1)
+    if first:
+        used = memory.incarnation if memory and memory.boot_id == boot_id else 0
+        return max(used + 1, first.incarnation)
+    return next_incarnation(memory, boot_id, clock.now_ms())
 
 
 def _version() -> str:

@@ -1,22 +1,33 @@
 """Stores Memory, the state that outlives the daemon: in /run for the next daemon, on disk for the next boot.
 
-The copy in /run is of this boot and is trusted. The copy on disk may be old (R16): a thread writes it, and that
-thread may hang for any time. So the copy on disk is never trusted as being of this boot.
+The copy in /run is of this boot and is trusted, unless the other one was saved later. The copy on disk may be old
+(R16): a thread writes it, and that thread may hang for any time. So the copy on disk is never trusted as being of this
+boot.
 """
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from aoeha.core.memory import newest
 from aoeha.core.model.memory import Memory
 from aoeha.journal.codec import RecordError, from_plain, to_plain
 
-__all__ = ["DISK_DEADLINE_MS", "LatestWriter", "MemoryStore", "Recalled", "make_private_directory", "write_atomically"]
+__all__ = [
+    "DISK_DEADLINE_MS",
+    "LatestWriter",
+    "MemoryStore",
+    "Recalled",
+    "Saved",
+    "make_private_directory",
+    "write_atomically",
+]
 
 DISK_DEADLINE_MS = 200
 FILE_NAME = "memory.json"
@@ -30,6 +41,13 @@ class Recalled(msgspec.Struct, frozen=True):
     sentences: tuple[str, ...]
 
 
+class Saved(NamedTuple):
+    """Why a copy was not written, each empty for none."""
+
+    run_fault: str
+    disk_fault: str
+
+
 class MemoryStore:
     """Writes and reads the two copies of Memory."""
 
@@ -39,33 +57,39 @@ class MemoryStore:
         self._disk = LatestWriter(lambda content: _write_disk(self.disk_file, content))
 
     def recall(self, boot_id: str) -> Recalled:
-        """Return this boot's memory from /run, else that of an earlier boot from disk. Never raises."""
-        here, here_fault = _read(self.run_file)
-        if here and here.boot_id == boot_id:
-            return Recalled(here, ())
-        disk, disk_fault = _read(self.disk_file)
-        if disk and disk.boot_id == boot_id:
-            # The copy in /run is lost, and the copy on disk may be older. About this boot it may only cause refusals.
-            disk = replace(disk, boot_id="")
-        return Recalled(disk, tuple(fault for fault in (here_fault, disk_fault) if fault))
+        """Return what a daemon of this boot believes of both copies. Never raises."""
+        (run, run_fault), (disk, disk_fault) = _read(self.run_file), _read(self.disk_file)
+        memory = newest(run, disk, boot_id)
+        faults = () if memory is not None and memory is run else (run_fault, disk_fault)
+        return Recalled(memory, tuple(fault for fault in faults if fault))
 
-    async def remember(self, memory: Memory, deadline_ms: int = DISK_DEADLINE_MS) -> str:
-        """Write both copies. Return an empty string, or why one was not written. Returns within the deadline."""
-        content = msgspec.json.format(msgspec.json.encode(to_plain(memory)), indent=1) + b"\n"
-        faults = []
+    async def remember(self, memory: Memory, deadline_ms: int = DISK_DEADLINE_MS) -> Saved:
+        """Write both copies. Return why one was not written. Returns within the deadline."""
+        run_fault = self.remember_in_run(memory)
+        fault = await self._disk.write(_content(memory), deadline_ms)
+        return Saved(
+            run_fault, f"cannot write {self.disk_file}: {fault}; a reboot would not remember this" if fault else ""
+        )
+
+    def remember_in_run(self, memory: Memory) -> str:
+        """Write the copy in /run. Return an empty string, or why it was not written: then none is left there."""
         try:
             make_private_directory(self.run_file.parent)
-            write_atomically(self.run_file, content, sync=False)
+            write_atomically(self.run_file, _content(memory), sync=False)
         except OSError as error:
-            faults.append(f"cannot write {self.run_file}: {error.strerror}; a daemon restart would not remember this")
-        fault = await self._disk.write(content, deadline_ms)
-        if fault:
-            faults.append(f"cannot write {self.disk_file}: {fault}; a reboot would not remember this")
-        return "; ".join(faults)
+            # An older copy would be believed by the next daemon.
+            with contextlib.suppress(OSError):
+                self.run_file.unlink(missing_ok=True)
+            return f"cannot write {self.run_file}: {error.strerror}; a daemon restart would not remember this"
+        return ""
 
     def close(self) -> None:
         """End the disk thread without waiting for a disk that hangs."""
         self._disk.close()
+
+
+def _content(memory: Memory) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(to_plain(memory)), indent=1) + b"\n"
 
 
 def make_private_directory(path: Path) -> None:

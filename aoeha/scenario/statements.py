@@ -117,7 +117,7 @@ PLAY = (
     Form("clock", "clock node:NAME NUMBER percent", SIM, "its clock runs at this rate"),
     Form("runs", "runs node:NAME group:NAME", SIM, "the whole group runs there and no daemon started it: now, or as"
          " soon as its kernel is up"),
-    Form("run", "run node:NAME text:ok|full", SIM, "its /run takes what is written, or keeps what lies there"),
+    Form("run", "run node:NAME text:ok|full", SIM, "its /run takes what is written, or takes nothing more"),
     Form("memory", "memory node:NAME text:run|disk sentence:lost|old", SIM, "what its daemon keeps there for the next"
          " one is lost, or cannot be read, which is the same; or somebody puts a copy there that is a minute old"),
     Form("clone", "clone node:NAME", SIM, "a machine with its name and keys boots on the network; it owns nothing"),

@@ -20,7 +20,11 @@ STAMP = LockRecord("alpha", "ab" * 16, 1, 3, 1_000)
 
 def records(pair: Pair, interface: str, peer: str, key: Key = KEY) -> LegRecords:
     mac = pair.san.address("e1.0", "eth1").mac
-    return LegRecords((interface,), Signature("gw", peer, (key,)), {"storage": {"e1.0": (mac,), "e2.0": (mac,)}})
+    return LegRecords(
+        (interface,),
+        Signature("gw", "beta" if peer == "alpha" else "alpha", peer, (key,)),
+        {"storage": {"e1.0": (mac,), "e2.0": (mac,)}},
+    )
 
 
 def ask(pair: Pair, who: LegRecords, record: LockRecord | None = None) -> dict[str, LockRecord | None]:

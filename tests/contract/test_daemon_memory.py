@@ -1,6 +1,7 @@
 """Memory on real files: what comes back, and that no disk can hold the loop up."""
 
 import asyncio
+import errno
 import os
 import threading
 from dataclasses import replace
@@ -27,7 +28,7 @@ def store(tmp_path: Path) -> MemoryStore:
 
 
 def remember(store: MemoryStore, memory: Memory) -> str:
-    return asyncio.run(store.remember(memory))
+    return "; ".join(filter(None, asyncio.run(store.remember(memory))))
 
 
 def test_nothing_remembered_is_no_fault(store: MemoryStore) -> None:
@@ -62,8 +63,40 @@ def test_a_disk_copy_of_this_boot_is_never_believed_as_of_this_boot(store: Memor
     remember(store, MEMORY)
     store.run_file.write_bytes(b"{")
     recalled = store.recall(BOOT)
-    assert recalled.memory == replace(MEMORY, boot_id="")
+    assert recalled.memory == replace(MEMORY, boot_id="", run_lost=True)
     assert "cannot read" in recalled.sentences[0]
+    store.close()
+
+
+def test_a_copy_in_run_that_is_older_than_the_disk_is_not_believed(store: MemoryStore) -> None:
+    remember(store, replace(MEMORY, saved_ms=1_000))
+    old = store.run_file.read_bytes()
+    remember(store, replace(MEMORY, saved_ms=2_000, standby=False))
+    store.run_file.write_bytes(old)
+    assert store.recall(BOOT).memory == replace(MEMORY, saved_ms=2_000, standby=False, boot_id="", run_lost=True)
+    store.close()
+
+
+def test_a_steady_copy_that_the_disk_lacks_is_believed(store: MemoryStore) -> None:
+    remember(store, replace(MEMORY, saved_ms=1_000))
+    assert store.remember_in_run(replace(MEMORY, saved_ms=2_000)) == ""
+    assert store.recall(BOOT).memory == replace(MEMORY, saved_ms=2_000)
+    store.close()
+
+
+def test_a_run_that_takes_nothing_more_is_a_fault_and_leaves_no_older_copy(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(store, MEMORY)
+
+    def is_full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", is_full)
+        assert "No space left on device" in store.remember_in_run(replace(MEMORY, standby=False))
+    assert not store.run_file.exists()
+    assert store.recall(BOOT).memory == replace(MEMORY, boot_id="", run_lost=True)
     store.close()
 
 
@@ -107,14 +140,14 @@ def test_a_disk_that_hangs_costs_its_deadline_once_and_gets_the_newest_when_it_w
     async def run() -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        assert "did not answer within 200 ms" in await store.remember(MEMORY)
+        assert "did not answer within 200 ms" in (await store.remember(MEMORY)).disk_fault
         assert loop.time() - begun < 0.5
         begun = loop.time()
-        assert "still hangs" in await store.remember(replace(MEMORY, incarnation=4))
+        assert "still hangs" in (await store.remember(replace(MEMORY, incarnation=4))).disk_fault
         assert loop.time() - begun < 0.1
         awake.set()
         async with asyncio.timeout(5):
-            while await store.remember(replace(MEMORY, incarnation=5)):  # noqa: ASYNC110 - a thread wakes up
+            while any(await store.remember(replace(MEMORY, incarnation=5))):  # noqa: ASYNC110 - a thread wakes up
                 await asyncio.sleep(0.01)
 
     monkeypatch.setattr(os, "fsync", hang)

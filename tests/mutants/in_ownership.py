@@ -7,9 +7,17 @@ __all__ = ["MUTANTS"]
 CLAIMS, STALL, PROOFS = "ownership/claims.py", "ownership/own_stall.py", "ownership/proofs.py"
 CLIENTS, REACH = "ownership/client_isolation.py", "ownership/client_reach.py"
 LEAVE, OWNERS = "ownership/leave.py", "ownership/owners.py"
+LOST = "ownership/lost_memory.py"
 WORD, BLOCKERS, SAID = "ownership/group_beat.py", "ownership/blockers.py", "ownership/peer_word.py"
 
 MUTANTS = (
+    Mutant(
+        f"{LOST}:decide",
+        "R16",
+        "an owner whose /run is lost does not ask its legs what it owned",
+        "elif not unremembered.read and not unremembered.task_id and _legs_are_ours(group) and _runs(group):",
+        "elif False:",
+    ),
     Mutant(
         "ownership/claims.py:_learn",
         "R21",

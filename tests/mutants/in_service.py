@@ -335,7 +335,7 @@ MUTANTS = (
         f"{LIFE}:_may_lower",
         "R14",
         "a service that runs when the pair is installed is stopped",
-        "if state.leaving or group.epoch > 0:",
+        "if state.leaving or (group.epoch > 0 and group.unremembered is None):",
         "if True:",
     ),
     Mutant(

@@ -12,6 +12,27 @@ GROUPS, REST = f"{LAW}:_GROUPS_AND_LEGS", f"{LAW}:_POWER_AND_THE_REST"
 
 MUTANTS = (
     Mutant(
+        f"{MEMORY}:newest",
+        "R16",
+        "a copy in /run is believed although the disk has a later one",
+        "and disk.saved_ms > run.saved_ms",
+        "and False",
+    ),
+    Mutant(
+        f"{MEMORY}:next_incarnation",
+        "R16",
+        "a daemon that finds nothing takes the number of an earlier one",
+        "return max(used + 1, now_ms // INCARNATION_MS)",
+        "return used + 1",
+    ),
+    Mutant(
+        f"{MEMORY}:remember",
+        "R16",
+        "a full /run is found out at the next change",
+        "elif step.now_ms - known.saved_ms >= SAVE_EVERY_MS:",
+        "elif False:",
+    ),
+    Mutant(
         "unserved.py:decide",
         "R18",
         "that nobody serves is never an alarm",
@@ -211,21 +232,21 @@ MUTANTS = (
         f"{STEP}:initial",
         "R11",
         "no boot follows an unclean end",
-        "unclean_boot=memory is not None and not memory.left and not same_boot",
+        "unclean_boot=memory is not None and not memory.left and not (same_boot or run_lost)",
         "unclean_boot=False",
     ),
     Mutant(
         f"{STEP}:initial",
         "R10",
         "a boot does not know that the last one ended by panic",
-        "panicked_before=memory is not None and memory.panicked and not same_boot",
+        "panicked_before=memory is not None and memory.panicked and not (same_boot or run_lost)",
         "panicked_before=False",
     ),
     Mutant(
         f"{STEP}:initial",
         "R11",
         "a booted node starts as one that has been running",
-        "cold=not same_boot",
+        "cold=not (same_boot or run_lost)",
         "cold=False",
     ),
     Mutant(
@@ -239,8 +260,8 @@ MUTANTS = (
         f"{STEP}:_group",
         "R16",
         "a boot forgets how far the epochs had come",
-        "return GroupState(config, resources, epoch=memory.epoch, claim_floor=memory.claim_floor, legs=legs)",
-        "return GroupState(config, resources, legs=legs)",
+        "epoch, floor = memory.epoch, memory.claim_floor",
+        "epoch, floor = 0, 0",
     ),
     Mutant(
         f"{STEP}:_group",

@@ -26,6 +26,7 @@ from aoeha.daemon.inbox import Inbox
 from aoeha.daemon.loop import Loop
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock
+from aoeha.io.durable import Saved
 from aoeha.io.link import Link
 from aoeha.sim.world.test_key import KEY
 from aoeha.wire.receiver import Receiver, ReceiverMemory
@@ -79,7 +80,7 @@ class Played:
         self.sent: list[bytes] = []
         self.journal: list[tuple[Event, tuple[Action, ...]]] = []
         self.state: NodeState | None = None
-        self.disk: asyncio.Queue[str] = asyncio.Queue()
+        self.disk: asyncio.Queue[Saved] = asyncio.Queue()
 
     def note(self, action: Action) -> None:
         self.done.append((clock.now_ms(), action))
@@ -90,9 +91,13 @@ class Played:
     def cancel(self, task_id: int) -> None:
         self.note(CancelTask(task_id))
 
-    async def remember(self, memory: Memory) -> str:
+    async def remember(self, memory: Memory) -> Saved:
         self.note(Persist(memory))
         return await self.disk.get()
+
+    def remember_in_run(self, memory: Memory) -> str:
+        self.note(Persist(memory, steady=True))
+        return ""
 
     def say(self, level: Level, condition: Condition, *, ends: bool = False) -> None:
         self.note(Say(level, condition, ends))
@@ -139,8 +144,10 @@ async def _live(recording: Recording, loop: RecordedLoop) -> Played:
         match given:
             case Message(link=link, data=data):
                 next(known for known in links if known.name == link).hear(link, data)
-            case PersistDone(fault=fault):
-                played.disk.put_nowait(fault)
+            case PersistDone(steady=True):
+                pass
+            case PersistDone(fault=fault, run_fault=run_fault):
+                played.disk.put_nowait(Saved(run_fault, fault))
             case TaskDone():
                 inbox.insist(given)
             case Tick():

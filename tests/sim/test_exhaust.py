@@ -40,7 +40,7 @@ JUDGED = {
     "Mark": "sequence sent_ms",
     "Question": "since_ms open_ms",
     "LinkState": "name heard_ms fault condition",
-    "GroupState": "config resources epoch term claim_floor claims claim grant hold_back_until_ms failures "
+    "GroupState": "config resources epoch term unremembered claim_floor claims claim grant hold_back_until_ms failures "
     "blocked_since_ms unserved_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link",
     "Failures": "at_ms given_up until_ms lacking",
@@ -56,7 +56,8 @@ JUDGED = {
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number hosts readiness",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
-    "pause_number devices off power_back_ms",
+    "pause_number devices off power_back_ms saved_ms run_lost",
+    "Unremembered": "proof task_id read",
     "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",
     "OffMemory": "boot_id devices kept_off",
     "Proof": "kind group epoch peer_boot_id detail",
@@ -67,7 +68,7 @@ JUDGED = {
     "PowerTask": "id deadline_ms reason kind subject node purpose",
     "ReservationTask": "id deadline_ms reason kind group subject expected renewal",
     "AddressRenewal": "addresses lifetime_ms vouching",
-    "RecordTask": "id deadline_ms reason group record",
+    "RecordTask": "id deadline_ms reason group record own",
     "LegTask": "id deadline_ms reason kind group subject leg whole outdated",
     "PathTask": "id deadline_ms reason group subject legs failover",
     "HostsTask": "id deadline_ms reason",

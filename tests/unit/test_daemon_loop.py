@@ -15,6 +15,7 @@ from aoeha.daemon.action_executor import ActionExecutor, Effects
 from aoeha.daemon.inbox import Inbox
 from aoeha.daemon.loop import Loop
 from aoeha.io import clock
+from aoeha.io.durable import Saved
 
 CONFIG = PairConfig("gw", "alpha", "beta", ("lan",), (), ())
 
@@ -25,8 +26,8 @@ class Refusing:
     def __getattr__(self, _: str) -> Any:
         return lambda *_, **__: None
 
-    async def remember(self, _: object) -> str:
-        return ""
+    async def remember(self, _: object) -> Saved:
+        return Saved("", "")
 
 
 def test_a_turn_that_fails_feeds_nothing() -> None:

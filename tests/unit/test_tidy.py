@@ -68,14 +68,14 @@ def test_what_a_step_may_change_follows_the_classes() -> None:
 
 
 def test_a_term_of_ownership_is_made_and_dropped_in_one_place() -> None:
-    """Besides that, a daemon that starts takes up the term that it remembers, and a step changes fields of it."""
+    """Besides that, a daemon goes on with the term that it remembers, or its legs; and a step changes fields of it."""
     made, set_by = [], []
     for path in tracked("aoeha/core/*.py"):
         for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
             made += [path.name] * (ast.unparse(call.func) == "Term")
             set_by += [f"{path.name} {ast.unparse(word.value)}" for word in call.keywords if word.arg == "term"]
-    assert sorted(made) == ["claims.py", "step.py"]
-    assert len(set_by) == 4, set_by
+    assert sorted(made) == ["claims.py", "claims.py", "step.py"]
+    assert len(set_by) == 5, set_by
     assert [name for name in set_by if name.endswith(" None")] == ["claims.py None"]
 
 

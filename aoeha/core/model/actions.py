@@ -34,9 +34,13 @@ class CancelTask:
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """Save this state. No later action is performed before PersistDone, whether the save succeeded or not (R16)."""
+    """Save this state. No later action is performed before PersistDone, whether the save succeeded or not (R16).
+
+    A `steady` one is written to /run alone, says nothing new and holds nothing up.
+    """
 
     memory: Memory
+    steady: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from aoeha.core.model.state import (
     Waiting,
 )
 from aoeha.core.model.task import MirrorLimits, PlugState, Task
-from aoeha.core.model.term import Claim, Term
+from aoeha.core.model.term import Claim, Term, Unremembered
 
 
 class NodeChange(TypedDict, total=False):
@@ -113,6 +113,7 @@ class GroupChange(TypedDict, total=False):
     resources: tuple[ResourceState, ...]
     epoch: int
     term: Term | None
+    unremembered: Unremembered | None
     claim_floor: int
     claims: int
     claim: Claim | None

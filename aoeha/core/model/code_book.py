@@ -75,6 +75,13 @@ _PEER: Mapping[Code, Entry] = {
         _MEMBERSHIP, "R6", "No link to the peer is left. This node reads the peer's disk heartbeat before it judges."
     ),
     Code.PEER_REBOOTED: warning(_MEMBERSHIP, "R1", "The peer is heard with a new kernel boot."),
+    Code.RUN_WRITE_FAILED: alarm(
+        "core/memory.py",
+        "R16",
+        "The daemon's state could not be saved to /run. The pair continues. If the daemon dies now, the next one knows "
+        "only what the disk, the shelves and the peer tell it.",
+        "Free space on the file system of /run/aoeha, and find out what fills it. The alarm ends by itself.",
+    ),
     Code.DISK_WRITE_FAILED: alarm(
         "core/memory.py",
         "R16",
@@ -148,6 +155,11 @@ _OWNERSHIP: Mapping[Code, Entry] = {
     Code.OWNERSHIP_TAKEN_POWERED_OFF: info(_CLAIMS, "R2", "This node owns the group: the peer is powered off."),
     Code.OWNERSHIP_TAKEN_CONFIRMED: info(
         _CLAIMS, "R2", "This node owns the group: an operator confirmed that the peer is off."
+    ),
+    Code.OWNERSHIP_TAKEN_RECORDED: info(
+        _CLAIMS,
+        "R16",
+        "This node owns the group, as the reservations and records on its legs say: /run has lost what was owned.",
     ),
     Code.OWNERSHIP_TAKEN_STORAGE_FENCED: info(
         _CLAIMS, "R2", "This node owns the group: every writable leg is reserved for it."

@@ -116,6 +116,7 @@ class Code(Enum):
     PEER_REBOOTED = "peer.rebooted"
     # memory
     DISK_WRITE_FAILED = "disk.write-failed"
+    RUN_WRITE_FAILED = "run.write-failed"
     # operator
     PAIR_PAUSED = "pair.paused"
     STANDBY_BEGUN = "standby.begun"
@@ -140,6 +141,7 @@ class Code(Enum):
     OWNERSHIP_TAKEN_REBOOTED = "ownership.taken.rebooted"
     OWNERSHIP_TAKEN_POWERED_OFF = "ownership.taken.powered-off"
     OWNERSHIP_TAKEN_CONFIRMED = "ownership.taken.confirmed"
+    OWNERSHIP_TAKEN_RECORDED = "ownership.taken.recorded"
     OWNERSHIP_TAKEN_STORAGE_FENCED = "ownership.taken.storage-fenced"
     OWNERSHIP_GRANTED = "ownership.granted"
     OWNERSHIP_RELEASED = "ownership.released"

@@ -72,10 +72,12 @@ class TaskDone:
 
 @dataclass(frozen=True)
 class PersistDone:
-    """The last Persist ended. `fault` is empty, or why it is not on disk."""
+    """The last Persist ended, `steady` or not. `fault` is empty, or why it is not on disk; `run_fault` not in /run."""
 
     now_ms: int
     fault: str = ""
+    run_fault: str = ""
+    steady: bool = False
 
 
 @dataclass(frozen=True)

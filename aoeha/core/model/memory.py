@@ -50,6 +50,8 @@ class Memory:
 
     After a reboot only epochs count, and what makes a fence device no proof. `off` is no proof either, on no boot: the
     plugs must be read again. `power_back_ms`: when the power of a peer that is not heard is restored, 0 for not known.
+    `saved_ms` is when it was saved, on this boot's clock. `run_lost`: a daemon of the same boot read it from disk,
+    because what lay in /run is gone or older.
     """
 
     boot_id: str
@@ -65,3 +67,5 @@ class Memory:
     devices: tuple[DeviceMemory, ...] = ()
     off: OffMemory | None = None
     power_back_ms: int = 0
+    saved_ms: int = 0
+    run_lost: bool = False

@@ -12,6 +12,7 @@ class ProofKind(Enum):
     POWERED_OFF = "powered off"
     OPERATOR = "operator's word"
     STORAGE_FENCED = "storage-fenced"
+    RECORDED = "its own record"
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class LockRecord:
 
 @dataclass(frozen=True)
 class SeenRecord:
-    """The lock record of the peer that one target address of a leg showed, None where there is none."""
+    """The lock record of the node in question that one target address of a leg showed, None where there is none."""
 
     leg: str
     address: str

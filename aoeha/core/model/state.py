@@ -23,7 +23,7 @@ from aoeha.core.model.memory import Memory
 from aoeha.core.model.power_order import PowerOrder
 from aoeha.core.model.proof import Proof
 from aoeha.core.model.task import MirrorLimits, Task
-from aoeha.core.model.term import Claim, Term
+from aoeha.core.model.term import Claim, Term, Unremembered
 
 
 class LinkCondition(Enum):
@@ -172,6 +172,7 @@ class GroupState:
     Which package writes each field:
 
     - ownership: `epoch`, the highest ownership known to have begun; `term`, ours, None while we do not own the group;
+      `unremembered`, what an earlier daemon of this boot may have owned, None for nothing, or not any more;
       `claim_floor`, the highest epoch granted or withdrawn by us; `claims`, how often we claimed; `claim`, the one that
       is out; `grant`, what we promised the peer; `hold_back_until_ms`, when we may claim again after a hand-over;
       `refusal`, why nothing is started here, as it was last said.
@@ -191,6 +192,7 @@ class GroupState:
     resources: tuple[ResourceState, ...]
     epoch: int = 0
     term: Term | None = None
+    unremembered: Unremembered | None = None
     claim_floor: int = 0
     claims: int = 0
     claim: Claim | None = None

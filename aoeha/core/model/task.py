@@ -204,10 +204,14 @@ class ReservationTask(_OfKind):
 
 @dataclass(frozen=True)
 class RecordTask(BaseTask):
-    """Write `record` into every address of a group's legs; without one, read what lies there: `RecordsRead`."""
+    """Write `record` into every address of a group's legs; without one, read what lies there: `RecordsRead`.
+
+    A reading reports the peer's records, or this node's `own`.
+    """
 
     group: str
     record: LockRecord | None
+    own: bool = False
 
     @property
     def kind(self) -> TaskKind:

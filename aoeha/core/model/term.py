@@ -60,6 +60,19 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Unremembered:
+    """What runs here may be of a term of an earlier daemon of this boot, whose memory is lost.
+
+    `proof` is the last one that the disk tells of, None for none. `task_id`: the legs' records are being read, 0 for
+    not. `read`: they were.
+    """
+
+    proof: Proof | None = None
+    task_id: int = 0
+    read: bool = False
+
+
+@dataclass(frozen=True)
 class Claim:
     """A claim that is out: its number, which its grant repeats, and the epoch that it claims."""
 

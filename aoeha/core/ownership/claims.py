@@ -1,4 +1,4 @@
-"""Which node owns a group, and by what proof (home of R9; also R2, R10, R13).
+"""Which node owns a group, and by what proof (home of R9; also R2, R10, R13, R16).
 
 Rules. A node starts a group only while it owns it, and owns it only by a proof: a reason why the peer cannot write,
 good for one epoch and one boot of the peer. There are five kinds of proof; silence is none of them. Every start passes
@@ -15,14 +15,18 @@ What this file does not know: how a fence is carried out, and how resources are 
 from aoeha.core.model import law
 from aoeha.core.model.beat import Grant, GroupBeat, GroupPhase
 from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.events import TaskDone
 from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.law import Act
 from aoeha.core.model.legs import LegState, StorageFenceState
 from aoeha.core.model.proof import Proof, ProofKind
+from aoeha.core.model.replacing import replaced
+from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
+from aoeha.core.model.task import RecordTask
 from aoeha.core.model.term import Claim, Term
-from aoeha.core.ownership import blockers, client_reach, owners, peer_word, proofs
+from aoeha.core.ownership import blockers, client_reach, lost_memory, owners, peer_word, proofs
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.storage import leg_ledger, reservations, suspect_legs, target_restarts
 
@@ -31,6 +35,7 @@ TAKEN = {
     ProofKind.REBOOTED: Code.OWNERSHIP_TAKEN_REBOOTED,
     ProofKind.POWERED_OFF: Code.OWNERSHIP_TAKEN_POWERED_OFF,
     ProofKind.OPERATOR: Code.OWNERSHIP_TAKEN_CONFIRMED,
+    ProofKind.RECORDED: Code.OWNERSHIP_TAKEN_RECORDED,
     ProofKind.STORAGE_FENCED: Code.OWNERSHIP_TAKEN_STORAGE_FENCED,
 }
 
@@ -39,6 +44,7 @@ def decide(step: StepContext) -> None:
     """Bring ownership of every group up to date with the peer's beats and the proofs."""
     for name in [group.name for group in step.state.groups]:
         _learn(step, name)
+        lost_memory.decide(step, name)
         _release(step, name)
         _end_grant(step, name)
         _drop_stale_claim(step, name)
@@ -46,6 +52,20 @@ def decide(step: StepContext) -> None:
         _take_by_own_proof(step, name)
         _grant(step, name)
         _claim(step, name)
+
+
+def records_read(step: StepContext, task: RecordTask, done: TaskDone) -> None:
+    """Go on with the term that our own records tell of, where /run has lost it (R16)."""
+    proof = lost_memory.proof_of_records(step, task, done)
+    if proof is None:
+        return
+    name, node, group = proof.group, step.state.config.node, step.state.group(proof.group)
+    floor = max(group.claim_floor, group.claim.epoch if group.claim is not None else 0)
+    legs = tuple(_as_held(leg, proof.epoch) for leg in group.legs)
+    step.change_group(name, epoch=proof.epoch, term=Term(proof), claim=None, claim_floor=floor, legs=legs)
+    step.end_refusal(name)
+    sentence = f"{node} owns {name} at epoch {proof.epoch}, as its legs say: what a daemon before this one kept is lost"
+    step.say(Code.OWNERSHIP_TAKEN_RECORDED, Subject.group(name), sentence)
 
 
 def drop(step: StepContext, name: str, sentence: str) -> None:
@@ -227,6 +247,12 @@ def _as_new(group: GroupState, leg: LegState) -> LegState:
     return LegState(leg.name, leg.addresses, lost, unlisted_addresses=leg.unlisted_addresses, paths=leg.paths)
 
 
+def _as_held(leg: LegState, epoch: int) -> LegState:
+    """A leg of a term that goes on: what is reserved for us now was held in it."""
+    ours = tuple(one.held_in(epoch) if one.holder is Holder.US else one for one in leg.addresses)
+    return replaced(leg, addresses=ours)
+
+
 def _grant(step: StepContext, name: str) -> None:
     """Promise the peer the epoch that it claims. The promise binds this node until the peer moved on or rebooted."""
     state = step.state
@@ -254,6 +280,8 @@ def _grant(step: StepContext, name: str) -> None:
 def _claim(step: StepContext, name: str) -> None:
     group = step.state.group(name)
     if group.holding or group.claim is not None or group.grant is not None or not _should_claim(step.state, group):
+        return
+    if lost_memory.is_being_read(group):
         return
     if _gives_way(step.state, group):
         return

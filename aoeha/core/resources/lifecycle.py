@@ -228,7 +228,7 @@ def _may_lower(state: NodeState, group: GroupState) -> bool:
     """
     if group.holding or _must_stop_first(group) or any(r.phase in BUSY for r in group.resources):
         return True
-    if state.leaving or group.epoch > 0:
+    if state.leaving or (group.epoch > 0 and group.unremembered is None):
         return True
     theirs = state.peer_group(group.name)
     if theirs is None:

@@ -23,9 +23,10 @@ ANSWER_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a record is signed for and with: the first key signs, any is accepted. Only `peer`'s are reported."""
+    """What a record is signed for and with: the first key signs, any is accepted. Others' are not reported."""
 
     cluster: str
+    node: str
     peer: str
     keys: tuple[Key, ...]
 
@@ -61,8 +62,9 @@ class LegRecords:
         found = await first_answer(places, exchange)
         if found is None:
             return None
-        return SeenRecord(places.leg, places.mac.hex(":"), self._of_the_peer(found[1], task.group))
+        owner = self._signature.node if task.own else self._signature.peer
+        return SeenRecord(places.leg, places.mac.hex(":"), self._record_of(owner, found[1], task.group))
 
-    def _of_the_peer(self, string: bytes, group: str) -> LockRecord | None:
+    def _record_of(self, owner: str, string: bytes, group: str) -> LockRecord | None:
         record = unpack(string, self._signature.cluster, group, self._signature.keys)
-        return record if record is not None and record.owner == self._signature.peer else None
+        return record if record is not None and record.owner == owner else None

@@ -60,7 +60,7 @@ from aoeha.core.model.state import (
     Revalidation,
 )
 from aoeha.core.model.task import AddressRenewal, MirrorLimits, PathFailover, Task
-from aoeha.core.model.term import Claim, Term
+from aoeha.core.model.term import Claim, Term, Unremembered
 from aoeha.core.peer.disk_heartbeat import question_patience_ms
 from aoeha.sim.exhaust.canonical_ledger import (
     LEASE_MS,
@@ -225,6 +225,7 @@ def canonical_memory(memory: Memory) -> Memory:
     return replace(
         memory,
         power_back_ms=0,
+        saved_ms=NOW_MS,
         groups=tuple(replace(group, proof=_proof(group.proof)) for group in memory.groups),
         devices=tuple(
             _device_memory(device) for device in memory.devices if device.distrusted or device.restore_tries_left
@@ -271,11 +272,20 @@ def _group(group: GroupState, now_ms: int, known: dict[int, int]) -> GroupState:
         group,
         resources=tuple(_resource(resource, known) for resource in group.resources),
         term=None if group.term is None else _term(group.term, now_ms),
+        unremembered=_unremembered(group.unremembered, known),
         hold_back_until_ms=due_ms(group.hold_back_until_ms, now_ms),
         failures=_failures(group.failures, now_ms),
         blocked_since_ms=_blocked_since(group.blocked_since_ms, now_ms),
         unserved_since_ms=None,
         refusal=None,
+    )
+
+
+def _unremembered(question: Unremembered | None, known: dict[int, int]) -> Unremembered | None:
+    return (
+        None
+        if question is None
+        else replace(question, proof=_proof(question.proof), task_id=known.get(question.task_id, 0))
     )
 
 
@@ -365,9 +375,10 @@ def _blocked_since(at_ms: int, now_ms: int) -> int:
 
 
 JUDGED = (
-    NodeState, Leaving, Revalidation, PeerState, LinkState, GroupState, Failures, Term, Claim, ResourceState,
-    DeviceState, FenceState, Beat, Mark, Memory, Proof, Confirmation, *get_args(Task), AddressRenewal, Identity,
-    Question, LegState, AddressState, StorageFenceState, ShelfLinkState, ShelvesState, LegWork, LockRecord, HeardLedger,
-    HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, OffMemory, MirrorLimits, PathFailover,
+    NodeState, Leaving, Revalidation, PeerState, LinkState, GroupState, Failures, Term, Claim, Unremembered,
+    ResourceState, DeviceState, FenceState, Beat, Mark, Memory, Proof, Confirmation, *get_args(Task),
+    AddressRenewal, Identity, Question, LegState, AddressState, StorageFenceState, ShelfLinkState, ShelvesState,
+    LegWork, LockRecord, HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, OffMemory,
+    MirrorLimits, PathFailover,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -203,8 +203,9 @@ class Shelves(NamedTuple):
             if task.kind is TaskKind.PREEMPT and before.holder == NODES[1 - index] != leg.holder:
                 forced.append(place)
             holds.append(Reservation(config.name, config.addresses[0], _shown(leg, index)))
-            records.append(SeenRecord(config.name, config.addresses[0], _record(leg, index)))
-            if task.kind is TaskKind.READ_RECORDS and leg.owner == NODES[1 - index]:
+            asked = 1 - index if isinstance(task, RecordTask) and task.own else index
+            records.append(SeenRecord(config.name, config.addresses[0], _record(leg, asked)))
+            if asked == index and task.kind is TaskKind.READ_RECORDS and leg.owner == NODES[1 - index]:
                 leg = leg._replace(moved=False)
             shelves = shelves._with(place, leg)
         if isinstance(task, RecordTask):

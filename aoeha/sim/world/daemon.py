@@ -7,6 +7,7 @@ StartTask, one PersistDone for each Persist, beats as bytes through Sender and R
 from collections.abc import Mapping
 
 from aoeha.core.action_queue import ActionQueue
+from aoeha.core.memory import newest, next_incarnation
 from aoeha.core.model.actions import Action, Answer, CancelTask, Leave, Panic, Persist, Say, SendBeat, StartTask
 from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag
 from aoeha.core.model.config import Identity
@@ -66,7 +67,9 @@ class Daemon:
         self.memory = self._recall()
         same_boot = self.memory is not None and self.memory.boot_id == machine.boot_id
         used = self.memory.incarnation if self.memory is not None and same_boot else 0
-        self.incarnation = max(used, inherited.incarnation if inherited else 0) + 1
+        self.incarnation = next_incarnation(self.memory, machine.boot_id, machine.clock_ms())
+        if inherited:
+            self.incarnation = max(used, inherited.incarnation) + 1
         self._tick_ms = self._wake_ms = LATER_MS
         self._asleep: list[Event] = []
 
@@ -75,11 +78,8 @@ class Daemon:
         return self._stage.random.randbytes(NONCE_SIZE)
 
     def _recall(self) -> Memory | None:
-        """Read /run, else the disk, of which a copy of this boot is believed no more than one of an earlier boot."""
-        run, disk, boot_id = self.machine.memories.run, self.machine.memories.disk, self.machine.boot_id
-        if run is not None and run.boot_id == boot_id:
-            return run
-        return replaced(disk, boot_id="") if disk is not None and disk.boot_id == boot_id else disk
+        memories = self.machine.memories
+        return newest(memories.run, memories.disk, self.machine.boot_id)
 
     def send_first_beat(self, inherited: RestartState) -> None:
         """Say that this node is here again, before anything else (R15)."""
@@ -125,7 +125,7 @@ class Daemon:
             return
         self.state, actions = step(self.state, event, self._asking.ask)
         self._stage.steps += 1
-        if isinstance(event, PersistDone):
+        if isinstance(event, PersistDone) and not event.steady:
             self.performer.persist_done()
         self._perform(actions)
 
@@ -179,6 +179,9 @@ class Daemon:
                 self._work.start(machine, self.incarnation, task, self.task_done)
             case CancelTask(task_id=task_id):
                 self._work.cancel(machine, self.incarnation, task_id)
+            case Persist(memory=memory, steady=True):
+                fault = machine.memories.save_run(memory, stage.timeline.now_ms)
+                stage.timeline.after(DISK_MS, machine.by_kernel, self._kept, fault)
             case Persist(memory=memory):
                 self._persist(memory)
             case Say():
@@ -217,7 +220,11 @@ class Daemon:
         if not fault:
             self.machine.memories.disk = memory
         self._stage.tell(Observer.persisted, self.machine, memory)
-        self.feed(PersistDone(self.machine.clock_ms(), "; ".join(filter(None, (run_fault, fault)))))
+        self.feed(PersistDone(self.machine.clock_ms(), fault, run_fault))
+
+    def _kept(self, run_fault: str) -> None:
+        if not self.ended:
+            self.feed(PersistDone(self.machine.clock_ms(), run_fault=run_fault, steady=True))
 
     def task_done(self, task_id: int, done: TaskDone) -> None:
         """A task of this daemon ended."""

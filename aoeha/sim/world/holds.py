@@ -219,8 +219,8 @@ class Holds:
         self, machine: Gateway, task: RecordTask, leg: str, address: Address, answer: Answer | None
     ) -> SeenRecord:
         record = _unpacked(answer.string, machine.config.cluster, task.group) if answer is not None else None
-        theirs = record is not None and record.owner == machine.config.peer
-        return SeenRecord(leg, address.name, record if theirs else None)
+        wanted = machine.name if task.own else machine.config.peer
+        return SeenRecord(leg, address.name, record if record is not None and record.owner == wanted else None)
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,7 @@
 """What a daemon keeps for the next one: in /run for this boot, on its disk for any, and what its first beat will say.
 
 Somebody may lose a file, or put an older one there; a file that is damaged counts as lost. A full /run takes nothing
-more: what lies there stays as it is.
+more, and a daemon that cannot write takes the older copy away.
 """
 
 from collections import deque
@@ -40,6 +40,7 @@ class Memories:
         """Write it to /run. Return why that could not be."""
         self._kept.append((now_ms, memory))
         if self.is_full:
+            self.run = None
             return "cannot write /run: no space left on device"
         self.run = memory
         return ""
