@@ -1,7 +1,7 @@
 """What each daemon has asked of its legs, and what it was answered: nothing is judged here.
 
-A reading counts from the moment at which it was begun. A leg answers a reading if one address of it does. Times are
-those of the clock of the node that asks.
+A reading counts from the moment at which it was begun: one that waited longer than a later one tells nothing against
+that. A leg answers a reading if one address of it does. Times are those of the clock of the node that asks.
 """
 
 from dataclasses import dataclass, field
@@ -83,10 +83,10 @@ class LegReads(Judge):
         config = next(known for known in machine.config.groups if known.name == group)
         for leg in config.legs:
             notes = self.of(machine, group, leg.name)
-            notes.asked_ms = begun_ms
+            notes.asked_ms = max(begun_ms, notes.asked_ms or 0)
             if leg.name in answering:
-                notes.answered_ms = begun_ms
-                notes.unanswered.clear()
+                notes.answered_ms = max(begun_ms, notes.answered_ms or 0)
+                notes.unanswered = [ms for ms in notes.unanswered if ms > begun_ms]
             else:
                 notes.unanswered.append(begun_ms)
                 self._forget_records(machine, group, leg.addresses)

@@ -40,6 +40,15 @@ class Signs:
         return next((ms for ms in reversed(self.times_ms) if now_ms - ms >= DECIDED_BEFORE_MS), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a node knew when it decided: the time, the beats that it had heard, and when a record had last moved."""
+
+    now_ms: int
+    beats: Signs
+    moved_ms: int | None
+
+
 class SilenceJudge(Judge):
     """Looks at every fence. Times are those of the clock of the node that fences."""
 
@@ -48,6 +57,7 @@ class SilenceJudge(Judge):
         self._orders = orders
         self._reads = reads
         self._beats: dict[str, Signs] = {}
+        self._decided: dict[str, Known] = {}
         self._ordered_ms: dict[str, int] = {}
         self._forced_ms: dict[str, int] = {}
         self._owned: dict[tuple[str, str], ProofKind] = {}
@@ -68,7 +78,7 @@ class SilenceJudge(Judge):
 
     def began(self, machine: Gateway, memory: Memory | None) -> None:
         """A daemon has heard nothing, and owns what it remembers."""
-        for known in (self._beats, self._forced_ms, self._ordered_ms):
+        for known in (self._beats, self._decided, self._forced_ms, self._ordered_ms):
             known.pop(machine.name, None)
         for group in self.world.resources:
             self._owned.pop((machine.name, group), None)
@@ -84,32 +94,37 @@ class SilenceJudge(Judge):
                 self._owned.pop((machine.name, group.name), None)
 
     def task_started(self, machine: Gateway, task: Task) -> None:
-        """A node takes its peer's power."""
+        """A node takes its peer's power, or begins to take a leg, which may last where the shelf is slow."""
+        if task.kind is TaskKind.PREEMPT:
+            self._decided[machine.name] = self._known(machine)
         if not isinstance(task, PowerTask) or task.kind is not TaskKind.POWER_OFF:
             return
         kinds = [self._owned.get((machine.name, group)) for group in self.world.resources]
         if task.purpose is PowerPurpose.FENCE and ProofKind.STORAGE_FENCED not in kinds:
-            self._judge(machine)
+            self._judge(machine, self._known(machine))
 
     def preempting(self, machine: Gateway, group: str, address: str) -> None:
         """A node takes a leg of its peer; an owner takes what is its own."""
         del address
         if (machine.name, group) not in self._owned:
-            self._judge(machine)
+            self._judge(machine, self._decided.get(machine.name) or self._known(machine))
         self._forced_ms[machine.name] = machine.clock_ms()
 
-    def _judge(self, machine: Gateway) -> None:
+    def _known(self, machine: Gateway) -> Known:
+        beats, moved_ms = self._beats.get(machine.name, Signs()), self._reads.moved_ms.get(machine.name)
+        return Known(machine.clock_ms(), beats, moved_ms)
+
+    def _judge(self, machine: Gateway, known: Known) -> None:
         now_ms, victim = machine.clock_ms(), peer_of(self.world, machine)
         forced_ms, ordered_ms = self._forced_ms.get(machine.name), self._ordered_ms.get(machine.name)
         begun = forced_ms is not None and now_ms - forced_ms < FINISHED_WITHIN_MS
         ordered = self._orders.is_open(machine) or (ordered_ms is not None and now_ms - ordered_ms < DECIDED_BEFORE_MS)
-        beats = self._beats.get(machine.name, Signs())
-        if begun or ordered or beats.asks:
+        if begun or ordered or known.beats.asks:
             return
         for rule, sign_ms, what in (
-            ("R1", beats.last_ms(now_ms), "heard"),
-            ("R6", self._reads.moved_ms.get(machine.name), "seen to stamp"),
+            ("R1", known.beats.last_ms(known.now_ms), "heard"),
+            ("R6", known.moved_ms, "seen to stamp"),
         ):
-            if sign_ms is not None and now_ms - sign_ms < machine.config.deadtime_ms:
-                sentence = f"{machine.name} fences {victim.name}, which it has {what} {now_ms - sign_ms} ms ago"
+            if sign_ms is not None and known.now_ms - sign_ms < machine.config.deadtime_ms:
+                sentence = f"{machine.name} fences {victim.name}, which it has {what} {known.now_ms - sign_ms} ms ago"
                 self.broken(rule, sentence)
