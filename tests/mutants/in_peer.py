@@ -8,6 +8,13 @@ MEMBERSHIP, SHELVES = "peer/membership.py", "peer/disk_heartbeat.py"
 
 MUTANTS = (
     Mutant(
+        "peer/disk_heartbeat.py:_moved_lately",
+        "R6",
+        "an owner that gives its legs away is silent at once",
+        "return link.heard_ms is not None and",
+        "return link.heard_ms is None and",
+    ),
+    Mutant(
         "peer/membership.py:_peer_condition",
         "R18",
         "an open question to the shelves excuses a silent peer for ever",

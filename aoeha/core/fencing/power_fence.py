@@ -38,6 +38,8 @@ from aoeha.core.storage import storage_fence
 
 BACK_OFF_FIRST_MS = 1_000
 BACK_OFF_MAX_MS = 30_000
+IDLE = (*blockers.TAKEOVER_REFUSED.values(), Code.TAKEOVER_REFUSED_UNCLEAN_BOOT, Code.TAKEOVER_REFUSED_UNSEEN_OWNER)
+"""Reasons why no fence is begun."""
 
 
 def decide(step: StepContext) -> None:
@@ -223,6 +225,8 @@ def _explain_idleness(step: StepContext) -> None:
         elif not step.state.config.fences:
             sentence = _unfenced(step.state, group, "no fence device is configured")
             step.refuse(group.name, Code.TAKEOVER_REFUSED_NO_PROOF, sentence)
+        elif group.refusal is not None and group.refusal.code in IDLE:
+            step.end_refusal(group.name)
 
 
 def _attempt(step: StepContext) -> None:

@@ -43,13 +43,13 @@ def longest_ms(config: PairConfig, *, renewing: bool) -> int:
 
 def reading_ms(config: PairConfig, group: GroupState, *, renewing: bool = False) -> int:
     """How long the next reading may take: an address that is silent is not waited for."""
-    wanted_ms = READING_SHARE * max(map(_needs_ms, group.legs), default=0)
+    wanted_ms = READING_SHARE * max(map(slowest_ms, group.legs), default=0)
     return min(max(config.shelf_timeout_ms, wanted_ms), longest_ms(config, renewing=renewing))
 
 
 def change_ms(config: PairConfig, leg: LegState) -> int:
     """How long a change of a leg's reservation may take."""
-    wanted_ms = QUESTIONS * READING_SHARE * _needs_ms(leg)
+    wanted_ms = QUESTIONS * READING_SHARE * slowest_ms(leg)
     return min(max(config.shelf_timeout_ms, wanted_ms), change_max_ms(config))
 
 
@@ -68,5 +68,6 @@ def is_too_short(deadline_ms: int, address: AddressState) -> bool:
     return address.holder is not Holder.SILENT and READING_SHARE * address.needs_ms > deadline_ms
 
 
-def _needs_ms(leg: LegState) -> int:
+def slowest_ms(leg: LegState) -> int:
+    """What the slowest address of a leg needs for an answer: a silent one is not waited for."""
     return max((address.needs_ms for address in leg.addresses if address.holder is not Holder.SILENT), default=0)

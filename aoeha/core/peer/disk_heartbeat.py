@@ -61,8 +61,8 @@ def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
             _ask(step, group, _stamp(step.state, group, words.get(name)))
         elif wish is TaskKind.READ_RECORDS and step.now_ms >= _read_due_ms(step.state.config, link):
             _ask(step, group, None)
-        elif wish is None and link != ShelfLinkState():
-            step.change_group(name, shelf_link=ShelfLinkState())
+        elif wish is None and link != (kept := _kept(step.state, link)):
+            step.change_group(name, shelf_link=kept)
 
 
 def task_done(step: StepContext, task: RecordTask, done: TaskDone) -> None:
@@ -201,15 +201,30 @@ def _answers(state: NodeState, task: RecordTask) -> bool:
     return task.kind is TaskKind.READ_RECORDS and bool(state.config.reference_hosts)
 
 
+def _kept(state: NodeState, link: ShelfLinkState) -> ShelfLinkState:
+    """What stays known when nothing is to be read: for a deadtime, when the last sign of life was seen.
+
+    An owner that leaves gives its legs away in the middle of it.
+    """
+    return ShelfLinkState(heard_ms=link.heard_ms if _moved_lately(state, link) else None)
+
+
+def _moved_lately(state: NodeState, link: ShelfLinkState) -> bool:
+    return link.heard_ms is not None and is_quiet(state) and state.now_ms - link.heard_ms < state.config.deadtime_ms
+
+
 def _write_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
     return link.asked_ms + (0 if link.answering else every_ms(config))
 
 
 def _confirms_silence(state: NodeState, group: GroupState) -> bool:
-    """Whether a record stood still, or no leg has just lost its reservation, as a target does that restarts."""
+    """Whether a record stood still; or none moved lately, and no leg has just lost its reservation.
+
+    A target that restarts loses it.
+    """
     if _in_question(state, group):
         return _is_silent(state.config, group.shelf_link) and not _unread(group)
-    return not any(
+    return not _moved_lately(state, group.shelf_link) and not any(
         address.holder is Holder.NOBODY and state.now_ms - address.since_ms < state.config.deadtime_ms
         for leg in group.legs
         for address in leg.addresses

@@ -167,7 +167,7 @@ def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
         step.change_storage_fence(name, yielded_until_ms=yielded_until_ms)
         return
     if _cannot_be_taken(_arbiter(step.state, group)):
-        step.refuse(name, Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED, _incomplete(step.state, group))
+        _refuse(step, group)
         _end(step, group)
         return
     _take_next(step, group)
@@ -191,7 +191,7 @@ def _take_next(step: StepContext, group: GroupState) -> None:
         sentence = f"{peer} cannot write to {name} any more: {legs} is reserved for {step.state.config.node}"
         step.say(Code.STORAGE_FENCE_DONE, Subject.group(name), sentence)
     elif not done:
-        step.refuse(name, Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED, _incomplete(step.state, group))
+        _refuse(step, group)
     step.change_storage_fence(name, done=done)
 
 
@@ -264,6 +264,12 @@ def _is_stuck(state: NodeState, group: GroupState) -> bool:
 
 def _cannot_be_taken(leg: LegState) -> bool:
     return leg.shows_anywhere(Holder.SILENT) or leg.shows_anywhere(Holder.STRANGER)
+
+
+def _refuse(step: StepContext, group: GroupState) -> None:
+    """Say which leg cannot be taken, unless a graver reason stands: two that are told in turn would never end."""
+    if group.refusal is None or group.refusal.code is Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED:
+        step.refuse(group.name, Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED, _incomplete(step.state, group))
 
 
 def _incomplete(state: NodeState, group: GroupState) -> str:

@@ -130,7 +130,7 @@ def _first_ms(group: GroupState, now_ms: int, *, reading: bool) -> int | None:
 
 
 def _shelf_link(link: ShelfLinkState, state: NodeState, known: dict[int, int]) -> ShelfLinkState:
-    """When a stamp was seen to move matters only by whether; for how long all stood still, by what was read."""
+    """For how long all stood still matters by what was read, and where nothing was, when a stamp was seen to move."""
     if link == ShelfLinkState():
         return link
     now_ms, deadtime_ms = state.now_ms, state.config.deadtime_ms
@@ -145,9 +145,13 @@ def _shelf_link(link: ShelfLinkState, state: NodeState, known: dict[int, int]) -
         task_id=known.get(link.task_id, 0),
         asked_ms=NOW_MS - age_ms(link.asked_ms, now_ms, TICK_MS),
         seen=tuple(SeenRecord(seen.leg, seen.address, canonical_record(seen.record)) for seen in link.seen),
-        heard_ms=None if link.heard_ms is None else NOW_MS,
+        heard_ms=None if link.heard_ms is None else NOW_MS - _quiet_ms(link, now_ms, deadtime_ms),
         quiet_since_ms=quiet_ms,
         quiet_reads=min(link.quiet_reads, 2),
         read_ms=read_ms,
         said=None,
     )
+
+
+def _quiet_ms(link: ShelfLinkState, now_ms: int, deadtime_ms: int) -> int:
+    return age_ms(link.heard_ms or 0, now_ms, deadtime_ms) if link.quiet_since_ms is None else 0

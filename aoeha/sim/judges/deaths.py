@@ -14,6 +14,8 @@ from aoeha.sim.world.world import World
 
 __all__ = ["DeathJudge"]
 
+SLOW_MAX_MS = 2_000
+"""A shelf that takes longer over its answers than that may be silent at times."""
 QUIET_MS = 15_000
 """For so long nothing has happened to a pair that knows how it stands. A fence device must have been read since."""
 FACTOR, SLACK_MS = 3, 5_000
@@ -77,7 +79,7 @@ class DeathJudge(Judge):
         addresses = [a for shelf in storage.shelves.values() for each in shelf.addresses.values() for a in each]
         changed_ms = [device.mode_since_ms for device in world.power.devices.values() if device.mode_since_ms]
         settled = all(self.now_ms - ms > QUIET_MS + read_ms for ms in changed_ms)
-        clear = all(answers(world, survivor, a) or a.slow_ms == (0, 0) for a in addresses)
+        clear = all(answers(world, survivor, a) or a.slow_ms[1] <= SLOW_MAX_MS for a in addresses)
         return quiet_ms > QUIET_MS and not together and settled and clear and not world.clones
 
     def _judge(self, awaited: tuple[Promise, tuple[str, ...]], within_ms: int) -> None:

@@ -113,7 +113,8 @@ def _promises(world: World, name: str, told: Mapping[str, Status]) -> Iterator[P
 def promise_of(world: World, said: Verdict, again_ms: int = 0) -> Promise:
     """Return what a verdict promises, and for how long it is waited for."""
     owner, survivor = world.machines[said.victim], world.machines[said.survivor]
-    unheard, hidden = whole_link_ms(world, owner, survivor) == 0, _hides_a_fault(world, owner, survivor)
+    unheard = whole_link_ms(world, owner, survivor) == 0
+    hidden = _hides_a_fault(world, owner, survivor) or _loses_frames(world, survivor)
     reason = "" if said.ready else said.sentence
     within_ms = 2 * said.takeover_ms + LOOK_EVERY_MS if said.ready else survivor.config.deadtime_ms + TAKEOVER_MS
     return Promise(owner.name, survivor.name, reason, said.takeover_ms, within_ms, unheard, hidden, again_ms)
@@ -124,6 +125,13 @@ def _hides_a_fault(world: World, owner: Machine, survivor: Machine) -> bool:
     return any(kind == TaskKind.START.value for kind, _resource in survivor.broken) or any(
         device.mode in UNTRUE or device.miswired or device.shares_power_of == owner.name for device in devices
     )
+
+
+def _loses_frames(world: World, survivor: Machine) -> bool:
+    """Whether frames to a shelf get lost by chance: nobody foresees which."""
+    shelves, groups = world.storage.shelves.values(), world.resources
+    names = (address.name for shelf in shelves for group in groups for address in shelf.addresses[group])
+    return any(world.storage.san.is_lossy(survivor.name, name) for name in names)
 
 
 def _killed(world: World, owner: str, taker: str, within_ms: int) -> tuple[int | None, str, str]:

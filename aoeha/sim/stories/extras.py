@@ -256,9 +256,7 @@ class Extra:
     off: str = ""
 
 
-WAITS = "until every wait for a slow shelf has an end (R2, R6)"
 RUN = "until an owner whose /run is gone learns from its legs what it owns (R16)"
-PROBES = "until a probe that fails is followed by a pause, and by an alarm (R12)"
 EDITS = "until nothing is believed of the shelves alone while the configurations differ (R2)"
 COPIES = "until an owner knows of a copy that began before its daemon or its ownership did (R5)"
 RESTS = "until a leg that rests is read before it returns because its target started (R5)"
@@ -271,8 +269,8 @@ ALL_EXTRAS = (
     Extra("clients", _cut_clients, 3, 1, lambda settings: bool(settings.hosts)),
     Extra("paths", _cut_path, 3, 1, lambda settings: bool(settings.reserve and settings.paths > 1)),
     Extra("clones", _clone, 2, 0.2, lambda _settings: True),
-    Extra("slow shelves", _slow_shelf, 3, 0.2, _reserves, off=WAITS),
-    Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves, off=WAITS),
+    Extra("slow shelves", _slow_shelf, 3, 0.2, _reserves),
+    Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves),
     Extra("forgetful targets", _forgetful_target, 3, 0.2, _forgets, off=LEGS),
     Extra("long copies", _long_copies, 3, 0.2, _reserves, off=COPIES),
     Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves, off=STOPS),
@@ -284,7 +282,7 @@ ALL_EXTRAS = (
     Extra("rates of clocks", _rates, 1, 0.2, lambda _settings: True, off=PLAYED),
     Extra("shared outlets", _shared_outlet, 2, 0.2, _has_outlets, off=PLAYED),
     Extra("third machine", _third_machine, 2, 0.2, _reserves, off=PLAYED),
-    Extra("deaf probes", _deaf_probes, 2, 0.2, _reserves, off=PROBES),
+    Extra("deaf probes", _deaf_probes, 2, 0.2, _reserves),
     Extra("edits", _edits, 2, 0.2, _reserves, off=EDITS),
     Extra("unseen", _unseen, 2, 0.2, _reserves, off=PLAYED),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
