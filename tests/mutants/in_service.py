@@ -377,7 +377,7 @@ MUTANTS = (
         f"{START}:_held_only",
         "R3",
         "a mirror is started from a leg that is not held in this term",
-        "if not reservations.is_held(group, leg)",
+        "if not held_legs.is_held(group, leg)",
         "if False",
     ),
     Mutant(

@@ -6,7 +6,7 @@ __all__ = ["MUTANTS"]
 
 LEDGER, HOLDS, FENCE = "storage/leg_ledger.py", "storage/reservations.py", "storage/storage_fence.py"
 LIFETIME, CHOICE, SUSPECT = "storage/address_lifetime.py", "storage/start_choice.py", "storage/suspect_legs.py"
-PATHS = "storage/path_alarms.py"
+PATHS, HELD = "storage/path_alarms.py", "storage/held_legs.py"
 
 MUTANTS = (
     Mutant(
@@ -227,14 +227,14 @@ MUTANTS = (
         "read_ms - address.since_ms >= 0",
     ),
     Mutant(
-        f"{HOLDS}:reserved",
+        f"{HELD}:reserved",
         "R2",
         "a start needs one address of ours, not all that answer",
         "if address.holder is not Holder.SILENT and not _is_held(group, address):",
         "if False:",
     ),
     Mutant(
-        f"{HOLDS}:_is_held",
+        f"{HELD}:_is_held",
         "R3",
         "a reservation of an earlier term counts for a start",
         "address.holder is Holder.US and address.held_epoch == group.held_epoch",
@@ -346,7 +346,7 @@ MUTANTS = (
         "if False:",
     ),
     Mutant(
-        f"{HOLDS}:_follows_later",
+        f"{HELD}:_follows_later",
         "R18",
         "a start waits for a slow leg without which it could begin",
         "return any(other.name in enough and is_held(group, other) for other in group.legs if other is not leg)",

@@ -14,7 +14,7 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import ReservationsRead, ReservationTask, TaskKind, TaskResult
 from aoeha.core.ownership import claims
 from aoeha.core.step import initial
-from aoeha.core.storage import reservations
+from aoeha.core.storage import held_legs, reservations
 from aoeha.sim.stories.settings import Settings
 
 NAME, NOW_MS = "storage", 30_000
@@ -95,7 +95,7 @@ def test_a_reading_that_was_begun_before_a_term_marks_no_leg_as_held_in_it() -> 
     group = step.state.group(NAME)
     assert group.holding
     assert group.shelves.due
-    assert not reservations.is_held(group, group.leg("shelf2"))
+    assert not held_legs.is_held(group, group.leg("shelf2"))
 
 
 def granted(group: GroupState) -> "claims.Proof":

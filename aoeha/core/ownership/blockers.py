@@ -15,7 +15,7 @@ from aoeha.core.model.conditions import Code
 from aoeha.core.model.law import Act, Blocked, Kind
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.peer import membership
-from aoeha.core.storage import reservations
+from aoeha.core.storage import held_legs, reservations
 
 
 def may_start(state: NodeState, group: GroupState) -> Blocked | None:
@@ -58,7 +58,7 @@ def _not_owned(state: NodeState, group: GroupState) -> str:
 
 
 def _unreserved(state: NodeState, group: GroupState | None) -> str:
-    return reservations.reserved(state.config, group) if group is not None else ""
+    return held_legs.reserved(state.config, group) if group is not None else ""
 
 
 def _no_shelf(state: NodeState, group: GroupState | None) -> str:

@@ -32,7 +32,7 @@ from aoeha.core.model.task import (
 from aoeha.core.ownership import blockers, own_stall, owners
 from aoeha.core.peer import membership
 from aoeha.core.resources import address_conflict, failures, mirror_start
-from aoeha.core.storage import address_lifetime, leg_ledger, reservations, suspect_legs
+from aoeha.core.storage import address_lifetime, held_legs, leg_ledger, suspect_legs
 
 STOP_TRIES = 2
 
@@ -155,7 +155,7 @@ def _startable(step: StepContext, name: str) -> ResourceState | None:
     group = step.state.group(name)
     if group.term is None or step.now_ms < group.term.retry_at_ms:
         return None
-    if reservations.reserved(step.state.config, group) and group.shelves.task_id:
+    if held_legs.reserved(step.state.config, group) and group.shelves.task_id:
         return None
     blocked = blockers.may_start(step.state, group)
     resource = next((resource for resource in group.resources if resource.phase not in UP), None)

@@ -17,7 +17,7 @@ from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import ChosenLegs, StepContext
 from aoeha.core.model.task import SuperblocksRead, SuperblockTask
-from aoeha.core.storage import leg_sentences, reservations, suspect_legs
+from aoeha.core.storage import held_legs, leg_sentences, suspect_legs
 from aoeha.core.storage.start_choice import Refusal, Selection, choose
 
 
@@ -60,7 +60,7 @@ def take_choice(step: StepContext, group: GroupState, mirror: str, found: Superb
 
 def _held_only(group: GroupState, found: SuperblocksRead) -> SuperblocksRead:
     """A leg that is not held in this term counts as absent, whatever its disk tells: nothing is written to it (R3)."""
-    outside = {leg.name for leg in group.legs if not reservations.is_held(group, leg)}
+    outside = {leg.name for leg in group.legs if not held_legs.is_held(group, leg)}
     legs = tuple(replace(leg, present=False, superblock=None) if leg.name in outside else leg for leg in found.legs)
     return replace(found, legs=legs)
 

@@ -1,4 +1,4 @@
-"""Reservations: whose the legs of a group are, as their targets say (home of R3; also R2, R12).
+"""Reservations: whose the legs of a group are, as their targets say (home of R3; also R12).
 
 Rules. The owner of a group holds every address of its legs, for itself alone, before it starts anything. It reads the
 reservations each second, and whenever a target announces itself. Only a proof permits force: a node that owns the group
@@ -19,14 +19,13 @@ from aoeha.core.model import law, shelf_patience
 from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
-from aoeha.core.model.config import PairConfig
 from aoeha.core.model.events import TargetStarted, TaskDone
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder, Reservation
-from aoeha.core.model.state import UP, GroupState, NodeState, phase_of
+from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import AddressRenewal, ReservationsRead, ReservationTask, TaskKind
 from aoeha.core.model.term import Term
@@ -179,47 +178,6 @@ def shown(done: TaskDone) -> tuple[Reservation, ...]:
 
 def _by_place(done: TaskDone) -> dict[tuple[str, str], Reservation]:
     return {(hold.leg, hold.address): hold for hold in shown(done)}
-
-
-def reserved(config: PairConfig, group: GroupState) -> str:
-    """Why the group's storage may not be used yet; empty when every address that responds is held by us (R2).
-
-    A slow leg is not waited for where the mirror is to start without it.
-    """
-    if not any(leg.addresses for leg in group.legs):
-        return ""
-    for leg in group.legs:
-        if _follows_later(config, group, leg):
-            continue
-        for address in leg.addresses:
-            if address.holder is not Holder.SILENT and not _is_held(group, address):
-                return (
-                    f"{leg.name} at {address.name} is not reserved for this node yet: it shows {address.holder.value}"
-                )
-    ours = any(leg.shows_anywhere(Holder.US) for leg in group.legs)
-    return "" if ours else "no shelf answers this node"
-
-
-def is_held(group: GroupState, leg: LegState) -> bool:
-    """Whether every address of a leg that responds is held by us in this term, and one does."""
-    held = [_is_held(group, address) for address in leg.addresses if address.holder is not Holder.SILENT]
-    return bool(held) and all(held)
-
-
-def _is_held(group: GroupState, address: AddressState) -> bool:
-    return address.holder is Holder.US and address.held_epoch == group.held_epoch
-
-
-def _follows_later(config: PairConfig, group: GroupState, leg: LegState) -> bool:
-    """Whether a leg is so slow that its reservation is not waited for: the mirror runs, or may start, without it."""
-    mirror = next((resource for resource in group.resources if resource.config.mirror), None)
-    if mirror is None or group.term is None or not shelf_patience.is_slow(config, leg) or is_held(group, leg):
-        return False
-    enough = group.term.startable_legs
-    if mirror.phase in UP:
-        missing = mirror.missing or ()
-        enough = tuple(one.name for one in group.legs if one.name not in missing) if leg.name in missing else ()
-    return any(other.name in enough and is_held(group, other) for other in group.legs if other is not leg)
 
 
 def unusable(state: NodeState, group: GroupState) -> str:
