@@ -20,7 +20,7 @@ from aoeha.core.ownership import proofs
 from aoeha.core.peer import membership
 from aoeha.core.resources import lifecycle
 from aoeha.core.step import step
-from aoeha.core.storage import leg_ledger, reservations, storage_fence
+from aoeha.core.storage import coverage, leg_ledger, reservations, storage_fence
 from aoeha.sim.exhaust import canonical as canonical_module
 from aoeha.sim.exhaust.canonical import canonical
 from aoeha.sim.exhaust.pair import FaultBudget, Search
@@ -193,6 +193,15 @@ def test_a_lost_leg_that_is_forced_back_is_found(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(reservations, "_takeable", stubborn)
     monkeypatch.setattr(reservations, "_judged", hopeful)
     assert "R3" in violation_of(CALM._replace(pauses=1, boots=1), "running with reservations")
+
+
+def test_a_storage_fence_over_the_legs_of_another_file_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget, start = CALM._replace(crashes=1, edits=1, pauses=1, boots=1), "running with reservations"
+    after = ("the daemon on beta dies", "somebody edits aoeha.toml on beta")
+    whole = explore(budget, states_max=5_000, seconds_max=inf, start=start, after=after)
+    assert not whole.violation, whole.story
+    monkeypatch.setattr(coverage, "doubt", lambda _state: "")
+    assert "I1" in violation_of(budget, start, after)
 
 
 REBOOTED_UNHEARD = (

@@ -30,6 +30,7 @@ from dataclasses import replace
 from functools import cache
 from typing import get_args
 
+from aoeha.core.fencing.power_restore import remembered_ms
 from aoeha.core.model.beat import Beat, GroupBeat, Ledger, Mark
 from aoeha.core.model.config import FenceConfig, GroupConfig, Identity, PairConfig, ResourceConfig
 from aoeha.core.model.fence import DeviceState, FencePhase, FenceState, Off
@@ -178,6 +179,9 @@ def canonical(state: NodeState) -> NodeState:
         panic=None if state.panic is None else UNWORDED_PANIC,
         hosts=HostsState(),
     )
+    if done.remembered is not None:
+        # What is remembered of a time is as late as the time itself.
+        done = replace(done, remembered=replace(done.remembered, power_back_ms=remembered_ms(done)))
     return _with_ledger(state, done, known) if is_mirrored(state) else done
 
 

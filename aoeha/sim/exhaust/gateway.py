@@ -28,6 +28,7 @@ from aoeha.sim.exhaust.unworded import UNWORDED_PANIC
 
 __all__ = ["NODES", "Gateway", "Happening", "Outcome", "Power", "happen"]
 
+EDITED_TAG = 1
 STEPS_MAX = 16
 """At most this many steps may follow one event at once; more means that the core loops."""
 
@@ -49,7 +50,8 @@ class Gateway:
     `cancelled` are tasks whose end is due. `storage` is the truth that the oracle knows; `last_epoch` the highest
     epoch that this gateway ever owned. `reserved`: its group has legs, `mirrored`: which are halves of a mirror; `had`
     tells of each in which ownership it was last seen to be held. Of its shelf tasks the `slow` ones wait longer than
-    they must, and the `late` ones are done without its having heard the answer.
+    they must, and the `late` ones are done without its having heard the answer. `edited`: its file names a leg less
+    than the one that both had at first.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Gateway:
     late: tuple[tuple[int, Answer], ...] = ()
     slow: tuple[int, ...] = ()
     had: tuple[int, ...] = (0,) * len(LEGS)
+    edited: bool = False
 
     @property
     def boot_id(self) -> str:
@@ -169,6 +172,11 @@ def _happen(gateway: Gateway, what: Happening) -> Outcome:
             return Outcome(_fallen(gateway, Power.DOWN))
         case "off":
             return Outcome(_fallen(gateway, Power.OFF))
+        case "forget":
+            # No node remembers what no disk saved: an epoch of its own may come again.
+            return Outcome(replace(gateway, memory=None, last_epoch=0))
+        case "edit":
+            return Outcome(replace(gateway, edited=not gateway.edited))
         case "on":
             return Outcome(replace(gateway, power=Power.DOWN))
         case "pause":
@@ -271,7 +279,11 @@ def _fallen(gateway: Gateway, power: Power) -> Gateway:
 
 def _config(gateway: Gateway) -> PairConfig:
     peer = NODES[1 - NODES.index(gateway.name)]
-    return config(gateway.name, peer, reserved=gateway.reserved, mirrored=gateway.mirrored)
+    made = config(gateway.name, peer, reserved=gateway.reserved, mirrored=gateway.mirrored)
+    if not gateway.edited:
+        return made
+    (group,) = made.groups
+    return replace(made, config_tag=EDITED_TAG, groups=(replace(group, legs=group.legs[:1]),))
 
 
 def _start_daemon(gateway: Gateway) -> Outcome:

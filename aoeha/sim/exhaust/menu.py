@@ -12,7 +12,7 @@ from aoeha.sim.exhaust.shelves import MIRROR_KINDS, SHELF_KINDS
 __all__ = ["ROOMLESS", "menu"]
 
 VERBS = ("switchover", "standby", "unstandby", "leave", "confirm", "pause")
-ROOMLESS = ("crash", "kill", "pause", "boot", "on", "start")
+ROOMLESS = ("crash", "kill", "pause", "boot", "on", "start", "forget", "edit")
 
 
 def menu(gateway: Gateway, boots_max: int) -> Iterator[tuple[Happening, str]]:
@@ -26,6 +26,10 @@ def menu(gateway: Gateway, boots_max: int) -> Iterator[tuple[Happening, str]]:
         yield Happening("wake", f"{name} wakes and notices"), ""
         yield Happening("thaw", f"{name} wakes with a clock that stood still"), ""
         yield Happening("crash", f"{name} crashes asleep"), "crashes"
+    if state is None and gateway.memory is not None:
+        yield Happening("forget", f"what {name} remembers is lost"), "memories"
+    if state is None:
+        yield Happening("edit", f"somebody edits aoeha.toml on {name}"), "edits"
     if gateway.power is not Power.ON:
         return
     yield Happening("crash", f"{name} crashes"), "crashes"

@@ -8,9 +8,9 @@ so that a transition of the pair costs microseconds. The oracle here shares noth
 Time: the two clocks advance in ticks, one at most a tick ahead while both daemons are alive. A beat takes less than a
 tick, or is lost at the cost of the budget; at the same cost one overtakes another. A cut swallows a direction until it
 is repaired. A gateway that is down, off or paused does not hold up the other's clock. A task of the shelves happens
-within its tick and is answered at that moment. A task that takes or transfers a leg, or that starts or changes a
-mirror, happens after whatever else happens first; a mere reading or stamp happens at once. At the cost of the budget a
-reading waits as well, or an answer is heard later than what it tells.
+within its tick and is answered at that moment, or, at the cost of the budget, ticks later. A task that takes or
+transfers a leg, or that starts or changes a mirror, happens after whatever else happens first; a mere reading or stamp
+happens at once. At the cost of the budget a reading waits as well, or an answer is heard later than what it tells.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,8 +34,9 @@ class FaultBudget(NamedTuple):
     """The faults that may still happen. A crash is a kernel's or a daemon's; a loss is a beat or a cut direction.
 
     `restarts` are targets that begin again, `ways` between a node and a shelf are cut until they are mended, `delays`
-    let the shelves answer late. `boots` bounds the boots of each node, `under_way` the beats in each direction that
-    were sent and not yet heard.
+    let the shelves answer late, by less than a tick or by a whole one. `memories` are lost while no daemon runs, and
+    `edits` let the two configurations differ or agree again, from the next daemon on. `boots` bounds the boots of each
+    node, `under_way` the beats in each direction that were sent and not yet heard.
     """
 
     crashes: int = 2
@@ -48,6 +49,8 @@ class FaultBudget(NamedTuple):
     silences: int = 0
     mends: int = 0
     delays: int = 0
+    memories: int = 0
+    edits: int = 0
     boots: int = 4
     under_way: int = 1
 
@@ -153,20 +156,22 @@ class Search(Known):
     def _events(self, pair: Pair) -> Iterator[tuple[str, Pair]]:
         for index in (0, 1):
             other, room = self._facts[pair[1 - index]], self._room(pair, index)
-            may_tick = room and self._may_tick(pair, index)
             for move in self._moves(pair[index]):
                 kind = move.what.kind
-                if move.needs_room and not (may_tick if kind == "tick" else room):
+                if (move.needs_room and not room) or (kind == "tick" and not self._may_tick(pair, index)):
                     continue
                 if kind == "confirm" and not other.gone:
                     continue
-                budget = self._pay(pair[6], move.cost) if move.cost else pair[6]
+                cost, label = move.cost, move.what.label
+                if kind == "tick" and self._facts[pair[index]].waiting:
+                    cost, label = "delays", f"{label} before the shelves answer"
+                budget = self._pay(pair[6], cost) if cost else pair[6]
                 if budget < 0:
                     continue
                 reads_off = move.what.plug is not None and self._gateways[pair[1 - index]].power is Power.OFF
                 local = self._befallen(pair[index], move, reads_off=reads_off)
-                self.happening = move.what.label
-                yield move.what.label, self._after(pair, index, local, budget, 1 if kind == "tick" else 0)
+                self.happening = label
+                yield label, self._after(pair, index, local, budget, 1 if kind == "tick" else 0)
             yield from self._deliveries(pair, index)
             yield from self._losses(pair, index)
             yield from self._answers(pair, index)
@@ -180,9 +185,7 @@ class Search(Known):
         return len(self._channels[pair[2 + index]]) < self.budget.under_way or not self._facts[pair[1 - index]].hears
 
     def _may_tick(self, pair: Pair, index: int) -> bool:
-        """A beat and a question to the shelves take less than a tick, and one clock is at most a tick ahead."""
-        if self._facts[pair[index]].waiting:
-            return False
+        """A beat takes less than a tick, and one clock is at most a tick ahead."""
         lead = pair.ahead if index == 0 else -pair.ahead
         return (lead < 1 and not pair[3 - index]) or not self._facts[pair[1 - index]].hears
 
@@ -362,7 +365,7 @@ class Search(Known):
         self._judge_writes(values)
         if me.holding and other.holding and not me.reserved:
             raise Violation("I1: both nodes own the group")
-        if me.last_epoch == self._facts[before[index]].last_epoch:
+        if me.last_epoch in (0, self._facts[before[index]].last_epoch):
             return
         if self._may_write(values, 1 - index):
             raise Violation(f"I1: {NODES[index]} owns the group while {NODES[1 - index]} may still write")

@@ -30,6 +30,10 @@ STARTS = {
     "cold with reservations": RESERVED,
     "running with a ledger": MIRRORED,
     "one leg out": MIRRORED,
+    "running, and a memory is lost": FaultBudget(failures=0, pauses=0, memories=1),
+    "running with reservations, and a memory is lost": RESERVED._replace(restarts=0, memories=1),
+    "running with reservations, and a file is edited": RESERVED._replace(restarts=0, edits=1),
+    "running with a ledger, and shelves are slow": MIRRORED._replace(restarts=0, silences=0, delays=3),
 }
 """Where a search may start, and its fault budget."""
 
@@ -152,11 +156,9 @@ def beginning(search: Search, start: str) -> Pair:
     match start:
         case "one leg out":
             return search.one_leg_out()
-        case "running with a ledger":
-            return search.running(reserved=True, mirrored=True)
         case _:
-            begin = search.cold if start.startswith("cold") else search.running
-            return begin(reserved=start.endswith("reservations"))
+            begin, mirrored = search.cold if start.startswith("cold") else search.running, "ledger" in start
+            return begin(reserved=mirrored or "reservations" in start, mirrored=mirrored)
 
 
 def _progress(exploration: _Exploration, begun: float) -> str:
