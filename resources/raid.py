@@ -17,7 +17,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from aoeha.agents.capabilities import LegSet
+from aoeha.agents.capabilities import PATIENCE_MS, LegSet
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
@@ -33,7 +33,7 @@ from aoeha.agents.parts.md_sysfs import (
     set_resync_action,
 )
 from aoeha.agents.parts.superblock import parse_examine
-from aoeha.agents.running import must_run, said, try_run
+from aoeha.agents.running import LateError, must_run, said, try_run
 from aoeha.core.model.superblock import Superblock
 from aoeha.core.model.task import ExaminedLeg, MirrorLimits, ResourceStatus, SuperblocksRead
 from aoeha.core.storage import leg_sentences
@@ -44,8 +44,8 @@ from aoeha.preflight import Finding, SharedArray, array_findings
 
 RAID1_MODULE = Path("/sys/module/raid1")
 LOAD_DEADLINE_MS = 10_000
-EXAMINE_DEADLINE_MS = 3_000
-ASSEMBLE_DEADLINE_MS = 15_000
+ASSEMBLE_DEADLINE_MS = 600_000
+"""The deadline of the start ends it before."""
 STOP_DEADLINE_MS = 5_000
 STOP_TRIES = 40
 STOP_PAUSE_S = 0.25
@@ -90,15 +90,18 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         legs = tuple(leg.name for leg in found.legs if leg.device in choice.legs)
         await self.start_from(legs, MirrorLimits(), short=choice.short)
 
-    async def read_superblocks(self) -> SuperblocksRead:
-        """Get ready for a start and examine all legs, if their array does not run."""
-        device, uuid, legs = self.parameters.device, self.parameters.uuid, self.parameters.legs
+    async def read_superblocks(self, legs: tuple[str, ...] = (), patience_ms: int = PATIENCE_MS) -> SuperblocksRead:
+        """Get ready for a start and examine legs, if their array does not run. One that hangs holds up no other."""
+        device, uuid, asked = self.parameters.device, self.parameters.uuid, legs
+        legs = self.parameters.legs
         if self._running() is not None:
             return SuperblocksRead(device, uuid, running=True)
         await self._get_ready("start")
-        present = await _present(legs)
-        records = await self._examine(present)
-        found = (ExaminedLeg(_named(leg), leg, leg in present, records.get(leg)) for leg in legs)
+        present = await _present(tuple(leg for leg in legs if not asked or _named(leg) in asked))
+        answers = await asyncio.gather(*(self._examine(leg, patience_ms) for leg in present))
+        late = {leg for leg, answer in zip(present, answers, strict=True) if answer is None}
+        records = {name: record for answer in answers for name, record in (answer or {}).items()}
+        found = (ExaminedLeg(_named(leg), leg, leg in present, records.get(leg), leg in late) for leg in legs)
         return SuperblocksRead(device, uuid, tuple(found))
 
     async def start_from(self, legs: tuple[str, ...], limits: MirrorLimits, *, short: bool) -> None:
@@ -230,19 +233,14 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         except TimeoutError as error:
             raise AgentError(f"cannot start {self.parameters.device}: {error}") from error
 
-    async def _examine(self, legs: tuple[str, ...]) -> dict[str, Superblock]:
-        """Read all legs' superblocks in one process; when that hangs, one process each tells which leg it is."""
-        if not legs:
-            return {}
+    async def _examine(self, leg: str, patience_ms: int) -> dict[str, Superblock] | None:
+        """Read a leg's superblock, None when it does not answer in time."""
         try:
             completed = await try_run(
-                self.host, "mdadm", "--examine", *legs, deadline_ms=EXAMINE_DEADLINE_MS, to="read superblocks"
+                self.host, "mdadm", "--examine", leg, deadline_ms=patience_ms, to=f"read the superblock of {leg}"
             )
-        except AgentError:
-            if len(legs) == 1:
-                return {}
-            parts = await asyncio.gather(*(self._examine((leg,)) for leg in legs))
-            return {name: record for part in parts for name, record in part.items()}
+        except LateError:
+            return None
         return parse_examine(completed.stdout)
 
     async def _assemble(self, legs: tuple[str, ...], *, short: bool, readonly: bool) -> None:

@@ -31,6 +31,10 @@ class SharedAddress(ABC):
         """
 
 
+PATIENCE_MS = 10_000
+"""How long a disk is waited for where no start tells how long it may take."""
+
+
 class LegSet(ABC):
     """A mirror whose halves are the group's legs, named by their targets ("e1.0").
 
@@ -38,10 +42,11 @@ class LegSet(ABC):
     """
 
     @abstractmethod
-    async def read_superblocks(self) -> SuperblocksRead:
-        """Get ready for a start, and report what each leg of the configuration records; change nothing on them.
+    async def read_superblocks(self, legs: tuple[str, ...] = (), patience_ms: int = PATIENCE_MS) -> SuperblocksRead:
+        """Get ready for a start, and report what these legs record, all where none are named; change nothing on them.
 
-        A leg whose read hangs counts as absent. A mirror that runs already is only said to run. AgentError where it
+        A leg that is not read counts as absent, and one whose disk does not answer within the patience is late: that
+        says nothing about what lies there. A mirror that runs already is only said to run. AgentError where it
         cannot be started whatever lies on its legs.
         """
 

@@ -8,6 +8,10 @@ __all__ = ["must_run", "said", "try_run"]
 OUTPUT_SHOWN_CHARACTERS = 300
 
 
+class LateError(AgentError):
+    """A program did not end in time: what it was asked is not known, which is not the same as none."""
+
+
 async def must_run(host: Host, *argv: str, deadline_ms: int, to: str, stdin: str = "") -> Completed:
     """Run a program that has to succeed. Raises AgentError "cannot `to`: what it said"."""
     completed = await try_run(host, *argv, deadline_ms=deadline_ms, to=to, stdin=stdin)
@@ -19,12 +23,14 @@ async def must_run(host: Host, *argv: str, deadline_ms: int, to: str, stdin: str
 async def try_run(
     host: Host, *argv: str, deadline_ms: int, to: str, stdin: str = "", environment: dict[str, str] | None = None
 ) -> Completed:
-    """Run a program whose failure the caller judges. Raises AgentError only when it could not run or hung."""
+    """Run a program whose failure the caller judges. AgentError only when it could not run, LateError when it hung."""
     try:
         return await host.run(*argv, deadline_ms=deadline_ms, stdin=stdin, environment=environment)
     except FileNotFoundError:
         raise AgentError(f"cannot {to}: there is no program {argv[0]}; install the package that has it") from None
-    except (TimeoutError, OSError) as error:
+    except TimeoutError as error:
+        raise LateError(f"cannot {to}: {error}") from None
+    except OSError as error:
         raise AgentError(f"cannot {to}: {error}") from None
 
 

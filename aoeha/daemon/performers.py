@@ -119,7 +119,7 @@ class Performers:
         agent = self._agent(task)
         if not isinstance(agent, LegSet):
             raise AgentError(f"cannot {what(task)}: {task.subject} is no mirror")
-        return Performed(TaskResult.OK, outcome=await agent.read_superblocks())
+        return Performed(TaskResult.OK, outcome=await agent.read_superblocks(task.legs, task.deadline_ms // 2))
 
     async def _conflict(self, task: ConflictTask) -> Performed:
         agent = self._agent(task)

@@ -63,7 +63,7 @@ JUDGED = {
     "Proof": "kind group epoch peer_boot_id detail",
     "Confirmation": "boot_id user until_ms",
     "ResourceTask": "id deadline_ms reason kind group subject legs short limits",
-    "SuperblockTask": "id deadline_ms reason group subject epoch",
+    "SuperblockTask": "id deadline_ms reason group subject epoch legs",
     "ConflictTask": "id deadline_ms reason group subject",
     "PowerTask": "id deadline_ms reason kind subject node purpose",
     "ReservationTask": "id deadline_ms reason kind group subject expected renewal",

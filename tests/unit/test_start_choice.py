@@ -1,8 +1,10 @@
 """Which legs a mirror is started from: the cases in which acknowledged writes would be lost are refused."""
 
+from dataclasses import replace
+
 from aoeha.agents.parts.superblock import parse_examine
 from aoeha.core.model.superblock import Superblock
-from aoeha.core.model.task import SuperblocksRead
+from aoeha.core.model.task import ExaminedLeg, SuperblocksRead
 from aoeha.core.storage import leg_sentences, start_choice
 from aoeha.core.storage.start_choice import Legs, Omission, Refusal, Selection, choose_legs, why_not_take_back
 
@@ -190,3 +192,15 @@ def test_a_disk_of_another_array_or_of_none_is_not_taken_back() -> None:
 
 def test_no_leg_is_taken_back_when_the_working_one_cannot_be_read() -> None:
     assert "cannot be read" in refusal_to_take_back(record(B))
+
+
+def test_a_disk_that_did_not_answer_in_time_is_not_called_blank() -> None:
+    late = ExaminedLeg("e2.0", "/dev/etherd/e2.0", present=True, late=True)
+    blank = replace(late, late=False)
+    reasons = []
+    for leg in (late, blank):
+        refusal = start_choice.choose(SuperblocksRead("/dev/md/volume", "1:2:3:4", (leg,)), ())
+        assert isinstance(refusal, Refusal)
+        reasons.append(leg_sentences.why_not_start("/dev/md/volume", "1:2:3:4", refusal))
+    assert "did not answer in time" in reasons[0]
+    assert "no md superblock could be read" in reasons[1]

@@ -155,13 +155,17 @@ class ResourceTask(_OfKind):
 
 @dataclass(frozen=True)
 class SuperblockTask(BaseTask):
-    """Read the superblocks of the mirror `subject`, for a start in the ownership of `epoch`: `SuperblocksRead`."""
+    """Read the superblocks of the mirror `subject`, for a start in the ownership of `epoch`: `SuperblocksRead`.
+
+    Only `legs` are read, all where there are none: the others could not be started from.
+    """
 
     kind: ClassVar[TaskKind] = TaskKind.READ_SUPERBLOCKS
 
     group: str
     subject: str
     epoch: int
+    legs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -295,13 +299,15 @@ class Observed:
 class ExaminedLeg:
     """One leg of a mirror as its agent found it, which needs the name of its `device` to do so.
 
-    `superblock` is None where none could be read, and always where the leg is not `present`.
+    `superblock` is None where none could be read, and always where the leg is not `present`. `late`: its disk did not
+    answer in time.
     """
 
     name: str
     device: str
     present: bool
     superblock: Superblock | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ def is_being_read(state: NodeState, mirror: ResourceState) -> bool:
 def read(step: StepContext, group: GroupState, mirror: ResourceState, reason: str) -> None:
     """Begin to read superblocks. From now on the mirror is starting, although nothing of it is touched yet."""
     number, name = step.state.next_task_id, mirror.config.name
-    step.begin(SuperblockTask(number, mirror.config.start_ms, reason, group.name, name, group.held_epoch))
+    held = tuple(leg.name for leg in group.legs if held_legs.is_held(group, leg))
+    step.begin(SuperblockTask(number, mirror.config.start_ms, reason, group.name, name, group.held_epoch, held))
     step.change_resource(
         group.name, name, task_id=number, phase=ResourcePhase.STARTING, reason="", start_begun_ms=step.now_ms
     )
@@ -61,7 +62,9 @@ def take_choice(step: StepContext, group: GroupState, mirror: str, found: Superb
 def _held_only(group: GroupState, found: SuperblocksRead) -> SuperblocksRead:
     """A leg that is not held in this term counts as absent, whatever its disk tells: nothing is written to it (R3)."""
     outside = {leg.name for leg in group.legs if not held_legs.is_held(group, leg)}
-    legs = tuple(replace(leg, present=False, superblock=None) if leg.name in outside else leg for leg in found.legs)
+    legs = tuple(
+        replace(leg, present=False, superblock=None, late=False) if leg.name in outside else leg for leg in found.legs
+    )
     return replace(found, legs=legs)
 
 

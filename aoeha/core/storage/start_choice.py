@@ -27,13 +27,14 @@ EVENTS_APART = 1
 class Legs:
     """A mirror's legs: all of them, those that have a device, and those known to hold every acknowledged write.
 
-    `doubted` are legs that may have lost what they acknowledged.
+    `doubted` are legs that may have lost what they acknowledged, `late` those whose disk did not answer in time.
     """
 
     all: tuple[str, ...]
     present: tuple[str, ...]
     complete: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
 
 
 class Omission(Enum):
@@ -41,6 +42,7 @@ class Omission(Enum):
 
     ABSENT = "it is absent"
     UNREADABLE = "no md superblock could be read from it"
+    LATE = "its disk did not answer in time"
     CALLED_FAILED = "another leg recorded it as failed"
     MAY_LACK_WRITES = "it may lack acknowledged writes"
     OUTDATED = "its superblock is events behind, so it is an old copy"
@@ -104,6 +106,7 @@ def choose(read: SuperblocksRead, complete: tuple[str, ...], doubted: tuple[str,
         all=tuple(leg.device for leg in read.legs),
         present=tuple(leg.device for leg in read.legs if leg.present),
         complete=tuple(leg.device for leg in read.legs if leg.name in complete),
+        late=tuple(leg.device for leg in read.legs if leg.late),
         doubted=tuple(leg.device for leg in read.legs if leg.name in doubted),
     )
     return choose_legs(read.uuid, legs, superblocks)
@@ -115,7 +118,8 @@ def choose_legs(uuid: str, legs: Legs, superblocks: Mapping[str, Superblock]) ->
         if superblock.array_uuid != uuid:
             return Refusal(Doubt.OTHER_ARRAY, (superblock.leg,), found=superblock.array_uuid)
     left_out = {leg: Omission.ABSENT for leg in legs.all if leg not in legs.present}
-    left_out |= {leg: Omission.UNREADABLE for leg in legs.present if leg not in superblocks}
+    unread = (leg for leg in legs.present if leg not in superblocks)
+    left_out |= {leg: Omission.LATE if leg in legs.late else Omission.UNREADABLE for leg in unread}
     whole = [one for one in superblocks.values() if one.role is not None and not one.recovering]
     if not whole:
         return Refusal(Doubt.NO_WHOLE_LEG, left_out=tuple(left_out.items()))
