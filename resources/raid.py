@@ -11,6 +11,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ from aoeha.agents.capabilities import PATIENCE_MS, LegSet
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parameters import Duration
+from aoeha.agents.parts import generation_record
 from aoeha.agents.parts.aoe_driver import target_of
 from aoeha.agents.parts.md_member import Leg, evict_leg, return_leg
 from aoeha.agents.parts.md_sysfs import (
@@ -29,13 +31,14 @@ from aoeha.agents.parts.md_sysfs import (
     array_state,
     block_name,
     end_readonly,
+    has_room_before_data,
     mark_write_mostly,
     set_resync_action,
 )
 from aoeha.agents.parts.superblock import parse_examine
 from aoeha.agents.running import LateError, must_run, said, try_run
 from aoeha.core.model.superblock import Superblock
-from aoeha.core.model.task import ExaminedLeg, MirrorLimits, ResourceStatus, SuperblocksRead
+from aoeha.core.model.task import ExaminedLeg, GenerationsWritten, MirrorLimits, ResourceStatus, SuperblocksRead
 from aoeha.core.storage import leg_sentences
 from aoeha.core.storage.start_choice import Refusal, choose
 from aoeha.io.blocking import bounded_call
@@ -46,11 +49,20 @@ RAID1_MODULE = Path("/sys/module/raid1")
 LOAD_DEADLINE_MS = 10_000
 ASSEMBLE_DEADLINE_MS = 600_000
 """The deadline of the start ends it before."""
+GENERATION_DEADLINE_MS = 2_000
 STOP_DEADLINE_MS = 5_000
 STOP_TRIES = 40
 STOP_PAUSE_S = 0.25
 SYSFS_DEADLINE_MS = 2_000
 PREFLIGHT_DEADLINE_MS = 2_000
+
+
+class Marked(Enum):
+    """What came of a leg that was to be marked, in the order in which `GenerationsWritten` has them."""
+
+    WRITTEN = "written"
+    EXCHANGED = "exchanged"
+    REFUSED = "refused"
 
 
 class RaidParameters(Parameters, frozen=True):
@@ -101,8 +113,28 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         answers = await asyncio.gather(*(self._examine(leg, patience_ms) for leg in present))
         late = {leg for leg, answer in zip(present, answers, strict=True) if answer is None}
         records = {name: record for answer in answers for name, record in (answer or {}).items()}
-        found = (ExaminedLeg(_named(leg), leg, leg in present, records.get(leg), leg in late) for leg in legs)
+        generations = await self._read_generations(tuple(records), patience_ms)
+        late |= records.keys() - generations.keys()
+        found = (
+            ExaminedLeg(_named(leg), leg, leg in present, late=leg in late)
+            if leg in late
+            else ExaminedLeg(_named(leg), leg, leg in present, records.get(leg), generation=generations.get(leg))
+            for leg in legs
+        )
         return SuperblocksRead(device, uuid, tuple(found))
+
+    async def _read_generations(self, legs: tuple[str, ...], patience_ms: int) -> dict[str, int | None]:
+        """Read the generations of legs that have a superblock. A leg that does not answer in time is not among them."""
+        places = [generation_record.Place(leg, self.parameters.uuid, target_of(leg) or leg) for leg in legs]
+        reads = (generation_record.read(self.host, place, patience_ms) for place in places)
+        marks = await asyncio.gather(*reads, return_exceptions=True)
+        found: dict[str, int | None] = {}
+        for leg, mark in zip(legs, marks, strict=True):
+            if isinstance(mark, generation_record.Mark):
+                found[leg] = mark.number or None
+            elif not isinstance(mark, AgentError):
+                raise mark
+        return found
 
     async def start_from(self, legs: tuple[str, ...], limits: MirrorLimits, *, short: bool) -> None:
         """Assemble; without `short` mdadm refuses fewer legs than their superblocks expect."""
@@ -165,6 +197,28 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
             return Observation(ResourceStatus.DEGRADED, reason, gone, write_mostly=last, copying=copying)
         held = "its legs are made equal when the other gateway cannot write any more" if self._copies_nothing else ""
         return Observation(ResourceStatus.RUNNING, held, write_mostly=self._write_mostly())
+
+    async def renew(self, legs: tuple[tuple[str, int], ...], generation: int) -> GenerationsWritten:
+        """Mark the legs of the mirror that runs here, each by processes of its own that can be killed."""
+        to = f"renew the generation of {self.parameters.device}"
+        array = self._running_for(to)
+        marked = await asyncio.gather(
+            *(self._mark(self._leg(leg, to), array, least, generation) for leg, least in legs)
+        )
+        names = [leg for leg, _ in legs]
+        return GenerationsWritten(
+            *(tuple(leg for leg, found in zip(names, marked, strict=True) if found is kind) for kind in Marked)
+        )
+
+    async def _mark(self, leg: Leg, array: ArrayState, least: int, generation: int) -> Marked:
+        place = generation_record.Place(leg.device, leg.uuid, leg.target)
+        found = await generation_record.read(self.host, place, GENERATION_DEADLINE_MS)
+        if found.number < least:
+            return Marked.EXCHANGED
+        if not found.is_free or not has_room_before_data(array.name, block_name(leg.device)):
+            return Marked.REFUSED
+        await generation_record.write(self.host, place, generation, GENERATION_DEADLINE_MS)
+        return Marked.WRITTEN
 
     async def evict(self, leg: str) -> None:
         """Continue without a leg whose shelf is silent; I/O that waits for it ends. The last working leg stays."""

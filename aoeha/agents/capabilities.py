@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from aoeha.agents.interface import Observation
 from aoeha.core.model.config import PathTiming
-from aoeha.core.model.task import MirrorLimits, PathFailover, SuperblocksRead
+from aoeha.core.model.task import GenerationsWritten, MirrorLimits, PathFailover, SuperblocksRead
 
 __all__ = ["LegSet", "PathDriver", "SharedAddress"]
 
@@ -62,6 +62,14 @@ class LegSet(ABC):
     @abstractmethod
     async def look(self, limits: MirrorLimits) -> Observation:
         """Monitor; make sure first that the mirror avoids what `limits` names."""
+
+    @abstractmethod
+    async def renew(self, legs: tuple[tuple[str, int], ...], generation: int) -> GenerationsWritten:
+        """Write a number that only grows on legs of the running mirror, where md and the file system never write.
+
+        With each leg stands the lowest number that must lie there; where a lower one lies, nothing is written, nor
+        where something else lies. AgentError when one could not be read or written: then nobody knows which has it.
+        """
 
     @abstractmethod
     async def evict(self, leg: str) -> None:

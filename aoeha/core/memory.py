@@ -87,8 +87,18 @@ def memory_of(state: NodeState) -> Memory:
         paused=state.paused,
         pause_number=state.pause_number,
         groups=tuple(
-            GroupMemory(g.name, g.epoch, _claim_floor(g), g.holding, g.proof, g.grant, g.claims, _held(state, g))
-            for g in state.groups
+            GroupMemory(
+                group.name,
+                group.epoch,
+                _claim_floor(group),
+                group.holding,
+                group.proof,
+                group.grant,
+                group.claims,
+                _held(state, group),
+                group.generation,
+            )
+            for group in state.groups
         ),
         devices=devices.remembered(state),
         off=remembered_off.remembered(state),

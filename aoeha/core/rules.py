@@ -19,7 +19,7 @@ from aoeha.core.operator import commands, pause
 from aoeha.core.ownership import claims, client_isolation, client_reach, own_stall
 from aoeha.core.peer import membership
 from aoeha.core.resources import address_conflict, lifecycle, storage_loss
-from aoeha.core.storage import leg_ledger, reservations
+from aoeha.core.storage import generation, leg_ledger, reservations
 
 Decide = Callable[[StepContext], None]
 Ask = Callable[[StepContext], None]
@@ -110,6 +110,12 @@ RULES: tuple[Rule, ...] = (
         "R4 R5",
         (reservations.decide,),
         "publishes the ledger before it acts on it; the beat at the end carries it",
+    ),
+    Rule(
+        generation.decide,
+        "R22",
+        (reservations.decide, leg_membership.decide),
+        "after the legs: it marks those of which the mirror consists now",
     ),
     Rule(
         path_failover.decide,

@@ -38,10 +38,12 @@ from aoeha.core.model.events import (
 from aoeha.core.model.fence import FenceState
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.memory import GroupMemory, Memory
+from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import GroupState, LinkState, NodeState, PeerState, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import (
     ConflictTask,
+    GenerationTask,
     HostsTask,
     LegTask,
     Observed,
@@ -60,7 +62,7 @@ from aoeha.core.ownership import blockers, claims, client_reach, own_stall
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.resources import address_conflict, lifecycle
 from aoeha.core.rules import Ask, ask_all
-from aoeha.core.storage import path_alarms, reservations, storage_fence
+from aoeha.core.storage import generation, path_alarms, reservations, storage_fence
 
 ACTIONS_MAX = 256
 
@@ -202,6 +204,8 @@ def _task_done(step: StepContext, done: TaskDone) -> None:
     match task:
         case SuperblockTask():
             lifecycle.superblocks_read(step, task, done)
+        case GenerationTask():
+            generation.task_done(step, task, done)
         case PowerTask():
             _power_task_done(step, task, done)
         case ReservationTask():
@@ -251,7 +255,8 @@ def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool, 
         return GroupState(config, resources, legs=legs, unremembered=unremembered)
     if not same_boot:
         epoch, floor = memory.epoch, memory.claim_floor
-        return GroupState(config, resources, epoch, claim_floor=floor, legs=legs, unremembered=unremembered)
+        known = GroupState(config, resources, epoch, claim_floor=floor, legs=legs, unremembered=unremembered)
+        return replaced(known, generation=memory.generation)
     term = Term(memory.proof) if memory.holding and memory.proof is not None else None
     held_epoch = term.epoch if term is not None else 0
     return GroupState(
@@ -262,6 +267,7 @@ def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool, 
         claim_floor=memory.claim_floor,
         claims=memory.claims,
         grant=memory.grant,
+        generation=memory.generation,
         legs=tuple(_as_held(leg, memory.held, held_epoch) for leg in legs),
     )
 

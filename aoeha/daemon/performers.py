@@ -15,6 +15,7 @@ from aoeha.core.model.task import (
     AddressRenewal,
     Answered,
     ConflictTask,
+    GenerationTask,
     HostsHeard,
     HostsTask,
     LegTask,
@@ -83,6 +84,8 @@ class Performers:
                 return await self._resource(task)
             case SuperblockTask():
                 return await self._superblocks(task)
+            case GenerationTask():
+                return await self._generation(task)
             case ConflictTask():
                 return await self._conflict(task)
             case PowerTask():
@@ -120,6 +123,12 @@ class Performers:
         if not isinstance(agent, LegSet):
             raise AgentError(f"cannot {what(task)}: {task.subject} is no mirror")
         return Performed(TaskResult.OK, outcome=await agent.read_superblocks(task.legs, task.deadline_ms // 2))
+
+    async def _generation(self, task: GenerationTask) -> Performed:
+        agent = self._agent(task)
+        if not isinstance(agent, LegSet):
+            raise AgentError(f"cannot {what(task)}: {task.subject} is no mirror")
+        return Performed(TaskResult.OK, outcome=await agent.renew(task.legs, task.generation))
 
     async def _conflict(self, task: ConflictTask) -> Performed:
         agent = self._agent(task)
@@ -201,7 +210,9 @@ class Performers:
             raise AgentError(f"cannot {what(task)}: {error.strerror}; the daemon needs CAP_NET_RAW") from error
         return Performed(TaskResult.OK, outcome=HostsHeard(count))
 
-    def _agent(self, task: ResourceTask | SuperblockTask | ConflictTask | LegTask | PathTask) -> ResourceAgent[Any]:
+    def _agent(
+        self, task: ResourceTask | SuperblockTask | GenerationTask | ConflictTask | LegTask | PathTask
+    ) -> ResourceAgent[Any]:
         agent = self._agents.resources.get((task.group, task.subject))
         if agent is None:
             raise AgentError(f"cannot {what(task)}: the configuration names no such resource")

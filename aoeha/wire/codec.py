@@ -16,7 +16,7 @@ A message, all numbers big-endian:
 | 1, 2 | since version 3: by what the sender could prove a dead receiver dead, takeover in units of 10 ms |
 | 8, 1, 1, 1 | state digest, groups that the sender has, groups in this message, links |
 | 2 each | link ages in units of 10 ms, 0xFFFF for never |
-| 14 to 76 each | groups: tag, bits, epoch, floor; claim, grant, ledger, acknowledged version if any |
+| 14 to 80 each | groups: tag, bits, epoch, floor; claim, grant, ledger, acknowledged version, generation if any |
 | 16 | HMAC-SHA256 over all bytes before it, truncated |
 
 Names travel as tags (four bytes of their SHA-256) and come back as names through the reader's own configuration; a
@@ -84,6 +84,7 @@ _CLAIM = struct.Struct(">II")
 _GRANT = struct.Struct(">I16sQI")
 _LEDGER = struct.Struct(">QBB")
 _ACKNOWLEDGED = struct.Struct(">Q")
+_GENERATION = struct.Struct(">I")
 _MAC_SIZE = 16
 _BODY_SIZE = _SENDER.size + _ECHO.size + _FACTS.size + _COUNTS.size
 _AGE_UNIT_MS = 10
@@ -97,7 +98,7 @@ _PHASES = (
     GroupPhase.BLOCKED,
 )
 _PHASE_BITS, _HOLDING, _YIELDING, _WILLING, _CLAIMING, _GRANTING = 0x07, 0x08, 0x10, 0x20, 0x40, 0x80
-_KEEPING, _ACKNOWLEDGING = 0x100, 0x200
+_KEEPING, _ACKNOWLEDGING, _MARKED = 0x100, 0x200, 0x400
 _PLACES = 8
 _KNOWS_3 = 0x8000
 _HOSTS, _HOSTS_UNIT = 0x0F00, 0x0100
@@ -158,7 +159,8 @@ def state_digest(groups: Iterable[GroupBeat]) -> bytes:
 def encoded_size(links: int, groups: Iterable[GroupBeat], version: int = OLDEST_VERSION) -> int:
     """Return the bytes of a message of that version with so many links and these groups in it."""
     more = _READINESS.size if version >= VERSION else 0
-    return _ENVELOPE.size + _BODY_SIZE + more + 2 * links + sum(map(_group_size, groups)) + _MAC_SIZE
+    sizes = sum(_group_size(group, version) for group in groups)
+    return _ENVELOPE.size + _BODY_SIZE + more + 2 * links + sizes + _MAC_SIZE
 
 
 def encode(message: Message, cluster: str, key_id: int, secret: bytes, version: int = OLDEST_VERSION) -> bytes:
@@ -199,6 +201,7 @@ def as_read(message: Message, version: int = OLDEST_VERSION) -> Message:
         back_within_ms=min(beat.back_within_ms, 0xFFFF),
         hosts=beat.hosts if beat.hosts is None else min(beat.hosts, HOSTS_MAX),
         readiness=told and Readiness(told.ability, _age_units(told.takeover_ms) * _AGE_UNIT_MS),
+        groups=beat.groups if version >= VERSION else tuple(replaced(one, generation=0) for one in beat.groups),
     )
     knows = VERSION if message.knows >= VERSION else version
     return Message(message.nonce, message.echo_nonce, read, message.group_total, message.state_digest, knows)
@@ -220,7 +223,7 @@ def _encode_body(message: Message, version: int) -> bytes:
         _COUNTS.pack(message.state_digest, message.group_total, len(beat.groups), len(beat.link_ages_ms)),
         struct.pack(f">{len(beat.link_ages_ms)}H", *map(_age_units, beat.link_ages_ms)),
     ]
-    return b"".join(parts) + b"".join(map(_encode_group, beat.groups))
+    return b"".join(parts) + b"".join(_encode_group(group, version) for group in beat.groups)
 
 
 def _hosts_bits(count: int | None) -> int:
@@ -252,12 +255,13 @@ def _age_units(age_ms: int) -> int:
     return min(-(-age_ms // _AGE_UNIT_MS), NEVER_MS // _AGE_UNIT_MS)
 
 
-def _encode_group(group: GroupBeat) -> bytes:
+def _encode_group(group: GroupBeat, version: int = VERSION) -> bytes:
     is_claiming = bool(group.claim or group.claim_epoch)
     bits = _PHASES.index(group.phase)
     bits |= _HOLDING * group.holding | _YIELDING * group.yielding | _WILLING * group.willing
     bits |= _CLAIMING * is_claiming | _GRANTING * (group.grant is not None)
     bits |= _KEEPING * (group.ledger is not None) | _ACKNOWLEDGING * bool(group.acknowledged)
+    bits |= _MARKED * _is_marked(group, version)
     encoded = _GROUP.pack(name_tag(group.name), bits, group.epoch, group.claim_floor)
     if is_claiming:
         encoded += _CLAIM.pack(group.claim, group.claim_epoch)
@@ -268,7 +272,14 @@ def _encode_group(group: GroupBeat) -> bytes:
         encoded += _LEDGER.pack(group.ledger.version, _as_bits(group.ledger.fence), _as_bits(group.ledger.start))
     if group.acknowledged:
         encoded += _ACKNOWLEDGED.pack(group.acknowledged)
+    if _is_marked(group, version):
+        encoded += _GENERATION.pack(group.generation)
     return encoded
+
+
+def _is_marked(group: GroupBeat, version: int) -> bool:
+    """Whether a generation is told; version 2 has no room for it."""
+    return bool(group.generation) and version >= VERSION
 
 
 def _as_bits(places: tuple[int, ...]) -> int:
@@ -279,11 +290,13 @@ def _as_places(bits: int) -> tuple[int, ...]:
     return tuple(place for place in range(_PLACES) if bits >> place & 1)
 
 
-def _group_size(group: GroupBeat) -> int:
+def _group_size(group: GroupBeat, version: int) -> int:
     claim = _CLAIM.size if group.claim or group.claim_epoch else 0
     ledger = _LEDGER.size if group.ledger is not None else 0
     acknowledged = _ACKNOWLEDGED.size if group.acknowledged else 0
-    return _GROUP.size + claim + (_GRANT.size if group.grant is not None else 0) + ledger + acknowledged
+    grant = _GRANT.size if group.grant is not None else 0
+    generation = _GENERATION.size if _is_marked(group, version) else 0
+    return _GROUP.size + claim + grant + ledger + acknowledged + generation
 
 
 def _decode_body(body: bytes, names: Mapping[bytes, str], version: int) -> Message:
@@ -332,7 +345,7 @@ def _decode_body(body: bytes, names: Mapping[bytes, str], version: int) -> Messa
 def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tuple[GroupBeat, int]:
     tag, bits, epoch, floor = _GROUP.unpack_from(body, position)
     position += _GROUP.size
-    claim = claim_epoch = acknowledged = 0
+    claim = claim_epoch = acknowledged = generation = 0
     grant = ledger = None
     if bits & _CLAIMING:
         claim, claim_epoch = _CLAIM.unpack_from(body, position)
@@ -348,6 +361,9 @@ def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tup
     if bits & _ACKNOWLEDGING:
         (acknowledged,) = _ACKNOWLEDGED.unpack_from(body, position)
         position += _ACKNOWLEDGED.size
+    if bits & _MARKED:
+        (generation,) = _GENERATION.unpack_from(body, position)
+        position += _GENERATION.size
     group = GroupBeat(
         name=_name(tag, names),
         phase=_PHASES[bits & _PHASE_BITS],
@@ -361,6 +377,7 @@ def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tup
         grant=grant,
         ledger=ledger,
         acknowledged=acknowledged,
+        generation=generation,
     )
     return group, position
 

@@ -370,7 +370,7 @@ MUTANTS = (
         f"{START}:take_choice",
         "R5",
         "a mirror is started from the legs of the ledger alone, whatever their superblocks say",
-        "choice = choose(_held_only(group, found), complete, doubted)",
+        "choice = choose(_held_only(group, found), complete, doubted, generation.too_old(group, found))",
         "choice = choose(found, tuple(leg.name for leg in found.legs))",
     ),
     Mutant(

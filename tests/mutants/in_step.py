@@ -265,6 +265,13 @@ MUTANTS = (
     ),
     Mutant(
         f"{STEP}:_group",
+        "R22",
+        "a boot forgets how old legs may be",
+        "return replaced(known, generation=memory.generation)",
+        "return known",
+    ),
+    Mutant(
+        f"{STEP}:_group",
         "R9",
         "a daemon forgets what it has granted",
         "        grant=memory.grant,\n",

@@ -246,6 +246,21 @@ async def kept_clear(mirror: Any) -> None:
     assert (await mirror.monitor()).write_mostly == (), "the mark is gone with the copy"
 
 
+async def marked(mirror: Any, least: int, generation: int) -> None:
+    """Both legs carry a number, at least this one, and take the next."""
+    told = await mirror.renew((("e1.0", least), ("e2.0", least)), generation)
+    assert (told.written, told.exchanged, told.refused) == (("e1.0", "e2.0"), (), ()), told
+
+
+async def keeps_its_generation(mirror: Any) -> None:
+    """See that mdadm writes nothing where the number lies, and what is lower than it must be is not written over."""
+    for bitmap in ("none", "internal"):
+        subprocess.run(["mdadm", "--grow", f"--bitmap={bitmap}", DEVICE], check=True)
+    told = await mirror.renew((("e1.0", 1_000), ("e2.0", 0)), 1_000)
+    assert (told.written, told.exchanged) == (("e2.0",), ("e1.0",)), told
+    await marked(mirror, 30, 1_001)
+
+
 async def written_apart(mirror: Any) -> None:
     """Both halves run without the other, one after the other: taking one back must be refused."""
     await mirror.stop()
@@ -277,6 +292,7 @@ async def main() -> None:
     mirror = kind("mirror", kind.typed({"device": DEVICE, "uuid": UUID, "legs": LEGS, "hold_resync": "60s"}), host)
     await mirror.start()
     assert "has no leg on e3.0" in await refused(mirror.evict("e3.0"))
+    await marked(mirror, 0, 10)
     for whole in (False, True):
         writer = Writer()
         await asyncio.sleep(1)
@@ -285,6 +301,8 @@ async def main() -> None:
         writer.end()
         say(f"{writer.written} blocks written")
         same_legs()
+        await marked(mirror, 20 if whole else 10, 30 if whole else 20)
+    await keeps_its_generation(mirror)
     writer = Writer()
     await failed_by_itself(mirror, writer)
     await returned(mirror, whole=False)

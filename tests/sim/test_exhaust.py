@@ -42,10 +42,11 @@ JUDGED = {
     "LinkState": "name heard_ms fault condition",
     "GroupState": "config resources epoch term unremembered claim_floor claims claim grant hold_back_until_ms failures "
     "blocked_since_ms unserved_since_ms refusal legs shelves leg_work ledger_version "
-    "heard_ledger storage_fence shelf_link",
+    "heard_ledger storage_fence shelf_link generation",
     "Failures": "at_ms given_up until_ms lacking",
     "Term": "proof taken_sequence taken_ms yielding for_clients unverified storage_lost address_uncontested conflicts "
-    "retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms loss_acknowledged",
+    "retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms "
+    "renewal_task_id renewed_ms marked loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "
     "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing copying limits",
@@ -64,6 +65,7 @@ JUDGED = {
     "Confirmation": "boot_id user until_ms",
     "ResourceTask": "id deadline_ms reason kind group subject legs short limits",
     "SuperblockTask": "id deadline_ms reason group subject epoch legs",
+    "GenerationTask": "id deadline_ms reason group subject legs generation",
     "ConflictTask": "id deadline_ms reason group subject",
     "PowerTask": "id deadline_ms reason kind subject node purpose",
     "ReservationTask": "id deadline_ms reason kind group subject expected renewal",
@@ -89,7 +91,8 @@ JUDGED = {
     "HostsState": "task_id asked_ms answering answered_ms since_ms behind_since_ms",
     "Ledger": "version fence start",
     "Off": "boot_id at_ms sequence level_index",
-    "GroupBeat": "name phase holding yielding willing epoch claim_floor claim claim_epoch grant ledger acknowledged",
+    "GroupBeat": "name phase holding yielding willing epoch claim_floor claim claim_epoch grant ledger acknowledged "
+    "generation",
 }
 
 

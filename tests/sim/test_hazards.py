@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "tests/scenarios"
-NUMBERS = [*(f"H{n}" for n in range(1, 29)), *(f"M{n}" for n in range(1, 14)), *(f"MF{n}" for n in range(1, 6))]
+NUMBERS = [*(f"H{n}" for n in range(1, 30)), *(f"M{n}" for n in range(1, 14)), *(f"MF{n}" for n in range(1, 6))]
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in (ROOT / "docs/hazards.md").read_text().splitlines()

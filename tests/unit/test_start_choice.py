@@ -23,8 +23,9 @@ def choose(
     present: tuple[str, ...] = (A, B),
     complete: tuple[str, ...] = (),
     doubted: tuple[str, ...] = (),
+    too_old: tuple[str, ...] = (),
 ) -> Selection | Refusal:
-    return choose_legs(UUID, Legs((A, B), present, complete, doubted), {one.leg: one for one in records})
+    return choose_legs(UUID, Legs((A, B), present, complete, doubted, too_old), {one.leg: one for one in records})
 
 
 def why(refusal: Refusal) -> str:
@@ -58,6 +59,21 @@ def test_a_leg_whose_target_may_have_lost_what_it_acknowledged_is_set_aside() ->
     aside = ((B, Omission.MAY_HAVE_LOST),)
     assert choose(record(A), record(B), doubted=(B,)) == Selection((A,), aside, short=True)
     assert choose(record(A), record(B, recovering=True), doubted=(B,)) == Selection((A,), aside, short=True)
+
+
+def test_a_leg_whose_generation_is_old_is_set_aside_whatever_its_superblock_says() -> None:
+    assert choose(record(A), record(B), too_old=(B,)) == Selection((A,), ((B, Omission.TOO_OLD),), short=True)
+    choice = choose(record(A), record(B, ".A", 200), too_old=(B,))
+    assert choice == Selection((A,), ((B, Omission.TOO_OLD),), short=True)
+
+
+def test_legs_that_are_all_too_old_are_refused_with_the_way_out() -> None:
+    choice = choose(record(A), record(B), too_old=(A, B))
+    assert isinstance(choice, Refusal)
+    assert "run: aoeha cleanup" in why(choice)
+    choice = choose(record(A), present=(A,), too_old=(A,))
+    assert isinstance(choice, Refusal)
+    assert f"{B}: it is absent" in why(choice)
 
 
 def test_a_doubted_leg_is_used_where_no_other_one_is_better() -> None:

@@ -62,6 +62,14 @@ def test_version_3_says_it() -> None:
     assert decode(encode(message, CLUSTER, KEY.id, KEY.secret, 2), NAMES).beat.readiness is None
 
 
+def test_version_3_tells_the_generation_of_legs() -> None:
+    groups = tuple(replace(group, generation=0xABCDE) for group in GROUPS)
+    message = Message(b"12345678", b"87654321", replace(SAID, groups=groups), 2, state_digest(groups))
+    read = decode(encode(message, CLUSTER, KEY.id, KEY.secret, 3), NAMES)
+    assert read.beat.groups == groups
+    assert decode(encode(message, CLUSTER, KEY.id, KEY.secret, 2), NAMES).beat.groups == GROUPS
+
+
 def test_two_that_know_more_speak_more_once_they_have_met() -> None:
     alpha, beta = Gateway("alpha", BOOTS[0]), Gateway("beta", BOOTS[1])
     assert version_of(alpha.send()) == 2, "nobody has said yet what it understands"

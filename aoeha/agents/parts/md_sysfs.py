@@ -12,6 +12,7 @@ __all__ = [
     "block_name",
     "end_readonly",
     "fail_member",
+    "has_room_before_data",
     "mark_write_mostly",
     "remove_member",
     "set_resync_action",
@@ -19,6 +20,8 @@ __all__ = [
 
 _BLOCK = Path("/sys/class/block")
 _NO_DISK = "no disk"
+ROOM_SECTORS = 16
+"""The superblock of version 1.2 lies in the second 4 KiB; data begin behind it."""
 _SET_DISK_FAULTY = 0x0929
 """_IO(MD_MAJOR, 0x29) of linux/raid/md_u.h."""
 
@@ -86,6 +89,16 @@ def array_state(name: str) -> ArrayState | None:
 def set_resync_action(name: str, action: str) -> None:
     """Write md/sync_action. May hang with the array's legs: to be called through bounded_call. Raises OSError."""
     (_BLOCK / name / "md" / "sync_action").write_text(action)
+
+
+def has_room_before_data(name: str, member: str) -> bool:
+    """Whether a member of an array has its superblock at 4 KiB and its data behind it: the first 4 KiB are unused."""
+    folder = _BLOCK / name / "md"
+    try:
+        offset = int(_read(folder / f"dev-{member}" / "offset"))
+        return _read(folder / "metadata_version") == "1.2" and offset >= ROOM_SECTORS
+    except (OSError, ValueError):
+        return False
 
 
 def end_readonly(name: str) -> None:

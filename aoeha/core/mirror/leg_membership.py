@@ -32,7 +32,7 @@ from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import LegTask, TaskKind, TaskResult
-from aoeha.core.resources import lifecycle
+from aoeha.core.resources import lifecycle, mirror_start
 from aoeha.core.storage import leg_ledger, suspect_legs
 
 EVICT_DEADLINE_MS, RETURN_DEADLINE_MS = 5_000, 30_000
@@ -61,6 +61,8 @@ def decide(step: StepContext) -> None:
         if mirror is None or not leg_ledger.may_run(group, mirror):
             leg_ledger.publish(step, name, None)
             _end_alarms(step, group)
+            if not group.holding:
+                mirror_start.end_alarm(step, name)
             suspect_legs.end_alarms(step, name)
             continue
         _trust(step, group, mirror)
@@ -214,9 +216,10 @@ def end_rests(step: StepContext) -> tuple[str, ...]:
 
 
 def acknowledge_loss(step: StepContext) -> None:
-    """An operator has checked the data of groups all of whose targets restarted: that is not reported again."""
+    """An operator has checked the data of groups all of whose targets restarted, or takes what is left of old legs."""
     for group in step.state.groups:
-        if group.term is not None and step.stands(Code.MIRROR_DATA_DOUBTFUL, Subject.group(group.name)):
+        doubtful = step.stands(Code.MIRROR_DATA_DOUBTFUL, Subject.group(group.name))
+        if group.term is not None and (doubtful or mirror_start.found_too_old(step, group.name)):
             step.change_term(group.name, loss_acknowledged=True)
 
 
@@ -263,6 +266,8 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
         return ""
     if leg.copying or not leg.shows(Holder.US) or not all(suspect_legs.is_sound(group, other) for other in others):
         return ""
+    if leg.outdated:
+        return "another disk, or an older copy of it, lies behind its name"
     if leg.suspect:
         return "another machine may have written there while its target did not know our reservation"
     return (
@@ -282,7 +287,7 @@ def _keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> b
 
 def _may_be_last(leg: LegState) -> bool:
     """Whether a mirror may continue with this leg alone: a suspect leg may have lost acknowledged writes."""
-    return leg.shows_anywhere(Holder.US) and not leg.suspect
+    return leg.shows_anywhere(Holder.US) and not leg.suspect and not leg.outdated
 
 
 def _stays(state: NodeState, group: GroupState, mirror: ResourceState) -> bool:

@@ -130,6 +130,7 @@ class GroupChange(TypedDict, total=False):
     heard_ledger: HeardLedger | None
     storage_fence: StorageFenceState
     shelf_link: ShelfLinkState
+    generation: int
 
 
 class TermChange(TypedDict, total=False):
@@ -151,6 +152,9 @@ class TermChange(TypedDict, total=False):
     legs_transferred: tuple[str, ...]
     ledger: Ledger | None
     ledger_since_ms: int
+    renewal_task_id: int
+    renewed_ms: int | None
+    marked: tuple[tuple[str, int], ...]
     loss_acknowledged: bool
 
 

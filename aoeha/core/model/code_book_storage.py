@@ -15,6 +15,7 @@ _PATHS = "core/storage/path_alarms.py"
 _SUSPECT = "core/storage/suspect_legs.py"
 _LEGS = "core/mirror/leg_membership.py"
 _LEDGER = "core/storage/leg_ledger.py"
+_GENERATION = "core/storage/generation.py"
 _MIRROR_START = "core/resources/mirror_start.py"
 _FAILOVER = "core/mirror/path_failover.py"
 
@@ -139,6 +140,15 @@ _STORAGE: Mapping[Code, Entry] = {
         "The mirror still reads a leg that may hold outdated data.",
         "Look at `dmesg` and /proc/mdstat.",
     ),
+    Code.LEG_EXCHANGED: warning(
+        _GENERATION, "R22", "Behind a leg of the running mirror lies another disk, or an older copy of it."
+    ),
+    Code.LEG_UNMARKED: alarm(
+        _GENERATION,
+        "R22",
+        "A leg has no place for its generation, so an older copy of it would not be noticed.",
+        "Look at what lies in the first 4 KiB of the disk (`mdadm --examine`); zero them if nobody needs that.",
+    ),
     Code.LEG_MARKED_SUSPECT: warning(
         _SUSPECT, "R5", "The leg's superblock says that an earlier owner found it suspect. It is copied as a whole."
     ),
@@ -195,6 +205,12 @@ _MIRROR: Mapping[Code, Entry] = {
     Code.MIRROR_LEG_COPYING: info(_LEDGER, "R5", "A leg is being resynchronised."),
     Code.MIRROR_LEG_AVOIDED: warning(
         _LEGS, "R5", "The mirror does not read a suspect leg any more, and copies nothing from it."
+    ),
+    Code.MIRROR_DATA_OLD: acknowledged(
+        _MIRROR_START,
+        "R22",
+        "Every leg that can be read is older than what both gateways remember: acknowledged writes are missing there.",
+        "Bring back the shelf that has newer data, or, knowing that newer writes are lost, run `aoeha cleanup`.",
     ),
     Code.MIRROR_LEG_SET_ASIDE: warning(
         _MIRROR_START, "R5", "The mirror starts without a leg that may hold old data. All of it is copied afterwards."

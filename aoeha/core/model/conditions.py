@@ -236,6 +236,8 @@ class Code(Enum):
     PATH_INTERFACE_SILENT = "path.interface-silent"
     PATH_UNLISTED = "path.unlisted"
     LEG_READ_WHILE_SUSPECT = "leg.read-while-suspect"
+    LEG_EXCHANGED = "leg.exchanged"
+    LEG_UNMARKED = "leg.unmarked"
     LEG_MARKED_SUSPECT = "leg.marked-suspect"
     # mirror
     MIRROR_LEG_OUT = "mirror.leg-out"
@@ -250,6 +252,7 @@ class Code(Enum):
     MIRROR_LEG_RETURNING_PARTIAL = "mirror.leg-returning-partial"
     MIRROR_LEG_COPYING = "mirror.leg-copying"
     MIRROR_LEG_AVOIDED = "mirror.leg-avoided"
+    MIRROR_DATA_OLD = "mirror.data-old"
     MIRROR_LEG_SET_ASIDE = "mirror.leg-set-aside"
     PATH_FAILOVER = "path.failover"
     PATH_FAILOVER_FAILED = "path.failover-failed"

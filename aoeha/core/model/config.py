@@ -111,6 +111,7 @@ class PairConfig:
     shelf_timeout_ms: int = 500
     address_lifetime_ms: int = 3_000
     ledger_lease_ms: int = 30_000
+    generation_every_ms: int = 10_000
     reference_hosts: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ class GroupMemory:
     """What one group must remember across a daemon restart, and what may make a node refuse after a reboot.
 
     `held` names the legs' addresses, leg first, that were held in the present term: a holder that shows there now took
-    them from us (R3).
+    them from us (R3). `generation` is the number that all legs of the mirror carry, or one below (R22).
     """
 
     name: str
@@ -22,6 +22,7 @@ class GroupMemory:
     grant: Grant | None
     claims: int
     held: tuple[tuple[str, str], ...] = ()
+    generation: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class OffMemory:
 class Memory:
     """What `Persist` writes. Believed in full on the same boot (it lies in /run).
 
-    After a reboot only epochs count, and what makes a fence device no proof. `off` is no proof either, on no boot: the
-    plugs must be read again. `power_back_ms`: when the power of a peer that is not heard is restored, 0 for not known.
-    `saved_ms` is when it was saved, on this boot's clock. `run_lost`: a daemon of the same boot read it from disk,
-    because what lay in /run is gone or older.
+    After a reboot only epochs and generations count, and what makes a fence device no proof. `off` is no proof
+    either, on no boot: the plugs must be read again. `power_back_ms`: when the power of a peer that is not heard is
+    restored, 0 for not known. `saved_ms` is when it was saved, on this boot's clock. `run_lost`: a daemon of the same
+    boot read it from disk, because what lay in /run is gone or older.
     """
 
     boot_id: str

@@ -179,7 +179,7 @@ class GroupState:
     - resources: `resources`, one after the other as they are started; `failures`, the latest of them here;
       `blocked_since_ms`, since when something could be neither served nor stopped.
     - storage: `legs`; `shelves`, what they are asked; `ledger_version`, the last that we gave a ledger, and
-      `heard_ledger`, the peer's; `storage_fence`.
+      `heard_ledger`, the peer's; `storage_fence`; `generation`, the highest known to be on all legs of the mirror.
     - mirror: `leg_work`, an eviction or a return of a leg.
     - peer: `shelf_link`, the shelves as a link.
     - unserved: `unserved_since_ms`, since when nobody serves the group, None while somebody does or this node cannot
@@ -209,6 +209,7 @@ class GroupState:
     heard_ledger: HeardLedger | None = None
     storage_fence: StorageFenceState = field(default_factory=StorageFenceState)
     shelf_link: ShelfLinkState = field(default_factory=ShelfLinkState)
+    generation: int = 0
 
     @property
     def name(self) -> str:

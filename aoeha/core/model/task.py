@@ -43,6 +43,7 @@ class TaskKind(Enum):
     from no other. `TRANSFER` gives a leg of ours to the peer. Each of them reads back and reports what it read.
     `READ_RECORDS` reads the lock record of every address of a group's legs; `WRITE_RECORD` writes one to all of them.
     `READ_SUPERBLOCKS` reads what a mirror's legs record about themselves and about each other.
+    `RENEW_GENERATION` writes a number on each leg of a running mirror.
     `EVICT_LEG` lets a mirror continue without a leg; `RETURN_LEG` returns the leg to the mirror.
     """
 
@@ -62,6 +63,7 @@ class TaskKind(Enum):
     READ_RECORDS = "read_records"
     WRITE_RECORD = "write_record"
     READ_SUPERBLOCKS = "read_superblocks"
+    RENEW_GENERATION = "renew_generation"
     EVICT_LEG = "evict_leg"
     RETURN_LEG = "return_leg"
     FAIL_OVER_PATH = "fail_over_path"
@@ -169,6 +171,21 @@ class SuperblockTask(BaseTask):
 
 
 @dataclass(frozen=True)
+class GenerationTask(BaseTask):
+    """Write `generation` on legs of the running mirror `subject`: `GenerationsWritten`.
+
+    With each leg stands the lowest number that must lie there before; where a lower one lies, nothing is written.
+    """
+
+    kind: ClassVar[TaskKind] = TaskKind.RENEW_GENERATION
+
+    group: str
+    subject: str
+    legs: tuple[tuple[str, int], ...]
+    generation: int
+
+
+@dataclass(frozen=True)
 class ConflictTask(BaseTask):
     """Ask the network whether another host answers for the address `subject`. Ends with `Answered`."""
 
@@ -268,6 +285,7 @@ class HostsTask(BaseTask):
 Task = (
     ResourceTask
     | SuperblockTask
+    | GenerationTask
     | ConflictTask
     | PowerTask
     | ReservationTask
@@ -300,7 +318,8 @@ class ExaminedLeg:
     """One leg of a mirror as its agent found it, which needs the name of its `device` to do so.
 
     `superblock` is None where none could be read, and always where the leg is not `present`. `late`: its disk did not
-    answer in time.
+    answer in time. `generation` is the
+    number that was last written there as long as a mirror ran, None where none lies (R22).
     """
 
     name: str
@@ -308,6 +327,7 @@ class ExaminedLeg:
     present: bool
     superblock: Superblock | None = None
     late: bool = False
+    generation: int | None = None
 
 
 @dataclass(frozen=True)
@@ -321,6 +341,15 @@ class SuperblocksRead:
     uuid: str
     legs: tuple[ExaminedLeg, ...] = ()
     running: bool = False
+
+
+@dataclass(frozen=True)
+class GenerationsWritten:
+    """Which legs carry the number now, which carried a lower one than they must, and which have no place for it."""
+
+    written: tuple[str, ...] = ()
+    exchanged: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -358,4 +387,6 @@ class RecordsRead:
     records: tuple[SeenRecord, ...]
 
 
-Outcome = Observed | SuperblocksRead | Answered | HostsHeard | PlugRead | ReservationsRead | RecordsRead
+Outcome = (
+    Observed | SuperblocksRead | GenerationsWritten | Answered | HostsHeard | PlugRead | ReservationsRead | RecordsRead
+)

@@ -46,6 +46,12 @@ class Term:
     """Which legs are written to, and which hold every write; None while the mirror's state is unknown (storage)."""
     ledger_since_ms: int = 0
     """Since when this ledger has been sent to the peer (storage)."""
+    renewal_task_id: int = 0
+    """The task that renews the generation now, 0 for none (storage)."""
+    renewed_ms: int | None = None
+    """When the generation was last renewed, None for not yet by this daemon (storage)."""
+    marked: tuple[tuple[str, int], ...] = ()
+    """The legs of the mirror on which this daemon wrote a generation, each with the last one (storage)."""
     loss_acknowledged: bool = False
     """An operator has checked what the restarted targets of all legs may have lost (mirror)."""
 

@@ -24,6 +24,7 @@ def group_beat(state: NodeState, group: GroupState) -> GroupBeat:
         grant=group.grant,
         ledger=group.ledger,
         acknowledged=_acknowledged(state, group),
+        generation=group.generation,
     )
 
 

@@ -17,8 +17,8 @@ from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import ChosenLegs, StepContext
 from aoeha.core.model.task import SuperblocksRead, SuperblockTask
-from aoeha.core.storage import held_legs, leg_sentences, suspect_legs
-from aoeha.core.storage.start_choice import Refusal, Selection, choose
+from aoeha.core.storage import generation, held_legs, leg_sentences, suspect_legs
+from aoeha.core.storage.start_choice import Doubt, Refusal, Selection, choose
 
 
 def is_being_read(state: NodeState, mirror: ResourceState) -> bool:
@@ -49,10 +49,14 @@ def take_choice(step: StepContext, group: GroupState, mirror: str, found: Superb
     """Choose by a reading that ends with this step. Return why there is no choice, empty where there is one."""
     complete = group.term.startable_legs if group.term is not None else ()
     doubted = tuple(leg.name for leg in group.legs if not suspect_legs.is_sound(group, leg))
-    choice = choose(_held_only(group, found), complete, doubted)
+    choice = choose(_held_only(group, found), complete, doubted, generation.too_old(group, found))
+    subject = Subject.group(group.name)
     if isinstance(choice, Refusal):
         why = leg_sentences.why_not_start(found.array, found.uuid, choice)
+        if choice.doubt is Doubt.ALL_TOO_OLD:
+            step.alarm(Code.MIRROR_DATA_OLD, subject, f"{group.name} cannot be started: {why}")
         return f"cannot start {found.array}: {why}"
+    step.clear_alarm(Code.MIRROR_DATA_OLD, subject, f"{mirror} starts")
     names = tuple(leg.name for leg in found.legs if leg.device in choice.legs)
     step.chosen = ChosenLegs(group.name, mirror, names, choice.short)
     _set_aside(step, group, mirror, found, choice)
@@ -72,6 +76,17 @@ def chosen(step: StepContext, group: str, mirror: str) -> ChosenLegs | None:
     """The choice that was made for this mirror in this step, if one was."""
     choice = step.chosen
     return choice if choice is not None and (choice.group, choice.mirror) == (group, mirror) else None
+
+
+def found_too_old(step: StepContext, name: str) -> bool:
+    """Whether the group is not started because every leg is older than what is remembered."""
+    return step.stands(Code.MIRROR_DATA_OLD, Subject.group(name))
+
+
+def end_alarm(step: StepContext, name: str) -> None:
+    """End the alarm where the group is not owned: its owner tells what lies on the legs."""
+    if step.state.alarms:
+        step.clear_alarm(Code.MIRROR_DATA_OLD, Subject.group(name), f"{step.state.config.node} does not own {name}")
 
 
 def _set_aside(step: StepContext, group: GroupState, mirror: str, found: SuperblocksRead, choice: Selection) -> None:

@@ -20,6 +20,14 @@ def why_not_start(device: str, uuid: str, refusal: Refusal) -> str:
                 f"from each other. Decide which one to keep, give up the other with `mdadm --zero-superblock {second}` "
                 f"(or {first}), start, and add it back with `mdadm {device} --add`"
             )
+        case Doubt.ALL_TOO_OLD, old:
+            which = " and ".join(old)
+            rest = f" ({reasons})" if reasons else ""
+            return (
+                f"acknowledged writes are missing on {which}: what lies there is older than what both gateways "
+                f"remember, and there is no other leg{rest}. Bring a newer one back, or, knowing that newer writes are "
+                "lost, run: aoeha cleanup"
+            )
         case Doubt.MAY_LACK_WRITES, (leg,):
             return (
                 f"{leg} alone may lack acknowledged writes: it does not record the other leg as failed, and that one "

@@ -27,7 +27,8 @@ EVENTS_APART = 1
 class Legs:
     """A mirror's legs: all of them, those that have a device, and those known to hold every acknowledged write.
 
-    `doubted` are legs that may have lost what they acknowledged, `late` those whose disk did not answer in time.
+    `doubted` are legs that may have lost what they acknowledged, `late` those whose disk did not answer in time,
+    `too_old` those that lack acknowledged writes (R22).
     """
 
     all: tuple[str, ...]
@@ -35,6 +36,7 @@ class Legs:
     complete: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
+    too_old: tuple[str, ...] = ()
 
 
 class Omission(Enum):
@@ -46,10 +48,11 @@ class Omission(Enum):
     CALLED_FAILED = "another leg recorded it as failed"
     MAY_LACK_WRITES = "it may lack acknowledged writes"
     OUTDATED = "its superblock is events behind, so it is an old copy"
+    TOO_OLD = "its generation is older than what both gateways remember, so it is an old copy"
     MAY_HAVE_LOST = "its target restarted, and may have lost what it had acknowledged"
 
 
-SET_ASIDE = (Omission.OUTDATED, Omission.MAY_HAVE_LOST)
+SET_ASIDE = (Omission.OUTDATED, Omission.TOO_OLD, Omission.MAY_HAVE_LOST)
 """Why a leg that could be used is not: it is copied whole before anybody relies on it again."""
 
 
@@ -77,6 +80,7 @@ class Doubt(Enum):
     NO_WHOLE_LEG = "no_whole_leg"
     WRITTEN_APART = "written_apart"
     MAY_LACK_WRITES = "may_lack_writes"
+    ALL_TOO_OLD = "all_too_old"
     NO_SUPERBLOCK = "no_superblock"
     WORKING_UNREADABLE = "working_unreadable"
 
@@ -94,8 +98,13 @@ class Refusal:
     found: str = ""
 
 
-def choose(read: SuperblocksRead, complete: tuple[str, ...], doubted: tuple[str, ...] = ()) -> Selection | Refusal:
-    """Choose by what was read. Legs go by their devices, but `complete` and `doubted` ones go by their names.
+def choose(
+    read: SuperblocksRead,
+    complete: tuple[str, ...],
+    doubted: tuple[str, ...] = (),
+    too_old: tuple[str, ...] = (),
+) -> Selection | Refusal:
+    """Choose by what was read. Legs go by their devices, but those that are given besides go by their names.
 
     A mirror that runs already is started from nothing.
     """
@@ -108,6 +117,7 @@ def choose(read: SuperblocksRead, complete: tuple[str, ...], doubted: tuple[str,
         complete=tuple(leg.device for leg in read.legs if leg.name in complete),
         late=tuple(leg.device for leg in read.legs if leg.late),
         doubted=tuple(leg.device for leg in read.legs if leg.name in doubted),
+        too_old=tuple(leg.device for leg in read.legs if leg.name in too_old),
     )
     return choose_legs(read.uuid, legs, superblocks)
 
@@ -127,14 +137,17 @@ def choose_legs(uuid: str, legs: Legs, superblocks: Mapping[str, Superblock]) ->
         for second in whole:
             if _calls(first, second) and _calls(second, first):
                 return Refusal(Doubt.WRITTEN_APART, (first.leg, second.leg))
-    newest = max(superblock.events for superblock in whole)
-    fresh = [superblock for superblock in whole if not _is_outdated(superblock, newest)]
+    young = [superblock for superblock in whole if superblock.leg not in legs.too_old]
+    if not young:
+        return Refusal(Doubt.ALL_TOO_OLD, tuple(one.leg for one in whole), tuple(left_out.items()))
+    newest = max(superblock.events for superblock in young)
+    fresh = [superblock for superblock in young if not _is_outdated(superblock, newest)]
     called = [one for one in superblocks.values() if any(_calls(other, one) for other in fresh)]
     left_out |= {one.leg: Omission.CALLED_FAILED for one in called if one in whole}
     chosen = [superblock for superblock in fresh if superblock.leg not in left_out]
     rebuilding = [one.leg for one in superblocks.values() if one.role is None or one.recovering]
-    outdated = [one.leg for one in superblocks.values() if one not in called and _is_outdated(one, newest)]
-    set_aside = dict.fromkeys(outdated, Omission.OUTDATED)
+    old = [one for one in superblocks.values() if one not in called and _is_set_aside(one, newest, legs)]
+    set_aside = {one.leg: Omission.TOO_OLD if one.leg in legs.too_old else Omission.OUTDATED for one in old}
     set_aside |= dict.fromkeys(_feared(chosen, rebuilding, legs), Omission.MAY_HAVE_LOST)
     return _choose_without(set_aside, chosen, rebuilding, legs, left_out)
 
@@ -170,6 +183,10 @@ def _choose_without(
 def _is_outdated(superblock: Superblock, newest: int) -> bool:
     """Whether a leg that has a place is so far behind that it was not there when the newest one was last written."""
     return superblock.role is not None and superblock.events + EVENTS_APART < newest
+
+
+def _is_set_aside(superblock: Superblock, newest: int, legs: Legs) -> bool:
+    return superblock.leg in legs.too_old or _is_outdated(superblock, newest)
 
 
 def _feared(chosen: list[Superblock], rebuilding: list[str], legs: Legs) -> Iterable[str]:

@@ -34,9 +34,9 @@ def fenced_node_may_write(state: NodeState, group: GroupState) -> bool:
 
 
 def is_sound(group: GroupState, leg: LegState) -> bool:
-    """Whether a leg holds what was acknowledged and nothing else, as far as its target's restarts tell."""
+    """Whether a leg holds what was acknowledged and nothing else, by its target's restarts and by its generation."""
     durable = next(config.durable for config in group.config.legs if config.name == leg.name)
-    return not leg.suspect and (not leg.reservation_lost or durable)
+    return not leg.suspect and not leg.outdated and (not leg.reservation_lost or durable)
 
 
 def has_forgotten(state: NodeState, group: GroupState, address: AddressState) -> bool:

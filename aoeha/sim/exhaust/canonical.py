@@ -130,6 +130,7 @@ def config(node: str, peer: str, *, reserved: bool = False, mirrored: bool = Fal
         hold_every_ms=TICK_MS,
         shelf_timeout_ms=READING_MAX_MS,
         ledger_lease_ms=LEASE_MS,
+        generation_every_ms=0,
     )
 
 

@@ -2,10 +2,13 @@
 
 That is every leg that no superblock calls missing, and every leg from which a mirror is started. An old write that
 lands on a target which lost its reservation destroys what lies there. Then the record must be on the other leg, stay
-there, and be read there. No rule helps against two such targets, nor if the owner dies before it has seen that one lost
-its reservation.
+there, and be read there. What is missing on legs from which an operator has a group started all the same, and was
+told so (R22), is given up. No rule helps against two such targets, nor if the owner dies before it has seen that one
+lost its reservation.
 """
 
+from aoeha.core.model.actions import Say
+from aoeha.core.model.conditions import Code
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.mirror import Assembly, Leg
 from aoeha.sim.world.observer import Observer
@@ -23,9 +26,27 @@ class RecordJudge(Observer):
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._told: set[str] = set()
+        self._given_up: set[str] = set()
+
+    def said(self, machine: Gateway, action: Say) -> None:
+        """A node says that what lies on the legs is too old."""
+        if action.condition.code is Code.MIRROR_DATA_OLD:
+            self._told.add(machine.name)
+
+    def command_given(self, machine: Gateway, number: int, verb: str, arguments: dict[str, str]) -> None:
+        """A human who was told that takes what is left."""
+        del number, arguments
+        if verb == "cleanup" and machine.name in self._told:
+            self._told.discard(machine.name)
+            self._given_up.add(machine.name)
 
     def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
         """Each of its legs must hold whatever was acknowledged."""
+        if machine.name in self._given_up:
+            self._given_up.discard(machine.name)
+            self.world.count("excused", "an operator gave records up")
+            self.world.storage.acknowledged[group] &= assembly.records
         for leg in assembly.active:
             _judge_leg(self.world, group, leg, f"{machine.name} started {group} from")
 

@@ -29,7 +29,8 @@ class Settings:
     `reserve` the shelves' reservations are used, and with `suffices` they are proof enough to start. Each shelf has
     `paths` addresses, and `unnamed` more that the configuration does not name; each gateway reaches all
     of them by each of its `interfaces`, eth1 and so on. `hosts` is how many reference hosts
-    stand among the clients; `cut-clients` parts a gateway from all of them.
+    stand among the clients; `cut-clients` parts a gateway from all of them. An owner renews the generation of its legs
+    each `generation`, 0 for never: most incidents were recorded without that, and each seed has it.
     """
 
     links: int = 2
@@ -54,6 +55,7 @@ class Settings:
     hold_ms: int = 1_000
     shelf_timeout_ms: int = 500
     lease_ms: int = 30_000
+    generation_ms: int = 0
     durable: int = 1
     paths: int = 1
     unnamed: int = 0
@@ -145,6 +147,7 @@ class Settings:
             shelf_timeout_ms=self.shelf_timeout_ms,
             address_lifetime_ms=3 * self.hold_ms,
             ledger_lease_ms=self.lease_ms,
+            generation_every_ms=self.generation_ms,
             reference_hosts=tuple(f"host{number + 1}" for number in range(self.hosts)),
         )
 

@@ -1,8 +1,9 @@
 """One seed: a pair, five minutes in which anything may break, an end to all faults, and a bound until it is well."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
+from aoeha.core.model.config import PairConfig
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.ending import Ending
 from aoeha.sim.stories.ledgers import LedgerCounter
@@ -18,6 +19,10 @@ UNHEALED_MS = 20_000
 HOSTS_SHARE = 0.25
 """Of all seeds have reference hosts; by dice of their own, like the faults of these seeds, so that others stay as
 they are."""
+
+
+GENERATION_HOLDS = PairConfig.generation_every_ms // PairConfig.hold_every_ms
+"""A generation is renewed each so many periods of the hold check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def settings_of(random: Random, seed: int) -> Settings:
     groups = random.choices((1, 2, 3), (84, 14, 2))[0]
     names = ("storage", "archive", "backup")[:groups]
     timeout_ms, settle_ms = random.choice((2_000, 5_000, 10_000)), random.choice((0, 0, 1_000))
-    return Settings(
+    settings = Settings(
         links=links,
         serial=random.randint(0, min(links, 2)),
         groups=",".join(f"{name}:{random.choice(('alpha', 'beta'))}" for name in names),
@@ -76,6 +81,7 @@ def settings_of(random: Random, seed: int) -> Settings:
         seed=seed,
         **timers_of(random, 2 * timeout_ms + settle_ms, slow=links > 3 or groups > 2),
     )
+    return replace(settings, generation_ms=GENERATION_HOLDS * settings.hold_ms)
 
 
 def story_of(seed: int) -> Story:

@@ -17,13 +17,14 @@ ARRAY, OTHER_ARRAY = "", "another array"
 
 @dataclass(frozen=True, slots=True)
 class Imprint:
-    """What a superblock says. `array` is None where there is none."""
+    """What a superblock says, `array` None where there is none, and the generation that lies before it (R22)."""
 
     events: int
     missing: frozenset[str]
     recovering: bool
     write_mostly: bool
     array: str | None
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Leg:
     overwritten: dict[int, int] = field(default_factory=dict)
     write_mostly: bool = False
     array: str | None = ARRAY
+    generation: int = 0
     noted: set[int] = field(default_factory=set)
     cleared: int = 0
     todo: set[int] = field(default_factory=set)
@@ -102,7 +104,8 @@ class Leg:
             self._imprints.append((now_ms, imprint))
 
     def _imprint(self) -> Imprint:
-        return Imprint(self.events, frozenset(self.missing), self.recovering, self.write_mostly, self.array)
+        missing = frozenset(self.missing)
+        return Imprint(self.events, missing, self.recovering, self.write_mostly, self.array, self.generation)
 
     def snapshot(self) -> Snapshot:
         """Take a copy of the disk."""
@@ -131,9 +134,10 @@ class Leg:
 
     def become(self, array: str | None) -> set[int]:
         """Be a disk without a superblock, or a leg of another array. Return the records that are gone."""
-        nothing = Imprint(0, frozenset(), recovering=False, write_mostly=False, array=array)
+        nothing = Imprint(0, frozenset(), recovering=False, write_mostly=False, array=array, generation=0)
         return self.restore(Snapshot(nothing, frozenset(), (), frozenset(), frozenset(), 0, wholly=False))
 
     def _write_imprint(self, imprint: Imprint) -> None:
         self.events, self.missing, self.recovering = imprint.events, set(imprint.missing), imprint.recovering
         self.write_mostly, self.array = imprint.write_mostly, imprint.array
+        self.generation = imprint.generation

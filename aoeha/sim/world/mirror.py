@@ -182,7 +182,7 @@ class Mirror:
     def examined(self, present: set[str]) -> SuperblocksRead:
         """What an agent reports of the legs on shelves that answer."""
         legs = (
-            ExaminedLeg(leg.shelf, leg.shelf, True, leg.superblock(self.legs))
+            ExaminedLeg(leg.shelf, leg.shelf, True, leg.superblock(self.legs), generation=leg.generation or None)
             if leg.shelf in present
             else ExaminedLeg(leg.shelf, leg.shelf, False)
             for leg in self.legs

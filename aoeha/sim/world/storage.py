@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aoeha.core.model.config import PairConfig
-from aoeha.core.model.task import LegTask, MirrorLimits, SuperblocksRead
+from aoeha.core.model.task import GenerationsWritten, GenerationTask, LegTask, MirrorLimits, SuperblocksRead
 from aoeha.sim.world.client import Client
 from aoeha.sim.world.exchange import is_prompt
 from aoeha.sim.world.gateway import Gateway
@@ -301,6 +301,17 @@ class Storage:
             return refusal
         self._begin_copy(machine, group, assembly, leg, whole=task.whole)
         return ""
+
+    def renew(self, machine: Gateway, task: GenerationTask) -> GenerationsWritten | None:
+        """Write a generation on legs of a machine's mirror. None while one does not take it."""
+        legs = {name: self.mirrors[task.group].leg(name) for name, _ in task.legs}
+        if not all(self.admits(machine, task.group, name) for name in legs):
+            return None
+        younger = [name for name, least in task.legs if legs[name].generation >= least]
+        for name in younger:
+            legs[name].generation = task.generation
+        self._keep(task.group)
+        return GenerationsWritten(tuple(younger), tuple(name for name in legs if name not in younger))
 
     def _begin_copy(self, machine: Gateway, group: str, assembly: Assembly, leg: Leg, *, whole: bool) -> None:
         whole = assembly.begin_copy(leg, whole=whole)

@@ -14,6 +14,7 @@ from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import (
     Answered,
     ConflictTask,
+    GenerationTask,
     HostsHeard,
     HostsTask,
     LegTask,
@@ -51,6 +52,8 @@ LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
 ROUND_TRIP_MS = (1, 4)
 SUPERBLOCKS_MS = 40
 """What `mdadm --examine` takes. It is a part of what a mirror's start takes in all."""
+GENERATION_MS = 20
+"""What reading and writing 4 KiB on both legs takes, with the process that does it."""
 DISK_ROUNDS = {TaskKind.START: 3, TaskKind.STOP: 2}
 """How often a mirror or a volume waits for its disks while it comes up or ends."""
 LEG_MS = (50, 500)
@@ -136,6 +139,8 @@ class Work:
                     else partial(self._read_superblocks, job, task)
                 )
                 self._stage.timeline.after(min(read_ms, task.deadline_ms), machine.by_kernel, act)
+            case GenerationTask():
+                self._stage.timeline.after(GENERATION_MS, machine.by_kernel, self._renew_generation, job, task)
             case ConflictTask():
                 self._stage.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._detect_conflict, job)
             case HostsTask():
@@ -201,6 +206,17 @@ class Work:
         job.over = True
         found = self._storage.superblocks(job.machine, task.group)
         self.report(job, TaskDone(0, task.id, TaskResult.OK, outcome=found))
+
+    def _renew_generation(self, job: Job, task: GenerationTask) -> None:
+        """Write a number on legs; while one does not take it, that hangs."""
+        if job.over or job.boots != job.machine.boots:
+            return
+        written = self._storage.renew(job.machine, task)
+        if written is None:
+            self._stage.timeline.after(task.deadline_ms, job.machine.by_kernel, self._ended, job, TaskResult.TIMED_OUT)
+            return
+        job.over = True
+        self.report(job, TaskDone(0, task.id, TaskResult.OK, outcome=written))
 
     def _change_mirror(self, job: Job, task: LegTask) -> None:
         """Let a leg leave its mirror, or come back."""
