@@ -349,7 +349,7 @@ MUTANTS = (
         f"{HELD}:_follows_later",
         "R18",
         "a start waits for a slow leg without which it could begin",
-        "return any(other.name in enough and is_held(group, other) for other in group.legs if other is not leg)",
+        "return any(other.name in enough and is_held(group, other) for other in others)",
         "return False",
     ),
     Mutant(

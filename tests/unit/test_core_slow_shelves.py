@@ -12,6 +12,7 @@ from aoeha.core.model.shelves import Holder, Reservation
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import ReservationsRead, ReservationTask, TaskKind, TaskResult
+from aoeha.core.model.term import Term
 from aoeha.core.ownership import claims
 from aoeha.core.step import initial
 from aoeha.core.storage import held_legs, reservations
@@ -22,7 +23,7 @@ NAME, NOW_MS = "storage", 30_000
 
 def node(*addresses: AddressState, **shelves: int) -> NodeState:
     """A gateway that owns nothing and knows this of its legs, one address each."""
-    state, _ = initial(Settings(reserve=1).configs()["alpha"], Identity("a" * 32, 1), None, NOW_MS)
+    state, _ = initial(Settings(reserve=1, durable=0).configs()["alpha"], Identity("a" * 32, 1), None, NOW_MS)
     (group,) = state.groups
     legs = tuple(LegState(leg.name, (address,)) for leg, address in zip(group.legs, addresses, strict=True))
     return replace(state, groups=(replace(group, legs=legs, shelves=ShelvesState(read_ms=NOW_MS, **shelves)),))
@@ -96,6 +97,19 @@ def test_a_reading_that_was_begun_before_a_term_marks_no_leg_as_held_in_it() -> 
     assert group.holding
     assert group.shelves.due
     assert not held_legs.is_held(group, group.leg("shelf2"))
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_slow_leg_is_waited_for_where_the_other_one_may_lack_writes(lost: bool) -> None:
+    state = node(shelf(1, Holder.US), shelf(2, Holder.PEER, needs_ms=2_000))
+    (group,) = state.groups
+    proof = granted(group)
+    first, slow = group.legs
+    held = replace(first, addresses=(first.addresses[0].held_in(proof.epoch),), reservation_lost=lost)
+    term = Term(proof, startable_legs=("shelf1", "shelf2"))
+    mirror = replace(group.resources[0], config=replace(group.resources[0].config, mirror=True))
+    group = replace(group, term=term, legs=(held, slow), resources=(mirror, *group.resources[1:]))
+    assert bool(held_legs.reserved(state.config, group)) is lost
 
 
 def granted(group: GroupState) -> "claims.Proof":

@@ -1,7 +1,8 @@
 """Which legs are held, and whether they are enough for a start (R2, R3).
 
 Rules. Whatever the proof, every address that responds is held by us in this term before a mirror starts. A leg that is
-slow is not waited for where the mirror may start, or runs, without it: nothing is written to a leg that is not held.
+slow is not waited for where the mirror may start, or runs, from a sound one without it: nothing is written to a leg
+that is not held.
 
 What this file does not know: how legs are reserved.
 """
@@ -11,6 +12,7 @@ from aoeha.core.model.config import PairConfig
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState
+from aoeha.core.storage import suspect_legs
 
 
 def reserved(config: PairConfig, group: GroupState) -> str:
@@ -51,4 +53,5 @@ def _follows_later(config: PairConfig, group: GroupState, leg: LegState) -> bool
     if mirror.phase in UP:
         missing = mirror.missing or ()
         enough = tuple(one.name for one in group.legs if one.name not in missing) if leg.name in missing else ()
-    return any(other.name in enough and is_held(group, other) for other in group.legs if other is not leg)
+    others = (other for other in group.legs if other is not leg and suspect_legs.is_sound(group, other))
+    return any(other.name in enough and is_held(group, other) for other in others)
