@@ -115,6 +115,13 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        f"{LEGS}:_trust",
+        "R5",
+        "a copy of a leg that is in doubt counts as better than that leg",
+        "lost = not any(suspect_legs.is_sound(group, other) for other in _others(group, mirror, leg))",
+        "lost = False",
+    ),
+    Mutant(
         f"{LEGS}:task_done",
         "R4",
         "a leg that returned counts as whole at once",

@@ -313,7 +313,10 @@ def _is_steady(state: NodeState, leg: LegState) -> bool:
 
 
 def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
-    """A leg that is ours and part of a whole mirror has lost nothing, or has been copied since."""
+    """A leg that is ours and part of a whole mirror has lost nothing, or has been copied since.
+
+    A copy is as good as what it was made from: of a leg whose target forgot, it lacks what that one lacks.
+    """
     if not leg_ledger.is_seen(mirror) or law.stops(step.state, Act.TRUST, group) is not None:
         return
     for leg in group.legs:
@@ -324,7 +327,8 @@ def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
                 sentence = f"{leg.name} is a whole half of {mirror.config.name} again"
                 step.clear_alarm(code, Subject.leg(group.name, leg.name), sentence)
         if leg.copying:
-            step.change_leg(group.name, leg.name, reservation_lost=False, copying=False, suspect=False, outdated=False)
+            lost = not any(suspect_legs.is_sound(group, other) for other in _others(group, mirror, leg))
+            step.change_leg(group.name, leg.name, reservation_lost=lost, copying=False, suspect=False, outdated=False)
         elif leg.reservation_lost is None and mirror.phase is ResourcePhase.RUNNING and leg.shows(Holder.US):
             step.change_leg(group.name, leg.name, reservation_lost=False)
 

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from aoeha.rack.drills import old_disks
 from aoeha.rack.drills.gateway_files import configured_timing, gateway_files
 from aoeha.rack.drills.operator_input import UnmetError, run_command, run_fatal, run_refused
 from aoeha.rack.drills.planted_faults import Plant
@@ -24,6 +25,7 @@ from aoeha.rack.evidence.checking import (
     MOUNTED,
     RECORDS,
     boot_checker,
+    count_processes,
     mirror_name,
     mirror_state,
     read_back,
@@ -146,7 +148,7 @@ class Drill:
                 self._rebooted.clear()
                 self._logged.clear()
                 self._boots = Counter(rack.boots)
-                rack.tell("mark", name=text, processes=await self._processes(rack))
+                rack.tell("mark", name=text, processes=await count_processes(rack))
             case "power" if text == "off":
                 await asyncio.gather(*(self._pull_plug(rack, guest) for guest in statement.guests))
             case "power":
@@ -182,9 +184,11 @@ class Drill:
                 await rack.link(node).ask("signal", name="aoeha", signal=int(signal.SIGKILL), stop=True)
             case "shelf":
                 await self._restart_targets(rack, statement.guests[0])
-            case "ask":
-                await run_command(rack, node, AOEHA, *shlex.split(text))
-            case "command":
+            case "snapshot":
+                await old_disks.take(rack, statement.guests[0])
+            case "restore":
+                await old_disks.put_back(rack, statement.guests[0])
+            case "ask" | "command":
                 await run_command(rack, node, AOEHA, *shlex.split(text))
             case "refused":
                 await run_refused(rack, node, statement.code, AOEHA, *shlex.split(text))
@@ -234,18 +238,6 @@ class Drill:
     async def _restart_targets(rack: Rack, shelf: str) -> None:
         for _, switch in rack.storage:
             await rack.link(shelf).ask("signal", name=f"vblade on {switch}", signal=int(signal.SIGKILL))
-
-    @staticmethod
-    async def _processes(rack: Rack) -> dict[str, int]:
-        """How many processes each running gateway has started since it booted. Asking starts none."""
-        counts = {}
-        for gateway in GATEWAYS:
-            with contextlib.suppress(RackError):
-                text = await rack.link(gateway).read("/proc/stat")
-                counts[gateway] = int(
-                    next(line for line in text.splitlines() if line.startswith("processes")).split()[1]
-                )
-        return counts
 
     async def _expect(self, rack: Rack, statement: Statement) -> None:
         node, time_ms = statement.node, statement.time_ms
@@ -325,7 +317,7 @@ class Drill:
 
     async def _tell_who_runs(self, rack: Rack, node: str) -> None:
         self._ran = node
-        rack.tell("runs", node=node, processes=await self._processes(rack))
+        rack.tell("runs", node=node, processes=await count_processes(rack))
         rack.tell("reserved", legs=await read_reservations(rack, node))
 
     async def _somebody_runs(self, rack: Rack) -> str:
@@ -423,7 +415,7 @@ class Drill:
         except TimeoutError:
             missing = "the address did not answer" if acknowledged.is_set() else "no record was acknowledged"
             raise UnmetError(f"{statement.source}: {missing}") from None
-        rack.tell("writes", processes=await self._processes(rack))
+        rack.tell("writes", processes=await count_processes(rack))
 
     async def _collect(self, rack: Rack, facts: dict[str, Any]) -> None:
         """Read back whatever can be read; what can't be is left out, and missing facts are red."""

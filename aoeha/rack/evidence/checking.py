@@ -138,6 +138,16 @@ async def boot_checker(rack: Rack) -> None:
     await rack.boot(CHECKER)
 
 
+async def count_processes(rack: Rack) -> dict[str, int]:
+    """How many processes each running gateway has started since it booted. Asking starts none."""
+    counts = {}
+    for gateway in GATEWAYS:
+        with contextlib.suppress(RackError):
+            text = await rack.link(gateway).read("/proc/stat")
+            counts[gateway] = int(next(line for line in text.splitlines() if line.startswith("processes")).split()[1])
+    return counts
+
+
 async def read_legs(rack: Rack, booting: Awaitable[None]) -> dict[str, Any]:
     """Power everything off but the checker, copy the legs, and read each copy alone there."""
     for name in (*GATEWAYS, CLIENT, *SHELVES):
