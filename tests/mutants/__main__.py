@@ -1,6 +1,6 @@
 """`make mutants`: plants one bug at a time in the core, and sees whether anybody names it.
 
-python tests/mutants [--jobs N] [--only TEXT] [--near TEXT] [--check] [--write]
+python tests/mutants [--jobs N] [--only TEXT] [--near TEXT] [--minutes M] [--check] [--write]
 
 With AOEHA_MUTANTS=N it takes a sample of those that were named before, and AOEHA_SEED repeats the choice.
 
@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -34,19 +35,21 @@ def main(argv: list[str] | None = None) -> int:
     misfits = [*table.faults(), *(f"{name}: no mutant changes this file" for name in table.undecided())]
     if misfits or given.check:
         return _fail(misfits) if misfits else 0
-    known = record.recorded()
+    known = {name: finding.story for name, finding in record.recorded().items()}
     if sample := int(os.environ.get("AOEHA_MUTANTS", "0")):
         return _sampled(known, sample, given.jobs)
-    chosen = [mutant for mutant in table.MUTANTS if given.only in str(mutant)]
+    chosen = sorted(
+        (mutant for mutant in table.MUTANTS if given.only in str(mutant)), key=lambda one: str(one) in known
+    )
     _say(f"mutants: {len(chosen)} of {len(table.MUTANTS)}; first, what every incident and every seed meets")
     prepared = campaign.prepared(tuple(chosen), given.jobs)
     for fault in prepared.faults():
         _say(f"mutants: left out, for it breaks without any mutant: {fault}")
     works = [(mutant, prepared.wanted(mutant, known.get(str(mutant), ""), given.near)) for mutant in chosen]
-    findings = _try(works, given.jobs)
-    if given.write and not given.only:
+    findings = _try(works, given.jobs, given.minutes * 60)
+    if given.write:
         record.write(table.MUTANTS, findings)
-    return _judged(chosen, findings)
+    return _judged([mutant for mutant in chosen if str(mutant) in findings], findings)
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -54,6 +57,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes side by side")
     parser.add_argument("--only", default="", metavar="TEXT", help="those with this in their place or name")
     parser.add_argument("--near", default="", metavar="TEXT", help="play incidents with this in their name first")
+    parser.add_argument("--minutes", type=float, default=inf, metavar="M", help="begin no other one after so long")
     parser.add_argument("--check", action="store_true", help="only see whether the table fits the code")
     parser.add_argument("--write", action="store_true", help=f"write what came of it to {record.PAGE.name}")
     return parser.parse_args(argv)
@@ -79,11 +83,15 @@ def _story(name: str, clean: tuple[int, ...]) -> Search:
     return Search((), (), ready=True) if " " in name else Search((name,), ())
 
 
-def _try(works: Sequence[tuple[Mutant, Search]], jobs: int) -> dict[str, Finding]:
+def _try(works: Sequence[tuple[Mutant, Search]], jobs: int, seconds_max: float = inf) -> dict[str, Finding]:
     findings: dict[str, Finding] = {}
+    begun_s = time.monotonic()
     for number, (mutant, finding) in enumerate(campaign.try_all(works, jobs), start=1):
         findings[str(mutant)] = finding
         said = f"{finding.by} by {finding.story}" if finding.by else f"NOBODY, of {finding.played} that meet it"
+        if time.monotonic() - begun_s > seconds_max:
+            _say(f"mutants: the time is over; {len(works) - number} were not tried")
+            break
         _say(f"{number:4} {said:50} {finding.processor_s:5.1f} s  {mutant.rule:3} {mutant}"[: 2 * WIDTH])
     return findings
 

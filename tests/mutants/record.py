@@ -17,31 +17,33 @@ RULER = "<!-- from here on written by the tool -->\n"
 ROW = re.compile(r"^\| (R\d+) \| `([^`]+)` \| (.+) \| (.+?) by `?([^`|]+?)(?:\.txt)?`? \|$", re.MULTILINE)
 
 
-def recorded() -> dict[str, str]:
-    """Return for each mutant which story named it the last time."""
+def recorded() -> dict[str, Finding]:
+    """Return for each mutant that was named the last time who did so."""
     if not PAGE.is_file():
         return {}
     rows = ROW.findall(PAGE.read_text(encoding="utf-8"))
-    return {f"{where}: {what}": story for _rule, where, what, _by, story in rows}
+    return {f"{where}: {what}": Finding(by, story) for _rule, where, what, by, story in rows}
 
 
 def write(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> None:
-    """Write the part of the page below the ruler anew."""
-    head = PAGE.read_text(encoding="utf-8").partition(RULER)[0]
-    PAGE.write_text("\n".join((f"{head}{RULER}", *_lines(mutants, findings), "")), encoding="utf-8")
+    """Write the part of the page below the ruler anew. What was not tried now stays as it was found before."""
+    head, known = PAGE.read_text(encoding="utf-8").partition(RULER)[0], {**recorded(), **findings}
+    PAGE.write_text("\n".join((f"{head}{RULER}", *_lines(mutants, known), "")), encoding="utf-8")
 
 
 def _lines(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> list[str]:
-    named = [mutant for mutant in mutants if findings[str(mutant)].by]
-    survivors = [mutant for mutant in mutants if not findings[str(mutant)].by]
+    tried = [mutant for mutant in mutants if str(mutant) in findings]
+    named = [mutant for mutant in tried if findings[str(mutant)].by]
+    survivors = [mutant for mutant in tried if not findings[str(mutant)].by]
     by_core = sum(findings[str(mutant)].by == "the core" for mutant in named)
     by_promise = sum(findings[str(mutant)].by == "promise" for mutant in named)
     by_seeds = sum(findings[str(mutant)].story.startswith("seed ") for mutant in named)
-    by_judge, share = len(named) - by_core - by_promise, 100 * len(named) // len(mutants)
+    by_judge, share = len(named) - by_core - by_promise, 100 * len(named) // max(1, len(tried))
     return [
         "## The score",
         "",
-        f"{len(named)} of {len(mutants)} mutants are named ({share} %): {by_judge} by a rule of a judge,",
+        f"The table has {len(mutants)} mutants, of which {len(mutants) - len(tried)} were not tried yet.",
+        f"{len(named)} of {len(tried)} are named ({share} %): {by_judge} by a rule of a judge,",
         f"{by_promise} by the promise of an incident, {by_core} by an assertion or another error of the core itself.",
         f"Seeds named {by_seeds} of them, incidents the others.",
         "",
