@@ -66,3 +66,13 @@ def test_a_remedy_that_does_not_work_is_found(monkeypatch: pytest.MonkeyPatch) -
     broken = [outcome for _, outcome in survivors(*SITE_BLACKOUT, pair="pair reserve=1") if outcome.broken]
     assert broken
     assert all(outcome.broken == "I6" and "a human did as told: vouch" in outcome.sentence for outcome in broken)
+
+
+@pytest.mark.parametrize(("takes", "broken"), [("70s", ""), ("1200s", "I6")])
+def test_a_pair_is_not_well_while_a_daemon_starts_and_none_may_start_for_ever(takes: str, broken: str) -> None:
+    seed = next(seed for seed in SEEDS if seed not in ALONE)
+    plan = (BOOT, Planned(281_000, f"starts alpha take {takes}"), Planned(281_000, "kill alpha"))
+    outcome = play(Story(replace(Settings.parse("pair revive=0 devices="), seed=seed), plan))
+    assert outcome.broken == broken, outcome.sentence
+    assert outcome.simulated_ms > 351_000
+    assert not broken or "alpha has no daemon" in outcome.sentence

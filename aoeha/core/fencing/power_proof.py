@@ -63,9 +63,10 @@ def was_under_way(state: NodeState) -> bool:
 
 
 def lost_power_by_order(state: NodeState) -> bool:
-    """Whether a level of devices was ordered to switch the peer off, and has read off since, a moment ago.
+    """Whether a level of devices was ordered to switch the peer off, and has read off since, less than initdead ago.
 
-    That proves nothing about its writes: its silence was not awaited. But a node without power does not fence this one.
+    That proves nothing about its writes: its silence was not awaited. But a node without power does not fence this one,
+    and one that has its power back since then must boot and listen for initdead first (R11).
     """
     return any(
         all(_is_off_by_order(state, device) for device in devices.on_level(state, level))
@@ -74,5 +75,5 @@ def lost_power_by_order(state: NodeState) -> bool:
 
 
 def _is_off_by_order(state: NodeState, device: DeviceState) -> bool:
-    fresh = device.checked_ms is not None and state.now_ms - device.checked_ms <= state.config.deadtime_ms
+    fresh = device.checked_ms is not None and state.now_ms - device.checked_ms < state.config.initdead_ms
     return bool(device.restore_tries_left) and device.plug is PlugState.OFF and fresh and not device.doubt

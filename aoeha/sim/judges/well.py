@@ -5,6 +5,7 @@ from typing import NoReturn
 from aoeha.sim.judges.duels import DuelJudge
 from aoeha.sim.judges.judge import Judge
 from aoeha.sim.judges.witness import Witness
+from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.world import World
 
 __all__ = ["ACKNOWLEDGED_WITHIN_MS", "WellJudge"]
@@ -33,9 +34,14 @@ class WellJudge(Judge):
             if served_ms is None or self.now_ms - served_ms > ACKNOWLEDGED_WITHIN_MS:
                 return f"{serving[0]} acknowledges no record of {group}"
         excused = {*self._duels.fenced_dead, *self._witness.left_ms}
-        absent = [machine.name for machine in machines if machine.daemon is None and machine.name not in excused]
+        absent = [machine.name for machine in machines if machine.name not in excused and not _has_daemon(machine)]
         return f"{' and '.join(absent)} has no daemon" if absent else ""
 
     def never_settled(self, bound_ms: int, sentence: str) -> NoReturn:
         """The healed pair is not well in time."""
         self.broken("I6", f"{sentence} {bound_ms // 1_000} s after all faults ended")
+
+
+def _has_daemon(machine: Machine) -> bool:
+    """Whether a daemon runs there that has begun: one that is still starting cannot tell its peer what it owns."""
+    return machine.daemon is not None and machine.daemon.state is not None
