@@ -12,6 +12,13 @@ WORD, BLOCKERS, SAID = "ownership/group_beat.py", "ownership/blockers.py", "owne
 
 MUTANTS = (
     Mutant(
+        f"{STALL}:_is_half_taken",
+        "R10",
+        "an owner that runs nothing waits for ever for a dead peer whose name is on one leg of two",
+        "return _shown(group, Holder.PEER) and phase_of(group) is GroupPhase.STOPPED",
+        "return False",
+    ),
+    Mutant(
         f"{LOST}:decide",
         "R16",
         "an owner whose /run is lost does not ask its legs what it owned",

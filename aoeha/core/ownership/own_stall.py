@@ -120,7 +120,7 @@ def _settle(step: StepContext, group: GroupState) -> None:
         step.change_term(name, unverified=False)
     elif group.shelves.read_ms is None or group.shelves.read_ms < state.listening_since_ms:
         return
-    elif _shown(group, Holder.US):
+    elif _shown(group, Holder.US) and not _is_half_taken(group):
         step.change_term(name, unverified=_shown(group, Holder.PEER))
     elif _shown(group, Holder.PEER):
         _fenced_meanwhile(step, group)
@@ -132,10 +132,19 @@ def _settle(step: StepContext, group: GroupState) -> None:
         _wait_for_an_answer(step)
 
 
+def _is_half_taken(group: GroupState) -> bool:
+    """Whether some legs show us and some the peer, and nothing of the group runs here.
+
+    An earlier daemon may have died between the reservations of two legs. A dead peer would never answer for that.
+    """
+    return _shown(group, Holder.PEER) and phase_of(group) is GroupPhase.STOPPED
+
+
 def _fenced_meanwhile(step: StepContext, group: GroupState) -> None:
-    """Reboot if something of the group runs here. A group of which nothing runs is given up."""
+    """Reboot if something of the group runs here. A group of which nothing runs is given up, and may be taken anew."""
     node, peer = step.state.config.node, step.state.config.peer
-    sentence = f"{node} was fenced while it was stalled: the legs of {group.name} are reserved for {peer}"
+    legs = "some legs" if _shown(group, Holder.US) else "the legs"
+    sentence = f"{node} was fenced while it was stalled: {legs} of {group.name} are reserved for {peer}"
     if phase_of(group) is GroupPhase.STOPPED:
         claims.drop(step, group.name, sentence)
     elif step.state.probed:
