@@ -44,6 +44,7 @@ PLANTED = {
     "shelf-loss": "nothing-breaks",
     "shelf-return": "second-writer",
     "shelf-flap": "owner-dies",
+    "slow-shelf": "nothing-breaks",
     "leg-stale": "nothing-breaks",
     "evict-cut": "owner-dies",
     "dual-homed": "second-writer",
