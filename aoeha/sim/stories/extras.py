@@ -259,10 +259,10 @@ class Extra:
 RUN = "until an owner whose /run is gone learns from its legs what it owns (R16)"
 EDITS = "until nothing is believed of the shelves alone while the configurations differ (R2)"
 COPIES = "until an owner knows of a copy that began before its daemon or its ownership did (R5)"
-RESTS = "until a leg that rests is read before it returns because its target started (R5)"
+RESTS = "until writes end soon on a slow leg whose other half has bad sectors (seed 298)"
 STOPS = "until a silent leg leaves a mirror that is to be stopped, too (R5, R14)"
 PLAYED = "until 400 seeds with it were played"
-LEGS = "until a start distrusts a leg whose target forgot its holder (R5)"
+LEGS = "until an owner that hands over tells which target forgot, and what every target lost is excused (R5)"
 
 ALL_EXTRAS = (
     Extra("devices", _disobey, 3, 0.2, lambda settings: bool(settings.device_names())),
