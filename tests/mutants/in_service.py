@@ -405,8 +405,15 @@ MUTANTS = (
         f"{LOSS}:_is_blind",
         "R13",
         "an owner is blind after one silent look",
-        "patience_ms = state.config.deadtime_ms",
-        "patience_ms = 0",
+        "due_ms = silent_since_ms + state.config.deadtime_ms",
+        "due_ms = silent_since_ms",
+    ),
+    Mutant(
+        "resources/storage_loss.py:_is_blind",
+        "R13",
+        "an owner asks to be fenced while a reading is under way that may tell that a leg is back",
+        "bool(group.shelves.task_id) and not asked_since",
+        "False",
     ),
     Mutant(
         f"{LOSS}:_is_blind",

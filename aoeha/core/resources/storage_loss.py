@@ -3,7 +3,8 @@
 Rules. What the owner serves hangs, and stopping it would hang as well: no leg of its start set responds, whatever other
 legs do. Where the peer is alive and says that it could serve, and that has lasted for deadtime, the owner calls its
 group blocked. The peer then fences the owner and takes over; an owner that is not fenced reboots within its ration.
-With no such peer the owner waits: the first node that sees such a leg continues.
+With no such peer the owner waits: the first node that sees such a leg continues. A reading that is under way as
+deadtime ends is waited for: it may tell that a leg is back.
 
 What this file does not know: how a blocked group's owner is fenced.
 """
@@ -38,10 +39,11 @@ def decide(step: StepContext) -> None:
 def _is_blind(state: NodeState, group: GroupState) -> bool:
     if not group.holding or not group.legs or not owners.peer_takes(state, group):
         return False
-    patience_ms = state.config.deadtime_ms
-    return all(
-        address.holder is Holder.SILENT
-        and state.now_ms - max(address.since_ms, state.listening_since_ms) >= patience_ms
-        for leg in leg_ledger.start_legs(group)
-        for address in leg.addresses
-    )
+    addresses = [address for leg in leg_ledger.start_legs(group) for address in leg.addresses]
+    if any(address.holder is not Holder.SILENT for address in addresses):
+        return False
+    silent_since_ms = max(max(address.since_ms, state.listening_since_ms) for address in addresses)
+    due_ms = silent_since_ms + state.config.deadtime_ms
+    asked_since = (group.shelves.read_ms or 0) >= due_ms
+    answer_is_due = bool(group.shelves.task_id) and not asked_since and not group.storage_lost
+    return state.now_ms >= due_ms and not answer_is_due
