@@ -165,7 +165,7 @@ PLAY = (
     Form("shelf other disk", "shelf guests:NAME restarts [holding] old|empty|another", SIM, "it restarts with other"
          " disks: as they were at its last `snapshot`, with nothing on them, or with another array's legs"),
     Form("snapshot", "snapshot guests:NAME", BOTH, "somebody takes copies of a shelf's disks"),
-    Form("restore", "restore guests:NAME", RACK, "a shelf that has no power gets its disk as it was at its last"
+    Form("restore disk", "restore guests:NAME", RACK, "a shelf that has no power gets its disk as it was at its last"
          " `snapshot`"),
     Form("copies", "copies take time:TIME", SIM, "from here on a whole copy onto a leg takes so long, and what a bitmap"
          " names less; without this line a copy takes no time"),

@@ -41,6 +41,8 @@ PLANTED = {
     "half-rack": "nothing-breaks",
     "san-cut-active": "nothing-breaks",
     "lan-cut-active": "nothing-breaks",
+    "site-blackout": "lost-record",
+    "shelf-returns-old": "lost-record",
     "shelf-loss": "nothing-breaks",
     "shelf-return": "second-writer",
     "shelf-flap": "owner-dies",

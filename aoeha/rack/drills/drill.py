@@ -186,7 +186,7 @@ class Drill:
                 await self._restart_targets(rack, statement.guests[0])
             case "snapshot":
                 await old_disks.take(rack, statement.guests[0])
-            case "restore":
+            case "restore disk":
                 await old_disks.put_back(rack, statement.guests[0])
             case "ask" | "command":
                 await run_command(rack, node, AOEHA, *shlex.split(text))
