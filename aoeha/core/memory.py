@@ -16,8 +16,9 @@ from aoeha.core.model.legs import LegState
 from aoeha.core.model.memory import GroupMemory, Memory
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
-from aoeha.core.model.state import GroupState, NodeState
+from aoeha.core.model.state import UP, GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
+from aoeha.core.model.term import Unremembered
 from aoeha.core.peer.membership import may_be_alive
 
 SAVE_EVERY_MS = 10_000
@@ -96,7 +97,8 @@ def memory_of(state: NodeState) -> Memory:
                 group.grant,
                 group.claims,
                 _held(state, group),
-                group.generation,
+                generation=group.generation,
+                unremembered=_unremembered(group),
             )
             for group in state.groups
         ),
@@ -105,6 +107,13 @@ def memory_of(state: NodeState) -> Memory:
         power_back_ms=power_restore.remembered_ms(state),
         saved_ms=state.remembered.saved_ms if state.remembered is not None else 0,
     )
+
+
+def _unremembered(group: GroupState) -> Unremembered | None:
+    """What this daemon had no memory of, the next one has none of either: it asks the legs anew."""
+    question = group.unremembered
+    runs = any(resource.phase in UP for resource in group.resources)
+    return Unremembered(question.proof) if question is not None and (question.proof is not None or runs) else None
 
 
 def _claim_floor(group: GroupState) -> int:

@@ -250,7 +250,7 @@ def _power_task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None
 def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool, lost: bool) -> GroupState:
     resources = tuple(ResourceState(resource) for resource in config.resources)
     legs = tuple(LegState(leg.name, tuple(AddressState(name) for name in leg.addresses)) for leg in config.legs)
-    unremembered = Unremembered(memory.proof if memory is not None and memory.holding else None) if lost else None
+    unremembered = _forgotten(memory) if lost else None
     if memory is None:
         return GroupState(config, resources, legs=legs, unremembered=unremembered)
     if not same_boot:
@@ -268,8 +268,16 @@ def _group(config: GroupConfig, memory: GroupMemory | None, *, same_boot: bool, 
         claims=memory.claims,
         grant=memory.grant,
         generation=memory.generation,
+        unremembered=memory.unremembered,
         legs=tuple(_as_held(leg, memory.held, held_epoch) for leg in legs),
     )
+
+
+def _forgotten(memory: GroupMemory | None) -> Unremembered:
+    """What a daemon may have owned whose /run is lost: its last proof, as far as the disk tells."""
+    if memory is not None and memory.holding:
+        return Unremembered(memory.proof)
+    return memory.unremembered or Unremembered() if memory is not None else Unremembered()
 
 
 def _as_held(leg: LegState, held: tuple[tuple[str, str], ...], epoch: int) -> LegState:

@@ -19,6 +19,13 @@ MUTANTS = (
         "and False",
     ),
     Mutant(
+        f"{MEMORY}:_unremembered",
+        "R16",
+        "the second daemon after /run was lost stops what runs",
+        "if question is not None and (question.proof is not None or runs) else None",
+        "if False else None",
+    ),
+    Mutant(
         f"{MEMORY}:next_incarnation",
         "R16",
         "a daemon that finds nothing takes the number of an earlier one",

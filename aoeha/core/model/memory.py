@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aoeha.core.model.beat import Grant
 from aoeha.core.model.proof import Proof
+from aoeha.core.model.term import Unremembered
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,7 @@ class GroupMemory:
 
     `held` names the legs' addresses, leg first, that were held in the present term: a holder that shows there now took
     them from us (R3). `generation` is the number that all legs of the mirror carry, or one below (R22).
+    `unremembered`: what runs here may be of a term that the last daemon had no memory of either (R16).
     """
 
     name: str
@@ -22,6 +24,7 @@ class GroupMemory:
     grant: Grant | None
     claims: int
     held: tuple[tuple[str, str], ...] = ()
+    unremembered: Unremembered | None = None
     generation: int = 0
 
 

@@ -231,7 +231,10 @@ def canonical_memory(memory: Memory) -> Memory:
         memory,
         power_back_ms=0,
         saved_ms=NOW_MS,
-        groups=tuple(replace(group, proof=_proof(group.proof)) for group in memory.groups),
+        groups=tuple(
+            replace(group, proof=_proof(group.proof), unremembered=_unremembered(group.unremembered, {}))
+            for group in memory.groups
+        ),
         devices=tuple(
             _device_memory(device) for device in memory.devices if device.distrusted or device.restore_tries_left
         ),
