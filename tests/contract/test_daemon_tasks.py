@@ -34,7 +34,7 @@ from aoeha.core.model.task import (
 )
 from aoeha.daemon.performers import Agents, Device
 from aoeha.daemon.tasks import ABANDONED_MAX, TaskRunner
-from aoeha.fabric.aoe.reservations import Hosts, LegHolds
+from aoeha.fabric.aoe.reservations import Found, Hosts, LegHolds
 from aoeha.io.host import Host, Place
 from aoeha.io.processes import ProcessHost
 
@@ -318,8 +318,11 @@ class ScriptedHolds(LegHolds):
         super().__init__((), Hosts(frozenset(), frozenset()), {})
         self.shown = shown
 
-    async def perform(self, task: ReservationTask) -> tuple[Reservation, ...]:
+    async def perform(self, task: ReservationTask, found: Found | None = None) -> tuple[Reservation, ...]:
         del task
+        assert found is not None
+        for hold in self.shown:
+            await found(hold)
         return self.shown
 
 

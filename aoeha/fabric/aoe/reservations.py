@@ -18,7 +18,7 @@ from aoeha.fabric.aoe.client import AoeClient, NoAnswerError, RefusedError, Targ
 from aoeha.fabric.aoe.places import Places, Question, ask_all, first_answer, first_of, usable
 from aoeha.io import clock
 
-__all__ = ["Hosts", "LegHolds"]
+__all__ = ["Found", "Hosts", "LegHolds"]
 
 READING_SHARE, CHANGE_SHARE = 0.8, 0.3
 """Of a task's time for each question: a reading is one, a change three, and a report must come before the deadline."""
