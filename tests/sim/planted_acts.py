@@ -12,7 +12,7 @@ from aoeha.core.mirror import leg_membership
 from aoeha.core.ownership import claims, own_stall
 from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.resources import address_conflict, lifecycle, storage_loss
-from aoeha.core.storage import reservations, storage_fence
+from aoeha.core.storage import held_legs, storage_fence
 
 
 def edited(old: str, new: str) -> Callable[[Any], Any]:
@@ -46,12 +46,12 @@ ACTS_IN_STORIES = (
     (
         Mutation(
             "start as soon as one leg is reserved",
-            reservations,
+            held_legs,
             "reserved",
-            edited("if not held and address.holder is not Holder.SILENT:", "if False:"),
+            edited("if address.holder is not Holder.SILENT and not _is_held(group, address):", "if False:"),
             ("R3",),
         ),
-        "slow-leg-at-a-start",
+        "cold-start-on-other-paths",
     ),
     (
         Mutation(
@@ -64,7 +64,7 @@ ACTS_IN_STORIES = (
             "take the next leg by an old reading",
             storage_fence,
             "_go_on",
-            edited("group.shelves.read_ms < fence.since_ms", "False"),
+            edited("not _is_read_since(step, group, fence.since_ms)", "False"),
             ("R7",),
         ),
         "dual-homed-shelves",
@@ -152,7 +152,7 @@ ACTS_IN_STORIES = (
             "ask to be fenced at once",
             storage_loss,
             "_is_blind",
-            edited("patience_ms = state.config.deadtime_ms", "patience_ms = 0"),
+            edited("due_ms = silent_since_ms + state.config.deadtime_ms", "due_ms = silent_since_ms"),
             ("R13",),
         ),
         "owner-loses-sight-of-its-shelves",

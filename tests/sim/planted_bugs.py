@@ -405,7 +405,7 @@ def offered_for_being_cut_off(_original: Any) -> Any:
 
 def claimed_without_clients(original: Any) -> Any:
     def should_claim(state: Any, group: Any) -> Any:
-        return original(replaced(state, hosts=replaced(state.hosts, answer=True)), group)
+        return original(replaced(state, hosts=replaced(state.hosts, answering=1)), group)
 
     return should_claim
 
@@ -482,7 +482,7 @@ IN_STORIES = (
     ),
     (
         Mutation("believe a leave of long ago", membership, "may_be_back", never_back, ("I1", "I5", "R3")),
-        "taken-again-a-moment-ago",
+        "leave-heard-after-a-sleep-and-a-reboot",
     ),
     (
         Mutation("believe a leave while the clock stood still", membership, "may_be_back", never_back, ("I1",)),

@@ -260,7 +260,7 @@ LOST_FROM_SIGHT = (
     "beta hears a beat",
 )
 SEEN_AGAIN = CALM._replace(ways=1, mends=1, delays=1, boots=2)
-JOINED = CALM._replace(losses=2, ways=1, mends=1, boots=2)
+JOINED = CALM._replace(losses=2, ways=1, mends=1, delays=1, boots=2)
 
 
 @pytest.mark.parametrize(
