@@ -63,7 +63,7 @@ def test_the_decisions_are_printed_with_line_and_time(folder: Path, capsys: pyte
     assert main(["replay", str(folder / "alpha")]) == 0
     out = capsys.readouterr().out
     assert "root asked for the switchover of storage to beta" in out
-    assert re.search(r"alpha, boot [0-9a-f]{8}, daemon 2 starts", out)
+    assert re.search(r"alpha, boot [0-9a-f]{8}, daemon \d+ starts", out)
     assert out.splitlines()[-1].endswith("steps, every action the same")
     (line,) = [line for line in out.splitlines() if "root asked for" in line]
     assert SWITCHOVER_S in line

@@ -43,16 +43,16 @@ def test_a_clock_that_stood_still_goes_on_from_where_it_was() -> None:
     assert alpha.clock_ms() == shown_ms
 
 
-def test_what_lies_in_a_full_run_stays_and_the_daemon_is_told() -> None:
+def test_what_lies_in_a_full_run_goes_once_it_is_older_than_the_disk_and_the_daemon_is_told() -> None:
     world = serving()
     alpha = world.machines["alpha"]
-    before = alpha.memories.run
+    assert alpha.memories.run is not None
     do(world, "run alpha full")
     do(world, "ask alpha: switchover")
     world.run(20_000)
-    assert alpha.memories.run is before is not None
-    assert alpha.memories.disk != before
-    assert any(alarm.condition.code.value == "disk.write-failed" for alarm in alarms(world, "alpha"))
+    assert alpha.memories.run is None
+    assert alpha.memories.disk is not None
+    assert any(alarm.condition.code.value == "run.write-failed" for alarm in alarms(world, "alpha"))
 
 
 def alarms(world: World, node: str) -> tuple[Alarm, ...]:

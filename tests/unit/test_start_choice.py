@@ -25,7 +25,8 @@ def choose(
     doubted: tuple[str, ...] = (),
     too_old: tuple[str, ...] = (),
 ) -> Selection | Refusal:
-    return choose_legs(UUID, Legs((A, B), present, complete, doubted, too_old), {one.leg: one for one in records})
+    legs = Legs((A, B), present, complete, doubted=doubted, too_old=too_old)
+    return choose_legs(UUID, legs, {one.leg: one for one in records})
 
 
 def why(refusal: Refusal) -> str:

@@ -133,13 +133,7 @@ MACHINES: dict[str, Machine] = {
         {
             BEGIN: ("booting",),
             "booting": ("heard by the shelves only", "left", "online", "restarting", "unheard"),
-            "heard by the shelves only": (
-                "not heard; the shelves are asked",
-                "online",
-                "restarting",
-                "silent",
-                "unheard",
-            ),
+            "heard by the shelves only": ("online", "restarting", "silent", "unheard"),
             "late": (
                 "heard by the shelves only",
                 "left",
