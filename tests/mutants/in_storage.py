@@ -10,6 +10,13 @@ PATHS, HELD = "storage/path_alarms.py", "storage/held_legs.py"
 
 MUTANTS = (
     Mutant(
+        "storage/target_restarts.py:before_term",
+        "R5",
+        "legs that nobody ever owned are called doubtful",
+        "not group.term.first and ",
+        "",
+    ),
+    Mutant(
         "storage/coverage.py:doubt",
         "R20",
         "a storage fence is a proof although the configurations differ",

@@ -44,8 +44,8 @@ JUDGED = {
     "blocked_since_ms unserved_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link generation",
     "Failures": "at_ms given_up until_ms lacking",
-    "Term": "proof taken_sequence taken_ms yielding for_clients unverified storage_lost address_uncontested conflicts "
-    "retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms "
+    "Term": "proof taken_sequence taken_ms first yielding for_clients unverified storage_lost address_uncontested "
+    "conflicts retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms "
     "renewal_task_id renewed_ms marked loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "

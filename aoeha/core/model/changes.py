@@ -139,6 +139,7 @@ class TermChange(TypedDict, total=False):
     proof: Proof
     taken_sequence: int
     taken_ms: int
+    first: bool
     yielding: str
     for_clients: bool
     unverified: bool

@@ -20,6 +20,8 @@ class Term:
     """Our newest sequence when the term began (ownership). 0 in a term that an earlier daemon of this boot began."""
     taken_ms: int = 0
     """When the term began (ownership). 0 in a term that an earlier daemon of this boot began."""
+    first: bool = False
+    """Nobody owned the group before, as far as this node knows (ownership)."""
     yielding: str = ""
     """Why the group is being handed over, empty for not at all (operator, ownership, resources)."""
     for_clients: bool = False

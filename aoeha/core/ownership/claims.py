@@ -238,7 +238,8 @@ def _take(step: StepContext, proof: Proof) -> None:
 def _new_term(step: StepContext, proof: Proof, group: GroupState) -> Term:
     legs = leg_ledger.complete_legs(step.state, group)
     for_clients = proof.kind is ProofKind.HANDED_OVER and client_reach.is_ahead(step.state)
-    return Term(proof, step.state.sequence, step.now_ms, for_clients=for_clients, startable_legs=legs)
+    first = group.epoch < target_restarts.FIRST_EPOCH
+    return Term(proof, step.state.sequence, step.now_ms, first=first, for_clients=for_clients, startable_legs=legs)
 
 
 def _as_new(group: GroupState, leg: LegState) -> LegState:

@@ -15,7 +15,7 @@ from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
 
-__all__ = ["announced", "before_term", "learn", "note", "unknown_to_owner"]
+__all__ = ["FIRST_EPOCH", "announced", "before_term", "learn", "note", "unknown_to_owner"]
 
 FIRST_EPOCH = 1
 """The epoch of the first ownership."""
@@ -53,7 +53,7 @@ def unknown_to_owner(group: GroupState, leg: LegState) -> bool:
 
 def before_term(group: GroupState, leg: LegState) -> bool:
     """Whether a leg that nobody holds in our term restarted under an earlier owner, or after it."""
-    return group.held_epoch > FIRST_EPOCH and leg.shows_anywhere(Holder.NOBODY)
+    return group.term is not None and not group.term.first and leg.shows_anywhere(Holder.NOBODY)
 
 
 def _owner_knows(state: NodeState, group: GroupState, restarted_ms: int) -> bool:
