@@ -42,6 +42,7 @@ PLANTED = {
     "san-cut-active": "nothing-breaks",
     "lan-cut-active": "nothing-breaks",
     "site-blackout": "lost-record",
+    "daemon-dies-in-takeover": "lost-record",
     "shelf-returns-old": "lost-record",
     "shelf-loss": "nothing-breaks",
     "shelf-return": "second-writer",
