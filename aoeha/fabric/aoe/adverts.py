@@ -6,7 +6,7 @@ A restarted target has lost its reservation. The sooner it is reserved again, th
 from collections.abc import Callable, Iterable, Mapping
 
 from aoeha.fabric.aoe.filters import FrameFilter
-from aoeha.fabric.aoe.frames import Config, Frame
+from aoeha.fabric.aoe.frames import BROADCAST, Config, Frame
 from aoeha.fabric.aoe.port import AoeError, Port
 
 __all__ = ["Adverts"]
@@ -46,10 +46,14 @@ class Adverts:
             self._ports[name] = None
 
     def _receive(self, _port: Port, frame: Frame) -> bool:
-        """Tell an advert from an answer to a query: they differ only in the tag, which is 0 in an advert."""
+        """Tell an advert from an answer to a query.
+
+        An advert has the tag 0, like an answer to the kernel driver's own discovery, and goes to everybody.
+        """
         leg = str(frame.target)
         if (
             frame.tag
+            or frame.destination != BROADCAST
             or not frame.response
             or not isinstance(frame.body, Config)
             or (leg, frame.source) not in self._legs
