@@ -80,6 +80,7 @@ def test_a_promise_that_another_fault_overtakes_is_not(monkeypatch: pytest.Monke
     do(world, "power off alpha")
     do(world, "cut serial1")
     world.run(60_000)
+    assert not world.machines["beta"].serves("storage"), "the promise did not come true, and nobody is blamed"
 
 
 def test_what_is_known_not_to_come_true_is_still_so() -> None:
