@@ -10,6 +10,13 @@ LIFE, START, LOSS = "resources/lifecycle.py", "resources/mirror_start.py", "reso
 
 MUTANTS = (
     Mutant(
+        f"{LEGS}:acknowledge_loss",
+        "R18",
+        "no word ends the wait for a leg that is lost for good",
+        "for leg in (left := _tainted_alone(group)):",
+        "for leg in (left := list[LegState]()):",
+    ),
+    Mutant(
         f"{LEGS}:_act",
         "R5",
         "a silent leg is never left out, and writes hang for ever",

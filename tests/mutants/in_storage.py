@@ -395,6 +395,20 @@ MUTANTS = (
         "if False]",
     ),
     Mutant(
+        f"{HOLDS}:foreign",
+        "R3",
+        "a stranger on a leg that left the mirror stops a takeover",
+        "for leg in leg_ledger.fence_legs(state, group) if leg",
+        "for leg in group.legs if leg",
+    ),
+    Mutant(
+        f"{HELD}:_follows_later",
+        "R3",
+        "a leg that left for a stranger is waited for",
+        " or leg.shows_anywhere(Holder.STRANGER)",
+        "",
+    ),
+    Mutant(
         f"{LIFETIME}:renewal",
         "R12",
         "an address is renewed without a look at the legs",

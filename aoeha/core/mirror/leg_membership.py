@@ -147,7 +147,10 @@ def _why_not_leave(state: NodeState, group: GroupState, mirror: ResourceState, l
         return f"and {' and '.join(copied)} is not copied yet" if copied else "and no other leg of the mirror answers"
     if not any(_may_be_last(other) for other in others):
         tainted = " and ".join(other.name for other in answering)
-        return f"and another machine may have overwritten acknowledged writes on {tainted}"
+        return (
+            f"and another machine may have overwritten acknowledged writes on {tainted}. If {leg.name} is lost for "
+            f"good, go on with what {tainted} has: aoeha cleanup"
+        )
     return f"and it may not leave the mirror now: {blocked.sentence}" if blocked is not None else ""
 
 
@@ -216,11 +219,20 @@ def end_rests(step: StepContext) -> tuple[str, ...]:
 
 
 def acknowledge_loss(step: StepContext) -> None:
-    """An operator has checked the data of groups all of whose targets restarted, or takes what is left of old legs."""
+    """An operator has checked the data of groups all of whose targets restarted, or takes what is left of old legs.
+
+    What is left may be one suspect leg, for which the last sound one is given up: if that returns, all of it is copied.
+    """
     for group in step.state.groups:
         doubtful = step.stands(Code.MIRROR_DATA_DOUBTFUL, Subject.group(group.name))
         if group.term is not None and (doubtful or mirror_start.found_too_old(step, group.name)):
             step.change_term(group.name, loss_acknowledged=True)
+        if step.stands(Code.MIRROR_WRITES_WAIT, Subject.group(group.name)):
+            for leg in (left := _tainted_alone(group)):
+                step.change_leg(group.name, leg.name, suspect=False, outdated=False, reservation_lost=True)
+            for leg in group.legs:
+                if left and leg not in left:
+                    step.change_leg(group.name, leg.name, outdated=True)
 
 
 def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
@@ -275,7 +287,7 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
     )
 
 
-def _others(group: GroupState, mirror: ResourceState, leg: LegState) -> list[LegState]:
+def _others(group: GroupState, mirror: ResourceState, leg: LegState | None) -> list[LegState]:
     missing = mirror.missing or ()
     return [other for other in group.legs if other is not leg and other.name not in missing and not other.copying]
 
@@ -283,6 +295,13 @@ def _others(group: GroupState, mirror: ResourceState, leg: LegState) -> list[Leg
 def _keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> bool:
     """Whether another whole leg shows us. A leg by which this node was fenced, before the gate opened, does not."""
     return any(other.shows_anywhere(Holder.US) for other in _others(group, mirror, leg))
+
+
+def _tainted_alone(group: GroupState) -> list[LegState]:
+    """The suspect legs in a running mirror that answer, where no leg that answers may be its last one."""
+    legs = [leg for mirror in group.resources if mirror.config.mirror for leg in _others(group, mirror, None)]
+    answering = [leg for leg in legs if leg.shows_anywhere(Holder.US)]
+    return [] if any(_may_be_last(leg) for leg in answering) else answering
 
 
 def _may_be_last(leg: LegState) -> bool:

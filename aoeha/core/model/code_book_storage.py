@@ -189,7 +189,8 @@ _MIRROR: Mapping[Code, Entry] = {
         _LEGS,
         "R5",
         "Writes hang: a leg is lost, and the mirror may not continue without it for the reason that is given.",
-        "Repair the shelf of the leg that the sentence names. If the pair is paused, run `aoeha resume`.",
+        "Repair the shelf of the leg that the sentence names. If the pair is paused, run `aoeha resume`. If only a "
+        "suspect leg is left, and the other one is lost for good, run `aoeha cleanup`.",
     ),
     Code.MIRROR_DATA_DOUBTFUL: acknowledged(
         _LEGS,

@@ -64,7 +64,7 @@ def _unreserved(state: NodeState, group: GroupState | None) -> str:
 def _no_shelf(state: NodeState, group: GroupState | None) -> str:
     if group is None or group.holding:
         return ""
-    return reservations.unusable(state, group) or reservations.foreign(group)
+    return reservations.unusable(state, group) or reservations.foreign(state, group)
 
 
 TAKEOVER_REFUSED: Final[Mapping[Kind, Code]] = {

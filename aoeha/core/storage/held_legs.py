@@ -1,8 +1,8 @@
 """Which legs are held, and whether they are enough for a start (R2, R3).
 
 Rules. Whatever the proof, every address that responds is held by us in this term before a mirror starts. A leg that is
-slow is not waited for where the mirror may start, or runs, from a sound one without it: nothing is written to a leg
-that is not held.
+slow, or that a stranger has reserved, is not waited for where the mirror may start, or runs, from a sound one without
+it: nothing is written to a leg that is not held.
 
 What this file does not know: how legs are reserved.
 """
@@ -18,7 +18,7 @@ from aoeha.core.storage import suspect_legs
 def reserved(config: PairConfig, group: GroupState) -> str:
     """Why the group's storage may not be used yet; empty when every address that responds is held by us (R2).
 
-    A slow leg is not waited for where the mirror is to start without it.
+    A slow leg, or a stranger's, is not waited for where the mirror is to start without it.
     """
     if not any(leg.addresses for leg in group.legs):
         return ""
@@ -45,13 +45,15 @@ def _is_held(group: GroupState, address: AddressState) -> bool:
 
 
 def _follows_later(config: PairConfig, group: GroupState, leg: LegState) -> bool:
-    """Whether a leg is so slow that its reservation is not waited for: the mirror runs, or may start, without it."""
+    """Whether the reservation of a slow leg, or a stranger's, is not waited for: the mirror can do without that leg."""
     mirror = next((resource for resource in group.resources if resource.config.mirror), None)
-    if mirror is None or group.term is None or not shelf_patience.is_slow(config, leg) or is_held(group, leg):
+    if mirror is None or group.term is None or is_held(group, leg):
+        return False
+    if not (shelf_patience.is_slow(config, leg) or leg.shows_anywhere(Holder.STRANGER)):
         return False
     enough = group.term.startable_legs
-    if mirror.phase in UP:
-        missing = mirror.missing or ()
-        enough = tuple(one.name for one in group.legs if one.name not in missing) if leg.name in missing else ()
+    if mirror.phase in UP and mirror.missing is not None:
+        within = tuple(one.name for one in group.legs if one.name not in mirror.missing)
+        enough = () if leg.name in within else within
     others = (other for other in group.legs if other is not leg and suspect_legs.is_sound(group, other))
     return any(other.name in enough and is_held(group, other) for other in others)

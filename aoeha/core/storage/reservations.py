@@ -205,9 +205,12 @@ def unusable(state: NodeState, group: GroupState) -> str:
     )
 
 
-def foreign(group: GroupState) -> str:
-    """Why no start could follow, else empty: a leg that is reserved for a stranger is never reserved for us (R3)."""
-    legs = [leg.name for leg in group.legs if leg.shows_anywhere(Holder.STRANGER)]
+def foreign(state: NodeState, group: GroupState) -> str:
+    """Why no start could follow, else empty: a leg that is reserved for a stranger is never reserved for us (R3).
+
+    One that has left the mirror by a current ledger is not needed.
+    """
+    legs = [leg.name for leg in leg_ledger.fence_legs(state, group) if leg.shows_anywhere(Holder.STRANGER)]
     return f"{' and '.join(legs)} of {group.name} is reserved for a stranger" if legs else ""
 
 
