@@ -3,7 +3,6 @@
 Nothing is decided here, and nothing is bounded: a performer ends, raises or hangs as its agent does.
 """
 
-import contextlib
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
@@ -155,31 +154,35 @@ class Performers:
     async def _reservation(self, task: ReservationTask) -> Performed:
         if self._agents.holds is None:
             raise AgentError(f"cannot {what(task)}: the configuration names no legs")
-        renewal = task.renewal
+        renewal, expired = task.renewal, tuple[str, ...]()
         if renewal is not None and renewal.vouching is None:
-            await self._renew(task.group, renewal)
+            expired = await self._renew(task.group, renewal)
         renewed = False
 
         async def found(hold: Reservation) -> None:
-            nonlocal renewed
+            nonlocal renewed, expired
             if renewal is None or renewed or hold.holder is not Holder.US or hold.leg not in (renewal.vouching or ()):
                 return
             renewed = True
-            await self._renew(task.group, renewal)
+            expired = await self._renew(task.group, renewal)
 
         try:
             holds = await self._agents.holds.perform(task, found)
         except AoeError as error:
             raise AgentError(f"cannot {what(task)}: {error}") from error
-        return Performed(TaskResult.OK, outcome=ReservationsRead(holds))
+        return Performed(TaskResult.OK, outcome=ReservationsRead(holds, expired))
 
-    async def _renew(self, group: str, renewal: AddressRenewal) -> None:
-        """Prolong the lives of addresses; one that is gone shows in its monitor."""
+    async def _renew(self, group: str, renewal: AddressRenewal) -> tuple[str, ...]:
+        """Prolong the lives of addresses, and return those that are gone or could not be asked."""
+        expired: list[str] = []
         for name in renewal.addresses:
             agent = self._agents.resources.get((group, name))
             if isinstance(agent, SharedAddress):
-                with contextlib.suppress(AgentError):
+                try:
                     await agent.renew(renewal.lifetime_ms)
+                except AgentError:
+                    expired.append(name)
+        return tuple(expired)
 
     async def _record(self, task: RecordTask) -> Performed:
         if self._agents.records is None:

@@ -355,6 +355,37 @@ def test_an_address_lives_on_when_a_leg_vouches_for_us_or_nothing_needs_to(
     asyncio.run(run())
 
 
+class GoneAddress(ScriptedAddress):
+    """The kernel has dropped it."""
+
+    async def renew(self, lifetime_ms: int) -> None:
+        del lifetime_ms
+        await self.behaviour()
+        raise AgentError("it is not there any more")
+
+
+@pytest.mark.parametrize(("vouching", "shown"), [(None, Holder.SILENT), (("e1.0",), Holder.US)])
+def test_a_reading_tells_which_address_could_not_be_renewed(
+    vouching: tuple[str, ...] | None, shown: Holder, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        bench = Bench(nothing, tmp_path)
+        holds = ScriptedHolds(Reservation("e1.0", "one", shown))
+        agents = {
+            ("storage", "gone"): GoneAddress(nothing, bench.host),
+            ("storage", "thing"): ScriptedAddress(nothing, bench.host),
+        }
+        bench.runner = TaskRunner(Agents(agents, {}, holds), bench.take)
+        renewal = AddressRenewal(("gone", "thing"), 3_000, vouching)
+        bench.runner.start(
+            ReservationTask(1, 1_000, "a test", TaskKind.READ_RESERVATIONS, "storage", "storage", renewal=renewal)
+        )
+        done = await bench.next()
+        assert done.outcome == ReservationsRead(holds.shown, ("gone",))
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     "task",
     [

@@ -409,6 +409,13 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        f"{LIFETIME}:look_at_expired",
+        "R12",
+        "an address that expired stays away until its monitor is due",
+        "if resource.config.name in expired and not resource.task_id:",
+        "if False:",
+    ),
+    Mutant(
         f"{LIFETIME}:renewal",
         "R12",
         "an address is renewed without a look at the legs",

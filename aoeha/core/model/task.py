@@ -375,9 +375,10 @@ class PlugRead:
 
 @dataclass(frozen=True)
 class ReservationsRead:
-    """What the target addresses that answered show of reservations."""
+    """What the target addresses that answered show of reservations, and which addresses could not be renewed."""
 
     reservations: tuple[Reservation, ...]
+    expired: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,19 @@
 Rules. The peer may be able to preempt our legs but not to switch us off. Then our own address lives on for a while only
 after a leg was seen to be ours, or while the peer says that it owns nothing. The kernel of a node whose daemon is dead,
 or that sees neither shelves nor peer, drops the address by itself. That node adds it no sooner than one of these is so.
-During a pause neither node takes anything, and the address lives on.
+During a pause neither node takes anything, and the address lives on. An address that could not be renewed is looked at
+at once.
 
 What this file does not know: which other host may answer for the address.
 """
 
 from aoeha.core.model import law
+from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act, Kind
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, LinkCondition, NodeState, ResourceState
-from aoeha.core.model.task import AddressRenewal
+from aoeha.core.model.step_context import StepContext
+from aoeha.core.model.task import AddressRenewal, ReservationsRead
 from aoeha.core.peer import membership
 from aoeha.core.storage import leg_ledger
 
@@ -34,6 +37,15 @@ def renewal(state: NodeState, group: GroupState) -> AddressRenewal | None:
     alone = not may_expire or peer_owns_nothing(state, group)
     lifetime_ms = state.config.address_lifetime_ms if may_expire else 0
     return AddressRenewal(addresses, lifetime_ms, None if alone else leg_ledger.vouching_legs(group))
+
+
+def look_at_expired(step: StepContext, group: GroupState, done: TaskDone) -> None:
+    """Look at once at the addresses that could not be renewed: their monitors are due much later."""
+    expired = done.outcome.expired if isinstance(done.outcome, ReservationsRead) else ()
+    for resource in group.resources:
+        if resource.config.name in expired and not resource.task_id:
+            due_ms = step.now_ms - resource.config.monitor_every_ms
+            step.change_resource(group.name, resource.config.name, checked_ms=due_ms)
 
 
 def unvouched(state: NodeState, group: GroupState, resource: ResourceState) -> str:

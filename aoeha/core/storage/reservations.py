@@ -143,6 +143,7 @@ def task_done(step: StepContext, task: ReservationTask, done: TaskDone) -> None:
     if group.shelves.task_id != task.id:
         return
     step.change_shelves(group.name, task_id=0)
+    address_lifetime.look_at_expired(step, group, done)
     read = _Reading(_by_place(done), group.shelves.asked_ms, task.deadline_ms, group.shelves.read_ms or 0)
     if task.kind is TaskKind.READ_RESERVATIONS:
         complete = not any(

@@ -50,6 +50,7 @@ class Round:
     open: int = 0
     silent: bool = False
     renewed: bool = False
+    expired: tuple[str, ...] = ()
     over: bool = False
 
 
@@ -158,7 +159,7 @@ class Holds:
             asked.ended(TaskDone(0, task.id, TaskResult.OK, outcome=RecordsRead(records)))
             return
         holds = tuple(hold for hold in told if isinstance(hold, Reservation))
-        asked.ended(TaskDone(0, task.id, TaskResult.OK, outcome=ReservationsRead(holds)))
+        asked.ended(TaskDone(0, task.id, TaskResult.OK, outcome=ReservationsRead(holds, asked.expired)))
 
     def _renew(self, asked: Round) -> None:
         """Prolong the lives of addresses, once: where nothing else is asked for, or a leg shows that it is held."""
@@ -168,8 +169,8 @@ class Holds:
         ours = {hold.leg for hold in asked.told.values() if isinstance(hold, Reservation) and hold.holder is Holder.US}
         if renewal.vouching is None or ours.intersection(renewal.vouching):
             asked.renewed = True
-            for name in renewal.addresses:
-                self._services.renew(asked.machine, name, renewal.lifetime_ms)
+            renew = partial(self._services.renew, asked.machine, lifetime_ms=renewal.lifetime_ms)
+            asked.expired = tuple(name for name in renewal.addresses if not renew(name))
 
     def _change(self, machine: Gateway, task: ReservationTask, leg: str, address: Address, shown: Holder) -> Act | None:
         """What a task has an address do that shows this holder, if anything."""

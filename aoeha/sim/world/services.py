@@ -35,15 +35,18 @@ class Services:
         self._stage.changed()
         return ""
 
-    def renew(self, machine: Gateway, name: str, lifetime_ms: int) -> None:
-        """Prolong the life of an address, 0 for ever.
+    def renew(self, machine: Gateway, name: str, lifetime_ms: int) -> bool:
+        """Prolong the life of an address, 0 for ever. Return whether it is there.
 
         The kernel drops it at its end, whatever runs there then (R12).
         """
         machine.lives_until_ms.pop(name, None)
-        if name in machine.active and lifetime_ms:
+        if name not in machine.active:
+            return False
+        if lifetime_ms:
             machine.lives_until_ms[name] = self._stage.timeline.now_ms + lifetime_ms
             self._stage.timeline.after(lifetime_ms, machine.by_kernel, self._expire, machine, name, machine.boots)
+        return True
 
     def _expire(self, machine: Gateway, name: str, boots: int) -> None:
         now_ms = self._stage.timeline.now_ms
