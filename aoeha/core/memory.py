@@ -106,6 +106,8 @@ def memory_of(state: NodeState) -> Memory:
         off=remembered_off.remembered(state),
         power_back_ms=power_restore.remembered_ms(state),
         saved_ms=state.remembered.saved_ms if state.remembered is not None else 0,
+        panicked_before=state.panicked_before,
+        unclean_boot=state.unclean_boot and not state.peer.heard,
     )
 
 

@@ -77,6 +77,7 @@ def initial(
     """
     same_boot = memory is not None and memory.boot_id == identity.boot_id
     run_lost = memory is not None and memory.run_lost
+    is_later = same_boot or run_lost
     known = {group.name: group for group in memory.groups} if memory is not None else {}
     tried = {device.name: device for device in memory.devices} if memory is not None else {}
     state = NodeState(
@@ -85,7 +86,7 @@ def initial(
         now_ms=now_ms,
         started_ms=now_ms,
         listening_since_ms=now_ms,
-        cold=not (same_boot or run_lost),
+        cold=not is_later,
         links=tuple(LinkState(name) for name in config.links),
         peer=PeerState(boot_id=memory.peer_boot_id if memory is not None and same_boot else ""),
         groups=tuple(
@@ -98,8 +99,8 @@ def initial(
         standby=memory is not None and memory.standby,
         paused=memory is not None and memory.paused,
         pause_number=memory.pause_number if memory is not None else 0,
-        panicked_before=memory is not None and memory.panicked and not (same_boot or run_lost),
-        unclean_boot=memory is not None and not memory.left and not (same_boot or run_lost),
+        panicked_before=memory is not None and (memory.panicked_before if is_later else memory.panicked),
+        unclean_boot=memory is not None and (memory.unclean_boot if is_later else not memory.left),
         kept_off=memory is not None and same_boot and memory.off is not None and memory.off.kept_off,
     )
     step = StepContext(state)

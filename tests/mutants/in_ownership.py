@@ -124,6 +124,13 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        f"{CLAIMS}:_is_pointless",
+        "R16",
+        "a claim stands beside a peer that runs the group and has forgotten that it owned it",
+        "return taken_back or forgotten or not",
+        "return taken_back or not",
+    ),
+    Mutant(
         f"{CLAIMS}:_withdraw",
         "R9",
         "an epoch that was withdrawn is claimed again",

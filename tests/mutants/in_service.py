@@ -353,6 +353,13 @@ MUTANTS = (
         "if True:",
     ),
     Mutant(
+        f"{LIFE}:_may_lower",
+        "R16",
+        "a node in standby that has lost /run keeps what runs there from its peer",
+        "if state.standby and owners.peer_takes(state, group):",
+        "if False:",
+    ),
+    Mutant(
         f"{LIFE}:_validate",
         "R7",
         "a standby asks its agents once whether they could start",

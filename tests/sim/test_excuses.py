@@ -127,3 +127,28 @@ def test_two_writers_for_another_reason_are_named(lines: tuple[str, ...], monkey
     world = played(*lines)
     monkeypatch.setattr(proofs, "proof_against_peer", silence_is_proof(proofs.proof_against_peer))
     assert named(world) == "I1"
+
+
+FALSE_WORD = ("device switch dead", "cut serial1", "cut ether1", "wait 20", "vouch alpha unseen", "wait 20")
+"""Links are cut, no device answers, and an operator who has not looked says that alpha is off, which goes on."""
+
+
+def test_two_writers_by_the_false_word_of_an_operator_are_excused() -> None:
+    world = played(*FALSE_WORD)
+    assert all(machine.serves("storage") for machine in world.machines.values())
+    assert named(world) == ""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("vouch alpha unseen", "wait 5", "cut serial1", "cut ether1"),
+        (*FALSE_WORD[:4], "power off alpha", "vouch alpha", "wait 20", "power on alpha"),
+        (*FALSE_WORD, "heal", "wait 60", "cut serial1", "cut ether1"),
+    ],
+    ids=["a word that was not taken", "a true word", "long after a false one"],
+)
+def test_two_writers_not_by_a_false_word_are_named(lines: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = played(*lines)
+    monkeypatch.setattr(proofs, "proof_against_peer", silence_is_proof(proofs.proof_against_peer))
+    assert named(world) == "I1"

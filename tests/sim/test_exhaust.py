@@ -57,7 +57,7 @@ JUDGED = {
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number hosts readiness",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
-    "pause_number devices off power_back_ms saved_ms run_lost",
+    "pause_number devices off power_back_ms saved_ms run_lost panicked_before unclean_boot",
     "Unremembered": "proof task_id read",
     "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",
     "OffMemory": "boot_id devices kept_off",

@@ -55,7 +55,8 @@ class Memory:
     After a reboot only epochs and generations count, and what makes a fence device no proof. `off` is no proof
     either, on no boot: the plugs must be read again. `power_back_ms`: when the power of a peer that is not heard is
     restored, 0 for not known. `saved_ms` is when it was saved, on this boot's clock. `run_lost`: a daemon of the same
-    boot read it from disk, because what lay in /run is gone or older.
+    boot read it from disk, because what lay in /run is gone or older. `panicked` is of this boot; `panicked_before` and
+    `unclean_boot` tell how the one before ended: a later daemon of this boot waits for the same.
     """
 
     boot_id: str
@@ -73,3 +74,5 @@ class Memory:
     power_back_ms: int = 0
     saved_ms: int = 0
     run_lost: bool = False
+    panicked_before: bool = False
+    unclean_boot: bool = False

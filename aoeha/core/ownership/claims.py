@@ -163,10 +163,15 @@ def _drop_stale_claim(step: StepContext, name: str) -> None:
 
 
 def _is_pointless(state: NodeState, group: GroupState) -> bool:
-    """Whether no answer to a claim can come: the peer is not heard, or it has withdrawn the offer that was claimed."""
-    theirs = peer_word.theirs(state, group)
+    """Whether no answer to a claim can come: the peer is not heard, has withdrawn its offer, or runs what it lost.
+
+    A peer that runs the group and has forgotten that it owned it grants nothing. It must claim itself (R16).
+    """
+    theirs, said = peer_word.theirs(state, group), peer_word.said(state, group)
     taken_back = theirs is not None and theirs.holding and not theirs.yielding and bool(state.config.reference_hosts)
-    return taken_back or not (membership.is_alive(state) or disk_heartbeat.peer_message(state, group))
+    runs = said is not None and said.group.phase not in (GroupPhase.UNKNOWN, GroupPhase.STOPPED)
+    forgotten = said is not None and runs and not said.group.holding
+    return taken_back or forgotten or not (membership.is_alive(state) or disk_heartbeat.peer_message(state, group))
 
 
 def _gives_way(state: NodeState, group: GroupState) -> bool:

@@ -224,11 +224,14 @@ def _stop_next(step: StepContext, name: str) -> None:
 def _may_lower(state: NodeState, group: GroupState) -> bool:
     """A resource that runs while we do not own it, as after an installation, keeps running until the peer owns it.
 
-    Where it runs on both nodes, it is stopped on the one that ranks second: else nobody could ever own the group.
+    Where it runs on both nodes, it is stopped on the one that ranks second: else nobody could ever own the group. A
+    node in standby stops it as soon as the peer could serve it: it may not claim it itself.
     """
     if group.holding or _must_stop_first(group) or any(r.phase in BUSY for r in group.resources):
         return True
     if state.leaving or (group.epoch > 0 and group.unremembered is None):
+        return True
+    if state.standby and owners.peer_takes(state, group):
         return True
     theirs = state.peer_group(group.name)
     if theirs is None:

@@ -1,8 +1,8 @@
 """All judges of one world: what must never happen, judged from the world's own facts after every event.
 
 Each judge has a file of its own, whose first lines say what it judges, and what it cannot and why. What no pair can
-promise is said there, not hidden, and counted as `excused`. A false confirmation by an operator is not excused: the
-world's operators only confirm machines that are off.
+promise is said there, not hidden, and counted as `excused`. The world's operators confirm machines that are off, unless
+a story says that one has not looked (`vouch NODE unseen`): what that word breaks, and nothing else, is excused.
 """
 
 from aoeha.sim.judges.address_probes import AddressProbeJudge
