@@ -6,7 +6,7 @@ shows the peer. What it owned it learns from its legs alone: each address that a
 bears the record of a term of this very boot. Whoever else had begun a term since would have taken the legs and have
 written another record. The term goes on at the epoch of the record, never at a lower one than this node knows of. Where
 the legs do not say so, as in a group without legs, the group must be claimed from the peer, or a proof be found, while
-what runs goes on.
+what runs goes on. A node in standby claims nothing: there it is stopped as soon as the peer could serve (R14).
 
 What this file does not know: what a daemon that remembers does.
 """

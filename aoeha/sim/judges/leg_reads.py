@@ -4,6 +4,7 @@ A reading counts from the moment at which it was begun: one that waited longer t
 that. A leg answers a reading if one address of it does. Times are those of the clock of the node that asks.
 """
 
+from bisect import insort
 from dataclasses import dataclass, field
 
 from aoeha.core.model.beat import Beat
@@ -25,7 +26,8 @@ class Notes:
     """What one daemon knows of one leg.
 
     `answered_ms` and `asked_ms`: when the last reading was begun that the leg answered, and the last one at all.
-    `unanswered` are those since the leg answered. `changed_ms`: when its last act on the leg ended.
+    `unanswered` are those since the leg answered, in the order in which they were begun: a patient one ends late.
+    `changed_ms`: when its last act on the leg ended.
     """
 
     answered_ms: int | None = None
@@ -88,7 +90,7 @@ class LegReads(Judge):
                 notes.answered_ms = max(begun_ms, notes.answered_ms or 0)
                 notes.unanswered = [ms for ms in notes.unanswered if ms > begun_ms]
             else:
-                notes.unanswered.append(begun_ms)
+                insort(notes.unanswered, begun_ms)
                 self._forget_records(machine, group, leg.addresses)
 
     def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
