@@ -47,7 +47,7 @@ class AoeParameters(Parameters, frozen=True):
     interfaces: Annotated[tuple[str, ...], Meta(min_length=1, description="the storage network's interfaces")]
     targets: Annotated[tuple[str, ...], Meta(min_length=1, description='the shelves\' disks, like "e1.0"')]
     deadsecs: Annotated[int, Meta(ge=1, le=86_400, description="seconds until a silent target's I/O fails")] = 15
-    patience_ms: Duration = field(name="patience", default=3_000)
+    patience_ms: Duration = field(name="patience", default=15_000)
 
     def __post_init__(self) -> None:
         for target in self.targets:

@@ -215,8 +215,11 @@ WAITS: tuple[Wait, ...] = (
     ),
     Wait(
         "a task: an agent, a device, a shelf, the network",
-        lambda c: max((max(r.start_ms, r.stop_ms, r.monitor_ms) for g in c.groups for r in g.resources), default=0),
-        "its deadline",
+        lambda c: (
+            max((max(r.start_ms, r.stop_ms, r.monitor_ms) for g in c.groups for r in g.resources), default=0)
+            + shelf_patience.ACT_EXTRA_MAX_MS
+        ),
+        "its deadline, which slow legs prolong by 5 min at most",
         "it counts as failed, and its process is killed",
         "core/step.py:_task_done",
     ),

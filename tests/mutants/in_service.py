@@ -432,6 +432,13 @@ MUTANTS = (
     Mutant(
         f"{LOSS}:_is_blind",
         "R13",
+        "an owner asks to be fenced before it knows that its shelves are only slow",
+        "and not answer_is_due and not may_be_slow",
+        "and not answer_is_due",
+    ),
+    Mutant(
+        f"{LOSS}:_is_blind",
+        "R13",
         "an owner calls itself blind though nobody could take over",
         "if not group.holding or not group.legs or not owners.peer_takes(state, group):",
         "if not group.holding or not group.legs:",

@@ -332,6 +332,13 @@ MUTANTS = (
         "holder = address.holder if answer is None else answer.holder",
     ),
     Mutant(
+        "model/shelf_patience.py:act_ms",
+        "R18",
+        "a start on slow legs gets no more time than any other, and never ends",
+        "return configured_ms + min(ROUNDS[kind] * slowest, ACT_EXTRA_MAX_MS)",
+        "return configured_ms",
+    ),
+    Mutant(
         "model/shelf_patience.py:needs_ms",
         "R18",
         "no shelf gets more time than it is given at first",

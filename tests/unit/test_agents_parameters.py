@@ -18,7 +18,7 @@ def test_ocf_strings_become_lists_numbers_and_tables() -> None:
     aoe = load_resource_agent("aoe").parameters_type
     given = parameters_from_strings(aoe, {"interfaces": "eth1 eth2", "targets": "e1.0 e2.0", "deadsecs": "20"})
     assert msgspec.structs.asdict(given) == {
-        "interfaces": ("eth1", "eth2"), "targets": ("e1.0", "e2.0"), "deadsecs": 20, "patience_ms": 3_000,
+        "interfaces": ("eth1", "eth2"), "targets": ("e1.0", "e2.0"), "deadsecs": 20, "patience_ms": 15_000,
     }  # fmt: skip
     nfs = load_resource_agent("nfs").parameters_type
     exports = '[{"directory": "/srv/x", "clients": "*", "fsid": 0}]'

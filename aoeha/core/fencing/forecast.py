@@ -30,6 +30,8 @@ READING_GUESS_MS = 500
 """Assumed for a fence device that was not read yet."""
 LEG_MS = 100
 """Assumed for preempting an address and reading its reservation again, where it is not slow."""
+START_ROUNDS = 100
+"""So often the start of a resource waits for its legs, as seen (see `shelf_patience.ROUNDS`)."""
 PROBE_MS = 250
 """Three questions on the network for a service address that a storage fence alone proves free (R12)."""
 
@@ -102,7 +104,12 @@ def _power_ms(state: NodeState) -> int:
 
 
 def _starts_ms(group: GroupState) -> int:
-    return sum(resource.start_took_ms or START_GUESS_MS for resource in group.resources)
+    """How long the starts take: as they did before, or as long as legs need that have become slow since."""
+    slowest_ms = max(map(shelf_patience.slowest_ms, group.legs), default=0)
+    return sum(
+        max(resource.start_took_ms or START_GUESS_MS, 0 if resource.config.exclusive else START_ROUNDS * slowest_ms)
+        for resource in group.resources
+    )
 
 
 def _futile(state: NodeState, group: GroupState | None) -> str:

@@ -10,6 +10,10 @@ An address that does not answer in that time is silent, and nobody waits for it.
 needs is not silent for that. A patient reading beside the ordinary ones finds out whether a silent address is only
 slow. So a leg that is gone never delays what is done with another one.
 
+What starts, stops or looks at a resource reads and writes many times in turn, and each time waits for the slowest leg.
+It gets so much more time than its configuration says, `ACT_EXTRA_MAX_MS` at most: killed in the middle, it would begin
+anew and never end.
+
 What this file does not know: who asks, and what for.
 """
 
@@ -17,6 +21,7 @@ from aoeha.core.model.config import PairConfig
 from aoeha.core.model.legs import AddressState, LegState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState
+from aoeha.core.model.task import TaskKind
 
 READING_MAX_MS = 5_000
 """No answer is waited for longer than that (R18)."""
@@ -26,6 +31,11 @@ QUESTIONS = 3
 """A change asks so many questions, one after the other."""
 PROMPT_MS = 50
 """An answer that takes less counts as one that takes no time."""
+ROUNDS = {TaskKind.START: 150, TaskKind.STOP: 100, TaskKind.MONITOR: 20}
+"""So often an act upon a resource may wait for its legs. Seen at 300 ms an answer: 60 times for the start of a mirror,
+100 times for the mount of a file system that was not unmounted."""
+ACT_EXTRA_MAX_MS = 300_000
+"""No act upon a resource gets more time than that beside what its configuration says (R18)."""
 KEPT_OF_8 = 7
 """What an address was seen to need becomes less with each reading, by an eighth."""
 
@@ -66,6 +76,12 @@ def is_slow(config: PairConfig, leg: LegState) -> bool:
 def is_too_short(deadline_ms: int, address: AddressState) -> bool:
     """Whether an address that answers could not have answered a reading in this time."""
     return address.holder is not Holder.SILENT and READING_SHARE * address.needs_ms > deadline_ms
+
+
+def act_ms(kind: TaskKind, configured_ms: int, group: GroupState) -> int:
+    """How long an act upon a resource may take: what its configuration says, and what slow legs need besides."""
+    slowest = max(map(slowest_ms, group.legs), default=0)
+    return configured_ms + min(ROUNDS[kind] * slowest, ACT_EXTRA_MAX_MS)
 
 
 def slowest_ms(leg: LegState) -> int:

@@ -10,7 +10,7 @@ What this file does not know: whether the group may be held at all, and from whi
 `blockers.may_start` before each start, and `mirror_start` before each start of a mirror.
 """
 
-from aoeha.core.model import law
+from aoeha.core.model import law, shelf_patience
 from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupPhase
 from aoeha.core.model.conditions import Code, Subject
@@ -392,19 +392,20 @@ def _start(step: StepContext, kind: TaskKind, group: str, resource: ResourceStat
         step.change_resource(group, name, limits=limits)
     choice = mirror_start.chosen(step, group, name) if kind is TaskKind.START else None
     legs, short = (choice.legs, choice.short) if choice is not None else ((), False)
-    deadline_ms = _deadline_ms(kind, resource, step.now_ms)
+    deadline_ms = _deadline_ms(kind, state.group(group), resource, step.now_ms)
     step.begin(ResourceTask(number, deadline_ms, reason, kind, group, name, legs, short, limits))
     step.change_resource(group, name, task_id=number)
 
 
-def _deadline_ms(kind: TaskKind, resource: ResourceState, now_ms: int) -> int:
+def _deadline_ms(kind: TaskKind, group: GroupState, resource: ResourceState, now_ms: int) -> int:
     match kind:
         case TaskKind.START:
-            return max(1, resource.config.start_ms - (now_ms - resource.start_begun_ms))
+            whole_ms = shelf_patience.act_ms(kind, resource.config.start_ms, group)
+            return max(1, whole_ms - (now_ms - resource.start_begun_ms))
         case TaskKind.STOP:
-            return resource.config.stop_ms
+            return shelf_patience.act_ms(kind, resource.config.stop_ms, group)
         case _:
-            return resource.config.monitor_ms
+            return shelf_patience.act_ms(TaskKind.MONITOR, resource.config.monitor_ms, group)
 
 
 def _why(done: TaskDone, what: str) -> str:

@@ -12,11 +12,12 @@ What this file does not know: how superblocks are read, and how a mirror is asse
 
 from dataclasses import replace
 
+from aoeha.core.model import shelf_patience
 from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.state import GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import ChosenLegs, StepContext
-from aoeha.core.model.task import SuperblocksRead, SuperblockTask
+from aoeha.core.model.task import SuperblocksRead, SuperblockTask, TaskKind
 from aoeha.core.storage import generation, held_legs, leg_sentences, suspect_legs
 from aoeha.core.storage.start_choice import Doubt, Refusal, Selection, choose
 
@@ -33,7 +34,8 @@ def read(step: StepContext, group: GroupState, mirror: ResourceState, reason: st
     """Begin to read superblocks. From now on the mirror is starting, although nothing of it is touched yet."""
     number, name = step.state.next_task_id, mirror.config.name
     held = tuple(leg.name for leg in group.legs if held_legs.is_held(group, leg))
-    step.begin(SuperblockTask(number, mirror.config.start_ms, reason, group.name, name, group.held_epoch, held))
+    patience_ms = shelf_patience.act_ms(TaskKind.START, mirror.config.start_ms, group)
+    step.begin(SuperblockTask(number, patience_ms, reason, group.name, name, group.held_epoch, held))
     step.change_resource(
         group.name, name, task_id=number, phase=ResourcePhase.STARTING, reason="", start_begun_ms=step.now_ms
     )

@@ -4,7 +4,7 @@ Rules. What the owner serves hangs, and stopping it would hang as well: no leg o
 legs do. Where the peer is alive and says that it could serve, and that has lasted for deadtime, the owner calls its
 group blocked. The peer then fences the owner and takes over; an owner that is not fenced reboots within its ration.
 With no such peer the owner waits: the first node that sees such a leg continues. A reading that is under way as
-deadtime ends is waited for: it may tell that a leg is back.
+deadtime ends is waited for: it may tell that a leg is back. So is the patient one: both shelves may be slow.
 
 What this file does not know: how a blocked group's owner is fenced.
 """
@@ -14,7 +14,7 @@ from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import owners
-from aoeha.core.storage import leg_ledger
+from aoeha.core.storage import leg_ledger, patient_reading, reservations
 
 
 def decide(step: StepContext) -> None:
@@ -46,4 +46,7 @@ def _is_blind(state: NodeState, group: GroupState) -> bool:
     due_ms = silent_since_ms + state.config.deadtime_ms
     asked_since = (group.shelves.read_ms or 0) >= due_ms
     answer_is_due = bool(group.shelves.task_id) and not asked_since and not group.storage_lost
-    return state.now_ms >= due_ms and not answer_is_due
+    may_be_slow = not group.storage_lost and not patient_reading.has_asked(
+        state, group, silent_since_ms, renewing=reservations.renews(state, group)
+    )
+    return state.now_ms >= due_ms and not answer_is_due and not may_be_slow

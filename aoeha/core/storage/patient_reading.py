@@ -14,6 +14,16 @@ from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.task import ReservationTask, TaskKind
 
 
+def has_asked(state: NodeState, group: GroupState, since_ms: int, *, renewing: bool) -> bool:
+    """Whether an address that has been silent since then was asked patiently and did not answer."""
+    patience_ms = shelf_patience.longest_ms(state.config, renewing=renewing)
+    if patience_ms <= state.config.shelf_timeout_ms:
+        return True
+    begun_ms = group.shelves.patient_ms
+    ended = begun_ms >= since_ms and not group.shelves.patient_id
+    return ended or begun_ms >= since_ms + patience_ms
+
+
 def next_task(state: NodeState, group: GroupState, *, renewing: bool) -> ReservationTask | None:
     """The reading to begin now, None for none. `renewing`: addresses of ours live on only by what readings find."""
     silent = any(leg.shows_anywhere(Holder.SILENT) for leg in group.legs)

@@ -60,7 +60,7 @@ def decide(step: StepContext) -> None:
     """Reserve the legs that we own, transfer those given up, and read when due; one task at a time for each group."""
     for name in [group.name for group in step.state.groups if group.legs]:
         group = step.state.group(name)
-        patient = patient_reading.next_task(step.state, group, renewing=_renews(step.state, group))
+        patient = patient_reading.next_task(step.state, group, renewing=renews(step.state, group))
         if patient is not None:
             step.begin(patient)
             step.change_shelves(name, patient_id=patient.id, patient_ms=step.now_ms)
@@ -378,7 +378,7 @@ def _end_alarms(step: StepContext, group: GroupState) -> None:
             step.clear_alarm(Code.LEG_FOREIGN_RESERVATION, subject, sentence)
 
 
-def _renews(state: NodeState, group: GroupState) -> bool:
+def renews(state: NodeState, group: GroupState) -> bool:
     """Whether addresses of ours live on only by readings that come in time."""
     return bool(address_lifetime.bounded(state, group)) and law.stops(state, Act.EXPIRE) is None
 
@@ -404,5 +404,5 @@ def _patience_ms(state: NodeState, group: GroupState, request: Request) -> int:
     """How long the shelves may take: a reading asks all of them, a change asks one leg three times."""
     kind, subject, _ = request
     if kind is TaskKind.READ_RESERVATIONS:
-        return shelf_patience.reading_ms(state.config, group, renewing=_renews(state, group))
+        return shelf_patience.reading_ms(state.config, group, renewing=renews(state, group))
     return shelf_patience.change_ms(state.config, group.leg(subject))

@@ -54,8 +54,8 @@ SUPERBLOCKS_MS = 40
 """What `mdadm --examine` takes. It is a part of what a mirror's start takes in all."""
 GENERATION_MS = 20
 """What reading and writing 4 KiB on both legs takes, with the process that does it."""
-DISK_ROUNDS = {TaskKind.START: 3, TaskKind.STOP: 2}
-"""How often a mirror or a volume waits for its disks while it comes up or ends."""
+DISK_ROUNDS = {TaskKind.START: 80, TaskKind.STOP: 20}
+"""So often a mirror or a volume waits for its disks while it comes up or ends; seen in the rack at 300 ms an answer."""
 LEG_MS = (50, 500)
 HURRY_MS = (1, 300)
 HANGS_MS = 100
