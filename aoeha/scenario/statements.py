@@ -79,6 +79,8 @@ HEAD = (
          " why each took over; of several lines, one"),
     Form("untouched", "untouched", RACK, "after the first mark no resource may be started or stopped, nor power"
          " switched off unless `power-offs` says how often"),
+    Form("alarms", "alarms text:TEXT", RACK, "codes of alarms that the story calls for, besides those that only say"
+         " which part is broken; any other alarm is false"),
     Form("power-offs", "power-offs text:NUMBER", RACK, "how often the gateways' power switch must have switched"
          " something off"),
     Form("outage after", "outage at most time:TIME after text:NAMES", RACK, "the longest pause that the client may see"

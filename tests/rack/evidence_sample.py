@@ -72,6 +72,7 @@ def good_record(**changes: Any) -> Record:
             "group": "storage",
             "deadtime_ms": 2_000,
             "untouched": False,
+            "alarms": [],
             "policy": "power",
             "power_offs": 1,
             "outage_max_ms": 5_500,

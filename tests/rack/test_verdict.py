@@ -264,3 +264,25 @@ def test_no_stall_excuses_a_lost_write(lack_it: set[str], result: str) -> None:
 
 def test_a_folder_without_evidence_is_red(tmp_path: Path) -> None:
     assert complaint_about(judge(tmp_path), "evidence")
+
+
+def alarm(code: str, source: str = "aoeha") -> dict[str, Any]:
+    return event(12_300, "beta", "line", source=source, text=f"<2>[{code}] ALARM: group storage: look at it")
+
+
+@pytest.mark.parametrize("code", ["mirror.data-doubtful", "group.failing", "leg.foreign-reservation"])
+def test_an_alarm_that_the_drill_does_not_call_for_is_red(code: str) -> None:
+    assert complaint_about(with_events(alarm(code)), "alarms")
+    called = {**good_record().drill, "alarms": [code]}
+    events = tuple(sorted([*good_events(), alarm(code)], key=lambda each: each["at_ms"]))
+    assert judge_record(good_record(events=events, drill=called)).result == "pass"
+
+
+@pytest.mark.parametrize("said", [alarm("link.down"), alarm("mirror.data-doubtful", "client")])
+def test_an_alarm_of_a_broken_part_is_called_for_by_every_drill(said: dict[str, Any]) -> None:
+    assert with_events(said).result == "pass"
+
+
+def test_an_alarm_that_ends_is_not_raised_by_that() -> None:
+    over = event(12_300, "beta", "line", source="aoeha", text="<6>[group.failing over] group storage: it runs")
+    assert with_events(over).result == "pass"

@@ -112,6 +112,7 @@ class Drill:
             "outage_max_ms": self.scenario.outage_max_ms,
             "outage_limits_ms": dict(self.scenario.outage_limits_ms),
             "untouched": self.scenario.untouched,
+            "alarms": self.scenario.alarms,
             "foreign": self.scenario.foreign,
             "deadtime_ms": deadtime_ms,
             "plant": self.plant.name,

@@ -40,6 +40,7 @@ class Scenario:
     watchdog: str = ""
     owners: tuple[tuple[Ownership, ...], ...] = ()
     untouched: bool = False
+    alarms: tuple[str, ...] = ()
     durable: bool = False
     dual_homed: bool = False
     reference_host: bool = False
@@ -92,6 +93,8 @@ def _drill(name: str, text: Text) -> Scenario:
                 drill = replace(drill, outage_max_ms=line.time_ms)
             case "untouched":
                 drill = replace(drill, untouched=True)
+            case "alarms":
+                drill = replace(drill, alarms=(*drill.alarms, *line.text.split()))
             case "durable":
                 drill = replace(drill, durable=True)
             case "reference-host":

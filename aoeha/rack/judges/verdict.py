@@ -12,6 +12,7 @@ from aoeha.rack.evidence.outages import Outage, outages
 from aoeha.rack.evidence.ownership_record import LOG_LAG_MS, is_proved, spans, turns
 from aoeha.rack.evidence.record import Record, load
 from aoeha.rack.evidence.wires_record import answerers, reservations, writers
+from aoeha.rack.judges.alarms import uncalled
 
 __all__ = ["Finding", "Verdict", "judge", "judge_record"]
 
@@ -68,7 +69,7 @@ def judge_record(record: Record) -> Verdict:
         _untouched(record),
         _seen(record), Finding("one writer", *writers(record)), Finding("one answerer", *answerers(record)),
         Finding("reservations", *reservations(record)),
-        _power_offs(record),
+        _power_offs(record), Finding("alarms", *uncalled(record)),
     )  # fmt: skip
     pauses = tuple(outages(record))
     limits_ms = record.drill.get("outage_limits_ms", {})
