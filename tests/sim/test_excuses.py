@@ -6,6 +6,7 @@ from planted_bugs import fence_on_suspicion, silence_is_proof
 from aoeha.core.fencing import power_fence
 from aoeha.core.ownership import proofs
 from aoeha.core.resources import lifecycle
+from aoeha.core.storage import suspect_legs
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.judged import JudgedWorld
 from aoeha.sim.stories.settings import Settings
@@ -152,3 +153,42 @@ def test_two_writers_not_by_a_false_word_are_named(lines: tuple[str, ...], monke
     world = played(*lines)
     monkeypatch.setattr(proofs, "proof_against_peer", silence_is_proof(proofs.proof_against_peer))
     assert named(world) == "I1"
+
+
+FORGETFUL = f"{PAIR} reserve=1 durable=0"
+BOTH_FORGET = ("shelf shelf1 restarts loses 5s", "shelf shelf2 restarts loses 5s")
+EXCUSE = ("excused", "every target lost what it acknowledged")
+
+
+def test_what_every_target_forgot_is_excused() -> None:
+    world = played(*BOTH_FORGET, "power off alpha", pair=FORGETFUL)
+    assert named(world) == ""
+    assert world.machines["beta"].serves("storage")
+    assert world.counts[EXCUSE] == 1
+
+
+def test_a_record_that_no_target_forgot_is_named_beside_them() -> None:
+    """It is older than what they forgot, and one of the legs lacks it all the same."""
+    world = played(*BOTH_FORGET, pair=FORGETFUL)
+    leg = world.storage.mirrors["storage"].leg("shelf2")
+    leg.records.remove(min(leg.records))
+    do(world, "power off alpha")
+    assert named(world) == "I2"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("shelf shelf1 restarts loses 5s",),
+        ("shelf shelf2 restarts loses 5s", "wait 30", "shelf shelf1 restarts loses 5s"),
+        ("shelf shelf2 restarts", "wait 30", "shelf shelf1 restarts loses 5s"),
+    ],
+    ids=["the only one", "after the other was copied", "after the other lost nothing"],
+)
+def test_a_record_that_another_leg_still_has_is_not(lines: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is afraid of a leg whose target has forgotten, and the next owner starts from it."""
+    world = played(*lines[:-1], pair=FORGETFUL)
+    monkeypatch.setattr(suspect_legs, "is_sound", lambda _group, _leg: True)
+    do(world, lines[-1])
+    do(world, "power off alpha")
+    assert named(world) == "I2"

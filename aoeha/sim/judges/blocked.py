@@ -1,10 +1,12 @@
 """Whether a node that asks to be fenced can neither serve nor stop (R13, R14).
 
-It could not stop something, or none of the legs that its mirror uses has answered it for deadtime.
+It could not stop something, or none of the legs that its mirror uses has answered it for deadtime. A leg whose target
+may have forgotten what it acknowledged does not count as long as the mirror has another one (R5).
 """
 
 from aoeha.core.model.beat import Beat, GroupPhase
 from aoeha.core.model.memory import Memory
+from aoeha.sim.judges.forgotten import Forgotten
 from aoeha.sim.judges.judge import Judge
 from aoeha.sim.judges.leg_reads import LegReads
 from aoeha.sim.judges.sight import Sight
@@ -18,11 +20,14 @@ __all__ = ["BlockedJudge"]
 class BlockedJudge(Judge):
     """Looks at what a node says of itself for the first time."""
 
-    def __init__(self, world: World, *, reads: LegReads, sight: Sight, troubles: Troubles) -> None:
+    def __init__(
+        self, world: World, *, reads: LegReads, sight: Sight, troubles: Troubles, forgotten: Forgotten
+    ) -> None:
         super().__init__(world)
         self._reads = reads
         self._sight = sight
         self._troubles = troubles
+        self._forgotten = forgotten
         self._blocked: set[tuple[str, str]] = set()
 
     def began(self, machine: Gateway, memory: Memory | None) -> None:
@@ -46,7 +51,8 @@ class BlockedJudge(Judge):
         owner, assembly = self._sight.mirrors.get(group, (None, None))
         if owner is not machine or assembly is None:
             self.broken("R13", f"{machine.name} asks to be fenced for {group}, which it does not serve")
-        for leg in assembly.active:
+        reliable = [leg for leg in assembly.active if not self._forgotten.may_lack(leg)]
+        for leg in reliable or assembly.active:
             answered_ms = self._reads.of(machine, group, leg.shelf).answered_ms
             if answered_ms is not None and machine.clock_ms() - answered_ms < machine.config.deadtime_ms:
                 ago_ms = machine.clock_ms() - answered_ms

@@ -35,9 +35,9 @@ class EvictionJudge(Judge):
             empty = {one.leg for one in done.outcome.reservations if one.holder is Holder.NOBODY}
             self._restarted.update((task.group, leg) for leg in empty)
 
-    def copy_ended(self, machine: Gateway, group: str, leg: Leg) -> None:
-        """The leg lacks nothing any more."""
-        del machine
+    def copy_begun(self, machine: Gateway, group: str, leg: Leg, *, whole: bool) -> None:
+        """The leg will lack nothing, but what its target forgets from now on."""
+        del machine, whole
         self._restarted.discard((group, leg.shelf))
 
     def task_started(self, machine: Gateway, task: Task) -> None:

@@ -15,6 +15,7 @@ from aoeha.sim.judges.evictions import EvictionJudge
 from aoeha.sim.judges.excuses import Excuses
 from aoeha.sim.judges.fences import FenceJudge
 from aoeha.sim.judges.forced_legs import ForcedLegJudge
+from aoeha.sim.judges.forgotten import Forgotten
 from aoeha.sim.judges.heard_beats import HeardBeatJudge
 from aoeha.sim.judges.leg_left import LegLeftJudge
 from aoeha.sim.judges.leg_reads import LegReads
@@ -51,8 +52,10 @@ class Oracle:
     def __init__(self, world: World) -> None:
         orders, witness, excuses = PowerOrders(world), Witness(world), Excuses(world)
         moves, troubles, sight, reads = Moves(world), Troubles(world), Sight(world), LegReads(world)
+        forgotten = Forgotten(world)
         self.duels = DuelJudge(world, witness, orders)
         self.well = WellJudge(world, witness, self.duels)
+        self.records = RecordJudge(world, forgotten)
         self.observers: tuple[Observer, ...] = (
             orders,
             witness,
@@ -60,6 +63,7 @@ class Oracle:
             moves,
             troubles,
             sight,
+            forgotten,
             PauseJudge(world, orders),
             WriterJudge(world, excuses),
             NeedlessStopJudge(world, witness, excuses, moves, troubles),
@@ -77,14 +81,14 @@ class Oracle:
             OperatorsWordJudge(world),
             AddressProbeJudge(world, excuses),
             SilenceJudge(world, orders, reads),
-            BlockedJudge(world, reads=reads, sight=sight, troubles=troubles),
+            BlockedJudge(world, reads=reads, sight=sight, troubles=troubles, forgotten=forgotten),
             RebootJudge(world),
             EvictionJudge(world, reads),
             CopyJudge(world),
             ServingJudge(world, witness, sight),
             DeathJudge(world),
             RestJudge(world),
-            RecordJudge(world),
+            self.records,
             BetterReachJudge(world, witness),
             StatusJudge(world),
         )

@@ -4,18 +4,19 @@ That is every leg that no superblock calls missing, and every leg from which a m
 lands on a target which lost its reservation destroys what lies there. Then the record must be on the other leg, stay
 there, and be read there. What is missing on legs from which an operator has a group started all the same, and was
 told so (R22), is given up. No rule helps against two such targets, nor if the owner dies before it has seen that one
-lost its reservation.
+lost its reservation; nor against targets that all forget what they acknowledged (aoeha.sim.judges.forgotten).
 """
 
 from aoeha.core.model.actions import Say
 from aoeha.core.model.conditions import Code
+from aoeha.sim.judges.forgotten import Forgotten
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.mirror import Assembly, Leg
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
 
-__all__ = ["RecordJudge", "judge_records"]
+__all__ = ["RecordJudge"]
 
 READ_SLACK_MS = 1_000
 """An owner that missed the advert finds the lost reservation at its next reading, and tells its mirror then."""
@@ -24,8 +25,9 @@ READ_SLACK_MS = 1_000
 class RecordJudge(Observer):
     """Looks at what lies on legs whenever a mirror changes, and whenever a record is acknowledged."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, forgotten: Forgotten) -> None:
         self.world = world
+        self._forgotten = forgotten
         self._told: set[str] = set()
         self._given_up: set[str] = set()
 
@@ -48,11 +50,11 @@ class RecordJudge(Observer):
             self.world.count("excused", "an operator gave records up")
             self.world.storage.acknowledged[group] &= assembly.records
         for leg in assembly.active:
-            _judge_leg(self.world, group, leg, f"{machine.name} started {group} from")
+            self._judge_leg(group, leg, f"{machine.name} started {group} from")
 
     def resynced(self, machine: Gateway, group: str, lost: set[int]) -> None:
         """What one leg still had before must be there afterwards."""
-        acknowledged = self.world.storage.acknowledged[group] & lost
+        acknowledged = self.world.storage.acknowledged[group] & lost - self._forgotten.excused[group]
         if acknowledged:
             put_over = f"put over acknowledged record {min(acknowledged)} of {group} what had overwritten it"
             raise Violation("I2", self.world.timeline.now_ms, f"the resync of {machine.name} {put_over}")
@@ -76,26 +78,25 @@ class RecordJudge(Observer):
                 sentence = f"record {number} of {group} is read from {read.shelf}, where it was overwritten"
                 raise Violation("I2", self.world.timeline.now_ms, sentence)
 
+    def judge_all(self) -> None:
+        """Every acknowledged record must be on every leg that is in sync."""
+        for group, mirror in self.world.storage.mirrors.items():
+            whole = mirror.whole()
+            if not whole:
+                raise Violation("I2", self.world.timeline.now_ms, f"no leg of {group} is known to be whole")
+            for leg in whole:
+                self._judge_leg(group, leg, "nobody calls it missing:")
+
+    def _judge_leg(self, group: str, leg: Leg, how: str) -> None:
+        lost = self.world.storage.acknowledged[group] - leg.records - leg.overwritten.keys()
+        lost -= self._forgotten.excused[group]
+        if lost:
+            sentence = f"{how} the leg on {leg.shelf}, which lacks acknowledged record {min(lost)} of {group}"
+            raise Violation("I2", self.world.timeline.now_ms, sentence)
+
 
 def _could_be_known(world: World, group: str, at_ms: int) -> bool:
     """Whether the owner that there was then is still there, and has looked at its targets since."""
     hold_every_ms = max(config.hold_every_ms for config in world.configs.values())
     started_ms, there_ms = world.storage.owner_times_ms(group)
     return at_ms > started_ms and world.timeline.now_ms - max(at_ms, there_ms) > hold_every_ms + READ_SLACK_MS
-
-
-def judge_records(world: World) -> None:
-    """Every acknowledged record must be on every leg that is in sync."""
-    for group, mirror in world.storage.mirrors.items():
-        whole = mirror.whole()
-        if not whole:
-            raise Violation("I2", world.timeline.now_ms, f"no leg of {group} is known to be whole")
-        for leg in whole:
-            _judge_leg(world, group, leg, "nobody calls it missing:")
-
-
-def _judge_leg(world: World, group: str, leg: Leg, how: str) -> None:
-    lost = world.storage.acknowledged[group] - leg.records - leg.overwritten.keys()
-    if lost:
-        sentence = f"{how} the leg on {leg.shelf}, which lacks acknowledged record {min(lost)} of {group}"
-        raise Violation("I2", world.timeline.now_ms, sentence)

@@ -6,7 +6,6 @@ none that could say anything: then a human switches on what has mains. That both
 What this file does not know: what happened before.
 """
 
-from aoeha.sim.judges.records import judge_records
 from aoeha.sim.judges.status import judge_ownership
 from aoeha.sim.judges.well import ACKNOWLEDGED_WITHIN_MS
 from aoeha.sim.stories.commands import do
@@ -53,7 +52,7 @@ class Ending:
             how = "after a human did as told" if self._human.came else "by itself"
             world.count("survivor", f"served {how}")
         judge_ownership(world)
-        judge_records(world)
+        world.oracle.records.judge_all()
 
     def _do(self, line: str) -> None:
         self.done.append(Planned(self._world.timeline.now_ms, line))

@@ -258,9 +258,7 @@ class Extra:
 
 RUN = "until an owner whose /run is gone learns from its legs what it owns (R16)"
 EDITS = "until nothing is believed of the shelves alone while the configurations differ (R2)"
-RESTS = "until writes end soon on a slow leg whose other half has bad sectors (seed 298)"
 PLAYED = "until 400 seeds with it were played"
-LEGS = "until an owner that hands over tells which target forgot, and what every target lost is excused (R5)"
 
 ALL_EXTRAS = (
     Extra("devices", _disobey, 3, 0.2, lambda settings: bool(settings.device_names())),
@@ -269,10 +267,10 @@ ALL_EXTRAS = (
     Extra("clones", _clone, 2, 0.2, lambda _settings: True),
     Extra("slow shelves", _slow_shelf, 3, 0.2, _reserves),
     Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves),
-    Extra("forgetful targets", _forgetful_target, 3, 0.2, _forgets, off=LEGS),
+    Extra("forgetful targets", _forgetful_target, 3, 0.2, _forgets, off=PLAYED),
     Extra("long copies", _long_copies, 3, 0.2, _reserves),
     Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves),
-    Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves, off=RESTS),
+    Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves, off=PLAYED),
     Extra("slow starts", _slow_starts, 3, 0.2, lambda _settings: True, off=PLAYED),
     Extra("lost memory", _lost_memory, 2, 0.2, lambda _settings: True, off=PLAYED),
     Extra("lost run", _lost_run, 2, 0.2, lambda _settings: True, off=RUN),

@@ -39,7 +39,7 @@ def _change_disks(world: World, shelf: str, words: Sequence[str]) -> None:
                 lost = leg.become(None)
             case _:
                 lost = leg.become(OTHER_ARRAY)
-        world.storage.disk_changed(group, leg, lost)
+        world.storage.disk_changed(group, leg, lost, forgot=words[0] == "loses")
 
 
 def _snapshot(world: World, words: Sequence[str]) -> None:

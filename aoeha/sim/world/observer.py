@@ -97,8 +97,11 @@ class Observer:
     def leg_evicting(self, group: str, leg: Leg, survivors: list[Leg]) -> None:
         """A mirror is about to continue without a leg."""
 
-    def disk_changed(self, group: str, leg: Leg, lost: set[int]) -> None:
-        """Another content lies on a leg than a moment ago, without these records; its kernel was not told."""
+    def disk_changed(self, group: str, leg: Leg, lost: set[int], *, forgot: bool) -> None:
+        """Another content lies on a leg than a moment ago, without these records; its kernel was not told.
+
+        `forgot`: its target has lost the last of what it acknowledged, and nothing else has changed.
+        """
 
     def copy_begun(self, machine: Gateway, group: str, leg: Leg, *, whole: bool) -> None:
         """A kernel takes a leg in again, and begins to copy onto it what its bitmap names, or the whole of it."""

@@ -416,8 +416,8 @@ class Storage:
             self.worst_outage_ms = max(self.worst_outage_ms, now_ms - before_ms - self.clients[group].period_ms)
         self.served_ms[group] = now_ms
 
-    def disk_changed(self, group: str, leg: Leg, lost: set[int]) -> None:
-        """Another content lies on a leg, whatever kernels have it in use."""
+    def disk_changed(self, group: str, leg: Leg, lost: set[int], *, forgot: bool) -> None:
+        """Another content lies on a leg, whatever kernels have it in use; `forgot`: less of its own."""
         leg.keep(self._stage.timeline.now_ms)
         self._stage.count("mirror", "another content on a leg")
-        self._stage.tell(Observer.disk_changed, group, leg, lost)
+        self._stage.tell(Observer.disk_changed, group, leg, lost, forgot=forgot)

@@ -3,7 +3,8 @@
 A record is acknowledged when every leg that the kernel uses has it and has said so. The kernel's driver repeats a frame
 that is not answered, for as long as its machine is alive. An error of the last leg is an error for the client, and
 nothing more is written before the volume is started anew. A slow shelf comes to a frame when half of its time is over,
-whatever became of the sender meanwhile. One that hears the driver and is not heard by it has the record all the same.
+whatever became of the sender meanwhile, and its errors come as late as its answers. A shelf that hears the driver and
+is not heard by it has the record all the same.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ RETAKE_SLACK_MS = 1_000
 class Write:
     """A record on its way from a kernel to the legs that do not have it yet.
 
-    `there_ms` tells when a slow shelf will have answered.
+    `there_ms` tells when a slow shelf will have answered, `errors` which ones answered with an error.
     """
 
     group: str
@@ -45,6 +46,7 @@ class Write:
     assembly: Assembly
     landed: list[Leg]
     there_ms: dict[str, int] = field(default_factory=dict)
+    errors: set[str] = field(default_factory=set)
 
 
 class Sent(Enum):
@@ -198,6 +200,9 @@ class Writes:
         """Send one frame to a leg, by each address that leads there."""
         if leg.shelf in write.there_ms:
             return Sent.SLOW
+        if leg.shelf in write.errors:
+            write.errors.remove(leg.shelf)
+            return Sent.ERROR
         if self._is_prompt(leg, write):
             heard, takes_ms = self._takes(leg, write), 0
             if not heard:
@@ -243,15 +248,17 @@ class Writes:
         """A slow shelf comes to a frame. A kernel that stopped its mirror meanwhile waited for it before."""
         machine = write.machine
         stopped = machine.alive and machine.boots == write.boots and not self._is_there(write)
-        lands = not stopped and not self._fails(leg) and self._storage.hears(machine, write.group, leg.shelf)
-        if lands:
+        arrives, fails = not stopped and self._storage.hears(machine, write.group, leg.shelf), self._fails(leg)
+        if arrives and not fails:
             leg.write(write.number, self._stage.timeline.now_ms)
             self._lands(leg, write)
-        self._stage.timeline.after(back_ms, self._answers_slowly, leg, write, heard and lands)
+        self._stage.timeline.after(back_ms, self._answers_slowly, leg, write, heard and arrives, fails)
 
-    def _answers_slowly(self, leg: Leg, write: Write, heard: bool) -> None:
+    def _answers_slowly(self, leg: Leg, write: Write, heard: bool, fails: bool) -> None:
         del write.there_ms[leg.shelf]
-        if heard:
+        if heard and fails:
+            write.errors.add(leg.shelf)
+        elif heard:
             write.landed.append(leg)
             write.assembly.answered(leg)
 
