@@ -16,7 +16,7 @@ A message, all numbers big-endian:
 | 1, 2 | since version 3: by what the sender could prove a dead receiver dead, takeover in units of 10 ms |
 | 8, 1, 1, 1 | state digest, groups that the sender has, groups in this message, links |
 | 2 each | link ages in units of 10 ms, 0xFFFF for never |
-| 14 to 80 each | groups: tag, bits, epoch, floor; claim, grant, ledger, acknowledged version, generation if any |
+| 14 to 81 each | groups: tag, bits, epoch, floor; claim, grant, ledger, acknowledged version, generation, doubts |
 | 16 | HMAC-SHA256 over all bytes before it, truncated |
 
 Names travel as tags (four bytes of their SHA-256) and come back as names through the reader's own configuration; a
@@ -85,6 +85,7 @@ _GRANT = struct.Struct(">I16sQI")
 _LEDGER = struct.Struct(">QBB")
 _ACKNOWLEDGED = struct.Struct(">Q")
 _GENERATION = struct.Struct(">I")
+_DOUBTED = struct.Struct(">B")
 _MAC_SIZE = 16
 _BODY_SIZE = _SENDER.size + _ECHO.size + _FACTS.size + _COUNTS.size
 _AGE_UNIT_MS = 10
@@ -98,7 +99,7 @@ _PHASES = (
     GroupPhase.BLOCKED,
 )
 _PHASE_BITS, _HOLDING, _YIELDING, _WILLING, _CLAIMING, _GRANTING = 0x07, 0x08, 0x10, 0x20, 0x40, 0x80
-_KEEPING, _ACKNOWLEDGING, _MARKED = 0x100, 0x200, 0x400
+_KEEPING, _ACKNOWLEDGING, _MARKED, _DOUBTING = 0x100, 0x200, 0x400, 0x800
 _PLACES = 8
 _KNOWS_3 = 0x8000
 _HOSTS, _HOSTS_UNIT = 0x0F00, 0x0100
@@ -201,7 +202,9 @@ def as_read(message: Message, version: int = OLDEST_VERSION) -> Message:
         back_within_ms=min(beat.back_within_ms, 0xFFFF),
         hosts=beat.hosts if beat.hosts is None else min(beat.hosts, HOSTS_MAX),
         readiness=told and Readiness(told.ability, _age_units(told.takeover_ms) * _AGE_UNIT_MS),
-        groups=beat.groups if version >= VERSION else tuple(replaced(one, generation=0) for one in beat.groups),
+        groups=beat.groups
+        if version >= VERSION
+        else tuple(replaced(one, generation=0, doubted=()) for one in beat.groups),
     )
     knows = VERSION if message.knows >= VERSION else version
     return Message(message.nonce, message.echo_nonce, read, message.group_total, message.state_digest, knows)
@@ -261,7 +264,7 @@ def _encode_group(group: GroupBeat, version: int = VERSION) -> bytes:
     bits |= _HOLDING * group.holding | _YIELDING * group.yielding | _WILLING * group.willing
     bits |= _CLAIMING * is_claiming | _GRANTING * (group.grant is not None)
     bits |= _KEEPING * (group.ledger is not None) | _ACKNOWLEDGING * bool(group.acknowledged)
-    bits |= _MARKED * _is_marked(group, version)
+    bits |= _MARKED * _is_marked(group, version) | _DOUBTING * _is_doubtful(group, version)
     encoded = _GROUP.pack(name_tag(group.name), bits, group.epoch, group.claim_floor)
     if is_claiming:
         encoded += _CLAIM.pack(group.claim, group.claim_epoch)
@@ -274,12 +277,19 @@ def _encode_group(group: GroupBeat, version: int = VERSION) -> bytes:
         encoded += _ACKNOWLEDGED.pack(group.acknowledged)
     if _is_marked(group, version):
         encoded += _GENERATION.pack(group.generation)
+    if _is_doubtful(group, version):
+        encoded += _DOUBTED.pack(_as_bits(group.doubted))
     return encoded
 
 
 def _is_marked(group: GroupBeat, version: int) -> bool:
     """Whether a generation is told; version 2 has no room for it."""
     return bool(group.generation) and version >= VERSION
+
+
+def _is_doubtful(group: GroupBeat, version: int) -> bool:
+    """Whether legs are told that may lack acknowledged writes; version 2 has no room for them either."""
+    return bool(group.doubted) and version >= VERSION
 
 
 def _as_bits(places: tuple[int, ...]) -> int:
@@ -296,7 +306,8 @@ def _group_size(group: GroupBeat, version: int) -> int:
     acknowledged = _ACKNOWLEDGED.size if group.acknowledged else 0
     grant = _GRANT.size if group.grant is not None else 0
     generation = _GENERATION.size if _is_marked(group, version) else 0
-    return _GROUP.size + claim + grant + ledger + acknowledged + generation
+    doubted = _DOUBTED.size if _is_doubtful(group, version) else 0
+    return _GROUP.size + claim + grant + ledger + acknowledged + generation + doubted
 
 
 def _decode_body(body: bytes, names: Mapping[bytes, str], version: int) -> Message:
@@ -347,6 +358,7 @@ def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tup
     position += _GROUP.size
     claim = claim_epoch = acknowledged = generation = 0
     grant = ledger = None
+    doubted: tuple[int, ...] = ()
     if bits & _CLAIMING:
         claim, claim_epoch = _CLAIM.unpack_from(body, position)
         position += _CLAIM.size
@@ -364,6 +376,9 @@ def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tup
     if bits & _MARKED:
         (generation,) = _GENERATION.unpack_from(body, position)
         position += _GENERATION.size
+    if bits & _DOUBTING:
+        doubted = _as_places(*_DOUBTED.unpack_from(body, position))
+        position += _DOUBTED.size
     group = GroupBeat(
         name=_name(tag, names),
         phase=_PHASES[bits & _PHASE_BITS],
@@ -378,6 +393,7 @@ def _decode_group(body: bytes, position: int, names: Mapping[bytes, str]) -> tup
         ledger=ledger,
         acknowledged=acknowledged,
         generation=generation,
+        doubted=doubted,
     )
     return group, position
 

@@ -7,12 +7,13 @@
 
 In this order: format, cluster, group, owner, boot id, incarnation, epoch, milliseconds on the owner's CLOCK_BOOTTIME;
 in format 2 the number of the newest word about a pause of the pair and that word ("paused" or "acts"), then what the
-writer says of the group: its phase (- for nothing to say), the letters h, y, w for holding, yielding, willing, its
-floor, claim, the claim's epoch, grant (EPOCH/BOOT-ID/INCARNATION/CLAIM); at last key id, and the first 16 bytes of the
-HMAC-SHA256 over everything before it. A record without anything that format 1 lacks is written in format 1, so that a
-gateway that knows no other reads it, and one in format 1 says nothing of all this. A target keeps at most 1,024 bytes
-(measured with vblade); people can read the line with any AoE tool. It is a witness, not a lock: anybody on the storage
-network can write one, so what is not authentic reads as no record at all.
+writer says of the group: its phase (- for nothing to say), the letters h, y, w for holding, yielding, willing, and
+behind them the places of the legs that may lack acknowledged writes, its floor, claim, the claim's epoch, grant
+(EPOCH/BOOT-ID/INCARNATION/CLAIM); at last key id, and the first 16 bytes of the HMAC-SHA256 over everything before it.
+A record without anything that format 1 lacks is written in format 1, so that a gateway that knows no other reads it,
+and one in format 1 says nothing of all this. A target keeps at most 1,024 bytes (measured with vblade); people can read
+the line with any AoE tool. It is a witness, not a lock: anybody on the storage network can write one, so what is not
+authentic reads as no record at all.
 """
 
 import hmac
@@ -77,7 +78,7 @@ def _said(word: GroupBeat | None) -> tuple[str, ...]:
     if word is None:
         return _NOTHING
     given = (("h", word.holding), ("y", word.yielding), ("w", word.willing))
-    letters = "".join(letter for letter, true in given if true) or "-"
+    letters = "".join((*(letter for letter, true in given if true), *map(str, word.doubted))) or "-"
     grant = word.grant
     promise = f"{grant.epoch}/{grant.boot_id}/{grant.incarnation}/{grant.claim}" if grant is not None else "-"
     return (word.phase.value, letters, str(word.claim_floor), str(word.claim), str(word.claim_epoch), promise)
@@ -90,7 +91,9 @@ def _heard(group: str, epoch: int, words: list[str]) -> GroupBeat | None:
     phase, letters, floor, claim, claim_epoch, promise = words
     given = ("h" in letters, "y" in letters, "w" in letters)
     numbers = int(floor), int(claim), int(claim_epoch)
-    return GroupBeat(group, GroupPhase(phase), *given, epoch, *numbers, None if promise == "-" else _grant(promise))
+    doubted = tuple(int(letter) for letter in letters if letter.isdigit())
+    grant = None if promise == "-" else _grant(promise)
+    return GroupBeat(group, GroupPhase(phase), *given, epoch, *numbers, grant, doubted=doubted)
 
 
 def _grant(promise: str) -> Grant:

@@ -12,6 +12,13 @@ WORD, BLOCKERS, SAID = "ownership/group_beat.py", "ownership/blockers.py", "owne
 
 MUTANTS = (
     Mutant(
+        "ownership/claims.py:_new_legs",
+        "R5",
+        "a new owner does not take over which legs may lack acknowledged writes",
+        "True if place in told or target_restarts.unknown_to_owner(group, leg) else None",
+        "True if target_restarts.unknown_to_owner(group, leg) else None",
+    ),
+    Mutant(
         f"{STALL}:_is_half_taken",
         "R10",
         "an owner that runs nothing waits for ever for a dead peer whose name is on one leg of two",
@@ -145,6 +152,13 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        f"{CLAIMS}:_accept_grant",
+        "R9",
+        "a grant is accepted by a node that could not serve",
+        "    if blockers.could_serve(step.state, group) is not None:\n        return\n    peer",
+        "    peer",
+    ),
+    Mutant(
         f"{CLAIMS}:_take_by_own_proof",
         "R2",
         "a proof is used by a node that must not serve",
@@ -169,7 +183,7 @@ MUTANTS = (
         f"{CLAIMS}:_take",
         "R5",
         "what was marked on the legs of an earlier term stands in the next one",
-        "legs=tuple(_as_new(group, leg) for leg in group.legs)",
+        "legs=_new_legs(step.state, group)",
         "legs=group.legs",
     ),
     Mutant(

@@ -10,18 +10,39 @@ PATHS, HELD = "storage/path_alarms.py", "storage/held_legs.py"
 
 MUTANTS = (
     Mutant(
+        "storage/suspect_legs.py:doubted",
+        "R5",
+        "an owner does not say which legs may lack acknowledged writes",
+        "unsound = (place for place, leg in enumerate(group.legs) if not is_sound(group, leg))",
+        "unsound = (place for place, leg in enumerate(group.legs) if False)",
+    ),
+    Mutant(
+        "storage/target_restarts.py:learn",
+        "R5",
+        "a former owner goes on saying what it found of legs that another one has mended",
+        "if not group.holding and theirs is not None and theirs.holding and theirs.epoch >= group.epoch:",
+        "if False:",
+    ),
+    Mutant(
+        "storage/leg_ledger.py:note_copies",
+        "R5",
+        "a leg that is copied from one that forgets meanwhile is never in doubt, nor is one copied from a doubtful leg",
+        "copying=True, copy_in_doubt=in_doubt",
+        "copying=True, copy_in_doubt=False",
+    ),
+    Mutant(
+        "storage/generation.py:learn",
+        "R22",
+        "an owner writes a lower generation over a higher one",
+        "if highest > step.state.group(name).generation:",
+        "if False:",
+    ),
+    Mutant(
         "storage/target_restarts.py:before_term",
         "R5",
         "legs that nobody ever owned are called doubtful",
         "not group.term.first and ",
         "",
-    ),
-    Mutant(
-        "storage/target_restarts.py:_owner_took_care",
-        "R5",
-        "an owner that knows of a restart has taken care of the leg, paused or not",
-        "if ledger is None or (place in ledger.fence and place not in ledger.start):",
-        "if False:",
     ),
     Mutant(
         "storage/coverage.py:doubt",
@@ -98,14 +119,7 @@ MUTANTS = (
         "R5",
         "a ledger is dated when it is heard, not when it was asked for",
         "theirs.ledger, answered_ms, group.epoch)",
-        "theirs.ledger, state.now_ms, group.epoch)",
-    ),
-    Mutant(
-        f"{LEDGER}:_heard",
-        "R5",
-        "an old beat of an owner is as good as one heard since a later ownership is known of",
-        "return known if is_old else heard",
-        "return heard",
+        "theirs.ledger, state.now_ms)",
     ),
     Mutant(
         f"{LEDGER}:_heard",
@@ -328,14 +342,14 @@ MUTANTS = (
         "storage/target_restarts.py:announced",
         "R5",
         "a target that kept its reservation through a restart has lost nothing",
-        "step.change_leg(name, leg, reservation_lost=True)",
+        "step.change_leg(name, leg, reservation_lost=True, copy_in_doubt=group.leg(leg).copying)",
         "pass",
     ),
     Mutant(
         f"{HOLDS}:target_started",
         "R3",
         "a target that announces its start is not read at once",
-        "step.change_shelves(group.name, due=True)",
+        "read_soon(step, group.name)",
         "pass",
     ),
     Mutant(
@@ -456,7 +470,6 @@ MUTANTS = (
         "a leg that is called failed by the other one is used",
         "if any(_calls(other, one) for other in fresh)]",
         "if False]",
-        survives="md, too, leaves out a leg that another one calls missing; this guard also says why.",
     ),
     Mutant(
         f"{CHOICE}:choose_legs",
@@ -464,7 +477,6 @@ MUTANTS = (
         "a leg that was being copied counts as whole",
         "if one.role is not None and not one.recovering]",
         "if one.role is not None]",
-        survives="Alone it leaves a place unfilled, and no ledger calls it complete: that is refused.",
     ),
     Mutant(
         f"{CHOICE}:choose_legs",
@@ -472,7 +484,6 @@ MUTANTS = (
         "two halves that were written apart are started from neither, and nobody says so",
         "if _calls(first, second) and _calls(second, first):",
         "if False:",
-        survives="Each is left out, for the other calls it missing: only the sentence is another.",
     ),
     Mutant(
         f"{CHOICE}:choose_legs",
@@ -557,6 +568,20 @@ MUTANTS = (
         "a target that its dying owner has reserved once more has forgotten nothing",
         "(leg.shows_anywhere(Holder.NOBODY) or leg.restarted_ms is not None)",
         "leg.shows_anywhere(Holder.NOBODY)",
+    ),
+    Mutant(
+        f"{CHOICE}:_choose_without",
+        "R5",
+        "legs that the ledger does not call complete are used beside those that it does",
+        "        remaining = complete\n",
+        "",
+    ),
+    Mutant(
+        f"{CHOICE}:_misses_a_place",
+        "R5",
+        "one leg that calls the missing one failed speaks for all",
+        "not all(superblock.calls_missing(place)",
+        "not any(superblock.calls_missing(place)",
     ),
     Mutant(
         f"{FENCE}:_is_free",

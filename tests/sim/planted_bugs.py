@@ -221,7 +221,7 @@ def reads_all_the_same(original: Any) -> Any:
 
 
 def ours_is_enough(_original: Any) -> Any:
-    return lambda leg: leg.shows_anywhere(Holder.US)
+    return lambda _group, leg, _lost: leg.shows_anywhere(Holder.US)
 
 
 def sees_no_mark(_original: Any) -> Any:

@@ -44,9 +44,9 @@ JUDGED = {
     "blocked_since_ms unserved_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link generation",
     "Failures": "at_ms given_up until_ms lacking",
-    "Term": "proof taken_sequence taken_ms first yielding for_clients unverified storage_lost address_uncontested "
-    "conflicts retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger ledger_since_ms "
-    "renewal_task_id renewed_ms marked loss_acknowledged",
+    "Term": "proof taken_sequence taken_ms first yielding for_clients unverified storage_lost blind_since_ms "
+    "address_uncontested conflicts retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger "
+    "ledger_since_ms renewal_task_id renewed_ms marked loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "
     "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing copying limits",
@@ -77,13 +77,13 @@ JUDGED = {
     "PathFailover": "for_ms begin_ms begin_by_ms",
     "MirrorLimits": "freeze_resync write_mostly",
     "Identity": "boot_id incarnation",
-    "LegState": "name addresses reservation_lost copying suspect leaving returning errors rests_until_ms "
+    "LegState": "name addresses reservation_lost copying copy_in_doubt suspect leaving returning errors rests_until_ms "
     "outdated restarted_ms unlisted_addresses paths",
     "InterfacePath": "interface heard since_ms known",
     "AddressState": "name holder since_ms held_epoch answered_ms failover_ordered needs_ms",
     "StorageFenceState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
     "yielded_until_ms",
-    "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms read_ms said answering",
+    "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms quiet_reads read_ms said answering",
     "ShelvesState": "task_id asked_ms read_ms due patient_id patient_ms glanced_ms",
     "LegWork": "task_id retry_ms",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message",
@@ -92,7 +92,7 @@ JUDGED = {
     "Ledger": "version fence start",
     "Off": "boot_id at_ms sequence level_index",
     "GroupBeat": "name phase holding yielding willing epoch claim_floor claim claim_epoch grant ledger acknowledged "
-    "generation",
+    "generation doubted",
 }
 
 

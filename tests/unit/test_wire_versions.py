@@ -70,6 +70,14 @@ def test_version_3_tells_the_generation_of_legs() -> None:
     assert decode(encode(message, CLUSTER, KEY.id, KEY.secret, 2), NAMES).beat.groups == GROUPS
 
 
+def test_version_3_tells_which_legs_may_lack_writes() -> None:
+    groups = tuple(replace(group, doubted=(0, 7)) for group in GROUPS)
+    message = Message(b"12345678", b"87654321", replace(SAID, groups=groups), 2, state_digest(groups))
+    read = decode(encode(message, CLUSTER, KEY.id, KEY.secret, 3), NAMES)
+    assert read.beat.groups == groups
+    assert decode(encode(message, CLUSTER, KEY.id, KEY.secret, 2), NAMES).beat.groups == GROUPS
+
+
 def test_two_that_know_more_speak_more_once_they_have_met() -> None:
     alpha, beta = Gateway("alpha", BOOTS[0]), Gateway("beta", BOOTS[1])
     assert version_of(alpha.send()) == 2, "nobody has said yet what it understands"

@@ -108,7 +108,7 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
 def _moved(step: StepContext, group: GroupState, mirror: ResourceState, leg: str, *, evicted: bool) -> None:
     """Record what a leg's eviction or return made of the mirror, unless a look is to tell how that stands at all."""
     if evicted:
-        step.change_leg(group.name, leg, copying=False)
+        step.change_leg(group.name, leg, copying=False, copy_in_doubt=False)
     if _is_unseen(mirror):
         return
     missing, copying = ([one for one in legs if one != leg] for legs in (mirror.missing or (), mirror.copying))
@@ -145,12 +145,12 @@ def _why_not_leave(state: NodeState, group: GroupState, mirror: ResourceState, l
     if not answering:
         copied = [one.name for one in group.legs if one is not leg and one.copying and one.shows_anywhere(Holder.US)]
         return f"and {' and '.join(copied)} is not copied yet" if copied else "and no other leg of the mirror answers"
-    if not any(_may_be_last(other) for other in others):
+    if not any(_may_be_last(group, other, leg) for other in others):
         tainted = " and ".join(other.name for other in answering)
-        return (
-            f"and another machine may have overwritten acknowledged writes on {tainted}. If {leg.name} is lost for "
-            f"good, go on with what {tainted} has: aoeha cleanup"
-        )
+        forgot = not any(other.suspect or other.outdated for other in answering)
+        what = f"{tainted} may have forgotten acknowledged writes"
+        what = what if forgot else f"another machine may have overwritten acknowledged writes on {tainted}"
+        return f"and {what}. If {leg.name} is lost for good, go on with what {tainted} has: aoeha cleanup"
     return f"and it may not leave the mirror now: {blocked.sentence}" if blocked is not None else ""
 
 
@@ -273,7 +273,7 @@ def _why_evict(state: NodeState, group: GroupState, mirror: ResourceState, leg: 
     if leg.name in (mirror.missing or ()) or not _keeps_another(group, mirror, leg):
         return ""
     if lost := _why_lost(state, group, leg):
-        return lost if any(_may_be_last(other) for other in others) else ""
+        return lost if any(_may_be_last(group, other, leg) for other in others) else ""
     if not _stays(state, group, mirror):
         return ""
     if leg.copying or not leg.shows(Holder.US) or not all(suspect_legs.is_sound(group, other) for other in others):
@@ -298,15 +298,20 @@ def _keeps_another(group: GroupState, mirror: ResourceState, leg: LegState) -> b
 
 
 def _tainted_alone(group: GroupState) -> list[LegState]:
-    """The suspect legs in a running mirror that answer, where no leg that answers may be its last one."""
+    """The legs in a running mirror that answer, where none of them may be its last one."""
     legs = [leg for mirror in group.resources if mirror.config.mirror for leg in _others(group, mirror, None)]
     answering = [leg for leg in legs if leg.shows_anywhere(Holder.US)]
-    return [] if any(_may_be_last(leg) for leg in answering) else answering
+    lost = [leg for leg in legs if leg not in answering]
+    return [] if any(_may_be_last(group, leg, one) for leg in answering for one in lost) else answering
 
 
-def _may_be_last(leg: LegState) -> bool:
-    """Whether a mirror may continue with this leg alone: a suspect leg may have lost acknowledged writes."""
-    return leg.shows_anywhere(Holder.US) and not leg.suspect and not leg.outdated
+def _may_be_last(group: GroupState, leg: LegState, lost: LegState) -> bool:
+    """Whether a mirror may continue with this leg and without a lost one: a suspect leg may lack acknowledged writes.
+
+    So may one whose target has forgotten, and then it is no better than a lost one that may lack some, too.
+    """
+    sound = suspect_legs.is_sound(group, leg) or not suspect_legs.is_sound(group, lost)
+    return sound and leg.shows_anywhere(Holder.US) and not leg.suspect and not leg.outdated
 
 
 def _stays(state: NodeState, group: GroupState, mirror: ResourceState) -> bool:
@@ -334,7 +339,8 @@ def _is_steady(state: NodeState, leg: LegState) -> bool:
 def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     """A leg that is ours and part of a whole mirror has lost nothing, or has been copied since.
 
-    A copy is as good as what it was made from: of a leg whose target forgot, it lacks what that one lacks.
+    A copy is as good as what it was made from: of a leg whose target had forgotten, it lacks what that one lacks. What
+    that one forgets while the copy is made, it may have; what its own target forgets then, it lacks.
     """
     if not leg_ledger.is_seen(mirror) or law.stops(step.state, Act.TRUST, group) is not None:
         return
@@ -346,8 +352,9 @@ def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
                 sentence = f"{leg.name} is a whole half of {mirror.config.name} again"
                 step.clear_alarm(code, Subject.leg(group.name, leg.name), sentence)
         if leg.copying:
-            lost = not any(suspect_legs.is_sound(group, other) for other in _others(group, mirror, leg))
-            step.change_leg(group.name, leg.name, reservation_lost=lost, copying=False, suspect=False, outdated=False)
+            lost, suspect = leg.copy_in_doubt, leg.copy_in_doubt and leg.suspect
+            step.change_leg(group.name, leg.name, reservation_lost=lost, suspect=suspect, outdated=False)
+            step.change_leg(group.name, leg.name, copying=False, copy_in_doubt=False)
         elif leg.reservation_lost is None and mirror.phase is ResourcePhase.RUNNING and leg.shows(Holder.US):
             step.change_leg(group.name, leg.name, reservation_lost=False)
 
@@ -356,14 +363,15 @@ def _warn_of_loss(step: StepContext, name: str) -> None:
     """With nothing left to copy from, only a human can tell what is missing."""
     group = step.state.group(name)
     acknowledged = group.term is not None and group.term.loss_acknowledged
-    if any(suspect_legs.is_sound(group, leg) for leg in group.legs):
+    whole = suspect_legs.whole_legs(group)
+    if any(suspect_legs.is_sound(group, leg) for leg in whole):
         if acknowledged:
             step.change_term(name, loss_acknowledged=False)
-    elif not acknowledged:
-        legs = ", ".join(leg.name for leg in group.legs)
+    elif whole and not acknowledged:
+        legs = ", ".join(leg.name for leg in whole)
         sentence = (
-            f"every target of {name} has restarted ({legs}) and may have lost acknowledged writes: check what was "
-            "written last, compare the legs, then run: aoeha cleanup"
+            f"every target that {name} is read from has restarted ({legs}) and may have lost acknowledged writes: "
+            "check what was written last, compare the legs, then run: aoeha cleanup"
         )
         step.alarm(Code.MIRROR_DATA_DOUBTFUL, Subject.group(name), sentence)
 

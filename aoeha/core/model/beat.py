@@ -56,7 +56,8 @@ class GroupBeat:
     `epoch` is the highest ownership that the sender knows to have begun; `claim_floor` the highest epoch that it has
     granted or withdrawn: it will only ever claim above it. `claim` is a claim number, 0 for none. `ledger` is the
     owner's, None while it does not know; `acknowledged` the version that the sender last heard in the peer's, 0 for
-    none. `generation` is the highest that the sender knows to be on all legs of the mirror, 0 for none.
+    none. `generation` is the highest that the sender knows to be on all legs of the mirror, 0 for none. `doubted` are
+    the places of legs that may lack acknowledged writes, as the sender found as the owner, or as the last one.
     """
 
     name: str
@@ -72,6 +73,7 @@ class GroupBeat:
     ledger: Ledger | None = None
     acknowledged: int = 0
     generation: int = 0
+    doubted: tuple[int, ...] = ()
 
 
 class Ability(Enum):

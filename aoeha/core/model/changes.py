@@ -144,6 +144,7 @@ class TermChange(TypedDict, total=False):
     for_clients: bool
     unverified: bool
     storage_lost: bool
+    blind_since_ms: int
     address_uncontested: bool
     conflicts: tuple[tuple[str, bool | None], ...]
     retry_at_ms: int
@@ -185,6 +186,7 @@ class LegChange(TypedDict, total=False):
     addresses: tuple[AddressState, ...]
     reservation_lost: bool | None
     copying: bool
+    copy_in_doubt: bool
     suspect: bool
     leaving: bool
     returning: bool
@@ -231,6 +233,7 @@ class ShelfLinkChange(TypedDict, total=False):
     seen: tuple[SeenRecord, ...]
     heard_ms: int | None
     quiet_since_ms: int | None
+    quiet_reads: int
     read_ms: int
     said: LockRecord | None
     answering: bool

@@ -190,12 +190,12 @@ _MIRROR: Mapping[Code, Entry] = {
         "R5",
         "Writes hang: a leg is lost, and the mirror may not continue without it for the reason that is given.",
         "Repair the shelf of the leg that the sentence names. If the pair is paused, run `aoeha resume`. If only a "
-        "suspect leg is left, and the other one is lost for good, run `aoeha cleanup`.",
+        "leg is left that may lack writes, and the other one is lost for good, run `aoeha cleanup`.",
     ),
     Code.MIRROR_DATA_DOUBTFUL: acknowledged(
         _LEGS,
         "R5",
-        "Every target of the group has restarted. Each may have lost writes that it had acknowledged.",
+        "Every target that the group is read from has restarted. Each may have lost writes that it had acknowledged.",
         "Check what was written last, compare the legs, then run `aoeha cleanup`.",
     ),
     Code.MIRROR_LEG_LEAVING: warning(_LEGS, "R5", "A leg is taken out of the mirror."),

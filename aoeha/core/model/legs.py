@@ -49,7 +49,8 @@ class LegState:
     `reservation_lost`: a target of the leg has restarted, whether it kept its reservation or not, since the leg was
     last a whole half of the mirror in our ownership; None for not known yet. `suspect`: that happened while a fenced
     peer, not known to be off, could write there. `copying`: the mirror copies onto the leg, or did when it was last
-    seen. `leaving` and `returning`: the mirror is to continue without the leg, or to take it back, once the peer
+    seen. `copy_in_doubt`: when that copy began no other leg was sound, or a target of this one has restarted since.
+    `leaving` and `returning`: the mirror is to continue without the leg, or to take it back, once the peer
     knows. `errors` counts how often in a row the leg's target responded and the mirror had to continue without the
     leg all the same; it is not tried again before `rests_until_ms`. `outdated`: what lies there was found to be old,
     so that all of it is copied. `restarted_ms`: when a node that does not own the group found that a target of the
@@ -64,6 +65,7 @@ class LegState:
     addresses: tuple[AddressState, ...]
     reservation_lost: bool | None = None
     copying: bool = False
+    copy_in_doubt: bool = False
     suspect: bool = False
     leaving: bool = False
     returning: bool = False
@@ -162,8 +164,8 @@ class ShelfLinkState:
 
     `said` is the newest record that was seen to move. `answering`: it was read, and ours is to follow in its place.
 
-    `quiet_since_ms` is when the first of the answered readings without a moved record was asked for, and `read_ms` when
-    the last of them was.
+    `quiet_since_ms` is when the first of `quiet_reads` answered readings without a moved record was asked for, and
+    `read_ms` when the last of them was.
     """
 
     task_id: int = 0
@@ -171,6 +173,7 @@ class ShelfLinkState:
     seen: tuple[SeenRecord, ...] = ()
     heard_ms: int | None = None
     quiet_since_ms: int | None = None
+    quiet_reads: int = 0
     read_ms: int = 0
     said: LockRecord | None = None
     answering: bool = False

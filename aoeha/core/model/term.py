@@ -30,6 +30,8 @@ class Term:
     """This node was stalled during the term, and its legs may have been taken meanwhile (ownership)."""
     storage_lost: bool = False
     """This node sees none of the group's shelves, and the peer does (resources)."""
+    blind_since_ms: int = 0
+    """Since when no leg has answered for deadtime while the peer could serve, 0 for not so (resources)."""
     address_uncontested: bool = False
     """The peer has said, in answer to us, that nothing of the group runs there any more (resources)."""
     conflicts: tuple[tuple[str, bool | None], ...] = ()

@@ -202,6 +202,8 @@ def _accept_grant(step: StepContext, name: str) -> None:
     theirs = peer_word.theirs(step.state, group)
     if theirs is None or not _claimable(step.state, group) or not _grants_us(step.state, group, theirs):
         return
+    if blockers.could_serve(step.state, group) is not None:
+        return
     peer = step.state.config.peer
     _take(step, Proof(ProofKind.HANDED_OVER, name, claim.epoch, step.state.peer.boot_id, f"granted by {peer}"))
 
@@ -228,7 +230,7 @@ def _take(step: StepContext, proof: Proof) -> None:
         claim=None,
         grant=None,
         heard_ledger=None,
-        legs=tuple(_as_new(group, leg) for leg in group.legs),
+        legs=_new_legs(step.state, group),
     )
     step.change_peer(held=tuple(entry for entry in step.state.peer.held if entry[0] != name))
     node, peer, detail = step.state.config.node, step.state.config.peer, f" ({proof.detail})" if proof.detail else ""
@@ -245,10 +247,21 @@ def _new_term(step: StepContext, proof: Proof, group: GroupState) -> Term:
     return Term(proof, step.state.sequence, step.now_ms, first=first, for_clients=for_clients, startable_legs=legs)
 
 
-def _as_new(group: GroupState, leg: LegState) -> LegState:
-    """A leg at the beginning of a term: what its target forgot counts if the last owner may not have known it."""
-    lost = True if target_restarts.unknown_to_owner(group, leg) else None
-    return LegState(leg.name, leg.addresses, lost, unlisted_addresses=leg.unlisted_addresses, paths=leg.paths)
+def _new_legs(state: NodeState, group: GroupState) -> tuple[LegState, ...]:
+    """The legs at the beginning of a term: what their targets forgot counts if the last owner has not mended it."""
+    theirs = peer_word.theirs(state, group)
+    newest = theirs is not None and theirs.epoch >= group.epoch
+    told = {*suspect_legs.doubted(group), *(theirs.doubted if theirs is not None and newest else ())}
+    return tuple(
+        LegState(
+            leg.name,
+            leg.addresses,
+            True if place in told or target_restarts.unknown_to_owner(group, leg) else None,
+            unlisted_addresses=leg.unlisted_addresses,
+            paths=leg.paths,
+        )
+        for place, leg in enumerate(group.legs)
+    )
 
 
 def _as_held(leg: LegState, epoch: int) -> LegState:

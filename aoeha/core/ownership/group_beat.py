@@ -3,6 +3,7 @@
 from aoeha.core.model.beat import GroupBeat
 from aoeha.core.model.state import GroupState, NodeState, phase_of
 from aoeha.core.ownership import blockers
+from aoeha.core.storage import suspect_legs
 
 HOLD_BACK_MS = 15_000
 """A former owner that handed a group over, by order or by an offer, does not claim it before this time."""
@@ -25,6 +26,7 @@ def group_beat(state: NodeState, group: GroupState) -> GroupBeat:
         ledger=group.ledger,
         acknowledged=_acknowledged(state, group),
         generation=group.generation,
+        doubted=suspect_legs.doubted(group),
     )
 
 

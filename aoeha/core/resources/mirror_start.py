@@ -62,6 +62,7 @@ def take_choice(step: StepContext, group: GroupState, mirror: str, found: Superb
     names = tuple(leg.name for leg in found.legs if leg.device in choice.legs)
     step.chosen = ChosenLegs(group.name, mirror, names, choice.short)
     _set_aside(step, group, mirror, found, choice)
+    generation.learn(step, group.name, found, choice.legs)
     return ""
 
 

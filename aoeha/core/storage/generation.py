@@ -24,7 +24,7 @@ from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import GenerationsWritten, GenerationTask, SuperblocksRead, TaskResult
 from aoeha.core.model.term import Term
 
-__all__ = ["decide", "task_done", "too_old"]
+__all__ = ["decide", "learn", "task_done", "too_old"]
 
 DEADLINE_MS = 5_000
 SOON_MS = 1_000
@@ -51,6 +51,13 @@ def too_old(group: GroupState, found: SuperblocksRead) -> tuple[str, ...]:
         return ()
     read = (leg for leg in found.legs if leg.superblock is not None)
     return tuple(leg.name for leg in read if (leg.generation or 0) + APART < group.generation)
+
+
+def learn(step: StepContext, name: str, found: SuperblocksRead, chosen: tuple[str, ...]) -> None:
+    """Go on from the highest number on the legs of which a mirror starts: the last owner may not have been heard."""
+    highest = max((leg.generation or 0 for leg in found.legs if leg.device in chosen), default=0)
+    if highest > step.state.group(name).generation:
+        step.change_group(name, generation=highest)
 
 
 def task_done(step: StepContext, task: GenerationTask, done: TaskDone) -> None:

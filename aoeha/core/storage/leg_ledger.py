@@ -24,7 +24,6 @@ from aoeha.core.model.beat import BeatFlag, Ledger
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.legs import HeardLedger, LegState
-from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import UP, GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import suspect_legs, target_restarts
@@ -60,10 +59,15 @@ def publish(step: StepContext, name: str, mirror: ResourceState | None) -> None:
 
 
 def note_copies(step: StepContext, name: str, copying: tuple[str, ...]) -> None:
-    """A leg onto which our mirror copies is written to and is not whole, whichever daemon or owner began the copy."""
-    for leg in step.state.group(name).legs:
+    """A leg onto which our mirror copies is written to and is not whole, whichever daemon or owner began the copy.
+
+    It becomes at least as good as the others are now: what these lose later, it may have.
+    """
+    group = step.state.group(name)
+    in_doubt = not any(suspect_legs.is_sound(group, leg) for leg in suspect_legs.whole_legs(group))
+    for leg in group.legs:
         if leg.name in copying and not leg.copying:
-            step.change_leg(name, leg.name, copying=True)
+            step.change_leg(name, leg.name, copying=True, copy_in_doubt=in_doubt)
             step.say(Code.MIRROR_LEG_COPYING, Subject.leg(name, leg.name), f"{leg.name} is being resynchronised")
 
 
@@ -151,10 +155,7 @@ def _heard(state: NodeState, group: GroupState) -> HeardLedger | None:
     alike, answered_ms = beat.config_tag == state.config.config_tag, state.peer.answered_ms
     if theirs.ledger is None or answered_ms is None or not alike:
         return None
-    heard = HeardLedger(beat.boot_id, theirs.epoch, theirs.ledger, answered_ms, group.epoch)
-    # What is known of later epochs since then does not make an old beat a newer one.
-    is_old = known is not None and heard == replaced(known, known_epoch=heard.known_epoch)
-    return known if is_old else heard
+    return HeardLedger(beat.boot_id, theirs.epoch, theirs.ledger, answered_ms, group.epoch)
 
 
 def may_run(group: GroupState, mirror: ResourceState) -> bool:

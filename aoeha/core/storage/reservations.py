@@ -111,7 +111,7 @@ def target_started(step: StepContext, event: TargetStarted) -> None:
         if any(leg.name == event.leg and _has_address(leg, event.address) for leg in group.legs):
             step.change_leg(group.name, event.leg, rests_until_ms=0)
             target_restarts.announced(step, group.name, event.leg)
-            step.change_shelves(group.name, due=True)
+            read_soon(step, group.name)
             if group.term is not None:
                 step.change_term(group.name, reserve_at_ms=0)
 
@@ -121,6 +121,11 @@ def read_anew(step: StepContext) -> None:
     for group in step.state.groups:
         step.change_shelves(group.name, read_ms=None)
         drop_readings(step, group.name)
+
+
+def read_soon(step: StepContext, name: str) -> None:
+    """Read all reservations of a group as soon as no other task is under way."""
+    step.change_shelves(name, due=True)
 
 
 def drop_readings(step: StepContext, name: str) -> None:
@@ -340,7 +345,8 @@ def _judge_leg(step: StepContext, group: GroupState, leg: LegState) -> None:
     if addresses != leg.addresses:
         step.change_leg(group.name, leg.name, addresses=addresses)
     if forgot or taken or target_restarts.before_term(group, leg):
-        step.change_leg(group.name, leg.name, reservation_lost=True, suspect=tainted or leg.suspect)
+        suspect, in_doubt = tainted or leg.suspect, leg.copying or leg.copy_in_doubt
+        step.change_leg(group.name, leg.name, reservation_lost=True, suspect=suspect, copy_in_doubt=in_doubt)
 
 
 def _judged(step: StepContext, group: GroupState, leg: LegState, address: AddressState) -> AddressState:

@@ -39,12 +39,28 @@ def is_sound(group: GroupState, leg: LegState) -> bool:
     return not leg.suspect and not leg.outdated and (not leg.reservation_lost or durable)
 
 
+def doubted(group: GroupState) -> tuple[int, ...]:
+    """The places of the legs that are not sound by what this node knows of the term that it owns, or owned last.
+
+    One that is copied onto will be as good as the others: its superblock says that it is not whole yet.
+    """
+    unsound = (place for place, leg in enumerate(group.legs) if not is_sound(group, leg))
+    return tuple(place for place in unsound if not group.legs[place].copying or group.legs[place].copy_in_doubt)
+
+
 def has_forgotten(state: NodeState, group: GroupState, address: AddressState) -> bool:
     """Whether an address shows nobody that was ours. One that this daemon never held in its term has lost nothing."""
     if address.holder is not Holder.NOBODY:
         return False
     began_before_us = group.term is not None and not group.term.taken_ms
     return address.held_epoch == group.held_epoch or began_before_us or law.stands(state, Kind.UNVERIFIED, group)
+
+
+def whole_legs(group: GroupState) -> list[LegState]:
+    """The legs that the group's mirror has and copies nothing onto; all, where nothing is known of it."""
+    mirror = next((resource for resource in group.resources if resource.config.mirror), None)
+    missing = (*(mirror.missing or ()), *mirror.copying) if mirror is not None else ()
+    return [leg for leg in group.legs if leg.name not in missing and not leg.copying]
 
 
 def limits(state: NodeState, group: GroupState, mirror: ResourceState) -> MirrorLimits:

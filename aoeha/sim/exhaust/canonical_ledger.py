@@ -247,7 +247,8 @@ def _leg(leg: LegState, old: LegState, state: NodeState, *, owned: bool) -> LegS
         elif address.holder is Holder.SILENT:
             since_ms = since_ms - NOW_MS + READ_MS if state.groups[0].holding else NOW_MS
         addresses.append(replace(address, since_ms=since_ms))
-    return replace(leg, addresses=tuple(addresses), reservation_lost=old.reservation_lost, suspect=old.suspect)
+    told = {name: getattr(old, name) for name in ("reservation_lost", "suspect", "copy_in_doubt")}
+    return replace(leg, addresses=tuple(addresses), **told)
 
 
 def _resource(resource: ResourceState, old: ResourceState, now_ms: int) -> ResourceState:

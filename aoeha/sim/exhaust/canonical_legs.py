@@ -48,6 +48,9 @@ def canonical_legs(state: NodeState, group: GroupState, listening_ms: int, known
     reading = any(task.id == group.shelves.task_id and task.kind is TaskKind.READ_RESERVATIONS for task in state.tasks)
     return replace(
         group,
+        term=None
+        if group.term is None
+        else replace(group.term, blind_since_ms=_blind_since_ms(group, reading=reading)),
         legs=tuple(_leg(leg, group, state) for leg in group.legs),
         shelves=ShelvesState(
             task_id=known.get(group.shelves.task_id, 0),
@@ -66,6 +69,7 @@ def _leg(leg: LegState, group: GroupState, state: NodeState) -> LegState:
         addresses=tuple(_address(one, group, state) for one in leg.addresses),
         reservation_lost=None,
         suspect=False,
+        copy_in_doubt=False,
         restarted_ms=None,
     )
 
@@ -108,6 +112,14 @@ def _storage_fence(state: NodeState, group: GroupState, *, reading: bool) -> Sto
     )
 
 
+def _blind_since_ms(group: GroupState, *, reading: bool) -> int:
+    """From when on readings count in which no leg answers an owner: 1 if one has counted since, 0 where one answers."""
+    since_ms = group.term.blind_since_ms if group.term is not None else 0
+    if not since_ms or (group.shelves.glanced_ms or 0) >= since_ms:
+        return min(since_ms, 1)
+    return ASKED_MS if reading and group.shelves.asked_ms >= since_ms else NOW_MS
+
+
 def _since_ms(group: GroupState, *, reading: bool) -> int:
     """From when on answers count: 0 if the last one does, else such that the one under way does, or only the next."""
     fence, read_ms = group.storage_fence, group.shelves.read_ms
@@ -147,6 +159,7 @@ def _shelf_link(link: ShelfLinkState, state: NodeState, known: dict[int, int]) -
         seen=tuple(SeenRecord(seen.leg, seen.address, canonical_record(seen.record)) for seen in link.seen),
         heard_ms=None if link.heard_ms is None else NOW_MS - _quiet_ms(link, now_ms, deadtime_ms),
         quiet_since_ms=quiet_ms,
+        quiet_reads=min(link.quiet_reads, 2),
         read_ms=read_ms,
         said=None,
     )
