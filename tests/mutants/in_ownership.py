@@ -152,13 +152,6 @@ MUTANTS = (
         "",
     ),
     Mutant(
-        f"{CLAIMS}:_accept_grant",
-        "R9",
-        "a grant is accepted by a node that could not serve",
-        "    if blockers.could_serve(step.state, group) is not None:\n        return\n    peer",
-        "    peer",
-    ),
-    Mutant(
         f"{CLAIMS}:_take_by_own_proof",
         "R2",
         "a proof is used by a node that must not serve",

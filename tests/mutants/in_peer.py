@@ -134,13 +134,6 @@ MUTANTS = (
         "if False:",
     ),
     Mutant(
-        f"{MEMBERSHIP}:_meet_new_boot",
-        "R1",
-        "beats of a new boot are compared with the numbers of the old one",
-        "        incarnation=0,\n        sequence=0,\n",
-        "",
-    ),
-    Mutant(
         f"{MEMBERSHIP}:may_be_alive",
         "R6",
         "a peer whose stamps are being read counts as dead",
@@ -153,13 +146,6 @@ MUTANTS = (
         "a record counts as silent after warntime",
         "config.deadtime_ms - (config.warntime_ms if link.heard_ms is None else 0)",
         "config.warntime_ms",
-    ),
-    Mutant(
-        f"{SHELVES}:READS_MIN",
-        "R6",
-        "one answered reading is enough to call a record silent",
-        "READS_MIN = 2",
-        "READS_MIN = 0",
     ),
     Mutant(
         f"{SHELVES}:task_done",

@@ -110,6 +110,20 @@ def test_a_lone_leg_that_the_ledger_does_not_name_is_refused() -> None:
     assert isinstance(choose(record(B, "AA"), present=(B,), complete=(A,)), Refusal)
 
 
+def test_of_three_legs_one_that_calls_the_missing_one_failed_does_not_speak_for_all() -> None:
+    third = "/dev/etherd/e3.0"
+    read = {A: record(A, "AA."), B: record(B, "AAA")}
+    assert isinstance(choose_legs(UUID, Legs((A, B, third), (A, B)), read), Refusal)
+
+
+def test_of_three_legs_those_that_the_ledger_does_not_call_complete_are_left_out() -> None:
+    third = "/dev/etherd/e3.0"
+    read = {A: record(A, "AAA"), B: record(B, "AAA")}
+    choice = choose_legs(UUID, Legs((A, B, third), (A, B), (A,)), read)
+    left_out = ((third, Omission.ABSENT), (B, Omission.MAY_LACK_WRITES))
+    assert choice == Selection((A,), left_out, short=True)
+
+
 def test_what_the_legs_record_goes_before_the_ledger() -> None:
     choice = choose(record(A, "A.", 200), record(B, "AA", 100), complete=(B,))
     assert isinstance(choice, Selection)

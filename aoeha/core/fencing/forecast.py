@@ -32,6 +32,8 @@ LEG_MS = 100
 """Assumed for preempting an address and reading its reservation again, where it is not slow."""
 START_ROUNDS = 100
 """So often the start of a resource waits for its legs, as seen (see `shelf_patience.ROUNDS`)."""
+READINGS = 2
+"""One reading of the records begins the count of a silence, and another one ends it (R6)."""
 PROBE_MS = 250
 """Three questions on the network for a service address that a storage fence alone proves free (R12)."""
 
@@ -77,7 +79,7 @@ def _proof_ms(state: NodeState, ability: Ability) -> int:
     """How long a proof takes once the peer is silent, the reservations after it included."""
     legs = [leg for group in state.groups if not group.holding for leg in group.legs]
     slowest_ms = max(map(shelf_patience.slowest_ms, legs), default=0)
-    heartbeat_ms = disk_heartbeat.every_ms(state.config) + disk_heartbeat.READS_MIN * slowest_ms if legs else 0
+    heartbeat_ms = disk_heartbeat.every_ms(state.config) + READINGS * slowest_ms if legs else 0
     reserving_ms = 2 * sum(len(leg.addresses) * _leg_ms(leg) for leg in legs)
     if ability is Ability.POWER:
         return heartbeat_ms + _power_ms(state) + reserving_ms

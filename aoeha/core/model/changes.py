@@ -233,7 +233,6 @@ class ShelfLinkChange(TypedDict, total=False):
     seen: tuple[SeenRecord, ...]
     heard_ms: int | None
     quiet_since_ms: int | None
-    quiet_reads: int
     read_ms: int
     said: LockRecord | None
     answering: bool

@@ -164,8 +164,8 @@ class ShelfLinkState:
 
     `said` is the newest record that was seen to move. `answering`: it was read, and ours is to follow in its place.
 
-    `quiet_since_ms` is when the first of `quiet_reads` answered readings without a moved record was asked for, and
-    `read_ms` when the last of them was.
+    `quiet_since_ms` is when the first of the answered readings without a moved record was asked for, and `read_ms` when
+    the last of them was.
     """
 
     task_id: int = 0
@@ -173,7 +173,6 @@ class ShelfLinkState:
     seen: tuple[SeenRecord, ...] = ()
     heard_ms: int | None = None
     quiet_since_ms: int | None = None
-    quiet_reads: int = 0
     read_ms: int = 0
     said: LockRecord | None = None
     answering: bool = False

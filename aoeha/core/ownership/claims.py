@@ -202,8 +202,6 @@ def _accept_grant(step: StepContext, name: str) -> None:
     theirs = peer_word.theirs(step.state, group)
     if theirs is None or not _claimable(step.state, group) or not _grants_us(step.state, group, theirs):
         return
-    if blockers.could_serve(step.state, group) is not None:
-        return
     peer = step.state.config.peer
     _take(step, Proof(ProofKind.HANDED_OVER, name, claim.epoch, step.state.peer.boot_id, f"granted by {peer}"))
 

@@ -33,7 +33,6 @@ from aoeha.core.model.task import RecordsRead, RecordTask, TaskKind
 
 EVERY_MIN_MS = 100
 STAMPS = 3
-READS_MIN = 2
 QUESTION_DEADTIMES = 3
 """So many deadtimes without a sign of life end every question to the shelves (R18)."""
 
@@ -92,14 +91,10 @@ def task_done(step: StepContext, task: RecordTask, done: TaskDone) -> None:
     if moved:
         said = max(moved, key=lambda record: record.stamped_ms)
         step.change_peer(question=None)
-        step.change_shelf_link(
-            group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, quiet_reads=1, said=said
-        )
+        step.change_shelf_link(group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, said=said)
     elif len(both) < len(read) or any(known[place] and not read[place] for place in both):
         heard_ms = None if _is_silent(step.state.config, link) else link.heard_ms
-        step.change_shelf_link(group.name, heard_ms=heard_ms, quiet_since_ms=link.asked_ms, quiet_reads=1)
-    else:
-        step.change_shelf_link(group.name, quiet_reads=link.quiet_reads + 1)
+        step.change_shelf_link(group.name, heard_ms=heard_ms, quiet_since_ms=link.asked_ms)
 
 
 def forget(step: StepContext) -> None:
@@ -253,9 +248,7 @@ def _moved(before: LockRecord | None, after: LockRecord, said: LockRecord | None
 
 
 def _is_silent(config: PairConfig, link: ShelfLinkState) -> bool:
-    if link.quiet_since_ms is None or link.quiet_reads < READS_MIN:
-        return False
-    return link.read_ms - link.quiet_since_ms >= _patience_ms(config, link)
+    return link.quiet_since_ms is not None and link.read_ms - link.quiet_since_ms >= _patience_ms(config, link)
 
 
 def _patience_ms(config: PairConfig, link: ShelfLinkState) -> int:

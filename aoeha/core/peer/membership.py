@@ -257,8 +257,6 @@ def _meet_new_boot(step: StepContext, beat: Beat) -> None:
     )
     step.change_peer(
         boot_id=beat.boot_id,
-        incarnation=0,
-        sequence=0,
         beat=None,
         retired_boot_ids=retired[-RETIRED_BOOT_IDS_MAX:],
         booted_ms=step.now_ms,

@@ -24,6 +24,7 @@ from aoeha.core.model.beat import BeatFlag, Ledger
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.legs import HeardLedger, LegState
+from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import UP, GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import suspect_legs, target_restarts
@@ -155,7 +156,10 @@ def _heard(state: NodeState, group: GroupState) -> HeardLedger | None:
     alike, answered_ms = beat.config_tag == state.config.config_tag, state.peer.answered_ms
     if theirs.ledger is None or answered_ms is None or not alike:
         return None
-    return HeardLedger(beat.boot_id, theirs.epoch, theirs.ledger, answered_ms, group.epoch)
+    heard = HeardLedger(beat.boot_id, theirs.epoch, theirs.ledger, answered_ms, group.epoch)
+    # What is known of later epochs since then does not make an old beat a newer one.
+    is_old = known is not None and heard == replaced(known, known_epoch=heard.known_epoch)
+    return known if is_old else heard
 
 
 def may_run(group: GroupState, mirror: ResourceState) -> bool:

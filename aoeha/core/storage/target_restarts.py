@@ -2,9 +2,10 @@
 
 Rules. A target that restarts forgets who held it, or is heard starting. If its owner may have ended before it noticed
 that, the next owner must: what such a target acknowledged may be lost. An owner that was heard a while after a restart
-has noticed it, and has taken care of the leg. A leg that nobody holds has restarted since it was last held, unless
-nobody ever owned its group. Whether a restart loses anything depends on the target (`durable`); that is not decided
-here.
+has noticed it. It has taken care of the leg once its ledger says that the leg is whole, or has left the mirror: in a
+pause neither happens, and whoever takes over then must know. A leg that nobody holds has restarted since it was last
+held, unless nobody ever owned its group. Whether a restart loses anything depends on the target (`durable`); that is
+not decided here.
 
 What an owner has found of its legs and has not mended yet, it says in its beats; as the last owner it goes on saying so
 until another one is heard. The next owner takes that over.
@@ -43,14 +44,14 @@ def note(step: StepContext, name: str, leg: str, at_ms: int) -> None:
 
 
 def learn(step: StepContext, name: str) -> None:
-    """Forget the restarts that the group's owner must have noticed by its newest beat, and what we found before it."""
+    """Forget the restarts of which the owner must have taken care by its newest beat, and what we found before it."""
     group, theirs = step.state.group(name), step.state.peer_group(name)
     if not group.holding and theirs is not None and theirs.holding and theirs.epoch >= group.epoch:
         for place in suspect_legs.doubted(group):
             mended = group.legs[place].name
             step.change_leg(name, mended, reservation_lost=None, suspect=False, outdated=False, copy_in_doubt=False)
-    for leg in step.state.group(name).legs:
-        if leg.restarted_ms is not None and _owner_knows(step.state, group, leg.restarted_ms):
+    for place, leg in enumerate(step.state.group(name).legs):
+        if leg.restarted_ms is not None and _owner_took_care(step.state, group, place, leg.restarted_ms):
             step.change_leg(name, leg.name, restarted_ms=None)
 
 
@@ -65,8 +66,11 @@ def before_term(group: GroupState, leg: LegState) -> bool:
     return group.term is not None and not group.term.first and leg.shows_anywhere(Holder.NOBODY)
 
 
-def _owner_knows(state: NodeState, group: GroupState, restarted_ms: int) -> bool:
+def _owner_took_care(state: NodeState, group: GroupState, place: int, restarted_ms: int) -> bool:
     theirs, beat, answered_ms = state.peer_group(group.name), state.peer.beat, state.peer.answered_ms
     if theirs is None or not theirs.holding or beat is None or BeatFlag.PROBED not in beat.flags:
+        return False
+    ledger = theirs.ledger
+    if ledger is None or (place in ledger.fence and place not in ledger.start):
         return False
     return answered_ms is not None and answered_ms - restarted_ms >= NOTICED_PERIODS * state.config.hold_every_ms

@@ -159,7 +159,6 @@ def _shelf_link(link: ShelfLinkState, state: NodeState, known: dict[int, int]) -
         seen=tuple(SeenRecord(seen.leg, seen.address, canonical_record(seen.record)) for seen in link.seen),
         heard_ms=None if link.heard_ms is None else NOW_MS - _quiet_ms(link, now_ms, deadtime_ms),
         quiet_since_ms=quiet_ms,
-        quiet_reads=min(link.quiet_reads, 2),
         read_ms=read_ms,
         said=None,
     )

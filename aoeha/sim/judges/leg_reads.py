@@ -39,7 +39,8 @@ class Notes:
 class LegReads(Judge):
     """Notes for each node, group and leg.
 
-    `moved_ms` tells of each node when it last began to read a record of its peer that had changed.
+    `moved_ms` tells of each node when it last began to read a record of its peer that had changed. A record that is
+    older than the newest one that it read of that boot is none: a switch may repeat it long after its gateway is dead.
     """
 
     def __init__(self, world: World) -> None:
@@ -47,6 +48,7 @@ class LegReads(Judge):
         self._legs: dict[tuple[str, str, str], Notes] = {}
         self._begun_ms: dict[tuple[str, int], int] = {}
         self._records: dict[tuple[str, str, str], tuple[str, int]] = {}
+        self._newest_ms: dict[tuple[str, str], int] = {}
         self.moved_ms: dict[str, int] = {}
 
     def of(self, machine: Gateway, group: str, leg: str) -> Notes:
@@ -56,7 +58,7 @@ class LegReads(Judge):
     def began(self, machine: Gateway, memory: Memory | None) -> None:
         """A daemon knows no reading of the one before it."""
         del memory
-        for known in (self._legs, self._begun_ms, self._records):
+        for known in (self._legs, self._begun_ms, self._records, self._newest_ms):
             for key in [key for key in known if key[0] == machine.name]:
                 del known[key]  # type: ignore[arg-type]
         self.moved_ms.pop(machine.name, None)
@@ -114,6 +116,8 @@ class LegReads(Judge):
 
     def _note_record(self, machine: Gateway, address: str, group: str, begun_ms: int, record: LockRecord) -> None:
         key, stamp = (machine.name, group, address), (record.boot_id, record.stamped_ms)
-        if key in self._records and self._records[key] != stamp:
+        boot = machine.name, record.boot_id
+        newest_ms = self._newest_ms[boot] = max(record.stamped_ms, self._newest_ms.get(boot, record.stamped_ms))
+        if key in self._records and self._records[key] != stamp and record.stamped_ms == newest_ms:
             self.moved_ms[machine.name] = begun_ms
         self._records[key] = stamp
