@@ -190,15 +190,8 @@ MUTANTS = (
         f"{CLAIMS}:_grant",
         "R8",
         "a grant is given while the peer's power is being switched",
-        "or state.fence.tasks",
+        "(state.order is not None and state.order.takes_power)\n        or state.fence.tasks\n        or ",
         "",
-    ),
-    Mutant(
-        f"{CLAIMS}:_grant",
-        "R8",
-        "a grant is given while an order takes the peer's power",
-        "(state.order is not None and state.order.takes_power)",
-        "False",
     ),
     Mutant(
         f"{CLAIMS}:_grant",
@@ -206,6 +199,7 @@ MUTANTS = (
         "a grant is given while something of the group runs",
         "phase_of(group) is not GroupPhase.STOPPED or theirs",
         "theirs",
+        survives="the claimer takes nothing of a node that says that something of the group runs (_claimable)",
     ),
     Mutant(
         f"{CLAIMS}:_grant",

@@ -104,6 +104,7 @@ MUTANTS = (
         "a leave that waited in a buffer during a stall is believed",
         "or state.peer.stale or",
         "or",
+        survives="the legs are read once the leave is heard (look_is_due), and a peer that took them back holds all",
     ),
     Mutant(
         f"{MEMBERSHIP}:may_be_back",
