@@ -489,14 +489,6 @@ MUTANTS = (
     Mutant(
         f"{CHOICE}:choose_legs",
         "R5",
-        "a leg that was being copied counts as whole",
-        "if one.role is not None and not one.recovering]",
-        "if one.role is not None]",
-        survives="Alone it leaves a place unfilled, and no ledger calls it complete: that is refused.",
-    ),
-    Mutant(
-        f"{CHOICE}:choose_legs",
-        "R5",
         "two halves that were written apart are started from neither, and nobody says so",
         "if _calls(first, second) and _calls(second, first):",
         "if False:",
