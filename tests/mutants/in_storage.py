@@ -50,6 +50,7 @@ MUTANTS = (
         "an owner that knows of a restart has taken care of the leg, paused or not",
         "if ledger is None or (place in ledger.fence and place not in ledger.start):",
         "if False:",
+        survives="The owner's beats also say which legs are in doubt: this is a second guard.",
     ),
     Mutant(
         "storage/coverage.py:doubt",
@@ -232,6 +233,7 @@ MUTANTS = (
         "a leg whose target may have lost writes is in the start set",
         "sound or (place for place, _ in staying)",
         "place for place, _ in staying",
+        survives="The owner's beats also say which legs are in doubt, and nobody starts from such a leg alone.",
     ),
     Mutant(
         f"{LEDGER}:fence_legs",
