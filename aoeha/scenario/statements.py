@@ -126,7 +126,7 @@ PLAY = (
     Form("unclone", "unclone node:NAME", SIM, "that machine is switched off"),
     Form("disk", "disk node:NAME text:ok|full|hangs", SIM, "what its own disk does"),
     Form("break", "break node:NAME text:NAME sentence:NAME fail|hang|late", SIM, "tasks of this kind upon this resource"
-         " go wrong"),
+         " go wrong, or `ask_hosts` of the `hosts`"),
     Form("mend", "mend [node:NAME]", SIM, "ends `break` and `wear`"),
     Form("drop", "drop node:NAME text:NAME", SIM, "a resource dies"),
     Form("wear", "wear node:NAME text:NAME", SIM, "a resource is degraded"),

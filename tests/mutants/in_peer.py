@@ -8,6 +8,27 @@ MEMBERSHIP, SHELVES = "peer/membership.py", "peer/disk_heartbeat.py"
 
 MUTANTS = (
     Mutant(
+        "storage/patient_reading.py:next_task",
+        "R18",
+        "a silent shelf is never asked for longer",
+        "if group.shelves.patient_id or not silent or",
+        "if True or",
+    ),
+    Mutant(
+        "storage/patient_reading.py:next_task",
+        "R3",
+        "a second patient reading is begun beside the first",
+        "if group.shelves.patient_id or not silent or",
+        "if not silent or",
+    ),
+    Mutant(
+        "storage/storage_fence.py:_refuse",
+        "R18",
+        "a leg that cannot be taken is told in turn with a graver reason",
+        "if group.refusal is None or group.refusal.code is Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED:",
+        "if True:",
+    ),
+    Mutant(
         "peer/disk_heartbeat.py:_moved_lately",
         "R6",
         "an owner that gives its legs away is silent at once",

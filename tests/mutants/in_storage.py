@@ -390,13 +390,6 @@ MUTANTS = (
         "return 0",
     ),
     Mutant(
-        "storage/patient_reading.py:next_task",
-        "R18",
-        "a silent shelf is never asked for longer",
-        "if group.shelves.patient_id or not silent or",
-        "if True or",
-    ),
-    Mutant(
         f"{HOLDS}:_noted",
         "R18",
         "a slow address that was not given its time counts as silent",

@@ -1,10 +1,10 @@
 """Whether an owner by a storage fence alone goes on to ask who else answers for its address (R12).
 
 Its victim may be alive and unheard, and answer at any moment. It is asked for as long as the victim's boot goes on and
-says nothing.
+does not say that it has stopped.
 """
 
-from aoeha.core.model.beat import Beat
+from aoeha.core.model.beat import Beat, GroupPhase
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.task import ConflictTask, Task
@@ -39,10 +39,12 @@ class AddressProbeJudge(Judge):
                 self._about[key], self._asked_ms[key] = proof.peer_boot_id, self.now_ms
 
     def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
-        """What the victim says may show that it has stopped."""
-        del link, beat
-        for group in self.world.resources if self._about else ():
-            self._about.pop((machine.name, group), None)
+        """The victim says that it has stopped, or is another boot."""
+        del link
+        for group in beat.groups if self._about else ():
+            stopped = group.phase is GroupPhase.STOPPED and not group.holding
+            if stopped or self._about.get((machine.name, group.name), "") != beat.boot_id:
+                self._about.pop((machine.name, group.name), None)
 
     def booted(self, machine: Gateway) -> None:
         """Nothing is owned."""

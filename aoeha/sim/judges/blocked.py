@@ -1,7 +1,7 @@
 """Whether a node that asks to be fenced can neither serve nor stop (R13, R14).
 
-It could not stop something, or none of the legs that its mirror uses has answered it for deadtime. A leg whose target
-may have forgotten what it acknowledged does not count as long as the mirror has another one (R5).
+It could not stop something of the group, or none of the legs that its mirror uses has answered it for deadtime. A leg
+whose target may have forgotten what it acknowledged does not count as long as the mirror has another one (R5).
 """
 
 from aoeha.core.model.beat import Beat, GroupPhase
@@ -46,7 +46,7 @@ class BlockedJudge(Judge):
                 self._judge(machine, group.name)
 
     def _judge(self, machine: Gateway, group: str) -> None:
-        if self._troubles.is_stuck(machine):
+        if self._troubles.is_stuck(machine, group):
             return
         owner, assembly = self._sight.mirrors.get(group, (None, None))
         if owner is not machine or assembly is None:

@@ -2,13 +2,14 @@
 
 The survivor is asked at that moment, before it knows. Where it calls itself ready, it serves within a generous multiple
 of the time that it predicts. That is judged only where it could know what it needs: nothing happened to the pair for a
-while, no fault shows only when somebody tries, and none comes while the takeover is under way. `make verdicts` asks for
-more (aoeha.sim.judges.ready): whether a survivor that is not ready does not serve.
+while, no fault shows only when somebody tries, no leg of what died answers later than any shelf may, no second machine
+uses a name, and nothing comes while the takeover is under way but a repair that cannot hinder it. `make verdicts` asks
+for more (aoeha.sim.judges.ready): whether a survivor that is not ready does not serve.
 """
 
 from aoeha.core.status import Status
 from aoeha.sim.judges.judge import Judge, answers, peer_of
-from aoeha.sim.judges.ready import Promise, promise_of
+from aoeha.sim.judges.ready import LOSSY_MS, Promise, promise_of
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.world import World
 
@@ -19,6 +20,8 @@ SLOW_MAX_MS = 2_000
 QUIET_MS = 15_000
 """For so long nothing has happened to a pair that knows how it stands. A fence device must have been read since."""
 FACTOR, SLACK_MS = 3, 5_000
+HELPS = ("heal", "heal-clients", "mend")
+"""These repairs hinder no takeover, nor does a fence device that works again."""
 
 
 class DeathJudge(Judge):
@@ -33,9 +36,10 @@ class DeathJudge(Judge):
 
     def incident_begun(self, line: str) -> None:
         """What comes of a promise after another fault proves nothing."""
-        del line
+        verb, *words = line.split()
         self._lines_ms = [*self._lines_ms[-1:], self.now_ms]
-        self._end("overtaken by another fault")
+        if verb not in HELPS and (verb, words[-1:]) != ("device", ["ok"]):
+            self._end("overtaken by another fault")
 
     def fenced(self, orderer: Gateway, victim: Gateway) -> None:
         """Who is fenced does not die unexpectedly."""
@@ -59,10 +63,10 @@ class DeathJudge(Judge):
         survivor = peer_of(self.world, victim)
         told = next((status for machine, status in self.world.told() if machine is survivor), None)
         promise = self._promise(told, survivor, victim) if told is not None else None
-        if promise is None or promise.reason or promise.hidden or not self._could_know(survivor):
+        if promise is None or promise.reason or promise.proves_nothing or not self._could_know(survivor, groups):
             return
         self._awaited = promise, groups
-        within_ms = FACTOR * promise.predicted_ms + SLACK_MS
+        within_ms = FACTOR * promise.predicted_ms + SLACK_MS + (LOSSY_MS if promise.answered_percent < 100 else 0)
         self.world.timeline.after(within_ms, self._judge, self._awaited, within_ms)
 
     def _promise(self, told: Status, survivor: Gateway, victim: Gateway) -> Promise | None:
@@ -70,13 +74,13 @@ class DeathJudge(Judge):
         own = [said for said in told.forecasts if (said.victim, said.survivor) == names and said.ready is not None]
         return promise_of(self.world, own[0]) if own else None
 
-    def _could_know(self, survivor: Gateway) -> bool:
+    def _could_know(self, survivor: Gateway, groups: tuple[str, ...]) -> bool:
         world, config, storage = self.world, survivor.config, self.world.storage
         before_ms = [ms for ms in self._lines_ms if ms < self.now_ms]
         quiet_ms = self.now_ms - (before_ms[-1] if before_ms else 0)
         together = self._lines_ms.count(self.now_ms) > 1
         read_ms = max((fence.monitor_every_ms + 2 * fence.timeout_ms for fence in config.fences), default=0)
-        addresses = [a for shelf in storage.shelves.values() for each in shelf.addresses.values() for a in each]
+        addresses = [a for shelf in storage.shelves.values() for group in groups for a in shelf.addresses[group]]
         changed_ms = [device.mode_since_ms for device in world.power.devices.values() if device.mode_since_ms]
         settled = all(self.now_ms - ms > QUIET_MS + read_ms for ms in changed_ms)
         clear = all(answers(world, survivor, a) or a.slow_ms[1] <= SLOW_MAX_MS for a in addresses)

@@ -57,7 +57,7 @@ class DuelJudge(Judge):
 
     def _excuse(self, orderer: Gateway, victim: Gateway) -> str:
         """Why both nodes may have been fenced, empty for no reason."""
-        if self.world.power.was_slow:
+        if self.world.power.may_be_slow():
             return "duel through a slow device"
         if orderer.name in self._ordered or victim.name in self._ordered:
             return "fenced each other by an operator's order"

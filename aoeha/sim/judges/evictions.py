@@ -1,7 +1,8 @@
 """Whether a leg leaves a mirror for a reason (R5).
 
-It did not answer two readings, or its target has restarted and may lack what was acknowledged. An address that shows
-nobody counts as a sign of that, though it may be one that was never reserved.
+It did not answer two readings, or its target has restarted and may lack what was acknowledged, until it was copied. An
+address that shows nobody counts as a sign of that, unless nobody ever had the group's mirror started. A stranger may
+have written to an address that shows it.
 """
 
 from aoeha.core.model.events import TaskDone
@@ -11,6 +12,7 @@ from aoeha.sim.judges.judge import Judge
 from aoeha.sim.judges.leg_reads import LegReads
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.leg import Leg
+from aoeha.sim.world.mirror import Assembly
 from aoeha.sim.world.world import World
 
 __all__ = ["EvictionJudge"]
@@ -23,17 +25,25 @@ class EvictionJudge(Judge):
         super().__init__(world)
         self._reads = reads
         self._restarted: set[tuple[str, str]] = set()
+        self._served: set[str] = set()
 
-    def target_started(self, group: str, shelf: str) -> None:
+    def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
+        """Whatever was so before the first owner, its legs lack nothing."""
+        del machine, assembly
+        if group not in self._served:
+            self._served.add(group)
+            self._restarted = {(known, leg) for known, leg in self._restarted if known != group}
+
+    def target_announced(self, group: str, shelf: str) -> None:
         """From now on a reason may be that it forgot something, until it is copied."""
         self._restarted.add((group, shelf))
 
     def task_ended(self, machine: Gateway, task: Task, done: TaskDone) -> None:
-        """So it may where nobody holds an address."""
+        """So it may where nobody holds an address, or a stranger does."""
         del machine
         if isinstance(done.outcome, ReservationsRead):
-            empty = {one.leg for one in done.outcome.reservations if one.holder is Holder.NOBODY}
-            self._restarted.update((task.group, leg) for leg in empty)
+            lost = {one.leg for one in done.outcome.reservations if one.holder in (Holder.NOBODY, Holder.STRANGER)}
+            self._restarted.update((task.group, leg) for leg in lost)
 
     def copy_begun(self, machine: Gateway, group: str, leg: Leg, *, whole: bool) -> None:
         """The leg will lack nothing, but what its target forgets from now on."""

@@ -124,7 +124,8 @@ class FenceJudge(Judge):
         asked_ms, news_ms = self._asked_ms.get(victim.name), 2 * patience_ms(machine) + SLOW_NEWS_MS
         if asked_ms is None or self.now_ms - asked_ms > news_ms:
             return ""
-        can_tell = self._troubles.is_stuck(victim) or self._sight.lost_within(victim, news_ms)
+        stuck = any(self._troubles.is_stuck(victim, group) for group in self.world.resources)
+        can_tell = stuck or self._sight.lost_within(victim, news_ms)
         return "the victim asked for it" if can_tell else ""
 
     def _judge_cause(self, machine: Gateway, victim: Gateway) -> list[int]:

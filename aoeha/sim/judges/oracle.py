@@ -54,7 +54,7 @@ class Oracle:
         moves, troubles, sight, reads = Moves(world), Troubles(world), Sight(world), LegReads(world)
         forgotten = Forgotten(world)
         self.duels = DuelJudge(world, witness, orders)
-        self.well = WellJudge(world, witness, self.duels)
+        self.well = WellJudge(world, self.duels)
         self.records = RecordJudge(world, forgotten)
         self.observers: tuple[Observer, ...] = (
             orders,

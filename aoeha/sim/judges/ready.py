@@ -7,7 +7,9 @@ survivor can only know that it is not heard. That is cautious, and is kept whate
 world that was asked; the next promise needs a fresh replay.
 
 Some faults show only when somebody tries: a start that is going to fail, a fence device that reads well and does not
-obey, a plug that feeds another machine. No status can know of them. What comes of a promise beside one proves nothing.
+obey, a plug that feeds another machine. No status can know of them. A survivor that is called ready beside one may
+fail; one that is called not ready may not serve all the same. Where so many frames between the survivor and a leg get
+lost that a shelf answers only by chance, nobody foresees anything; where fewer do, a takeover may last longer.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,11 +24,15 @@ from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.violation import Violation
 from aoeha.sim.world.world import World
 
-__all__ = ["Outcome", "Promise", "outcomes", "promise_of", "promises"]
+__all__ = ["LOSSY_MS", "Outcome", "Promise", "outcomes", "promise_of", "promises"]
 
 TAKEOVER_MS = 90_000
 """How long after deadtime a survivor that is called not ready may take over for the verdict to count as wrong."""
 LOOK_EVERY_MS = 100
+CHANCE_PERCENT = 50
+"""Fewer questions than that may be answered, and what comes of a promise proves nothing."""
+LOSSY_MS = 120_000
+"""So much longer may a takeover last while some frames get lost."""
 UNTRUE = ("refuses", "lies", "hasty", "late")
 """The modes in which a fence device that is read does not show what it would do."""
 
@@ -37,6 +43,7 @@ class Promise:
 
     `predicted_ms` is how long the takeover is said to take, 0 where the survivor is not ready; `within_ms` is how long
     it is waited for. `unheard`: no whole link joins the two. `hidden`: a fault that shows only when it is tried.
+    `answered_percent`: how many questions the worst leg answers the survivor; below 100, frames get lost by chance.
     `again_ms`: the survivor itself says that it forgives its own failures then; what comes later is no surprise.
     """
 
@@ -47,8 +54,14 @@ class Promise:
     within_ms: int
     unheard: bool = False
     hidden: bool = False
+    answered_percent: int = 100
     again_ms: int = 0
     by: tuple[str, ...] = ()
+
+    @property
+    def proves_nothing(self) -> bool:
+        """Whether nobody could foresee what comes of it."""
+        return self.answered_percent < CHANCE_PERCENT or (self.hidden and not self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +81,11 @@ class Outcome:
         """Whether it came as it was said."""
         promise = self.promise
         served = self.came_ms is not None and self.came_ms <= promise.within_ms
-        cautious = bool(promise.reason) and promise.unheard and promise.survivor not in promise.by
+        unheard = promise.unheard and promise.survivor not in promise.by
+        cautious = bool(promise.reason) and (unheard or promise.answered_percent < 100)
         forgiven = bool(promise.again_ms) and (self.came_ms or 0) >= promise.again_ms
-        return not self.broken and (promise.hidden or cautious or forgiven or served != bool(promise.reason))
+        foreseen = served != bool(promise.reason)
+        return not self.broken and (promise.proves_nothing or cautious or forgiven or foreseen)
 
     def __str__(self) -> str:
         """Tell it in one line."""
@@ -114,10 +129,21 @@ def promise_of(world: World, said: Verdict, again_ms: int = 0) -> Promise:
     """Return what a verdict promises, and for how long it is waited for."""
     owner, survivor = world.machines[said.victim], world.machines[said.survivor]
     unheard = whole_link_ms(world, owner, survivor) == 0
-    hidden = _hides_a_fault(world, owner, survivor) or _loses_frames(world, survivor)
+    hidden, answered_percent = _hides_a_fault(world, owner, survivor), _answered_percent(world, survivor)
     reason = "" if said.ready else said.sentence
     within_ms = 2 * said.takeover_ms + LOOK_EVERY_MS if said.ready else survivor.config.deadtime_ms + TAKEOVER_MS
-    return Promise(owner.name, survivor.name, reason, said.takeover_ms, within_ms, unheard, hidden, again_ms)
+    within_ms += LOSSY_MS if said.ready and answered_percent < 100 else 0
+    return Promise(
+        owner.name,
+        survivor.name,
+        reason,
+        said.takeover_ms,
+        within_ms,
+        unheard,
+        hidden,
+        answered_percent,
+        again_ms,
+    )
 
 
 def _hides_a_fault(world: World, owner: Machine, survivor: Machine) -> bool:
@@ -127,11 +153,17 @@ def _hides_a_fault(world: World, owner: Machine, survivor: Machine) -> bool:
     )
 
 
-def _loses_frames(world: World, survivor: Machine) -> bool:
-    """Whether frames to a shelf get lost by chance: nobody foresees which."""
-    shelves, groups = world.storage.shelves.values(), world.resources
-    names = (address.name for shelf in shelves for group in groups for address in shelf.addresses[group])
-    return any(world.storage.san.is_lossy(survivor.name, name) for name in names)
+def _answered_percent(world: World, survivor: Machine) -> int:
+    """How many questions the worst leg that the survivor would take answers it: none is silence, and no chance."""
+    named = (
+        address
+        for group in survivor.config.groups
+        for leg in group.legs
+        for address in leg.addresses
+        if not survivor.serves(group.name)
+    )
+    answered = (world.storage.san.answered_percent(survivor.name, name) for name in named)
+    return min((percent for percent in answered if percent > 0), default=100)
 
 
 def _killed(world: World, owner: str, taker: str, within_ms: int) -> tuple[int | None, str, str]:

@@ -3,8 +3,9 @@
 That is every leg that no superblock calls missing, and every leg from which a mirror is started. An old write that
 lands on a target which lost its reservation destroys what lies there. Then the record must be on the other leg, stay
 there, and be read there. What is missing on legs from which an operator has a group started all the same, and was
-told so (R22), is given up. No rule helps against two such targets, nor if the owner dies before it has seen that one
-lost its reservation; nor against targets that all forget what they acknowledged (aoeha.sim.judges.forgotten).
+told so (R22), is given up: by the command that a standing alarm asks for, for that group, and with its next start. No
+rule helps against two such targets, nor if the owner dies before it has seen that one lost its reservation; nor against
+targets that all forget what they acknowledged (aoeha.sim.judges.forgotten).
 """
 
 from aoeha.core.model.actions import Say
@@ -28,25 +29,31 @@ class RecordJudge(Observer):
     def __init__(self, world: World, forgotten: Forgotten) -> None:
         self.world = world
         self._forgotten = forgotten
-        self._told: set[str] = set()
-        self._given_up: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
+        self._given_up: set[tuple[str, str]] = set()
 
     def said(self, machine: Gateway, action: Say) -> None:
-        """A node says that what lies on the legs is too old."""
+        """A node says that what lies on the legs of a group is too old."""
         if action.condition.code is Code.MIRROR_DATA_OLD:
-            self._told.add(machine.name)
+            (self._told.discard if action.ends else self._told.add)((machine.name, action.condition.subject.name))
 
     def command_given(self, machine: Gateway, number: int, verb: str, arguments: dict[str, str]) -> None:
         """A human who was told that takes what is left."""
         del number, arguments
-        if verb == "cleanup" and machine.name in self._told:
-            self._told.discard(machine.name)
-            self._given_up.add(machine.name)
+        if verb == "cleanup":
+            told = {(name, group) for name, group in self._told if name == machine.name}
+            self._told -= told
+            self._given_up |= told
+
+    def booted(self, machine: Gateway) -> None:
+        """No alarm stands."""
+        self._told = {(name, group) for name, group in self._told if name != machine.name}
 
     def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
         """Each of its legs must hold whatever was acknowledged."""
-        if machine.name in self._given_up:
-            self._given_up.discard(machine.name)
+        given_up = (machine.name, group) in self._given_up
+        self._given_up = {(name, known) for name, known in self._given_up if known != group}
+        if given_up:
             self.world.count("excused", "an operator gave records up")
             self.world.storage.acknowledged[group] &= assembly.records
         for leg in assembly.active:

@@ -19,8 +19,8 @@ class Troubles(Judge):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._failed_ms: dict[tuple[str, str], int] = {}
-        self._stuck: set[tuple[str, str]] = set()
-        self._not_stopped_ms: dict[str, int] = {}
+        self._stuck: set[tuple[str, str, str]] = set()
+        self._not_stopped_ms: dict[tuple[str, str], int] = {}
 
     def task_ended(self, machine: Gateway, task: Task, done: TaskDone) -> None:
         """An act failed, or a look found that a resource does not run."""
@@ -31,21 +31,21 @@ class Troubles(Judge):
         if missed or done.result not in (TaskResult.OK, TaskResult.CANCELLED):
             self._failed_ms[machine.name, task.subject] = self.now_ms
             if task.kind is TaskKind.STOP:
-                self._stuck.add((machine.name, task.subject))
-                self._not_stopped_ms[machine.name] = self.now_ms
+                self._stuck.add((machine.name, task.group, task.subject))
+                self._not_stopped_ms[machine.name, task.group] = self.now_ms
 
     def looked(self) -> None:
         """What does not run is not stuck."""
         if self._stuck:
-            self._stuck = {(name, one) for name, one in self._stuck if one in self.world.machines[name].active}
+            self._stuck = {known for known in self._stuck if known[2] in self.world.machines[known[0]].active}
 
     def may_show(self, machine: Gateway, group: str) -> bool:
         """Whether a node has lately found a resource of this group failed."""
         last_ms = [self._failed_ms.get((machine.name, resource)) for resource in self.world.resources[group]]
         return any(failed_ms is not None and self.now_ms - failed_ms < SHOWS_FOR_MS for failed_ms in last_ms)
 
-    def is_stuck(self, machine: Gateway) -> bool:
-        """Whether a node could not stop something that is still there, or has ended since without its knowing."""
-        failed_ms = self._not_stopped_ms.get(machine.name)
+    def is_stuck(self, machine: Gateway, group: str) -> bool:
+        """Whether a node could not stop something of a group that is still there, or has ended unnoticed since."""
+        failed_ms = self._not_stopped_ms.get((machine.name, group))
         lately = failed_ms is not None and self.now_ms - failed_ms < SHOWS_FOR_MS
-        return lately or any(name == machine.name for name, _ in self._stuck)
+        return lately or any((name, known) == (machine.name, group) for name, known, _ in self._stuck)

@@ -4,7 +4,6 @@ from typing import NoReturn
 
 from aoeha.sim.judges.duels import DuelJudge
 from aoeha.sim.judges.judge import Judge
-from aoeha.sim.judges.witness import Witness
 from aoeha.sim.world.machine import Machine
 from aoeha.sim.world.world import World
 
@@ -18,9 +17,8 @@ ACKNOWLEDGED_WITHIN_MS = 10_000
 class WellJudge(Judge):
     """Tells what is still amiss."""
 
-    def __init__(self, world: World, witness: Witness, duels: DuelJudge) -> None:
+    def __init__(self, world: World, duels: DuelJudge) -> None:
         super().__init__(world)
-        self._witness = witness
         self._duels = duels
 
     def settled(self) -> str:
@@ -33,8 +31,8 @@ class WellJudge(Judge):
             served_ms = self.world.storage.served_ms[group]
             if served_ms is None or self.now_ms - served_ms > ACKNOWLEDGED_WITHIN_MS:
                 return f"{serving[0]} acknowledges no record of {group}"
-        excused = {*self._duels.fenced_dead, *self._witness.left_ms}
-        absent = [machine.name for machine in machines if machine.name not in excused and not _has_daemon(machine)]
+        fenced = self._duels.fenced_dead
+        absent = [one.name for one in machines if not (one.name in fenced or one.left or _has_daemon(one))]
         return f"{' and '.join(absent)} has no daemon" if absent else ""
 
     def never_settled(self, bound_ms: int, sentence: str) -> NoReturn:

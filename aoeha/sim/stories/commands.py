@@ -5,7 +5,7 @@ Seeded schedules are written in the same words. `wait`, `expect` and `never` are
 
 from collections.abc import Callable, Sequence
 
-from aoeha.core.model.task import TaskKind
+from aoeha.core.model.task import HostsTask, TaskKind
 from aoeha.sim.stories.storage_commands import STORAGE_VERBS, restore_storage
 from aoeha.sim.stories.words import CommandError, machine_of, milliseconds, resource_of
 from aoeha.sim.world.link import Link
@@ -17,6 +17,8 @@ from aoeha.sim.world.world import World
 __all__ = ["VERBS", "CommandError", "do", "milliseconds"]
 
 CLIENT = "client"
+HOSTS = "hosts"
+"""What `break NODE ask_hosts` is about."""
 
 
 def do(world: World, text: str) -> None:
@@ -223,7 +225,8 @@ def _break(world: World, words: Sequence[str]) -> None:
     if how not in ("fail", "hang", "late"):
         raise CommandError("a task is broken by fail, hang or late")
     machine = machine_of(world, name)
-    machine.broken[TaskKind(kind).value, resource_of(world, resource)] = how
+    asks = kind == TaskKind.ASK_HOSTS.value and resource == HOSTS
+    machine.broken[TaskKind(kind).value, HostsTask.subject if asks else resource_of(world, resource)] = how
 
 
 def _mend(world: World, words: Sequence[str]) -> None:

@@ -82,6 +82,9 @@ class Observer:
     def target_started(self, group: str, shelf: str) -> None:
         """A target of a group has restarted, and forgot who holds it."""
 
+    def target_announced(self, group: str, shelf: str) -> None:
+        """A target of a group has restarted, and perhaps has kept its reservation."""
+
     def transferring(self, machine: Gateway, group: str) -> None:
         """A node is about to leave a leg that it may write to, to its peer."""
 

@@ -30,6 +30,7 @@ SLOW_PERCENT = (30, 95)
 MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies", "hasty")
 """dead: no answer. late: no answer in time, but it switches. vague: reads unknown. refuses: says that it can't. lies:
 says that it has switched, and has not; what it reads is so. hasty: reads what it was told, HASTY_MS before it is so."""
+SLOW = ("slow", "late", "vague")
 DISOBEDIENT = ("dead", "refuses", "lies")
 AGAIN_MS = 60_000
 """An order that was not carried out is given again within this time."""
@@ -68,8 +69,7 @@ class Power:
         self._stage = stage
         self._machines = machines
         self._storage = storage
-        self.was_slow = False
-        self.was_miswired = False
+        self._slow_until_ms = 0
         self.disobeyed_ms: int | None = None
         self.devices = {fence.name: Device(fence) for fence in fences}
         for device in self.devices.values():
@@ -87,17 +87,27 @@ class Power:
         """Let a device work so from now on. What was ordered before comes in its old time."""
         device = self.devices[name]
         if device.mode != mode:
+            self._note_slow(device)
             device.mode, device.mode_since_ms = mode, self._stage.timeline.now_ms
-        self.was_slow = self.was_slow or mode in ("slow", "late", "vague")
 
     def miswire(self, name: str, node: str) -> None:
         """Let a gateway's plug of a device be another's."""
         self.devices[name].miswired = node
-        self.was_miswired = True
 
     def is_tried_again(self) -> bool:
         """Whether a device did not switch a gateway off lately, so that the order may be given again at any moment."""
         return self.disobeyed_ms is not None and self._stage.timeline.now_ms - self.disobeyed_ms < AGAIN_MS
+
+    def may_be_slow(self) -> bool:
+        """Whether a device may take its time over an order, or still over one of when it was slow."""
+        slow_now = any(device.mode in SLOW for device in self.devices.values())
+        return slow_now or self._stage.timeline.now_ms < self._slow_until_ms
+
+    def _note_slow(self, device: Device) -> None:
+        """A device is slow no more: what was ordered before still comes late."""
+        if device.mode in SLOW:
+            until_ms = self._stage.timeline.now_ms + device.config.timeout_ms + LATE_MS[1]
+            self._slow_until_ms = max(until_ms, self._slow_until_ms)
 
     def switch_on(self, node: str) -> None:
         """Every outlet of a gateway, by hand."""
@@ -107,6 +117,7 @@ class Power:
     def mend(self) -> None:
         """Let every device work, and bring every gateway power again."""
         for device in self.devices.values():
+            self._note_slow(device)
             device.mode, device.miswired, device.shares_power_of = "ok", "", ""
             device.feeds.clear()
             device.outlets = dict.fromkeys(device.outlets, True)

@@ -50,6 +50,11 @@ class San:
         """Whether some frames do not pass, and others may."""
         return bool(self._lost) and any((node, address, way) in self._lost for way in Way)
 
+    def answered_percent(self, node: str, address: str) -> int:
+        """How many questions of a gateway are heard, and their answers too."""
+        asked, answered = (CERTAIN - self._lost.get((node, address, way), 0) for way in Way)
+        return asked * answered // CERTAIN
+
     def joins(self, node: str, address: str, ways: Iterable[Way] = tuple(Way)) -> bool:
         """Whether frames can pass between a gateway and an address, there and back."""
         if (node, address) in self.cut:

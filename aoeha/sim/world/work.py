@@ -344,6 +344,9 @@ class Work:
 
     def _hosts_answer(self, job: Job, count: int) -> None:
         job.over = True
+        if (job.task.kind.value, job.task.subject) in job.machine.broken:
+            self.report(job, TaskDone(0, job.task.id, TaskResult.FAILED, "the hosts cannot be asked"))
+            return
         self.report(job, TaskDone(0, job.task.id, TaskResult.OK, outcome=HostsHeard(count)))
 
     def _finish(self, job: Job, task: ResourceTask, failed: bool) -> None:

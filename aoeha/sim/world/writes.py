@@ -80,6 +80,7 @@ class Writes:
         if not next(known for known in addresses if known.name == address).holders:
             self._storage.restarted_ms[shelf] = self._stage.timeline.now_ms
             self._stage.tell(Observer.target_started, group, shelf)
+        self._stage.tell(Observer.target_announced, group, shelf)
         self._repeat_old(shelf, group)
         for machine in self._machines.values():
             if self._storage.san.joins(machine.name, address, (Way.ANSWERS,)):
