@@ -67,6 +67,15 @@ def test_a_stop_for_nothing_is_named(lines: tuple[str, ...], monkeypatch: pytest
     assert named(world) == "I5"
 
 
+@pytest.mark.parametrize("lines", [(), ("power off alpha", "wait 20")], ids=str)
+def test_a_stop_of_an_owner_whose_legs_are_its_own_is_named(
+    lines: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = played(*lines, pair=f"{PAIR} reserve=1")
+    stop_for_nothing(monkeypatch)
+    assert named(world) == "I5"
+
+
 @pytest.mark.parametrize(
     "lines",
     [

@@ -1,8 +1,8 @@
 """Whether a node stops what runs well although nothing called for it (I5).
 
 These do: an operator who asked for it, an agent or a resource that failed lately, clients that only the other node
-reaches (R13), an owner beside it that somebody was deceived into (excuses), and a second machine of the peer's name,
-whose beats tell that the peer was not switched off.
+reaches (R13), an owner beside it that somebody was deceived into (excuses), a second machine of the peer's name, whose
+beats tell that the peer was not switched off, and the peer's name on every address of its legs: nothing is written.
 """
 
 from aoeha.core.model.task import ResourceTask, Task, TaskKind
@@ -50,6 +50,8 @@ class NeedlessStopJudge(Judge):
             return "a node is deceived"
         if machine.name in self._witness.misled:
             return "a second machine of the peer's name was heard last"
+        if self._is_taken(machine, group):
+            return "its legs are all its peer's"
         if self._troubles.may_show(machine, group):
             return "something failed"
         if machine.config.reference_hosts and visibility.may_make_way(
@@ -57,3 +59,8 @@ class NeedlessStopJudge(Judge):
         ):
             return "only the other one reaches clients"
         return ""
+
+    def _is_taken(self, machine: Gateway, group: str) -> bool:
+        shelves = self.world.storage.shelves.values()
+        holders = [set(address.holders) for shelf in shelves for address in shelf.addresses[group]]
+        return bool(holders) and all(names == {machine.config.peer} for names in holders)

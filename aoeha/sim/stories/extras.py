@@ -256,7 +256,12 @@ class Extra:
     off: str = ""
 
 
-RUN = "until an owner whose /run is gone learns from its legs what it owns (R16)"
+def _until_played(seeds: int) -> str:
+    """What stands against a fault that is not known to break a pair: too few seeds were made to have it."""
+    return f"until {ENOUGH} seeds with it hold: {seeds} did so far"
+
+
+ENOUGH = 200
 EDITS = "until nothing is believed of the shelves alone while the configurations differ (R2)"
 PLAYED = "until 400 seeds with it were played"
 
@@ -271,16 +276,16 @@ ALL_EXTRAS = (
     Extra("long copies", _long_copies, 3, 0.2, _reserves),
     Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves),
     Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves, off=PLAYED),
-    Extra("slow starts", _slow_starts, 3, 0.2, lambda _settings: True, off=PLAYED),
-    Extra("lost memory", _lost_memory, 2, 0.2, lambda _settings: True, off=PLAYED),
-    Extra("lost run", _lost_run, 2, 0.2, lambda _settings: True, off=RUN),
-    Extra("slow lines", _slow_line, 3, 0.2, lambda settings: settings.serial > 0, off=PLAYED),
-    Extra("rates of clocks", _rates, 1, 0.2, lambda _settings: True, off=PLAYED),
-    Extra("shared outlets", _shared_outlet, 2, 0.2, _has_outlets, off=PLAYED),
-    Extra("third machine", _third_machine, 2, 0.2, _reserves, off=PLAYED),
+    Extra("slow starts", _slow_starts, 3, 0.2, lambda _settings: True, off=_until_played(142)),
+    Extra("lost memory", _lost_memory, 2, 0.2, lambda _settings: True, off=_until_played(142)),
+    Extra("lost run", _lost_run, 2, 0.2, lambda _settings: True),
+    Extra("slow lines", _slow_line, 3, 0.2, lambda settings: settings.serial > 0, off=_until_played(0)),
+    Extra("rates of clocks", _rates, 1, 0.2, lambda _settings: True, off=_until_played(9)),
+    Extra("shared outlets", _shared_outlet, 2, 0.2, _has_outlets, off=_until_played(4)),
+    Extra("third machine", _third_machine, 2, 0.2, _reserves, off=_until_played(4)),
     Extra("deaf probes", _deaf_probes, 2, 0.2, _reserves),
     Extra("edits", _edits, 2, 0.2, _reserves, off=EDITS),
-    Extra("unseen", _unseen, 2, 0.2, _reserves, off=PLAYED),
+    Extra("unseen", _unseen, 2, 0.2, _reserves, off=_until_played(19)),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
 )
 
