@@ -180,13 +180,6 @@ MUTANTS = (
         "legs=group.legs",
     ),
     Mutant(
-        f"{CLAIMS}:_take",
-        "R5",
-        "the ledger of the last owner is kept through a term of our own",
-        "        heard_ledger=None,\n",
-        "",
-    ),
-    Mutant(
         f"{CLAIMS}:_grant",
         "R8",
         "a grant is given while the peer's power is being switched",

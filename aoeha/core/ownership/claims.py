@@ -227,7 +227,6 @@ def _take(step: StepContext, proof: Proof) -> None:
         term=_new_term(step, proof, group),
         claim=None,
         grant=None,
-        heard_ledger=None,
         legs=_new_legs(step.state, group),
     )
     step.change_peer(held=tuple(entry for entry in step.state.peer.held if entry[0] != name))
