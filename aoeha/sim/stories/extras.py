@@ -263,7 +263,11 @@ def _until_played(seeds: int) -> str:
 
 ENOUGH = 200
 EDITS = "until nothing is believed of the shelves alone while the configurations differ (R2)"
-PLAYED = "until 400 seeds with it were played"
+ERRORS = "until a survivor serves again after a human has assembled its last leg as told (seed 305 with short timers)"
+FORGETS = (
+    "until a leg that forgets while it is copied from one in doubt leaves again (seed 1097 with short timers), and one "
+    "whose superblock forgot that the other leg had come back is not taken for written apart (seed 1110 likewise)"
+)
 
 ALL_EXTRAS = (
     Extra("devices", _disobey, 3, 0.2, lambda settings: bool(settings.device_names())),
@@ -272,10 +276,10 @@ ALL_EXTRAS = (
     Extra("clones", _clone, 2, 0.2, lambda _settings: True),
     Extra("slow shelves", _slow_shelf, 3, 0.2, _reserves),
     Extra("lossy storage network", _lossy_san, 3, 0.2, _reserves),
-    Extra("forgetful targets", _forgetful_target, 3, 0.2, _forgets, off=PLAYED),
+    Extra("forgetful targets", _forgetful_target, 3, 0.2, _forgets, off=FORGETS),
     Extra("long copies", _long_copies, 3, 0.2, _reserves),
     Extra("agents that wait for disks", _waiting_agents, 2, 0.2, _reserves),
-    Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves, off=PLAYED),
+    Extra("bad sectors", _bad_sectors, 2, 0.2, _reserves, off=ERRORS),
     Extra("slow starts", _slow_starts, 3, 0.2, lambda _settings: True, off=_until_played(142)),
     Extra("lost memory", _lost_memory, 2, 0.2, lambda _settings: True, off=_until_played(142)),
     Extra("lost run", _lost_run, 2, 0.2, lambda _settings: True),
