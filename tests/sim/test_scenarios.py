@@ -71,6 +71,7 @@ POWER_LOSS = "boot alpha beta\nwait 20s\n{before}\npower off alpha\n{after}\n"
         ("", "expect served storage by beta within 1s", False),
         ("", "expect served storage by nobody", True),
         ("", "expect alpha off", True),
+        ("", "power on alpha\nwait 20s\nexpect alpha off", False),
         ("", "expect alpha on within 1s", False),
         ("mark begun", "power on alpha\nexpect alpha boots within 60s", True),
         ("mark begun", "expect beta lives on within 1s", True),

@@ -1,6 +1,7 @@
 """What a node does beside its orders to fence devices (R8, R9).
 
-It grants nothing while one is under way, given up or not, and what it has given up ends before it fences again.
+It grants nothing while one is under way, given up or not, and what it has given up ends before it fences again. It
+switches no device off that it has under way to switch on: its plug could be read in the moment before it goes on.
 """
 
 from aoeha.core.model.beat import Grant
@@ -20,12 +21,14 @@ class PowerTaskJudge(Judge):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._under_way: dict[str, dict[int, PowerTask]] = {}
+        self._restoring: dict[str, dict[int, str]] = {}
         self._given_up: dict[str, set[int]] = {}
         self._granted: dict[tuple[str, str], Grant] = {}
 
     def began(self, machine: Gateway, memory: Memory | None) -> None:
         """A daemon has nothing under way."""
         self._under_way[machine.name] = {}
+        self._restoring[machine.name] = {}
         self._given_up[machine.name] = set()
         for known in memory.groups if memory is not None else ():
             if known.grant is not None:
@@ -33,8 +36,12 @@ class PowerTaskJudge(Judge):
 
     def task_started(self, machine: Gateway, task: Task) -> None:
         """A node orders something of a device."""
+        if isinstance(task, PowerTask) and task.kind is TaskKind.POWER_ON:
+            self._restoring[machine.name][task.id] = task.subject
         if not isinstance(task, PowerTask) or not _takes_power(task):
             return
+        if task.kind is TaskKind.POWER_OFF and task.subject in self._restoring[machine.name].values():
+            self.broken("R8", f"{machine.name} switches {task.subject} off before it is switched on")
         if task.kind is TaskKind.POWER_OFF and self._given_up[machine.name]:
             self.broken("R8", f"{machine.name} fences {task.node} again before what it gave up has ended")
         self._under_way[machine.name][task.id] = task
@@ -50,6 +57,7 @@ class PowerTaskJudge(Judge):
         if isinstance(task, PowerTask):
             self._under_way[machine.name].pop(task.id, None)
             self._given_up[machine.name].discard(task.id)
+            self._restoring[machine.name].pop(task.id, None)
 
     def persisting(self, machine: Gateway, memory: Memory) -> None:
         """A node decides what to grant, and remembers it before it says so."""

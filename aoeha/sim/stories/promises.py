@@ -94,7 +94,9 @@ class Promises:
                 return len(self._serving(statement.group)) > 1
             case "expect on":
                 return world.machines[node].alive
-            case "expect off" | "never off":
+            case "expect off":
+                return not world.machines[node].alive
+            case "never off":
                 return not world.machines[node].alive or world.machines[node].boots != boots[node]
             case "expect boots":
                 return world.machines[node].alive and world.machines[node].boots > boots[node]
