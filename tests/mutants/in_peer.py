@@ -192,6 +192,13 @@ MUTANTS = (
         "elif any(",
     ),
     Mutant(
+        f"{SHELVES}:task_done",
+        "R6",
+        "a record that changes to an older one stands still",
+        "any(known[place] != read[place] for place in both)",
+        "any(known[place] and not read[place] for place in both)",
+    ),
+    Mutant(
         f"{SHELVES}:_confirms_silence",
         "R6",
         "a leg that has just lost its reservation confirms that the peer is silent",

@@ -4,7 +4,9 @@ Rules. A node that holds a group's legs and is not heard on any other link stamp
 and again, for as long as that lasts. A node that finds the peer's name on legs and hears nothing from the peer reads
 those records. A stamp that moves is a sign of life. The peer is silent there only after at least two answered readings
 without a moved stamp, over the time from warntime to deadtime, or a whole deadtime after the last sign of life. A
-record that cannot be read says nothing, so the count starts again with each leg that begins to respond. But a question
+record that cannot be read says nothing, so the count starts again with each leg that begins to respond. A record that
+changes to an older one is none of both: a switch asked for an old stamp again, whether its sender lives or not. The
+record does not stand still then, and nobody was seen to live. But a question
 that stays open excuses the peer for `QUESTION_DEADTIMES` at most, counted from the last sign of life (R18): a shelf
 that answers too slowly, or now and then, must not keep a dead peer alive for ever. A record that was read before this
 node stalled says nothing either. Records of legs that do not show the peer are not read: the reservation takes
@@ -92,7 +94,7 @@ def task_done(step: StepContext, task: RecordTask, done: TaskDone) -> None:
         said = max(moved, key=lambda record: record.stamped_ms)
         step.change_peer(question=None)
         step.change_shelf_link(group.name, heard_ms=link.asked_ms, quiet_since_ms=link.asked_ms, said=said)
-    elif len(both) < len(read) or any(known[place] and not read[place] for place in both):
+    elif len(both) < len(read) or any(known[place] != read[place] for place in both):
         heard_ms = None if _is_silent(step.state.config, link) else link.heard_ms
         step.change_shelf_link(group.name, heard_ms=heard_ms, quiet_since_ms=link.asked_ms)
 
