@@ -283,6 +283,20 @@ MUTANTS = (
         "if False:",
     ),
     Mutant(
+        f"{LIFE}:decide",
+        "I5",
+        "what failed in a pause is not looked at again before it is stopped",
+        "(*UP, *AT_FAULT) if halted and _is_ours(step.state.group(name)) else UP",
+        "UP",
+    ),
+    Mutant(
+        "resources/failures.py:count",
+        "R15",
+        "what fails in a pause is counted",
+        "    if law.stops(step.state, Act.STOP, group) is not None:\n        return\n",
+        "",
+    ),
+    Mutant(
         f"{LIFE}:_stop_next",
         "R14",
         "resources are stopped in the order of their start",
@@ -356,7 +370,7 @@ MUTANTS = (
         f"{LIFE}:_monitor",
         "R14",
         "a resource that runs is never looked at again",
-        "if resource.phase in UP and due and not resource.task_id:",
+        "if resource.phase in phases and due and not resource.task_id:",
         "if False:",
     ),
     Mutant(

@@ -50,7 +50,8 @@ LEGAL: Mapping[Enum, tuple[Enum, ...]] = {
     LinkCondition.UP: (LinkCondition.LATE, LinkCondition.DOWN),
     LinkCondition.LATE: (LinkCondition.UP, LinkCondition.DOWN),
     LinkCondition.DOWN: (LinkCondition.UP, LinkCondition.UNHEARD),
-    # A start or a stop that began is waited for. What failed is stopped before it is started again.
+    # A start or a stop that began is waited for. What failed is stopped before it is started again, unless it is found
+    # to run in a pause.
     ResourcePhase.UNKNOWN: (
         ResourcePhase.STOPPED,
         ResourcePhase.RUNNING,
@@ -75,9 +76,13 @@ LEGAL: Mapping[Enum, tuple[Enum, ...]] = {
         ResourcePhase.STOPPED,
         ResourcePhase.STOPPING,
     ),
-    ResourcePhase.FAILED: (ResourcePhase.STOPPING,),
+    ResourcePhase.FAILED: (ResourcePhase.STOPPING, ResourcePhase.RUNNING, ResourcePhase.DEGRADED),
     ResourcePhase.STOPPING: (ResourcePhase.STOPPED, ResourcePhase.FAILED, ResourcePhase.STOP_FAILED),
-    ResourcePhase.STOP_FAILED: (ResourcePhase.FAILED,),  # and is stopped once more
+    ResourcePhase.STOP_FAILED: (
+        ResourcePhase.FAILED,  # and is stopped once more
+        ResourcePhase.RUNNING,
+        ResourcePhase.DEGRADED,
+    ),
     # A device is switched off only after that was decided, and a power-off is proven only after it was read back.
     # What an earlier daemon of this boot proved is only read again.
     FencePhase.IDLE: (FencePhase.WAITING, FencePhase.READING_BACK),

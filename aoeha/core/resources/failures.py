@@ -3,12 +3,15 @@
 Rules. A resource that fails is restarted here, at most `restart_max` times in `failure_window`. Then the group is
 handed to a healthy peer, and this node does not serve it for as long as that window. Without a healthy peer it is
 retried slowly, under an alarm. An operator's cleanup forgets every failure. What a mirror could not do without a leg is
-forgiven when that leg answers again.
+forgiven when that leg answers again. What fails in a pause is an alarm and is not counted: nothing is restarted, and
+somebody may be at work on it.
 
 What this file does not know: what a failure is, and how a resource is restarted.
 """
 
+from aoeha.core.model import law
 from aoeha.core.model.conditions import Code, Subject
+from aoeha.core.model.law import Act
 from aoeha.core.model.state import Failures, GroupState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import owners
@@ -25,6 +28,8 @@ def count(step: StepContext, group: GroupState, resource: ResourceState, reason:
     if not group.holding or group.yielding:
         return
     step.alarm(Code.RESOURCE_FAILED, Subject.resource(group.name, name), f"{name} failed: {reason}")
+    if law.stops(step.state, Act.STOP, group) is not None:
+        return
     counted = group.failures.and_one(step.now_ms, group.config)
     step.change_group(group.name, failures=counted)
     times, most = len(counted.at_ms), group.config.restart_max

@@ -5,6 +5,8 @@ stopped in reverse order. A resource that fails is restarted here, together with
 often as `failures` allows. A resource that cannot be stopped blocks its group: the peer is asked to fence this node,
 and if it does not, this node reboots itself, within its ration. A monitor that finds a fault decides nothing by itself:
 the fault is counted. One that does not answer while the mirror waits for a leg tells nothing: a stop would wait too.
+In a pause nothing is restarted, and a human may repair what failed: it is looked at again, and what runs is not stopped
+when the pause ends.
 
 What this file does not know: whether the group may be held at all, and from which legs a mirror may start. It asks
 `blockers.may_start` before each start, and `mirror_start` before each start of a mirror.
@@ -49,6 +51,7 @@ TELLING = (TaskKind.PROBE, TaskKind.START, TaskKind.MONITOR)
 
 
 BUSY = (ResourcePhase.STARTING, ResourcePhase.STOPPING)
+AT_FAULT = (ResourcePhase.FAILED, ResourcePhase.STOP_FAILED)
 
 
 def decide(step: StepContext) -> None:
@@ -64,7 +67,7 @@ def decide(step: StepContext) -> None:
         wanted = not halted and _wanted_up(step.state, step.state.group(name))
         _start_next(step, name, _startable(step, name) if wanted else None)
         if halted or wanted:
-            _monitor(step, name)
+            _monitor(step, name, (*UP, *AT_FAULT) if halted and _is_ours(step.state.group(name)) else UP)
         else:
             _stop_next(step, name)
 
@@ -125,7 +128,11 @@ def look_again(step: StepContext, name: str, mirror: ResourceState) -> None:
 
 
 def _wanted_up(state: NodeState, group: GroupState) -> bool:
-    return group.holding and not group.yielding and not _must_stop_first(group) and state.probed
+    return _is_ours(group) and not _must_stop_first(group) and state.probed
+
+
+def _is_ours(group: GroupState) -> bool:
+    return group.holding and not group.yielding
 
 
 def _must_stop_first(group: GroupState) -> bool:
@@ -197,10 +204,10 @@ def _start_next(step: StepContext, name: str, startable: ResourceState | None) -
     _start(step, TaskKind.START, name, step.state.group(name).resource(startable.config.name), reason)
 
 
-def _monitor(step: StepContext, name: str) -> None:
+def _monitor(step: StepContext, name: str, phases: tuple[ResourcePhase, ...]) -> None:
     for resource in step.state.group(name).resources:
         due = step.now_ms - resource.checked_ms >= resource.config.monitor_every_ms
-        if resource.phase in UP and due and not resource.task_id:
+        if resource.phase in phases and due and not resource.task_id:
             _start(step, TaskKind.MONITOR, name, resource, "monitor")
 
 
@@ -243,9 +250,7 @@ def _may_lower(state: NodeState, group: GroupState) -> bool:
 def _lowest_to_stop(group: GroupState) -> int:
     if group.yielding or not group.holding:
         return 0
-    return next(
-        (i for i, r in enumerate(group.resources) if r.phase in (ResourcePhase.FAILED, ResourcePhase.STOP_FAILED)), 0
-    )
+    return next((i for i, r in enumerate(group.resources) if r.phase in AT_FAULT), 0)
 
 
 def _observed(step: StepContext, group: GroupState, resource: ResourceState, done: TaskDone) -> None:
@@ -259,11 +264,15 @@ def _observed(step: StepContext, group: GroupState, resource: ResourceState, don
     probing, seen = resource.phase is ResourcePhase.UNKNOWN, look.status
     reason = done.detail or ("its monitor did not answer in time" if done.result is TaskResult.TIMED_OUT else "")
     if seen in (ResourceStatus.RUNNING, ResourceStatus.DEGRADED):
+        if resource.phase in AT_FAULT:
+            _repaired(step, group.name, resource)
         step.change_resource(group.name, name, missing=look.missing, copying=look.copying)
         phase = ResourcePhase.RUNNING if seen is ResourceStatus.RUNNING else ResourcePhase.DEGRADED
         _note_health(step, group, resource, phase, reason)
         leg_ledger.note_copies(step, group.name, look.copying)
         suspect_legs.observed(step, group.name, replaced(resource, missing=look.missing), look.write_mostly)
+    elif resource.phase in AT_FAULT:
+        step.change_resource(group.name, name, reason=reason)
     elif probing:
         phase = ResourcePhase.STOPPED if seen is ResourceStatus.STOPPED else ResourcePhase.FAILED
         step.change_resource(group.name, name, phase=phase, reason=reason)
@@ -274,6 +283,15 @@ def _observed(step: StepContext, group: GroupState, resource: ResourceState, don
         step.say(Code.RESOURCE_EXPIRED, Subject.resource(group.name, name), sentence)
     else:
         failures.count(step, group, resource, reason or f"it is {seen.value}", stop_first=True)
+
+
+def _repaired(step: StepContext, group: str, resource: ResourceState) -> None:
+    """What failed runs, as in a pause a human saw to it: it need not be stopped, and its mirror was chosen long ago."""
+    name = resource.config.name
+    step.change_resource(group, name, stop_failures=0)
+    if resource.config.mirror:
+        step.change_term(group, startable_legs=())
+    step.clear_alarm(Code.RESOURCE_STOP_FAILED, Subject.resource(group, name), f"{name} runs again")
 
 
 def _note_health(
