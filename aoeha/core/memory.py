@@ -108,6 +108,8 @@ def memory_of(state: NodeState) -> Memory:
         saved_ms=state.remembered.saved_ms if state.remembered is not None else 0,
         panicked_before=state.panicked_before,
         unclean_boot=state.unclean_boot and not state.peer.heard,
+        peer_config_tag=state.peer.config_tag,
+        peer_unlisted=state.peer.unlisted,
     )
 
 

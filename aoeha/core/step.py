@@ -88,7 +88,7 @@ def initial(
         listening_since_ms=now_ms,
         cold=not is_later,
         links=tuple(LinkState(name) for name in config.links),
-        peer=PeerState(boot_id=memory.peer_boot_id if memory is not None and same_boot else ""),
+        peer=_peer(memory, same_boot=same_boot),
         groups=tuple(
             _group(group, known.get(group.name), same_boot=same_boot, lost=run_lost or memory is None)
             for group in config.groups
@@ -110,6 +110,17 @@ def initial(
     if memory is not None and same_boot:
         own_stall.revalidate(step, memory.peer_was_alive)
     return _settle(None, step, ask_all)
+
+
+def _peer(memory: Memory | None, *, same_boot: bool) -> PeerState:
+    """What is known of the peer before it is heard. What makes this node refuse is believed after a reboot too."""
+    if memory is None:
+        return PeerState()
+    return PeerState(
+        boot_id=memory.peer_boot_id if same_boot else "",
+        config_tag=memory.peer_config_tag,
+        unlisted=memory.peer_unlisted,
+    )
 
 
 def step(state: NodeState, event: Event, ask: Ask = ask_all) -> tuple[NodeState, tuple[Action, ...]]:

@@ -12,6 +12,20 @@ GROUPS, REST = f"{LAW}:_GROUPS_AND_LEGS", f"{LAW}:_POWER_AND_THE_REST"
 
 MUTANTS = (
     Mutant(
+        "step.py:_peer",
+        "R20",
+        "a daemon does not know what an earlier one heard of the configuration of its peer",
+        "        config_tag=memory.peer_config_tag,\n",
+        "",
+    ),
+    Mutant(
+        "step.py:_peer",
+        "R20",
+        "a daemon does not know that its peer writes by an address that nobody named",
+        "        unlisted=memory.peer_unlisted,\n",
+        "",
+    ),
+    Mutant(
         f"{MEMORY}:newest",
         "R16",
         "a copy in /run is believed although the disk has a later one",

@@ -56,14 +56,14 @@ MUTANTS = (
         "storage/coverage.py:doubt",
         "R20",
         "a storage fence is a proof although the configurations differ",
-        "if beat.config_tag != state.config.config_tag:",
+        "if known.config_tag is not None and known.config_tag != state.config.config_tag:",
         "if False:",
     ),
     Mutant(
         "storage/coverage.py:doubt",
         "R20",
         "a storage fence is a proof although the owner writes by an address that nobody named",
-        "if BeatFlag.UNLISTED in beat.flags:",
+        "if known.unlisted:",
         "if False:",
     ),
     Mutant(

@@ -36,7 +36,7 @@ JUDGED = {
     "Leaving": "by_ms beats",
     "Revalidation": "sequence until_ms",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternated_ms "
-    "disputed_boot_ids booted_ms held answered_ms mark stale question",
+    "disputed_boot_ids booted_ms held answered_ms mark stale question config_tag unlisted",
     "Mark": "sequence sent_ms",
     "Question": "since_ms open_ms",
     "LinkState": "name heard_ms fault condition",
@@ -57,7 +57,8 @@ JUDGED = {
     "Beat": "sender boot_id incarnation sequence echo_sequence config_tag flags link_ages_ms groups "
     "back_within_ms pause_number hosts readiness",
     "Memory": "boot_id incarnation peer_boot_id peer_was_alive standby panicked groups left paused "
-    "pause_number devices off power_back_ms saved_ms run_lost panicked_before unclean_boot",
+    "pause_number devices off power_back_ms saved_ms run_lost panicked_before unclean_boot "
+    "peer_config_tag peer_unlisted",
     "Unremembered": "proof task_id read",
     "DeviceMemory": "name tag distrusted disobeyed restore_tries_left",
     "OffMemory": "boot_id devices kept_off",

@@ -105,6 +105,8 @@ class PeerChange(TypedDict, total=False):
     mark: Mark | None
     stale: bool
     question: Question | None
+    config_tag: int | None
+    unlisted: bool
 
 
 class GroupChange(TypedDict, total=False):

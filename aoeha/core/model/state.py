@@ -95,7 +95,8 @@ class PeerState:
     At `alternated_ms` two boots of the peer were last heard in turn, None for not lately. What such boots say about
     each other is never a proof again (`disputed_boot_ids`). The peer's present boot was first heard at `booted_ms`.
     `stale`: this node was stalled, and no beat has yet answered what it sent since, so that every beat may be old news.
-    `question`: what the shelves have not answered about a peer that no link carries.
+    `question`: what the shelves have not answered about a peer that no link carries. `config_tag` and `unlisted` are
+    those of its newest beat, of which an earlier daemon may have told; `config_tag` None for none (R20).
     """
 
     condition: PeerCondition = PeerCondition.BOOTING
@@ -113,6 +114,8 @@ class PeerState:
     mark: Mark | None = None
     stale: bool = False
     question: Question | None = None
+    config_tag: int | None = None
+    unlisted: bool = False
 
     @property
     def duplicate_name(self) -> bool:

@@ -57,6 +57,8 @@ def hear(step: StepContext, event: BeatHeard) -> None:
         beat=beat if groups is beat.groups else replaced(beat, groups=groups),
         heard=True,
         held=tuple(sorted(held.items())),
+        config_tag=beat.config_tag,
+        unlisted=BeatFlag.UNLISTED in beat.flags,
         stale=known.stale and beat.echo_sequence <= step.state.revalidation.sequence,
     )
 

@@ -2,12 +2,12 @@
 
 Rules. A storage fence covers the addresses that this node's configuration names. It proves nothing while the peer's
 newest beat shows that the peer may write by others: its configuration differs, or its driver uses an address that the
-configuration does not name. Then only power proves anything, and the pair is NOT PROTECTED without it.
+configuration does not name. Then only power proves anything, and the pair is NOT PROTECTED without it. What the newest
+beat showed is remembered: a daemon that starts by another aoeha.toml may not hear the peer before it is to fence it.
 
 What this file does not know: which addresses are reserved.
 """
 
-from aoeha.core.model.beat import BeatFlag
 from aoeha.core.model.state import NodeState
 
 
@@ -18,12 +18,10 @@ def suffices(state: NodeState) -> bool:
 
 def doubt(state: NodeState) -> str:
     """Why a storage fence would prove nothing about the peer, with the mend; empty for no reason."""
-    beat, node, peer = state.peer.beat, state.config.node, state.config.peer
-    if beat is None:
-        return ""
-    if beat.config_tag != state.config.config_tag:
+    known, node, peer = state.peer, state.config.node, state.config.peer
+    if known.config_tag is not None and known.config_tag != state.config.config_tag:
         return f"the configurations of {node} and {peer} differ, so the shelves prove nothing: compare aoeha.toml"
-    if BeatFlag.UNLISTED in beat.flags:
+    if known.unlisted:
         return (
             f"{peer} writes to a leg by an address that aoeha.toml does not name, so the shelves prove nothing: see "
             f"the alarm path.unlisted of {peer}"
