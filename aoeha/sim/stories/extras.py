@@ -262,7 +262,6 @@ def _until_played(seeds: int) -> str:
 
 
 ENOUGH = 200
-EDITS = "until nothing is believed of the shelves alone while the configurations differ (R2)"
 ERRORS = "until a survivor serves again after a human has assembled its last leg as told (seed 305 with short timers)"
 FORGETS = (
     "until a leg that forgets while it is copied from one in doubt leaves again (seed 1097 with short timers), and one "
@@ -288,7 +287,7 @@ ALL_EXTRAS = (
     Extra("shared outlets", _shared_outlet, 2, 0.2, _has_outlets, off=_until_played(4)),
     Extra("third machine", _third_machine, 2, 0.2, _reserves, off=_until_played(4)),
     Extra("deaf probes", _deaf_probes, 2, 0.2, _reserves),
-    Extra("edits", _edits, 2, 0.2, _reserves, off=EDITS),
+    Extra("edits", _edits, 2, 0.2, _reserves, off=_until_played(28)),
     Extra("unseen", _unseen, 2, 0.2, _reserves, off=_until_played(19)),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
 )
