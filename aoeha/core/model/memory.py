@@ -57,8 +57,7 @@ class Memory:
     restored, 0 for not known. `saved_ms` is when it was saved, on this boot's clock. `run_lost`: a daemon of the same
     boot read it from disk, because what lay in /run is gone or older. `panicked` is of this boot; `panicked_before` and
     `unclean_boot` tell how the one before ended: a later daemon of this boot waits for the same.
-    boot read it from disk, because what lay in /run is gone or older. `peer_config_tag`, None for not heard, and
-    `peer_unlisted` are what the peer last showed of its configuration (R20).
+    `peer_config_tag`, None for not heard, and `peer_unlisted` are what the peer last showed of its configuration (R20).
     """
 
     boot_id: str
