@@ -195,6 +195,7 @@ def _grants_us(state: NodeState, group: GroupState, theirs: GroupBeat) -> bool:
 
 
 def _accept_grant(step: StepContext, name: str) -> None:
+    """Take what the peer grants. A node that could not serve has withdrawn its claim by now (`_drop_stale_claim`)."""
     group = step.state.group(name)
     claim = group.claim
     if group.holding or claim is None:
