@@ -84,7 +84,7 @@ MUTANTS = (
         "R5",
         "a leg on which a fenced node may have written stays in the mirror",
         "    if leg.suspect:\n",
-        "    if False:\n",
+        '    if leg.suspect:\n        return ""\n    if False:\n',
     ),
     Mutant(
         f"{LEGS}:_return",
@@ -127,6 +127,13 @@ MUTANTS = (
         "a copy of a leg that is in doubt counts as better than that leg, and a target that restarts in it as whole",
         "lost, suspect = leg.copy_in_doubt,",
         "lost, suspect = False,",
+    ),
+    Mutant(
+        f"{LEGS}:_trust",
+        "R5",
+        "a leg on which a fenced node may have written while it was copied is whole when the copy ends",
+        "leg.copy_in_doubt and leg.suspect",
+        "False",
     ),
     Mutant(
         f"{LEGS}:_may_be_last",

@@ -75,7 +75,7 @@ def test_a_resync_takes_the_first_leg_for_right_that_is_not_to_be_read_last() ->
         first.records, second.records, first.write_mostly = {1, 2}, {1, 2}, marked
         first.overwrite(2, 5)
         assert (assembly.read is second) is marked
-        assembly.resync()
+        assembly.resync(9_000)
         assert first.records == second.records == remain
         assert first.overwritten == second.overwritten == ({} if marked else {2: 5})
 
@@ -88,7 +88,7 @@ def test_a_copy_takes_the_mark_of_a_leg_away() -> None:
     assembly.evict(first)
     assembly.begin_copy(first, whole=False)
     assert first.write_mostly
-    assembly.end_copy(first)
+    assembly.end_copy(first, 9_000)
     assert not first.write_mostly
 
 
@@ -177,12 +177,12 @@ def test_a_bitmap_brings_back_what_was_written_without_a_leg_and_nothing_else() 
     assert second.lose(1_500) == {2}, "its target lost what it had acknowledged"
     assert not assembly.begin_copy(second, whole=False)
     assert mirror.whole() == [first]
-    assembly.end_copy(second)
+    assembly.end_copy(second, 9_000)
     assert (first.records, second.records) == ({1, 2, 3}, {1, 3})
     assert (first.events, first.missing) == (second.events, second.missing)
     assembly.evict(second)
     assert assembly.begin_copy(second, whole=True)
-    assembly.end_copy(second)
+    assembly.end_copy(second, 9_000)
     assert first.records == second.records
     assert mirror.whole() == [first, second]
 
@@ -199,7 +199,7 @@ def test_a_leg_that_is_older_than_the_bitmap_is_copied_whole() -> None:
     again.evict(second)
     assert second.restore(copy) == {2}
     assert again.begin_copy(second, whole=False)
-    again.end_copy(second)
+    again.end_copy(second, 9_000)
     assert second.records == {1, 2}
 
 
@@ -238,13 +238,13 @@ def test_a_copy_that_was_cut_short_goes_on_when_both_legs_are_started_again() ->
     assembly.evict(second)
     write(mirror, assembly, 1, 2)
     assembly.begin_copy(second, whole=False)
-    assembly.copy(second, 1)
+    assembly.copy(second, 1, 9_000)
     assert second.records == {1}
     assert mirror.assemble({"shelf2"}, told, short=True) == "md does not start it without shelf1"
     again = mirror.assemble(BOTH, told, short=False)
     assert isinstance(again, Assembly)
     assert (again.active, again.rebuilding, second.todo) == ([first], [second], {1, 2})
-    again.end_copy(second)
+    again.end_copy(second, 9_000)
     assert mirror.whole() == [first, second]
 
 

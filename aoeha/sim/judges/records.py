@@ -2,10 +2,11 @@
 
 That is every leg that no superblock calls missing, and every leg from which a mirror is started. An old write that
 lands on a target which lost its reservation destroys what lies there. Then the record must be on the other leg, stay
-there, and be read there. What is missing on legs from which an operator has a group started all the same, and was
-told so (R22), is given up: by the command that a standing alarm asks for, for that group, and with its next start. No
-rule helps against two such targets, nor if the owner dies before it has seen that one lost its reservation; nor against
-targets that all forget what they acknowledged (aoeha.sim.judges.forgotten).
+there, and be read there, and the leg that lost it has it again when it has left and was copied. What is missing on legs
+from which an operator has a group started all the same, and was told so (R22), is given up: by the command that a
+standing alarm asks for, for that group, and with its next start. No rule helps against two such targets, nor if the
+owner dies before it has seen that one lost its reservation; nor against targets that all forget what they acknowledged
+(aoeha.sim.judges.forgotten).
 """
 
 from aoeha.core.model.actions import Say
@@ -31,6 +32,7 @@ class RecordJudge(Observer):
         self._forgotten = forgotten
         self._told: set[tuple[str, str]] = set()
         self._given_up: set[tuple[str, str]] = set()
+        self._copied_since_ms: dict[tuple[str, str], int] = {}
 
     def said(self, machine: Gateway, action: Say) -> None:
         """A node says that what lies on the legs of a group is too old."""
@@ -73,6 +75,20 @@ class RecordJudge(Observer):
                 if _could_be_known(self.world, group, survivor.overwritten[number]):
                     sentence = f"{group} goes on with {survivor.shelf} alone, where record {number} was overwritten"
                     raise Violation("I2", self.world.timeline.now_ms, sentence)
+
+    def copy_begun(self, machine: Gateway, group: str, leg: Leg, *, whole: bool) -> None:
+        """What is overwritten from now on is no matter of this copy."""
+        del machine, whole
+        self._copied_since_ms[group, leg.shelf] = self.world.timeline.now_ms
+
+    def copy_ended(self, machine: Gateway, group: str, leg: Leg) -> None:
+        """What was overwritten before is there again, once the owner could know, if the other leg has it."""
+        begun_ms, source = self._copied_since_ms[group, leg.shelf], self.world.storage.assemblies[machine.name, group]
+        for number in sorted(leg.overwritten.keys() & source.records & self.world.storage.acknowledged[group]):
+            at_ms = leg.overwritten[number]
+            if at_ms < begun_ms and _could_be_known(self.world, group, at_ms):
+                sentence = f"{leg.shelf} is a whole leg of {group} again, where record {number} was overwritten"
+                raise Violation("I2", self.world.timeline.now_ms, sentence)
 
     def acknowledged(self, group: str, assembly: Assembly) -> None:
         """What was overwritten on a leg is read from the other one, once the owner could know."""

@@ -77,9 +77,10 @@ class Leg:
             self.records.discard(record)
             self.overwritten[record] = now_ms
 
-    def copy_from(self, source: "Leg", records: set[int]) -> None:
-        """Have the same here as there, as far as these records go."""
+    def copy_from(self, source: "Leg", records: set[int], now_ms: int) -> None:
+        """Have the same here as there, as far as these records go. What is copied is written now."""
         self.records = (self.records - records) | (source.records & records)
+        self._written_ms.update(dict.fromkeys(source.records & records, now_ms))
         for record in records & (self.overwritten.keys() | source.overwritten.keys()):
             if record in source.overwritten:
                 self.overwritten[record] = source.overwritten[record]

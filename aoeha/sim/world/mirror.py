@@ -80,13 +80,13 @@ class Assembly:
                 leg.noted.discard(record)
                 leg.cleared = leg.events
 
-    def resync(self) -> None:
+    def resync(self, now_ms: int) -> None:
         """Make all legs in use equal to the one that is read, where they differ or may differ."""
         source = self.read
         for leg in self.active:
             if leg is not source:
                 differing = {*source.overwritten, *leg.overwritten, *self.doubtful}
-                leg.copy_from(source, differing - self.in_flight)
+                leg.copy_from(source, differing - self.in_flight, now_ms)
                 leg.noted -= self.doubtful
         if len(self.active) > 1:
             source.noted -= self.doubtful
@@ -145,15 +145,15 @@ class Assembly:
         self._write_superblocks()
         return whole
 
-    def copy(self, leg: Leg, count: int) -> None:
+    def copy(self, leg: Leg, count: int, now_ms: int) -> None:
         """Copy so many records more, those first that were written first."""
         records = set(sorted(leg.todo)[:count])
         leg.todo -= records
-        leg.copy_from(self.read, records - self.in_flight)
+        leg.copy_from(self.read, records - self.in_flight, now_ms)
 
-    def end_copy(self, leg: Leg) -> None:
+    def end_copy(self, leg: Leg, now_ms: int) -> None:
         """Copy what is left. The leg is whole."""
-        self.copy(leg, len(leg.todo))
+        self.copy(leg, len(leg.todo), now_ms)
         leg.recovering = leg.write_mostly = False
         self.rebuilding.remove(leg)
         self.active.append(leg)

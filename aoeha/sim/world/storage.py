@@ -220,7 +220,7 @@ class Storage:
             self._stage.timeline.after(RETRY_MS, machine.by_kernel, self._resync, machine, boots, group, assembly)
             return
         known = assembly.records - self._overwritten_before(group, assembly)
-        assembly.resync()
+        assembly.resync(self._stage.timeline.now_ms)
         self._keep(group)
         self._stage.count("mirror", "resync")
         self._stage.tell(Observer.resynced, machine, group, known - assembly.records)
@@ -324,7 +324,7 @@ class Storage:
             self._end_copy(machine, group, assembly, leg)
 
     def _end_copy(self, machine: Gateway, group: str, assembly: Assembly, leg: Leg) -> None:
-        assembly.end_copy(leg)
+        assembly.end_copy(leg, self._stage.timeline.now_ms)
         self._keep(group)
         self._stage.tell(Observer.copy_ended, machine, group, leg)
 
@@ -347,7 +347,7 @@ class Storage:
             return
         takes = all(self.admits(machine, group, one.shelf) for one in (leg, assembly.read))
         if takes:
-            assembly.copy(leg, copy.count)
+            assembly.copy(leg, copy.count, self._stage.timeline.now_ms)
         if leg.todo or not takes:
             pause_ms = copy.pause_ms if takes else RETRY_MS
             self._stage.timeline.after(pause_ms, machine.by_kernel, self._copy_a_part, copy)
