@@ -25,10 +25,11 @@ RESOURCES = ("mirror", "volume", "address")
 class Settings:
     """One pair. Names ending in _ms are written without that ending and with a unit.
 
-    `groups` are `name` or `name:preferred-node`, `devices` are `name:level`, several separated by commas. With
-    `reserve` the shelves' reservations are used, and with `suffices` they are proof enough to start. Each shelf has
-    `paths` addresses, and `unnamed` more that the configuration does not name; each gateway reaches all
-    of them by each of its `interfaces`, eth1 and so on. `hosts` is how many reference hosts
+    `groups` are `name` or `name:preferred-node`, `devices` are `name:level` or `name:level:settle`, several separated
+    by commas. With `reserve` the shelves' reservations are used, but for the groups named in `bare`, which have no
+    legs. With `suffices` they are proof enough to start. Each shelf has `paths` addresses, and `unnamed` more
+    that the configuration does not name; each gateway reaches all of them by each of its `interfaces`, eth1 and so on.
+    `hosts` is how many reference hosts
     stand among the clients; `cut-clients` parts a gateway from all of them. An owner renews the generation of its legs
     each `generation`, 0 for never: most incidents were recorded without that, and each seed has it.
     """
@@ -51,6 +52,7 @@ class Settings:
     deadline_ms: int = 10_000
     revive: int = 1
     reserve: int = 0
+    bare: str = ""
     suffices: int = 1
     hold_ms: int = 1_000
     shelf_timeout_ms: int = 500
@@ -123,7 +125,7 @@ class Settings:
         return JudgedWorld(self.configs(), hardware, seed=self.seed, traced=traced)
 
     def _config(self, node: str, peer: str) -> PairConfig:
-        fences = [word.partition(":") for word in self.devices.split(",") if word]
+        fences = [[*word.split(":"), "", ""][:3] for word in self.devices.split(",") if word]
         return PairConfig(
             cluster="gw",
             node=node,
@@ -131,8 +133,14 @@ class Settings:
             links=self.link_names(),
             groups=tuple(self._group(*word.partition(":")[::2]) for word in self.groups.split(",")),
             fences=tuple(
-                FenceConfig(name, int(level or 1), self.timeout_ms, self.settle_ms, 4 * self.monitor_ms)
-                for name, _, level in fences
+                FenceConfig(
+                    name,
+                    int(level or 1),
+                    self.timeout_ms,
+                    milliseconds(settle) if settle else self.settle_ms,
+                    4 * self.monitor_ms,
+                )
+                for name, level, settle in fences
             ),
             keepalive_ms=self.keepalive_ms,
             warntime_ms=self.warntime_ms,
@@ -172,7 +180,7 @@ class Settings:
         )
         legs = (
             tuple(LegConfig(shelf, self._addresses(shelf), bool(self.durable)) for shelf in SHELVES)
-            if self.reserve
+            if self.reserve and name not in self.bare.split(",")
             else ()
         )
         return GroupConfig(name, preferred or NODES[0], resources, failure_window_ms=self.window_ms, legs=legs)

@@ -27,11 +27,12 @@ SLOW_PERCENT = (30, 95)
 """How much of its time-out a slow device takes."""
 
 
-MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies", "hasty")
-"""dead: no answer. late: no answer in time, but it switches. vague: reads unknown. refuses: says that it can't. lies:
-says that it has switched, and has not; what it reads is so. hasty: reads what it was told, HASTY_MS before it is so."""
+MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies", "hasty", "stuck")
+"""dead: no answer. stuck: the same, and a task upon it cannot be killed. late: no answer in time, but it switches.
+vague: reads unknown. refuses: says that it can't. lies: says that it has switched, and has not; what it reads is so.
+hasty: reads what it was told, HASTY_MS before it is so."""
 SLOW = ("slow", "late", "vague")
-DISOBEDIENT = ("dead", "refuses", "lies")
+DISOBEDIENT = ("dead", "stuck", "refuses", "lies")
 AGAIN_MS = 60_000
 """An order that was not carried out is given again within this time."""
 
@@ -131,7 +132,7 @@ class Power:
         unpowered = device.shares_power_of == task.node and not victim.mains
         if task.kind is TaskKind.POWER_OFF and (unpowered or device.mode in DISOBEDIENT):
             self.disobeyed_ms = timeline.now_ms
-        if device.mode == "dead" or unpowered:
+        if device.mode in ("dead", "stuck") or unpowered:
             timeline.after(deadline_ms, _report, report, task, TaskResult.TIMED_OUT, None)
             return
         if device.mode == "slow":
