@@ -318,6 +318,7 @@ MUTANTS = (
         "a power-off is about whatever boot is heard now",
         "FenceState(off_boot_id=fence.victim_boot_id,",
         "FenceState(off_boot_id=state.peer.boot_id,",
+        survives="A beat of another boot ends the fence first (`_cancel_for_new_boot`): both are the same boot.",
     ),
     Mutant(
         f"{FENCE}:_cancel_for_new_boot",
