@@ -27,15 +27,8 @@ MUTANTS = (
         f"{LEGS}:_act",
         "R5",
         "a leg never returns",
-        "elif not group.shelves.due and _is_steady(step.state, moving) and _keeps_another(group, mirror, moving):",
+        "elif _is_steady(step.state, moving) and _keeps_another(group, mirror, moving):",
         "elif False:",
-    ),
-    Mutant(
-        "mirror/leg_membership.py:_act",
-        "R5",
-        "a leg returns by what its target showed before it restarted",
-        "elif not group.shelves.due and",
-        "elif",
     ),
     Mutant(
         f"{LEGS}:_why_lost",
@@ -99,6 +92,20 @@ MUTANTS = (
         "a leg on which a fenced node may have written returns by the bitmap",
         "whole = leg.suspect or",
         "whole =",
+    ),
+    Mutant(
+        "storage/target_restarts.py:announced",
+        "R5",
+        "a target that restarts between the order of a copy and its beginning has lost nothing",
+        "known.copying or known.returning",
+        "known.copying",
+    ),
+    Mutant(
+        "storage/target_restarts.py:announced",
+        "R5",
+        "a leg returns by what its target showed before it restarted, and is copied twice",
+        "since_ms=step.now_ms",
+        "since_ms=one.since_ms",
     ),
     Mutant(
         f"{LEGS}:_trust",
@@ -197,6 +204,7 @@ MUTANTS = (
         "a hurried path is not called back when something else falls silent",
         "return silent and task.failover.begin_by_ms <= _begin_by_ms(state, timing)",
         "return silent",
+        survives="An order is void (begin_by_ms) before anything that fell silent after it can have waited too long.",
     ),
     Mutant(
         f"{PATHS}:_waits_since_ms",
@@ -204,13 +212,6 @@ MUTANTS = (
         "frames wait since the silence was found, not since the last answer",
         "address.answered_ms for group",
         "address.since_ms for group",
-    ),
-    Mutant(
-        f"{PATHS}:_answers_us",
-        "R5",
-        "a driver is hurried while a leg is leaving",
-        " and not leg.leaving and",
-        " and",
     ),
     Mutant(
         f"{CONFLICT}:may_conflict",
@@ -360,13 +361,6 @@ MUTANTS = (
         "if True:",
     ),
     Mutant(
-        f"{LIFE}:superblocks_read",
-        "R5",
-        "superblocks that were read in an earlier term count",
-        "if task.epoch != group.held_epoch or done.result",
-        "if done.result",
-    ),
-    Mutant(
         f"{LIFE}:_observed",
         "R15",
         "a probe that fails finds a stopped resource",
@@ -414,13 +408,6 @@ MUTANTS = (
         "a mirror that was started keeps the legs of its start for the next one",
         "            step.change_term(group.name, startable_legs=())\n",
         "",
-    ),
-    Mutant(
-        f"{LIFE}:_started",
-        "R4",
-        "a mirror that was started lacks what it lacked before",
-        "checked_ms=due_ms, missing=None, copying=()",
-        "checked_ms=due_ms, copying=()",
     ),
     Mutant(
         f"{LIFE}:_stopped",

@@ -27,8 +27,8 @@ MUTANTS = (
         "storage/leg_ledger.py:note_copies",
         "R5",
         "a leg that is copied from one that forgets meanwhile is never in doubt, nor is one copied from a doubtful leg",
-        "copying=True, copy_in_doubt=in_doubt",
-        "copying=True, copy_in_doubt=False",
+        "copy_in_doubt=in_doubt or leg.copy_in_doubt",
+        "copy_in_doubt=leg.copy_in_doubt",
     ),
     Mutant(
         "storage/generation.py:learn",
@@ -358,8 +358,8 @@ MUTANTS = (
         "storage/target_restarts.py:announced",
         "R5",
         "a target that kept its reservation through a restart has lost nothing",
-        "step.change_leg(name, leg, reservation_lost=True, copy_in_doubt=group.leg(leg).copying)",
-        "pass",
+        "reservation_lost=True, copy_in_doubt=in_doubt",
+        "copy_in_doubt=False",
     ),
     Mutant(
         f"{HOLDS}:target_started",

@@ -252,7 +252,7 @@ def _act(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
         reason = _why_evict(step.state, group, mirror, moving)
         if reason:
             _evict(step, group, mirror, moving, reason)
-    elif not group.shelves.due and _is_steady(step.state, moving) and _keeps_another(group, mirror, moving):
+    elif _is_steady(step.state, moving) and _keeps_another(group, mirror, moving):
         _return(step, group, mirror, moving)
 
 
@@ -409,6 +409,7 @@ def _return(step: StepContext, group: GroupState, mirror: ResourceState, leg: Le
     code = Code.MIRROR_LEG_RETURNING_FULL if whole else Code.MIRROR_LEG_RETURNING_PARTIAL
     sentence = f"{leg.name} is added to {mirror.config.name} again {how}"
     step.say(code, Subject.leg(group.name, leg.name), sentence)
+    step.change_leg(group.name, leg.name, copy_in_doubt=False)
     number, name, reason = _begun(step, group), mirror.config.name, "its shelf answers again"
     kind = TaskKind.RETURN_LEG
     step.begin(LegTask(number, RETURN_DEADLINE_MS, reason, kind, group.name, name, leg.name, whole, leg.outdated))

@@ -49,14 +49,14 @@ class LegState:
     `reservation_lost`: a target of the leg has restarted, whether it kept its reservation or not, since the leg was
     last a whole half of the mirror in our ownership; None for not known yet. `suspect`: that happened while a fenced
     peer, not known to be off, could write there. `copying`: the mirror copies onto the leg, or did when it was last
-    seen. `copy_in_doubt`: when that copy began no other leg was sound, or a target of this one has restarted since.
-    `leaving` and `returning`: the mirror is to continue without the leg, or to take it back, once the peer
-    knows. `errors` counts how often in a row the leg's target responded and the mirror had to continue without the
-    leg all the same; it is not tried again before `rests_until_ms`. `outdated`: what lies there was found to be old,
-    so that all of it is copied. `restarted_ms`: when a node that does not own the group found that a target of the
-    leg had restarted, None when its owner must know it too. `unlisted_addresses` are addresses by which our driver
-    reaches the leg and that the configuration does not name. `paths` are the interfaces by which it was asked, where
-    there are several.
+    seen. `copy_in_doubt`: when that copy began no other leg was sound, or a target of this one has restarted since it
+    was ordered. `leaving` and `returning`: the mirror is to continue without the leg, or to take it back, once the peer
+    knows. `errors` counts how often in a row the leg's target responded and the mirror had to continue without the leg
+    all the same; it is not tried again before `rests_until_ms`. `outdated`: what lies there was found to be old, so
+    that all of it is copied. `restarted_ms`: when a node that does not own the group found that a target of the leg had
+    restarted, None when its owner must know it too. `unlisted_addresses` are addresses by which our driver reaches the
+    leg and that the configuration does not name. `paths` are the interfaces by which it was asked, where there are
+    several.
 
     Addresses and paths outlive a term of ownership. Everything else is reset with the next term.
     """

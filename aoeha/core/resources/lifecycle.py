@@ -321,7 +321,7 @@ def _started(step: StepContext, group: GroupState, resource: ResourceState, done
         )
         if resource.config.mirror:
             due_ms = step.now_ms - resource.config.monitor_every_ms
-            step.change_resource(group.name, name, checked_ms=due_ms, missing=None, copying=())
+            step.change_resource(group.name, name, checked_ms=due_ms, copying=())
             step.change_term(group.name, startable_legs=())
         subject = Subject.resource(group.name, name)
         failures.end(step, group.name, name, f"{name} runs again")

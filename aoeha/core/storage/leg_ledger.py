@@ -68,7 +68,7 @@ def note_copies(step: StepContext, name: str, copying: tuple[str, ...]) -> None:
     in_doubt = not any(suspect_legs.is_sound(group, leg) for leg in suspect_legs.whole_legs(group))
     for leg in group.legs:
         if leg.name in copying and not leg.copying:
-            step.change_leg(name, leg.name, copying=True, copy_in_doubt=in_doubt)
+            step.change_leg(name, leg.name, copying=True, copy_in_doubt=in_doubt or leg.copy_in_doubt)
             step.say(Code.MIRROR_LEG_COPYING, Subject.leg(name, leg.name), f"{leg.name} is being resynchronised")
 
 

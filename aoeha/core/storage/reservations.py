@@ -345,7 +345,7 @@ def _judge_leg(step: StepContext, group: GroupState, leg: LegState) -> None:
     if addresses != leg.addresses:
         step.change_leg(group.name, leg.name, addresses=addresses)
     if forgot or taken or target_restarts.before_term(group, leg):
-        suspect, in_doubt = tainted or leg.suspect, leg.copying or leg.copy_in_doubt
+        suspect, in_doubt = tainted or leg.suspect, leg.copying or leg.returning or leg.copy_in_doubt
         step.change_leg(group.name, leg.name, reservation_lost=True, suspect=suspect, copy_in_doubt=in_doubt)
 
 

@@ -15,6 +15,7 @@ What this file does not know: what is done with such a leg.
 
 from aoeha.core.model.beat import BeatFlag
 from aoeha.core.model.legs import LegState
+from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.model.step_context import StepContext
@@ -29,10 +30,16 @@ NOTICED_PERIODS = 3
 
 
 def announced(step: StepContext, name: str, leg: str) -> None:
-    """A target was heard starting. One that kept its reservation may have lost what it acknowledged all the same."""
+    """A target was heard starting. One that kept its reservation may have lost what it acknowledged all the same.
+
+    That it shows us was seen before: only from now on it counts, so that no leg is returned by what is over (R3).
+    """
     group = step.state.group(name)
     if group.holding:
-        step.change_leg(name, leg, reservation_lost=True, copy_in_doubt=group.leg(leg).copying)
+        known = group.leg(leg)
+        addresses = (replaced(one, since_ms=step.now_ms) if one.holder is Holder.US else one for one in known.addresses)
+        in_doubt = known.copying or known.returning
+        step.change_leg(name, leg, addresses=tuple(addresses), reservation_lost=True, copy_in_doubt=in_doubt)
     else:
         note(step, name, leg, step.now_ms)
 

@@ -2,7 +2,7 @@
 
 It did not answer two readings, or its target has restarted and may lack what was acknowledged, until it was copied. An
 address that shows nobody counts as a sign of that, unless nobody ever had the group's mirror started. A stranger may
-have written to an address that shows it.
+have written to an address that shows it. A copy mends what happened before it was ordered, and nothing later.
 """
 
 from aoeha.core.model.events import TaskDone
@@ -25,6 +25,7 @@ class EvictionJudge(Judge):
         super().__init__(world)
         self._reads = reads
         self._restarted: set[tuple[str, str]] = set()
+        self._ordered: set[tuple[str, str]] = set()
         self._served: set[str] = set()
 
     def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
@@ -46,12 +47,17 @@ class EvictionJudge(Judge):
             self._restarted.update((task.group, leg) for leg in lost)
 
     def copy_begun(self, machine: Gateway, group: str, leg: Leg, *, whole: bool) -> None:
-        """The leg will lack nothing, but what its target forgets from now on."""
+        """Where no daemon ordered it, the leg will lack nothing, but what its target forgets from now on."""
         del machine, whole
-        self._restarted.discard((group, leg.shelf))
+        if (group, leg.shelf) not in self._ordered:
+            self._restarted.discard((group, leg.shelf))
+        self._ordered.discard((group, leg.shelf))
 
     def task_started(self, machine: Gateway, task: Task) -> None:
-        """A node takes a leg out of a mirror."""
+        """A node takes a leg out of a mirror, or takes it back: what its target forgets from now on is a new reason."""
+        if isinstance(task, LegTask) and task.kind is TaskKind.RETURN_LEG:
+            self._ordered.add((task.group, task.leg))
+            self._restarted.discard((task.group, task.leg))
         if not isinstance(task, LegTask) or task.kind is not TaskKind.EVICT_LEG:
             return
         notes, takes = self._reads.of(machine, task.group, task.leg), f"{machine.name} takes {task.leg} out"
