@@ -108,6 +108,7 @@ MUTANTS = (
         "a node that has left goes on beating",
         "    if state.left:\n        return\n",
         "",
+        survives="The daemon ends in the same step: the one beat more says what the last one said.",
     ),
     Mutant(
         f"{BEATS}:send",
@@ -157,6 +158,7 @@ MUTANTS = (
         "a claim that is out is forgotten with the daemon",
         "max(group.claim_floor, group.claim.epoch if group.claim is not None else 0)",
         "group.claim_floor",
+        survives="A grant names the daemon and the number of its claim: one for an earlier daemon is never taken.",
     ),
     Mutant(
         f"{MEMORY}:remember",

@@ -25,6 +25,7 @@ from aoeha.sim.judges.operators_word import OperatorsWordJudge
 from aoeha.sim.judges.orders import PowerOrders
 from aoeha.sim.judges.overlaps import OverlapJudge
 from aoeha.sim.judges.own_legs_first import OwnLegsFirstJudge
+from aoeha.sim.judges.path_orders import PathOrderJudge
 from aoeha.sim.judges.pause import PauseJudge
 from aoeha.sim.judges.power_tasks import PowerTaskJudge
 from aoeha.sim.judges.reboots import RebootJudge
@@ -85,6 +86,7 @@ class Oracle:
             RebootJudge(world),
             EvictionJudge(world, reads),
             CopyJudge(world),
+            PathOrderJudge(world),
             ServingJudge(world, witness, sight),
             DeathJudge(world),
             RestJudge(world),
