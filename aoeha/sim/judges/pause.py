@@ -11,6 +11,7 @@ from aoeha.core.model.actions import Answer
 from aoeha.core.model.beat import Beat, BeatFlag
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.memory import Memory
+from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.shelves import LockRecord
 from aoeha.core.model.task import Task, TaskKind
 from aoeha.sim.judges.orders import PowerOrders
@@ -47,6 +48,8 @@ class PauseJudge(Observer):
         self._heard_ms: dict[str, int] = {}
         self._written: dict[str, Word] = {}
         self._asked: dict[int, bool] = {}
+        self._owned: dict[tuple[str, str], int] = {}
+        self._taken: dict[str, str] = {}
 
     def command_given(self, machine: Gateway, number: int, verb: str, arguments: dict[str, str]) -> None:
         """Wait for its answer."""
@@ -70,12 +73,25 @@ class PauseJudge(Observer):
         """Whatever was not remembered is forgotten, heard words too."""
         self._given[machine.name] = Word(memory.pause_number, memory.paused) if memory is not None else Word()
         self._heard.pop(machine.name, None)
+        self._owned = {key: epoch for key, epoch in self._owned.items() if key[0] != machine.name}
+        self._taken.pop(machine.name, None)
+        self._owned |= _owned(machine, memory) if memory is not None else {}
+
+    def persisting(self, machine: Gateway, memory: Memory) -> None:
+        """A node comes to own a group; its next beat tells whether it did so in a pause."""
+        for key, epoch in _owned(machine, memory).items():
+            if self._owned.get(key) != epoch:
+                self._taken[machine.name] = f"{machine.name} takes {key[1]} at epoch {epoch}"
+            self._owned[key] = epoch
 
     def sent(self, machine: Gateway, beat: Beat) -> None:
         """A node gives its word: it is the newest that it gave before, or heard."""
         given = Word(beat.pause_number, BeatFlag.PAUSED in beat.flags)
         if self._is_bound(machine) and not given.paused:
             self._broken(f"{machine.name} has forgotten the pause of the pair, which nobody ended")
+        taken = self._taken.pop(machine.name, "")
+        if taken and given.paused and self._is_bound(machine):
+            self._broken(f"{taken} in a pause of the pair")
         self._given[machine.name] = given
 
     def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
@@ -111,3 +127,12 @@ class PauseJudge(Observer):
 
     def _broken(self, sentence: str) -> None:
         raise Violation("I5", self.world.timeline.now_ms, sentence)
+
+
+def _owned(machine: Gateway, memory: Memory) -> dict[tuple[str, str], int]:
+    """The groups that a node owns by a proof about its peer, and their epochs."""
+    return {
+        (machine.name, group.name): group.proof.epoch
+        for group in memory.groups
+        if group.holding and group.proof is not None and group.proof.kind is not ProofKind.RECORDED
+    }
