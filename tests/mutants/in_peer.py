@@ -29,6 +29,13 @@ MUTANTS = (
         "if True:",
     ),
     Mutant(
+        "peer/disk_heartbeat.py:_kept",
+        "R18",
+        "that the records were read for a storage fence is forgotten at once",
+        "looked_ms=link.looked_ms if fencing else 0",
+        "looked_ms=0",
+    ),
+    Mutant(
         "peer/disk_heartbeat.py:_moved_lately",
         "R6",
         "an owner that gives its legs away is silent at once",

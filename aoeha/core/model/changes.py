@@ -236,6 +236,7 @@ class ShelfLinkChange(TypedDict, total=False):
     heard_ms: int | None
     quiet_since_ms: int | None
     read_ms: int
+    looked_ms: int
     said: LockRecord | None
     answering: bool
 

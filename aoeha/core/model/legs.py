@@ -165,7 +165,7 @@ class ShelfLinkState:
     `said` is the newest record that was seen to move. `answering`: it was read, and ours is to follow in its place.
 
     `quiet_since_ms` is when the first of the answered readings without a moved record was asked for, and `read_ms` when
-    the last of them was.
+    the last of them was. `looked_ms` is when the last reading that has ended was asked for, answered or not.
     """
 
     task_id: int = 0
@@ -174,6 +174,7 @@ class ShelfLinkState:
     heard_ms: int | None = None
     quiet_since_ms: int | None = None
     read_ms: int = 0
+    looked_ms: int = 0
     said: LockRecord | None = None
     answering: bool = False
 

@@ -62,7 +62,7 @@ def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
             _ask(step, group, _stamp(step.state, group, words.get(name)))
         elif wish is TaskKind.READ_RECORDS and step.now_ms >= _read_due_ms(step.state.config, link):
             _ask(step, group, None)
-        elif wish is None and link != (kept := _kept(step.state, link)):
+        elif wish is None and link != (kept := _kept(step.state, group)):
             step.change_group(name, shelf_link=kept)
 
 
@@ -76,6 +76,7 @@ def task_done(step: StepContext, task: RecordTask, done: TaskDone) -> None:
     if task.kind is TaskKind.WRITE_RECORD:
         _note_stamped(step, group, task, done)
         return
+    step.change_shelf_link(group.name, looked_ms=link.asked_ms)
     silent = _at(group, Holder.SILENT)
     known = {place: record for place, record in _seen(group).items() if place not in silent}
     records = done.outcome.records if isinstance(done.outcome, RecordsRead) else ()
@@ -162,9 +163,11 @@ def recorded_epoch(group: GroupState) -> int:
 
 
 def has_read_for(group: GroupState) -> bool:
-    """Whether the records were read since the storage fence under way was begun, as far as their targets answer."""
-    link = group.shelf_link
-    return _shows(group, Holder.PEER) or (not link.task_id and link.asked_ms >= group.storage_fence.since_ms)
+    """Whether the records were read since the storage fence under way was begun, as far as their targets answer.
+
+    A reading that is under way tells against nothing: where shelves are slow, the next one begins as the last one ends.
+    """
+    return _shows(group, Holder.PEER) or group.shelf_link.looked_ms >= group.storage_fence.since_ms
 
 
 def is_quiet(state: NodeState) -> bool:
@@ -198,12 +201,15 @@ def _answers(state: NodeState, task: RecordTask) -> bool:
     return task.kind is TaskKind.READ_RECORDS and bool(state.config.reference_hosts)
 
 
-def _kept(state: NodeState, link: ShelfLinkState) -> ShelfLinkState:
+def _kept(state: NodeState, group: GroupState) -> ShelfLinkState:
     """What stays known when nothing is to be read: for a deadtime, when the last sign of life was seen.
 
-    An owner that leaves gives its legs away in the middle of it.
+    An owner that leaves gives its legs away in the middle of it. A storage fence under way goes by what was read for
+    it.
     """
-    return ShelfLinkState(heard_ms=link.heard_ms if _moved_lately(state, link) else None)
+    link, fencing = group.shelf_link, group.storage_fence.victim_boot_id is not None
+    heard_ms = link.heard_ms if _moved_lately(state, link) else None
+    return ShelfLinkState(heard_ms=heard_ms, looked_ms=link.looked_ms if fencing else 0)
 
 
 def _moved_lately(state: NodeState, link: ShelfLinkState) -> bool:

@@ -160,6 +160,7 @@ def _shelf_link(link: ShelfLinkState, state: NodeState, known: dict[int, int]) -
         heard_ms=None if link.heard_ms is None else NOW_MS - _quiet_ms(link, now_ms, deadtime_ms),
         quiet_since_ms=quiet_ms,
         read_ms=read_ms,
+        looked_ms=NOW_MS - age_ms(link.looked_ms, now_ms, TICK_MS),
         said=None,
     )
 
