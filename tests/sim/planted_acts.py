@@ -152,7 +152,7 @@ ACTS_IN_STORIES = (
             "ask to be fenced at once",
             storage_loss,
             "_is_blind",
-            edited("due_ms = silent_since_ms + state.config.deadtime_ms", "due_ms = silent_since_ms"),
+            edited("silent_since_ms + state.config.deadtime_ms and not may_be_slow", "silent_since_ms"),
             ("R13",),
         ),
         "owner-loses-sight-of-its-shelves",
