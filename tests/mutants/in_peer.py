@@ -227,6 +227,13 @@ MUTANTS = (
         "return is_quiet(state)",
     ),
     Mutant(
+        f"{SHELVES}:_not_heard_by_the_peer",
+        "R6",
+        "an owner waits for a slow link to tell that nobody hears it",
+        "return unheard or (",
+        "return unheard or False and (",
+    ),
+    Mutant(
         f"{SHELVES}:every_ms",
         "R6",
         "an owner stamps its legs once in a deadtime",

@@ -258,7 +258,9 @@ MUTATIONS = (
     Mutation("forget the epoch", proofs, "next_epoch", epoch_forgotten, ("I1", "I6"), 4),
     Mutation("forget it over and over", proofs, "next_epoch", epoch_forgotten, ("I6",), 1),
     Mutation("start on a grant without its epoch", claims, "_grants_us", any_grant_counts, ("I1",), 95),
-    Mutation("count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6"), 45),
+    Mutation(
+        "count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6"), 45
+    ),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",), 3),
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
     Mutation("hand over before the stop", group_beat, "phase_of", stopping_is_stopped, ("I4", "I1")),

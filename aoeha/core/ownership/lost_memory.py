@@ -1,12 +1,13 @@
 """An owner whose /run is gone finds out from its legs what it owned (R16).
 
 Rules. A daemon that starts on a boot that had one before, and finds nothing of it in /run, does not know whether it
-owns what runs here. It stops nothing of that while nobody else is seen to own it: the peer does not say so, and no leg
-shows the peer. What it owned it learns from its legs alone: each address that answers is reserved for this node, and
-bears the record of a term of this very boot. Whoever else had begun a term since would have taken the legs and have
-written another record. The term goes on at the epoch of the record, never at a lower one than this node knows of. Where
-the legs do not say so, as in a group without legs, the group must be claimed from the peer, or a proof be found, while
-what runs goes on. A node in standby claims nothing: there it is stopped as soon as the peer could serve (R14).
+owns what runs here. It stops nothing of that while nobody else is seen to own it: the peer does not say so, and a leg
+still shows us. One that shows the peer besides may come from an ownership of long ago. What it owned it learns from its
+legs alone: each address that answers is reserved for this node, and bears the record of a term of this very boot.
+Whoever else had begun a term since would have taken the legs and have written another record. The term goes on at the
+epoch of the record, never at a lower one than this node knows of. Where the legs do not say so, as in a group without
+legs, the group must be claimed from the peer, or a proof be found, while what runs goes on. A node in standby claims
+nothing: there it is stopped as soon as the peer could serve (R14).
 
 What this file does not know: what a daemon that remembers does.
 """
@@ -82,8 +83,9 @@ def _is_over(state: NodeState, group: GroupState) -> bool:
     if group.holding or (state.probed and phase_of(group) is GroupPhase.STOPPED):
         return True
     theirs = peer_word.theirs(state, group)
-    shown = any(leg.shows_anywhere(holder) for leg in group.legs for holder in (Holder.PEER, Holder.STRANGER))
-    return shown or (theirs is not None and theirs.holding)
+    shown = {address.holder for leg in group.legs for address in leg.addresses}
+    taken = not shown.isdisjoint((Holder.PEER, Holder.STRANGER)) and Holder.US not in shown
+    return taken or (theirs is not None and theirs.holding)
 
 
 def _legs_are_ours(group: GroupState) -> bool:

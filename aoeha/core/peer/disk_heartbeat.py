@@ -35,6 +35,8 @@ from aoeha.core.model.task import RecordsRead, RecordTask, TaskKind
 
 EVERY_MIN_MS = 100
 STAMPS = 3
+ANSWERED_BEATS = 2
+"""An answer to a beat may be older than warntime by so many, though both nodes hear each other (R6)."""
 QUESTION_DEADTIMES = 3
 """So many deadtimes without a sign of life end every question to the shelves (R18)."""
 
@@ -319,9 +321,15 @@ def _in_question(state: NodeState, group: GroupState) -> bool:
 
 
 def _not_heard_by_the_peer(state: NodeState) -> bool:
-    beat = state.peer.beat
-    ages_ms = beat.link_ages_ms if beat is not None else ()
-    return bool(ages_ms) and all(age_ms >= state.config.warntime_ms for age_ms in ages_ms)
+    """Whether the peer says that it has not heard us for warntime, or no newer beat of ours was answered by its beats.
+
+    A slow link tells late that the peer hears nothing any more. A prompt one takes two beats each way for an answer.
+    """
+    peer, warntime_ms = state.peer, state.config.warntime_ms
+    ages_ms = peer.beat.link_ages_ms if peer.beat is not None else ()
+    unheard = bool(ages_ms) and all(age_ms >= warntime_ms for age_ms in ages_ms)
+    patience_ms = warntime_ms + ANSWERED_BEATS * state.config.keepalive_ms
+    return unheard or (peer.answered_ms is not None and state.now_ms - peer.answered_ms >= patience_ms)
 
 
 def _stamp(state: NodeState, group: GroupState, word: GroupBeat | None) -> LockRecord:
