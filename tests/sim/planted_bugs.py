@@ -655,7 +655,7 @@ IN_STORIES = (
         "fenced-writes-and-a-new-daemon",
     ),
     (
-        Mutation("hurry a driver whatever waits", path_failover, "_begin_by_ms", always_in_time, ("I2",)),
+        Mutation("hurry a driver whatever waits", path_failover, "_begin_by_ms", always_in_time, ("I2", "R5")),
         "path-and-shelf-lost-together",
     ),
     (
