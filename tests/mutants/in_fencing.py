@@ -33,6 +33,20 @@ MUTANTS = (
         "kept_off=False",
     ),
     Mutant(
+        f"{RESTORE}:failed",
+        "R7",
+        "a peer that no device could switch on is expected to be heard",
+        "        step.change(powered_on_ms=0)\n",
+        "        pass\n",
+    ),
+    Mutant(
+        "fencing/power_orders.py:_was_switched_on",
+        "R8",
+        "an order that could not switch on owes nothing",
+        "        power_restore.expect_restore(step, task.subject)\n",
+        "",
+    ),
+    Mutant(
         f"{RESTORE}:recalled_ms",
         "R8",
         "a new daemon gives the peer its power back at once",

@@ -145,6 +145,8 @@ def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
 def _was_switched_on(step: StepContext, task: PowerTask, done: TaskDone) -> None:
     if done.result is not TaskResult.OK:
         _fail(step, f"{task.subject} could not switch {task.node} on: {devices.why(done)}")
+        power_restore.expect_restore(step, task.subject)
+        power_restore.failed(step, task.subject, done)
     order = step.state.order
     if order is None or order.tasks:
         return

@@ -4,7 +4,8 @@ Rules. A device that was ordered to switch the peer off is pending a power resto
 reported on a few times. When a fence is given up its devices are read, and a device that reports off is switched on.
 That happens at once where the peer is heard (it runs on another supply). Otherwise it happens after the patience after
 which a fenced peer is switched on, and only where a fenced peer would be. A device that fails is tried again when it
-reports off again, a few times; the alarm stands until the plug is seen to be on. A daemon that starts keeps to the
+reports off again, a few times; the alarm stands until the plug is seen to be on. Until then nobody expects to hear the
+peer, and it is not fenced for its silence. A daemon that starts keeps to the
 patience of the one before it, for it will fence the same peer if that stays silent. No fence switches anything off
 while a power-on is under way: a supply runs for a moment without input, and its plug could be read in that moment.
 
@@ -88,15 +89,29 @@ def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
         return
     step.change_device(name, restore_task_id=0)
     if done.result is TaskResult.OK:
+        came_back(step)
         settle(step, [name])
         step.change_device(name, plug=PlugState.ON)
         devices.power_is_back(step, name, f"{name} switched {peer} on again")
         if not is_under_way(step.state):
             step.say(Code.PEER_POWER_RESTORED, Subject.node(peer), _what_came_of_it(step.state))
         return
-    why = devices.why(done)
-    devices.note_silence(step, name, done)
     step.change_device(name, restore_tries_left=max(step.state.device(name).restore_tries_left - 1, 0))
+    failed(step, name, done)
+
+
+def came_back(step: StepContext) -> None:
+    """A device has switched the peer on: from now on it should be heard."""
+    if not step.state.powered_on_ms and not membership.is_alive(step.state):
+        step.change(powered_on_ms=step.now_ms)
+
+
+def failed(step: StepContext, name: str, done: TaskDone) -> None:
+    """A device could not switch the peer on. Where no other one has, nobody expects to hear the peer."""
+    peer, why = step.state.config.peer, devices.why(done)
+    devices.note_silence(step, name, done)
+    if not any(device.plug is PlugState.ON for device in step.state.devices if device.name != name):
+        step.change(powered_on_ms=0)
     devices.power_is_missing(
         step,
         name,
