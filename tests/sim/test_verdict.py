@@ -82,13 +82,22 @@ def test_a_peer_that_does_not_say_is_unknown_and_not_a_no() -> None:
     assert "NOT KNOWN" in shown.verdict
 
 
-def test_a_leg_that_a_stranger_holds_makes_the_standby_unready_and_a_switchover_is_refused() -> None:
-    world = after(Settings(reserve=1), "wait 40s", "reserve shelf2 storage stranger", "wait 30s")
+def test_legs_that_a_stranger_holds_make_the_standby_unready_and_a_switchover_is_refused() -> None:
+    taken = ("reserve shelf1 storage stranger", "reserve shelf2 storage stranger")
+    world = after(Settings(reserve=1), "wait 40s", *taken, "wait 30s")
     assert told(world, "alpha").forecasts[0].ready is False
     assert "stranger" in told(world, "beta").verdict
     do(world, "ask alpha: switchover")
     world.run(60_000)
-    assert world.machines["alpha"].serves("storage")
+    assert not world.machines["beta"].serves("storage")
+
+
+def test_a_stranger_on_a_leg_that_has_left_the_mirror_hinders_nobody() -> None:
+    world = after(Settings(reserve=1), "wait 40s", "reserve shelf2 storage stranger", "wait 30s")
+    assert told(world, "alpha").forecasts[0].ready
+    do(world, "ask alpha: switchover")
+    world.run(60_000)
+    assert world.machines["beta"].serves("storage")
 
 
 def test_a_level_that_is_waited_for_in_vain_is_part_of_the_time() -> None:

@@ -1,8 +1,8 @@
 """Which legs are held, and whether they are enough for a start (R2, R3).
 
 Rules. Whatever the proof, every address that responds is held by us in this term before a mirror starts. A leg that is
-slow, or that a stranger has reserved, is not waited for where the mirror may start, or runs, from a sound one without
-it: nothing is written to a leg that is not held.
+slow is not waited for where the mirror may start, or runs, from a sound one without it, nor is one that a stranger has
+reserved while another leg is held: nothing is written to a leg that is not held.
 
 What this file does not know: how legs are reserved.
 """
@@ -45,15 +45,20 @@ def _is_held(group: GroupState, address: AddressState) -> bool:
 
 
 def _follows_later(config: PairConfig, group: GroupState, leg: LegState) -> bool:
-    """Whether the reservation of a slow leg, or a stranger's, is not waited for: the mirror can do without that leg."""
+    """Whether the reservation of a slow leg, or a stranger's, is not waited for: the mirror can do without that leg.
+
+    A stranger may keep a leg for ever: the superblocks of the legs that are held have to tell whether they are enough.
+    """
     mirror = next((resource for resource in group.resources if resource.config.mirror), None)
     if mirror is None or group.term is None or is_held(group, leg):
         return False
-    if not (shelf_patience.is_slow(config, leg) or leg.shows_anywhere(Holder.STRANGER)):
+    held = [other.name for other in group.legs if other is not leg and is_held(group, other)]
+    if leg.shows_anywhere(Holder.STRANGER):
+        return bool(held) and (mirror.phase not in UP or leg.name in (mirror.missing or (leg.name,)))
+    if not shelf_patience.is_slow(config, leg):
         return False
     enough = group.term.startable_legs
     if mirror.phase in UP and mirror.missing is not None:
         within = tuple(one.name for one in group.legs if one.name not in mirror.missing)
         enough = () if leg.name in within else within
-    others = (other for other in group.legs if other is not leg and suspect_legs.is_sound(group, other))
-    return any(other.name in enough and is_held(group, other) for other in others)
+    return any(name in enough and suspect_legs.is_sound(group, group.leg(name)) for name in held)

@@ -214,9 +214,14 @@ def unusable(state: NodeState, group: GroupState) -> str:
 def foreign(state: NodeState, group: GroupState) -> str:
     """Why no start could follow, else empty: a leg that is reserved for a stranger is never reserved for us (R3).
 
-    One that has left the mirror by a current ledger is not needed.
+    One that has left the mirror by a current ledger is not needed. Where the peer gives the group away, the superblock
+    of any leg that is free tells whether the others are.
     """
-    legs = [leg.name for leg in leg_ledger.fence_legs(state, group) if leg.shows_anywhere(Holder.STRANGER)]
+    theirs, needed = state.peer_group(group.name), leg_ledger.fence_legs(state, group)
+    given = theirs is not None and membership.is_alive(state) and (theirs.yielding or not theirs.holding)
+    if given and any(answers(leg) and not leg.shows_anywhere(Holder.STRANGER) for leg in group.legs):
+        return ""
+    legs = [leg.name for leg in needed if leg.shows_anywhere(Holder.STRANGER)]
     return f"{' and '.join(legs)} of {group.name} is reserved for a stranger" if legs else ""
 
 
