@@ -22,7 +22,18 @@ def recorded() -> dict[str, Finding]:
     if not PAGE.is_file():
         return {}
     rows = ROW.findall(PAGE.read_text(encoding="utf-8"))
-    return {f"{where}: {what}": Finding(by, story) for _rule, where, what, by, story in rows}
+    return {f"{_place(shown)}: {what}": Finding(by, story) for _rule, shown, what, by, story in rows}
+
+
+def _shown(where: str) -> str:
+    """How the page has `peer/membership.py:hear`: as `peer.membership:hear`, for it is no path from where the page lies."""
+    path, _, name = where.partition(":")
+    return f"{path.removesuffix('.py').replace('/', '.')}:{name}"
+
+
+def _place(shown: str) -> str:
+    module, _, name = shown.partition(":")
+    return f"{module.replace('.', '/')}.py:{name}"
 
 
 def write(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> None:
@@ -49,7 +60,7 @@ def _lines(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> list[s
         "",
         f"## The survivors: {len(survivors)}",
         "",
-        *(f"- `{mutant.where}` ({mutant.rule}): {mutant.what}. {mutant.survives}" for mutant in survivors),
+        *(f"- `{_shown(mutant.where)}` ({mutant.rule}): {mutant.what}. {mutant.survives}" for mutant in survivors),
         "",
         "## The table",
         "",
@@ -62,4 +73,4 @@ def _lines(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> list[s
 def _row(mutant: Mutant, finding: Finding) -> str:
     incident = not finding.story.startswith("seed ") and " " not in finding.story
     story = f"`{finding.story}.txt`" if incident else finding.story
-    return f"| {mutant.rule} | `{mutant.where}` | {mutant.what} | {finding.by} by {story} |"
+    return f"| {mutant.rule} | `{_shown(mutant.where)}` | {mutant.what} | {finding.by} by {story} |"
