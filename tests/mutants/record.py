@@ -26,7 +26,7 @@ def recorded() -> dict[str, Finding]:
 
 
 def _shown(where: str) -> str:
-    """How the page has `peer/membership.py:hear`: as `peer.membership:hear`, for it is no path from where the page lies."""
+    """`peer/membership.py:hear` as the page has it, `peer.membership:hear`: a path would have to begin at the root."""
     path, _, name = where.partition(":")
     return f"{path.removesuffix('.py').replace('/', '.')}:{name}"
 
