@@ -22,13 +22,6 @@ MUTANTS = (
         "if not silent or",
     ),
     Mutant(
-        "storage/storage_fence.py:_refuse",
-        "R18",
-        "a leg that cannot be taken is told in turn with a graver reason",
-        "if group.refusal is None or group.refusal.code is Code.TAKEOVER_REFUSED_LEG_NOT_RESERVED:",
-        "if True:",
-    ),
-    Mutant(
         "peer/disk_heartbeat.py:_kept",
         "R18",
         "that the records were read for a storage fence is forgotten at once",

@@ -6,11 +6,13 @@ What this file does not know: how a mutant is tried.
 import ast
 
 import in_fencing
+import in_leg_choice
 import in_ownership
 import in_peer
 import in_service
 import in_step
 import in_storage
+import in_storage_fence
 from mutant import CORE, Mutant, TextError, edited, whole_text
 
 __all__ = ["MUTANTS", "NOTHING_TO_BREAK", "faults", "undecided"]
@@ -18,6 +20,8 @@ __all__ = ["MUTANTS", "NOTHING_TO_BREAK", "faults", "undecided"]
 MUTANTS: tuple[Mutant, ...] = (
     *in_peer.MUTANTS,
     *in_storage.MUTANTS,
+    *in_storage_fence.MUTANTS,
+    *in_leg_choice.MUTANTS,
     *in_ownership.MUTANTS,
     *in_fencing.MUTANTS,
     *in_service.MUTANTS,
