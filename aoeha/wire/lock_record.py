@@ -4,14 +4,16 @@
 
     aoeha 2 gw storage alpha 0123456789abcdef0123456789abcdef 3 7 1234567 4 paused - - 0 0 0 - 1 89ab...
     aoeha 2 gw storage beta 123456789abcdef0123456789abcdef0 1 7 7654321 0 acts stopped w 8 5 8 - 1 cdef...
+    aoeha 3 gw storage alpha 0123456789abcdef0123456789abcdef 3 7 1234567 0 acts - - 0 0 0 - 0,1 1 ef01...
 
 In this order: format, cluster, group, owner, boot id, incarnation, epoch, milliseconds on the owner's CLOCK_BOOTTIME;
 in format 2 the number of the newest word about a pause of the pair and that word ("paused" or "acts"), then what the
 writer says of the group: its phase (- for nothing to say), the letters h, y, w for holding, yielding, willing, and
 behind them the places of the legs that may lack acknowledged writes, its floor, claim, the claim's epoch, grant
-(EPOCH/BOOT-ID/INCARNATION/CLAIM); at last key id, and the first 16 bytes of the HMAC-SHA256 over everything before it.
-A record without anything that format 1 lacks is written in format 1, so that a gateway that knows no other reads it,
-and one in format 1 says nothing of all this. A target keeps at most 1,024 bytes (measured with vblade); people can read
+(EPOCH/BOOT-ID/INCARNATION/CLAIM); in format 3 the places of the legs that are not whole by the owner's ledger; at last
+key id, and the first 16 bytes of the HMAC-SHA256 over everything before it. A record is written in the lowest format
+that has a place for all that it says, so that a gateway that knows no higher one reads it. What a format lacks, the
+record does not say. A target keeps at most 1,024 bytes (measured with vblade); people can read
 the line with any AoE tool. It is a witness, not a lock: anybody on the storage network can write one, so what is not
 authentic reads as no record at all.
 """
@@ -27,8 +29,8 @@ from aoeha.wire.keys import Key
 __all__ = ["RECORD_MAX", "pack", "unpack"]
 
 RECORD_MAX = 1_024
-_PLAIN, _FULL = ("aoeha", "1"), ("aoeha", "2")
-_WORDS = {_PLAIN: 10, _FULL: 18}
+_PLAIN, _FULL, _LACKING = ("aoeha", "1"), ("aoeha", "2"), ("aoeha", "3")
+_WORDS = {_PLAIN: 10, _FULL: 18, _LACKING: 19}
 _NOTHING = ("-", "-", "0", "0", "0", "-")
 _PAUSE = {"paused": True, "acts": False}
 _MAC_SIZE = 16
@@ -36,9 +38,9 @@ _MAC_SIZE = 16
 
 def pack(record: LockRecord, cluster: str, group: str, key: Key) -> bytes:
     """Return the line for one leg of a group."""
-    full = record.pause_number > 0 or record.message is not None
+    full = record.pause_number > 0 or record.message is not None or bool(record.lacking)
     words = (
-        *(_FULL if full else _PLAIN),
+        *(_LACKING if record.lacking else _FULL if full else _PLAIN),
         cluster,
         group,
         record.owner,
@@ -47,6 +49,7 @@ def pack(record: LockRecord, cluster: str, group: str, key: Key) -> bytes:
         str(record.epoch),
         str(record.stamped_ms),
         *((str(record.pause_number), "paused" if record.paused else "acts", *_said(record.message)) if full else ()),
+        *((",".join(map(str, record.lacking)),) if record.lacking else ()),
         str(key.id),
     )
     content = " ".join(words)
@@ -69,7 +72,8 @@ def unpack(string: bytes, cluster: str, group: str, keys: Iterable[Key]) -> Lock
         if words[1] == _PLAIN[1]:
             return plain
         word = _heard(group, epoch, words[11:17])
-        return replace(plain, pause_number=int(words[9]), paused=_PAUSE[words[10]], message=word)
+        lacking = tuple(map(int, words[17].split(","))) if words[1] == _LACKING[1] else ()
+        return replace(plain, pause_number=int(words[9]), paused=_PAUSE[words[10]], message=word, lacking=lacking)
     except (ValueError, LookupError):
         return None
 

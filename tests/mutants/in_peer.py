@@ -50,6 +50,27 @@ MUTANTS = (
         "return is_quiet(state) or _not_heard_by_the_peer(state)",
     ),
     Mutant(
+        f"{SHELVES}:_lacking",
+        "R4",
+        "an owner's records say nothing of the legs that its mirror dropped",
+        "if group.holding and place not in whole)",
+        "if False)",
+    ),
+    Mutant(
+        f"{SHELVES}:_stamp",
+        "R4",
+        "an owner's record calls the legs lacking that the one before it did",
+        "        _lacking(group),\n",
+        "        group.term.told if group.term is not None else (),\n",
+    ),
+    Mutant(
+        "storage/leg_ledger.py:_lacking_by_records",
+        "R4",
+        "what the owner's records say of its legs counts for nothing",
+        "for record in same for place in record.lacking}",
+        "for record in same[:0] for place in record.lacking}",
+    ),
+    Mutant(
         f"{MEMBERSHIP}:hear",
         "R1",
         "a beat that is older than the newest one is news",

@@ -44,8 +44,8 @@ MUTANTS = (
         f"{LEDGER}:current",
         "R5",
         "a ledger is used for three leases",
-        "<= state.config.ledger_lease_ms",
-        "<= 3 * state.config.ledger_lease_ms",
+        "> state.config.ledger_lease_ms",
+        "> 3 * state.config.ledger_lease_ms",
     ),
     Mutant(
         f"{LEDGER}:_heard",

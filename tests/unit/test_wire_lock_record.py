@@ -28,6 +28,15 @@ def test_the_word_about_a_pause_comes_back_as_it_was_given(paused: bool) -> None
     assert unpack(line, "gw", "storage", (OLD, NEW)) == told
 
 
+@pytest.mark.parametrize("lacking", [(0,), (0, 1), (11,)])
+def test_the_legs_that_may_lack_writes_come_back_as_they_were_given(lacking: tuple[int, ...]) -> None:
+    told = replace(RECORD, lacking=lacking)
+    line = pack(told, "gw", "storage", NEW)
+    assert line.startswith(b"aoeha 3 ")
+    assert unpack(line, "gw", "storage", (OLD, NEW)) == told
+    assert brief(line) == "alpha epoch 7"
+
+
 @pytest.mark.parametrize("grant", [None, Grant(9, "f" * 32, 2, 5)])
 def test_what_it_says_of_the_group_comes_back_whole(grant: Grant | None) -> None:
     word = GroupBeat("storage", GroupPhase.STOPPED, False, True, True, RECORD.epoch, 9, 4, 8, grant)
@@ -51,7 +60,7 @@ def test_the_longest_that_it_may_say_fits_in_a_target() -> None:
     word = GroupBeat(
         name, GroupPhase.STOPPING, True, True, True, most, most, most, most, Grant(most, "f" * 32, most, most)
     )
-    record = LockRecord(name, "f" * 32, most, most, most, most, True, word)
+    record = LockRecord(name, "f" * 32, most, most, most, most, True, word, tuple(range(16)))
     line = pack(record, name, name, NEW)
     assert len(line) < RECORD_MAX // 2
     assert unpack(line, name, name, (NEW,)) == record

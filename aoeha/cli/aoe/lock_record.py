@@ -11,7 +11,7 @@ from aoeha.cli.aoe.screen import printable
 
 __all__ = ["ShownRecord", "brief", "shown_record"]
 
-_MARK, _FORMATS = "aoeha", ("1", "2")
+_MARK, _FORMATS = "aoeha", ("1", "2", "3")
 _OWNER, _EPOCH, _WORD = 4, 7, 11
 
 

@@ -153,6 +153,7 @@ class TermChange(TypedDict, total=False):
     reserve_at_ms: int
     startable_legs: tuple[str, ...]
     stamped: tuple[tuple[str, str], ...]
+    told: tuple[int, ...]
     legs_transferred: tuple[str, ...]
     ledger: Ledger | None
     ledger_since_ms: int

@@ -169,6 +169,11 @@ _OWNERSHIP: Mapping[Code, Entry] = {
     Code.OWNERSHIP_KEPT_RESERVED: warning(
         _CLAIMS, "R3", "The released legs stay reserved for this node: a fenced peer may still write to them."
     ),
+    Code.OWNERSHIP_GIVEN_UP: info(
+        _CLAIMS,
+        "R10",
+        "This node owned the group and runs nothing of it. Its legs are reserved for the peer, so it is taken anew.",
+    ),
     Code.OWNERSHIP_LOST: alarm(
         _CLAIMS,
         "R2 R10",

@@ -146,6 +146,7 @@ class Code(Enum):
     OWNERSHIP_GRANTED = "ownership.granted"
     OWNERSHIP_RELEASED = "ownership.released"
     OWNERSHIP_KEPT_RESERVED = "ownership.kept-reserved"
+    OWNERSHIP_GIVEN_UP = "ownership.given-up"
     OWNERSHIP_LOST = "ownership.lost"
     OWNERSHIP_SUPERSEDED = "ownership.superseded"
     # told for ownership, blockers: one for each condition that stops the act

@@ -42,7 +42,8 @@ class LockRecord:
     """What the holder of a leg writes into its target: who it is, and when, on its own CLOCK_BOOTTIME.
 
     `pause_number` and `paused` are its message about the pause of the pair, as in its beats (R15). With `message` it
-    says about the group what it would say in a beat, for want of links (R13); then it need not hold the leg.
+    says about the group what it would say in a beat, for want of links (R13); then it need not hold the leg. `lacking`
+    are the places of the legs that may lack acknowledged writes by the holder's own ledger (R4).
     """
 
     owner: str
@@ -53,6 +54,7 @@ class LockRecord:
     pause_number: int = 0
     paused: bool = False
     message: GroupBeat | None = None
+    lacking: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

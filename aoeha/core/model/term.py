@@ -43,7 +43,9 @@ class Term:
     startable_legs: tuple[str, ...] = ()
     """The mirror may be started from any of these legs, by the last owner's ledger (ownership)."""
     stamped: tuple[tuple[str, str], ...] = ()
-    """The legs' addresses, leg first, that carry a record of this term, and have been ours since (peer)."""
+    """The legs' addresses, leg first, that carry our newest record, and have been ours since (peer)."""
+    told: tuple[int, ...] = ()
+    """The places of the legs that this record calls lacking (peer)."""
     legs_transferred: tuple[str, ...] = ()
     """The legs transferred to the peer so far (storage)."""
     ledger: Ledger | None = None

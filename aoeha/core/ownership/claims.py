@@ -74,6 +74,12 @@ def drop(step: StepContext, name: str, sentence: str) -> None:
     step.alarm(Code.OWNERSHIP_LOST, Subject.group(name), sentence)
 
 
+def give_up(step: StepContext, name: str, sentence: str) -> None:
+    """Give up ownership of a group of which nothing runs here, so that nobody has to do anything about it."""
+    _end_term(step, name)
+    step.say(Code.OWNERSHIP_GIVEN_UP, Subject.group(name), sentence)
+
+
 def withdraw_claims(step: StepContext) -> None:
     """Forget every pending claim: an answer to it could be older than this node's own stall (R10)."""
     for group in step.state.groups:

@@ -144,10 +144,11 @@ def _fenced_meanwhile(step: StepContext, group: GroupState) -> None:
     """Reboot if something of the group runs here. A group of which nothing runs is given up, and may be taken anew."""
     node, peer = step.state.config.node, step.state.config.peer
     legs = "some legs" if _shown(group, Holder.US) else "the legs"
-    sentence = f"{node} was fenced while it was stalled: {legs} of {group.name} are reserved for {peer}"
+    found = f"{legs} of {group.name} are reserved for {peer}"
     if phase_of(group) is GroupPhase.STOPPED:
-        claims.drop(step, group.name, sentence)
+        claims.give_up(step, group.name, f"{found}, and nothing of it runs here: {node} does not own it any more")
     elif step.state.probed:
+        sentence = f"{node} was fenced while it was stalled: {found}"
         step.panic(Code.OWNERSHIP_FENCED_WHILE_STALLED, Subject.group(group.name), sentence)
 
 

@@ -13,8 +13,9 @@ node stalled says nothing either. Records of legs that do not show the peer are 
 precedence. A stamp carries the message about the pause of the pair, as a beat does.
 
 Each term begins with a stamp on every address, and an address that comes back is stamped too. So a node that boots
-alone finds how far its peer has counted, and epochs only grow (R21). A storage fence reads the records before it takes
-a leg.
+alone finds how far its peer has counted, and epochs only grow (R21). A stamp tells which legs may lack acknowledged
+writes (R4), so that every address is stamped anew, links or not, when that has changed. A storage fence reads the
+records before it takes a leg.
 
 A node that has messages for the peer (`aoeha.core.ownership.client_isolation`) reads each record and then writes its
 own in its place, whether or not it holds the leg.
@@ -287,27 +288,29 @@ def _watching(state: NodeState, group: GroupState) -> bool:
 
 
 def _unstamped(group: GroupState) -> set[tuple[str, str]]:
-    """The addresses that are ours and carry no record of this term."""
+    """The addresses that are ours and do not carry our newest record."""
     return _at(group, Holder.US) - set(group.term.stamped) if group.term is not None else set()
 
 
 def _forget_lost_stamps(step: StepContext, name: str) -> None:
-    """A target that restarted lost its record, and one that did not answer may have restarted."""
+    """A target that restarted lost its record, one that did not answer may have, and one that is outdated misleads."""
     group = step.state.group(name)
     if group.term is None or not group.term.stamped:
         return
-    stamped = tuple(place for place in group.term.stamped if place in _at(group, Holder.US))
+    is_true = group.term.told == _lacking(group)
+    stamped = tuple(place for place in group.term.stamped if is_true and place in _at(group, Holder.US))
     if stamped != group.term.stamped:
         step.change_term(name, stamped=stamped)
 
 
 def _note_stamped(step: StepContext, group: GroupState, task: RecordTask, done: TaskDone) -> None:
-    """Record which addresses took a record of this term."""
+    """Record which addresses took a record of this term, and what it tells of the legs."""
     if group.term is None or task.record is None or task.record.epoch != group.held_epoch:
         return
     records = done.outcome.records if isinstance(done.outcome, RecordsRead) else ()
     written = {(seen.leg, seen.address) for seen in records} & _at(group, Holder.US)
-    step.change_term(group.name, stamped=tuple(sorted({*group.term.stamped, *written})))
+    before = group.term.stamped if group.term.told == task.record.lacking else ()
+    step.change_term(group.name, stamped=tuple(sorted({*before, *written})), told=task.record.lacking)
 
 
 def _shows(group: GroupState, holder: Holder) -> bool:
@@ -343,7 +346,14 @@ def _stamp(state: NodeState, group: GroupState, word: GroupBeat | None) -> LockR
         state.pause_number,
         state.paused,
         word,
+        _lacking(group),
     )
+
+
+def _lacking(group: GroupState) -> tuple[int, ...]:
+    """The places of the legs that our ledger does not call whole: all, while it is not known how the mirror stands."""
+    whole = group.ledger.start if group.ledger is not None else ()
+    return tuple(place for place in range(len(group.legs)) if group.holding and place not in whole)
 
 
 def _patience_of(state: NodeState, group: GroupState, record: LockRecord | None) -> int:

@@ -15,7 +15,8 @@ mirror stands, because it has failed, is being stopped, or has not been seen, sa
 set, and none in the start set. For the peer that is no ledger, but it has a version, so that the gate opens all the
 same, and a silent leg may leave. A ledger that is too old can only make a
 node refuse. A node that gives a group up, or loses it, withdraws its ledger. No ledger is learned from shelves or from
-disk.
+disk. But what the owner's own records on the legs call lacking, in the same term, is in no start set: md drops a leg
+without asking, and where all links are cut no beat tells of it.
 
 What this file does not know: why a leg should leave or return, and how.
 """
@@ -99,7 +100,17 @@ def current(state: NodeState, group: GroupState) -> Ledger | None:
         return None
     if beat is not None and beat.boot_id == heard.boot_id and BeatFlag.PROBED not in beat.flags:
         return None
-    return heard.ledger if state.now_ms - heard.as_of_ms <= state.config.ledger_lease_ms else None
+    if state.now_ms - heard.as_of_ms > state.config.ledger_lease_ms:
+        return None
+    lacking = _lacking_by_records(group, heard)
+    return replaced(heard.ledger, start=tuple(place for place in heard.ledger.start if place not in lacking))
+
+
+def _lacking_by_records(group: GroupState, heard: HeardLedger) -> set[int]:
+    """The legs that the owner's records of the same term call lacking."""
+    records = [seen.record for seen in group.shelf_link.seen if seen.record is not None]
+    same = [record for record in records if (record.boot_id, record.epoch) == (heard.boot_id, heard.epoch)]
+    return {place for record in same for place in record.lacking}
 
 
 def fence_legs(state: NodeState, group: GroupState) -> tuple[LegState, ...]:
@@ -126,7 +137,7 @@ def needed_legs(state: NodeState, group: GroupState) -> tuple[tuple[LegState, ..
     An old ledger at least tells which legs have left the mirror, so the other legs' superblocks record that too.
     """
     ledger, heard = current(state, group), group.heard_ledger
-    if ledger is not None:
+    if ledger is not None and ledger.start:
         return _at(group, ledger.start), False
     known = heard is not None and bool(heard.ledger.start)
     return (_at(group, heard.ledger.fence), True) if heard is not None and known else ((), False)
