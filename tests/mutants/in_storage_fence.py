@@ -123,6 +123,13 @@ MUTANTS = (
     Mutant(
         f"{COVERAGE}:doubt",
         "R20",
+        "a node that used an address which nobody named calls the named ones a proof",
+        "if any(leg.unlisted_addresses for group in state.groups for leg in group.legs):",
+        "if False:",
+    ),
+    Mutant(
+        f"{COVERAGE}:doubt",
+        "R20",
         "a storage fence is a proof although the configurations differ",
         "if known.config_tag is not None and known.config_tag != state.config.config_tag:",
         "if False:",

@@ -2,7 +2,7 @@
 
 Rules. A storage fence covers the addresses that this node's configuration names. It proves nothing while the peer's
 newest beat shows that the peer may write by others: its configuration differs, or its driver uses an address that the
-configuration does not name. Then only power proves anything, and the pair is NOT PROTECTED without it. What the newest
+configuration does not name; or while this node's own driver knows of such an address. Then only power proves anything, and the pair is NOT PROTECTED without it. What the newest
 beat showed is remembered: a daemon that starts by another aoeha.toml may not hear the peer before it is to fence it.
 
 What this file does not know: which addresses are reserved.
@@ -25,5 +25,10 @@ def doubt(state: NodeState) -> str:
         return (
             f"{peer} writes to a leg by an address that aoeha.toml does not name, so the shelves prove nothing: see "
             f"the alarm path.unlisted of {peer}"
+        )
+    if any(leg.unlisted_addresses for group in state.groups for leg in group.legs):
+        return (
+            f"{node} reaches a leg by an address that aoeha.toml does not name, so {peer} may, and the shelves prove "
+            f"nothing: see the alarm path.unlisted of {node}"
         )
     return ""
