@@ -2,8 +2,9 @@
 
 Rules. A storage fence covers the addresses that this node's configuration names. It proves nothing while the peer's
 newest beat shows that the peer may write by others: its configuration differs, or its driver uses an address that the
-configuration does not name; or while this node's own driver knows of such an address. Then only power proves anything, and the pair is NOT PROTECTED without it. What the newest
-beat showed is remembered: a daemon that starts by another aoeha.toml may not hear the peer before it is to fence it.
+configuration does not name; or while this node's own driver knows of such an address. Then only power proves anything,
+and the pair is NOT PROTECTED without it. What the newest beat showed is remembered: a daemon that starts by another
+aoeha.toml may not hear the peer before it is to fence it.
 
 What this file does not know: which addresses are reserved.
 """
