@@ -11,6 +11,13 @@ GENERATION = "storage/generation.py"
 
 MUTANTS = (
     Mutant(
+        f"{SUSPECT}:limits",
+        "R5",
+        "the only leg of a mirror is marked before it is known that it is the only one",
+        "if mirror.missing is not None or leg.name in starts",
+        "if True",
+    ),
+    Mutant(
         f"{CHOICE}:choose_legs",
         "R5",
         "a leg that is called failed by the other one is used",

@@ -175,6 +175,24 @@ def test_a_stop_that_failed_excuses_a_cry_for_its_own_group() -> None:
         pair.judge(BlockedJudge).began(pair.alpha, None)
 
 
+@pytest.mark.parametrize(
+    ("read_last", "silent", "broken"),
+    [
+        (LEG, "shelf2", ""),
+        (LEG, LEG, "R13"),
+        ("", "shelf2", "R13"),
+        ("both", "shelf2", "R13"),
+    ],
+    ids=["the one that is read last", "the other one", "none is read last", "both are"],
+)
+def test_a_leg_that_is_read_last_keeps_nobody_from_a_cry(read_last: str, silent: str, broken: str) -> None:
+    pair = Pair()
+    for leg in pair.world.storage.mirrors[GROUP].legs:
+        leg.write_mostly = read_last in (leg.shelf, "both")
+    pair.play("cut serial1", "cut ether1", f"shelf {silent} silent", "wait 5")
+    assert named(pair.judge(BlockedJudge).sent, pair.alpha, pair.cry) == broken
+
+
 def test_a_target_that_restarted_may_leave_once() -> None:
     pair = Pair()
     judge, legs = pair.judge(EvictionJudge), {leg.shelf: leg for leg in pair.world.storage.mirrors[GROUP].legs}

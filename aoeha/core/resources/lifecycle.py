@@ -405,11 +405,11 @@ def _interrupt(step: StepContext, resource: ResourceState) -> None:
 def _start(step: StepContext, kind: TaskKind, group: str, resource: ResourceState, reason: str) -> None:
     state, number, name = step.state, step.state.next_task_id, resource.config.name
     limits = MirrorLimits()
-    if resource.config.mirror and kind in TELLING:
-        limits = suspect_legs.limits(state, state.group(group), resource)
-        step.change_resource(group, name, limits=limits)
     choice = mirror_start.chosen(step, group, name) if kind is TaskKind.START else None
     legs, short = (choice.legs, choice.short) if choice is not None else ((), False)
+    if resource.config.mirror and kind in TELLING:
+        limits = suspect_legs.limits(state, state.group(group), resource, legs)
+        step.change_resource(group, name, limits=limits)
     deadline_ms = _deadline_ms(kind, state.group(group), resource, step.now_ms)
     step.begin(ResourceTask(number, deadline_ms, reason, kind, group, name, legs, short, limits))
     step.change_resource(group, name, task_id=number)

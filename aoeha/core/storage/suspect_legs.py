@@ -63,12 +63,17 @@ def whole_legs(group: GroupState) -> list[LegState]:
     return [leg for leg in group.legs if leg.name not in missing and not leg.copying]
 
 
-def limits(state: NodeState, group: GroupState, mirror: ResourceState) -> MirrorLimits:
-    """What a mirror must avoid. No leg is read last where no other leg is better."""
+def limits(state: NodeState, group: GroupState, mirror: ResourceState, starts: tuple[str, ...] = ()) -> MirrorLimits:
+    """What a mirror must avoid. No leg is read last where no other leg of the mirror is better.
+
+    `starts` are the legs of a mirror that is being started. Only a copy takes a mark away again, so nothing is marked
+    before it is known which legs the mirror has.
+    """
     whole = _whole(group, mirror)
     unequal = fenced_node_may_write(state, group) or any(leg.suspect for leg in whole)
-    doubtful = tuple(leg.name for leg in whole if not is_sound(group, leg))
-    return MirrorLimits(unequal, doubtful if len(doubtful) < len(whole) else ())
+    in_use = [leg for leg in whole if mirror.missing is not None or leg.name in starts]
+    doubtful = tuple(leg.name for leg in in_use if not is_sound(group, leg))
+    return MirrorLimits(unequal, doubtful if len(doubtful) < len(in_use) else ())
 
 
 def observed(step: StepContext, name: str, mirror: ResourceState, seen: tuple[str, ...]) -> None:

@@ -1,7 +1,8 @@
 """Whether a node that asks to be fenced can neither serve nor stop (R13, R14).
 
 It could not stop something of the group, or none of the legs that its mirror uses has answered it for deadtime. A leg
-whose target may have forgotten what it acknowledged does not count as long as the mirror has another one (R5).
+whose target may have forgotten what it acknowledged does not count as long as the mirror has another one (R5). Among
+those that are as good as each other, one that the mirror reads last does not either while it reads another one first.
 """
 
 from aoeha.core.model.beat import Beat, GroupPhase
@@ -51,8 +52,8 @@ class BlockedJudge(Judge):
         owner, assembly = self._sight.mirrors.get(group, (None, None))
         if owner is not machine or assembly is None:
             self.broken("R13", f"{machine.name} asks to be fenced for {group}, which it does not serve")
-        reliable = [leg for leg in assembly.active if not self._forgotten.may_lack(leg)]
-        for leg in reliable or assembly.active:
+        reliable = [leg for leg in assembly.active if not self._forgotten.may_lack(leg)] or assembly.active
+        for leg in [leg for leg in reliable if not leg.write_mostly] or reliable:
             answered_ms = self._reads.of(machine, group, leg.shelf).answered_ms
             if answered_ms is not None and machine.clock_ms() - answered_ms < machine.config.deadtime_ms:
                 ago_ms = machine.clock_ms() - answered_ms
