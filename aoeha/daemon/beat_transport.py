@@ -36,11 +36,12 @@ class BeatTransport:
         self._inbox = inbox
         self._save_restart_state = save_restart_state
 
-    def open(self) -> None:
-        """Start receiving on every link."""
+    def open(self) -> str:
+        """Start receiving on every link. Returns why another program keeps this node from hearing, or an empty text."""
         loop = asyncio.get_running_loop()
         for link in self._links:
             link.open(loop, self._arrived, self._reported)
+        return "; ".join(link.fault for link in self._links if link.is_busy)
 
     def close(self) -> None:
         """Close every link."""

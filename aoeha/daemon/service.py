@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from aoeha.core.memory import next_incarnation
 from aoeha.core.model.actions import Action
 from aoeha.core.model.conditions import Alarm, Code, Condition, Level, Subject
-from aoeha.core.model.config import Identity
+from aoeha.core.model.config import Identity, PairConfig
 from aoeha.core.model.events import CommandGiven, Event, MirrorsChanged, TargetStarted
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.memory import Memory
@@ -35,6 +36,7 @@ from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock, sysrq
 from aoeha.io.control_socket import ControlSocket
 from aoeha.io.durable import MemoryStore
+from aoeha.io.exclusion import NameTakenError, take_name
 from aoeha.io.host import Place
 from aoeha.io.mirror_watch import MirrorWatch
 from aoeha.io.processes import ProcessHost, kill_leftovers, task_marker
@@ -60,11 +62,26 @@ def serve(settings: Settings, first: FirstBeat | None) -> int:
         event_log.say(Level.WARNING, _of_daemon(Code.DAEMON_NOTICE, settings.node, warning))
     try:
         blueprint = assembly.read_blueprint(settings.config, settings.node)
-        service = _Service(settings, first, blueprint, event_log)
-        return asyncio.run(service.run())
+        with _taken_name(blueprint.pair):
+            service = _Service(settings, first, blueprint, event_log)
+            return asyncio.run(service.run())
     except StartError as error:
         sys.stderr.write(f"aoeha: cannot start: {error}\n")
         return error.code
+
+
+def _taken_name(pair: PairConfig) -> socket.socket:
+    """Exclude a second daemon of this node while the result is open. Raises StartError."""
+    try:
+        return take_name(pair.cluster, pair.node)
+    except NameTakenError as error:
+        raise StartError(
+            Exit.FAILED,
+            f"another daemon of node {pair.node} of cluster {pair.cluster} runs on this machine, perhaps with other "
+            f"directories; `ss -xlp` names the process of @aoeha/{pair.cluster}/{pair.node}",
+        ) from error
+    except OSError as error:
+        raise StartError(Exit.FAILED, f"cannot take the name of node {pair.node}: {error.strerror}") from error
 
 
 class _Service:
@@ -143,9 +160,10 @@ class _Service:
 
     async def run(self) -> int:
         """Serve until Leave was performed, or until leaving took too long. Raises StartError before anything serves."""
+        # Before the watchdog, which resets a gateway whose daemon ends after it has begun.
+        self._open_links()
         await self._open_watchdog()
         self._listen_to_signals()
-        self.road.open()
         self.adverts.listen()
         self.mirrors.listen()
         if self.first:
@@ -168,6 +186,11 @@ class _Service:
             # It has left: the daemon that starts next is not a successor that the peer waits for.
             forget(self.settings.run_directory)
         return self.exit_code
+
+    def _open_links(self) -> None:
+        """Hear the peer. A daemon that would be deaf because its port is taken does not start: it might fence."""
+        if taken := self.road.open():
+            raise StartError(Exit.FAILED, f"{taken}; does another daemon of this node run?")
 
     async def _open_watchdog(self) -> None:
         try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["BACK_OFF_MAX_MS", "BACK_OFF_MS", "Link", "LinkFaultError", "SerialSettings", "UdpSettings"]
+__all__ = ["BACK_OFF_MAX_MS", "BACK_OFF_MS", "Link", "LinkBusyError", "LinkFaultError", "SerialSettings", "UdpSettings"]
 
 BACK_OFF_MS = 100
 BACK_OFF_MAX_MS = 1_000
@@ -43,11 +43,16 @@ class LinkFaultError(Exception):
     """The medium cannot be opened. The message is a sentence that an operator can act on."""
 
 
+class LinkBusyError(LinkFaultError):
+    """Another program has the port. The medium may be sound: that nobody is heard on it says nothing of the peer."""
+
+
 class Link(ABC):
     """What both kinds of link share: reopening, faults as sentences, counters.
 
     `limit` is the greatest size of a message. `counters` tell what happened to bytes: sent, dropped (the line was
-    stuck or not open), send_errors, received, noise (bytes or datagrams that were no message), reopened.
+    stuck or not open), send_errors, received, noise (bytes or datagrams that were no message), reopened. `is_busy`:
+    its fault is that another program has the port.
     """
 
     limit: ClassVar[int]
@@ -55,6 +60,7 @@ class Link(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.fault = ""
+        self.is_busy = False
         self.counters = dict.fromkeys(("sent", "dropped", "send_errors", "received", "noise", "reopened"), 0)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_datagram: Callable[[str, bytes], None] = lambda _name, _data: None
@@ -138,9 +144,11 @@ class Link(ABC):
         if self._loop is None:
             return
         self._disconnect()
+        self.is_busy = False
         try:
             self._connect(self._loop)
         except LinkFaultError as fault:
+            self.is_busy = isinstance(fault, LinkBusyError)
             self._tell(str(fault), of_sending=False)
             self._try_again_later()
             return

@@ -6,8 +6,8 @@ A beat never waits: what the line does not take at once is dropped.
 import asyncio
 import os
 
-from aoeha.io.link import Link, LinkFaultError, SerialSettings
-from aoeha.io.serial_port import PortError, SerialPort, open_port
+from aoeha.io.link import Link, LinkBusyError, LinkFaultError, SerialSettings
+from aoeha.io.serial_port import PortBusyError, PortError, SerialPort, open_port
 from aoeha.wire.codec import SERIAL_LIMIT
 from aoeha.wire.framing import FRAME_SIZE_MAX, Deframer, frame
 
@@ -34,6 +34,8 @@ class SerialLink(Link):
         device, baud = self._settings.device, self._settings.baud
         try:
             self._port = open_port(device, baud)
+        except PortBusyError as error:
+            raise LinkBusyError(f"cannot open serial port {device}: {error}; `fuser -v {device}` names it") from error
         except PortError as error:
             raise LinkFaultError(
                 f"cannot open serial port {device} at {baud} baud: {error}; {self._advice()}"

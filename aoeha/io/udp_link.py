@@ -4,10 +4,11 @@ No name is ever resolved. The socket is bound to the interface, so that a link w
 silently taking another path.
 """
 
+import errno
 import socket
 from typing import TYPE_CHECKING
 
-from aoeha.io.link import Link, LinkFaultError, UdpSettings
+from aoeha.io.link import Link, LinkBusyError, LinkFaultError, UdpSettings
 from aoeha.wire.codec import UDP_LIMIT
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class UdpLink(Link):
             self._peer = peer_sockaddr(settings)
         except OSError as error:
             self._disconnect()
+            if error.errno == errno.EADDRINUSE:
+                raise LinkBusyError(
+                    f"cannot open UDP port {settings.port} of {settings.own_address} on {settings.interface}: another "
+                    f"program has it; `ss -ulpn sport = :{settings.port}` names it"
+                ) from error
             raise LinkFaultError(
                 f"cannot open UDP port {settings.port} of {settings.own_address} on {settings.interface}: "
                 f"{error.strerror or error}; {self._advice()}"

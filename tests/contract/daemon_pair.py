@@ -296,9 +296,11 @@ class Gateway:
             (self.home / name).mkdir()
         (self.home / "boot_id").write_text(f"{uuid.uuid4()}\n")
 
-    def start(self) -> None:
+    def start(self, run_directory: Path | None = None, state_directory: Path | None = None) -> None:
+        """Start a daemon, with folders of its own where they are named."""
         argv = [sys.executable, "-m", "aoeha.daemon.main", "-c", str(self.root / "aoeha.toml"), "--node", self.node,
-                "--run-directory", str(self.run_directory), "--state-directory", str(self.home / "lib")]  # fmt: skip
+                "--run-directory", str(run_directory or self.run_directory),
+                "--state-directory", str(state_directory or self.home / "lib")]  # fmt: skip
         paths = [str(self.home / "boot_id"), str(self.root / "etc"), str(self.root / "sysrq")]
         with (self.home / "stderr").open("ab") as errors:
             self.process = subprocess.Popen(

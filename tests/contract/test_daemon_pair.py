@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +34,19 @@ import socket
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for message in {messages}:
     sender.sendto(bytes.fromhex(message), ("10.99.0.2", 694))
+"""
+OCCUPY_UDP = """
+import socket, sys, time
+taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+taken.bind((sys.argv[1], 694))
+print("taken", flush=True)
+time.sleep(600)
+"""
+OCCUPY_SERIAL = """
+import fcntl, os, sys, time
+fcntl.flock(os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY), fcntl.LOCK_EX)
+print("taken", flush=True)
+time.sleep(600)
 """
 BOTH = {"disk", "service"}
 
@@ -328,15 +342,58 @@ def test_what_happened_can_be_asked_for(serving: Pair) -> None:
             assert any(line["code"] == "link.down" and line["subject"]["name"] == "serial" for line in told)
 
 
-def test_a_second_daemon_is_refused_and_harms_nobody(serving: Pair) -> None:
-    first = serving.alpha.process
-    serving.alpha.start()
-    second = serving.alpha.process
+@pytest.mark.parametrize(
+    ("run", "lib", "why"),
+    [
+        ("run", "lib", "another daemon runs with"),
+        ("run2", "lib", "another daemon runs with"),
+        ("run2", "lib2", "another daemon of node alpha of cluster test runs on this machine"),
+    ],
+)
+def test_a_second_daemon_is_refused_and_harms_nobody(serving: Pair, run: str, lib: str, why: str) -> None:
+    asked = len(serving.switch.asked)
+    assert refused(serving, run, lib) == 1
+    assert why in serving.alpha.errors()
+    assert serving.alpha.phase() == "running"
+    assert not [order for order in serving.switch.asked[asked:] if not order.startswith("status")]
+
+
+def refused(pair: Pair, run: str, lib: str) -> int:
+    """Start a second daemon of alpha with these folders; return its exit code."""
+    first, home = pair.alpha.process, pair.alpha.home
+    pair.alpha.start(home / run, home / lib)
+    second = pair.alpha.process
     assert second is not None
     assert second is not first
-    assert second.wait(20) == 1
-    assert "another daemon runs" in serving.alpha.errors()
-    assert serving.alpha.phase() == "running"
+    return second.wait(20)
+
+
+@pytest.mark.parametrize("link", ["lan", "serial"])
+def test_a_port_that_another_program_has_keeps_the_daemon_from_starting(gateways: Pair, link: str) -> None:
+    """Who cannot hear its peer would power it off."""
+    gateways.beta.start()
+    wait_for(lambda: gateways.beta.phase() == "running", "beta serves alone")
+    arguments = (gateways.alpha.namespace, "10.99.0.1") if link == "lan" else ("", gateways.cable.names[0])
+    with occupied(*arguments):
+        assert refused(gateways, "run", "lib") == 1
+    assert "another program has it" in gateways.alpha.errors()
+    assert gateways.beta.phase() == "running"
+    assert "off beta" not in gateways.switch.asked
+
+
+@contextmanager
+def occupied(namespace: str, port: str) -> Iterator[None]:
+    """Let another program have a port: a serial one, or port 694 of an address in a namespace."""
+    program = OCCUPY_UDP if namespace else OCCUPY_SERIAL
+    inside = ["ip", "netns", "exec", namespace] if namespace else []
+    holder = subprocess.Popen([*inside, sys.executable, "-c", program, port], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"taken\n"
+        yield
+    finally:
+        holder.kill()
+        holder.communicate()
 
 
 def test_the_journal_repeats_every_decision_byte_for_byte(serving: Pair) -> None:
