@@ -26,6 +26,7 @@ from aoeha.core.model.task import ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
 from aoeha.io.mounts import mount_pseudo, mounts
+from aoeha.io.system_daemons import daemons_called
 from aoeha.io.templates import RenderError, render, template_folders, write_atomically
 
 CONTROL = Path("/proc/fs/nfsd")
@@ -84,19 +85,10 @@ class _Daemons:
 
 
 def _find_daemons(state_directory: str) -> _Daemons:
-    found: dict[str, set[int]] = {"ours": set(), "foreign": set(), "mount": set()}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                words = Path(entry.path, "cmdline").read_bytes().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            match Path(words[0]).name:
-                case "nfsdcld":
-                    found["ours" if state_directory in words else "foreign"].add(int(entry.name))
-                case "rpc.mountd":
-                    found["mount"].add(int(entry.name))
-    return _Daemons(frozenset(found["ours"]), frozenset(found["foreign"]), frozenset(found["mount"]))
+    found = daemons_called("nfsdcld", "rpc.mountd")
+    tracking = {process for process, words in found.items() if words[0] == "nfsdcld"}
+    ours = {process for process in tracking if state_directory in found[process]}
+    return _Daemons(frozenset(ours), frozenset(tracking - ours), frozenset(found.keys() - tracking))
 
 
 class NfsAgent(ResourceAgent[NfsParameters]):
