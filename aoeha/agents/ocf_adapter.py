@@ -12,7 +12,7 @@ from aoeha.agents.interface import AgentError, Parameters, ResourceAgent
 from aoeha.agents.ocf_codes import OcfCode, code_of
 from aoeha.agents.parameters import ParameterError, parameters_from_strings
 from aoeha.io.host import Place
-from aoeha.io.processes import ProcessHost
+from aoeha.io.processes import ProcessHost, leaving_services
 
 __all__ = ["metadata", "ocf_main"]
 
@@ -63,9 +63,11 @@ async def _bounded(agent: AgentClass, type_name: str, parameters: Parameters, ac
     async with asyncio.timeout(deadline_ms / 1000):
         match action:
             case "start":
-                await instance.start()
+                with leaving_services(name):
+                    await instance.start()
             case "stop":
                 await instance.stop()
+                await instance.host.end_service(name)
             case "validate-all":
                 await instance.validate()
             case _:

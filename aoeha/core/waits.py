@@ -220,7 +220,7 @@ WAITS: tuple[Wait, ...] = (
             + shelf_patience.ACT_EXTRA_MAX_MS
         ),
         "its deadline, which slow legs prolong by 5 min at most",
-        "it counts as failed, and its process is killed",
+        "it counts as failed, and all that it started is killed",
         "core/step.py:_task_done",
     ),
 )

@@ -37,6 +37,7 @@ from aoeha.core.model.task import (
 from aoeha.fabric.aoe.port import AoeError
 from aoeha.fabric.aoe.records import LegRecords
 from aoeha.fabric.aoe.reservations import LegHolds
+from aoeha.io.processes import leaving_services
 from aoeha.io.reference_hosts import answering
 
 __all__ = ["Agents", "Device", "Performed", "Performers", "what"]
@@ -103,14 +104,16 @@ class Performers:
                 assert_never(task)
 
     async def _resource(self, task: ResourceTask) -> Performed:
-        agent = self._agent(task)
+        agent, service = self._agent(task), f"{task.group}.{task.subject}"
         match task.kind:
-            case TaskKind.START if isinstance(agent, LegSet):
-                return await _done(agent.start_from(task.legs, task.limits, short=task.short))
             case TaskKind.START:
-                return await _done(agent.start())
+                with leaving_services(service):
+                    if isinstance(agent, LegSet):
+                        return await _done(agent.start_from(task.legs, task.limits, short=task.short))
+                    return await _done(agent.start())
             case TaskKind.STOP:
-                return await _done(agent.stop())
+                await agent.stop()
+                return await _done(agent.host.end_service(service))
             case TaskKind.VALIDATE:
                 return await _done(agent.validate())
             case _:

@@ -34,12 +34,13 @@ from aoeha.daemon.restart_state import RestartState
 from aoeha.daemon.status import status_document
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock, sysrq
+from aoeha.io.containment import kill_leftovers
 from aoeha.io.control_socket import ControlSocket
 from aoeha.io.durable import MemoryStore
 from aoeha.io.exclusion import NameTakenError, take_name
 from aoeha.io.host import Place
 from aoeha.io.mirror_watch import MirrorWatch
-from aoeha.io.processes import ProcessHost, kill_leftovers, task_marker
+from aoeha.io.processes import ProcessHost
 from aoeha.io.scheduling import enable_realtime, freeze_garbage
 from aoeha.io.systemd import ServiceManager, journal_of
 from aoeha.io.watchdog import WatchdogError
@@ -96,8 +97,8 @@ class _Service:
         self.manager = ServiceManager(dict(os.environ))
         self.inbox = Inbox()
         place = Place(self.pair.cluster, self.pair.node, self.run_directory, self.state_directory)
-        for group in kill_leftovers(task_marker(place)):
-            sentence = f"killed process group {group}: a task of an earlier daemon"
+        for process in kill_leftovers(place):
+            sentence = f"killed process {process}: a task of an earlier daemon started it"
             event_log.say(Level.INFO, _of_daemon(Code.DAEMON_NOTICE, self.pair.node, sentence))
         self.store = MemoryStore(self.run_directory, self.state_directory)
         receiver = assembly.receiver(

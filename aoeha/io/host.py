@@ -40,7 +40,12 @@ class Host(Protocol):
 
         Its environment is built from scratch; `environment` is added to that.
 
-        Past the deadline, or when the caller is cancelled, its whole process group is killed and TimeoutError or
-        CancelledError is raised, even if the program hangs in the kernel and cannot die yet.
+        Past the deadline, or when the caller is cancelled, all that it started is killed and TimeoutError or
+        CancelledError is raised, even if the program hangs in the kernel and cannot die yet. What it leaves behind
+        when it ends well is killed too, unless a resource is being started: then it is a daemon of that resource.
         """
+        ...
+
+    async def end_service(self, service: str) -> None:
+        """End the daemons that the starts of a resource, "GROUP.RESOURCE", have left behind."""
         ...

@@ -1,33 +1,43 @@
-"""Runs programs for agents: without copying the daemon, bounded in time and output, and killed as a group.
+"""Runs programs for agents: without copying the daemon, bounded in time and output, and ended with all they started.
 
 Children are started by posix_spawn, which glibc does with CLONE_VFORK: no page table of a large, memory-locked
 daemon is copied and no Python runs between fork and exec. They are awaited through a pidfd, so no child watcher and
-no SIGCHLD handler takes part. Each child leads a process group of its own but stays in the daemon's session: a
-service that it leaves behind calls setsid and so can be told from a leftover of the task itself.
+no SIGCHLD handler takes part. Each call has a container (containment.py): what a call has started ends with the call,
+whether it was given up or ended well, and only what a start leaves behind lives on.
 """
 
 import asyncio
+import contextlib
 import errno
 import os
+import shutil
 import signal
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aoeha.io.containment import MARKER_NAME, Container, Containers
 from aoeha.io.host import Completed, Place
 
-__all__ = ["ProcessHost", "kill_leftovers", "task_marker"]
+__all__ = ["ProcessHost", "leaving_services"]
 
 OUTPUT_LIMIT_BYTES = 64 * 1024
 DEATH_PATIENCE_MS = 200
 UNDEAD_MAX = 32
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-MARKER_NAME = "AOEHA_TASK"
+
+_service: ContextVar[str] = ContextVar("service", default="")
 
 
-def task_marker(place: Place) -> str:
-    """Return the mark of the children of this node's daemon, the same for each of its incarnations."""
-    return f"{place.cluster}/{place.node}@{place.run_directory}"
+@contextlib.contextmanager
+def leaving_services(service: str) -> Iterator[None]:
+    """Let what the programs of this block leave behind live on, as daemons of a resource (Host.end_service)."""
+    token = _service.set(service)
+    try:
+        yield
+    finally:
+        _service.reset(token)
 
 
 class ProcessHost:
@@ -37,11 +47,7 @@ class ProcessHost:
         self.place = place
         self.started = 0
         self._undead: set[int] = set()
-        self._environment = {
-            "PATH": SEARCH_PATH,
-            "LC_ALL": "C",
-            MARKER_NAME: f"{task_marker(place)} session={os.getsid(0)}",
-        }
+        self._containers = Containers(place)
 
     async def run(
         self, *argv: str, deadline_ms: int, stdin: str = "", environment: dict[str, str] | None = None
@@ -58,27 +64,50 @@ class ProcessHost:
                 f"cannot run {argv[0]}: {UNDEAD_MAX} earlier programs hang in the kernel and cannot be killed; "
                 "find out what they wait for with `ps -eo pid,stat,wchan,args | grep ' D'`, or reboot",
             )
-        child = _spawn(argv, stdin, self._environment | (environment or {}))
-        self.started += 1
+        child: _Child | None = None
+        program = (_found(argv[0]), *argv[1:])
+        container = await self._containers.make(_service.get())
         try:
             async with asyncio.timeout(deadline_ms / 1000):
+                child = _spawn(container.entering(program), stdin, self._environment(container) | (environment or {}))
+                self.started += 1
                 # wait, unlike await, does not cancel the future, which still has to tell when the child was reaped.
                 await asyncio.wait((child.ended,))
         except BaseException as error:
-            await self._kill(child)
+            await self._kill(child, container)
             if isinstance(error, TimeoutError):
                 raise TimeoutError(f"{Path(argv[0]).name} did not end within {deadline_ms} ms and was killed") from None
             raise
         finally:
-            child.stop_reading()
+            if child is not None:
+                child.stop_reading()
+        await self._containers.settle(container)
         return Completed(argv, child.ended.result(), child.text(1), child.text(2))
 
-    async def _kill(self, child: "_Child") -> None:
-        """Kill the whole group. A process that cannot die within 200 ms is reaped later, when it does."""
-        child.kill()
-        self._undead.add(child.pid)
-        child.ended.add_done_callback(lambda _: self._undead.discard(child.pid))
-        await asyncio.wait((child.ended,), timeout=DEATH_PATIENCE_MS / 1000)
+    async def end_service(self, service: str) -> None:
+        """End what the programs of a resource's starts have left behind."""
+        await self._containers.end_service(service)
+
+    def _environment(self, container: Container) -> dict[str, str]:
+        return {"PATH": SEARCH_PATH, "LC_ALL": "C", MARKER_NAME: f"{self._containers.marker}{container.mark}"}
+
+    async def _kill(self, child: "_Child | None", container: Container) -> None:
+        """Kill all that the call started. A process that cannot die within 200 ms is reaped later, when it does."""
+        if child is not None:
+            child.kill()
+            self._undead.add(child.pid)
+            child.ended.add_done_callback(lambda _: self._undead.discard(child.pid))
+        await self._containers.end(container)
+        if child is not None:
+            await asyncio.wait((child.ended,), timeout=DEATH_PATIENCE_MS / 1000)
+
+
+def _found(program: str) -> str:
+    """Return where a program lies. The path of whoever started this daemon is not asked. Raises OSError."""
+    if found := shutil.which(program, path=SEARCH_PATH):
+        return found
+    number = errno.EACCES if "/" in program and Path(program).exists() else errno.ENOENT
+    raise OSError(number, os.strerror(number), program)
 
 
 @dataclass(slots=True)
@@ -118,9 +147,14 @@ class _Child:
         self.ended.set_result(ended.si_status if exited else -ended.si_status)
 
     def kill(self) -> None:
-        """Kill the group. Its leader is not reaped yet, so the number cannot belong to another group."""
+        """Kill it and its group. It is not reaped yet, so the number cannot belong to another group.
+
+        A program that has left its group has left none behind, which is no error.
+        """
         if not self.ended.done():
-            os.killpg(self.pid, signal.SIGKILL)
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def stop_reading(self) -> None:
         """Read what the pipes hold already and close them. A service left behind may hold the other ends open."""
@@ -149,7 +183,7 @@ def _spawn(argv: tuple[str, ...], stdin: str, environment: dict[str, str]) -> _C
         for channel in (1, 2):
             ours[channel], theirs[channel] = os.pipe2(os.O_CLOEXEC)
             os.set_blocking(ours[channel], False)
-        pid = os.posix_spawnp(
+        pid = os.posix_spawn(
             argv[0],
             argv,
             environment,
@@ -183,38 +217,3 @@ def _readable(text: str) -> int:
     os.write(descriptor, text.encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
-
-
-def kill_leftovers(marker: str) -> tuple[int, ...]:
-    """Kill the process groups that tasks of an earlier daemon left running, and return their numbers.
-
-    Call this before the first task is started. Services that a program left behind on purpose are spared: they have a
-    session of their own, or their group's leader has ended.
-    """
-    own = os.getpgrp()
-    groups = {group for group in _leaders(f"{MARKER_NAME}={marker} session=") if group != own}
-    killed = []
-    for group in sorted(groups):
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-        killed.append(group)
-    return tuple(killed)
-
-
-def _leaders(prefix: str) -> Iterator[int]:
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        pid = int(entry.name)
-        try:
-            variables = Path(entry.path, "environ").read_bytes().split(b"\0")
-            group, session = os.getpgid(pid), os.getsid(pid)
-        except OSError:
-            continue
-        for variable in variables:
-            if variable.startswith(prefix.encode()):
-                started_in = variable.removeprefix(prefix.encode())
-                if pid == group and started_in == str(session).encode():
-                    yield group

@@ -3,19 +3,44 @@
 import asyncio
 import os
 import signal
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from patience import PATIENCE_S
 
+from aoeha.io import containment
+from aoeha.io.containment import MARKER_NAME, kill_leftovers
 from aoeha.io.host import Completed, Place
-from aoeha.io.processes import MARKER_NAME, OUTPUT_LIMIT_BYTES, ProcessHost, kill_leftovers, task_marker
+from aoeha.io.processes import OUTPUT_LIMIT_BYTES, ProcessHost, leaving_services
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> ProcessHost:
-    return ProcessHost(Place("test", "alpha", run_directory=tmp_path))
+def place(tmp_path: Path) -> Place:
+    return Place("test", "alpha", run_directory=tmp_path)
+
+
+@pytest.fixture(params=["cgroup", "mark"])
+def host(place: Place, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessHost]:
+    """Programs are held together by cgroups, or by a mark as in a unit that was given none."""
+    if request.param == "mark":
+        # A systemd that leaves us nothing.
+        monkeypatch.setattr(containment, "SYSTEMD_RUNS", Path("/"))
+    elif (root := containment.cgroup_of(place)) is None or not is_writable(root.parent):
+        pytest.skip("no cgroup of version 2 can be made here")
+    yield ProcessHost(place)
+    kill_leftovers(place)
+
+
+def is_writable(cgroup: Path) -> bool:
+    try:
+        (cgroup / "aoeha-test").mkdir()
+        (cgroup / "aoeha-test").rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def run(host: ProcessHost, *argv: str, deadline_ms: int = 10_000, stdin: str = "") -> Completed:
@@ -112,12 +137,76 @@ def test_a_cancelled_run_kills_its_program(host: ProcessHost, tmp_path: Path) ->
     assert wait_until_dead(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.parametrize(
+    "escape",
+    [
+        "timeout 60 sh -c '{}'",
+        "set -m; sh -c '{}' & wait",
+        "setsid -w sh -c '{}'",
+        "setsid sh -c '{} &' & wait; sleep 60",
+        "env -i sh -c '{}'",
+    ],
+)
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_nothing_of_a_program_outlives_its_deadline(host: ProcessHost, tmp_path: Path, escape: str, shell: str) -> None:
+    """What goes on would switch a plug off that nobody wants off any more."""
+    pid = tmp_path / "pid"
+    script = escape.format(f"echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 60")
+    with pytest.raises(TimeoutError, match=f"{shell} did not end within 1500 ms"):
+        run(host, shell, "-c", script, deadline_ms=1_500)
+    assert wait_until_dead(int(pid.read_text()))
+
+
+def test_a_program_that_leaves_its_group_is_killed_at_the_deadline(host: ProcessHost, tmp_path: Path) -> None:
+    script = (
+        "import os, subprocess, time\n"
+        "child = subprocess.Popen(['sleep', '60'], process_group=0)\n"
+        "os.setpgid(0, child.pid)\n"
+        f"open('{tmp_path}/pids', 'w').write(f'{{os.getpid()}} {{child.pid}}')\n"
+        "time.sleep(60)\n"
+    )
+    before = open_descriptors()
+    with pytest.raises(TimeoutError, match="did not end within 2000 ms"):
+        run(host, sys.executable, "-c", script, deadline_ms=2_000)
+    assert all(wait_until_dead(int(pid)) for pid in (tmp_path / "pids").read_text().split())
+    assert open_descriptors() == before
+
+
+def test_what_a_program_leaves_behind_ends_with_it(host: ProcessHost, tmp_path: Path) -> None:
+    """A monitor runs each ten seconds, so what it forgets would pile up."""
+    completed = run(host, "sh", "-c", f"setsid sleep 60 & echo $! > {tmp_path}/pid; echo fine")
+    assert completed.stdout == "fine\n"
+    assert wait_until_dead(int((tmp_path / "pid").read_text()))
+
+
+def started_service(host: ProcessHost, tmp_path: Path, service: str) -> int:
+    with leaving_services(service):
+        run(host, "sh", "-c", f"setsid sleep 60 & echo $! > {tmp_path}/{service}; echo started")
+    return int((tmp_path / service).read_text())
+
+
 def test_a_service_that_keeps_the_pipe_open_does_not_delay_the_result(host: ProcessHost, tmp_path: Path) -> None:
     begun = time.monotonic()
-    completed = run(host, "sh", "-c", f"setsid sleep 60 & echo $! > {tmp_path}/pid; echo started")
-    assert completed.stdout == "started\n"
+    service = started_service(host, tmp_path, "storage.exports")
     assert time.monotonic() - begun < 5
-    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert is_alive(service)
+
+
+def test_a_service_ends_with_its_own_resource_also_under_a_later_daemon(
+    host: ProcessHost, place: Place, tmp_path: Path
+) -> None:
+    ours, other = (started_service(host, tmp_path, name) for name in ("storage.exports", "storage.shares"))
+    run(host, "true")
+    assert kill_leftovers(place) == ()
+    asyncio.run(ProcessHost(place).end_service("storage.exports"))
+    assert wait_until_dead(ours)
+    assert is_alive(other)
+
+
+def test_a_start_that_was_given_up_leaves_nothing(host: ProcessHost, tmp_path: Path) -> None:
+    with leaving_services("storage.exports"), pytest.raises(TimeoutError):
+        run(host, "sh", "-c", f"setsid sleep 60 & echo $! > {tmp_path}/pid; sleep 60", deadline_ms=1_000)
+    assert wait_until_dead(int((tmp_path / "pid").read_text()))
 
 
 def test_nothing_is_left_open_or_unreaped(host: ProcessHost) -> None:
@@ -146,17 +235,18 @@ def test_leftovers_of_an_earlier_daemon_are_killed_and_its_services_spared(host:
 import asyncio, os, sys
 from pathlib import Path
 from aoeha.io.host import Place
-from aoeha.io.processes import ProcessHost
+from aoeha.io.processes import ProcessHost, leaving_services
 async def daemon():
     host = ProcessHost(Place("test", "alpha", run_directory=Path({str(tmp_path)!r})))
     service = "setsid sh -c 'echo $$ > {tmp_path}/service; exec sleep 60' >/dev/null 2>&1 &"
-    await host.run("sh", "-c", service, deadline_ms=5000)
+    with leaving_services("storage.exports"):
+        await host.run("sh", "-c", service, deadline_ms=5000)
     await host.run("sh", "-c", "echo $$ > {tmp_path}/task; exec sleep 60", deadline_ms=60000)
 asyncio.run(daemon())
 """
 
     async def kill_daemon() -> None:
-        daemon = await asyncio.create_subprocess_exec(".venv/bin/python", "-c", script)
+        daemon = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
         await until_written(tmp_path / "task")
         await until_written(tmp_path / "service")
         daemon.kill()
@@ -165,8 +255,8 @@ asyncio.run(daemon())
     asyncio.run(kill_daemon())
     task, service = (int((tmp_path / name).read_text()) for name in ("task", "service"))
     assert is_alive(task)
-    assert kill_leftovers("another/daemon@/run") == ()
-    assert kill_leftovers(task_marker(host.place)) == (task,)
+    assert kill_leftovers(Place("another", "daemon")) == ()
+    assert kill_leftovers(host.place) == (task,)
     assert wait_until_dead(task)
     assert is_alive(service)
     os.kill(service, signal.SIGKILL)

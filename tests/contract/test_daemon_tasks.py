@@ -96,9 +96,8 @@ class Bench:
         self.switch = ScriptedDevice("pdu", Parameters(), host)
         device = Device(self.switch, {"beta": "7"})
         self.host = host
-        self.runner = TaskRunner(
-            Agents({("storage", "thing"): ScriptedAgent(behaviour, host)}, {"pdu": device}), self.take
-        )
+        self.agent = ScriptedAgent(behaviour, host)
+        self.runner = TaskRunner(Agents({("storage", "thing"): self.agent}, {"pdu": device}), self.take)
 
     def take(self, done: TaskDone) -> None:
         self.done.append(done)
@@ -195,6 +194,35 @@ def test_a_cancelled_task_ends_as_cancelled_and_only_once(tmp_path: Path) -> Non
         assert len(bench.done) == 1
 
     asyncio.run(run())
+
+
+def test_what_a_start_leaves_behind_ends_with_the_stop_and_a_monitor_leaves_nothing(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(nothing, tmp_path)
+        pids: list[int] = []
+
+        async def leave() -> None:
+            program = "setsid sleep 60 >/dev/null 2>&1 & echo $!"
+            pids.append(int((await bench.host.run("sh", "-c", program, deadline_ms=5_000)).stdout))
+
+        bench.agent.behaviour = leave
+        for number, kind in enumerate((TaskKind.START, TaskKind.MONITOR), start=1):
+            assert (await bench.one(kind, task_id=number)).result is TaskResult.OK
+        started, forgotten = pids
+        assert is_alive(started)
+        assert not is_alive(forgotten)
+        bench.agent.behaviour = nothing
+        assert (await bench.one(TaskKind.STOP, task_id=3)).result is TaskResult.OK
+        assert not is_alive(started)
+
+    asyncio.run(run())
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_an_agent_that_ignores_its_deadline_is_left_behind_as_timed_out(tmp_path: Path) -> None:
