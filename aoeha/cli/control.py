@@ -131,6 +131,9 @@ class _Lines:
             self._connection.sendall(request)
         except TimeoutError:
             raise
+        except BrokenPipeError:
+            # Turned away before the request was sent; the reason can be read all the same.
+            return
         except OSError as error:
             raise ControlError(Exit.CANNOT_DETERMINE, _lost(error.strerror or str(error))) from error
 

@@ -2,7 +2,8 @@
 
 A client sends one JSON line and reads lines until the server closes (`say` any number of times, then one `done`).
 Root may ask for everything, the group `aoeha` may look. Every client is bounded: in number, in what it sends, in how
-long it takes to send it and in how much it leaves unread.
+long it takes to send it and in how much it leaves unread. One for whom there is no seat is turned away as it is
+accepted, before it costs anything: whoever looks cannot hurt what protects.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import socket
 import struct
 import sys
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ import msgspec
 
 from aoeha.core.model.conditions import Code
 from aoeha.core.model.exits import Exit
+from aoeha.io.control_seats import ROOT, Seats
 
 __all__ = ["READ_ONLY_VERBS", "Caller", "Connection", "ControlSocket", "Request"]
 
@@ -29,7 +32,11 @@ READ_ONLY_VERBS = frozenset({"status", "events", "why", "fence-history"})
 GROUP_NAME = "aoeha"
 GROUP_FILE = Path("/etc/group")
 REQUEST_BYTES_MAX = 64 * 1024
-CONNECTIONS_MAX = 32
+ACCEPTED_A_TURN = 16
+"""Then the loop has other work, and the next clients wait for ACCEPT_PAUSE_MS."""
+ACCEPT_PAUSE_MS = 50
+BACKLOG = 64
+TURNED_AWAY_MAX = 8
 REQUEST_DEADLINE_MS = 5_000
 DEPARTURE_POLL_MS = 500
 UNREAD_BYTES_MAX = 1 << 20
@@ -39,8 +46,8 @@ PEERGROUPS_BYTES = 1_024
 """256 groups: what socket.getsockopt can return. A user in more of them is not seen as a member by these."""
 
 
-class Request(msgspec.Struct, frozen=True):
-    """What a client asks for."""
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a client asks for. A key that is not known is refused, like one of aoeha.toml: it may be a mistyped one."""
 
     verb: str
     arguments: dict[str, str] = {}
@@ -73,8 +80,7 @@ class Connection:
 
     def done(self, exit_code: Exit, code: Code, sentence: str, document: Any = None) -> None:
         """Send the one `done` line; what comes after it is not sent."""
-        line = {"kind": "done", "exit_code": exit_code, "code": code.value, "sentence": sentence, "document": document}
-        self._send(line)
+        self._send(_done(exit_code, code, sentence, document))
         self.closed = True
 
     def _send(self, line: dict[str, Any]) -> None:
@@ -84,7 +90,7 @@ class Connection:
             self._writer.transport.abort()
             self.closed = True
             return
-        self._writer.write(msgspec.json.encode(line) + b"\n")
+        self._writer.write(_encoded(line))
 
 
 Handler = Callable[[Request, Connection], Awaitable[None]]
@@ -98,8 +104,11 @@ class ControlSocket:
         self._path = path
         self._handler = handler
         self._group: int | None = None
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self._seats = Seats()
         self._connections: set[asyncio.Task[None]] = set()
+        self._turned_away: deque[socket.socket] = deque()
 
     async def open(self) -> str:
         """Listen; return an empty string or a warning sentence. Raises OSError when the socket cannot be made.
@@ -113,16 +122,23 @@ class ControlSocket:
             listener.bind(str(self._path))
             self._group = _group_id()
             warning = _let_group_in(self._path, self._group)
-            self._server = await asyncio.start_unix_server(self._connected, sock=listener, limit=REQUEST_BYTES_MAX)
+            listener.listen(BACKLOG)
         except OSError:
             listener.close()
             raise
+        self._listener = listener
+        self._accept_again(listener)
         return warning
 
     async def close(self) -> None:
         """Stop listening, end all connections and remove the socket."""
-        if self._server:
-            self._server.close()
+        if self._pause:
+            self._pause.cancel()
+        if self._listener:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+        for client in self._turned_away:
+            client.close()
         for connection in tuple(self._connections):
             connection.cancel()
         if self._connections:
@@ -130,27 +146,67 @@ class ControlSocket:
         with contextlib.suppress(OSError):
             self._path.unlink()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        current = asyncio.current_task()
-        assert current is not None
-        self._connections.add(current)
+    def _accept_again(self, listener: socket.socket) -> None:
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Seat those that wait, or turn them away. Many at once, or a lack of descriptors, must not fill the loop."""
+        for _ in range(ACCEPTED_A_TURN):
+            try:
+                client, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError:
+                break
+            self._seat(client)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+        self._pause = loop.call_later(ACCEPT_PAUSE_MS / 1_000, self._accept_again, listener)
+
+    def _seat(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        caller = _caller(client, self._group)
+        refusal = self._seats.take(caller.user)
+        if refusal:
+            self._turn_away(client, f"cannot serve you: {refusal}")
+            return
+        connection = asyncio.create_task(self._connected(client, caller), name=f"client-{caller.user}")
+        self._connections.add(connection)
+        connection.add_done_callback(lambda ended: self._ended(ended, client, caller.user))
+
+    def _turn_away(self, client: socket.socket, sentence: str) -> None:
+        """Say why. The last few stay open unread, so that a client which is still sending can read the reason."""
+        with contextlib.suppress(OSError):
+            client.send(_encoded(_done(Exit.FAILED, Code.COMMAND_REFUSED_BUSY, sentence, None)))
+            client.shutdown(socket.SHUT_WR)
+        self._turned_away.append(client)
+        if len(self._turned_away) > TURNED_AWAY_MAX:
+            self._turned_away.popleft().close()
+
+    def _ended(self, connection: asyncio.Task[None], client: socket.socket, user: str) -> None:
+        """Whatever ended it, even before it began: the seat is free and the descriptor is closed."""
+        client.close()
+        self._connections.discard(connection)
+        self._seats.leave(user)
+
+    async def _connected(self, client: socket.socket, caller: Caller) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=REQUEST_BYTES_MAX)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, client)
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         try:
-            await self._serve(reader, writer)
+            await self._serve(reader, writer, caller)
         except (OSError, asyncio.CancelledError):
             # The client disconnected, or the daemon ends: no client waits for an answer.
-            writer.transport.abort()
+            return
         finally:
-            self._connections.discard(current)
+            writer.transport.abort()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(writer, _caller(writer.get_extra_info("socket"), self._group))
-        is_one_too_many = len(self._connections) > CONNECTIONS_MAX
-        # Read even what is not served: a unix socket that is closed with unread data resets its peer, answer and all.
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, caller: Caller) -> None:
+        connection = Connection(writer, caller)
         request = await _read_request(reader, connection)
-        if request and is_one_too_many:
-            sentence = f"cannot serve you: {CONNECTIONS_MAX} clients are connected; try again"
-            connection.done(Exit.FAILED, Code.COMMAND_REFUSED_BUSY, sentence)
-        elif request:
+        if request:
             try:
                 await self._until_gone(reader, writer, self._handler(request, connection))
             except Exception as error:  # noqa: BLE001 - our bug; the client is told, and the daemon continues
@@ -178,6 +234,14 @@ class ControlSocket:
             await answering
 
 
+def _done(exit_code: Exit, code: Code, sentence: str, document: Any) -> dict[str, Any]:
+    return {"kind": "done", "exit_code": exit_code, "code": code.value, "sentence": sentence, "document": document}
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
+
+
 async def _departure(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Return when the client has closed its socket; one that only stopped sending still wants its answer."""
     while await reader.read(4_096):
@@ -198,8 +262,9 @@ async def _read_request(reader: asyncio.StreamReader, connection: Connection) ->
         sentence = f"cannot serve you: no request came within {REQUEST_DEADLINE_MS} ms"
         connection.done(Exit.USAGE, Code.COMMAND_USAGE, sentence)
         return None
-    except ValueError as error:
-        # StreamReader raises ValueError for a line beyond its limit; msgspec's errors are ValueErrors too.
+    except (ValueError, RecursionError) as error:
+        # StreamReader raises ValueError for a line beyond its limit; msgspec's errors are ValueErrors too, but for
+        # what is nested too deep.
         sentence = f"cannot read the request: {error}; send one JSON line with verb and arguments"
         connection.done(Exit.USAGE, Code.COMMAND_USAGE, sentence)
         return None
@@ -219,7 +284,7 @@ def _caller(connection: socket.socket, group: int | None) -> Caller:
         packed = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, PEERGROUPS_BYTES)
     groups = {group_id, *struct.unpack(f"{len(packed) // 4}I", packed)}
     # No look-up by name: that may ask a directory server, and the loop must not wait.
-    user = "root" if user_id == 0 else f"uid {user_id}"
+    user = ROOT if user_id == 0 else f"uid {user_id}"
     return Caller(user, may_change=user_id == 0, may_look=user_id == 0 or group in groups)
 
 

@@ -17,7 +17,8 @@ import pytest
 from aoeha.core.model.conditions import Code
 from aoeha.core.model.exits import Exit
 from aoeha.io import control_socket
-from aoeha.io.control_socket import CONNECTIONS_MAX, Connection, ControlSocket, Request
+from aoeha.io.control_seats import EACH_USER_MAX, LOOKERS_MAX, ROOT_MAX
+from aoeha.io.control_socket import TURNED_AWAY_MAX, Connection, ControlSocket, Request
 
 Line = dict[str, Any]
 
@@ -96,7 +97,8 @@ def test_a_request_is_answered_with_what_happened_and_one_done(tmp_path: Path) -
 @pytest.mark.parametrize(
     "content",
     [b"\n", b"not json\n", b"[]\n", b'{"verb": 5}\n', b'{"arguments": {}}\n', b'{"verb":"x","arguments":{"n":1}}\n',
-     b"x" * (65 * 1024) + b"\n", b"\xff\xfe\n"],
+     b"x" * (65 * 1024) + b"\n", b"\xff\xfe\n", b'{"verb":"x","argument":{"node":"beta"}}\n',
+     b'{"verb":"x","arguments":' + b"[" * 30_000 + b"]" * 30_000 + b"}\n"],
 )  # fmt: skip
 def test_what_is_no_request_is_refused_with_code_64(tmp_path: Path, content: bytes) -> None:
     async def run() -> None:
@@ -142,13 +144,13 @@ def test_a_client_that_goes_away_ends_its_request(tmp_path: Path, half_close: bo
 
 @pytest.mark.root
 @by_root
-def test_too_many_clients_are_turned_away_and_the_others_still_served(tmp_path: Path) -> None:
+def test_too_many_clients_are_turned_away_and_served_when_others_have_gone(tmp_path: Path) -> None:
     async def run() -> None:
         async with serving(tmp_path) as (path, _):
-            idle = [await asyncio.open_unix_connection(path) for _ in range(CONNECTIONS_MAX)]
+            idle = [await asyncio.open_unix_connection(path) for _ in range(ROOT_MAX)]
             (line,) = await ask(path, b'{"verb": "status"}\n')
-            assert line["exit_code"] == 1
-            assert "clients are connected" in line["sentence"]
+            assert (line["exit_code"], line["code"]) == (1, "command.refused.busy")
+            assert f"{ROOT_MAX} clients of root are connected" in line["sentence"]
             for _, writer in idle:
                 writer.close()
             async with asyncio.timeout(5):
@@ -231,6 +233,101 @@ def test_the_group_may_look_and_only_root_may_change(tmp_path: Path, monkeypatch
             assert (await ask_as(path, 4_711, [], "status"))["exit_code"] == 4
             assert (await ask_as(path, 0, [], "standby"))["exit_code"] == 0
             assert [request.verb for request in answering.requests] == ["status", "events", "standby"]
+
+    asyncio.run(run())
+
+
+CROWD = """
+import os, socket, sys
+path, user, group, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+os.setgroups([group])
+os.setgid(user)
+os.setuid(user)
+connections = []
+for _ in range(number):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(path)
+    connections.append(connection)
+sys.stdout.write("connected\\n")
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+@contextlib.asynccontextmanager
+async def crowd(path: Path, user: int, group: int, number: int) -> AsyncIterator[None]:
+    """A user that may look opens connections, and asks for nothing on any of them."""
+    argv = [sys.executable, "-I", "-c", CROWD, str(path), str(user), str(group), str(number)]
+    process = await asyncio.create_subprocess_exec(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert await process.stdout.readline() == b"connected\n"
+        yield
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+def descriptors() -> int:
+    return len(tuple(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    number = grp.getgrall()[-1].gr_gid
+    monkeypatch.setattr(control_socket, "_group_id", lambda: number)
+    for place in (tmp_path, *tmp_path.parents):
+        if place.stat().st_mode & 0o055 != 0o055:
+            place.chmod(0o755)
+    return number
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes users")
+def test_a_crowd_of_one_user_takes_the_seats_of_that_user_and_no_others(tmp_path: Path, group: int) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as (path, _):
+            before = descriptors()
+            async with crowd(path, 4_711, group, 1_200):
+                assert descriptors() - before <= EACH_USER_MAX + TURNED_AWAY_MAX + 3
+                refused = await ask_as(path, 4_711, [group], "status")
+                assert refused["code"] == "command.refused.busy"
+                assert f"{EACH_USER_MAX} clients of uid 4711 are connected" in refused["sentence"]
+                assert (await ask_as(path, 4_712, [group], "status"))["exit_code"] == 0
+                assert (await ask(path, b'{"verb": "standby"}\n'))[-1]["exit_code"] == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes users")
+def test_crowds_of_many_users_leave_root_its_seats(tmp_path: Path, group: int) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as (path, _), contextlib.AsyncExitStack() as crowds:
+            for user in range(4_711, 4_711 + LOOKERS_MAX // EACH_USER_MAX):
+                await crowds.enter_async_context(crowd(path, user, group, EACH_USER_MAX))
+            refused = await ask_as(path, 5_000, [group], "status")
+            assert refused["code"] == "command.refused.busy"
+            assert (await ask(path, b'{"verb": "standby"}\n'))[-1]["exit_code"] == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.root
+@by_root
+def test_whatever_a_client_asks_its_connection_ends(tmp_path: Path) -> None:
+    deep = b'{"verb":"status","x":' + b"[" * 30_000 + b"]" * 30_000 + b"}\n"
+
+    async def run() -> None:
+        async with serving(tmp_path) as (path, _):
+            before = descriptors()
+            for _ in range(40):
+                assert (await ask(path, deep))[-1]["exit_code"] == Exit.USAGE
+            async with asyncio.timeout(5):
+                # What asks just now is open itself.
+                while descriptors() > before + 4:
+                    assert (await ask(path, b"\n"))[-1]["exit_code"] == Exit.USAGE
 
     asyncio.run(run())
 
