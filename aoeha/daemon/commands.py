@@ -9,6 +9,7 @@ from aoeha.core.model.actions import Answer
 from aoeha.core.model.conditions import Code
 from aoeha.core.model.events import CommandGiven
 from aoeha.core.model.exits import Exit
+from aoeha.daemon import request_words
 from aoeha.daemon.event_log import EventLog, Sentence
 from aoeha.daemon.fence_history import FenceHistory
 from aoeha.io import clock
@@ -44,6 +45,10 @@ class Commands:
 
     async def handle(self, request: Request, connection: Connection) -> None:
         """Answer one client."""
+        unclear = request_words.why_unclear(request)
+        if unclear:
+            _usage(connection, unclear)
+            return
         match request.verb:
             case "status" | "why":
                 document = self._document()
@@ -69,9 +74,11 @@ class Commands:
         return self._last_id
 
     async def _command(self, request: Request, connection: Connection) -> None:
-        wait_ms = request.arguments.get("wait_ms", "0")
-        if not (wait_ms.isascii() and wait_ms.isdigit() and int(wait_ms) < ANSWER_DEADLINE_MS):
-            _usage(connection, f"cannot wait {wait_ms!r} ms: expected a number below {ANSWER_DEADLINE_MS}")
+        text = request.arguments.get(request_words.WAIT, "0")
+        wait_ms = request_words.number(text)
+        if wait_ms is None or wait_ms >= ANSWER_DEADLINE_MS:
+            shown = request_words.shown(text)
+            _usage(connection, f"cannot wait {shown} ms: expected a number below {ANSWER_DEADLINE_MS}")
             return
         command_id = self.next_id()
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -127,11 +134,11 @@ class Commands:
 
 def _number(request: Request, connection: Connection, what: str) -> int | None:
     """Return how many are wanted, or None after a refusal was sent."""
-    count = request.arguments.get("number", str(EVENTS_SHOWN))
-    if not (count.isascii() and count.isdigit()):
-        _usage(connection, f"cannot show {count!r} {what}: expected a number")
-        return None
-    return int(count)
+    text = request.arguments.get("number", str(EVENTS_SHOWN))
+    count = request_words.number(text)
+    if count is None:
+        _usage(connection, f"cannot show {request_words.shown(text)} {what}: expected a number")
+    return count
 
 
 def _usage(connection: Connection, sentence: str) -> None:

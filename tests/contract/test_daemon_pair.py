@@ -95,6 +95,25 @@ def test_a_wait_that_is_no_time_is_refused_and_harms_nobody(serving: Pair) -> No
     assert serving.alpha.phase() == "running"
 
 
+def test_an_argument_that_nobody_knows_is_refused_and_moves_nothing(serving: Pair) -> None:
+    refused = serving.alpha.ask("standby", nod="beta")
+    assert refused["code"] == "command.usage"
+    assert "there is no argument 'nod'" in refused["sentence"]
+    for verb in ("status", "pause"):
+        assert serving.alpha.ask(verb, group="storage")["code"] == "command.usage"
+    assert serving.alpha.phase() == "running"
+
+
+def test_a_number_of_many_digits_is_refused_and_breaks_nothing(serving: Pair) -> None:
+    digits = "9" * 60_000
+    for verb, words in (("events", {"number": digits}), ("fence-history", {"number": digits}),
+                        ("switchover", {"wait_ms": digits})):  # fmt: skip
+        refused = serving.alpha.ask(verb, **words)
+        assert refused["code"] == "command.usage", refused
+        assert len(refused["sentence"]) < 200
+    assert "Traceback" not in serving.alpha.errors()
+
+
 def test_a_switchover_stops_here_before_it_starts_there(serving: Pair) -> None:
     done = serving.alpha.ask("switchover", wait_ms="10000")
     assert done["exit_code"] == 0, done
