@@ -14,7 +14,10 @@ def main(argv: list[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["daemon"]:
-        from aoeha.cli.daemon import run_daemon  # noqa: PLC0415  the client verbs must not pay for the daemon
+        from aoeha.daemon import early_signals  # noqa: PLC0415  the client verbs must not pay for the daemon
+
+        early_signals.defer()
+        from aoeha.cli.daemon import run_daemon  # noqa: PLC0415
 
         return run_daemon(words[1:])
     from aoeha.cli.verbs import run_verb  # noqa: PLC0415  the daemon must not pay for the client verbs

@@ -14,6 +14,7 @@ import os
 import sys
 
 from aoeha.core.model.exits import Exit
+from aoeha.daemon import early_signals
 from aoeha.daemon.arguments import Settings, add_arguments, settings
 from aoeha.daemon.first_beat import send_first_beat
 from aoeha.io.exclusion import lock_directory
@@ -23,6 +24,7 @@ __all__ = ["main"]
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the daemon until it has left, and return the exit code."""
+    early_signals.defer()
     where = settings(arguments)
     try:
         os.makedirs(where.run_directory, mode=0o755, exist_ok=True)

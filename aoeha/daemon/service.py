@@ -18,7 +18,7 @@ from aoeha.core.model.exits import Exit
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial
-from aoeha.daemon import assembly
+from aoeha.daemon import assembly, early_signals
 from aoeha.daemon.action_executor import ActionExecutor, Effects
 from aoeha.daemon.arguments import Settings
 from aoeha.daemon.assembly import Blueprint, StartError
@@ -229,6 +229,7 @@ class _Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave)
         loop.add_signal_handler(signal.SIGHUP, self._ignore_hangup)
+        early_signals.deliver()
 
     def _leave(self) -> None:
         """Hand all groups over and end. End by force, with a sentence, when that takes too long."""

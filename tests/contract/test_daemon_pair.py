@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -272,6 +273,43 @@ def test_a_plug_is_verified_with_the_standby(serving: Pair) -> None:
     assert done["code"] == "order.done"
     assert serving.alpha.running() == BOTH
     assert serving.alpha.ask("fence-test", wait_ms="15000")["exit_code"] == 0
+
+
+def has_begun(gateway: Gateway) -> bool:
+    """Whether the daemon that was started last holds its lock: it has begun, and nothing of it listens yet."""
+    lock = f":{(gateway.run_directory / 'daemon.lock').stat().st_ino} "
+    process = gateway.process
+    assert process is not None
+    return any(lock in line and f" {process.pid} " in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+def restarted_in_a_pause(gateways: Pair) -> subprocess.Popen[bytes]:
+    """In a pause nobody is fenced, however slowly this machine starts a daemon."""
+    assert gateways.alpha.ask("pause")["exit_code"] == 0
+    wait_for(lambda: gateways.beta.status().get("why", {}).get("code") == "state.paused", "beta knows of the pause")
+    gateways.alpha.kill()
+    gateways.alpha.start()
+    wait_for(lambda: has_begun(gateways.alpha), "alpha has begun")
+    process = gateways.alpha.process
+    assert process is not None
+    return process
+
+
+def test_a_hangup_while_the_daemon_starts_ends_nothing(serving: Pair) -> None:
+    process = restarted_in_a_pause(serving)
+    for _ in range(20):
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.02)
+    wait_for(lambda: serving.alpha.phase() == "running", "alpha has adopted its group")
+    assert process.poll() is None
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+
+
+def test_an_order_to_leave_while_the_daemon_starts_is_heeded_in_order(serving: Pair) -> None:
+    restarted_in_a_pause(serving)
+    assert serving.alpha.terminate() == 0
+    assert "leave.during-pause" in serving.alpha.errors()
+    assert serving.alpha.running() == BOTH
 
 
 def test_sigterm_hands_over_and_ends_well(serving: Pair) -> None:
