@@ -225,14 +225,14 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         to = f"let {self.parameters.device} go on without {leg}"
         await evict_leg(self._leg(leg, to), self._running_for(to))
 
-    async def take_back(self, leg: str, *, whole: bool, outdated: bool = False) -> None:
+    async def take_back(self, leg: str, *, whole: bool, outdated: bool = False, patience_ms: int = PATIENCE_MS) -> None:
         """Return a leg to the mirror, by the bitmap where it may be trusted. The copy is never held back."""
         to = f"take {leg} back into {self.parameters.device}"
         subject, array = self._leg(leg, to), self._running_for(to)
         self._let_go_later(None)
         if array.action == "frozen":
             await self._set_action(array.name, "idle")
-        await return_leg(self.host, subject, array, whole=whole, outdated=outdated)
+        await return_leg(self.host, subject, array, patience_ms, whole=whole, outdated=outdated)
 
     def _lacking(self, array: ArrayState) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Name the targets of the legs that do not work: those that are being rebuilt, and those that are gone."""

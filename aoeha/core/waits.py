@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from aoeha.core import unserved
 from aoeha.core.fencing import fence_race, power_fence, power_restore
-from aoeha.core.mirror import leg_membership
+from aoeha.core.mirror import leg_rest
 from aoeha.core.model import shelf_patience
 from aoeha.core.model.config import PairConfig
 from aoeha.core.ownership import group_beat
@@ -166,10 +166,10 @@ WAITS: tuple[Wait, ...] = (
     ),
     Wait(
         "a leg whose disk reports errors",
-        lambda _: leg_membership.REST_MAX_MS,
+        lambda _: leg_rest.REST_MAX_MS,
         "1 h, under the alarm mirror.leg-failing",
         "it is tried again",
-        "core/mirror/leg_membership.py:_rest",
+        "core/mirror/leg_rest.py:rest",
     ),
     Wait(
         "the peer's answer after a stall of this node",

@@ -115,7 +115,21 @@ MUTANTS = (
         "if leg.name in (mirror.missing or ()):",
     ),
     Mutant(
-        f"{LEGS}:_rest",
+        f"{LEGS}:_judge_failure",
+        "R5",
+        "a leg that fell silent in the middle of its return has a disk with errors",
+        "if leg.shows(Holder.US) and all(address.since_ms <= failed.begun_ms for address in leg.addresses):",
+        "if True:",
+    ),
+    Mutant(
+        f"{LEGS}:_judge_failure",
+        "R5",
+        "a return that failed is judged by what was known before it",
+        "or read_ms < failed.ended_ms:",
+        "or False:",
+    ),
+    Mutant(
+        "mirror/leg_rest.py:rest",
         "R5",
         "a disk with errors is tried as often as any other",
         "min(RETURN_AGAIN_MS << min(errors - 1, 10), REST_MAX_MS)",

@@ -45,8 +45,8 @@ JUDGED = {
     "heard_ledger storage_fence shelf_link generation",
     "Failures": "at_ms given_up until_ms lacking",
     "Term": "proof taken_sequence taken_ms first yielding for_clients unverified storage_lost blind_since_ms "
-    "address_uncontested conflicts retry_at_ms reserve_at_ms startable_legs stamped legs_transferred ledger "
-    "ledger_since_ms renewal_task_id renewed_ms marked loss_acknowledged",
+    "address_uncontested conflicts retry_at_ms reserve_at_ms startable_legs stamped told legs_transferred "
+    "ledger ledger_since_ms renewal_task_id renewed_ms marked loss_acknowledged",
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures valid invalid_reason validated_ms "
     "start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing copying limits",
@@ -86,8 +86,9 @@ JUDGED = {
     "yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms read_ms looked_ms said answering",
     "ShelvesState": "task_id asked_ms read_ms due patient_id patient_ms glanced_ms",
-    "LegWork": "task_id retry_ms",
-    "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message",
+    "LegWork": "task_id retry_ms begun_ms failed",
+    "FailedReturn": "leg sentence begun_ms ended_ms",
+    "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message lacking",
     "HeardLedger": "boot_id epoch ledger as_of_ms known_epoch",
     "HostsState": "task_id asked_ms answering answered_ms since_ms behind_since_ms",
     "Ledger": "version fence start",

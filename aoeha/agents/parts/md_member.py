@@ -30,10 +30,8 @@ CONTROL_DEADLINE_MS = 2_000
 REMOVE_TRIES = 20
 UP_TRIES = 100
 ASK_EVERY_TRIES = 5
-JOINED_TRIES = 30
-PAUSE_S = 0.1
-EXAMINE_DEADLINE_MS = 10_000
-ADD_DEADLINE_MS = 10_000
+PAUSE_MS = 100
+PAUSE_S = PAUSE_MS / 1_000
 
 T = TypeVar("T")
 
@@ -76,18 +74,21 @@ async def _fail(leg: Leg, array: ArrayState, member: str) -> None:
         raise AgentError(f"cannot let {leg.array} go on without {leg.target}: md refused ({error})") from None
 
 
-async def return_leg(host: Host, leg: Leg, array: ArrayState, *, whole: bool, outdated: bool) -> None:
-    """Have md copy onto the leg what it lacks, or everything. Returns when that has begun, or AgentError."""
+async def return_leg(host: Host, leg: Leg, array: ArrayState, patience_ms: int, *, whole: bool, outdated: bool) -> None:
+    """Have md copy onto the leg what it lacks, or everything. Returns when that has begun, or AgentError.
+
+    No step takes longer than `patience_ms`: mdadm and md read and write many times, and wait for slow legs each time.
+    """
     member = block_name(leg.device)
     if member in array.working or array.is_rebuilding(member):
         return
     if member in array.members:
         await _let_go(leg, array.name, member)
     await _wait_until_up(leg)
-    await _judge(host, leg, array, outdated=outdated)
-    if whole or not await _re_add(host, leg):
-        await _add_whole(host, leg)
-    await _wait_until_joined(leg, array.name, member)
+    await _judge(host, leg, array, patience_ms, outdated=outdated)
+    if whole or not await _re_add(host, leg, patience_ms):
+        await _add_whole(host, leg, patience_ms)
+    await _wait_until_joined(leg, array.name, member, patience_ms)
 
 
 async def _let_go(leg: Leg, name: str, member: str) -> None:
@@ -126,11 +127,11 @@ async def _wait_until_up(leg: Leg) -> None:
     )
 
 
-async def _judge(host: Host, leg: Leg, array: ArrayState, *, outdated: bool) -> None:
+async def _judge(host: Host, leg: Leg, array: ArrayState, patience_ms: int, *, outdated: bool) -> None:
     """Refuse a disk that is no half of this mirror, and one that was written apart from it."""
     working = tuple(f"/dev/{member.replace('!', '/')}" for member in array.working)
     completed = await try_run(
-        host, "mdadm", "--examine", leg.device, *working, deadline_ms=EXAMINE_DEADLINE_MS, to="read superblocks"
+        host, "mdadm", "--examine", leg.device, *working, deadline_ms=patience_ms, to="read superblocks"
     )
     records = parse_examine(completed.stdout)
     if refusal := why_not_take_back(leg.uuid, leg.device, working, records, outdated=outdated):
@@ -138,25 +139,25 @@ async def _judge(host: Host, leg: Leg, array: ArrayState, *, outdated: bool) -> 
         raise AgentError(f"cannot take {leg.device} back into {leg.array}: {why}")
 
 
-async def _re_add(host: Host, leg: Leg) -> bool:
+async def _re_add(host: Host, leg: Leg, patience_ms: int) -> bool:
     """Let the bitmap tell what is to be copied. False when md knows too little for that."""
     completed = await try_run(
-        host, "mdadm", leg.array, "--re-add", leg.device, deadline_ms=ADD_DEADLINE_MS, to=f"re-add {leg.target}"
+        host, "mdadm", leg.array, "--re-add", leg.device, deadline_ms=patience_ms, to=f"re-add {leg.target}"
     )
     return completed.returncode == 0
 
 
-async def _add_whole(host: Host, leg: Leg) -> None:
+async def _add_whole(host: Host, leg: Leg, patience_ms: int) -> None:
     """Copy everything. Without its superblock first: `--add` re-adds a leg that still has one, by the bitmap."""
     to = f"take {leg.target} back into {leg.array} by a full copy"
-    await must_run(host, "mdadm", "--zero-superblock", leg.device, deadline_ms=ADD_DEADLINE_MS, to=to)
-    added = await try_run(host, "mdadm", leg.array, "--add", leg.device, deadline_ms=ADD_DEADLINE_MS, to=to)
+    await must_run(host, "mdadm", "--zero-superblock", leg.device, deadline_ms=patience_ms, to=to)
+    added = await try_run(host, "mdadm", leg.array, "--add", leg.device, deadline_ms=patience_ms, to=to)
     if added.returncode != 0:
         raise AgentError(f"cannot {to}: {said(added)}; run `mdadm {leg.array} --add {leg.device}`")
 
 
-async def _wait_until_joined(leg: Leg, name: str, member: str) -> None:
-    for _ in range(JOINED_TRIES):
+async def _wait_until_joined(leg: Leg, name: str, member: str, patience_ms: int) -> None:
+    for _ in range(max(patience_ms // PAUSE_MS, 1)):
         state = array_state(name)
         if state is not None and (member in state.working or (state.is_rebuilding(member) and state.action != "idle")):
             return

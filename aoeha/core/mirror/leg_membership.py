@@ -15,19 +15,21 @@ stranger had. Until it has left, the mirror reads it last, copies nothing from i
 A leg that is being copied does not count as another leg; it is trusted again when a look finds it whole. No node starts
 from a leg that was evicted: the other leg's superblock calls it missing.
 
-A leg that the kernel dropped, or that cannot be returned, although its shelf responds, has a disk that reports errors.
-It is tried again after a pause that doubles each time, and an alarm tells people to check the disk. An operator who has
-done so ends the pause, and so does a target that is started again.
+A return that failed is judged by the first reading begun after it. A leg that showed us all the time has a disk that
+reports errors, and rests (`leg_rest`). One that fell silent meanwhile, or restarted, is tried again as soon as it has
+been ours for a while.
 
 What this file does not know: how md is told.
 """
 
-from aoeha.core.model import law
+from aoeha.core.mirror import leg_rest
+from aoeha.core.model import law, shelf_patience
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import LegConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act, Kind
-from aoeha.core.model.legs import LegState, LegWork
+from aoeha.core.model.legs import FailedReturn, LegState, LegWork
+from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
@@ -38,18 +40,8 @@ from aoeha.core.storage import leg_ledger, suspect_legs
 EVICT_DEADLINE_MS, RETURN_DEADLINE_MS = 5_000, 30_000
 STEADY_MS = 5_000
 """A leg that responds again must have done so for this long."""
-EVICT_AGAIN_MS, RETURN_AGAIN_MS = 2_000, 30_000
-REST_MAX_MS = 3_600_000
-"""The longest pause after a disk error. A disk that then works for as long starts again from the shortest pause."""
-
-
-LEG_ALARMS = (
-    Code.MIRROR_LEG_OUT,
-    Code.MIRROR_LEG_KICKED,
-    Code.MIRROR_LEG_FAILING,
-    Code.MIRROR_LEG_STUCK,
-    Code.MIRROR_LEG_WAITING,
-)
+EVICT_AGAIN_MS = 2_000
+LEG_ALARMS = (Code.MIRROR_LEG_OUT, Code.MIRROR_LEG_STUCK, Code.MIRROR_LEG_WAITING)
 """Alarms that end when the mirror no longer runs here."""
 
 
@@ -64,7 +56,9 @@ def decide(step: StepContext) -> None:
             if not group.holding:
                 mirror_start.end_alarm(step, name)
             suspect_legs.end_alarms(step, name)
+            step.change_group(name, leg_work=replaced(group.leg_work, failed=None))
             continue
+        _judge_failure(step, name)
         _trust(step, group, mirror)
         _warn_of_loss(step, name)
         _warn_of_waiting_writes(step, group, mirror)
@@ -81,7 +75,7 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
     if group.leg_work.task_id != task.id:
         return
     evicted, worked = task.kind is TaskKind.EVICT_LEG, done.result is TaskResult.OK
-    again_ms, mirror = EVICT_AGAIN_MS if evicted else RETURN_AGAIN_MS, _mirror(group)
+    again_ms, mirror = EVICT_AGAIN_MS if evicted else leg_rest.RETURN_AGAIN_MS, _mirror(group)
     recorded = worked and mirror is not None and not _is_unseen(mirror)
     step.change_group(group.name, leg_work=LegWork(retry_ms=step.now_ms + (0 if recorded else again_ms)))
     if mirror is None or not leg_ledger.may_run(group, mirror):
@@ -92,9 +86,11 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
     if not worked:
         what = f"taken out of {task.subject}" if evicted else f"added to {task.subject} again"
         sentence = f"{task.leg} could not be {what}: {done.detail or done.result.value}"
-        step.alarm(Code.MIRROR_LEG_STUCK, subject, sentence)
-        if not evicted and group.leg(task.leg).shows(Holder.US):
-            _rest(step, group.name, group.leg(task.leg), f"it could not be added to {task.subject} again")
+        if evicted:
+            step.alarm(Code.MIRROR_LEG_STUCK, subject, sentence)
+        else:
+            failed = FailedReturn(task.leg, sentence, group.leg_work.begun_ms, step.now_ms)
+            step.change_group(group.name, leg_work=replaced(step.state.group(group.name).leg_work, failed=failed))
         return
     step.clear_alarm(Code.MIRROR_LEG_STUCK, subject, f"{task.leg} could be moved now")
     if not evicted:
@@ -103,6 +99,24 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
     if evicted:
         sentence = f"{task.subject} continues without {task.leg}, which returns by itself when its shelf answers again"
         step.alarm(Code.MIRROR_LEG_OUT, subject, sentence)
+
+
+def _judge_failure(step: StepContext, name: str) -> None:
+    """Find out whether a leg that could not be returned responded all the time, by a reading begun since."""
+    group = step.state.group(name)
+    failed, read_ms = group.leg_work.failed, group.shelves.read_ms
+    if failed is None or read_ms is None or read_ms < failed.ended_ms:
+        return
+    leg = group.leg(failed.leg)
+    subject = Subject.leg(name, leg.name)
+    if leg.shows(Holder.US) and all(address.since_ms <= failed.begun_ms for address in leg.addresses):
+        step.alarm(Code.MIRROR_LEG_STUCK, subject, failed.sentence)
+        leg_rest.rest(step, name, leg, "it could not be added to the mirror again")
+        step.change_group(name, leg_work=replaced(group.leg_work, failed=None))
+    else:
+        sentence = f"{failed.sentence}. Its shelf fell silent meanwhile, or its target restarted"
+        step.say(Code.MIRROR_LEG_INTERRUPTED, subject, sentence)
+        step.change_group(name, leg_work=LegWork())
 
 
 def _moved(step: StepContext, group: GroupState, mirror: ResourceState, leg: str, *, evicted: bool) -> None:
@@ -174,7 +188,7 @@ def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
         missing = leg.name in (mirror.missing or ())
         known = group.ledger.fence if group.ledger is not None and group.ledger.start else ()
         if missing and not (leg.leaving or leg.returning) and place in known:
-            _given_up(step, name, leg)
+            leg_rest.given_up(step, name, leg)
         leaving = bool(_why_evict(step.state, group, mirror, leg)) or (begun and leg.leaving and not missing)
         rested = _is_steady(step.state, leg) and step.now_ms >= step.state.group(name).leg(leg.name).rests_until_ms
         rested = rested and _stays(step.state, group, mirror)
@@ -183,39 +197,6 @@ def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
             step.change_leg(name, leg.name, leaving=leaving, returning=returning)
         if step.state.alarms and not (leaving or returning):
             _end_alarms_of_resting(step, name, leg, missing=missing)
-
-
-def _given_up(step: StepContext, name: str, leg: LegState) -> None:
-    """The kernel has dropped a leg by itself."""
-    if leg.shows(Holder.US):
-        _rest(step, name, leg, "the kernel removed it from the mirror by itself")
-    else:
-        step.change_leg(name, leg.name, rests_until_ms=step.now_ms + RETURN_AGAIN_MS)
-        sentence = f"the kernel removed {leg.name} from the mirror by itself: look at `dmesg`, and at its shelf's disks"
-        step.alarm(Code.MIRROR_LEG_KICKED, Subject.leg(name, leg.name), sentence)
-
-
-def _rest(step: StepContext, name: str, leg: LegState, what: str) -> None:
-    """Do not try a leg for a while, longer each time: its shelf responds, so its disk is at fault."""
-    errors = leg.errors + 1 if step.now_ms - leg.rests_until_ms < REST_MAX_MS else 1
-    pause_ms = min(RETURN_AGAIN_MS << min(errors - 1, 10), REST_MAX_MS)
-    step.change_leg(name, leg.name, errors=errors, rests_until_ms=step.now_ms + pause_ms)
-    often = "" if errors == 1 else f", {errors} times in a row"
-    step.alarm(
-        Code.MIRROR_LEG_FAILING,
-        Subject.leg(name, leg.name),
-        f"{leg.name} has errors although its shelf answers: {what}{often}. Look at that shelf's disk, and at `dmesg`. "
-        f"It is tried again in {pause_ms // 1_000} s, when its target restarts, or at once by: aoeha cleanup",
-    )
-
-
-def end_rests(step: StepContext) -> tuple[str, ...]:
-    """Try every leg again at once: an operator has fixed its disk. Return the legs that were pausing."""
-    resting = [(group.name, leg.name) for group in step.state.groups for leg in group.legs if leg.errors]
-    for name, leg in resting:
-        step.change_leg(name, leg, errors=0, rests_until_ms=0)
-        step.clear_alarm(Code.MIRROR_LEG_FAILING, Subject.leg(name, leg), f"{leg} is tried again")
-    return tuple(leg for _, leg in resting)
 
 
 def acknowledge_loss(step: StepContext) -> None:
@@ -348,9 +329,12 @@ def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
         if leg.name in (*(mirror.missing or ()), *mirror.copying):
             continue
         if step.state.alarms:
-            for code in (Code.MIRROR_LEG_OUT, Code.MIRROR_LEG_KICKED, Code.MIRROR_LEG_FAILING):
-                sentence = f"{leg.name} is a whole half of {mirror.config.name} again"
-                step.clear_alarm(code, Subject.leg(group.name, leg.name), sentence)
+            subject, sentence = (
+                Subject.leg(group.name, leg.name),
+                f"{leg.name} is a whole half of {mirror.config.name} again",
+            )
+            step.clear_alarm(Code.MIRROR_LEG_OUT, subject, sentence)
+            leg_rest.end_alarms(step, subject, sentence)
         if leg.copying:
             lost, suspect = leg.copy_in_doubt, leg.copy_in_doubt and leg.suspect
             step.change_leg(group.name, leg.name, reservation_lost=lost, suspect=suspect, outdated=False)
@@ -393,6 +377,7 @@ def _end_alarms(step: StepContext, group: GroupState) -> None:
     for leg in group.legs:
         for code in LEG_ALARMS:
             step.clear_alarm(code, Subject.leg(group.name, leg.name), sentence)
+        leg_rest.end_alarms(step, Subject.leg(group.name, leg.name), sentence)
 
 
 def _evict(step: StepContext, group: GroupState, mirror: ResourceState, leg: LegState, reason: str) -> None:
@@ -412,13 +397,14 @@ def _return(step: StepContext, group: GroupState, mirror: ResourceState, leg: Le
     step.change_leg(group.name, leg.name, copy_in_doubt=False)
     number, name, reason = _begun(step, group), mirror.config.name, "its shelf answers again"
     kind = TaskKind.RETURN_LEG
-    step.begin(LegTask(number, RETURN_DEADLINE_MS, reason, kind, group.name, name, leg.name, whole, leg.outdated))
+    patience_ms = shelf_patience.act_ms(kind, RETURN_DEADLINE_MS, group)
+    step.begin(LegTask(number, patience_ms, reason, kind, group.name, name, leg.name, whole, leg.outdated))
 
 
 def _begun(step: StepContext, group: GroupState) -> int:
     """Note the work on a leg that begins now, and return its number."""
     number = step.state.next_task_id
-    step.change_group(group.name, leg_work=LegWork(number))
+    step.change_group(group.name, leg_work=LegWork(number, begun_ms=step.now_ms))
     return number
 
 

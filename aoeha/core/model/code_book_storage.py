@@ -14,6 +14,7 @@ _RESERVATIONS = "core/storage/reservations.py"
 _PATHS = "core/storage/path_alarms.py"
 _SUSPECT = "core/storage/suspect_legs.py"
 _LEGS = "core/mirror/leg_membership.py"
+_RESTS = "core/mirror/leg_rest.py"
 _LEDGER = "core/storage/leg_ledger.py"
 _GENERATION = "core/storage/generation.py"
 _MIRROR_START = "core/resources/mirror_start.py"
@@ -162,13 +163,13 @@ _MIRROR: Mapping[Code, Entry] = {
         "Repair the shelf. The leg returns by itself when its shelf answers.",
     ),
     Code.MIRROR_LEG_KICKED: alarm(
-        _LEGS,
+        _RESTS,
         "R5",
         "The kernel removed a leg from the mirror by itself, and its shelf does not answer.",
         "Look at `dmesg` and at the shelf's disks.",
     ),
     Code.MIRROR_LEG_FAILING: alarm(
-        _LEGS,
+        _RESTS,
         "R5",
         "A leg has errors while its shelf answers: a disk is failing. It is tried again with growing pauses.",
         "Replace the disk, then run `aoeha cleanup`.",
@@ -202,6 +203,9 @@ _MIRROR: Mapping[Code, Entry] = {
     Code.MIRROR_LEG_RETURNING_FULL: info(_LEGS, "R5", "A leg is added to the mirror again by a full resync."),
     Code.MIRROR_LEG_RETURNING_PARTIAL: info(
         _LEGS, "R5", "A leg is added to the mirror again; what changed meanwhile is copied."
+    ),
+    Code.MIRROR_LEG_INTERRUPTED: info(
+        _LEGS, "R5", "A leg fell silent while it was added to the mirror. It is tried again once it answers steadily."
     ),
     Code.MIRROR_LEG_COPYING: info(_LEDGER, "R5", "A leg is being resynchronised."),
     Code.MIRROR_LEG_AVOIDED: warning(

@@ -249,6 +249,7 @@ class Code(Enum):
     MIRROR_WRITES_WAIT = "mirror.writes-wait"
     MIRROR_DATA_DOUBTFUL = "mirror.data-doubtful"
     MIRROR_LEG_LEAVING = "mirror.leg-leaving"
+    MIRROR_LEG_INTERRUPTED = "mirror.leg-interrupted"
     MIRROR_LEG_RETURNING_FULL = "mirror.leg-returning-full"
     MIRROR_LEG_RETURNING_PARTIAL = "mirror.leg-returning-partial"
     MIRROR_LEG_COPYING = "mirror.leg-copying"

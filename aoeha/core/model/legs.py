@@ -110,11 +110,26 @@ class ShelvesState:
 
 
 @dataclass(frozen=True)
+class FailedReturn:
+    """A return that failed, and when it began and ended. A reading since is to tell whether the leg fell silent."""
+
+    leg: str
+    sentence: str
+    begun_ms: int
+    ended_ms: int
+
+
+@dataclass(frozen=True)
 class LegWork:
-    """The work on a leg of a running mirror, an eviction or a return: its task, or until when no other is begun."""
+    """The work on a leg of a running mirror, an eviction or a return: its task, or until when no other is begun.
+
+    `begun_ms` is when the task was begun. `failed` is a return whose failure is not judged yet.
+    """
 
     task_id: int = 0
     retry_ms: int = 0
+    begun_ms: int = 0
+    failed: FailedReturn | None = None
 
     def holds_up(self, now_ms: int) -> bool:
         """Whether no other work is begun now."""

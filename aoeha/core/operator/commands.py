@@ -7,7 +7,7 @@ that is stopped leaves its resources running. No request ever skips a proof.
 """
 
 from aoeha.core.fencing import power_fence
-from aoeha.core.mirror import leg_membership
+from aoeha.core.mirror import leg_membership, leg_rest
 from aoeha.core.model import law
 from aoeha.core.model.actions import Answer, Leave
 from aoeha.core.model.beat import GroupPhase
@@ -158,7 +158,7 @@ def _confirm(step: StepContext, event: CommandGiven) -> None:
 
 def _clean_up(step: StepContext, event: CommandGiven) -> None:
     """Forget what failed here, and try it again at once."""
-    node, legs = step.state.config.node, leg_membership.end_rests(step)
+    node, legs = step.state.config.node, leg_rest.end_rests(step)
     failures.clean_up(step)
     step.say(Code.CLEANUP_DONE, Subject.node(node), f"{event.user} cleared the failures of {node}")
     leg_membership.acknowledge_loss(step)

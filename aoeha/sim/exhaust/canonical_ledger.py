@@ -204,7 +204,7 @@ def canonical_ledger(state: NodeState, group: GroupState, known: dict[int, int])
         term=_term(state, group),
         ledger_version=PRESENT,
         heard_ledger=heard,
-        leg_work=LegWork(known.get(group.leg_work.task_id, 0), due_ms(group.leg_work.retry_ms, state.now_ms)),
+        leg_work=_leg_work(group.leg_work, state.now_ms, known),
         legs=tuple(
             _leg(leg, old, state, owned=group.holding and leg.name in missing)
             for leg, old in zip(group.legs, before.legs, strict=True)
@@ -214,6 +214,17 @@ def canonical_ledger(state: NodeState, group: GroupState, known: dict[int, int])
             for resource, old in zip(group.resources, before.resources, strict=True)
         ),
     )
+
+
+def _leg_work(work: LegWork, now_ms: int, known: dict[int, int]) -> LegWork:
+    """Return the work on a leg canonical. When it began counts for a return alone, while it may be found to fail."""
+    failed = work.failed and replace(
+        work.failed,
+        begun_ms=NOW_MS - age_ms(work.failed.begun_ms, now_ms, LONG_MS),
+        ended_ms=NOW_MS - age_ms(work.failed.ended_ms, now_ms, LONG_MS),
+    )
+    begun_ms = NOW_MS - age_ms(work.begun_ms, now_ms, LONG_MS) if work.task_id else 0
+    return LegWork(known.get(work.task_id, 0), due_ms(work.retry_ms, now_ms), begun_ms, failed)
 
 
 def _term(state: NodeState, group: GroupState) -> Term | None:

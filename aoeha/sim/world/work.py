@@ -54,8 +54,9 @@ SUPERBLOCKS_MS = 40
 """What `mdadm --examine` takes. It is a part of what a mirror's start takes in all."""
 GENERATION_MS = 20
 """What reading and writing 4 KiB on both legs takes, with the process that does it."""
-DISK_ROUNDS = {TaskKind.START: 80, TaskKind.STOP: 20}
-"""So often a mirror or a volume waits for its disks while it comes up or ends; seen in the rack at 300 ms an answer."""
+DISK_ROUNDS = {TaskKind.START: 80, TaskKind.STOP: 20, TaskKind.RETURN_LEG: 80}
+"""So often a mirror or a volume waits for its disks while it comes up or ends, or a leg returns; seen in the rack at
+300 ms an answer."""
 LEG_MS = (50, 500)
 HURRY_MS = (1, 300)
 HANGS_MS = 100
@@ -123,8 +124,9 @@ class Work:
                 wait_ms = self._stage.random.randint(*ROUND_TRIP_MS)
                 self._stage.timeline.after(wait_ms, machine.by_kernel, self._ask_shelves, job, task)
             case LegTask():
-                wait_ms = self._stage.random.randint(*LEG_MS)
-                self._stage.timeline.after(wait_ms, machine.by_kernel, self._change_mirror, job, task)
+                wait_ms, rounds = self._stage.random.randint(*LEG_MS), DISK_ROUNDS.get(task.kind, 0)
+                self._stage.timeline.after(wait_ms, machine.by_kernel, self._change_in_rounds, job, task, rounds)
+                self._stage.timeline.after(task.deadline_ms, machine.by_kernel, self._ended, job, TaskResult.TIMED_OUT)
             case PathTask():
                 wait_ms = max(0, task.failover.begin_ms - machine.clock_ms()) + self._stage.random.randint(*HURRY_MS)
                 self._stage.timeline.after(wait_ms, machine.by_kernel, self._hurry, job, task)
@@ -333,6 +335,14 @@ class Work:
         self._jobs.pop((job.machine.name, job.incarnation, job.task.id), None)
         self._stage.tell(Observer.task_ended, job.machine, job.task, done)
         listener(job.task.id, done)
+
+    def _change_in_rounds(self, job: Job, task: LegTask, rounds: int) -> None:
+        """Change the mirror once what has to be read and written before is answered, one after the other."""
+        answer_ms = self._storage.answer_ms(job.machine, task.group) if rounds else 0
+        if job.over or not answer_ms:
+            self._change_mirror(job, task)
+            return
+        self._stage.timeline.after(answer_ms, job.machine.by_kernel, self._change_in_rounds, job, task, rounds - 1)
 
     def _disk_ms(self, machine: Gateway, task: ResourceTask) -> int:
         """How much longer a start or a stop takes because its reads and writes are answered slowly."""
