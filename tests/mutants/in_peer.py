@@ -115,6 +115,13 @@ MUTANTS = (
     Mutant(
         f"{MEMBERSHIP}:has_ended",
         "R1",
+        "a boot that was heard for a moment ends the one before it",
+        "state.heard_ms is not None and state.heard_ms - peer.booted_ms",
+        "state.now_ms - peer.booted_ms",
+    ),
+    Mutant(
+        f"{MEMBERSHIP}:has_ended",
+        "R1",
         "boots that alternated prove each other's end",
         " or boot_id in peer.disputed_boot_ids",
         "",

@@ -54,7 +54,8 @@ def test_a_new_boot_a_power_off_or_a_word_ends_it() -> None:
     state = owner()
     booted = replace(state, peer=replace(state.peer, boot_id="c" * 32, retired_boot_ids=(FENCED,)))
     assert may_write(booted), "one beat of a new boot may be a second machine's"
-    assert not may_write(replace(booted, now_ms=DEADTIME_MS))
+    assert may_write(replace(booted, now_ms=DEADTIME_MS)), "nor does time that passes unheard tell which it is"
+    assert not may_write(heard(booted, DEADTIME_MS))
     assert not may_write(replace(state, fence=replace(state.fence, off_boot_id=FENCED)))
     assert not may_write(replace(state, fence=replace(state.fence, confirmed=Confirmation(FENCED, "root", 9_000))))
     assert not may_write(replace(state, last_off=Off(FENCED, 5_000, 1)))

@@ -165,12 +165,13 @@ def has_ended(state: NodeState, boot_id: str) -> bool:
     """Whether an earlier boot of the peer is over, by what is heard of a later one.
 
     One beat of a new boot may come from a second machine of that name. An old boot that is alive is heard within
-    deadtime, and then the two are told apart. Boots that alternated never prove anything about each other.
+    deadtime, and then the two are told apart. The new boot must be heard for as long: a link that carries nothing
+    meanwhile would not carry the old boot's beats either. Boots that alternated never prove anything about each other.
     """
     peer = state.peer
     if peer.boot_id in ("", boot_id) or law.stops(state, Act.BELIEVE) is not None or boot_id in peer.disputed_boot_ids:
         return False
-    return state.now_ms - peer.booted_ms >= state.config.deadtime_ms
+    return state.heard_ms is not None and state.heard_ms - peer.booted_ms >= state.config.deadtime_ms
 
 
 def is_news(state: NodeState) -> bool:
