@@ -327,18 +327,10 @@ MUTANTS = (
         "    if False:\n",
     ),
     Mutant(
-        f"{FENCE}:_succeed",
-        "R2",
-        "a power-off is about whatever boot is heard now",
-        "FenceState(off_boot_id=fence.victim_boot_id,",
-        "FenceState(off_boot_id=state.peer.boot_id,",
-        survives="A beat of another boot ends the fence first (`_cancel_for_new_boot`): both are the same boot.",
-    ),
-    Mutant(
         f"{FENCE}:_cancel_for_new_boot",
         "R8",
         "a fence of one boot goes on against the next",
-        "if not membership.is_alive(step.state) or peer.boot_id == fence.victim_boot_id:",
+        "if peer.boot_id == fence.victim_boot_id:",
         "if True:",
     ),
     Mutant(
@@ -375,6 +367,13 @@ MUTANTS = (
         "an operator's word never expires",
         "if confirmed is not None and step.now_ms >= confirmed.until_ms:",
         "if False:",
+    ),
+    Mutant(
+        f"{FENCE}:wrong_plug",
+        "R2",
+        "the word that a peer is off outlives the proof that its plug is a wrong one",
+        ", off_boot_id=None, confirmed=None)",
+        ")",
     ),
     Mutant(
         f"{FENCE}:wrong_plug",

@@ -341,7 +341,10 @@ def _succeed(step: StepContext) -> None:
 
 
 def wrong_plug(step: StepContext, how: str) -> None:
-    """The plug reports off and the peer keeps running: these devices are not believed, and their power is restored."""
+    """The plug reports off and the peer keeps running: these devices are not believed, and their power is restored.
+
+    Nor is anybody believed any more who has called the peer off.
+    """
     peer, read = step.state.config.peer, [device for device, _ in step.state.fence.read]
     for device in read:
         devices.distrust_one(step, device)
@@ -351,7 +354,7 @@ def wrong_plug(step: StepContext, how: str) -> None:
         power_orders.wrong_plug(step, sentence, read)
         return
     power_restore.begin(step, read, f"another machine than {peer} was switched off")
-    step.change_fence(failed=sentence, read_off=None)
+    step.change_fence(failed=sentence, read_off=None, off_boot_id=None, confirmed=None)
     _level_failed(step)
 
 
@@ -430,7 +433,7 @@ def _cancel_for_new_boot(step: StepContext) -> None:
     fence, peer = step.state.fence, step.state.peer
     if fence.phase in (FencePhase.IDLE, FencePhase.CANCELLING):
         return
-    if not membership.is_alive(step.state) or peer.boot_id == fence.victim_boot_id:
+    if peer.boot_id == fence.victim_boot_id:
         return
     name = step.state.config.peer
     sentence = f"{name} is heard with a new boot: its fence is cancelled"
