@@ -91,7 +91,7 @@ def memory_of(state: NodeState) -> Memory:
             GroupMemory(
                 group.name,
                 group.epoch,
-                _claim_floor(group),
+                group.claim_floor,
                 group.holding,
                 group.proof,
                 group.grant,
@@ -118,11 +118,6 @@ def _unremembered(group: GroupState) -> Unremembered | None:
     question = group.unremembered
     runs = any(resource.phase in UP for resource in group.resources)
     return Unremembered(question.proof) if question is not None and (question.proof is not None or runs) else None
-
-
-def _claim_floor(group: GroupState) -> int:
-    """The epoch that a later daemon must not claim: it claims above everything that this daemon has claimed."""
-    return max(group.claim_floor, group.claim.epoch if group.claim is not None else 0)
 
 
 def _held(state: NodeState, group: GroupState) -> tuple[tuple[str, str], ...]:

@@ -145,11 +145,11 @@ MUTANTS = (
         "claim_floor=group.claim_floor",
     ),
     Mutant(
-        f"{CLAIMS}:_claimable",
+        f"{CLAIMS}:_take_by_own_proof",
         "R9",
-        "a grant counts while the peer still runs the group",
-        " and said.group.phase is GroupPhase.STOPPED",
-        "",
+        "a group of a rebooted peer is taken out of turn",
+        "if proof.kind is ProofKind.REBOOTED and not _should_claim(step.state, group):",
+        "if False:",
     ),
     Mutant(
         f"{CLAIMS}:_take_by_own_proof",
@@ -157,13 +157,6 @@ MUTANTS = (
         "a proof is used by a node that must not serve",
         "if proof is None or blockers.could_serve(step.state, group) is not None:",
         "if proof is None:",
-    ),
-    Mutant(
-        f"{CLAIMS}:_take_by_own_proof",
-        "R9",
-        "a group of a rebooted peer is taken out of turn",
-        "if proof.kind is ProofKind.REBOOTED and not _should_claim(step.state, group):",
-        "if False:",
     ),
     Mutant(
         f"{CLAIMS}:_new_term",
@@ -190,16 +183,8 @@ MUTANTS = (
         f"{CLAIMS}:_grant",
         "R9",
         "a grant is given while something of the group runs",
-        "phase_of(group) is not GroupPhase.STOPPED or theirs",
-        "theirs",
-        survives="the claimer takes nothing of a node that says that something of the group runs (_claimable)",
-    ),
-    Mutant(
-        f"{CLAIMS}:_grant",
-        "R9",
-        "an epoch that is known already is granted",
-        " or theirs.claim_epoch <= max(group.epoch, group.claim_floor):",
-        ":",
+        "if phase_of(group) is not GroupPhase.STOPPED:",
+        "if False:",
     ),
     Mutant(
         f"{CLAIMS}:_gives_way",
@@ -506,15 +491,8 @@ MUTANTS = (
         f"{PROOFS}:proof_against_peer",
         "R6",
         "a proof counts though the peer stamps its legs",
-        " or peer.condition is PeerCondition.STORAGE_ONLY:",
-        ":",
-    ),
-    Mutant(
-        f"{PROOFS}:proof_against_peer",
-        "R1",
-        "a proof counts while two machines use the peer's name",
-        "if law.stands(state, Kind.DUPLICATE_NAME) or peer",
-        "if peer",
+        "if peer.condition is PeerCondition.STORAGE_ONLY:",
+        "if False:",
     ),
     Mutant(
         f"{PROOFS}:proof_against_peer",
@@ -522,6 +500,7 @@ MUTANTS = (
         "an operator's word about one boot counts for the next",
         "if fence.confirmed is not None and fence.confirmed.boot_id == peer.boot_id:",
         "if fence.confirmed is not None:",
+        survives="A beat of another boot ends the word first (heard_after_off:_lives).",
     ),
     Mutant(
         f"{PROOFS}:proof_against_peer",
@@ -529,13 +508,7 @@ MUTANTS = (
         "a power-off of one boot counts for the next",
         "if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:",
         "if fence.off_boot_id is not None:",
-    ),
-    Mutant(
-        f"{PROOFS}:proof_against_peer",
-        "R2",
-        "the last word of a silent peer is a proof",
-        "    if membership.is_silent(state):\n        return None\n",
-        "",
+        survives="A beat of another boot ends that proof first (heard_after_off:_lives).",
     ),
     Mutant(
         f"{PROOFS}:proof_against_peer",
@@ -543,6 +516,7 @@ MUTANTS = (
         "a peer that rebooted or left has stopped, whatever it runs",
         "theirs.holding or theirs.phase is not GroupPhase.STOPPED or membership",
         "theirs.holding or membership",
+        survives="A leave is announced with all stopped (may_announce_leave), and _should_claim looks too.",
     ),
     Mutant(
         f"{PROOFS}:proof_against_peer",

@@ -153,14 +153,6 @@ MUTANTS = (
         "standby=False",
     ),
     Mutant(
-        f"{MEMORY}:_claim_floor",
-        "R9",
-        "a claim that is out is forgotten with the daemon",
-        "max(group.claim_floor, group.claim.epoch if group.claim is not None else 0)",
-        "group.claim_floor",
-        survives="A grant names the daemon and the number of its claim: one for an earlier daemon is never taken.",
-    ),
-    Mutant(
         f"{MEMORY}:remember",
         "R16",
         "what a step promises is saved after it",

@@ -192,7 +192,7 @@ def _withdraw(step: StepContext, group: GroupState, claim: Claim) -> None:
 
 def _claimable(state: NodeState, group: GroupState) -> bool:
     said = peer_word.said(state, group)
-    return said is not None and not said.group.holding and said.group.phase is GroupPhase.STOPPED
+    return said is not None and not said.group.holding
 
 
 def _grants_us(state: NodeState, group: GroupState, theirs: GroupBeat) -> bool:
@@ -285,7 +285,7 @@ def _grant(step: StepContext, name: str) -> None:
         return
     theirs = said.group
     grant = Grant(theirs.claim_epoch, said.boot_id, said.incarnation, theirs.claim)
-    if phase_of(group) is not GroupPhase.STOPPED or theirs.claim_epoch <= max(group.epoch, group.claim_floor):
+    if phase_of(group) is not GroupPhase.STOPPED:
         return
     if (
         (state.order is not None and state.order.takes_power)

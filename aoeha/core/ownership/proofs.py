@@ -1,8 +1,6 @@
 """Why the peer cannot write: the proof that this node has for the next epoch (home of R2 and R21; also R11)."""
 
-from aoeha.core.model import law
 from aoeha.core.model.beat import BeatFlag, GroupPhase
-from aoeha.core.model.law import Kind
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition
 from aoeha.core.ownership import peer_word
@@ -16,7 +14,7 @@ BLIND_EPOCH_JUMP = 1_000
 def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     """The proof about the peer that this node has for the group's next epoch, None if it has none."""
     peer, fence, name = state.peer, state.fence, group.name
-    if law.stands(state, Kind.DUPLICATE_NAME) or peer.condition is PeerCondition.STORAGE_ONLY:
+    if peer.condition is PeerCondition.STORAGE_ONLY:
         return None
     epoch = next_epoch(state, group)
     blind = _own_parity(state, epoch) if peer.heard else _blind_jump(state, epoch)
@@ -27,8 +25,6 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     if coverage.suffices(state) and storage_fence.complete(state, group):
         legs = ", ".join(leg.name for leg in leg_ledger.fence_legs(state, group))
         return Proof(ProofKind.STORAGE_FENCED, name, epoch + blind, peer.boot_id, f"{legs} reserved for us")
-    if membership.is_silent(state):
-        return None
     beat, theirs = peer.beat, state.peer_group(name)
     if beat is None or theirs is None or BeatFlag.PROBED not in beat.flags:
         return None

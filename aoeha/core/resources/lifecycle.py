@@ -64,7 +64,7 @@ def decide(step: StepContext) -> None:
         _probe(step, name)
         _validate(step, name)
         halted = law.stops(step.state, Act.STOP, step.state.group(name)) is not None
-        wanted = not halted and _wanted_up(step.state, step.state.group(name))
+        wanted = _wanted_up(step.state, step.state.group(name))
         _start_next(step, name, _startable(step, name) if wanted else None)
         if halted or wanted:
             _monitor(step, name, (*UP, *AT_FAULT) if halted and _is_ours(step.state.group(name)) else UP)
