@@ -20,9 +20,9 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 from msgspec import Meta
 
+from aoeha.agents.duration_type import Duration
 from aoeha.agents.fence_cli import fence_main
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
-from aoeha.agents.parameters import Duration
 from aoeha.agents.parts.mqtt_plugs import FAMILIES, Outlet, OutletName, PlugError, Reading, Topics
 from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
 from aoeha.core.model.task import PlugState

@@ -13,9 +13,9 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from aoeha.agents.duration_type import Duration
 from aoeha.agents.fence_cli import fence_main
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
-from aoeha.agents.parameters import Duration
 from aoeha.core.model.task import PlugState
 from aoeha.io.host import Host
 

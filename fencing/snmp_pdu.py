@@ -18,9 +18,9 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
+from aoeha.agents.duration_type import Duration
 from aoeha.agents.fence_cli import fence_main
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
-from aoeha.agents.parameters import Duration
 from aoeha.agents.running import said, try_run
 from aoeha.agents.secret_file import SecretFileError, read_private
 from aoeha.core.model.task import PlugState

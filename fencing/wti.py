@@ -16,10 +16,10 @@ from typing import Annotated, ClassVar, TypeVar
 
 from msgspec import Meta
 
+from aoeha.agents.duration_type import Duration
 from aoeha.agents.fence_cli import fence_main
 from aoeha.agents.fence_dialogue import UnclearError, exchange, steady
 from aoeha.agents.interface import AgentError, FenceAgent, Parameters
-from aoeha.agents.parameters import Duration
 from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
 from aoeha.core.model.task import PlugState
 from aoeha.io.blocking import bounded_call

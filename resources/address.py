@@ -10,13 +10,14 @@ expires.
 
 import asyncio
 from contextlib import suppress
-from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from ipaddress import IPv4Interface, IPv6Interface
 from typing import Annotated
 
 from msgspec import Meta
 
 from aoeha.agents.capabilities import SharedAddress
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.narrow_types import Interface, service_address
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.core.model.task import ResourceStatus
 from aoeha.io import netlink
@@ -32,13 +33,11 @@ class AddressParameters(Parameters, frozen=True):
     """`address` with its prefix length, and the interface that carries it."""
 
     address: Annotated[str, Meta(description='an address with its prefix length, like "192.0.2.10/24"')]
-    interface: Annotated[str, Meta(description="the name of the network interface", min_length=1)]
+    interface: Interface
 
     def __post_init__(self) -> None:
-        if "/" not in self.address:
-            raise ValueError(f'address: expected an address with its prefix length, like "{self.address}/24"')
         try:
-            ip_interface(self.address)
+            service_address(self.address)
         except ValueError as error:
             raise ValueError(f"address: {error}") from None
 
@@ -51,7 +50,7 @@ class AddressAgent(ResourceAgent[AddressParameters], SharedAddress):
 
     def __init__(self, name: str, parameters: AddressParameters, host: Host) -> None:
         super().__init__(name, parameters, host)
-        self._address: IPv4Interface | IPv6Interface = ip_interface(parameters.address)
+        self._address: IPv4Interface | IPv6Interface = service_address(parameters.address)
         self._second_round: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -14,9 +14,10 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from aoeha.agents.capabilities import PathDriver
+from aoeha.agents.duration_type import Duration
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.narrow_types import Interface, Target, beyond_range
 from aoeha.agents.ocf_adapter import ocf_main
-from aoeha.agents.parameters import Duration
 from aoeha.agents.parts.aoe_driver import CONTROL, addresses_of, is_up, make_node, state_of, write_control
 from aoeha.agents.parts.deadsecs_override import LOWERED_S, PATH_TIMING, override_deadsecs
 from aoeha.agents.running import must_run, try_run
@@ -44,18 +45,18 @@ UNLOAD_PAUSE_S = 0.25
 class AoeParameters(Parameters, frozen=True):
     """Which interfaces may carry AoE, which targets ("e1.0") are ours, and how long the driver waits for one."""
 
-    interfaces: Annotated[tuple[str, ...], Meta(min_length=1, description="the storage network's interfaces")]
-    targets: Annotated[tuple[str, ...], Meta(min_length=1, description='the shelves\' disks, like "e1.0"')]
+    interfaces: Annotated[tuple[Interface, ...], Meta(min_length=1, description="the storage network's interfaces")]
+    targets: Annotated[tuple[Target, ...], Meta(min_length=1, description='the shelves\' disks, like "e1.0"')]
     deadsecs: Annotated[int, Meta(ge=1, le=86_400, description="seconds until a silent target's I/O fails")] = 15
     patience_ms: Duration = field(name="patience", default=15_000)
 
     def __post_init__(self) -> None:
         for target in self.targets:
-            shelf, dot, slot = target.removeprefix("e").partition(".")
-            if not (target.startswith("e") and dot and shelf.isdigit() and slot.isdigit()):
-                raise ValueError(f'targets: expected names like "e1.0", got {target!r}')
-        if wrong := [name for name in self.interfaces if not name or "/" in name or "," in name or " " in name]:
-            raise ValueError(f"interfaces: expected the names of network interfaces, got {wrong[0]!r}")
+            if refused := beyond_range(target):
+                raise ValueError(f"targets: {refused}")
+        for key, words in (("interfaces", self.interfaces), ("targets", self.targets)):
+            if len(set(words)) < len(words):
+                raise ValueError(f"{key}: expected each of them once")
 
 
 class AoeAgent(ResourceAgent[AoeParameters], PathDriver):

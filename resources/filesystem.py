@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.narrow_types import AbsolutePath, DevicePath
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.running import must_run, said, try_run
 from aoeha.core.model.task import ResourceStatus
@@ -30,17 +31,50 @@ KERNEL_PATIENCE_S = 0.5
 KERNEL_TRIES = 6
 
 
+HOST_TREES = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr")
+"""The host itself, and where its processes meet: nothing of a group belongs into them."""
+HOST_FOLDERS = ("/root", "/tmp", "/var/cache", "/var/lib/aoeha", "/var/lib/nfs", "/var/log", "/var/tmp")  # noqa: S108
+"""What processes of the host keep open. Other folders below theirs may be mount points."""
+REFUSED_OPTIONS = {
+    option: reason
+    for options, reason in (
+        (("nobarrier", "barrier=0"), "the shelf's cache then keeps what clients were told is on disk"),
+        (("noload", "norecovery"), "the journal of the gateway that died would not be replayed"),
+        (("journal_async_commit",), "the journal may then end before what it says is on disk"),
+        (("remount", "bind", "rbind", "move"), "it is no option of the volume itself"),
+    )
+    for option in options
+}
+
+
 class FilesystemParameters(Parameters, frozen=True):
     """The device, where to mount it, and the kind of file system that it holds."""
 
-    device: Annotated[str, Meta(pattern="^/dev/", description='the device, like "/dev/md/volume"')]
-    directory: Annotated[str, Meta(pattern="^/.", description="the mount point, an absolute path")]
+    device: DevicePath
+    directory: AbsolutePath
     kind: Annotated[Literal["ext4", "xfs"], Meta(description='"ext4" or "xfs"')]
-    options: Annotated[str, Meta(description="mount options, separated by commas")] = ""
+    options: Annotated[
+        str,
+        Meta(pattern=r"\A([\w=.:+-]+(,[\w=.:+-]+)*)?\Z", description="mount options, separated by commas"),
+    ] = ""
 
     def __post_init__(self) -> None:
-        if os.path.normpath(self.directory) != self.directory:
-            raise ValueError(f"directory: expected a plain path like {os.path.normpath(self.directory)!r}")
+        if taken := _needed_by_the_host(self.directory):
+            raise ValueError(
+                f'directory: expected a folder that this host does not need, got "{self.directory}"; a mount there '
+                f"hides {taken}, and a stop ends every process that uses it"
+            )
+        for option in self.options.split(","):
+            if why := REFUSED_OPTIONS.get(option):
+                raise ValueError(f'options: expected none that loses acknowledged writes, got "{option}": {why}')
+
+
+def _needed_by_the_host(directory: str) -> str:
+    """Return the folder of the host that a mount at `directory` would hide or lie in, or ''."""
+    path = Path(directory)
+    within = (host for host in HOST_TREES if path.is_relative_to(host))
+    hidden = (host for host in (*HOST_TREES, *HOST_FOLDERS) if Path(host).is_relative_to(path))
+    return next(iter((*within, *hidden)), "")
 
 
 class FilesystemAgent(ResourceAgent[FilesystemParameters]):

@@ -17,9 +17,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from aoeha.agents.duration_type import Duration
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.narrow_types import AbsolutePath
 from aoeha.agents.ocf_adapter import ocf_main
-from aoeha.agents.parameters import Duration
 from aoeha.agents.parts.tcp_tickles import ClientMemory
 from aoeha.agents.running import must_run, said, try_run
 from aoeha.core.model.task import ResourceStatus
@@ -41,21 +42,43 @@ LOOK_EVERY_S = 0.05
 SERVER_IN_SCOPE = 'echo "$0" > /proc/sys/kernel/hostname && exec rpc.nfsd "$@"'
 
 
+REFUSED_OPTIONS = {
+    "async": "the server then answers before a write is on disk, and a takeover loses what clients were told is safe",
+    "fsid": "both gateways must show one number; write the key `fsid` of this table",
+}
+
+
 class Export(Parameters, frozen=True):
     """One exported directory. `clients` are addresses, networks or names, separated by blanks."""
 
-    directory: Annotated[str, Meta(pattern='^/[^"\n]*$')]
-    clients: Annotated[str, Meta(min_length=1)]
+    directory: AbsolutePath
+    clients: Annotated[
+        str,
+        Meta(
+            pattern=r"\A[\w.:/*?@\[\]-]+( +[\w.:/*?@\[\]-]+)*\Z",
+            description='addresses, networks or names, separated by blanks, like "192.0.2.0/24"',
+        ),
+    ]
     fsid: Annotated[int, Meta(ge=0, le=2**31 - 1)]
-    options: str = "rw,sync,no_subtree_check"
+    options: Annotated[
+        str,
+        Meta(pattern=r"\A[\w=.:@/-]+(,[\w=.:@/-]+)*\Z", description='options separated by commas, like "rw,sync"'),
+    ] = "rw,sync,no_subtree_check"
+
+    def __post_init__(self) -> None:
+        if '"' in self.directory:
+            raise ValueError(f"directory: expected a path without quotes, got {self.directory!r}")
+        for option in self.options.split(","):
+            if why := REFUSED_OPTIONS.get(option.partition("=")[0]):
+                raise ValueError(f'options: expected none like "{option}": {why}')
 
 
 class NfsParameters(Parameters, frozen=True):
     """`state_directory` lies on the shared volume. `lease` and `grace` are what an outage costs reclaiming clients."""
 
-    state_directory: Annotated[str, Meta(pattern="^/.", description="where the record of clients lies, on the volume")]
+    state_directory: AbsolutePath
     scope: Annotated[
-        str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="the server's name to clients, both nodes'")
+        str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z", description="the server's name to clients, both nodes'")
     ]
     exports: Annotated[tuple[Export, ...], Meta(min_length=1, description="the exported directories")] = field(
         name="export"
@@ -70,6 +93,12 @@ class NfsParameters(Parameters, frozen=True):
     )
 
     def __post_init__(self) -> None:
+        for what, values in (
+            ("directory", [export.directory for export in self.exports]),
+            ("fsid", [export.fsid for export in self.exports]),
+        ):
+            if len(set(values)) < len(values):
+                raise ValueError(f"export: expected a {what} of its own for each of them")
         for key, value in (("lease", self.lease_ms), ("grace", self.grace_ms)):
             if not 10_000 <= value <= 3_600_000 or value % 1000:
                 raise ValueError(f"{key}: expected whole seconds from 10 to 3600, which is what the kernel takes")

@@ -19,9 +19,10 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from aoeha.agents.capabilities import PATIENCE_MS, LegSet
+from aoeha.agents.duration_type import Duration
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.narrow_types import DevicePath
 from aoeha.agents.ocf_adapter import ocf_main
-from aoeha.agents.parameters import Duration
 from aoeha.agents.parts import generation_record
 from aoeha.agents.parts.aoe_driver import target_of
 from aoeha.agents.parts.md_member import Leg, evict_leg, return_leg
@@ -68,16 +69,16 @@ class Marked(Enum):
 class RaidParameters(Parameters, frozen=True):
     """`device` is the array's node, `uuid` its UUID as mdadm prints it, `legs` the disks that may be its members."""
 
-    device: Annotated[str, Meta(pattern="^/dev/", description='the array\'s device, like "/dev/md/volume"')]
+    device: DevicePath
     uuid: Annotated[str, Meta(description='the array\'s UUID as `mdadm --detail` prints it, "8:8:8:8" hex digits')]
-    legs: Annotated[tuple[str, ...], Meta(min_length=2, description="the devices of the mirror's halves")]
+    legs: Annotated[tuple[DevicePath, ...], Meta(min_length=2, description="the devices of the mirror's halves")]
     hold_resync_ms: Duration = field(name="hold_resync", default=5_000)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{8}(:[0-9a-f]{8}){3}", self.uuid):
             raise ValueError(f"uuid: expected four groups of eight hex digits joined by colons, got {self.uuid!r}")
-        if wrong := [leg for leg in self.legs if not leg.startswith("/dev/")]:
-            raise ValueError(f"legs: expected device names that begin with /dev/, got {wrong[0]!r}")
+        if len(set(self.legs)) < len(self.legs):
+            raise ValueError("legs: expected each device once; a mirror of one disk with itself keeps nothing twice")
 
 
 class RaidAgent(ResourceAgent[RaidParameters], LegSet):

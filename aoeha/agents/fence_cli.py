@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal, Protocol, TextIO, get_args, get_orig
 
 import msgspec
 
+from aoeha.agents.duration_type import is_duration
 from aoeha.agents.fence_metadata import FenceAction, FenceMetadata, FenceOption
 from aoeha.agents.interface import AgentError, FenceAgent
-from aoeha.agents.parameters import ParameterError, is_duration, parameters_from_strings, takes_secret
+from aoeha.agents.parameters import ParameterError, parameters_from_strings, takes_secret
 from aoeha.agents.program_names import program_name
 from aoeha.core.model.task import PlugState
 from aoeha.io.host import Place

@@ -1,22 +1,17 @@
 """An agent's typed parameters, from a table of aoeha.toml or from the strings that an OCF agent is given."""
 
 import json
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
-from msgspec import Meta
 
+from aoeha.agents.duration import DURATION_EXAMPLES
+from aoeha.agents.duration_type import is_duration, typed_duration
+from aoeha.agents.expectation import bare, refusal
 from aoeha.agents.secret_file import SecretFile
 
-__all__ = ["Duration", "ParameterError", "is_duration", "parameters_from_strings", "takes_secret", "typed_parameters"]
-
-Duration = Annotated[int, Meta(description='a duration like "200ms", "2s" or "10m"', extra={"duration": True})]
-"""Milliseconds here, "2s" in the file."""
-
-_SHAPE = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)", re.ASCII)
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+__all__ = ["ParameterError", "parameters_from_strings", "takes_secret", "typed_parameters"]
 
 P = TypeVar("P", bound=msgspec.Struct)
 
@@ -40,8 +35,7 @@ def typed_parameters(kind: type[P], table: Mapping[str, Any]) -> P:
                 findings.append(f"{key}: this parameter is required")
             continue
         try:
-            raw = _milliseconds(table[key]) if is_duration(info.type) else table[key]
-            values[info.name] = msgspec.convert(raw, info.type)
+            values[info.name] = _value(info.type, table[key])
         except ValueError as error:
             findings.append(f"{key}: {error}")
     if findings:
@@ -70,32 +64,30 @@ def _from_string(declared: Any, text: str) -> Any:
         return text
     if takes_secret(declared):
         return {"file": text}
-    bare = _bare(declared)
-    if get_origin(bare) is tuple:
+    kind = bare(declared)
+    if get_origin(kind) is tuple:
         return json.loads(text) if text.lstrip().startswith("[") else text.split()
-    if bare in (int, bool):
-        return msgspec.convert(text, bare, strict=False)
+    if kind in (int, bool):
+        return msgspec.convert(text, kind, strict=False)
     return text
-
-
-def _bare(declared: Any) -> Any:
-    return get_args(declared)[0] if get_origin(declared) is Annotated else declared
-
-
-def is_duration(declared: Any) -> bool:
-    """Tell whether a parameter of this type is milliseconds here and written "2s" in the file."""
-    notes = get_args(declared)[1:] if get_origin(declared) is Annotated else ()
-    return any(isinstance(note, Meta) and (note.extra or {}).get("duration") for note in notes)
 
 
 def takes_secret(declared: Any) -> bool:
     """Tell whether a parameter of this type is a secret, written `{ file = "/path" }`."""
-    bare = _bare(declared)
-    return bare is SecretFile or SecretFile in get_args(bare)
+    kind = bare(declared)
+    return kind is SecretFile or SecretFile in get_args(kind)
 
 
-def _milliseconds(raw: object) -> int:
-    match = _SHAPE.fullmatch(raw.strip()) if isinstance(raw, str) else None
-    if match is None:
-        raise ValueError(f'expected a duration like "200ms", "2s" or "10m", got {raw!r}')
-    return int(match[1]) * _UNIT_MS[match[2]]
+def _value(declared: Any, raw: object) -> Any:
+    try:
+        return msgspec.convert(_milliseconds(declared, raw) if is_duration(declared) else raw, declared)
+    except msgspec.ValidationError as error:
+        if "regex" not in str(error):
+            raise
+        raise ValueError(refusal(declared, raw)) from None  # People cannot read a pattern.
+
+
+def _milliseconds(declared: Any, raw: object) -> int:
+    if not isinstance(raw, str):
+        raise ValueError(f"expected a duration like {DURATION_EXAMPLES}, got {raw!r}")  # noqa: TRY004  one kind for all
+    return typed_duration(declared, raw)

@@ -6,9 +6,9 @@ Programs take `-o json`: the last object has the exit code, and the code that te
 import argparse
 from typing import Any
 
+from aoeha.agents.duration import parse_duration
 from aoeha.cli.control import ControlError, ask
 from aoeha.cli.screen import print_error, print_json, print_saying
-from aoeha.config.duration import parse_duration
 from aoeha.core.model.exits import Exit
 
 __all__ = ["DEFAULT_WAIT", "add_output", "add_wait", "parsed_duration", "request"]

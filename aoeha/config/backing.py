@@ -10,15 +10,19 @@ __all__ = ["backing"]
 
 _TARGET = re.compile(r"/dev/etherd/(e\d+\.\d+)(?:p\d+)?")
 _LVM = "lvm"
-_ONE_LEDGER = (
-    "which legs of a second mirror hold every acknowledged write would not be known. Put it into a group of its own"
-)
+_KINDS = {
+    "raid": (
+        "mirror",
+        "which legs of another mirror hold every acknowledged write would not be known. Put it into a group of its own",
+    ),
+    "aoe": ("driver", "it must reach these legs and no others"),
+}
 _LEG_OF_NO_MIRROR = (
     "a leg that no mirror uses would count as one that holds every acknowledged write. Add it, or remove its "
     "[[group.leg]]"
 )
-LEGS_MAX = 8
-"""Both sets of a ledger are eight bits each (aoeha.wire.codec)."""
+LEGS_OF_MIRROR = 2
+"""What R5 is made for: one leg may leave, and the other one has every acknowledged write."""
 
 
 def backing(configuration: Configuration) -> Iterator[KeyFinding]:
@@ -51,24 +55,36 @@ def _of_resource(group: Group, resource: Resource) -> Iterator[tuple[str, str, b
 
 
 def _of_mirrors(group: Group) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """One ledger of one mirror is kept for each group (R5): it must be of all its legs, and fit into a beat."""
-    if len(group.legs) > LEGS_MAX:
-        sentence = f"expected at most {LEGS_MAX} legs, got {len(group.legs)}; the others would not fit into a beat"
-        yield ("leg", LEGS_MAX), sentence
-    mirrors = [(inner, resource) for inner, resource in enumerate(group.resources) if _words(resource, "legs")]
-    for inner, resource in mirrors[1:]:
-        yield (
-            ("resource", inner),
-            f'expected one mirror in the group, got "{resource.name}" beside "{mirrors[0][1].name}"; {_ONE_LEDGER}',
-        )
-    for inner, resource in mirrors[:1]:
-        used = {_leg_of(device) for device in _words(resource, "legs")}
-        unused = sorted({leg.name for leg in group.legs} - used)
-        if unused and len(mirrors) == 1:
-            yield (
-                ("resource", inner, "parameters", "legs"),
-                f"expected all legs of the group, {', '.join(unused)} is missing; {_LEG_OF_NO_MIRROR}",
-            )
+    """One ledger of one mirror is kept for each group (R5): of two legs, which its own driver reaches."""
+    if len(group.legs) > LEGS_OF_MIRROR:
+        sentence = f"expected the {LEGS_OF_MIRROR} legs of one mirror, got {len(group.legs)}; more are not built yet"
+        yield ("leg", LEGS_OF_MIRROR), sentence
+    yield from _one_of(group, "raid", "legs", {_leg_of(device) for device in _all_words(group, "raid", "legs")})
+    yield from _one_of(group, "aoe", "targets", set(_all_words(group, "aoe", "targets")))
+
+
+def _one_of(group: Group, kind: str, key: str, used: set[str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Require one resource of a kind, with all legs of the group. What is none of them has a finding of its own."""
+    found = [(inner, resource) for inner, resource in enumerate(group.resources) if _is_of(resource, kind)]
+    what, why = _KINDS[kind]
+    if not found:
+        yield ("leg", 0), f'expected a resource of type "{kind}" for the legs of the group, got none; {why}'
+    for inner, resource in found[1:]:
+        sentence = f'expected one {what} in the group, got "{resource.name}" beside "{found[0][1].name}"; {why}'
+        yield ("resource", inner), sentence
+    unused = sorted({leg.name for leg in group.legs} - used)
+    if unused and len(found) == 1 and key in found[0][1].parameters:
+        sentence = f"expected all legs of the group, {', '.join(unused)} is missing; {_LEG_OF_NO_MIRROR}"
+        yield ("resource", found[0][0], "parameters", key), sentence
+
+
+def _is_of(resource: Resource, kind: str) -> bool:
+    """Tell whether a resource is of a kind. A mirror shows by its legs, also where its agent is not ours."""
+    return resource.type == kind or (kind == "raid" and bool(_words(resource, "legs")))
+
+
+def _all_words(group: Group, kind: str, key: str) -> list[str]:
+    return [word for resource in group.resources if _is_of(resource, kind) for word in _words(resource, key)]
 
 
 def _advice(proves: str) -> str:
@@ -89,5 +105,5 @@ def _stands_on_legs(group: Group, device: str) -> bool:
     """Tell whether a device is a leg's or a mirror's of the group. With LVM in between, its name does not tell."""
     if any(resource.type == _LVM for resource in group.resources):
         return True
-    arrays = {resource.parameters.get("device") for resource in group.resources if _words(resource, "legs")}
+    arrays = [resource.parameters.get("device") for resource in group.resources if _words(resource, "legs")]
     return device in arrays or _leg_of(device) in {leg.name for leg in group.legs}

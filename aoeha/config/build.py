@@ -1,18 +1,19 @@
 """Build typed tables from raw TOML and collect every finding. msgspec alone stops at the first."""
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 from msgspec.structs import FieldInfo
 
-from aoeha.config.duration import DURATION_EXAMPLES, parse_duration
+from aoeha.agents.duration import DURATION_EXAMPLES
+from aoeha.agents.duration_type import is_duration, typed_duration
+from aoeha.agents.expectation import bare, expectation, refusal, shown
 from aoeha.config.findings import KeyFinding, KeyPath
 from aoeha.config.schema import FORMER_KEYS
 
-__all__ = ["Broken", "Builder", "closest", "expectation", "is_duration", "shown"]
+__all__ = ["Broken", "Builder", "closest"]
 
 _SECRET_WORDS = ("pass", "secret", "token", "community")
 
@@ -35,7 +36,9 @@ class Builder:
         try:
             return kind(**values)
         except ValueError as error:
-            self.report(path, str(error))
+            key, _, sentence = str(error).partition(": ")
+            known = isinstance(raw, Mapping) and key in raw
+            self.report((*path, key) if known else path, sentence if known else str(error))
             return Broken()
 
     def fields(self, kind: type[msgspec.Struct], raw: object, path: KeyPath) -> dict[str, Any] | Broken:
@@ -86,19 +89,31 @@ class Builder:
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self.table(kind, raw, path)
         if is_duration(kind):
-            return self._duration(raw, path)
+            return self._duration(kind, raw, path)
         try:
-            return msgspec.convert(raw, kind)
-        except msgspec.ValidationError as error:
-            got = "a value that is kept secret" if _is_secret(path) else shown(raw)
-            inner = f" ({error})" if " - at " in str(error) else ""
-            self.report(path, f"expected {expectation(kind)}, got {got}{inner}")
+            value = msgspec.convert(raw, kind)
+        except msgspec.ValidationError:
+            secret = f"expected {expectation(kind)}, got a value that is kept secret"
+            self.report(path, secret if _is_secret(path) else refusal(kind, raw))
             return Broken()
+        return value if self._each(kind, value, path) else Broken()
 
-    def _duration(self, raw: object, path: KeyPath) -> int | Broken:
+    def _each(self, kind: Any, value: Any, path: KeyPath) -> bool:
+        """Tell whether every text is good of a key that has one text for both nodes, or one for each."""
+        notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+        narrow = next((note.extra["each"] for note in notes if isinstance(note, msgspec.Meta) and note.extra), None)
+        for text in (value.values() if isinstance(value, dict) else (value,)) if narrow else ():
+            try:
+                msgspec.convert(text, narrow)
+            except msgspec.ValidationError:
+                self.report(path, refusal(narrow, text))
+                return False
+        return True
+
+    def _duration(self, kind: Any, raw: object, path: KeyPath) -> int | Broken:
         if isinstance(raw, str):
             try:
-                return parse_duration(raw)
+                return typed_duration(kind, raw)
             except ValueError as error:
                 self.report(path, str(error).replace(repr(raw), shown(raw)))
                 return Broken()
@@ -140,47 +155,11 @@ def closest(word: str, known: Iterable[str]) -> str:
     return matches[0] if matches else ""
 
 
-def shown(raw: object) -> str:
-    """Return a value as the file writes it, cut to fit a line."""
-    match raw:
-        case bool():
-            return "true" if raw else "false"
-        case str():
-            text = json.dumps(raw, ensure_ascii=False)
-            return text if len(text) <= 60 else f'{text[:56]}..."'
-        case Mapping():
-            return "a table"
-        case list():
-            return "a list"
-        case tuple():
-            return f"[{', '.join(shown(element) for element in raw)}]"
-    return str(raw)
-
-
-def expectation(kind: Any) -> str:
-    """Return what a type accepts: its description, or the common name of a plain type."""
-    if get_origin(kind) is Annotated:
-        for note in get_args(kind)[1:]:
-            if isinstance(note, msgspec.Meta) and note.description:
-                return note.description
-        return expectation(get_args(kind)[0])
-    plain: dict[Any, str] = {str: "a string", int: "a whole number", bool: "true or false", float: "a number"}
-    return plain.get(kind, "a list" if get_origin(kind) in (tuple, list) else "another kind of value")
-
-
-def is_duration(kind: Any) -> bool:
-    """Tell whether a type is written as a duration in the file."""
-    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
-    return any(isinstance(note, msgspec.Meta) and (note.extra or {}).get("duration") for note in notes)
-
-
 def _element_types(kind: Any) -> tuple[type[msgspec.Struct], ...]:
     """Return the table types of an array of tables, nothing for any other type."""
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    if get_origin(kind) is not tuple:
+    if get_origin(bare(kind)) is not tuple:
         return ()
-    element = get_args(kind)[0]
+    element = get_args(bare(kind))[0]
     kinds = get_args(element) or (element,)
     return tuple(k for k in kinds if isinstance(k, type) and issubclass(k, msgspec.Struct))
 

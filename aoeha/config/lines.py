@@ -4,6 +4,7 @@ The text must be one that tomllib has accepted, so the scanner need not refuse a
 and arrays are reported at the line where their top-level key begins.
 """
 
+import bisect
 import re
 import tomllib
 
@@ -20,6 +21,7 @@ class LineIndex:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._newlines = [match.start() for match in re.finditer("\n", text)]
         self._lines: dict[KeyPath, int] = {}
         self._counts: dict[KeyPath, int] = {}
         self._scan()
@@ -105,4 +107,4 @@ class LineIndex:
         return len(self._text) if end < 0 else end
 
     def _line_of(self, position: int) -> int:
-        return self._text.count("\n", 0, position) + 1
+        return bisect.bisect_left(self._newlines, position) + 1

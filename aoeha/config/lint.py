@@ -3,12 +3,16 @@
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 
+from aoeha.agents.duration import render_duration
+from aoeha.agents.narrow_types import host_address
 from aoeha.config.backing import backing
-from aoeha.config.duration import render_duration
 from aoeha.config.findings import KeyFinding, KeyPath
+from aoeha.config.lint_exports import exports
 from aoeha.config.lint_fences import cycling_devices, mortal_devices, one_switch
+from aoeha.config.lint_limits import limits
+from aoeha.config.lint_owners import owned_lines, owned_outlets, owned_ports, owned_things
 from aoeha.config.lint_shelf_timing import shelf_timing, stamps
-from aoeha.config.schema import Configuration, PerNode, SerialLink, UdpLink
+from aoeha.config.schema import Configuration, SerialLink, UdpLink
 from aoeha.core.model.beat import HOSTS_MAX
 
 __all__ = ["lint"]
@@ -128,24 +132,6 @@ def _restart_gap(configuration: Configuration, restart_gap_ms: int) -> Iterator[
         )
 
 
-def _positive_durations(configuration: Configuration) -> Iterator[KeyFinding]:
-    for number, fence in enumerate(configuration.fences):
-        for key, value in (("timeout", fence.timeout_ms), ("monitor_interval", fence.monitor_interval_ms)):
-            yield from _at_least_a_moment(("fence", number, key), value)
-    for number, group in enumerate(configuration.groups):
-        for inner, resource in enumerate(group.resources):
-            path = ("group", number, "resource", inner)
-            yield from _at_least_a_moment((*path, "start_timeout"), resource.start_timeout_ms)
-            yield from _at_least_a_moment((*path, "stop_timeout"), resource.stop_timeout_ms)
-            yield from _at_least_a_moment((*path, "monitor_timeout"), resource.monitor_timeout_ms)
-            yield from _at_least_a_moment((*path, "monitor_interval"), resource.monitor_interval_ms)
-
-
-def _at_least_a_moment(path: KeyPath, value: int) -> Iterator[KeyFinding]:
-    if value < 100:
-        yield KeyFinding(path, f'expected at least "100ms", got "{render_duration(value)}"; no agent is that fast')
-
-
 def _some_links(configuration: Configuration) -> Iterator[KeyFinding]:
     if not configuration.links:
         yield KeyFinding(
@@ -166,7 +152,7 @@ def _medium(link: SerialLink | UdpLink) -> str:
 def _link_nodes(configuration: Configuration) -> Iterator[KeyFinding]:
     names = [node.name for node in configuration.nodes]
     for number, link in enumerate(configuration.links):
-        values: dict[str, PerNode]
+        values: dict[str, str | dict[str, str]]
         if isinstance(link, SerialLink):
             values = {"device": link.device}
         else:
@@ -196,9 +182,9 @@ def _link_addresses(configuration: Configuration) -> Iterator[KeyFinding]:
         for node, text in link.address.items():
             path: KeyPath = ("link", number, "address", node)
             try:
-                address = ipaddress.ip_address(text)
-            except ValueError:
-                yield KeyFinding(path, f'expected an IP address without a mask like "192.0.2.11", got "{text}"')
+                address = host_address(text)
+            except ValueError as error:
+                yield KeyFinding(path, str(error))
                 continue
             families.add(address.version)
             place = (str(address), link.port)
@@ -210,7 +196,6 @@ def _link_addresses(configuration: Configuration) -> Iterator[KeyFinding]:
 
 
 def _serial_links(configuration: Configuration) -> Iterator[KeyFinding]:
-    used: dict[str, str] = {}
     for number, link in enumerate(configuration.links):
         if not isinstance(link, SerialLink):
             continue
@@ -221,12 +206,6 @@ def _serial_links(configuration: Configuration) -> Iterator[KeyFinding]:
                 f"expected a speed that carries a beat (250 bytes) within keepalive, got {link.baud}: a beat takes "
                 f"{beat_ms} ms; raise baud or keepalive",
             )
-        device = str(link.device)
-        if device in used:
-            yield KeyFinding(
-                ("link", number, "device"), f"expected a serial line of its own, got that of link {used[device]}"
-            )
-        used.setdefault(device, link.name)
 
 
 def _fence_plugs(configuration: Configuration) -> Iterator[KeyFinding]:
@@ -393,9 +372,12 @@ def _reference_hosts(configuration: Configuration) -> Iterator[KeyFinding]:
     known = {_address(text): what for text, what in own.items()}
     for number, text in enumerate(configuration.reference_hosts):
         path: KeyPath = ("reference_hosts", number)
-        if _address(text) is None:
-            yield KeyFinding(path, f'expected an IP address without a mask like "192.0.2.1", got "{text}"')
-        elif what := known.get(_address(text)):
+        try:
+            host_address(text)
+        except ValueError as error:
+            yield KeyFinding(path, str(error))
+            continue
+        if what := known.get(_address(text)):
             yield KeyFinding(
                 path,
                 f'expected a host among the clients, got "{text}", {what}; an answer of the pair itself says nothing '
@@ -419,7 +401,6 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[KeyFindi
     ((), _unique_names),
     (("timing",), _timing_order),
     (("timing",), shelf_timing),
-    ((), _positive_durations),
     (("links",), _some_links),
     (("nodes", "links"), _link_nodes),
     (("links",), _link_addresses),
@@ -432,7 +413,13 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[KeyFindi
     (("nodes", "groups"), _groups),
     (("groups",), _write_behind),
     (("nodes", "groups"), _legs),
+    ((), limits),
     (("groups",), backing),
+    (("groups",), exports),
+    (("nodes", "groups"), owned_ports),
+    (("links", "groups"), owned_things),
+    (("links", "fences"), owned_lines),
+    (("fences",), owned_outlets),
     (("timing", "groups"), stamps),
     (("timing", "groups", "fences"), _ledger),
     (("groups",), _storage_apart),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aoeha.config.duration import render_duration
+from aoeha.agents.duration import render_duration
 from aoeha.config.findings import KeyFinding
 from aoeha.config.schema import Configuration
 from aoeha.core.peer.disk_heartbeat import EVERY_MIN_MS, STAMPS

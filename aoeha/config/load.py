@@ -2,12 +2,13 @@
 
 import re
 import stat
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aoeha.agents.narrow_types import is_plain
 from aoeha.config.build import Broken, Builder
+from aoeha.config.document import DocumentError, parse, unprintable
 from aoeha.config.findings import ConfigurationError, Finding, KeyFinding, KeyPath
 from aoeha.config.lines import LineIndex
 from aoeha.config.lint import lint
@@ -71,9 +72,10 @@ class Source:
                 here = value[part]
             if isinstance(part, int):
                 name = here.get("name") if isinstance(here, dict) else None
-                words += f"[{name}]" if isinstance(name, str) and name else f"[#{part + 1}]"
+                words += f"[{name}]" if isinstance(name, str) and name and is_plain(name) else f"[#{part + 1}]"
             else:
-                words += f".{part}" if words else part
+                word = part if is_plain(part) else ascii(part)
+                words += f".{word}" if words else word
             value = here
         return words
 
@@ -97,8 +99,8 @@ def inspect(path: Path | str, restart_gap_ms: int | None = None) -> Inspection:
     except ConfigurationError as error:
         return Inspection(None, error.findings)
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = parse(text)
+    except DocumentError as error:
         return Inspection(None, (_syntax_finding(file, text, str(error)),))
     source = Source(file, text, data)
     builder = Builder()
@@ -106,7 +108,10 @@ def inspect(path: Path | str, restart_gap_ms: int | None = None) -> Inspection:
     assert not isinstance(fields, Broken)  # A TOML document is always a table.
     broken = frozenset(name for name, value in fields.items() if isinstance(value, Broken))
     draft = Configuration(**(_EMPTY_SECTIONS | {name: fields[name] for name in fields if name not in broken}))
-    found = [*builder.findings, *lint(draft, broken, restart_gap_ms)]
+    hidden = tuple(unprintable(data))
+    shown = {finding.path for finding in hidden}
+    judged = (*builder.findings, *lint(draft, broken, restart_gap_ms))
+    found = [*hidden, *(finding for finding in judged if finding.path not in shown)]
     findings = sorted((source.located(finding) for finding in found), key=lambda finding: finding.line)
     is_usable = all(finding.warning for finding in findings)
     return Inspection(draft if is_usable else None, tuple(findings), source, draft)
@@ -132,6 +137,8 @@ def _read(path: Path) -> str:
         raise _refused(file, "cannot read the file: permission denied; run this as root") from error
     except OSError as error:
         raise _refused(file, f"cannot read the file: {error.strerror}; check the path and the disk") from error
+    except ValueError as error:
+        raise _refused(ascii(file), "cannot read the file: its name has a NUL in it; name it correctly") from error
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
+from aoeha.agents.duration_type import Duration, duration_between
+from aoeha.agents.narrow_types import AbsolutePath, DevicePath, HardwareAddress, Interface, Target, beyond_range
 from aoeha.core.model.config import FenceConfig, GroupConfig, LegConfig, PairConfig, ResourceConfig
 
 __all__ = [
@@ -18,7 +20,6 @@ __all__ = [
     "Leg",
     "Link",
     "Node",
-    "PerNode",
     "Resource",
     "SerialLink",
     "Timing",
@@ -26,35 +27,43 @@ __all__ = [
     "Watchdog",
 ]
 
-Duration = Annotated[int, Meta(description='a duration like "200ms", "2s" or "10m"', extra={"duration": True})]
+Moment = Annotated[int, duration_between("100ms", "1h")]
+"""What an agent is given: none is faster, and a group that waits for longer is not served."""
+Window = Annotated[int, duration_between("1s", "1d")]
 Name = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$",
+        pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\Z",
         description='a name like "alpha": up to 32 letters, digits, "-", "_" or "."',
     ),
 ]
 Words = Annotated[str, Meta(min_length=1, description="a string")]
 Port = Annotated[int, Meta(ge=1, le=65_535, description="a port number from 1 to 65535")]
-PerNode = Annotated[
-    Annotated[str, Meta(min_length=1)] | dict[str, Annotated[str, Meta(min_length=1)]],
-    Meta(description='a string, or one for each node like { alpha = "...", beta = "..." }'),
+# The narrow type is checked apart (`each`): msgspec 0.22 frees a pattern in a union while it still uses it.
+DevicePerNode = Annotated[
+    str | dict[str, str],
+    Meta(
+        description='a device like "/dev/ttyS0", or one for each node like { alpha = "/dev/ttyS0", beta = "..." }',
+        extra={"each": DevicePath},
+    ),
 ]
-EachNode = Annotated[
+InterfacePerNode = Annotated[
+    str | dict[str, str],
+    Meta(
+        description='an interface like "eth0", or one for each node like { alpha = "eth0", beta = "eth1" }',
+        extra={"each": Interface},
+    ),
+]
+AddressOfEach = Annotated[
     dict[str, Annotated[str, Meta(min_length=1)]],
-    Meta(description='one string for each node like { alpha = "...", beta = "..." }'),
+    Meta(description='one address for each node like { alpha = "192.0.2.11", beta = "192.0.2.12" }'),
+]
+Plugs = Annotated[
+    dict[str, Annotated[str, Meta(pattern=r"\A\S(.{0,98}\S)?\Z", description="a plug without blanks around it")]],
+    Meta(min_length=1, description='the plug of each node that the device feeds, like { alpha = "1", beta = "2" }'),
 ]
 Switch = Annotated[str, Meta(max_length=32, description='the name of a network switch, like "rack-1"')]
 Free = Annotated[dict[str, Any], Meta(description="a table of the agent's parameters")]
-
-
-Hardware = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$",
-        description='a hardware address like "02:00:00:00:00:0a", in small letters',
-    ),
-]
 
 
 FORMER_KEYS = {
@@ -96,7 +105,8 @@ class Node(Table, frozen=True):
 
     name: Name
     storage: Annotated[
-        dict[str, Hardware], Meta(description='interfaces with their hardware addresses, like { eth1 = "02:..." }')
+        dict[Interface, HardwareAddress],
+        Meta(description='interfaces with their hardware addresses, like { eth1 = "02:77:01:00:00:11" }'),
     ] = field(default_factory=dict)
 
 
@@ -104,7 +114,7 @@ class SerialLink(Table, frozen=True, tag_field="type", tag="serial"):
     """A null-modem cable."""
 
     name: Name
-    device: PerNode
+    device: DevicePerNode
     baud: Annotated[int, Meta(ge=1_200, le=4_000_000, description="a line speed like 115200")] = 115_200
 
 
@@ -115,8 +125,8 @@ class UdpLink(Table, frozen=True, tag_field="type", tag="udp"):
     """
 
     name: Name
-    interface: PerNode
-    address: EachNode
+    interface: InterfacePerNode
+    address: AddressOfEach
     port: Port = 694
     switch: Switch = ""
 
@@ -134,11 +144,11 @@ class Fence(Table, frozen=True):
 
     name: Name
     type: Words
-    plug: EachNode
+    plug: Plugs
     level: Annotated[int, Meta(ge=1, le=9, description="a level from 1 to 9")] = FenceConfig.level
-    timeout_ms: Duration = field(name="timeout", default=FenceConfig.timeout_ms)
-    settle_ms: Duration = field(name="settle", default=FenceConfig.settle_ms)
-    monitor_interval_ms: Duration = field(name="monitor_interval", default=FenceConfig.monitor_every_ms)
+    timeout_ms: Annotated[int, duration_between("100ms", "10m")] = field(name="timeout", default=FenceConfig.timeout_ms)
+    settle_ms: Annotated[int, duration_between("0ms", "10m")] = field(name="settle", default=FenceConfig.settle_ms)
+    monitor_interval_ms: Moment = field(name="monitor_interval", default=FenceConfig.monitor_every_ms)
     powered_by: Annotated[Literal["", "own", "victim"], Meta(description='"own" or "victim"')] = ""
     switch: Switch = ""
     parameters: Free = field(default_factory=dict)
@@ -149,10 +159,10 @@ class Resource(Table, frozen=True):
 
     name: Name
     type: Words
-    start_timeout_ms: Duration = field(name="start_timeout", default=ResourceConfig.start_ms)
-    stop_timeout_ms: Duration = field(name="stop_timeout", default=ResourceConfig.stop_ms)
-    monitor_timeout_ms: Duration = field(name="monitor_timeout", default=ResourceConfig.monitor_ms)
-    monitor_interval_ms: Duration = field(name="monitor_interval", default=ResourceConfig.monitor_every_ms)
+    start_timeout_ms: Moment = field(name="start_timeout", default=ResourceConfig.start_ms)
+    stop_timeout_ms: Moment = field(name="stop_timeout", default=ResourceConfig.stop_ms)
+    monitor_timeout_ms: Moment = field(name="monitor_timeout", default=ResourceConfig.monitor_ms)
+    monitor_interval_ms: Moment = field(name="monitor_interval", default=ResourceConfig.monitor_every_ms)
     parameters: Free = field(default_factory=dict)
 
 
@@ -163,9 +173,13 @@ class Leg(Table, frozen=True):
     the target has acknowledged outlive its restart. Otherwise the leg comes back by a full copy.
     """
 
-    name: Annotated[str, Meta(pattern=r"^e[0-9]{1,5}\.[0-9]{1,3}$", description='a target like "e1.0"')]
-    address: Annotated[tuple[Hardware, ...], Meta(min_length=1, description="the shelf's hardware addresses")]
+    name: Target
+    address: Annotated[tuple[HardwareAddress, ...], Meta(min_length=1, description="the shelf's hardware addresses")]
     durable: bool = LegConfig.durable
+
+    def __post_init__(self) -> None:
+        if refused := beyond_range(self.name):
+            raise ValueError(f"name: {refused}")
 
 
 class Group(Table, frozen=True):
@@ -178,7 +192,7 @@ class Group(Table, frozen=True):
     preferred: Name
     resources: tuple[Resource, ...] = field(name="resource")
     restart_max: Annotated[int, Meta(ge=0, le=100, description="a count from 0 to 100")] = GroupConfig.restart_max
-    failure_window_ms: Duration = field(name="failure_window", default=GroupConfig.failure_window_ms)
+    failure_window_ms: Window = field(name="failure_window", default=GroupConfig.failure_window_ms)
     legs: tuple[Leg, ...] = field(name="leg", default=())
 
 
@@ -192,7 +206,7 @@ class Watchdog(Table, frozen=True):
     mode: Annotated[Literal["required", "automatic", "off"], Meta(description='"required", "automatic" or "off"')] = (
         "automatic"
     )
-    device: PerNode = "/dev/watchdog"
+    device: DevicePerNode = "/dev/watchdog"
     timeout_ms: Duration = field(name="timeout", default=15_000)
 
 
@@ -215,10 +229,12 @@ class Configuration(Table, frozen=True):
     fences: tuple[Fence, ...] = field(name="fence", default=())
     timing: Timing = field(default_factory=Timing)
     watchdog: Watchdog = field(default_factory=Watchdog)
-    key_file: Words = "/etc/aoeha/keys"
+    key_file: AbsolutePath = "/etc/aoeha/keys"
     fence_policy: Annotated[Literal["storage", "power"], Meta(description='"storage" or "power"')] = "power"
     after_fence: Annotated[Literal["on", "off"], Meta(description='"on" or "off"')] = "on"
-    confirm_valid_ms: Duration = field(name="confirm_valid", default=PairConfig.confirm_valid_ms)
-    reboot_window_ms: Duration = field(name="reboot_window", default=PairConfig.reboot_window_ms)
-    boot_patience_ms: Duration = field(name="boot_patience", default=PairConfig.boot_patience_ms)
+    confirm_valid_ms: Annotated[int, duration_between("1s", "1h")] = field(
+        name="confirm_valid", default=PairConfig.confirm_valid_ms
+    )
+    reboot_window_ms: Window = field(name="reboot_window", default=PairConfig.reboot_window_ms)
+    boot_patience_ms: Window = field(name="boot_patience", default=PairConfig.boot_patience_ms)
     reference_hosts: tuple[Annotated[str, Meta(description='an IP address without a mask like "192.0.2.1"')], ...] = ()

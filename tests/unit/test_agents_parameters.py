@@ -31,12 +31,12 @@ def test_ocf_strings_become_lists_numbers_and_tables() -> None:
     [
         ("address", {"address": "10.0.0.1", "interface": "eth0"}, "with its prefix length"),
         ("address", {"address": "10.0.0.300/24", "interface": "eth0"}, "address: "),
-        ("aoe", {"interfaces": ["eth1"], "targets": ["1.0"]}, r"names like \"e1.0\""),
+        ("aoe", {"interfaces": ["eth1"], "targets": ["1.0"]}, r'targets: expected a target like "e1.0", got "1.0"'),
         ("aoe", {"interfaces": ["a,b"], "targets": ["e1.0"]}, "interfaces: "),
         ("aoe", {"interfaces": ["eth1"], "targets": ["e1.0"], "deadsecs": 0}, "deadsecs: "),
         ("raid", {"device": "/dev/md/x", "uuid": "1:2", "legs": ["/dev/a", "/dev/b"]}, "uuid: "),
         ("raid", {"device": "md0", "uuid": "1:2", "legs": ["/dev/a"]}, "device: .*legs: "),
-        ("filesystem", {"device": "/dev/x", "directory": "/a/../b", "kind": "ext4"}, "plain path like '/b'"),
+        ("filesystem", {"device": "/dev/x", "directory": "/a/../b", "kind": "ext4"}, "directory: .*plain abs"),
         ("filesystem", {"device": "/dev/x", "directory": "/b", "kind": "btrfs"}, "kind: "),
         ("nfs", {"state_directory": "/s", "scope": "x", "lease": "5s", "export": [
             {"directory": "/x", "clients": "*", "fsid": 0}]}, "lease: "),

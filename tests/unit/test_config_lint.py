@@ -61,7 +61,7 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ('plug = { alpha = "alpha", beta = "beta" }', 'plug = { alpha = "1", beta = "1" }', "a different plug"),
         ('plug = { alpha = "alpha"', 'plug = { gamma = "3", alpha = "alpha"', "plug.gamma: expected a node"),
         ("level = 1", "level = 2", "fence: expected levels 1, 2, ... without a gap, got 2"),
-        ('timeout = "5s"', 'timeout = "0s"', 'fence[power-switch].timeout: expected at least "100ms"'),
+        ('timeout = "5s"', 'timeout = "0s"', 'fence[power-switch].timeout: expected a duration from "100ms"'),
         ('beta = "10.77.1.12"', 'beta = "10.77.1.11"', "link[lan].address.beta: expected an address and port"),
         ('beta = "10.77.1.12"', 'beta = "10.77.1.12/24"', "expected an IP address without a mask"),
         ('beta = "10.77.1.12"', 'beta = "fd00::12"', "got IPv4 and IPv6"),

@@ -4,10 +4,12 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
+from aoeha.agents.duration import render_duration
+from aoeha.agents.duration_type import is_duration
+from aoeha.agents.expectation import expectation, shown
 from aoeha.agents.registry import AgentKind, AgentNotFoundError, known_types, load_fence_agent, load_resource_agent
 from aoeha.cli.screen import print_error
-from aoeha.config.build import closest, expectation, is_duration, shown
-from aoeha.config.duration import render_duration
+from aoeha.config.build import closest
 from aoeha.core.model.exits import Exit
 
 __all__ = ["describe", "listing"]
