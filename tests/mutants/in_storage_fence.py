@@ -44,11 +44,11 @@ MUTANTS = (
         "if False:",
     ),
     Mutant(
-        f"{FENCE}:_go_on",
+        f"{FENCE}:_end_for_new_boot",
         "R2",
-        "a storage fence goes on against a new boot of the peer",
-        "if fence.victim_boot_id != step.state.peer.boot_id and step.state.peer.heard:",
-        "if False:",
+        "a storage fence goes on against a new boot of the peer, and proves that one's end",
+        "if group.storage_fence.victim_boot_id in (None, step.state.peer.boot_id):",
+        "if True:",
     ),
     Mutant(
         f"{FENCE}:_go_on",
@@ -65,18 +65,11 @@ MUTANTS = (
         "if read_ms is not None:",
     ),
     Mutant(
-        f"{FENCE}:complete",
+        f"{FENCE}:_holds_all",
         "R2",
         "one leg of the fence set is enough for a storage proof",
         "all(leg.shows(Holder.US)",
         "any(leg.shows(Holder.US)",
-    ),
-    Mutant(
-        f"{FENCE}:complete",
-        "R2",
-        "a storage proof holds for every boot of the peer",
-        " or fence.victim_boot_id != state.peer.boot_id:",
-        ":",
     ),
     Mutant(
         f"{FENCE}:_cannot_be_taken",

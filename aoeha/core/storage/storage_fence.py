@@ -47,9 +47,10 @@ def decide(step: StepContext, wanted: tuple[str, ...], delay_ms: int) -> None:
     A storage fence begins `delay_ms` after its group was first wanted: the peer may want to take something from us too
     (R7).
     """
-    for name in [group.name for group in step.state.groups if group.legs]:
+    for name in [group.name for group in step.state.groups if group.legs and not group.holding]:
+        _end_for_new_boot(step, name)
         group = step.state.group(name)
-        if group.holding or group.shelves.task_id or law.stops(step.state, Act.PREEMPT) is not None:
+        if group.shelves.task_id or law.stops(step.state, Act.PREEMPT) is not None:
             continue
         if group.storage_fence.victim_boot_id is not None:
             _go_on(step, group, still_wanted=name in wanted)
@@ -143,13 +144,18 @@ def _begin(step: StepContext, group: GroupState) -> None:
     reservations.glance(step, step.state.group(group.name), "read the reservations before the first leg is preempted")
 
 
+def _end_for_new_boot(step: StepContext, name: str) -> None:
+    """A storage fence is about one boot of the peer (R2): once another one is heard, it proves nothing."""
+    group, peer = step.state.group(name), step.state.config.peer
+    if group.storage_fence.victim_boot_id in (None, step.state.peer.boot_id):
+        return
+    _end(step, group)
+    sentence = f"{peer} has rebooted: the legs of {name} are not needed as a proof"
+    step.say(Code.STORAGE_FENCE_PEER_REBOOTED, Subject.group(name), sentence)
+
+
 def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
     fence, name, peer = group.storage_fence, group.name, step.state.config.peer
-    if fence.victim_boot_id != step.state.peer.boot_id and step.state.peer.heard:
-        sentence = f"{peer} has rebooted: the legs of {name} are not needed as a proof"
-        _end(step, group)
-        step.say(Code.STORAGE_FENCE_PEER_REBOOTED, Subject.group(name), sentence)
-        return
     if not fence.forced and not still_wanted:
         _end(step, group)
         sentence = f"there is no reason to reserve the legs of {name} any more"
@@ -185,7 +191,7 @@ def _take_next(step: StepContext, group: GroupState) -> None:
             )
             reservations.take(step, step.state.group(name), leg, f"{peer} is silent")
             return
-    done = all(leg.shows(Holder.US) for leg in needed)
+    done = _holds_all(step.state, group)
     if done and not group.storage_fence.done:
         legs = ", ".join(leg.name for leg in needed)
         sentence = f"{peer} cannot write to {name} any more: {legs} is reserved for {step.state.config.node}"
@@ -310,8 +316,10 @@ def note_first(step: StepContext, name: str) -> None:
 
 
 def complete(state: NodeState, group: GroupState) -> bool:
-    """Whether the peer, at its known boot, cannot write to any leg of the group."""
-    fence = group.storage_fence
-    if not fence.done or fence.victim_boot_id != state.peer.boot_id:
-        return False
+    """Whether the peer, at its known boot, cannot write to any leg of the group, as was read since the fence began."""
+    return group.storage_fence.done and _holds_all(state, group)
+
+
+def _holds_all(state: NodeState, group: GroupState) -> bool:
+    """Whether every address of every leg that the peer may still write to shows us."""
     return all(leg.shows(Holder.US) for leg in leg_ledger.fence_legs(state, group))
