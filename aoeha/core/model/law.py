@@ -40,7 +40,6 @@ class Act(Enum):
     STAMP = "stamp"  # write the disk heartbeat
     OFFER = "offer"  # offer a group to the peer, which clients may reach
     EXPIRE = "expire"  # let an address expire that no leg renews
-    BELIEVE = "believe"  # accept a new boot of the peer as the end of its last one
     REBOOT = "reboot"  # this node itself, because it can neither serve nor stop
     CONFIRM = "confirm"  # accept an operator's confirmation that the peer is off
     READY = "ready"  # count as ready to take over
@@ -106,26 +105,26 @@ fence-futile      -    -     -     -      -       -       -       -
 unprovable        -    -     -     -      -       -       -       -
 """
 _POWER_AND_THE_REST: Final = """
-                power-off power-on evict return trust stamp offer expire believe reboot confirm ready
-standby             -        -       -     -      -     -     -     -       -      -       -      x
-panicking           x        x       x     x      -     x     x     -       -      x       x      x
-leaving             -        -       -     x      -     -     -     -       -      -       -      x
-left                x        x       x     x      -     x     x     -       -      x       x      x
-paused              x        x       x     x      -     -     x     x       -      x       -      x
-revalidating        -        -       x     x      -     -     x     -       -      -       -      x
-duplicate-name      x        -       -     -      -     -     -     -       x      -       x      x
-unverified          -        -       x     x      x     x     -     -       -      -       -      -
-storage-lost        -        -       x     x      -     -     -     -       -      -       -      -
-handing-over        -        -       -     x      -     -     x     -       -      -       -      -
-given-up            -        -       -     -      -     -     -     -       -      -       -      x
-no-right            -        -       -     -      -     -     -     -       -      -       -      -
-unreserved          -        -       -     -      -     -     -     -       -      -       -      -
-no-shelf            -        -       -     -      -     -     -     -       -      -       -      x
-not-probed          -        -       -     -      -     -     -     -       -      -       -      x
-stop-failed         -        -       -     -      -     -     -     -       -      -       -      x
-invalid             -        -       -     -      -     -     -     -       -      -       -      x
-fence-futile        -        -       -     -      -     -     -     -       -      -       -      x
-unprovable          -        -       -     -      -     -     -     -       -      -       -      x
+                power-off power-on evict return trust stamp offer expire reboot confirm ready
+standby             -        -       -     -      -     -     -     -      -       -      x
+panicking           x        x       x     x      -     x     x     -      x       x      x
+leaving             -        -       -     x      -     -     -     -      -       -      x
+left                x        x       x     x      -     x     x     -      x       x      x
+paused              x        x       x     x      -     -     x     x      x       -      x
+revalidating        -        -       x     x      -     -     x     -      -       -      x
+duplicate-name      x        -       -     -      -     -     -     -      -       x      x
+unverified          -        -       x     x      x     x     -     -      -       -      -
+storage-lost        -        -       x     x      -     -     -     -      -       -      -
+handing-over        -        -       -     x      -     -     x     -      -       -      -
+given-up            -        -       -     -      -     -     -     -      -       -      x
+no-right            -        -       -     -      -     -     -     -      -       -      -
+unreserved          -        -       -     -      -     -     -     -      -       -      -
+no-shelf            -        -       -     -      -     -     -     -      -       -      x
+not-probed          -        -       -     -      -     -     -     -      -       -      x
+stop-failed         -        -       -     -      -     -     -     -      -       -      x
+invalid             -        -       -     -      -     -     -     -      -       -      x
+fence-futile        -        -       -     -      -     -     -     -      -       -      x
+unprovable          -        -       -     -      -     -     -     -      -       -      x
 """
 """
 - A pause of the pair stops every move of either node, stops included (R15). A reservation that a target lost is made

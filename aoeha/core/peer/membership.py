@@ -13,11 +13,9 @@ that alternated.
 What this file does not know: what may be done about a silent peer. Silence is not proof of death.
 """
 
-from aoeha.core.model import law
 from aoeha.core.model.beat import Beat, BeatFlag, GroupBeat
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import BeatHeard, LinkReported
-from aoeha.core.model.law import Act
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, LinkCondition, LinkState, NodeState, PeerCondition
@@ -169,7 +167,7 @@ def has_ended(state: NodeState, boot_id: str) -> bool:
     meanwhile would not carry the old boot's beats either. Boots that alternated never prove anything about each other.
     """
     peer = state.peer
-    if peer.boot_id in ("", boot_id) or law.stops(state, Act.BELIEVE) is not None or boot_id in peer.disputed_boot_ids:
+    if peer.boot_id in ("", boot_id) or boot_id in peer.disputed_boot_ids:
         return False
     return state.heard_ms is not None and state.heard_ms - peer.booted_ms >= state.config.deadtime_ms
 
