@@ -23,7 +23,6 @@ MUTANTS = (
         "a leg that is called failed by the other one is used",
         "if any(_calls(other, one) for other in fresh)]",
         "if False]",
-        survives="md, too, leaves out a leg that another one calls missing; this guard also says why.",
     ),
     Mutant(
         f"{CHOICE}:choose_legs",
@@ -31,7 +30,6 @@ MUTANTS = (
         "two halves that were written apart are started from neither, and nobody says so",
         "if _calls(first, second) and _calls(second, first):",
         "if False:",
-        survives="Each is left out, for the other calls it missing: only the sentence is another.",
     ),
     Mutant(
         f"{CHOICE}:choose_legs",
@@ -81,7 +79,6 @@ MUTANTS = (
         "an owner that knows of a restart has taken care of the leg, paused or not",
         "if ledger is None or (place in ledger.fence and place not in ledger.start):",
         "if False:",
-        survives="The owner's beats also say which legs are in doubt: this is a second guard.",
     ),
     Mutant(
         f"{RESTARTS}:announced",

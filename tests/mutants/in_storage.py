@@ -158,7 +158,6 @@ MUTANTS = (
         "a leg whose target may have lost writes is in the start set",
         "sound or (place for place, _ in staying)",
         "place for place, _ in staying",
-        survives="The owner's beats also say which legs are in doubt, and nobody starts from such a leg alone.",
     ),
     Mutant(
         f"{LEDGER}:fence_legs",

@@ -31,6 +31,7 @@ from aoeha.sim.judges.power_tasks import PowerTaskJudge
 from aoeha.sim.judges.reboots import RebootJudge
 from aoeha.sim.judges.records import RecordJudge
 from aoeha.sim.judges.rest import RestJudge
+from aoeha.sim.judges.retold import RetoldJudge
 from aoeha.sim.judges.serving import ServingJudge
 from aoeha.sim.judges.sight import Sight
 from aoeha.sim.judges.silences import SilenceJudge
@@ -93,4 +94,5 @@ class Oracle:
             self.records,
             BetterReachJudge(world, witness),
             StatusJudge(world),
+            RetoldJudge(world),
         )
