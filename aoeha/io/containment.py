@@ -33,8 +33,11 @@ DEATH_PATIENCE_MS = 200
 LOOK_EVERY_S = 0.005
 SYSTEMD_RUNS = Path("/run/systemd/system")
 """It exists where systemd manages the machine (sd_booted(3))."""
-JOIN = 'echo 0 > "$0" || kill -KILL $$; unset PWD OLDPWD; exec "$@"'
-"""What does not get in is killed: no exit code of ours could be told from one of the program."""
+JOIN = 'echo 0 > "$0" || kill -KILL $$; { echo 0 > /proc/self/oom_score_adj; } 2>/dev/null; unset PWD OLDPWD; exec "$@"'
+"""What does not get in is killed: no exit code of ours could be told from one of the program.
+
+When memory runs out the kernel spares the daemon (OOMScoreAdjust= of the unit), and not what it has started.
+"""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from daemon_double import ROOT, aoeha
 
+from aoeha.cli.check.fences_there import asked_there
+from aoeha.config.load import load
+
 EXAMPLE = ROOT / "etc" / "aoeha.toml"
 
 
@@ -108,3 +111,16 @@ def test_devices_are_not_asked_from_a_machine_that_is_neither_gateway(tmp_path: 
     alone = aoeha("check", *words, str(file))
     assert alone.returncode == 64
     assert "add --fences" in alone.stderr
+
+
+def test_the_name_of_the_file_is_a_word_to_the_shell_of_the_other_gateway(file: Path) -> None:
+    """Sshd joins the words that it is given, and a shell reads them."""
+    shell = file.parent / "shell"
+    shell.write_text(f'#!/bin/sh\nshift\ncd {file.parent}\neval "set -- $*"\nprintf "%s\\n" "$@" >words\n')
+    shell.chmod(0o755)
+    odd = file.rename(file.parent / "a;touch INJECTED #.toml")
+    asked_there(load(odd), f"{shell} beta", str(odd), "beta", named=True)
+    assert (file.parent / "words").read_text().splitlines() == [
+        "aoeha", "check", "--fences", "--node", "beta", str(odd),
+    ]  # fmt: skip
+    assert not (file.parent / "INJECTED").exists()

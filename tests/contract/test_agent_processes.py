@@ -94,6 +94,24 @@ def test_environment_is_built_from_scratch(host: ProcessHost, monkeypatch: pytes
     assert names == {"PATH", "LC_ALL", MARKER_NAME}
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="lowers its own score")
+def test_when_memory_runs_out_only_the_daemon_is_spared(place: Place) -> None:
+    if (root := containment.cgroup_of(place)) is None or not is_writable(root.parent):
+        pytest.skip("no cgroup of version 2 can be made here")
+    score = Path("/proc/self/oom_score_adj")
+    usual = score.read_text()
+    try:
+        score.write_text("-900")
+    except PermissionError:
+        pytest.skip("only CAP_SYS_RESOURCE lowers a score")
+    try:
+        assert run(ProcessHost(place), "cat", str(score)).stdout == "0\n"
+        assert score.read_text() == "-900\n"
+    finally:
+        score.write_text(usual)
+
+
 def test_added_environment_is_passed(host: ProcessHost) -> None:
     completed = asyncio.run(host.run("env", deadline_ms=5_000, environment={"OCF_ROOT": "/x y"}))
     assert "OCF_ROOT=/x y" in completed.stdout.splitlines()

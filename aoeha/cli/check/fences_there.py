@@ -21,13 +21,13 @@ def asked_there(configuration: Configuration, over: str, file: str | None, peer:
 
     The peer itself must answer, with the same configuration. `named`: pass the peer's name as --node.
     """
-    # ssh starts in another directory, so the path must be absolute.
+    # ssh starts in another directory, so the path must be absolute. A shell there reads the words that it is given.
     its_file = [str(Path(file).absolute())] if file else []
     words = ["aoeha", "check", "--fences", *(["--node", peer] if named else []), *its_file]
     limit_s = _STARTING_S + sum(fence.timeout_ms * 2 * (1 + len(fence.plug)) for fence in configuration.fences) / 1_000
     try:
         ran = subprocess.run(
-            [*shlex.split(over), *words],
+            [*shlex.split(over), *map(shlex.quote, words)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
