@@ -66,7 +66,7 @@ class BeatTransport:
         now_ms = clock.now_ms()
         outcome = self.receiver.accept(name, data)
         if not isinstance(outcome, Rejected):
-            self._inbox.offer(BeatHeard(now_ms, name, outcome))
+            self._inbox.hear(BeatHeard(now_ms, name, outcome))
 
     def _reported(self, name: str, fault: str) -> None:
-        self._inbox.offer(LinkReported(clock.now_ms(), name, fault))
+        self._inbox.insist(LinkReported(clock.now_ms(), name, fault))

@@ -20,6 +20,7 @@ from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial
 from aoeha.daemon import assembly, early_signals
 from aoeha.daemon.action_executor import ActionExecutor, Effects
+from aoeha.daemon.advert_budget import AdvertBudget
 from aoeha.daemon.arguments import Settings
 from aoeha.daemon.assembly import Blueprint, StartError
 from aoeha.daemon.beat_transport import BeatTransport
@@ -119,7 +120,8 @@ class _Service:
         self.performing = ActionExecutor(
             Effects(self.road.send, self.tasks, self.store, event_log, self.commands, _panic), self.inbox.insist
         )
-        self.adverts = assembly.adverts(blueprint, self._target_started)
+        self.starts = AdvertBudget(self._target_started, clock.now_ms)
+        self.adverts = assembly.adverts(blueprint, self.starts.heard)
         self.mirrors = MirrorWatch(self._mirrors_changed)
         self.watchdog_feeder = assembly.watchdog_feeder(
             blueprint, lambda level, sentence: self._say(level, Code.DAEMON_WATCHDOG, sentence)
@@ -219,10 +221,10 @@ class _Service:
         self.manager.close()
 
     def _target_started(self, leg: str, address: str) -> None:
-        self.inbox.offer(TargetStarted(clock.now_ms(), leg, address))
+        self.inbox.insist(TargetStarted(clock.now_ms(), leg, address))
 
     def _mirrors_changed(self) -> None:
-        self.inbox.offer(MirrorsChanged(clock.now_ms()))
+        self.inbox.insist(MirrorsChanged(clock.now_ms()))
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -270,7 +272,7 @@ class _Service:
                 self.manager.status(why)
                 shown = why
             self._tell_news()
-            self.deaf = self.adverts.listen()
+            self.deaf = self.adverts.listen() or self.starts.fault()
             self.mirrors.listen()
             await asyncio.sleep(HOUSEKEEPING_MS / 1_000)
 
@@ -310,6 +312,8 @@ class _Service:
             "loop_lag_ms_max": self.loop.lag.greatest_ms(now_ms),
             "steps": self.loop.turns,
             "events_refused": self.inbox.refused,
+            "beats_replaced": self.inbox.replaced,
+            "adverts_held_back": self.starts.held_back,
             "records_lost": self.journal.lost,
             "sentences_unwritten": self.event_log.unwritten,
         }

@@ -54,6 +54,7 @@ class RecordedLink:
 
     def __init__(self, name: str, limit: int, sent: list[bytes]) -> None:
         self.name, self.limit, self.counters = name, limit, {"sent": 0}
+        self.is_busy = False
         self._sent = sent
         self.hear: Callable[[str, bytes], None] = lambda _name, _data: None
 

@@ -391,7 +391,10 @@ _DAEMON: Mapping[Code, Entry] = {
         _SERVICE, "R10", "The watchdog cannot be used.", "Check the watchdog device that the sentence names."
     ),
     Code.DAEMON_STORAGE_NETWORK: alarm(
-        _SERVICE, "R3", "The storage network cannot be listened to.", "Check the storage interfaces."
+        _SERVICE,
+        "R3",
+        "The storage network cannot be listened to, or is full of announcements of starts.",
+        "Check the storage interfaces; look for a loop.",
     ),
     Code.DAEMON_FENCE_HISTORY: alarm(
         _SERVICE, "R8", "The history of fences could not be saved.", "Check the file system of /var/lib/aoeha."

@@ -11,6 +11,9 @@ from aoeha.fabric.aoe.port import AoeError, Port
 
 __all__ = ["Adverts"]
 
+REST_MS = 50
+"""A storm of adverts is read in pieces: it must not take the processor from what protects."""
+
 Heard = Callable[[str, str], None]
 """Takes a leg's name ("e1.0") and the address as the configuration writes it."""
 
@@ -30,7 +33,7 @@ class Adverts:
             if port is not None:
                 continue
             try:
-                opened = Port(name, self._receive, FrameFilter.ADVERTS)
+                opened = Port(name, self._receive, FrameFilter.ADVERTS, REST_MS)
             except AoeError as error:
                 fault = str(error)
                 continue

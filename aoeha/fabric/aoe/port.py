@@ -43,16 +43,23 @@ class Port:
     """A raw socket bound to one interface. Frames for other hosts and our own are not handed out.
 
     `receive` gets each well-formed frame of the kind to `keep` and says whether a query waited for it. It is called
-    from the event loop.
+    from the event loop. With `rest_ms` the port is left alone for so long when more frames wait than are read in one
+    wake: what comes then beyond the kernel's buffer is lost.
     """
 
     def __init__(
-        self, interface: str, receive: Callable[["Port", Frame], bool], keep: FrameFilter = FrameFilter.ANSWERS
+        self,
+        interface: str,
+        receive: Callable[["Port", Frame], bool],
+        keep: FrameFilter = FrameFilter.ANSWERS,
+        rest_ms: int = 0,
     ) -> None:
         """Open the interface. AoeError when it is missing, down or no Ethernet, NoPrivilegeError without the right."""
         self.interface = interface
         self.counters = PortCounters()
         self._receive = receive
+        self._rest_ms = rest_ms
+        self._rest: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket = _open(interface, keep)
         try:
@@ -65,11 +72,14 @@ class Port:
 
     def listen(self) -> None:
         """Start passing on frames, on the running event loop."""
+        self._rest = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def close(self) -> None:
         """Close the socket. A closed port may be closed again."""
+        if self._rest is not None:
+            self._rest.cancel()
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._loop = None
@@ -93,16 +103,21 @@ class Port:
             except OSError:
                 # An interface that went down reports it here once. An open query ends at its deadline.
                 return
-            if kind in (socket.PACKET_OTHERHOST, socket.PACKET_OUTGOING):
-                continue
-            self.counters.frames += 1
-            try:
-                frame = decode(data)
-            except FrameError:
-                self.counters.garbage += 1
-                continue
-            if not self._receive(self, frame):
-                self.counters.strays += 1
+            if kind not in (socket.PACKET_OTHERHOST, socket.PACKET_OUTGOING):
+                self._pass_on(data)
+        if self._rest_ms and self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._rest = self._loop.call_later(self._rest_ms / 1_000, self.listen)
+
+    def _pass_on(self, data: bytes) -> None:
+        self.counters.frames += 1
+        try:
+            frame = decode(data)
+        except FrameError:
+            self.counters.garbage += 1
+            return
+        if not self._receive(self, frame):
+            self.counters.strays += 1
 
 
 def ethernet_interfaces() -> tuple[str, ...]:
