@@ -1,9 +1,11 @@
-"""What must be remembered, and when it is written (home of R16).
+"""What must be remembered, and when it is written (home of R16 and R24).
 
 Rules. What a beat promises was remembered before: `Persist` stands before it in the same step. What has not changed is
 written to /run again at a steady beat, so that a /run that takes nothing more is known before it is needed. A daemon
 believes what lies in /run of its boot, unless the disk has what was saved later: then /run took it no more, and what is
-on disk can only make this node refuse. Daemons of one boot have rising numbers, even if nothing was left by the last.
+on disk can only make this node refuse. What no daemon can have saved is not believed at all. No two copies are saved at
+one time, so which is newer is never in doubt. Daemons of one boot have rising numbers, even if nothing was left by the
+last.
 """
 
 from aoeha.core.fencing import devices, power_restore, remembered_off
@@ -31,7 +33,8 @@ def remember(step: StepContext) -> None:
     """Persist what changed, before everything else that this step asks for."""
     known, memory = step.state.remembered, memory_of(step.state)
     if known is None or memory != known:
-        memory = replaced(memory, saved_ms=step.now_ms)
+        saved_ms = step.now_ms if known is None else max(step.now_ms, known.saved_ms + 1)
+        memory = replaced(memory, saved_ms=saved_ms)
         step.change(remembered=memory)
         step.actions.insert(0, Persist(memory))
     elif step.now_ms - known.saved_ms >= SAVE_EVERY_MS:
@@ -55,6 +58,30 @@ def persisted(step: StepContext, event: PersistDone) -> None:
         step.alarm(Code.DISK_WRITE_FAILED, Subject.node(node), sentence)
     else:
         step.clear_alarm(Code.DISK_WRITE_FAILED, Subject.node(node), f"{node} can save its state to disk again")
+
+
+def contradiction(memory: Memory) -> str:
+    """Why no daemon can have saved this, or an empty string. Such a copy must not be given to `initial`."""
+    off = memory.off
+    if off is not None and not off.devices:
+        return "it says that the peer was powered off by no device"
+    return next((f"of group {group.name} it says that {why}" for group in memory.groups if (why := _denied(group))), "")
+
+
+def _denied(group: GroupMemory) -> str:
+    """What contradicts itself in one group's memory."""
+    last = group.unremembered.proof if group.unremembered is not None else None
+    if any(number < 0 for number in (group.epoch, group.claim_floor, group.claims, group.generation)):
+        return "a number that only grows is below 0"
+    if any(proof is not None and proof.group != group.name for proof in (group.proof, last)):
+        return "it was held by the proof for another one"
+    if not group.holding or group.proof is None:
+        return ""
+    if not 0 < group.proof.epoch <= group.epoch:
+        return f"it was held at epoch {group.proof.epoch}, and the highest known one is {group.epoch}"
+    if group.grant is not None and group.grant.epoch > group.proof.epoch:
+        return "it was held and granted at once"
+    return ""
 
 
 def newest(run: Memory | None, disk: Memory | None, boot_id: str) -> Memory | None:

@@ -17,13 +17,13 @@ from aoeha.core.model.events import CommandGiven, Event, TaskDone
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.task import PlugRead, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.io import clock
-from aoeha.io.durable import LatestWriter, make_private_directory, write_atomically
+from aoeha.io.durable import LatestWriter
+from aoeha.io.state_file import read_state, write_state
 
 __all__ = ["HISTORY_MAX", "Attempt", "FenceHistory"]
 
 HISTORY_MAX = 400
 FILE_NAME = "fence_history.json"
-FILE_BYTES_MAX = 1 << 20
 TEXT_MAX = 400
 """The longest sentence of a device that is kept."""
 ACTIONS = {TaskKind.POWER_OFF: "off", TaskKind.POWER_ON: "on", TaskKind.POWER_STATUS: "status"}
@@ -128,13 +128,8 @@ class FenceHistory:
 
     def _recalled(self) -> list[Attempt]:
         """Read the file. An attempt that had not ended when the daemon died has no known end."""
-        try:
-            with self._file.open("rb") as file:
-                attempts = msgspec.json.decode(file.read(FILE_BYTES_MAX), type=list[Attempt])
-        except FileNotFoundError:
-            return []
-        except (OSError, msgspec.DecodeError) as error:
-            self.fault = f"cannot read {self._file}: {error}; the fence history starts empty"
+        attempts, self.fault = read_state(self._file, _decoded)
+        if attempts is None:
             return []
         for attempt in attempts:
             if attempt.ended_wall_ms is None:
@@ -144,9 +139,12 @@ class FenceHistory:
 
     def _write(self, content: bytes) -> None:
         try:
-            make_private_directory(self._file.parent)
-            write_atomically(self._file, content + b"\n", sync=True)
+            write_state(self._file, content, sync=True)
         except OSError as error:
             self.fault = f"cannot write {self._file}: {error.strerror}; the fence history is in memory only"
             return
         self.fault = ""
+
+
+def _decoded(state: bytes) -> list[Attempt]:
+    return msgspec.json.decode(state, type=list[Attempt])

@@ -12,17 +12,19 @@ The first beat never delays or breaks a start: whatever goes wrong, the daemon s
 """
 
 # An import of pathlib would take longer than everything in this module.
-# ruff: noqa: PTH103, PTH105, PTH108, PTH120, PTH123
+# ruff: noqa: PTH108, PTH123
 
 import contextlib
 import json
 import os
+import sys
 import termios
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag
 from aoeha.io.link import SerialSettings, UdpSettings
+from aoeha.io.state_file import read_state, write_state
 from aoeha.io.udp_link import open_socket, peer_sockaddr
 from aoeha.wire.codec import (
     NONCE_SIZE,
@@ -44,7 +46,7 @@ from aoeha.wire.sender import Sender
 __all__ = ["FIRST_SEQUENCE", "FirstBeat", "Remembered", "forget", "remembered", "save", "send_first_beat"]
 
 FIRST_SEQUENCE = 0
-_FILE_SIZE_MAX = 64 * 1_024
+_KEY_FILE_SIZE_MAX = 64 * 1_024
 _BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 
 BACK_WITHIN_MS = 3_000
@@ -150,7 +152,11 @@ def send_first_beat(run_directory: str = "/run/aoeha") -> FirstBeat | None:
 
 
 def _send_first_beat(run_directory: str) -> FirstBeat | None:
-    document = _read(run_directory)
+    document, fault = read_state(_path(run_directory), _decoded)
+    if document is None:
+        if fault:
+            sys.stderr.write(f"aoeha: {fault}\n")
+        return None
     keys = _read_keys(document["key_file"])
     beat = _saved_beat(document, keys)
     if beat.boot_id != _present_boot_id():
@@ -209,21 +215,15 @@ def _path(run_directory: str) -> str:
     return f"{run_directory}/state/first_beat.json"
 
 
-def _read(run_directory: str) -> dict[str, Any]:
-    with open(_path(run_directory), "rb") as file:
-        document: dict[str, Any] = json.loads(file.read(_FILE_SIZE_MAX))
+def _decoded(state: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(state)
     return document
 
 
 def _read_keys(key_file: str) -> tuple[Key, ...]:
     with open(key_file, encoding="ascii") as file:
-        return parse_keys(file.read(_FILE_SIZE_MAX), key_file)
+        return parse_keys(file.read(_KEY_FILE_SIZE_MAX), key_file)
 
 
 def _write(run_directory: str, document: dict[str, Any]) -> None:
-    path = _path(run_directory)
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:
-        json.dump(document, file)
-    os.replace(path + ".new", path)
+    write_state(_path(run_directory), json.dumps(document).encode(), sync=False)

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from aoeha.io.durable import make_private_directory
+from aoeha.io.state_file import make_private_directory
 
 __all__ = ["PartWriter"]
 

@@ -137,7 +137,7 @@ class _Service:
         """Start the core from its stored memory, and record that memory in the journal."""
         recalled = self.store.recall(boot_id)
         for sentence in recalled.sentences:
-            self._say(Level.WARNING, Code.DAEMON_NOTICE, sentence)
+            self._say(Level.ALARM, Code.DAEMON_STATE_DAMAGED, sentence)
         identity = Identity(boot_id, _incarnation(boot_id, recalled.memory, self.first))
         now_ms = clock.now_ms()
         state, actions = initial(self.pair, identity, recalled.memory, now_ms)

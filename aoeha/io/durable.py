@@ -1,13 +1,12 @@
 """Stores Memory, the state that outlives the daemon: in /run for the next daemon, on disk for the next boot.
 
-The copy in /run is of this boot and is trusted, unless the other one was saved later. The copy on disk may be old
+Both are state files, which prove that they are whole (aoeha.io.state_file). The copy in /run is of this boot and is
+trusted, unless the other one was saved later. The copy on disk may be old
 (R16): a thread writes it, and that thread may hang for any time. So the copy on disk is never trusted as being of this
 boot.
 """
 
 import asyncio
-import contextlib
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,27 +14,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from aoeha.core.memory import newest
+from aoeha.core.memory import contradiction, newest
 from aoeha.core.model.memory import Memory
-from aoeha.journal.codec import RecordError, from_plain, to_plain
+from aoeha.io.state_file import DamagedError, read_state, write_state
+from aoeha.journal.codec import from_plain, to_plain
 
-__all__ = [
-    "DISK_DEADLINE_MS",
-    "LatestWriter",
-    "MemoryStore",
-    "Recalled",
-    "Saved",
-    "make_private_directory",
-    "write_atomically",
-]
+__all__ = ["DISK_DEADLINE_MS", "LatestWriter", "MemoryStore", "Recalled", "Saved"]
 
 DISK_DEADLINE_MS = 200
 FILE_NAME = "memory.json"
-FILE_BYTES_MAX = 1 << 20
 
 
 class Recalled(msgspec.Struct, frozen=True):
-    """The result of reading at start: the memory or None, and a sentence for each file that could not be read."""
+    """The result of reading at start: the memory or None, and a sentence for each file that is not believed."""
 
     memory: Memory | None
     sentences: tuple[str, ...]
@@ -54,14 +45,12 @@ class MemoryStore:
     def __init__(self, run_directory: Path, state_directory: Path) -> None:
         self.run_file = run_directory / "state" / FILE_NAME
         self.disk_file = state_directory / FILE_NAME
-        self._disk = LatestWriter(lambda content: _write_disk(self.disk_file, content))
+        self._disk = LatestWriter(lambda content: write_state(self.disk_file, content, sync=True))
 
     def recall(self, boot_id: str) -> Recalled:
         """Return what a daemon of this boot believes of both copies. Never raises."""
-        (run, run_fault), (disk, disk_fault) = _read(self.run_file), _read(self.disk_file)
-        memory = newest(run, disk, boot_id)
-        faults = () if memory is not None and memory is run else (run_fault, disk_fault)
-        return Recalled(memory, tuple(fault for fault in faults if fault))
+        (run, run_fault), (disk, disk_fault) = (read_state(path, _decoded) for path in (self.run_file, self.disk_file))
+        return Recalled(newest(run, disk, boot_id), tuple(fault for fault in (run_fault, disk_fault) if fault))
 
     async def remember(self, memory: Memory, deadline_ms: int = DISK_DEADLINE_MS) -> Saved:
         """Write both copies. Return why one was not written. Returns within the deadline."""
@@ -74,12 +63,8 @@ class MemoryStore:
     def remember_in_run(self, memory: Memory) -> str:
         """Write the copy in /run. Return an empty string, or why it was not written: then none is left there."""
         try:
-            make_private_directory(self.run_file.parent)
-            write_atomically(self.run_file, _content(memory), sync=False)
+            write_state(self.run_file, _content(memory), sync=False)
         except OSError as error:
-            # An older copy would be believed by the next daemon.
-            with contextlib.suppress(OSError):
-                self.run_file.unlink(missing_ok=True)
             return f"cannot write {self.run_file}: {error.strerror}; a daemon restart would not remember this"
         return ""
 
@@ -89,58 +74,14 @@ class MemoryStore:
 
 
 def _content(memory: Memory) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(to_plain(memory)), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(to_plain(memory)), indent=1)
 
 
-def make_private_directory(path: Path) -> None:
-    """Create a directory, and those above it, for root only. Raises OSError."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def write_atomically(path: Path, content: bytes, *, sync: bool) -> None:
-    """Replace a file by another of mode 0600, so that a reader sees the old or the new one. Raises OSError.
-
-    With `sync` it returns only when both the content and the name are on disk.
-    """
-    draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with memoryview(content) as rest:
-            done = 0
-            while done < len(content):
-                done += os.write(descriptor, rest[done:])
-        if sync:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    draft.replace(path)
-    if sync:
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-def _write_disk(path: Path, content: bytes) -> None:
-    make_private_directory(path.parent)
-    write_atomically(path, content, sync=True)
-
-
-def _read(path: Path) -> tuple[Memory | None, str]:
-    """Return the memory and an empty sentence, or None and the reason. A missing file is not a fault."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX)
-        return from_plain(msgspec.json.decode(content), Memory, f"the memory in {path}"), ""
-    except FileNotFoundError:
-        return None, ""
-    except OSError as error:
-        return None, f"cannot read {path}: {error.strerror}; this node starts without that memory"
-    except msgspec.DecodeError as error:
-        return None, f"cannot read {path}: {error}; this node starts without that memory"
-    except RecordError as error:
-        return None, f"{error}; this node starts without that memory"
+def _decoded(state: bytes) -> Memory:
+    memory = from_plain(msgspec.json.decode(state), Memory, "the memory")
+    if why := contradiction(memory):
+        raise DamagedError(why)
+    return memory
 
 
 class LatestWriter:

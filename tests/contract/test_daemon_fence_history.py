@@ -13,6 +13,7 @@ from aoeha.core.model.events import CommandGiven, TaskDone
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.task import PlugRead, PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.daemon.fence_history import HISTORY_MAX, FenceHistory
+from aoeha.io.state_file import sealed
 
 FILE = "fence_history.json"
 
@@ -27,7 +28,7 @@ def written(directory: Path) -> list[dict[str, object]]:
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         if (directory / FILE).exists():
-            return list(json.loads((directory / FILE).read_text()))
+            return list(json.loads((directory / FILE).read_text())["state"])
         time.sleep(0.01)
     pytest.fail("nothing was written")
 
@@ -98,7 +99,8 @@ def test_it_is_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("garbage", [b"", b"[5]", b'[{"device": 1}]', b"\xff"])
 def test_garbage_is_a_sentence_and_an_empty_history(tmp_path: Path, garbage: bytes) -> None:
-    (tmp_path / FILE).write_bytes(garbage)
-    history = FenceHistory(tmp_path)
-    assert history.attempts() == []
-    assert "cannot read" in history.fault
+    for content in (garbage, sealed(garbage)):
+        (tmp_path / FILE).write_bytes(content)
+        history = FenceHistory(tmp_path)
+        assert history.attempts() == []
+        assert "cannot believe" in history.fault

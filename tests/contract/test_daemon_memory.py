@@ -12,6 +12,7 @@ import pytest
 
 from aoeha.core.model.memory import DeviceMemory, GroupMemory, Memory
 from aoeha.io.durable import MemoryStore
+from aoeha.io.state_file import opened, sealed, write_state
 
 BOOT = "a" * 32
 OTHER_BOOT = "b" * 32
@@ -45,9 +46,9 @@ def test_this_boots_memory_comes_back_whole(store: MemoryStore) -> None:
 
 def test_a_file_from_before_devices_were_remembered_is_read(store: MemoryStore) -> None:
     remember(store, MEMORY)
-    plain = msgspec.json.decode(store.run_file.read_bytes())
+    plain = msgspec.json.decode(opened(store.run_file.read_bytes()))
     del plain["devices"]
-    store.run_file.write_bytes(msgspec.json.encode(plain))
+    write_state(store.run_file, msgspec.json.encode(plain), sync=False)
     assert store.recall(BOOT).memory == replace(MEMORY, devices=())
     store.close()
 
@@ -64,7 +65,7 @@ def test_a_disk_copy_of_this_boot_is_never_believed_as_of_this_boot(store: Memor
     store.run_file.write_bytes(b"{")
     recalled = store.recall(BOOT)
     assert recalled.memory == replace(MEMORY, boot_id="", run_lost=True)
-    assert "cannot read" in recalled.sentences[0]
+    assert "cannot believe" in recalled.sentences[0]
     store.close()
 
 
@@ -104,11 +105,13 @@ def test_a_run_that_takes_nothing_more_is_a_fault_and_leaves_no_older_copy(
 def test_garbage_is_nothing_and_a_sentence(store: MemoryStore, garbage: bytes) -> None:
     for path in (store.run_file, store.disk_file):
         path.parent.mkdir(parents=True)
-        path.write_bytes(garbage)
-    recalled = store.recall(BOOT)
-    assert recalled.memory is None
-    assert len(recalled.sentences) == 2
-    assert all("cannot read" in sentence for sentence in recalled.sentences)
+    for content in (garbage, sealed(garbage)):
+        store.run_file.write_bytes(content)
+        store.disk_file.write_bytes(content)
+        recalled = store.recall(BOOT)
+        assert recalled.memory is None
+        assert len(recalled.sentences) == 2
+        assert all("cannot believe" in sentence for sentence in recalled.sentences)
 
 
 def test_both_copies_are_for_root_alone(store: MemoryStore) -> None:

@@ -399,6 +399,12 @@ _DAEMON: Mapping[Code, Entry] = {
     Code.DAEMON_FENCE_HISTORY: alarm(
         _SERVICE, "R8", "The history of fences could not be saved.", "Check the file system of /var/lib/aoeha."
     ),
+    Code.DAEMON_STATE_DAMAGED: loud(
+        _SERVICE,
+        "R24",
+        "A state file was damaged and is not believed. The other copy is used if it is whole.",
+        "Keep the file that the sentence names for a report, and check the memory and the disk of this machine.",
+    ),
 }
 
 BOOK: Mapping[Code, Entry] = {

@@ -299,6 +299,7 @@ class Code(Enum):
     DAEMON_WATCHDOG = "daemon.watchdog"
     DAEMON_STORAGE_NETWORK = "daemon.storage-network"
     DAEMON_FENCE_HISTORY = "daemon.fence-history"
+    DAEMON_STATE_DAMAGED = "daemon.state-damaged"
 
 
 TAKEOVERS = (
