@@ -73,7 +73,7 @@ def _rotate(file: Path) -> int:
     _replace(file, text + ("" if text.endswith("\n") else "\n") + _new_line(free[0]))
     print(
         f"Added key {free[0]} to {file}. It is accepted, but does not sign yet. To continue, do each step on\n"
-        "both gateways before the next, and `systemctl restart aoeha` after each (resources keep running):\n"
+        "both gateways before the next, and `aoeha restart` after each (what runs goes on running):\n"
         "  1. copy this file to the other gateway\n"
         f"  2. move the line of key {free[0]} to the top: it signs from now on\n"
         "  3. remove the lines of the old keys"

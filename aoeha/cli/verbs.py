@@ -36,6 +36,7 @@ VERBS = {
     "confirm": Verb("confirm that the peer is powered off", "aoeha.cli.confirm"),
     "cleanup": Verb("clear failures and retry", "aoeha.cli.cleanup"),
     "fence": Verb("switch the peer's power, and test the fence devices", "aoeha.cli.fence.verb"),
+    "restart": Verb("start the daemon anew; what runs goes on running", "aoeha.cli.restart"),
     "check": Verb("validate the configuration and this host", "aoeha.cli.check.verb", speaks_to_daemon=False),
     "agents": Verb("list the types of resources and fence devices", "aoeha.cli.agents.verb", speaks_to_daemon=False),
     "keygen": Verb("create the key that both gateways share", "aoeha.cli.keygen", speaks_to_daemon=False),

@@ -4,7 +4,9 @@ import argparse
 import socket
 from dataclasses import dataclass
 
-__all__ = ["Settings", "add_arguments", "settings"]
+__all__ = ["DRY_RUN", "Settings", "add_arguments", "settings"]
+
+DRY_RUN = "--dry-run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the configuration, this node's name and the two directories."""
+    parser.add_argument(DRY_RUN, action="store_true", help="read what a start needs, say what is wrong, and end")
     parser.add_argument(
         "-c",
         "--config",

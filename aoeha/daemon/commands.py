@@ -1,7 +1,7 @@
 """Requests on the control socket: what is only looked at is answered here, the rest is the core's to decide."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from aoeha.core.model.exits import Exit
 from aoeha.daemon import request_words
 from aoeha.daemon.event_log import EventLog, Sentence
 from aoeha.daemon.fence_history import FenceHistory
+from aoeha.daemon.successor import RestartRefusedError
 from aoeha.io import clock
 from aoeha.io.control_socket import Connection, Request
 
@@ -27,7 +28,10 @@ INTERNAL_VERBS = frozenset({"leave"})
 
 
 class Commands:
-    """Answers clients. `document` gives the status document, `give` hands a command to the core or refuses it."""
+    """Answers clients. `document` gives the status document, `give` hands a command to the core or refuses it.
+
+    `restart` prepares the daemon's successor, which takes over when the client has its answer.
+    """
 
     def __init__(
         self,
@@ -35,8 +39,10 @@ class Commands:
         give: Callable[[CommandGiven], bool],
         event_log: EventLog,
         fences: FenceHistory,
+        restart: Callable[[], Awaitable[None]],
     ) -> None:
         self._document = document
+        self._restart = restart
         self._fences = fences
         self._give = give
         self._event_log = event_log
@@ -57,6 +63,8 @@ class Commands:
                 await self._events(request, connection)
             case "fence-history":
                 self._fence_history(request, connection)
+            case "restart":
+                await self._start_anew(connection)
             case verb if verb in INTERNAL_VERBS:
                 _usage(connection, f"cannot {verb} through this socket: use `systemctl stop aoeha`")
             case _:
@@ -98,6 +106,15 @@ class Commands:
             connection.done(Exit.TIMED_OUT, Code.COMMAND_TIMED_OUT, f"{sentence}; look with `aoeha status`")
         finally:
             self._waiting.pop(command_id, None)
+
+    async def _start_anew(self, connection: Connection) -> None:
+        try:
+            await self._restart()
+        except RestartRefusedError as refused:
+            connection.done(refused.exit_code, refused.code, str(refused))
+        else:
+            sentence = "the daemon starts anew, and what runs goes on running"
+            connection.done(Exit.DONE, Code.COMMAND_BEGUN, sentence)
 
     async def _events(self, request: Request, connection: Connection) -> None:
         """Show the newest sentences (argument `number`) and, with `follow` set to `true`, those still to come."""

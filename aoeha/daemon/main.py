@@ -26,6 +26,10 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the daemon until it has left, and return the exit code."""
     early_signals.defer()
     where = settings(arguments)
+    if getattr(arguments, "dry_run", False):
+        from aoeha.daemon.successor import try_start  # noqa: PLC0415 - heavy: not before a first beat
+
+        return try_start(where)
     try:
         os.makedirs(where.run_directory, mode=0o755, exist_ok=True)
         lock = lock_directory(where.run_directory)

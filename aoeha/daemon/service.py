@@ -33,6 +33,7 @@ from aoeha.daemon.journal_file import JournalFile
 from aoeha.daemon.loop import Loop
 from aoeha.daemon.restart_state import RestartState
 from aoeha.daemon.status import status_document
+from aoeha.daemon.successor import RestartRefusedError, become_successor, prepare_successor
 from aoeha.daemon.tasks import TaskRunner
 from aoeha.io import clock, sysrq
 from aoeha.io.containment import kill_leftovers
@@ -53,6 +54,8 @@ from aoeha.wire.sender import Sender
 __all__ = ["serve"]
 
 HOUSEKEEPING_MS = 1_000
+ANSWER_MARGIN_S = 0.05
+"""Whoever asked for a restart gets the answer before the connections end."""
 LEAVE_MARGIN_MS = 60_000
 """The time for a leave beyond the stop deadlines: the core waits 20 s for the peer to take over."""
 
@@ -110,13 +113,14 @@ class _Service:
         self.inheritance = RestartState(blueprint, receiver, settings.run_directory)
         sender = Sender(self.pair.cluster, blueprint.keys[0], receiver.nonces, receiver.speaks)
         self.road = BeatTransport(assembly.links(blueprint), sender, receiver, self.inbox, self.inheritance.keep)
+        self.host = ProcessHost(place)
         self.tasks = TaskRunner(
-            assembly.agents(blueprint.configuration, self.pair.node, ProcessHost(place), blueprint.keys),
+            assembly.agents(blueprint.configuration, self.pair.node, self.host, blueprint.keys),
             self.inbox.insist,
         )
         plugs = {fence.name: fence.plug for fence in blueprint.configuration.fences}
         self.fences = FenceHistory(self.state_directory, plugs)
-        self.commands = Commands(self._document, self.inbox.offer, event_log, self.fences)
+        self.commands = Commands(self._document, self.inbox.offer, event_log, self.fences, self._restart)
         self.performing = ActionExecutor(
             Effects(self.road.send, self.tasks, self.store, event_log, self.commands, _panic), self.inbox.insist
         )
@@ -132,6 +136,8 @@ class _Service:
         self.deaf = ""
         self.faulty_since_ms: dict[Code, int] = {}
         self.exit_code = 0
+        self.starts_anew = False
+        self.hangups: set[asyncio.Task[None]] = set()
 
     def _begin(self, boot_id: str) -> tuple[Loop, tuple[Action, ...], JournalFile]:
         """Start the core from its stored memory, and record that memory in the journal."""
@@ -180,11 +186,13 @@ class _Service:
         self._say(Level.INFO, Code.DAEMON_STARTED, f"aoeha {_version()} runs as {self.pair.node}")
         try:
             await self.loop.run(self.first_actions)
-            if self.exit_code == 0:
+            if self.exit_code == 0 and not self.starts_anew:
                 await self.watchdog_feeder.leave()
         finally:
             housekeeping.cancel()
             await self._take_apart()
+        if self.starts_anew:
+            become_successor()
         if self.exit_code == 0:
             # It has left: the daemon that starts next is not a successor that the peer waits for.
             forget(self.settings.run_directory)
@@ -230,7 +238,7 @@ class _Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave)
-        loop.add_signal_handler(signal.SIGHUP, self._ignore_hangup)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         early_signals.deliver()
 
     def _leave(self) -> None:
@@ -253,12 +261,34 @@ class _Service:
         self.exit_code = Exit.FAILED
         self.performing.left.set()
 
-    def _ignore_hangup(self) -> None:
-        sentence = (
-            "ignored SIGHUP: a changed configuration is read at the next start; "
-            "`systemctl kill --signal=KILL aoeha` starts the daemon again and leaves everything running"
-        )
-        self._say(Level.WARNING, Code.DAEMON_NOTICE, sentence)
+    def _hang_up(self) -> None:
+        """Start anew, as `aoeha restart` does, once for however many of them."""
+        if self.hangups:
+            return
+        attempt = asyncio.create_task(self._restart_by_signal(), name="restart")
+        self.hangups.add(attempt)
+        attempt.add_done_callback(self.hangups.discard)
+
+    async def _restart_by_signal(self) -> None:
+        try:
+            await self._restart()
+        except RestartRefusedError as refused:
+            self._say(Level.WARNING, Code.DAEMON_NOTICE, str(refused))
+
+    async def _restart(self) -> None:
+        """Let a new daemon take this one's place, soon. Raises RestartRefusedError."""
+        await prepare_successor(self.host, self._under_way)
+        if self.leave_limit or self.starts_anew:
+            sentence = "cannot restart: the daemon ends already"
+            raise RestartRefusedError(Code.COMMAND_REFUSED_LEAVING, Exit.FAILED, sentence)
+        self._say(Level.INFO, Code.DAEMON_NOTICE, "the daemon starts anew, and what runs goes on running")
+        # Who asks from now on shall get the new daemon's answer.
+        self.control.stop_listening()
+        self.starts_anew = True
+        asyncio.get_running_loop().call_later(ANSWER_MARGIN_S, self.performing.left.set)
+
+    def _under_way(self) -> str:
+        return "an operator's power order" if self.loop.state.order else self.tasks.change_under_way()
 
     async def _keep_house(self) -> None:
         """Once a second: feed systemd's watchdog if the loop turned, show the status line, report other faults."""

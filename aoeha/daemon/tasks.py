@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aoeha.agents.interface import AgentError
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.task import Task, TaskResult
+from aoeha.core.model.task import Task, TaskKind, TaskResult
 from aoeha.daemon.performers import Agents, Performed, Performers, what
 from aoeha.io import clock
 
@@ -21,12 +21,24 @@ __all__ = ["TaskRunner"]
 CANCEL_PATIENCE_MS = 500
 ABANDONED_MAX = 8
 CLOSE_PATIENCE_MS = 1_000
+CHANGES = frozenset(
+    {
+        TaskKind.START,
+        TaskKind.STOP,
+        TaskKind.POWER_OFF,
+        TaskKind.POWER_ON,
+        TaskKind.EVICT_LEG,
+        TaskKind.RETURN_LEG,
+        TaskKind.FAIL_OVER_PATH,
+    }
+)
 
 
 @dataclass(slots=True)
 class _Running:
     """One task under way. `cancelled` is set when the core no longer wants it."""
 
+    task: Task
     supervisor: asyncio.Task[None] | None
     cancelled: asyncio.Event
 
@@ -43,7 +55,7 @@ class TaskRunner:
     def start(self, task: Task) -> None:
         """Begin a task; its number must be new."""
         assert task.id not in self._running, f"task {task.id} was started twice"
-        running = _Running(None, asyncio.Event())
+        running = _Running(task, None, asyncio.Event())
         self._running[task.id] = running
         running.supervisor = asyncio.create_task(self._supervise(task, running.cancelled), name=f"task-{task.id}")
 
@@ -51,6 +63,13 @@ class TaskRunner:
         """Kill a task. Its TaskDone still comes; one that has already ended is left alone."""
         if running := self._running.get(task_id):
             running.cancelled.set()
+
+    def change_under_way(self) -> str:
+        """Name a task that changes something and must not be cut short, empty for none."""
+        for running in self._running.values():
+            if running.task.kind in CHANGES:
+                return what(running.task)
+        return ""
 
     async def close(self) -> None:
         """Cancel whatever runs and wait for it, a second at most."""

@@ -130,21 +130,26 @@ class ControlSocket:
         self._accept_again(listener)
         return warning
 
-    async def close(self) -> None:
-        """Stop listening, end all connections and remove the socket."""
+    def stop_listening(self) -> None:
+        """Take no new connections, and remove the socket; those that are open go on."""
         if self._pause:
             self._pause.cancel()
         if self._listener:
             asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
+            self._listener = None
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+    async def close(self) -> None:
+        """Stop listening, end all connections and remove the socket."""
+        self.stop_listening()
         for client in self._turned_away:
             client.close()
         for connection in tuple(self._connections):
             connection.cancel()
         if self._connections:
             await asyncio.wait(tuple(self._connections), timeout=1)
-        with contextlib.suppress(OSError):
-            self._path.unlink()
 
     def _accept_again(self, listener: socket.socket) -> None:
         asyncio.get_running_loop().add_reader(listener, self._accept, listener)

@@ -99,6 +99,13 @@ def test_each_verb_asks_what_it_says(path: Path, words: list[str], verb: str, ar
     assert daemon.requests == [*looks, {"verb": verb, "arguments": arguments}]
 
 
+def test_a_restart_waits_until_the_new_daemon_answers(path: Path) -> None:
+    with DaemonDouble(path, done(0, "the daemon starts anew")) as daemon:
+        ran = aoeha("restart", "--socket", str(path))
+    assert (ran.returncode, ran.stdout) == (0, "the daemon starts anew\n")
+    assert [request["verb"] for request in daemon.requests] == ["restart", "why"]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -158,6 +158,36 @@ def test_a_daemon_killed_in_the_middle_of_a_start_goes_on_with_it(serving: Pair)
     assert not [line for line in serving.switch.asked if line.startswith("off")]
 
 
+@pytest.mark.parametrize("node", ["alpha", "beta"])
+@pytest.mark.parametrize("by", ["command", "SIGHUP"])
+def test_a_daemon_that_starts_anew_leaves_everything_where_it_is(serving: Pair, node: str, by: str) -> None:
+    gateway, log = serving.gateway(node), serving.log()
+    process = gateway.process
+    assert process is not None
+    if by == "command":
+        assert gateway.ask("restart")["exit_code"] == 0
+        assert not (gateway.run_directory / "control.sock").exists()
+    else:
+        process.send_signal(signal.SIGHUP)
+    wait_for(lambda: gateway.errors().count(" runs as ") == 2, "a new daemon runs")
+    wait_for(lambda: serving.alpha.phase() == "running", "alpha serves")
+    wait_for(lambda: link_states(serving) == {"up"}, "both links are up on both sides")
+    assert process.poll() is None
+    assert serving.log() == log
+    assert gateway.terminate() == 0
+
+
+def test_a_daemon_does_not_start_anew_with_a_file_that_it_could_not_read(serving: Pair) -> None:
+    log, file = serving.log(), serving.root / "aoeha.toml"
+    file.write_text(file.read_text() + "\ncolour = 1\n")
+    answer = serving.alpha.ask("restart")
+    assert answer["exit_code"] == 78
+    assert "cannot restart, and goes on as before" in answer["sentence"]
+    assert "colour" in answer["sentence"]
+    assert serving.alpha.phase() == "running"
+    assert serving.log() == log
+
+
 def test_a_resource_that_dies_is_restarted_with_what_stands_on_it(serving: Pair) -> None:
     (serving.alpha.home / "running" / "disk").unlink()
     (serving.root / "shared" / "disk").unlink()
