@@ -13,10 +13,8 @@ from aoeha.core.ownership import client_reach, group_beat, leave
 
 
 def send(step: StepContext) -> None:
-    """Send a beat if one is due, or if the peer should learn something now. A node that has left sends none."""
+    """Send a beat if one is due, or if the peer should learn something now (R1)."""
     state = step.state
-    if state.left:
-        return
     groups, flags = step.know(_groups), step.know(_flags)
     news = groups != state.last_groups or flags != state.last_flags
     if step.now_ms < state.next_beat_ms and not news:

@@ -244,6 +244,13 @@ MUTANTS = (
         "age_ms >= 20 * state.config.hold_every_ms",
     ),
     Mutant(
+        f"{HOLDS}:drop_readings",
+        "R3",
+        "a takeover waits for a reading that was begun before it",
+        "if kinds.get(shelves.task_id) is TaskKind.READ_RESERVATIONS:",
+        "if False:",
+    ),
+    Mutant(
         f"{HOLDS}:target_started",
         "R3",
         "a target that announces its start is not read at once",
@@ -326,6 +333,7 @@ MUTANTS = (
         "a reservation of an earlier term counts for a start",
         "address.holder is Holder.US and address.held_epoch == group.held_epoch",
         "address.holder is Holder.US",
+        survives="It was read just now, or transferred; after a storage fence, when a zombie may write, it counts.",
     ),
     Mutant(
         f"{HELD}:_follows_later",

@@ -17,7 +17,6 @@ from aoeha.core.fencing import devices, fence_race, readiness
 from aoeha.core.model import law, shelf_patience
 from aoeha.core.model.beat import Ability, Readiness
 from aoeha.core.model.law import Act, Blocked, Kind
-from aoeha.core.model.legs import LegState
 from aoeha.core.model.replacing import replaced
 from aoeha.core.model.state import GroupState, NodeState
 from aoeha.core.ownership import blockers
@@ -29,7 +28,7 @@ START_GUESS_MS = 500
 READING_GUESS_MS = 500
 """Assumed for a fence device that was not read yet."""
 LEG_MS = 100
-"""Assumed for preempting an address and reading its reservation again, where it is not slow."""
+"""Assumed for preempting an address and reading its reservation again. A start on a slow leg takes far longer."""
 START_ROUNDS = 100
 """So often the start of a resource waits for its legs, as seen (see `shelf_patience.ROUNDS`)."""
 READINGS = 2
@@ -80,15 +79,10 @@ def _proof_ms(state: NodeState, ability: Ability) -> int:
     legs = [leg for group in state.groups if not group.holding for leg in group.legs]
     slowest_ms = max(map(shelf_patience.slowest_ms, legs), default=0)
     heartbeat_ms = disk_heartbeat.every_ms(state.config) + READINGS * slowest_ms if legs else 0
-    reserving_ms = 2 * sum(len(leg.addresses) * _leg_ms(leg) for leg in legs)
+    reserving_ms = 2 * LEG_MS * sum(len(leg.addresses) for leg in legs)
     if ability is Ability.POWER:
         return heartbeat_ms + _power_ms(state) + reserving_ms
     return heartbeat_ms + reserving_ms + PROBE_MS
-
-
-def _leg_ms(leg: LegState) -> int:
-    """How long it takes to preempt an address of a leg and to read its reservation again."""
-    return max(LEG_MS, shelf_patience.QUESTIONS * shelf_patience.slowest_ms(leg))
 
 
 def _power_ms(state: NodeState) -> int:
