@@ -51,8 +51,8 @@ class Link(ABC):
     """What both kinds of link share: reopening, faults as sentences, counters.
 
     `limit` is the greatest size of a message. `counters` tell what happened to bytes: sent, dropped (the line was
-    stuck or not open), send_errors, received, noise (bytes or datagrams that were no message), reopened. `is_busy`:
-    its fault is that another program has the port.
+    stuck or not open), send_errors, received, noise (bytes or datagrams that were no message), strangers (datagrams
+    from another address than the peer's), reopened. `is_busy`: its fault is that another program has the port.
     """
 
     limit: ClassVar[int]
@@ -61,7 +61,9 @@ class Link(ABC):
         self.name = name
         self.fault = ""
         self.is_busy = False
-        self.counters = dict.fromkeys(("sent", "dropped", "send_errors", "received", "noise", "reopened"), 0)
+        self.counters = dict.fromkeys(
+            ("sent", "dropped", "send_errors", "received", "noise", "strangers", "reopened"), 0
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_datagram: Callable[[str, bytes], None] = lambda _name, _data: None
         self._on_fault: Callable[[str, str], None] = lambda _name, _sentence: None

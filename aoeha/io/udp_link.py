@@ -1,7 +1,8 @@
 """Beats as UDP datagrams through one interface, between two fixed addresses (IPv4 or IPv6).
 
 No name is ever resolved. The socket is bound to the interface, so that a link whose path is cut fails instead of
-silently taking another path.
+silently taking another path. What comes from another address than the peer's is counted and dropped. Addresses can be
+forged, so no safety rests on that; but a machine that only repeats what it once heard is not listened to.
 """
 
 import errno
@@ -29,12 +30,14 @@ class UdpLink(Link):
         self._settings = settings
         self._socket: socket.socket | None = None
         self._peer: tuple[str | int, ...] = ()
+        self._peer_packed = b""
 
     def _connect(self, loop: "asyncio.AbstractEventLoop") -> None:
         settings = self._settings
         try:
             self._socket = open_socket(settings)
             self._peer = peer_sockaddr(settings)
+            self._peer_packed = socket.inet_pton(_family(settings.peer_address), settings.peer_address)
         except OSError as error:
             self._disconnect()
             if error.errno == errno.EADDRINUSE:
@@ -67,16 +70,22 @@ class UdpLink(Link):
             if self._socket is None:
                 return
             try:
-                data = self._socket.recv(UDP_LIMIT + 1)
+                data, source = self._socket.recvfrom(UDP_LIMIT + 1)
             except BlockingIOError:
                 return
             except OSError as error:
                 self._lose(f"cannot receive on {self._place()}: {error.strerror}; {self._advice()}")
                 return
-            if 0 < len(data) <= UDP_LIMIT:
+            if not 0 < len(data) <= UDP_LIMIT:
+                self.counters["noise"] += 1
+            elif self._is_peer(source[0]):
                 self._deliver(data)
             else:
-                self.counters["noise"] += 1
+                self.counters["strangers"] += 1
+
+    def _is_peer(self, source: str) -> bool:
+        address, _, _ = source.partition("%")
+        return socket.inet_pton(_family(address), address) == self._peer_packed
 
     def _place(self) -> str:
         return f"{self._settings.interface} from {self._settings.own_address} to {self._settings.peer_address}"

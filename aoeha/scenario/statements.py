@@ -145,6 +145,8 @@ PLAY = (
          " into the buffer before it"),
     Form("noise", "noise text:NAME NUMBER", SIM, "bytes that nobody sent"),
     Form("replay", "replay text:NAME NUMBER", SIM, "messages that were heard before are heard again"),
+    Form("player", "player text:NAME NUMBER every time:TIME", SIM, "somebody plays so many of the messages that were"
+         " ever sent there, again and again, until the link is healed"),
     Form("flap", "flap text:NAME time:TIME NUMBER", SIM, "it is cut and healed so often"),
     # Power devices.
     Form("device", "device text:NAME sentence:ok|dead|slow|late|vague|refuses|lies|hasty|stuck", BOTH, "what a fence"

@@ -8,8 +8,11 @@ Freshness without clocks. Each side has a nonce, sends it in every beat, and ech
   because each link's age is measured by its own copies; a copy that lags far behind the newest does not count, so
   that no attacker can keep a dead peer's link young with a stock of recordings from another link.
 - What to echo is learned from authentic beats even before they count, else two strangers would wait for each
-  other. Recordings can teach us a wrong one; so everything that waits for an echo has its turn, newest first, until
-  an incarnation is accepted, and then only what it says counts.
+  other. Recordings can teach us a wrong one. So whatever waits for an echo has its turn: the links in turn, for nobody
+  can play recordings to a serial line, and on each link the newest first. The incarnation that is accepted, or that
+  the daemon before us had accepted, has every second turn: recordings never make it deaf. Once it is heard again,
+  nothing else waits.
+- What waits for an echo makes us speak an older version of the format only while the accepted incarnation is silent.
 
 A restarted daemon starts with a fresh nonce of its own and remembers only the peer's (`memory`): so it is accepted by
 the first beat that it sends. What it hears first echoes its own nonce; whatever the peer sent before that does not
@@ -45,7 +48,10 @@ from aoeha.wire.keys import Key
 __all__ = ["CANDIDATES_MAX", "LAG_MAX", "Receiver", "ReceiverMemory", "Rejected", "Rejection"]
 
 LAG_MAX = 32
-CANDIDATES_MAX = 16
+CANDIDATES_MAX = 64
+"""So many incarnations wait for an echo on each link. The live one waits for a turn of each at most."""
+SILENT_BEATS = 3
+"""So many beats of ours without a new one of the accepted incarnation: an older version may have taken its place."""
 
 _Incarnation = tuple[str, int]
 
@@ -123,8 +129,11 @@ class Receiver:
         self._newest = self._oldest = -1
         self._last_by_link: dict[str, int] = {}
         self._known: dict[str, tuple[int, GroupBeat]] = {}
-        self._candidates: dict[_Incarnation, _Candidate] = {}
+        self._candidates: dict[str, dict[_Incarnation, _Candidate]] = {}
+        self._link_turns: dict[str, int] = {}
         self._turn = 0
+        self._known_has_the_turn = True
+        self._silent_beats = 0
         self._peer_knows = OLDEST_VERSION
         self._counters: dict[str, dict[str, int]] = {}
 
@@ -149,13 +158,19 @@ class Receiver:
 
     def nonces(self) -> tuple[bytes, bytes]:
         """Return our nonce and the nonce to echo. Call it once per beat: those that wait for an echo take turns."""
-        if not self._candidates:
+        self._silent_beats += 1
+        waiting = [link for link, candidates in self._candidates.items() if candidates]
+        known_now = self._peer_nonce != NO_NONCE and self._known_has_the_turn
+        if not waiting or known_now:
+            self._known_has_the_turn = False
             return self._nonce, self._peer_nonce
         self._turn += 1
+        self._known_has_the_turn = True
+        link = min(waiting, key=lambda name: self._link_turns.get(name, 0))
         # Of those never echoed, the one heard last (last in the dict) is most likely to be alive.
-        waiting = min(reversed(self._candidates.values()), key=lambda candidate: candidate.echoed)
-        waiting.echoed = self._turn
-        return self._nonce, waiting.nonce
+        candidate = min(reversed(self._candidates[link].values()), key=lambda one: one.echoed)
+        self._link_turns[link] = candidate.echoed = self._turn
+        return self._nonce, candidate.nonce
 
     def speaks(self) -> int:
         """Return the highest version of the wire format that both gateways know: the oldest until the peer told."""
@@ -194,8 +209,9 @@ class Receiver:
             if message.echo_nonce != self._nonce:
                 # A new incarnation that does not count yet can make us say less: an older version that took the peer's
                 # place could not read us, and would never echo our nonce. Only what counts makes us say more.
-                self._peer_knows = min(self._peer_knows, message.knows)
-                self._consider(incarnation, beat.sequence, message.nonce)
+                if self._silent_beats >= SILENT_BEATS:
+                    self._peer_knows = min(self._peer_knows, message.knows)
+                self._consider(link, incarnation, beat.sequence, message.nonce)
                 return Rejected(Rejection.NOT_ECHOED)
             self._meet(incarnation)
             self._oldest = beat.sequence
@@ -209,26 +225,29 @@ class Receiver:
             self._peer_knows = message.knows
             self._peer_nonce = message.nonce
             self._candidates.clear()
+            self._silent_beats = 0
         return self._complete(message)
 
     def _meet(self, incarnation: _Incarnation) -> None:
         self._accepted = incarnation
         self._nonce = self._new_nonce()
+        self._known_has_the_turn = False
         self._newest = -1
         self._last_by_link.clear()
         self._known.clear()
 
-    def _consider(self, incarnation: _Incarnation, sequence: int, nonce: bytes) -> None:
+    def _consider(self, link: str, incarnation: _Incarnation, sequence: int, nonce: bytes) -> None:
         if self._accepted and incarnation[0] == self._accepted[0] and incarnation[1] < self._accepted[1]:
             # An earlier daemon of the accepted boot: a recording, or what its serial line still held.
             return
-        candidate = self._candidates.pop(incarnation, None)
+        candidates = self._candidates.setdefault(link, {})
+        candidate = candidates.pop(incarnation, None)
         if candidate is None or (sequence > candidate.sequence and nonce != candidate.nonce):
             candidate = _Candidate(sequence, nonce)
         candidate.sequence = max(sequence, candidate.sequence)
-        self._candidates[incarnation] = candidate
-        while len(self._candidates) > CANDIDATES_MAX:
-            del self._candidates[next(iter(self._candidates))]
+        candidates[incarnation] = candidate
+        while len(candidates) > CANDIDATES_MAX:
+            del candidates[next(iter(candidates))]
 
     def _complete(self, message: Message) -> Beat | Rejected:
         beat = message.beat

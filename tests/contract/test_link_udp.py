@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aoeha.io.link import BACK_OFF_MAX_MS, UdpSettings
-from aoeha.io.udp_link import UdpLink
+from aoeha.io.udp_link import UdpLink, open_socket, peer_sockaddr
 from aoeha.wire.codec import UDP_LIMIT
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")]
@@ -167,6 +167,28 @@ def test_what_is_too_long_or_empty_is_counted_and_not_delivered(wire: Wire, sett
 
 
 @ALL
+def test_what_comes_from_another_address_than_the_peers_is_counted_and_not_delivered(
+    wire: Wire, settings: UdpSettings
+) -> None:
+    async def scene() -> None:
+        async with ends(wire, settings) as (near, far):
+            other = settings.peer_address[:-1] + "7"
+            wire.address(wire.far, "add", f"{other}/{64 if ':' in other else 24}")
+            with wire.inside(wire.far):
+                stranger = open_socket(replace(settings, own_address=other))
+                destination = peer_sockaddr(replace(settings, peer_address=settings.own_address))
+            with stranger:
+                for _ in range(3):
+                    stranger.sendto(b"beat", destination)
+            far.link.send(b"beat")
+            await near.hears(b"beat")
+            assert len(near.heard) == 1
+            assert near.link.counters["strangers"] == 3
+
+    asyncio.run(scene())
+
+
+@ALL
 def test_an_interface_that_goes_down_is_a_fault_until_it_is_up(wire: Wire, settings: UdpSettings) -> None:
     async def scene() -> None:
         async with ends(wire, settings) as (near, far):
@@ -236,7 +258,10 @@ def test_what_cannot_be_opened_is_a_sentence_and_never_fatal(wire: Wire, change:
 def test_an_address_that_arrives_later_is_used(wire: Wire) -> None:
     async def scene() -> None:
         late = replace(V4, own_address="192.0.2.77")
-        near, far = End(wire, wire.near, late), End(wire, wire.far, replace(V4, own_address="192.0.2.2"))
+        near, far = (
+            End(wire, wire.near, late),
+            End(wire, wire.far, replace(V4, own_address="192.0.2.2", peer_address="192.0.2.77")),
+        )
         assert near.faults
         wire.address(wire.near, "add", "192.0.2.77/24")
         await near.sends_again()

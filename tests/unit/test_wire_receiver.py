@@ -167,6 +167,39 @@ def test_recordings_played_to_both_sides_delay_two_new_boots_and_no_more() -> No
     assert all(met)
 
 
+def recordings_of(name: str, count: int) -> list[bytes]:
+    """The first beats of so many boots of a node."""
+    return [Gateway(name, f"{boot:032x}").send() for boot in range(count)]
+
+
+@pytest.mark.parametrize("restarts", ["alpha", "beta"])
+def test_recordings_that_are_played_for_ever_do_not_make_a_restarted_daemon_deaf(restarts: str) -> None:
+    played = {name: recordings_of(name, CANDIDATES_MAX) for name in ("alpha", "beta")}
+    pair = dict(zip(("alpha", "beta"), met_pair(), strict=True))
+    pair[restarts] = pair[restarts].restarted()
+    heard = {"alpha": 0, "beta": 0}
+    for _ in range(8):
+        for name, peer in (("alpha", "beta"), ("beta", "alpha")):
+            heard[peer] += pair[peer].hears(pair[name].send())
+            for recorded in played[name]:
+                assert not pair[peer].hears(recorded)
+    assert min(heard.values()) >= 6
+
+
+def test_recordings_on_one_link_delay_nobody_who_is_heard_on_another_one() -> None:
+    played = {name: recordings_of(name, 3 * CANDIDATES_MAX) for name in ("alpha", "beta")}
+    alpha, beta = Gateway("alpha", BOOTS[0]), Gateway("beta", BOOTS[1])
+    met: set[str] = set()
+    for _ in range(5):
+        for sender, hearer in ((alpha, beta), (beta, alpha)):
+            for recorded in played[sender.name]:
+                assert not hearer.hears(recorded, "lan")
+            data = sender.send()
+            hearer.hears(data, "lan")
+            met |= {hearer.name} if hearer.hears(data, "serial") else set()
+    assert met == {"alpha", "beta"}
+
+
 def test_recordings_of_an_old_boot_do_not_spoil_what_is_echoed_to_the_living() -> None:
     alpha, beta = met_pair()
     recorded = alpha.send()

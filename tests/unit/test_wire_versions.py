@@ -6,6 +6,7 @@ from wire_samples import BOOTS, CLUSTER, KEY, Gateway, beat, met_pair
 
 from aoeha.core.model.beat import Ability, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger, Readiness
 from aoeha.wire.codec import Message, decode, encode, names_by_tag, peek_envelope, state_digest
+from aoeha.wire.receiver import SILENT_BEATS
 
 VERSION_2 = bytes.fromhex(
     "02019716536f8ed3f6ad0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0000000000000003000000000000004d313233343536373838373635343332"
@@ -87,16 +88,27 @@ def test_two_that_know_more_speak_more_once_they_have_met() -> None:
 
 
 def test_an_older_peer_is_spoken_to_in_its_own_version() -> None:
-    alpha, beta = met_pair()
+    alpha, _ = met_pair()
     older = Gateway("beta", BOOTS[2])
-    heard = as_an_older_program(older)
-    assert alpha.why_not(heard) == "not_echoed", "it counts only once it has answered us"
-    answer = alpha.send()
-    assert version_of(answer) == 2
-    assert older.hears(answer) or older.hears(alpha.send())
+    for _ in range(SILENT_BEATS):
+        assert alpha.why_not(as_an_older_program(older)) == "not_echoed", "it counts only once it has answered us"
+        alpha.send()
+    assert alpha.why_not(as_an_older_program(older)) == "not_echoed"
+    answers = [alpha.send(), alpha.send()]
+    assert [version_of(answer) for answer in answers] == [2, 2]
+    assert {older.why_not(answer) for answer in answers} & {"accepted"}
     assert alpha.hears(as_an_older_program(older))
     assert version_of(alpha.send()) == 2
-    del beta
+
+
+def test_a_recording_of_an_older_program_changes_nothing_while_the_peer_is_heard() -> None:
+    alpha, beta = met_pair()
+    recorded = as_an_older_program(Gateway("beta", BOOTS[2]))
+    for _ in range(10):
+        alpha.hears(recorded)
+        assert alpha.hears(beta.send())
+        alpha.hears(recorded)
+        assert version_of(alpha.send()) == 3
 
 
 def test_a_recording_of_a_newer_peer_does_not_make_us_unreadable_for_an_older_one() -> None:

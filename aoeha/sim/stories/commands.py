@@ -356,6 +356,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "bandwidth": _bandwidth,
     "noise": _noise,
     "replay": lambda world, words: _links(world, words)[0].replay(int(words[1])),
+    "player": lambda world, words: _links(world, words)[0].play(int(words[1]), milliseconds(words[-1])),
     "flap": _flap,
     "boot": _boot,
     "power": _power,

@@ -240,6 +240,16 @@ def _unseen(chance: Chance) -> Lines:
     return [*lines, (chance.ms(2_000, 120_000), f"vouch {node} unseen")]
 
 
+def _replayer(chance: Chance) -> Lines:
+    """Somebody plays recordings of every daemon there ever was, on one link or on all, while other things happen."""
+    count, every_ms = chance.random.choice((1, 5, 20, 60)), chance.random.choice((50, 200, 1_000))
+    names = chance.random.choice(([chance.link()], chance.settings.link_names()))
+    lines: Lines = [(0, f"player {name} {count} every {every_ms}ms") for name in names]
+    happens = chance.random.choice((kill, lose_power, stand_still, site_blackout, cut_one, move))
+    lines += later(chance.ms(500, 12_000), happens(chance))
+    return [*lines, *((chance.while_ms() + 20_000, f"heal {name}") for name in names)]
+
+
 @dataclass(frozen=True, slots=True)
 class Extra:
     """A fault that comes besides, with dice of its own: the seeds that lack it stay as they are.
@@ -289,6 +299,7 @@ ALL_EXTRAS = (
     Extra("deaf probes", _deaf_probes, 2, 0.2, _reserves),
     Extra("edits", _edits, 2, 0.2, _reserves, off=_until_played(28)),
     Extra("unseen", _unseen, 2, 0.2, _reserves, off=_until_played(19)),
+    Extra("replayer", _replayer, 2, 0.2, lambda _settings: True),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
 )
 

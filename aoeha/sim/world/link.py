@@ -61,6 +61,8 @@ class Link:
         self.directions: dict[str, Direction] = {}
         self.clean_since_ms: int | None = 0
         self.recorded: deque[tuple[str, Letter]] = deque(maxlen=RECORDED_MAX)
+        self._firsts: dict[tuple[str, str, int], Letter] = {}
+        self._player = 0
         self._timeline = timeline
         self._random = random
         self._arrivals: dict[str, Arrival] = {}
@@ -96,11 +98,14 @@ class Link:
         """End every fault. What is under way arrives when it does."""
         for name in self.directions:
             self.directions[name] = Direction()
+        self._player += 1
         self._note_cleanness()
 
     def send(self, sender: str, letter: Letter) -> None:
         """Carry one message as the medium is at this moment."""
         self.recorded.append((sender, letter))
+        beat = letter.message.beat
+        self._firsts.setdefault((sender, beat.boot_id, beat.incarnation), letter)
         direction = self.directions[sender]
         if direction.is_clean:
             data = letter if letter.message.beat.sequence % BYTES_EVERY else self._on_the_medium(letter)
@@ -115,6 +120,21 @@ class Link:
         for sender, letter in self._random.choices(self.recorded, k=count) if self.recorded else ():
             data = self._on_the_medium(letter)
             self._timeline.after(self._random.randint(1, 200), self._arrive, self._other[sender], data)
+
+    def play(self, count: int, every_ms: int) -> None:
+        """Play so many again and again, until the link is healed: half of them from the first of each daemon."""
+        self._player += 1
+        self._play(self._player, count, every_ms)
+
+    def _play(self, player: int, count: int, every_ms: int) -> None:
+        if player != self._player:
+            return
+        for sender, *_ in self._random.choices([*self._firsts], k=count // 2) if self._firsts else ():
+            mine = [letter for (name, *_), letter in self._firsts.items() if name == sender]
+            data = self._on_the_medium(self._random.choice(mine))
+            self._timeline.after(self._random.randint(1, every_ms), self._arrive, self._other[sender], data)
+        self.replay(count - count // 2)
+        self._timeline.after(every_ms, self._play, player, count, every_ms)
 
     def make_noise(self, count: int) -> None:
         """Put random bytes on the medium, for both nodes."""
