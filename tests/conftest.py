@@ -8,6 +8,10 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SIMULATED = Path(__file__).with_name("sim")
 PROCESSOR_S = 1_200

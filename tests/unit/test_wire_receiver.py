@@ -273,7 +273,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(steps)
 def test_no_message_counts_twice_on_a_link_and_no_incarnation_comes_back(script: list[tuple[Any, ...]]) -> None:
     """Whatever is lost, replayed, restarted or rebooted; and when it ends, the pair meets within two beats each."""

@@ -34,6 +34,8 @@ __all__ = [
 MOUNTED = "/mnt"
 RECORDS = "records"
 SETTLE_S = 60
+SLOW_SHELVES = "6s"
+"""So long shelves are waited for that did not answer at once."""
 LOGGED_S = 0.5
 RESYNCS_MAX = 3
 CHECKED = ("idle", "frozen")
@@ -112,7 +114,11 @@ async def read_reservations(rack: Rack, node: str) -> dict[str, list[str]]:
     """For whom each target address says that it is reserved, asked from a gateway but not through its daemon."""
     interfaces = [word for card, _ in rack.storage for word in ("-i", f"eth{card}")]
     argv = (str(Path(sys.prefix) / "bin" / "aoeha"), "aoe", "stat", *interfaces, "-o", "json")
-    targets = json.loads(await rack.link(node).must(*argv, deadline_ms=20_000))["targets"]
+    try:
+        told = await rack.link(node).must(*argv, deadline_ms=20_000)
+    except RackError:
+        told = await rack.link(node).must(*argv, "--wait", SLOW_SHELVES, deadline_ms=60_000)
+    targets = json.loads(told)["targets"]
     return {
         f"{target['device']} at {target['address']}": sorted({guest_of(each) for each in target["reserved_for"] or ()})
         for target in targets
