@@ -9,6 +9,7 @@ import msgspec
 
 from aoeha.agents.parameters import ParameterError, typed_parameters
 from aoeha.core.model.task import PlugState, ResourceStatus
+from aoeha.core.model.text import one_line
 from aoeha.io.host import Host
 
 __all__ = ["Agent", "AgentError", "FenceAgent", "Observation", "Parameters", "ResourceAgent"]
@@ -25,7 +26,10 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class AgentError(Exception):
-    """An operation failed. The message is one sentence that an operator can act on."""
+    """An operation failed. The message is one sentence that an operator can act on, whatever the device said."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from aoeha.core.model.exits import Exit
+from aoeha.core.model.text import shown
 
 __all__ = ["DEFAULT_SOCKET", "ControlError", "Reply", "Saying", "ask", "how_to_start"]
 
@@ -179,7 +180,21 @@ def _parsed(line: bytes) -> dict[str, Any]:
         raise ControlError(Exit.FAILED, _foreign()) from error
     if not isinstance(parsed, dict):
         raise ControlError(Exit.FAILED, _foreign())
-    return parsed
+    plain: dict[str, Any] = _plain(parsed)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Return what the daemon said with all text as text. It tells what devices, programs and the peer told it."""
+    match value:
+        case str():
+            return shown(value)
+        case list():
+            return [_plain(each) for each in value]
+        case dict():
+            return {shown(name): _plain(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def _done(line: dict[str, Any]) -> Reply:

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any, TextIO
 
+from aoeha.core.model.text import shown
+
 __all__ = ["counted", "print_error", "print_json", "print_saying", "subject_of", "wants_colour"]
 
 
@@ -21,7 +23,7 @@ def counted(count: int, noun: str) -> str:
 
 def print_error(sentence: str) -> None:
     """Print a sentence as an error of this command."""
-    print(f"aoeha: {sentence}", file=sys.stderr)
+    print(f"aoeha: {shown(sentence)}", file=sys.stderr)
 
 
 def print_json(line: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aoeha.core.model.conditions import Condition, Level
+from aoeha.core.model.text import one_line
 from aoeha.io import clock
 from aoeha.io.systemd import JournalSocket
 
@@ -50,7 +51,7 @@ class EventLog:
 
     def say(self, level: Level, condition: Condition, *, ends: bool = False) -> None:
         """Tell everybody."""
-        told = Condition(condition.code, condition.subject, " ".join(condition.sentence.split()))
+        told = Condition(condition.code, condition.subject, one_line(condition.sentence))
         said = Sentence(clock.now_ms(), clock.wall_ms(), level, told, ends)
         self.ring.append(said)
         self._write(said)

@@ -5,16 +5,16 @@ answer in time all the same, and the loop never waits for it.
 """
 
 import asyncio
-import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from aoeha.agents.interface import AgentError
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import Task, TaskKind, TaskResult
+from aoeha.core.model.text import one_line
 from aoeha.daemon.performers import Agents, Performed, Performers, what
 from aoeha.io import clock
+from aoeha.io.tracebacks import print_traceback
 
 __all__ = ["TaskRunner"]
 
@@ -83,10 +83,10 @@ class TaskRunner:
         try:
             performed = await self._bounded(task, cancelled)
         except Exception as error:  # noqa: BLE001 - a bug here must not cost the core its one answer
-            traceback.print_exc(file=sys.stderr)
+            print_traceback()
             performed = Performed(TaskResult.FAILED, detail=f"cannot {what(task)}: {error!r}; see the log")
         del self._running[task.id]
-        self._post(TaskDone(clock.now_ms(), task.id, performed.result, performed.detail, performed.outcome))
+        self._post(TaskDone(clock.now_ms(), task.id, performed.result, one_line(performed.detail), performed.outcome))
 
     async def _bounded(self, task: Task, cancelled: asyncio.Event) -> Performed:
         """Return what came of the task: its own outcome, or ours when it was cancelled or its time was up."""
@@ -129,6 +129,6 @@ class TaskRunner:
         except TimeoutError as error:
             return Performed(TaskResult.TIMED_OUT, detail=f"cannot {what(task)}: {error or 'its time was up'}")
         except Exception as error:  # noqa: BLE001 - an agent may be anybody's; its bug is its task's failure
-            traceback.print_exc(file=sys.stderr)
+            print_traceback()
             detail = f"cannot {what(task)}: its agent broke with {type(error).__name__}: {error}; see the log"
             return Performed(TaskResult.FAILED, detail=detail)

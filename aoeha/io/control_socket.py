@@ -12,8 +12,6 @@ import os
 import select
 import socket
 import struct
-import sys
-import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ import msgspec
 from aoeha.core.model.conditions import Code
 from aoeha.core.model.exits import Exit
 from aoeha.io.control_seats import ROOT, Seats
+from aoeha.io.tracebacks import print_traceback
 
 __all__ = ["READ_ONLY_VERBS", "Caller", "Connection", "ControlSocket", "Request"]
 
@@ -215,7 +214,7 @@ class ControlSocket:
             try:
                 await self._until_gone(reader, writer, self._handler(request, connection))
             except Exception as error:  # noqa: BLE001 - our bug; the client is told, and the daemon continues
-                traceback.print_exc(file=sys.stderr)
+                print_traceback()
                 sentence = f"cannot {request.verb}: the daemon broke over it: {error!r}; see its log"
                 connection.done(Exit.FAILED, Code.COMMAND_FAILED, sentence)
         writer.close()

@@ -4,6 +4,8 @@ import os
 import socket
 from collections.abc import Mapping
 
+from aoeha.core.model.text import one_line
+
 __all__ = ["JournalSocket", "ServiceManager", "journal_of"]
 
 STATUS_BYTES_MAX = 512
@@ -55,9 +57,9 @@ class ServiceManager:
         """Say that the daemon serves."""
         self._send(f"READY=1\nMAINPID={os.getpid()}")
 
-    def status(self, sentence: str) -> None:
+    def status(self, words: str) -> None:
         """Set the sentence that `systemctl status` shows."""
-        line = " ".join(sentence.split()).encode()[:STATUS_BYTES_MAX].decode(errors="ignore")
+        line = one_line(words).encode()[:STATUS_BYTES_MAX].decode(errors="ignore")
         self._send(f"STATUS={line}")
 
     def stopping(self) -> None:

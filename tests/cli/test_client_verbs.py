@@ -31,6 +31,20 @@ def test_status_prints_the_screen(path: Path) -> None:
     assert daemon.requests == [{"verb": "status", "arguments": {}}]
 
 
+@pytest.mark.parametrize("verb", ["status", "why", "events"])
+@pytest.mark.parametrize("form", [(), ("-o", "json")])
+def test_what_a_device_told_the_daemon_never_steers_the_terminal(path: Path, verb: str, form: tuple[str, ...]) -> None:
+    told = "the strip says \x1b]0;pwned\x07\x1b[2J\u202eoff\x9b31m\nalpha is off"
+    why = {**DOCUMENT["why"], "sentence": told}
+    asked = (verb, *form) if verb != "why" else (verb, "-v")
+    with DaemonDouble(path, say("alarm", "device", "strip", told), done(0, told, {**DOCUMENT, "why": why})):
+        ran = aoeha(*asked, "--socket", str(path))
+    assert ran.returncode == 0
+    assert r"\u202eoff" in ran.stdout
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(ran.stdout + ran.stderr)
+    assert "\nalpha is off" not in ran.stdout
+
+
 def test_watching_shows_it_again_until_interrupted(path: Path) -> None:
     with DaemonDouble(path, done(0, "", DOCUMENT)):
         watching = subprocess.Popen(
@@ -381,7 +395,8 @@ def test_client_verbs_import_the_standard_library_only(path: Path, verb: str) ->
         f"import sys\nfrom aoeha.cli.verbs import run_verb\nrun_verb({words!r})\n"
         "heavy = {name.split('.')[0] for name in sys.modules} & {'msgspec', 'asyncio', 'serial', 'jinja2'}\n"
         "ours = {name for name in sys.modules if name.startswith(('aoeha.core', 'aoeha.io', 'aoeha.daemon'))}\n"
-        "print(sorted(heavy | ours - {'aoeha.core', 'aoeha.core.model', 'aoeha.core.model.exits'}))"
+        "light = {f'aoeha.core{name}' for name in ('', '.model', '.model.exits', '.model.text')}\n"
+        "print(sorted(heavy | ours - light))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False

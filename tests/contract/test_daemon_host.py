@@ -155,6 +155,17 @@ def test_sentences_carry_their_priority_and_stay_one_line() -> None:
     os.close(writer)
 
 
+def test_what_steers_a_terminal_is_an_escape_in_the_log_and_in_what_is_shown_later() -> None:
+    reader, writer = os.pipe()
+    sentences = EventLog(writer)
+    sentences.say(Level.ALARM, about_lan(Code.LINK_DOWN, "the device says \x1b[2J\u202eoff\x9b31m"))
+    said = r"the device says \x1b[2J\u202eoff\x9b31m"
+    assert os.read(reader, 4_096) == f"<2>[link.down] ALARM: link lan: {said}\n".encode()
+    assert sentences.ring[-1].condition.sentence == said
+    os.close(reader)
+    os.close(writer)
+
+
 def test_a_log_that_nobody_empties_never_holds_us_up_and_the_ring_keeps_the_newest() -> None:
     reader, writer = os.pipe()
     sentences = EventLog(writer)

@@ -122,6 +122,18 @@ async def refuse() -> None:
     raise AgentError("cannot start thing: it is broken; mend it")
 
 
+HOSTILE = "cannot start thing: \x1b]0;pwned\x07\x1b[2J\u202eevil\x9b31m\n<2>a forged line"
+AS_TEXT = r"cannot start thing: \x1b]0;pwned\x07\x1b[2J\u202eevil\x9b31m <2>a forged line"
+
+
+async def refuse_with_escapes() -> None:
+    raise AgentError(HOSTILE)
+
+
+async def break_down_with_escapes() -> None:
+    raise ZeroDivisionError(HOSTILE)
+
+
 async def break_down() -> None:
     raise ZeroDivisionError("a bug of the agent")
 
@@ -169,6 +181,20 @@ def test_a_bug_of_an_agent_is_its_tasks_failure_with_a_traceback_in_the_log(
 
     asyncio.run(run())
     assert "Traceback" in capfd.readouterr().err
+
+
+def test_what_steers_a_terminal_comes_from_no_agent_into_a_sentence_or_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        assert str(AgentError(HOSTILE)) == AS_TEXT
+        assert (await Bench(refuse_with_escapes, tmp_path).one(TaskKind.START)).detail == AS_TEXT
+        assert AS_TEXT in (await Bench(break_down_with_escapes, tmp_path).one(TaskKind.START)).detail
+
+    asyncio.run(run())
+    log = capfd.readouterr().err
+    assert r"\x1b[2J" in log
+    assert not {"\x1b", "\x9b", "\u202e"} & set(log)
 
 
 def test_an_agent_that_never_ends_is_timed_out_at_its_deadline(tmp_path: Path) -> None:

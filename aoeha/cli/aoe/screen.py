@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from aoeha.core.model.exits import Exit
+from aoeha.core.model.text import shown
 
 __all__ = ["NOT_KNOWN", "VerbError", "hardware_list", "print_document", "print_table", "printable"]
 
@@ -33,8 +34,7 @@ def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def printable(string: bytes) -> str:
     """Return a config string as one line of plain text, whatever bytes it holds."""
-    controls = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
-    return string.decode("ascii", errors="backslashreplace").translate(controls)
+    return shown(string.decode("ascii", errors="backslashreplace"))
 
 
 def hardware_list(addresses: Iterable[bytes]) -> str:

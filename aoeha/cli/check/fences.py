@@ -19,6 +19,7 @@ from aoeha.cli.screen import counted, print_error
 from aoeha.config.schema import Configuration, Fence
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.task import PlugState
+from aoeha.core.model.text import shown
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 
@@ -80,11 +81,11 @@ async def _ask_all(configuration: Configuration, own: str) -> int:
         try:
             agent = build_fence_agent(fence.type, fence.name, fence.parameters, host)
         except (AgentNotFoundError, ParameterError) as error:
-            print(f"fence {fence.name}: {error}", file=sys.stderr)
+            print(f"fence {fence.name}: {shown(str(error))}", file=sys.stderr)
             troubles += 1
             continue
         async for good, sentence in _ask(agent, fence, own):
-            print(f"fence {fence.name}: {sentence}", file=sys.stdout if good else sys.stderr, flush=True)
+            print(f"fence {fence.name}: {shown(sentence)}", file=sys.stdout if good else sys.stderr, flush=True)
             troubles += not good
     return troubles
 

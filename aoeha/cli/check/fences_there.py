@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aoeha.config.schema import Configuration
 from aoeha.config.view import config_tag
+from aoeha.core.model.text import shown
 
 __all__ = ["ANSWERS", "asked_there"]
 
@@ -43,7 +44,7 @@ def asked_there(configuration: Configuration, over: str, file: str | None, peer:
         for line in text.splitlines():
             # The list of what a person must verify is printed once, by this side.
             if not line.startswith(("  ", "verify by hand")):
-                print(f"{peer}: {line}", file=stream)
+                print(f"{peer}: {shown(line)}", file=stream)
     if ran.returncode != 0:
         return _trouble(
             f"not every device answers from {peer}, or it was not asked: `{over}` ended with {ran.returncode}"

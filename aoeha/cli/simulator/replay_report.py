@@ -11,6 +11,7 @@ from aoeha.cli.status_text import render_status
 from aoeha.core.model.actions import Answer, Say
 from aoeha.core.model.conditions import Level
 from aoeha.core.model.exits import Exit
+from aoeha.core.model.text import shown
 from aoeha.core.status import status
 from aoeha.journal.codec import to_plain
 from aoeha.sim.replay import Difference, JournalError, Moment, parts_of, replay
@@ -54,7 +55,7 @@ def report(place: str, *, until: str, why: bool) -> Exit:
 
 def _print_moment(moment: Moment) -> None:
     if moment.event is None:
-        print(f"{moment.path.name}: {moment.note}")
+        print(f"{moment.path.name}: {shown(moment.note)}")
     elif moment.note:
         _print_line(moment, moment.note)
     for action in moment.actions:
@@ -68,7 +69,7 @@ def _print_moment(moment: Moment) -> None:
 
 
 def _print_line(moment: Moment, words: str) -> None:
-    print(f"{moment.number:>7}  {_clock(moment.wall_ms)} {moment.since_ms / 1_000:>9.3f}s  {words}")
+    print(f"{moment.number:>7}  {_clock(moment.wall_ms)} {moment.since_ms / 1_000:>9.3f}s  {shown(words)}")
 
 
 def _end(until: str) -> Callable[[Moment], bool] | None:
