@@ -227,6 +227,23 @@ def test_a_leg_leaves_for_two_readings_in_vain_and_not_for_those_of_another_node
     assert named(evict, pair.alpha, EVICT) == "R5", "two at one moment are one"
 
 
+def test_a_reading_that_a_later_one_has_answered_tells_nothing_of_its_leg() -> None:
+    pair = Pair()
+    reads, first = pair.judge(LegReads), replace(READS, id=920)
+    answered = TaskDone(0, 0, TaskResult.OK, outcome=ReservationsRead((NOBODYS,)))
+    in_vain = TaskDone(0, 0, TaskResult.OK, outcome=ReservationsRead(()))
+    later = replace(READS, id=921)
+    reads.task_started(pair.alpha, first)
+    pair.play("wait 1")
+    reads.task_started(pair.alpha, later)
+    reads.task_ended(pair.alpha, later, answered)
+    reads.task_ended(pair.alpha, first, in_vain)
+    assert not reads.of(pair.alpha, GROUP, LEG).unanswered
+    reads.task_started(pair.alpha, later)
+    reads.task_ended(pair.alpha, later, in_vain)
+    assert not reads.of(pair.alpha, GROUP, LEG).unanswered, "nor one of the same moment"
+
+
 def test_an_echo_goes_back_only_with_another_daemon() -> None:
     pair = Pair()
     judge, beat, later = pair.judge(HeardBeatJudge), pair.beat, pair.world.run

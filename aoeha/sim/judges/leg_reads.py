@@ -92,7 +92,8 @@ class LegReads(Judge):
                 notes.answered_ms = max(begun_ms, notes.answered_ms or 0)
                 notes.unanswered = [ms for ms in notes.unanswered if ms > begun_ms]
             else:
-                insort(notes.unanswered, begun_ms)
+                if notes.answered_ms is None or begun_ms > notes.answered_ms:
+                    insort(notes.unanswered, begun_ms)
                 self._forget_records(machine, group, leg.addresses)
 
     def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
