@@ -267,6 +267,13 @@ MUTANTS = (
     Mutant(
         f"{HOLDS}:_noted",
         "R18",
+        "an address that needed more than half of the longest reading is never silent again",
+        "shelf_patience.needs_at_most_ms(address.needs_ms) if read.awaited else address.needs_ms",
+        "address.needs_ms",
+    ),
+    Mutant(
+        f"{HOLDS}:_noted",
+        "R18",
         "a slow address that was not given its time counts as silent",
         "if answer is None and shelf_patience.is_too_short(read.within_ms, address):",
         "if False:",

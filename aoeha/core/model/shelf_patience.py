@@ -7,8 +7,9 @@ longer than `READING_MAX_MS`, nor longer than an address of ours lives without r
 `shelf_timeout`.
 
 An address that does not answer in that time is silent, and nobody waits for it. One that was given less time than it
-needs is not silent for that. A patient reading beside the ordinary ones finds out whether a silent address is only
-slow. So a leg that is gone never delays what is done with another one.
+needs is not silent for that; for an owner whose mirror waits for it, the second of the longest readings decides. A
+patient reading beside the ordinary ones finds out whether a silent address is only slow. So a leg that is gone never
+delays what is done with another one.
 
 What starts, stops or looks at a resource, or returns a leg to its mirror, reads and writes many times in turn, and each
 time waits for the slowest leg.
@@ -67,6 +68,11 @@ def change_ms(config: PairConfig, leg: LegState) -> int:
 def change_max_ms(config: PairConfig) -> int:
     """How long a change may take at most."""
     return QUESTIONS * longest_ms(config, renewing=False)
+
+
+def needs_at_most_ms(known_ms: int) -> int:
+    """What an address needs that did not answer the longest reading, where that was less than it was to be given."""
+    return known_ms // READING_SHARE
 
 
 def is_slow(config: PairConfig, leg: LegState) -> bool:

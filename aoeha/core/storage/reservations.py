@@ -40,6 +40,7 @@ Request = tuple[TaskKind, str, Holder]
 class _Reading:
     """What addresses answered, each after its leg, when they were asked, and how long that might take.
 
+    `awaited`: a mirror that runs here waits for what does not answer, and no reading may take longer.
     `looked_ms`: when the complete reading before this one was begun. `patient`: only addresses that were silent
     meanwhile are to be noted.
     """
@@ -48,6 +49,7 @@ class _Reading:
     asked_ms: int
     within_ms: int
     looked_ms: int = 0
+    awaited: bool = False
     patient: bool = False
 
 
@@ -149,7 +151,9 @@ def task_done(step: StepContext, task: ReservationTask, done: TaskDone) -> None:
         return
     step.change_shelves(group.name, task_id=0)
     address_lifetime.look_at_expired(step, group, done)
-    read = _Reading(_by_place(done), group.shelves.asked_ms, task.deadline_ms, group.shelves.read_ms or 0)
+    longest = task.deadline_ms >= shelf_patience.longest_ms(step.state.config, renewing=renews(step.state, group))
+    answers, asked_ms, awaited = _by_place(done), group.shelves.asked_ms, longest and _is_in_use(group)
+    read = _Reading(answers, asked_ms, task.deadline_ms, group.shelves.read_ms or 0, awaited=awaited)
     if task.kind is TaskKind.READ_RESERVATIONS:
         complete = not any(
             shelf_patience.is_too_short(task.deadline_ms, address) for leg in group.legs for address in leg.addresses
@@ -307,10 +311,16 @@ def _note(step: StepContext, name: str, leg: LegState, read: _Reading) -> None:
         step.change_term(name, retry_at_ms=0)
 
 
+def _is_in_use(group: GroupState) -> bool:
+    """Whether a mirror runs here: an owner changes nothing on its legs, so only readings tell that one is silent."""
+    return any(one.config.mirror and leg_ledger.may_run(group, one) for one in group.resources)
+
+
 def _noted(group: GroupState, leg: LegState, address: AddressState, read: _Reading) -> AddressState:
     answer = read.answers.get((leg.name, address.name))
     if answer is None and shelf_patience.is_too_short(read.within_ms, address):
-        return address
+        needs_ms = shelf_patience.needs_at_most_ms(address.needs_ms) if read.awaited else address.needs_ms
+        return replaced(address, needs_ms=needs_ms)
     if read.patient and (answer is None or address.holder is not Holder.SILENT or address.since_ms > read.asked_ms):
         return address
     holder = Holder.SILENT if answer is None else answer.holder
