@@ -95,6 +95,12 @@ class FenceMetadata:
     actions: tuple[FenceAction, ...]
     vendor_url: str = ""
 
+    @property
+    def takes_plugs_as_addresses(self) -> bool:
+        """Whether its device has no plugs, so that it takes one as an address, and that only with port_as_ip."""
+        plugs = [option for option in self.options if option.name in ("plug", "port")]
+        return any("port-as-ip" in option.text.replace("_", "-") for option in plugs)
+
     def lacks(self, actions: tuple[str, ...]) -> tuple[str, ...]:
         """Return those of the actions that it cannot do."""
         known = {action.name for action in self.actions}

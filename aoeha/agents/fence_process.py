@@ -119,9 +119,14 @@ class FenceProcess(FenceAgent[FenceProcessParameters]):
             self.fault = f"cannot tell whether plug {plug} is on: {self.program} {shown}: {said(completed)}"
         return state
 
-    async def monitor(self) -> None:
-        """Return when the program says that its device can be reached."""
-        await self._must("monitor", "", _READ_LIMIT_MS)
+    async def monitor(self, plug: str = "") -> None:
+        """Return when the program says that its device can be reached. Where plugs are addresses, it needs one."""
+        await self._must("monitor", plug if self.plugs_are_addresses else "", _READ_LIMIT_MS)
+
+    @property
+    def plugs_are_addresses(self) -> bool:
+        """Whether the program is told that a plug is the address of the device itself, as for BMCs."""
+        return str(self.parameters.options.get("port_as_ip", "")).lower() in ("true", "1", "yes", "on")
 
     async def metadata(self) -> FenceMetadata:
         """Return what the program says of itself. AgentError when it can't."""
@@ -142,6 +147,21 @@ class FenceProcess(FenceAgent[FenceProcessParameters]):
         if lacking := described.lacks(NEEDED_ACTIONS):
             findings = (f"cannot fence with {described.name}: it has no action {', '.join(lacking)}", *findings)
         return findings
+
+    def ignores_plugs(self, described: FenceMetadata) -> str:
+        """Return why this program switches the same machine whatever the plug, or '' where it looks at the plug.
+
+        A BMC has no plugs. The programs for those take one as the BMC's address, but only if they are told so and know
+        no other: otherwise a gateway that is told to fence its peer would switch itself off, and read the peer as off.
+        """
+        if not described.takes_plugs_as_addresses:
+            return ""
+        way = 'write ip = { NODE = "...", NODE = "..." } in its parameters'
+        if not self.plugs_are_addresses:
+            return f"{described.name} switches the machine at `ip`, whatever the plug; {way}"
+        if self.parameters.options.keys() & {"ip", "ipaddr"}:
+            return f"{described.name} ignores the plug where `ip` is set; {way}, or remove `ip`"
+        return ""
 
     def doubts(self, described: FenceMetadata) -> tuple[str, ...]:
         """Return what should make a human think again, as `misfits` does: old words, and programs that believe."""

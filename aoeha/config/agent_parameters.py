@@ -18,8 +18,9 @@ from aoeha.agents.registry import (
 )
 from aoeha.agents.secret_file import SecretFile, SecretFileError, read_secret
 from aoeha.config.build import Builder, closest
+from aoeha.config.fence_devices import alike, parameters_for
 from aoeha.config.findings import KeyFinding, KeyPath
-from aoeha.config.schema import Configuration
+from aoeha.config.schema import Configuration, Fence
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost
 
@@ -37,11 +38,13 @@ def agent_findings(configuration: Configuration) -> list[KeyFinding]:
             findings.extend(_judged(AgentKind.RESOURCE, load_resource_agent, resource.type, resource.parameters, path))
     for number, fence in enumerate(configuration.fences):
         path = ("fence", number)
-        if fence.type.startswith("external:"):
-            findings.extend(_external(fence.type, fence.name, fence.parameters, path))
-        else:
-            findings.extend(_judged(AgentKind.FENCE, load_fence_agent, fence.type, fence.parameters, path))
-    return findings
+        for nodes in alike(fence):
+            table = parameters_for(fence, nodes[0])
+            if fence.type.startswith("external:"):
+                findings.extend(_external(fence, nodes, table, path))
+            else:
+                findings.extend(_judged(AgentKind.FENCE, load_fence_agent, fence.type, table, path))
+    return list(dict.fromkeys(findings))
 
 
 def _judged(
@@ -62,11 +65,14 @@ def _judged(
         yield from builder.findings or _split(error, table, (*path, "parameters"))
 
 
-def _external(type_name: str, name: str, table: dict[str, Any], path: KeyPath) -> Iterator[KeyFinding]:
-    """Check the options of an installed program against its metadata, and the files of its secrets."""
+def _external(fence: Fence, nodes: tuple[str, ...], table: dict[str, Any], path: KeyPath) -> Iterator[KeyFinding]:
+    """Check the options of an installed program against its metadata, and the files of its secrets.
+
+    `nodes` are those whose plugs are switched with these options.
+    """
     parameters: KeyPath = (*path, "parameters")
     try:
-        agent = build_fence_agent(type_name, name, table, ProcessHost(Place(cluster="", node="")))
+        agent = build_fence_agent(fence.type, fence.name, table, ProcessHost(Place(cluster="", node="")))
         assert isinstance(agent, FenceProcess)
         described = asyncio.run(agent.metadata())
     except (AgentNotFoundError, AgentError) as error:
@@ -75,6 +81,8 @@ def _external(type_name: str, name: str, table: dict[str, Any], path: KeyPath) -
         yield from _split(error, table, parameters)
     else:
         yield from _split(ParameterError(agent.misfits(described)), table, parameters)
+        if len(nodes) > 1 and (ignored := agent.ignores_plugs(described)):
+            yield KeyFinding((*path, "plug"), f"expected one node, got {' and '.join(nodes)}: {ignored}")
         for finding in _split(ParameterError(agent.doubts(described)), table, parameters):
             yield replace(finding, warning=True)
         for key, value in agent.parameters.options.items():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from aoeha.agents.duration import render_duration
 from aoeha.agents.narrow_types import host_address
 from aoeha.config.backing import backing
+from aoeha.config.fence_devices import alike, misnamed
 from aoeha.config.findings import KeyFinding, KeyPath
 from aoeha.config.lint_exports import exports
 from aoeha.config.lint_fences import cycling_devices, mortal_devices, one_switch
@@ -168,9 +169,11 @@ def _one_each(path: KeyPath, values: Iterable[str], names: list[str]) -> Iterato
             yield KeyFinding(path, f'expected a value for each node, got none for "{name}"; add {name} = "..."')
     for name in values:
         if name not in names:
-            yield KeyFinding(
-                (*path, name), f'expected a node ({", ".join(names)}), got "{name}"; it must match a [[node]] name'
-            )
+            yield _no_node((*path, name), name, names)
+
+
+def _no_node(path: KeyPath, name: str, names: list[str]) -> KeyFinding:
+    return KeyFinding(path, f'expected a node ({", ".join(names)}), got "{name}"; it must match a [[node]] name')
 
 
 def _link_addresses(configuration: Configuration) -> Iterator[KeyFinding]:
@@ -211,8 +214,12 @@ def _serial_links(configuration: Configuration) -> Iterator[KeyFinding]:
 def _fence_plugs(configuration: Configuration) -> Iterator[KeyFinding]:
     names = [node.name for node in configuration.nodes]
     for number, fence in enumerate(configuration.fences):
-        yield from _one_each(("fence", number, "plug"), fence.plug, names)
-        if len(names) == 2 and len(set(fence.plug.values())) < len(fence.plug):
+        for name in fence.plug:
+            if name not in names:
+                yield _no_node(("fence", number, "plug", name), name, names)
+        for key, sentence in misnamed(fence):
+            yield KeyFinding(("fence", number, "parameters", key), sentence)
+        if any(len({fence.plug[node] for node in nodes}) < len(nodes) for nodes in alike(fence)):
             yield KeyFinding(
                 ("fence", number, "plug"),
                 "expected a different plug for each node, got the same; a gateway that fences its peer would switch "
@@ -229,11 +236,20 @@ def _protected(configuration: Configuration) -> Iterator[KeyFinding]:
             warning=True,
         )
         return
-    levels = sorted({fence.level for fence in configuration.fences})
-    if levels != list(range(1, len(levels) + 1)):
-        yield KeyFinding(
-            ("fence",), f"expected levels 1, 2, ... without a gap, got {', '.join(map(str, levels))}; renumber them"
-        )
+    for node in configuration.nodes:
+        levels = sorted({fence.level for fence in configuration.fences if node.name in fence.plug})
+        if not levels:
+            yield KeyFinding(
+                ("fence",),
+                f'expected a device with a plug for each node, got none for "{node.name}"; when it dies, nothing '
+                "proves it, and the other one does not take over",
+            )
+        elif levels != list(range(1, len(levels) + 1)):
+            found = ", ".join(map(str, levels))
+            yield KeyFinding(
+                ("fence",),
+                f'expected levels 1, 2, ... without a gap, got {found} for "{node.name}"; renumber them',
+            )
 
 
 def _groups(configuration: Configuration) -> Iterator[KeyFinding]:
@@ -406,7 +422,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[KeyFindi
     (("links",), _link_addresses),
     (("links", "timing"), _serial_links),
     (("nodes", "fences"), _fence_plugs),
-    (("fences",), _protected),
+    (("nodes", "fences"), _protected),
     (("fences", "groups"), mortal_devices),
     (("links", "fences"), one_switch),
     (("fences",), cycling_devices),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from aoeha.config.fence_devices import parameters_for
 from aoeha.config.findings import KeyFinding
 from aoeha.config.schema import Configuration, Fence, UdpLink
 
@@ -55,7 +56,8 @@ def one_switch(configuration: Configuration) -> Iterator[KeyFinding]:
 def cycling_devices(configuration: Configuration) -> Iterator[KeyFinding]:
     """A device that reboots instead of switching off answers before the power is gone, and never reports off."""
     for number, fence in enumerate(configuration.fences):
-        if str(fence.parameters.get("method", "")).lower() == "cycle":
+        methods = {str(parameters_for(fence, node).get("method", "")).lower() for node in fence.plug}
+        if "cycle" in methods:
             yield KeyFinding(
                 ("fence", number, "parameters", "method"),
                 'expected "onoff", got "cycle": the plug then never reports off, and two gateways mounted one disk '

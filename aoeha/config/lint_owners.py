@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from aoeha.agents.narrow_types import HostAddress
+from aoeha.config.fence_devices import parameters_for
 from aoeha.config.findings import KeyFinding, KeyPath
 from aoeha.config.schema import Configuration, Link, Resource, SerialLink, UdpLink
 
@@ -69,17 +70,23 @@ def owned_lines(configuration: Configuration) -> Iterator[KeyFinding]:
     yield from _twice("serial line", lines)
     taken = {device[1]: owner for device, owner, _ in lines if isinstance(device, tuple)}
     for number, fence in enumerate(configuration.fences):
-        strings = ((key, value) for key, value in fence.parameters.items() if isinstance(value, str))
-        devices: list[_Owned] = [
-            (value, f"fence {fence.name}", ("fence", number, "parameters", key)) for key, value in strings
-        ]
+        devices: dict[_Owned, None] = {
+            (value, f"fence {fence.name}", ("fence", number, "parameters", key)): None
+            for node in fence.plug
+            for key, value in parameters_for(fence, node).items()
+            if isinstance(value, str)
+        }
         yield from (finding for device in devices for finding in _twice("serial line", (device,), taken))
 
 
 def owned_outlets(configuration: Configuration) -> Iterator[KeyFinding]:
     """Judge outlets. One that two devices of a level stand for is one proof and not two."""
     outlets: list[_Owned] = [
-        ((fence.type, _text(fence.parameters), plug), f"fence {fence.name}", ("fence", number, "plug", node))
+        (
+            (fence.type, _text(parameters_for(fence, node)), plug),
+            f"plug {plug} of {node} on fence {fence.name}",
+            ("fence", number, "plug", node),
+        )
         for number, fence in enumerate(configuration.fences)
         for node, plug in fence.plug.items()
     ]

@@ -35,11 +35,11 @@ def peer_of(configuration: Configuration, node: str) -> str:
 
 def pair_config(configuration: Configuration, node: str) -> PairConfig:
     """Return what the core must know, seen from `node`. Raises ValueError when that is none of the two."""
-    timing = configuration.timing
+    timing, peer = configuration.timing, peer_of(configuration, node)
     return PairConfig(
         cluster=configuration.cluster,
         node=node,
-        peer=peer_of(configuration, node),
+        peer=peer,
         links=tuple(link.name for link in configuration.links),
         groups=tuple(_group(group) for group in configuration.groups),
         fences=tuple(
@@ -50,8 +50,10 @@ def pair_config(configuration: Configuration, node: str) -> PairConfig:
                 settle_ms=fence.settle_ms,
                 monitor_every_ms=fence.monitor_interval_ms,
                 tag=zlib.crc32(msgspec.json.encode((fence.type, fence.plug, fence.parameters), order="sorted")),
+                feeds_own=node in fence.plug,
             )
             for fence in configuration.fences
+            if peer in fence.plug
         ),
         keepalive_ms=timing.keepalive_ms,
         warntime_ms=timing.warntime_ms,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from aoeha.agents.parameters import ParameterError
-from aoeha.agents.registry import AgentNotFoundError, build_fence_agent, build_resource_agent
+from aoeha.agents.registry import AgentNotFoundError, build_resource_agent
+from aoeha.config.fence_devices import agents_for
 from aoeha.config.findings import ConfigurationError
 from aoeha.config.keys import load_keys
 from aoeha.config.load import load
@@ -128,7 +129,7 @@ def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key,
             resources[group.name, resource.name] = agent
     for fence in configuration.fences:
         try:
-            devices[fence.name] = Device(build_fence_agent(fence.type, fence.name, fence.parameters, host), fence.plug)
+            devices[fence.name] = Device(agents_for(fence, host), fence.plug)
         except (AgentNotFoundError, ParameterError) as error:
             raise StartError(Exit.BAD_CONFIGURATION, f"cannot use fence {fence.name}: {error}") from error
     targets = _targets(configuration)

@@ -48,9 +48,9 @@ RETURN_STEPS = 3
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A fence device's agent and the plug of each node there."""
+    """A fence device: for each node that it feeds the agent that switches it, and its plug there."""
 
-    agent: FenceAgent[Any]
+    agents: Mapping[str, FenceAgent[Any]]
     plugs: Mapping[str, str]
 
 
@@ -145,16 +145,16 @@ class Performers:
         device = self._agents.devices.get(task.subject)
         if device is None or task.node not in device.plugs:
             raise AgentError(f"cannot {what(task)}: the configuration names no such plug; correct [[fence]]")
-        plug = device.plugs[task.node]
+        agent, plug = device.agents[task.node], device.plugs[task.node]
         match task.kind:
             case TaskKind.POWER_OFF:
-                return await _done(device.agent.power_off(plug))
+                return await _done(agent.power_off(plug))
             case TaskKind.POWER_ON:
-                return await _done(device.agent.power_on(plug))
+                return await _done(agent.power_on(plug))
             case _:
-                state = await device.agent.status(plug)
+                state = await agent.status(plug)
                 unclear = f"{task.subject} does not say whether plug {plug} is on or off"
-                fault = getattr(device.agent, "fault", "") or unclear
+                fault = getattr(agent, "fault", "") or unclear
                 return Performed(TaskResult.OK, fault if state is PlugState.UNKNOWN else "", PlugRead(state))
 
     async def _reservation(self, task: ReservationTask) -> Performed:

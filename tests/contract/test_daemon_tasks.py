@@ -94,7 +94,7 @@ class Bench:
         self.done: list[TaskDone] = []
         self.arrived = asyncio.Event()
         self.switch = ScriptedDevice("pdu", Parameters(), host)
-        device = Device(self.switch, {"beta": "7"})
+        device = Device({"beta": self.switch}, {"beta": "7"})
         self.host = host
         self.agent = ScriptedAgent(behaviour, host)
         self.runner = TaskRunner(Agents({("storage", "thing"): self.agent}, {"pdu": device}), self.take)

@@ -57,7 +57,7 @@ def findings_of(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:
         ('cluster = "gw"', 'reference_hosts = ["10.77.1.10"]\ncluster = "gw"', "the service address service-address"),
         ('cluster = "gw"', 'reference_hosts = ["router"]\ncluster = "gw"', "expected an IP address without a mask"),
         ('preferred = "alpha"', 'preferred = "gamma"', "group[storage].preferred: expected a node (alpha, beta)"),
-        ('plug = { alpha = "alpha", beta = "beta" }', 'plug = { alpha = "1" }', 'got none for "beta"; add beta ='),
+        ('plug = { alpha = "alpha", beta = "beta" }', 'plug = { alpha = "1" }', 'each node, got none for "beta"; when'),
         ('plug = { alpha = "alpha", beta = "beta" }', 'plug = { alpha = "1", beta = "1" }', "a different plug"),
         ('plug = { alpha = "alpha"', 'plug = { gamma = "3", alpha = "alpha"', "plug.gamma: expected a node"),
         ("level = 1", "level = 2", "fence: expected levels 1, 2, ... without a gap, got 2"),
@@ -93,6 +93,25 @@ def test_a_broken_rule_is_an_error_at_its_key(tmp_path: Path, old: str, new: str
     found = findings_of(tmp_path, (old, new))
     assert any(expected in finding for finding in found), found
     assert not all(finding.startswith("warning: ") for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("plug", "address", "expected"),
+    [
+        ('{ alpha = "1", beta = "1" }', '{ alpha = "10.77.1.21", beta = "10.77.1.22" }', ""),
+        ('{ alpha = "1", beta = "1" }', '{ alpha = "10.77.1.21", beta = "10.77.1.21" }', "a different plug for each"),
+        (
+            '{ alpha = "1", beta = "2" }',
+            '{ alpha = "10.77.1.21" }',
+            "address: expected one value for each node of plug",
+        ),
+        ('{ beta = "2" }', '"10.77.1.21"', 'expected a device with a plug for each node, got none for "alpha"'),
+    ],
+)
+def test_a_device_may_have_a_parameter_for_each_node(tmp_path: Path, plug: str, address: str, expected: str) -> None:
+    changes = (('{ alpha = "alpha", beta = "beta" }', plug), ('address = "10.77.1.1"', f"address = {address}"))
+    found = findings_of(tmp_path, *changes)
+    assert any(expected in finding for finding in found) if expected else found == []
 
 
 def test_no_fence_device_is_a_warning_in_capitals(tmp_path: Path) -> None:

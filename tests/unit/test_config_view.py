@@ -25,6 +25,27 @@ def test_each_node_sees_the_other_as_its_peer() -> None:
     assert alpha.config_tag == beta.config_tag
 
 
+def test_a_device_belongs_to_the_gateway_that_may_switch_its_peer_by_it(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text()
+    fence = text[text.index("[[fence]]") : text.index("# A group runs on")]
+    plug = 'plug = { alpha = "alpha", beta = "beta" }'
+    bmcs = "".join(
+        fence.replace(plug, f'plug = {{ {node} = "1" }}')
+        .replace("power-switch", f"bmc-{node}")
+        .replace("77.1.1", number)
+        for node, number in (("alpha", "77.1.21"), ("beta", "77.1.22"))
+    )
+    pdu = fence.replace("power-switch", "pdu").replace("level = 1", "level = 2")
+    file = tmp_path / "aoeha.toml"
+    file.write_text(text.replace(fence, bmcs + pdu))
+    known = {node: pair_config(load(file), node).fences for node in ("alpha", "beta")}
+    told = {node: [(fence.name, fence.level, fence.feeds_own) for fence in known[node]] for node in known}
+    assert told == {
+        "alpha": [("bmc-beta", 1, False), ("pdu", 2, True)],
+        "beta": [("bmc-alpha", 1, False), ("pdu", 2, True)],
+    }
+
+
 @pytest.mark.parametrize(
     ("known", "now", "another"),
     [('plug = { alpha = "', 'plug = { alpha = "9', True), ("[[fence]]", "[[fence]]  # the old one", False)],

@@ -3,9 +3,13 @@
 import pytest
 from stories import answers, codes, played, state_of
 
+from aoeha.core.model.actions import StartTask
 from aoeha.core.model.conditions import Code
+from aoeha.core.model.config import FenceConfig, Identity, PairConfig
+from aoeha.core.model.events import CommandGiven
 from aoeha.core.model.power_order import PowerAct
-from aoeha.core.model.task import PlugState, TaskKind
+from aoeha.core.model.task import PlugState, PowerTask, TaskKind
+from aoeha.core.step import initial, step
 from aoeha.sim.world.world import World
 
 OFF = "ask beta: fence node=alpha act=off"
@@ -125,6 +129,17 @@ def test_a_plug_of_ours_that_reads_off_while_we_run_is_told() -> None:
     answer = answers(world, "alpha")[0]
     assert (answer.exit_code, answer.code) == (1, Code.ORDER_FAILED)
     assert "bmc reports alpha as off" in answer.sentence
+
+
+def test_a_device_without_a_plug_of_ours_is_asked_for_the_peers_alone() -> None:
+    fences = (FenceConfig("bmc-beta", feeds_own=False), FenceConfig("strip"))
+    config = PairConfig("gw", "alpha", "beta", ("lan",), (), fences)
+    state, _ = initial(config, Identity("a" * 32, 1), None, 0)
+    asked = step(state, CommandGiven(0, 1, "fence-test", "root"))[1]
+    tasks = [action.task for action in asked if isinstance(action, StartTask) and isinstance(action.task, PowerTask)]
+    assert {(task.subject, task.node) for task in tasks} == {
+        ("bmc-beta", "beta"), ("strip", "beta"), ("strip", "alpha"),
+    }  # fmt: skip
 
 
 def test_verify_takes_the_standbys_power_and_gives_it_back() -> None:

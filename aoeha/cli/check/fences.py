@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,11 @@ from aoeha.agents.fence_cli import Reachable, SelfJudging, described
 from aoeha.agents.fence_process import FenceProcess
 from aoeha.agents.interface import AgentError, FenceAgent
 from aoeha.agents.parameters import ParameterError
-from aoeha.agents.registry import AgentNotFoundError, build_fence_agent
+from aoeha.agents.registry import AgentNotFoundError
 from aoeha.cli.check.fences_there import ANSWERS, asked_there
 from aoeha.cli.fence.checklist import checklist
 from aoeha.cli.screen import counted, print_error
+from aoeha.config.fence_devices import agents_for, alike, parameters_for
 from aoeha.config.schema import Configuration, Fence
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.task import PlugState
@@ -68,10 +69,14 @@ def check_fences(configuration: Configuration, wanted: FenceCheck) -> Exit:
 
 
 def _print_checklists(configuration: Configuration) -> None:
-    for family, entries in dict(checklist(fence.type, fence.parameters) for fence in configuration.fences).items():
+    for family, entries in dict(_checklist(fence) for fence in configuration.fences).items():
         print(f"verify by hand, {family}:")
         for entry in entries:
             print(f"  [ ] {entry}")
+
+
+def _checklist(fence: Fence) -> tuple[str, tuple[str, ...]]:
+    return checklist(fence.type, parameters_for(fence, next(iter(fence.plug))))
 
 
 async def _ask_all(configuration: Configuration, own: str) -> int:
@@ -79,27 +84,40 @@ async def _ask_all(configuration: Configuration, own: str) -> int:
     troubles = 0
     for fence in configuration.fences:
         try:
-            agent = build_fence_agent(fence.type, fence.name, fence.parameters, host)
+            agents = agents_for(fence, host)
         except (AgentNotFoundError, ParameterError) as error:
             print(f"fence {fence.name}: {shown(str(error))}", file=sys.stderr)
             troubles += 1
             continue
-        async for good, sentence in _ask(agent, fence, own):
+        async for good, sentence in _ask(agents, fence, own):
             print(f"fence {fence.name}: {shown(sentence)}", file=sys.stdout if good else sys.stderr, flush=True)
             troubles += not good
     return troubles
 
 
-async def _ask(agent: FenceAgent[Any], fence: Fence, own: str) -> AsyncIterator[tuple[bool, str]]:
+async def _ask(agents: Mapping[str, FenceAgent[Any]], fence: Fence, own: str) -> AsyncIterator[tuple[bool, str]]:
     """Yield for each query whether its answer is good, and a sentence."""
     limit_s = fence.timeout_ms / 1_000
-    yield await _tried("metadata", _metadata(agent), limit_s)
+    yield await _tried("metadata", _metadata(next(iter(agents.values()))), limit_s)
     for node, plug in fence.plug.items():
-        yield await _tried(f"settings for plug {plug} of {node}", _settings(agent, plug), limit_s)
-    if isinstance(agent, Reachable):
-        yield await _tried("monitor", agent.monitor(), limit_s)
+        yield await _tried(f"settings for plug {plug} of {node}", _settings(agents[node], plug), limit_s)
+    for what, monitoring in _monitors(agents, fence):
+        yield await _tried(what, monitoring, limit_s)
     for node, plug in fence.plug.items():
-        yield await _read(agent, node, plug, limit_s, is_own=node == own)
+        yield await _read(agents[node], node, plug, limit_s, is_own=node == own)
+
+
+def _monitors(agents: Mapping[str, FenceAgent[Any]], fence: Fence) -> Iterator[tuple[str, Awaitable[None]]]:
+    """Return the monitor of each agent, and of each plug where plugs are the addresses of devices of their own."""
+    for nodes in alike(fence):
+        agent = agents[nodes[0]]
+        apart = isinstance(agent, FenceProcess) and agent.plugs_are_addresses
+        for node in nodes if apart else nodes[:1]:
+            what = f"monitor for {node}" if apart or len(nodes) < len(fence.plug) else "monitor"
+            if isinstance(agent, FenceProcess):
+                yield what, agent.monitor(fence.plug[node])
+            elif isinstance(agent, Reachable):
+                yield what, agent.monitor()
 
 
 async def _metadata(agent: FenceAgent[Any]) -> None:

@@ -44,7 +44,8 @@ def begin(
             step.say(Code.ORDER_TESTING, Subject.device(name), f"{event.user} tests fence device {name}")
         for name in chosen:
             _start(step, TaskKind.POWER_STATUS, name, _why(step.state))
-            _start(step, TaskKind.POWER_STATUS, name, _why(step.state), step.state.config.node)
+            if devices.settings(step.state, name).feeds_own:
+                _start(step, TaskKind.POWER_STATUS, name, _why(step.state), step.state.config.node)
     else:
         step.say(Code.ORDER_BEGUN, Subject.node(step.state.config.peer), _why(step.state))
     if act is PowerAct.ON:

@@ -68,9 +68,10 @@ class GroupConfig:
 
 @dataclass(frozen=True)
 class FenceConfig:
-    """One fence device. All devices of a level must confirm; levels are tried in rising order.
+    """One fence device that feeds the peer. All of a level must confirm; levels are tried in rising order.
 
-    `tag` differs where the configuration means another outlet, or another way to it.
+    `tag` differs where the configuration means another outlet, or another way to it. `feeds_own`: this node has a plug
+    there too.
     """
 
     name: str
@@ -79,6 +80,7 @@ class FenceConfig:
     settle_ms: int = 0
     monitor_every_ms: int = 60_000
     tag: int = 0
+    feeds_own: bool = True
 
 
 @dataclass(frozen=True)
