@@ -21,6 +21,7 @@ from aoeha.sim.judges.leg_left import LegLeftJudge
 from aoeha.sim.judges.leg_reads import LegReads
 from aoeha.sim.judges.moves import Moves
 from aoeha.sim.judges.needless_stops import NeedlessStopJudge
+from aoeha.sim.judges.offers import OfferJudge
 from aoeha.sim.judges.operators_word import OperatorsWordJudge
 from aoeha.sim.judges.orders import PowerOrders
 from aoeha.sim.judges.overlaps import OverlapJudge
@@ -95,4 +96,5 @@ class Oracle:
             BetterReachJudge(world, witness),
             StatusJudge(world),
             RetoldJudge(world),
+            OfferJudge(world),
         )
