@@ -19,11 +19,11 @@ MUTANTS = (
         "True if target_restarts.unknown_to_owner(group, leg) else None",
     ),
     Mutant(
-        f"{STALL}:_is_half_taken",
+        f"{STALL}:_settle_beside_the_peer",
         "R10",
-        "an owner that runs nothing waits for ever for a dead peer whose name is on one leg of two",
-        "return _shown(group, Holder.PEER) and phase_of(group) is GroupPhase.STOPPED",
-        "return False",
+        "an owner that runs nothing goes on though an earlier daemon may have died between two reservations",
+        "if ours and phase_of(group) is not GroupPhase.STOPPED:",
+        "if ours:",
     ),
     Mutant(
         f"{LOST}:decide",
@@ -311,6 +311,7 @@ MUTANTS = (
         "a standby acknowledges what it heard of an earlier boot",
         "heard is not None and heard.boot_id == state.peer.boot_id",
         "heard is not None",
+        survives="Ledgers are numbered from the milliseconds since the boot: two boots must have come to one number.",
     ),
     Mutant(
         f"{LEAVE}:go_on",
@@ -367,6 +368,7 @@ MUTANTS = (
         "records that were read before a stall count",
         "    disk_heartbeat.forget(step)\n",
         "",
+        survives="After a stall no link is quiet for warntime, and what was read is forgotten then (`_kept`).",
     ),
     Mutant(
         f"{STALL}:notice",
@@ -418,11 +420,11 @@ MUTANTS = (
         "False and",
     ),
     Mutant(
-        f"{STALL}:_settle",
+        f"{STALL}:_settle_beside_the_peer",
         "R10",
-        "one leg that shows us is enough after a stall, whatever the other shows",
-        "unverified=_shown(group, Holder.PEER)",
-        "unverified=False",
+        "an owner that runs is fenced by the name of an earlier owner on a leg that was out of reach",
+        "if ours and phase_of(group) is not GroupPhase.STOPPED:",
+        "if False:",
     ),
     Mutant(
         f"{STALL}:_settle",
@@ -435,15 +437,15 @@ MUTANTS = (
         f"{STALL}:_fenced_meanwhile",
         "R10",
         "a node that was fenced while it slept does not reboot",
-        "elif step.state.probed:",
-        "elif False:",
+        "    else:\n        sentence",
+        "    elif False:\n        sentence",
     ),
     Mutant(
         f"{STALL}:_legs_are_ours",
         "R10",
         "unverified legs confirm an ownership",
-        "        and not group.ownership_unverified\n",
-        "",
+        "group.legs and not group.ownership_unverified",
+        "group.legs",
     ),
     Mutant(
         f"{STALL}:_owns_nothing_of",
@@ -458,6 +460,7 @@ MUTANTS = (
         "a rationed node believes legs that show the peer",
         " and not _shown(group, Holder.PEER)",
         "",
+        survives="A leg that was held and then shows the peer reboots the node first (R3, `reservations.py:_judged`).",
     ),
     Mutant(
         f"{STALL}:panic",

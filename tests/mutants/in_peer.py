@@ -186,9 +186,9 @@ MUTANTS = (
     Mutant(
         f"{MEMBERSHIP}:may_be_alive",
         "R6",
-        "a peer whose stamps are being read counts as dead",
-        "(PeerCondition.STORAGE_ONLY, PeerCondition.CHECKING_STORAGE)",
-        "(PeerCondition.STORAGE_ONLY,)",
+        "a peer that only its stamps show counts as dead",
+        "is_alive(state) or state.peer.condition in (PeerCondition.STORAGE_ONLY, PeerCondition.CHECKING_STORAGE)",
+        "is_alive(state)",
     ),
     Mutant(
         f"{SHELVES}:_patience_ms",

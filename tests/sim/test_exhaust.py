@@ -188,7 +188,7 @@ def test_a_storage_fence_that_is_complete_with_one_leg_is_found(monkeypatch: pyt
 
 
 def test_a_lost_leg_that_is_forced_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stubborn(_state: NodeState, group: GroupState, address: AddressState) -> bool:
+    def stubborn(group: GroupState, address: AddressState) -> bool:
         return address.holder is not Holder.US or address.held_epoch != group.held_epoch
 
     def hopeful(step: StepContext, group: GroupState, leg: LegState, address: AddressState) -> AddressState:

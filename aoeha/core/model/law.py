@@ -28,8 +28,7 @@ class Act(Enum):
     STOP = "stop"  # a resource
     CLAIM = "claim"  # come to own a group: claim it, accept a grant, take it by a proof, fence for it
     GRANT = "grant"  # promise an epoch to the peer
-    RESERVE = "reserve"  # confirm a leg that shows this node, or take one
-    RECLAIM = "reclaim"  # reserve a leg again that shows nobody
+    RESERVE = "reserve"  # take a leg that this node owns by a proof, confirm it, or reserve it again
     PREEMPT = "preempt"  # take a leg from the peer by force
     TRANSFER = "transfer"  # give a leg to the peer
     POWER_OFF = "power-off"  # the peer, without an operator's order to do it anyway
@@ -83,26 +82,26 @@ class Blocked:
 
 # "x": the condition stops the act. "-": it does not. The reasons for the less plain ones stand below the tables.
 _GROUPS_AND_LEGS: Final = """
-                start stop claim grant reserve reclaim preempt transfer
-standby           -    -     x     -      -       -       -       -
-panicking         x    -     x     x      x       x       x       x
-leaving           -    -     x     -      -       -       -       -
-left              x    -     x     x      x       x       x       x
-paused            x    x     x     x      -       -       x       x
-revalidating      x    -     x     x      x       x       x       -
-duplicate-name    -    -     x     x      -       -       -       -
-unverified        x    -     -     -      -       x       x       -
-storage-lost      -    -     -     -      -       -       -       -
-handing-over      -    -     -     -      -       -       -       -
-given-up          -    -     x     -      -       -       -       -
-no-right          x    -     -     -      -       -       -       -
-unreserved        x    -     -     -      -       -       -       -
-no-shelf          -    -     x     -      -       -       -       -
-not-probed        -    -     x     -      -       -       -       -
-stop-failed       -    -     x     -      -       -       -       -
-invalid           -    -     x     -      -       -       -       -
-fence-futile      -    -     -     -      -       -       -       -
-unprovable        -    -     -     -      -       -       -       -
+                start stop claim grant reserve preempt transfer
+standby           -    -     x     -      -       -       -
+panicking         x    -     x     x      x       x       x
+leaving           -    -     x     -      -       -       -
+left              x    -     x     x      x       x       x
+paused            x    x     x     x      -       x       x
+revalidating      x    -     x     -      x       x       -
+duplicate-name    -    -     x     x      -       -       -
+unverified        x    -     -     -      x       -       -
+storage-lost      -    -     -     -      -       -       -
+handing-over      -    -     -     -      -       -       -
+given-up          -    -     x     -      -       -       -
+no-right          x    -     -     -      -       -       -
+unreserved        x    -     -     -      -       -       -
+no-shelf          -    -     x     -      -       -       -
+not-probed        -    -     x     -      -       -       -
+stop-failed       -    -     x     -      -       -       -
+invalid           -    -     x     -      -       -       -
+fence-futile      -    -     -     -      -       -       -
+unprovable        -    -     -     -      -       -       -
 """
 _POWER_AND_THE_REST: Final = """
                 power-off power-on evict return trust stamp offer expire reboot confirm ready

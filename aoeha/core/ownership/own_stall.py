@@ -11,6 +11,7 @@ reboots.
 After a stall the node knows nothing of its legs. A leg that shows the peer may have been taken meanwhile, and is not
 preempted. Where no leg shows us and one shows the peer, this node was fenced. A leg that shows nobody is not held
 either: without a leg that still shows us, this node needs the peer's answer before it reserves such legs again (R3).
+Where some legs show the peer and some show us, what runs here is still ours while a leg of its mirror is.
 
 What this file does not know: how long a kernel takes to boot.
 """
@@ -23,7 +24,7 @@ from aoeha.core.model.state import GroupState, NodeState, Revalidation, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import claims
 from aoeha.core.peer import disk_heartbeat, membership
-from aoeha.core.storage import storage_fence
+from aoeha.core.storage import leg_ledger, storage_fence
 
 
 def notice(step: StepContext, before_ms: int) -> None:
@@ -120,10 +121,10 @@ def _settle(step: StepContext, group: GroupState) -> None:
         step.change_term(name, unverified=False)
     elif group.shelves.read_ms is None or group.shelves.read_ms < state.listening_since_ms:
         return
-    elif _shown(group, Holder.US) and not _is_half_taken(group):
-        step.change_term(name, unverified=_shown(group, Holder.PEER))
     elif _shown(group, Holder.PEER):
-        _fenced_meanwhile(step, group)
+        _settle_beside_the_peer(step, group)
+    elif _shown(group, Holder.US):
+        step.change_term(name, unverified=False)
     elif _shown(group, Holder.NOBODY) and not state.revalidating:
         sentence = (
             f"no leg of {name} is reserved for {state.config.node}, which waits for {state.config.peer} to answer"
@@ -132,12 +133,20 @@ def _settle(step: StepContext, group: GroupState) -> None:
         _wait_for_an_answer(step)
 
 
-def _is_half_taken(group: GroupState) -> bool:
-    """Whether some legs show us and some the peer, and nothing of the group runs here.
+def _settle_beside_the_peer(step: StepContext, group: GroupState) -> None:
+    """Where a leg shows the peer, what runs here is ours as long as a leg of its mirror is: the peer takes all of them.
 
-    An earlier daemon may have died between the reservations of two legs. A dead peer would never answer for that.
+    The peer's name was left over from before this term then. Where nothing runs, an earlier daemon may have died
+    between the reservations of two legs, and a dead peer would never answer for that.
     """
-    return _shown(group, Holder.PEER) and phase_of(group) is GroupPhase.STOPPED
+    if not step.state.probed:
+        return
+    mirror = leg_ledger.vouching_legs(group)
+    ours = any(leg.name in mirror and leg.shows_anywhere(Holder.US) for leg in group.legs)
+    if ours and phase_of(group) is not GroupPhase.STOPPED:
+        step.change_term(group.name, unverified=False)
+    else:
+        _fenced_meanwhile(step, group)
 
 
 def _fenced_meanwhile(step: StepContext, group: GroupState) -> None:
@@ -147,7 +156,7 @@ def _fenced_meanwhile(step: StepContext, group: GroupState) -> None:
     found = f"{legs} of {group.name} are reserved for {peer}"
     if phase_of(group) is GroupPhase.STOPPED:
         claims.give_up(step, group.name, f"{found}, and nothing of it runs here: {node} does not own it any more")
-    elif step.state.probed:
+    else:
         sentence = f"{node} was fenced while it was stalled: {found}"
         step.panic(Code.OWNERSHIP_FENCED_WHILE_STALLED, Subject.group(group.name), sentence)
 
@@ -157,16 +166,8 @@ def _shown(group: GroupState, holder: Holder) -> bool:
 
 
 def _legs_are_ours(state: NodeState) -> bool:
-    """Whether every group that we own has legs, and the legs have shown that since the stall."""
-    return all(
-        group.legs
-        and not group.ownership_unverified
-        and group.shelves.read_ms is not None
-        and group.shelves.read_ms >= state.listening_since_ms
-        and _shown(group, Holder.US)
-        for group in state.groups
-        if group.holding
-    )
+    """Whether every group that we own has legs, and they have shown since the stall that they are ours."""
+    return all(group.legs and not group.ownership_unverified for group in state.groups if group.holding)
 
 
 def _answered(state: NodeState) -> bool:

@@ -262,7 +262,7 @@ def _leave(step: StepContext, group: GroupState) -> None:
 
 
 def _reserve(step: StepContext, group: GroupState, term: Term) -> None:
-    """Reserve the first leg that is not held in this term. An owner that was stalled holds what it held, or nothing."""
+    """Reserve the first leg that is not held in this term; none while it is not known whose the legs are (R10)."""
     may_not_preempt = law.stops(step.state, Act.PREEMPT, group) is not None
     if law.stops(step.state, Act.RESERVE, group) is not None or step.now_ms < term.reserve_at_ms:
         return
@@ -272,7 +272,7 @@ def _reserve(step: StepContext, group: GroupState, term: Term) -> None:
             return
         if may_not_preempt and leg.shows_anywhere(Holder.PEER):
             continue
-        if any(_takeable(step.state, group, address) for address in leg.addresses):
+        if any(_takeable(group, address) for address in leg.addresses):
             take(step, group, leg, f"owned at epoch {term.epoch}")
             return
 
@@ -281,11 +281,8 @@ def _has_address(leg: LegState, name: str) -> bool:
     return any(address.name == name for address in leg.addresses)
 
 
-def _takeable(state: NodeState, group: GroupState, address: AddressState) -> bool:
-    """A node that does not know yet what happened while it was stalled only confirms what still names it."""
-    only_ours = law.stops(state, Act.RECLAIM, group) is not None
-    ours = (Holder.US,) if only_ours else (Holder.NOBODY, Holder.US, Holder.PEER)
-    return address.holder in ours and address.held_epoch != group.held_epoch
+def _takeable(group: GroupState, address: AddressState) -> bool:
+    return address.holder in (Holder.NOBODY, Holder.US, Holder.PEER) and address.held_epoch != group.held_epoch
 
 
 def _read_due(state: NodeState, group: GroupState) -> bool:
