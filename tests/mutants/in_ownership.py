@@ -500,22 +500,6 @@ MUTANTS = (
     Mutant(
         f"{PROOFS}:proof_against_peer",
         "R2",
-        "an operator's word about one boot counts for the next",
-        "if fence.confirmed is not None and fence.confirmed.boot_id == peer.boot_id:",
-        "if fence.confirmed is not None:",
-        survives="A beat of another boot ends the word first (heard_after_off:_lives).",
-    ),
-    Mutant(
-        f"{PROOFS}:proof_against_peer",
-        "R2",
-        "a power-off of one boot counts for the next",
-        "if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:",
-        "if fence.off_boot_id is not None:",
-        survives="A beat of another boot ends that proof first (heard_after_off:_lives).",
-    ),
-    Mutant(
-        f"{PROOFS}:proof_against_peer",
-        "R2",
         "a peer that rebooted or left has stopped, whatever it runs",
         "theirs.holding or theirs.phase is not GroupPhase.STOPPED or membership",
         "theirs.holding or membership",
