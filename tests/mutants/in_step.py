@@ -283,6 +283,7 @@ MUTANTS = (
         "a daemon forgets what it has granted",
         "        grant=memory.grant,\n",
         "",
+        survives="It grants the same claim again (_grant), and a claimer takes one grant of a claim, or withdraws it.",
     ),
     Mutant(
         f"{STEP}:next_wake",

@@ -1,7 +1,8 @@
 """What a node does beside its orders to fence devices (R8, R9).
 
 It grants nothing while one is under way, given up or not, and what it has given up ends before it fences again. It
-switches no device off that it has under way to switch on: its plug could be read in the moment before it goes on.
+switches no device off that it has under way to switch on: its plug could be read in the moment before it goes on. Nor
+does it switch one on that it has under way to switch off, or reads for a proof.
 """
 
 from aoeha.core.model.beat import Grant
@@ -38,6 +39,8 @@ class PowerTaskJudge(Judge):
         """A node orders something of a device."""
         if isinstance(task, PowerTask) and task.kind is TaskKind.POWER_ON:
             self._restoring[machine.name][task.id] = task.subject
+            if task.subject in self._going_off(machine):
+                self.broken("R8", f"{machine.name} switches {task.subject} on before it was seen to be off")
         if not isinstance(task, PowerTask) or not _takes_power(task):
             return
         if task.kind is TaskKind.POWER_OFF and task.subject in self._restoring[machine.name].values():
@@ -58,6 +61,11 @@ class PowerTaskJudge(Judge):
             self._under_way[machine.name].pop(task.id, None)
             self._given_up[machine.name].discard(task.id)
             self._restoring[machine.name].pop(task.id, None)
+
+    def _going_off(self, machine: Gateway) -> set[str]:
+        """The devices that are switching the peer off, given up or not, or are read for a fence that goes on."""
+        given_up, tasks = self._given_up[machine.name], self._under_way[machine.name].values()
+        return {one.subject for one in tasks if one.kind is TaskKind.POWER_OFF or one.id not in given_up}
 
     def persisting(self, machine: Gateway, memory: Memory) -> None:
         """A node decides what to grant, and remembers it before it says so."""
