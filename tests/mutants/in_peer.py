@@ -262,6 +262,13 @@ MUTANTS = (
         "config.deadtime_ms",
     ),
     Mutant(
+        f"{SHELVES}:_unread",
+        "R6",
+        "a record that was read before its leg was taken tells that the taker is silent",
+        " or address.since_ms > read_ms",
+        "",
+    ),
+    Mutant(
         f"{SHELVES}:peer_message",
         "R13",
         "a message in a record that stands still counts for ever",

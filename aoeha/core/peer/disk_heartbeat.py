@@ -4,7 +4,8 @@ Rules. A node that holds a group's legs and is not heard on any other link stamp
 and again, for as long as that lasts. A node that finds the peer's name on legs and hears nothing from the peer reads
 those records. A stamp that moves is a sign of life. The peer is silent there only after at least two answered readings
 without a moved stamp, over the time from warntime to deadtime, or a whole deadtime after the last sign of life. A
-record that cannot be read says nothing, so the count starts again with each leg that begins to respond. A record that
+record that cannot be read says nothing, so the count starts again with each leg that begins to respond. Nor does one
+that was read before its leg came to show the peer: who took the leg since is alive. A record that
 changes to an older one is none of both: a switch asked for an old stamp again, whether its sender lives or not. The
 record does not stand still then, and nobody was seen to live. But a question
 that stays open excuses the peer for `QUESTION_DEADTIMES` at most, counted from the last sign of life (R18): a shelf
@@ -247,8 +248,13 @@ def _at(group: GroupState, holder: Holder) -> set[tuple[str, str]]:
 
 
 def _unread(group: GroupState) -> bool:
-    """Whether an address shows the peer, and its record was not read since the address began to respond."""
-    return not _at(group, Holder.PEER) <= _seen(group).keys()
+    """Whether an address shows the peer, and its record was not read since it began to respond, or to show the peer."""
+    seen, read_ms = _seen(group), group.shelf_link.read_ms
+    return any(
+        address.holder is Holder.PEER and ((leg.name, address.name) not in seen or address.since_ms > read_ms)
+        for leg in group.legs
+        for address in leg.addresses
+    )
 
 
 def _moved(before: LockRecord | None, after: LockRecord, said: LockRecord | None) -> bool:
