@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from aoeha.agents.interface import AgentError
 from aoeha.core.model.events import TaskDone
-from aoeha.core.model.task import Task, TaskKind, TaskResult
+from aoeha.core.model.task import Observed, ResourceStatus, ResourceTask, Task, TaskKind, TaskResult
 from aoeha.core.model.text import one_line
 from aoeha.daemon.performers import Agents, Performed, Performers, what
-from aoeha.io import clock
+from aoeha.io import clock, means
 from aoeha.io.tracebacks import print_traceback
 
 __all__ = ["TaskRunner"]
@@ -21,6 +21,9 @@ __all__ = ["TaskRunner"]
 CANCEL_PATIENCE_MS = 500
 ABANDONED_MAX = 8
 CLOSE_PATIENCE_MS = 1_000
+TELLING = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.STOP)
+"""The tasks whose bad end would stop, move or fence something."""
+WELL = (ResourceStatus.RUNNING, ResourceStatus.DEGRADED)
 CHANGES = frozenset(
     {
         TaskKind.START,
@@ -123,12 +126,27 @@ class TaskRunner:
     async def _performed(self, task: Task) -> Performed:
         """Call the agent; turn every exception but a cancellation into an outcome."""
         try:
-            return await self._performers.perform(task)
+            performed, lack = await self._performers.perform(task), ""
         except AgentError as error:
-            return Performed(TaskResult.FAILED, detail=str(error))
+            performed, lack = Performed(TaskResult.FAILED, detail=str(error)), means.named_by(error)
         except TimeoutError as error:
             return Performed(TaskResult.TIMED_OUT, detail=f"cannot {what(task)}: {error or 'its time was up'}")
         except Exception as error:  # noqa: BLE001 - an agent may be anybody's; its bug is its task's failure
-            print_traceback()
+            lack = means.named_by(error)
+            if not lack:
+                print_traceback()
             detail = f"cannot {what(task)}: its agent broke with {type(error).__name__}: {error}; see the log"
-            return Performed(TaskResult.FAILED, detail=detail)
+            performed = Performed(TaskResult.FAILED, detail=detail)
+        return performed if _is_well(task, performed) else _unable(task, lack or means.lacking()) or performed
+
+
+def _is_well(task: Task, performed: Performed) -> bool:
+    """Whether nothing bad is said of a resource: an agent may have taken a lack of ours for a fault of the resource."""
+    if not isinstance(task, ResourceTask) or task.kind not in TELLING:
+        return True
+    look = performed.outcome
+    return performed.result is TaskResult.OK and (not isinstance(look, Observed) or look.status in WELL)
+
+
+def _unable(task: Task, lack: str) -> Performed | None:
+    return Performed(TaskResult.UNABLE, detail=f"cannot {what(task)}: {lack}") if lack else None

@@ -60,7 +60,7 @@ class ProcessHost:
         """
         if len(self._undead) >= UNDEAD_MAX:
             raise OSError(
-                errno.EAGAIN,
+                errno.EBUSY,
                 f"cannot run {argv[0]}: {UNDEAD_MAX} earlier programs hang in the kernel and cannot be killed; "
                 "find out what they wait for with `ps -eo pid,stat,wchan,args | grep ' D'`, or reboot",
             )

@@ -125,8 +125,8 @@ PLAY = (
     Form("clone", "clone node:NAME", SIM, "a machine with its name and keys boots on the network; it owns nothing"),
     Form("unclone", "unclone node:NAME", SIM, "that machine is switched off"),
     Form("disk", "disk node:NAME text:ok|full|hangs", SIM, "what its own disk does"),
-    Form("break", "break node:NAME text:NAME sentence:NAME fail|hang|late", SIM, "tasks of this kind upon this resource"
-         " go wrong, or `ask_hosts` of the `hosts`"),
+    Form("break", "break node:NAME text:NAME sentence:NAME fail|hang|late|unable", SIM, "tasks of this kind upon"
+         " this resource go wrong, or `ask_hosts` of the `hosts`; unable: the gateway lacks descriptors for them"),
     Form("mend", "mend [node:NAME]", SIM, "ends `break` and `wear`"),
     Form("drop", "drop node:NAME text:NAME", SIM, "a resource dies"),
     Form("wear", "wear node:NAME text:NAME", SIM, "a resource is degraded"),

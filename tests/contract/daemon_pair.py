@@ -132,6 +132,8 @@ class TestFile(ResourceAgent[FileParameters]):
             shared.unlink(missing_ok=True)
 
     async def monitor(self):
+        # As most agents do, it opens something to look.
+        os.close(os.open(self.parameters.root, os.O_RDONLY))
         running = self.paths()[1].exists()
         return Observation(ResourceStatus.RUNNING if running else ResourceStatus.STOPPED)
 

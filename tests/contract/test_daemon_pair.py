@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -186,6 +187,20 @@ def test_a_daemon_does_not_start_anew_with_a_file_that_it_could_not_read(serving
     assert "colour" in answer["sentence"]
     assert serving.alpha.phase() == "running"
     assert serving.log() == log
+
+
+def test_an_owner_without_descriptors_says_so_and_goes_on_serving(serving: Pair) -> None:
+    process = serving.alpha.process
+    assert process is not None
+    usual = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, usual[1]))
+    wait_for(lambda: "[resource.cannot-tell] ALARM" in serving.alpha.errors(), "alpha tells what it lacks")
+    assert "Too many open files" in serving.alpha.errors()
+    assert serving.alpha.running() == BOTH
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, usual)
+    wait_for(lambda: "[resource.cannot-tell over]" in serving.alpha.errors(), "alpha has descriptors again")
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+    assert "off alpha" not in serving.switch.asked
 
 
 def test_a_resource_that_dies_is_restarted_with_what_stands_on_it(serving: Pair) -> None:

@@ -1,7 +1,10 @@
 """Every task ends in exactly one TaskDone, whatever its agent does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+import os
+import resource
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +198,67 @@ def test_what_steers_a_terminal_comes_from_no_agent_into_a_sentence_or_the_log(
     log = capfd.readouterr().err
     assert r"\x1b[2J" in log
     assert not {"\x1b", "\x9b", "\u202e"} & set(log)
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """As when something has used up all that this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+async def open_something() -> None:
+    os.close(os.open("/dev/null", os.O_RDONLY))
+
+
+async def open_something_and_put_it_in_words() -> None:
+    try:
+        await open_something()
+    except OSError as error:
+        raise AgentError(f"cannot look at thing: {error}") from None
+
+
+async def misunderstand() -> None:
+    with contextlib.suppress(OSError):
+        await open_something()
+    raise AgentError("thing is not there")
+
+
+@pytest.mark.parametrize("behaviour", [open_something, open_something_and_put_it_in_words, misunderstand])
+@pytest.mark.parametrize("kind", [TaskKind.PROBE, TaskKind.MONITOR, TaskKind.STOP])
+def test_what_was_not_looked_at_for_lack_of_descriptors_is_no_failure(
+    tmp_path: Path, behaviour: Behaviour, kind: TaskKind, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        bench = Bench(behaviour, tmp_path)
+        with no_descriptors():
+            done = await bench.one(kind)
+            assert (done.result, done.detail) == (
+                TaskResult.UNABLE, f"cannot {kind.value} thing: Too many open files",
+            )  # fmt: skip
+            assert (await bench.one(TaskKind.START, task_id=2)).result is TaskResult.FAILED
+
+    asyncio.run(run())
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_finding_of_an_agent_counts_while_there_are_descriptors(tmp_path: Path) -> None:
+    async def run() -> None:
+        assert (await Bench(refuse, tmp_path).one(TaskKind.MONITOR)).result is TaskResult.FAILED
+        with no_descriptors():
+            assert (await Bench(nothing, tmp_path).one(TaskKind.MONITOR)).result is TaskResult.OK
+
+    asyncio.run(run())
 
 
 def test_an_agent_that_never_ends_is_timed_out_at_its_deadline(tmp_path: Path) -> None:

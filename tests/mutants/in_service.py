@@ -6,6 +6,7 @@ __all__ = ["MUTANTS"]
 
 LEGS, PATHS = "mirror/leg_membership.py", "mirror/path_failover.py"
 CONFLICT, FAILURES = "resources/address_conflict.py", "resources/failures.py"
+CANNOT = "resources/cannot_tell.py"
 LIFE, START, LOSS = "resources/lifecycle.py", "resources/mirror_start.py", "resources/storage_loss.py"
 
 MUTANTS = (
@@ -291,11 +292,11 @@ MUTANTS = (
         "if True:",
     ),
     Mutant(
-        f"{FAILURES}:count",
+        f"{FAILURES}:hand_over",
         "R14",
         "a node takes back at once what failed too often on it",
-        "failures=Failures(counted.at_ms, sentence, until_ms, _lacking(group, resource))",
-        "failures=counted",
+        "failures=Failures(group.failures.at_ms, sentence, until_ms, lacking)",
+        "failures=group.failures",
     ),
     Mutant(
         f"{FAILURES}:forgive",
@@ -319,6 +320,41 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        f"{CANNOT}:note",
+        "R14",
+        "nobody hears of a monitor that lacks descriptors",
+        "    if times < ALARM_AT:",
+        "    if True:",
+    ),
+    Mutant(
+        f"{CANNOT}:note",
+        "R14",
+        "an owner that cannot look at what it serves keeps it for ever",
+        "    if lasts and not halted",
+        "    if False and not halted",
+    ),
+    Mutant(
+        f"{CANNOT}:note",
+        "R14",
+        "a group moves as soon as its monitor lacks descriptors",
+        ">= group.config.failure_window_ms",
+        ">= 0",
+    ),
+    Mutant(
+        f"{LIFE}:task_done",
+        "R14",
+        "a look that lacked descriptors is a failure",
+        "(TaskKind.PROBE, TaskKind.MONITOR, TaskKind.STOP)",
+        "(TaskKind.STOP,)",
+    ),
+    Mutant(
+        f"{LIFE}:task_done",
+        "R14",
+        "a stop that lacked descriptors is one that failed",
+        "(TaskKind.PROBE, TaskKind.MONITOR, TaskKind.STOP)",
+        "(TaskKind.PROBE, TaskKind.MONITOR)",
+    ),
+    Mutant(
         f"{LIFE}:_stop_next",
         "R14",
         "resources are stopped in the order of their start",
@@ -329,8 +365,8 @@ MUTANTS = (
         f"{LIFE}:_stop_next",
         "R14",
         "a resource is stopped while another is still being stopped",
-        "if resource.phase in BUSY or resource.stop_failures >= STOP_TRIES:\n            return",
-        "if resource.phase in BUSY or resource.stop_failures >= STOP_TRIES:\n            continue",
+        "or cannot_tell.rests(step, resource):\n            return",
+        "or cannot_tell.rests(step, resource):\n            continue",
     ),
     Mutant(
         f"{LIFE}:_lowest_to_stop",

@@ -171,6 +171,8 @@ class ResourceChange(TypedDict, total=False):
     task_id: int
     checked_ms: int
     stop_failures: int
+    untold: int
+    untold_since_ms: int
     valid: bool | None
     invalid_reason: str
     validated_ms: int | None

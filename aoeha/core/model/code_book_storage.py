@@ -9,6 +9,7 @@ __all__ = ["STORAGE_BOOK"]
 
 _LIFECYCLE = "core/resources/lifecycle.py"
 _FAILURES = "core/resources/failures.py"
+_CANNOT_TELL = "core/resources/cannot_tell.py"
 _STORAGE_FENCE = "core/storage/storage_fence.py"
 _RESERVATIONS = "core/storage/reservations.py"
 _PATHS = "core/storage/path_alarms.py"
@@ -68,6 +69,13 @@ _RESOURCES: Mapping[Code, Entry] = {
         "R14",
         "A resource could not be stopped. The group cannot move until it is, or until this node is fenced.",
         "Find out what keeps the resource busy.",
+    ),
+    Code.RESOURCE_CANNOT_TELL: alarm(
+        _CANNOT_TELL,
+        "R14",
+        "This node lacks descriptors, memory or processes to look at a resource, or to stop it. The resource is left"
+        " as it is; after `failure_window` its group is handed over.",
+        "Find what takes them: `systemctl status aoeha`, `cat /proc/sys/fs/file-nr`, `free`, `ps -e | wc -l`.",
     ),
     Code.RESOURCE_NOT_STARTABLE: alarm(
         _LIFECYCLE,

@@ -189,6 +189,7 @@ class Code(Enum):
     RESOURCE_FAILED = "resource.failed"
     RESOURCE_DEGRADED = "resource.degraded"
     RESOURCE_STOP_FAILED = "resource.stop-failed"
+    RESOURCE_CANNOT_TELL = "resource.cannot-tell"
     RESOURCE_NOT_STARTABLE = "resource.not-startable"
     GROUP_RUNNING = "group.running"
     GROUP_HANDING_OVER = "group.handing-over"

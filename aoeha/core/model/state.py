@@ -129,6 +129,7 @@ class ResourceState:
 
     `missing` are the legs that a mirror was last seen to lack, None for not seen since it was started. `copying` are
     those onto which it was last seen to copy. `limits` is what the mirror was last told to avoid.
+    `untold` counts the tasks in a row for which this node lacked the means, since `untold_since_ms`.
     """
 
     config: ResourceConfig
@@ -137,6 +138,8 @@ class ResourceState:
     task_id: int = 0
     checked_ms: int = 0
     stop_failures: int = 0
+    untold: int = 0
+    untold_since_ms: int = 0
     valid: bool | None = None
     invalid_reason: str = ""
     validated_ms: int | None = None

@@ -26,13 +26,18 @@ class PlugState(Enum):
 
 
 class TaskResult(Enum):
-    """How a task ended. `LOST`: it ran under an earlier daemon and its result is not known."""
+    """How a task ended. `LOST`: it ran under an earlier daemon and its result is not known.
+
+    `UNABLE`: this gateway lacked descriptors, memory or processes to look at a resource, or to stop it. Nothing is
+    known of the resource.
+    """
 
     OK = "ok"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
     LOST = "lost"
+    UNABLE = "unable"
 
 
 class TaskKind(Enum):

@@ -39,16 +39,21 @@ def count(step: StepContext, group: GroupState, resource: ResourceState, reason:
         return
     sentence = f"{name} failed {times} times on {step.state.config.node}: {reason}"
     if owners.peer_takes(step.state, group):
-        step.change_term(group.name, yielding=sentence)
-        until_ms = step.now_ms + group.config.failure_window_ms
-        step.change_group(group.name, failures=Failures(counted.at_ms, sentence, until_ms, _lacking(group, resource)))
-        step.say(Code.GROUP_HANDING_OVER, Subject.group(group.name), f"{group.name} is being handed over: {sentence}")
+        hand_over(step, step.state.group(group.name), sentence, _lacking(group, resource))
     else:
         step.change_term(group.name, retry_at_ms=step.now_ms + RETRY_PAUSE_MS)
         sentence += (
             f". {step.state.config.peer} cannot take over, so it is tried again every {RETRY_PAUSE_MS // 1000} s"
         )
         step.alarm(Code.GROUP_FAILING, Subject.group(group.name), sentence)
+
+
+def hand_over(step: StepContext, group: GroupState, sentence: str, lacking: tuple[str, ...] = ()) -> None:
+    """Stop a group in order and let the peer have it; this node does not want it back for a while."""
+    step.change_term(group.name, yielding=sentence)
+    until_ms = step.now_ms + group.config.failure_window_ms
+    step.change_group(group.name, failures=Failures(group.failures.at_ms, sentence, until_ms, lacking))
+    step.say(Code.GROUP_HANDING_OVER, Subject.group(group.name), f"{group.name} is being handed over: {sentence}")
 
 
 def forgive(step: StepContext, name: str) -> None:

@@ -5,6 +5,7 @@ stopped in reverse order. A resource that fails is restarted here, together with
 often as `failures` allows. A resource that cannot be stopped blocks its group: the peer is asked to fence this node,
 and if it does not, this node reboots itself, within its ration. A monitor that finds a fault decides nothing by itself:
 the fault is counted. One that does not answer while the mirror waits for a leg tells nothing: a stop would wait too.
+Neither does one for which this node lacks the means.
 In a pause nothing is restarted, and a human may repair what failed: it is looked at again, and what runs is not stopped
 when the pause ends.
 
@@ -33,7 +34,7 @@ from aoeha.core.model.task import (
 )
 from aoeha.core.ownership import blockers, own_stall, owners
 from aoeha.core.peer import membership
-from aoeha.core.resources import address_conflict, failures, mirror_start
+from aoeha.core.resources import address_conflict, cannot_tell, failures, mirror_start
 from aoeha.core.storage import address_lifetime, held_legs, leg_ledger, suspect_legs
 
 STOP_TRIES = 2
@@ -79,6 +80,13 @@ def task_done(step: StepContext, task: ResourceTask, done: TaskDone) -> None:
     if resource.task_id != task.id:
         return
     step.change_resource(task.group, task.subject, task_id=0)
+    if done.result is TaskResult.UNABLE and task.kind in (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.STOP):
+        if task.kind is TaskKind.STOP:
+            step.change_resource(group.name, task.subject, phase=ResourcePhase.FAILED, reason=_why(done, "stop"))
+        cannot_tell.note(step, group, resource, _why(done, task.kind.value))
+        return
+    if done.result not in (TaskResult.CANCELLED, TaskResult.LOST):
+        cannot_tell.end(step, group.name, resource)
     match task.kind:
         case TaskKind.PROBE | TaskKind.MONITOR:
             _observed(step, group, resource, done)
@@ -142,7 +150,7 @@ def _must_stop_first(group: GroupState) -> bool:
 
 def _probe(step: StepContext, name: str) -> None:
     for resource in step.state.group(name).resources:
-        if resource.phase is ResourcePhase.UNKNOWN and not resource.task_id:
+        if resource.phase is ResourcePhase.UNKNOWN and not resource.task_id and not cannot_tell.rests(step, resource):
             _start(step, TaskKind.PROBE, name, resource, "probe")
 
 
@@ -220,7 +228,7 @@ def _stop_next(step: StepContext, name: str) -> None:
     for resource in reversed(group.resources[lowest:]):
         if resource.phase is ResourcePhase.STOPPED:
             continue
-        if resource.phase in BUSY or resource.stop_failures >= STOP_TRIES:
+        if resource.phase in BUSY or resource.stop_failures >= STOP_TRIES or cannot_tell.rests(step, resource):
             return
         _interrupt(step, resource)
         step.change_resource(name, resource.config.name, phase=ResourcePhase.STOPPING)

@@ -322,6 +322,8 @@ def _resource(resource: ResourceState, known: dict[int, int]) -> ResourceState:
         reason="",
         task_id=known.get(resource.task_id, 0),
         checked_ms=NOW_MS,
+        untold=0,
+        untold_since_ms=0,
         invalid_reason="",
         validated_ms=None if resource.validated_ms is None else NOW_MS,
         start_begun_ms=0,

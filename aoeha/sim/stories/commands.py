@@ -222,8 +222,8 @@ def _memory(world: World, words: Sequence[str]) -> None:
 
 def _break(world: World, words: Sequence[str]) -> None:
     name, kind, resource, how = words
-    if how not in ("fail", "hang", "late"):
-        raise CommandError("a task is broken by fail, hang or late")
+    if how not in ("fail", "hang", "late", "unable"):
+        raise CommandError("a task is broken by fail, hang, late or unable")
     machine = machine_of(world, name)
     asks = kind == TaskKind.ASK_HOSTS.value and resource == HOSTS
     machine.broken[TaskKind(kind).value, HostsTask.subject if asks else resource_of(world, resource)] = how

@@ -130,7 +130,7 @@ def _disk(chance: Chance) -> Lines:
 
 def _break(chance: Chance) -> Lines:
     node, kind = chance.node(), chance.random.choice(("start", "stop", "monitor", "validate", "start", "stop"))
-    how = chance.random.choice(("fail", "hang", "late"))
+    how = chance.random.choice(("fail", "hang", "late", "unable"))
     return for_a_while(chance, f"break {node} {kind} {chance.resource()} {how}", f"mend {node}")
 
 
@@ -239,7 +239,7 @@ def move(chance: Chance) -> Lines:
 
 
 def _move_with_a_stuck_stop(chance: Chance) -> Lines:
-    node, how = chance.node(), chance.random.choice(("fail", "hang", "late"))
+    node, how = chance.node(), chance.random.choice(("fail", "hang", "late", "unable"))
     group = chance.group()
     resource = chance.random.choice(chance.settings.resource_names(group))
     return [(0, f"break {node} stop {resource} {how}"), (10, f"move {group}"), (chance.while_ms(), f"mend {node}")]

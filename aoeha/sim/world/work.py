@@ -69,6 +69,8 @@ SLOW_LOOK_PERCENT = 15
 LATE_MS = (500, 6_000)
 CANCEL_MS = 4
 HALF_DONE_PERCENT = 40
+UNABLE_TO = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.STOP)
+"""What a gateway without descriptors is told to be no finding about a resource; any other task just fails."""
 JUST_ENDED_PERCENT = 30
 """A look that is cancelled may have ended just before; then its own end is reported."""
 
@@ -163,6 +165,9 @@ class Work:
         if task.kind in (TaskKind.PROBE, TaskKind.MONITOR):
             self._heed(machine, task)
         trouble = machine.broken.get((task.kind.value, task.subject), "")
+        if trouble == "unable" and task.kind in UNABLE_TO:
+            self._stage.timeline.after(1, machine.by_kernel, self._cannot, job, task)
+            return
         if trouble in ("hang", "late"):
             self._stage.timeline.after(
                 task.deadline_ms, machine.by_kernel, self._time_out, job, task, trouble == "late"
@@ -175,7 +180,9 @@ class Work:
         if duration_ms > task.deadline_ms:
             self._stage.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, task, False)
         else:
-            self._stage.timeline.after(duration_ms, machine.by_kernel, self._finish, job, task, trouble == "fail")
+            self._stage.timeline.after(
+                duration_ms, machine.by_kernel, self._finish, job, task, trouble in ("fail", "unable")
+            )
             if self.looks.may_hang(task):
                 self._stage.timeline.after(task.deadline_ms, machine.by_kernel, self._time_out, job, task, False)
 
@@ -360,6 +367,11 @@ class Work:
             self.report(job, TaskDone(0, job.task.id, TaskResult.FAILED, "the hosts cannot be asked"))
             return
         self.report(job, TaskDone(0, job.task.id, TaskResult.OK, outcome=HostsHeard(count)))
+
+    def _cannot(self, job: Job, task: ResourceTask) -> None:
+        if not job.over and job.boots == job.machine.boots:
+            job.over = True
+            self.report(job, TaskDone(0, task.id, TaskResult.UNABLE, f"cannot {task.kind.value} {task.subject}"))
 
     def _finish(self, job: Job, task: ResourceTask, failed: bool) -> None:
         if job.over or job.boots != job.machine.boots:
