@@ -12,6 +12,7 @@ from aoeha.config.findings import ConfigurationError
 from aoeha.config.keys import load_keys
 from aoeha.config.load import load
 from aoeha.config.schema import Configuration, SerialLink
+from aoeha.config.this_machine import wrong_ports
 from aoeha.config.view import for_node, pair_config, peer_of
 from aoeha.core.model.conditions import Level
 from aoeha.core.model.config import PairConfig
@@ -61,9 +62,11 @@ class Blueprint:
 
 
 def read_blueprint(file: str, node: str) -> Blueprint:
-    """Read aoeha.toml and the keys. Raises StartError."""
+    """Read aoeha.toml and the keys, and compare this node's storage ports with the file. Raises StartError."""
     try:
         configuration = load(file)
+        if wrong := [f"{file}: {node}: {finding.sentence}" for finding in wrong_ports(configuration, node)]:
+            raise StartError(Exit.BAD_CONFIGURATION, "\n".join(wrong))
         return Blueprint(configuration, pair_config(configuration, node), load_keys(configuration.key_file))
     except (ConfigurationError, ValueError) as error:
         raise StartError(Exit.BAD_CONFIGURATION, str(error)) from error

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from aoeha.config.this_machine import wrong_ports
 from aoeha.core.memory import next_incarnation
 from aoeha.core.model.actions import Action
 from aoeha.core.model.conditions import Alarm, Code, Condition, Level, Subject
@@ -96,7 +97,7 @@ class _Service:
         self.settings = settings
         self.first = first
         self.run_directory, self.state_directory = Path(settings.run_directory), Path(settings.state_directory)
-        self.pair = blueprint.pair
+        self.pair, self.configuration = blueprint.pair, blueprint.configuration
         self.event_log = event_log
         self.manager = ServiceManager(dict(os.environ))
         self.inbox = Inbox()
@@ -302,9 +303,13 @@ class _Service:
                 self.manager.status(why)
                 shown = why
             self._tell_news()
-            self.deaf = self.adverts.listen() or self.starts.fault()
+            self.deaf = self.adverts.listen() or self.starts.fault() or self._changed_ports()
             self.mirrors.listen()
             await asyncio.sleep(HOUSEKEEPING_MS / 1_000)
+
+    def _changed_ports(self) -> str:
+        """Why the shelves know this gateway by other hardware addresses than the file says, or ''."""
+        return "; ".join(finding.sentence for finding in wrong_ports(self.configuration, self.pair.node))
 
     def _tell_news(self) -> None:
         for sentence in self.journal.news():

@@ -16,9 +16,10 @@ __all__ = ["HostCheck", "check_host"]
 
 @dataclass(frozen=True, slots=True)
 class HostCheck:
-    """What to do with the host whose root file system is at `root`."""
+    """What to do with the host whose root file system is at `root`. `node`: its name, empty for the host's name."""
 
     root: str = "/"
+    node: str = ""
     fix: bool = False
     dry_run: bool = False
 

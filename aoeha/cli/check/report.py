@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import socket
 import sys
 
 from aoeha.cli.check.fences import FenceCheck, check_fences
@@ -13,6 +14,7 @@ from aoeha.config.findings import ConfigurationError, Finding
 from aoeha.config.keys import load_keys
 from aoeha.config.load import inspect
 from aoeha.config.schema import Configuration
+from aoeha.config.this_machine import other_machine
 from aoeha.config.view import config_tag
 from aoeha.core.model.exits import Exit
 from aoeha.preflight import SharedArray
@@ -36,6 +38,9 @@ def check(file: str | None, default_file: str, host: HostCheck | None, fences: F
         findings += [inspection.source.located(finding) for finding in agent_findings(inspection.draft)]
     if configuration is not None:
         findings += _key_findings(configuration)
+    if inspection.source is not None and configuration is not None and host is not None and host.root == "/":
+        node = host.node or socket.gethostname().partition(".")[0]
+        findings += [inspection.source.located(finding) for finding in other_machine(configuration, node)]
     for finding in sorted(findings, key=lambda finding: finding.line):
         print(finding, file=sys.stderr)
     errors = sum(not finding.warning for finding in findings)

@@ -14,7 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the file, and whether to check and fix the host."""
     parser.add_argument("file", nargs="?", metavar="FILE", help=f"({DEFAULT_FILE})")
     parser.add_argument(
-        "--host", action="store_true", help="also check this host, and print the command that fixes each finding"
+        "--host",
+        action="store_true",
+        help="also check this host, its ports and addresses, and print the command that fixes each finding",
     )
     parser.add_argument(
         "--fences",
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--node",
         default="",
         metavar="NAME",
-        help="with --fences: the name of this node (default: the output of hostname -s)",
+        help="with --fences or --host: the name of this node (default: the output of hostname -s)",
     )
     parser.add_argument(
         "--fix",
@@ -56,11 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run and not arguments.fix:
         print_error("cannot understand the command: --dry-run shows what --fix would change; add --fix")
         return Exit.USAGE
-    if (arguments.over or arguments.node) and not arguments.fences:
-        print_error("cannot understand the command: --over and --node are about the fence devices; add --fences")
+    if arguments.over and not arguments.fences:
+        print_error("cannot understand the command: --over is about the fence devices; add --fences")
+        return Exit.USAGE
+    if arguments.node and not (arguments.fences or arguments.host):
+        print_error("cannot understand the command: --node is about this gateway; add --fences or --host")
         return Exit.USAGE
     from aoeha.cli.check.report import FenceCheck, HostCheck, check  # noqa: PLC0415  loads msgspec and every agent
 
-    host = HostCheck(arguments.root or "/", fix=arguments.fix, dry_run=arguments.dry_run) if arguments.host else None
+    host = (
+        HostCheck(arguments.root or "/", arguments.node, arguments.fix, arguments.dry_run) if arguments.host else None
+    )
     fences = FenceCheck(arguments.file, arguments.node, arguments.over or "") if arguments.fences else None
     return int(check(arguments.file, DEFAULT_FILE, host, fences))

@@ -393,8 +393,9 @@ _DAEMON: Mapping[Code, Entry] = {
     Code.DAEMON_STORAGE_NETWORK: alarm(
         _SERVICE,
         "R3",
-        "The storage network cannot be listened to, or is full of announcements of starts.",
-        "Check the storage interfaces; look for a loop.",
+        "The storage network cannot be listened to, is full of announcements of starts, or knows this gateway by "
+        "another hardware address than aoeha.toml says.",
+        "Check the storage interfaces; look for a loop; compare `ip link` with aoeha.toml.",
     ),
     Code.DAEMON_FENCE_HISTORY: alarm(
         _SERVICE, "R8", "The history of fences could not be saved.", "Check the file system of /var/lib/aoeha."
