@@ -274,9 +274,10 @@ def _until_played(seeds: int) -> str:
 ENOUGH = 200
 ERRORS = "until a survivor serves again after a human has assembled its last leg as told (seed 305 with short timers)"
 FORGETS = (
-    "until a leg that forgets while it is copied from one in doubt leaves again (seed 1097 with short timers), and one "
-    "whose superblock forgot that the other leg had come back is not taken for written apart (seed 1110 likewise)"
+    "until a leg whose superblock forgot that the other leg had come back is not taken for written apart (seed 1110 "
+    "with short timers)"
 )
+STOPS = "until no healthy group is stopped beside a slow line (seed 7106)"
 
 ALL_EXTRAS = (
     Extra("devices", _disobey, 3, 0.2, lambda settings: bool(settings.device_names())),
@@ -292,13 +293,13 @@ ALL_EXTRAS = (
     Extra("slow starts", _slow_starts, 3, 0.2, lambda _settings: True, off=_until_played(142)),
     Extra("lost memory", _lost_memory, 2, 0.2, lambda _settings: True, off=_until_played(142)),
     Extra("lost run", _lost_run, 2, 0.2, lambda _settings: True),
-    Extra("slow lines", _slow_line, 3, 0.2, lambda settings: settings.serial > 0, off=_until_played(0)),
-    Extra("rates of clocks", _rates, 1, 0.2, lambda _settings: True, off=_until_played(9)),
-    Extra("shared outlets", _shared_outlet, 2, 0.2, _has_outlets, off=_until_played(4)),
-    Extra("third machine", _third_machine, 2, 0.2, _reserves, off=_until_played(4)),
+    Extra("slow lines", _slow_line, 3, 0.2, lambda settings: settings.serial > 0, off=STOPS),
+    Extra("rates of clocks", _rates, 1, 0.2, lambda _settings: True, off=_until_played(17)),
+    Extra("shared outlets", _shared_outlet, 2, 0.2, _has_outlets, off=_until_played(18)),
+    Extra("third machine", _third_machine, 2, 0.2, _reserves, off=_until_played(18)),
     Extra("deaf probes", _deaf_probes, 2, 0.2, _reserves),
-    Extra("edits", _edits, 2, 0.2, _reserves, off=_until_played(28)),
-    Extra("unseen", _unseen, 2, 0.2, _reserves, off=_until_played(19)),
+    Extra("edits", _edits, 2, 0.2, _reserves, off=_until_played(38)),
+    Extra("unseen", _unseen, 2, 0.2, _reserves, off=_until_played(33)),
     Extra("replayer", _replayer, 2, 0.2, lambda _settings: True),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
 )
