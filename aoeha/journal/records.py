@@ -84,7 +84,7 @@ def decode_line(line: bytes) -> Header | Step:
     """Return what a line holds, or raise RecordError. A line cut short by a crash is refused like any other garbage."""
     try:
         plain = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"cannot read a journal line: {error}; it is cut short or not from a journal") from error
     if not isinstance(plain, dict):
         raise RecordError("cannot read a journal line: it is no object")

@@ -18,6 +18,7 @@ from aoeha.core.model.events import Event
 from aoeha.core.model.state import NodeState
 from aoeha.core.step import initial, step
 from aoeha.journal.codec import RecordError
+from aoeha.journal.part_names import order
 from aoeha.journal.records import Header, Step, decode_line
 
 __all__ = ["Difference", "JournalError", "Moment", "parts_of", "replay"]
@@ -38,7 +39,7 @@ class Moment:
     `actions` are those that were recorded; `rewording` tells how the words differ that the core finds today.
 
     `event` is None at a header. `wall_ms` is the time of day since 1970, `since_ms` the time since the part's daemon
-    wrote its header. `state` is what the core knew afterwards.
+    wrote its header. `state` is what the core knew afterwards. `part` counts the parts of this daemon's life.
     """
 
     path: Path
@@ -51,13 +52,15 @@ class Moment:
     state: NodeState
     note: str = ""
     rewording: str = ""
+    part: int = 1
 
 
 def parts_of(place: Path) -> list[Path]:
     """Return the parts of a journal in the order in which they were written; a file is its own only part."""
     if place.is_dir():
-        # A name begins with the UTC time of the daemon's start and ends with the part's number.
-        parts = sorted(place.glob("*.jsonl"))
+        # What was kept has a second name below the folder, and outlives the first one.
+        named = {path.name: path for path in (*place.glob("kept/*.jsonl"), *place.glob("*.jsonl"))}
+        parts = [named[name] for name in sorted(named, key=order)]
         if not parts:
             raise JournalError(f"cannot replay {place}: no *.jsonl file is in it; name the folder called journal")
         return parts
@@ -68,21 +71,21 @@ def parts_of(place: Path) -> list[Path]:
 
 def replay(parts: list[Path]) -> Iterator[Moment]:
     """Repeat journals line by line. Raises JournalError for what cannot be read, and the first Difference."""
-    number = 0
-    state: NodeState | None = None
+    last: Moment | None = None
     for path in parts:
-        for moment in _replay_part(path, number, state):
-            number, state = moment.number, moment.state
+        for moment in _replay_part(path, last):
+            last = moment
             yield moment
 
 
-def _replay_part(path: Path, number: int, previous: NodeState | None) -> Iterator[Moment]:
+def _replay_part(path: Path, previous: Moment | None) -> Iterator[Moment]:
+    number = previous.number if previous is not None else 0
     lines = _lines(path)
     header = _decode(path, 1, lines[0]) if lines else None
     if not isinstance(header, Header):
         raise JournalError(f"cannot replay {path}: it does not begin with a header; it is no journal or was cut")
     state, rewording, note = _begin(path, header, previous)
-    yield Moment(path, 1, number + 1, header.wall_ms, 0, None, header.actions, state, note, rewording)
+    yield Moment(path, 1, number + 1, header.wall_ms, 0, None, header.actions, state, note, rewording, header.part)
     for index, line in enumerate(lines[1:], start=2):
         if index == len(lines) and not line.endswith(b"\n"):
             return  # the machine died while it wrote this line
@@ -101,22 +104,37 @@ def _replay_part(path: Path, number: int, previous: NodeState | None) -> Iterato
         since_ms = record.event.now_ms - header.now_ms
         wall_ms = header.wall_ms + since_ms
         yield Moment(
-            path, index, number + index, wall_ms, since_ms, record.event, record.actions, state, note, rewording
+            path,
+            index,
+            number + index,
+            wall_ms,
+            since_ms,
+            record.event,
+            record.actions,
+            state,
+            note,
+            rewording,
+            header.part,
         )
 
 
-def _begin(path: Path, header: Header, previous: NodeState | None) -> tuple[NodeState, str, str]:
+def _begin(path: Path, header: Header, previous: Moment | None) -> tuple[NodeState, str, str]:
     """Return the state that a part begins with, what is worded otherwise about its birth, and a sentence on both."""
     who = f"{header.config.node}, boot {header.identity.boot_id[:8]}, daemon {header.identity.incarnation}"
     if header.state is None:
-        state, actions = initial(header.config, header.identity, header.memory, header.now_ms)
+        try:
+            state, actions = initial(header.config, header.identity, header.memory, header.now_ms)
+        except Exception as error:
+            fault = f"the core fails at this start: {type(error).__name__}: {error}"
+            raise Difference(f"{path}:1: {fault}; it did not then") from error
         rewording = _compare(f"{path}:1: the start", header.actions, actions)
         return state, rewording, f"{who} starts (version {header.version})"
     if header.lost:
         return header.state, "", f"{who} goes on after {header.lost} records that are in no file"
-    follows = previous is not None and previous.identity == header.identity
-    if follows and previous != header.state:
-        path_of = _differing_field(header.state, previous, "state")
+    earlier = previous.state if previous is not None and previous.part + 1 == header.part else None
+    follows = earlier is not None and earlier.identity == header.identity
+    if follows and earlier != header.state:
+        path_of = _differing_field(header.state, earlier, "state")
         raise Difference(f"{path}:1: the state at the head of part {header.part} is another one: {path_of}")
     return (
         header.state,

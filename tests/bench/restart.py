@@ -24,7 +24,7 @@ RUNS = 7
 def first_beats_ms(peer: Gateway) -> list[int]:
     """When the peer took in a first beat of a restarted daemon, in milliseconds since boot."""
     times: dict[int, int] = {}
-    for path in sorted((peer.home / "lib" / "journal").iterdir()):
+    for path in sorted((peer.home / "lib" / "journal").glob("*.jsonl")):
         for line in path.read_bytes().splitlines(keepends=True)[1:]:
             record = decode_line(line) if line.endswith(b"\n") else None
             if isinstance(record, Step) and isinstance(record.event, BeatHeard):

@@ -28,6 +28,7 @@ from patience import PATIENCE_S
 from aoeha.core.model.memory import Memory
 from aoeha.core.step import initial, step
 from aoeha.journal.records import Header, Step, decode_line, encode_step
+from aoeha.sim.replay import parts_of
 
 NODES = ("alpha", "beta")
 CONFIG = """
@@ -355,7 +356,7 @@ class Gateway:
     def replay(self) -> int:
         """Feed the journal to the core again; return how many steps gave the same actions. Asserts that all did."""
         steps = 0
-        for path in sorted((self.home / "lib" / "journal").iterdir(), key=lambda path: path.stat().st_mtime_ns):
+        for path in parts_of(self.home / "lib" / "journal"):
             lines = path.read_bytes().splitlines(keepends=True)
             header = decode_line(lines[0])
             assert isinstance(header, Header)

@@ -14,12 +14,13 @@ from patience import PATIENCE_S
 
 from aoeha.core.memory import contradiction
 from aoeha.core.model.actions import StartTask
-from aoeha.core.model.beat import Beat, BeatFlag, GroupBeat, GroupPhase
+from aoeha.core.model.beat import Beat, BeatFlag, Grant, GroupBeat, GroupPhase
 from aoeha.core.model.config import Identity
 from aoeha.core.model.events import TaskDone, Tick
 from aoeha.core.model.memory import DeviceMemory, GroupMemory, Memory, OffMemory
 from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.task import PowerPurpose, PowerTask, TaskKind, TaskResult
+from aoeha.core.model.term import Unremembered
 from aoeha.core.step import initial, next_wake, step
 from aoeha.daemon.fence_history import FenceHistory
 from aoeha.daemon.first_beat import remembered, save, send_first_beat
@@ -166,15 +167,46 @@ def test_a_memory_that_no_daemon_saved_is_set_aside_though_its_checksum_is_right
 
 WHOLE = st.integers(-3, 12) | st.integers(-(2**63), 2**63)
 WORDS = st.sampled_from([BOOT, OTHER_BOOT, "", NAME, "strip", "\x1b"])
-NUMBERED = {int: WHOLE, str: WORDS}
+PROOFS = st.none() | st.builds(Proof, st.sampled_from(ProofKind), WORDS, WHOLE, WORDS)
+GROUPS = st.builds(
+    GroupMemory,
+    name=WORDS,
+    epoch=WHOLE,
+    claim_floor=WHOLE,
+    holding=st.booleans(),
+    proof=PROOFS,
+    grant=st.none() | st.builds(Grant, WHOLE, WORDS, WHOLE, WHOLE),
+    claims=WHOLE,
+    held=st.lists(st.tuples(WORDS, WORDS), max_size=2).map(tuple),
+    unremembered=st.none() | st.builds(Unremembered, PROOFS),
+    generation=WHOLE,
+)
+DEVICES = st.builds(DeviceMemory, WORDS, WHOLE, WORDS, WORDS, WHOLE)
+MEMORIES = st.builds(
+    Memory,
+    boot_id=WORDS,
+    incarnation=WHOLE,
+    peer_boot_id=WORDS,
+    groups=st.lists(GROUPS, max_size=2).map(tuple),
+    left=st.booleans(),
+    paused=st.booleans(),
+    pause_number=WHOLE,
+    devices=st.lists(DEVICES, max_size=2).map(tuple),
+    off=st.none() | st.builds(OffMemory, WORDS, st.lists(st.tuples(WORDS, WHOLE), max_size=2).map(tuple)),
+    power_back_ms=WHOLE,
+    saved_ms=WHOLE,
+    run_lost=st.booleans(),
+    panicked_before=st.booleans(),
+    unclean_boot=st.booleans(),
+    peer_config_tag=st.none() | WHOLE,
+    peer_unlisted=st.booleans(),
+)
 
 
 @st.composite
 def memories(draw: st.DrawFn) -> Memory:
     """Any memory that the types allow, mostly of the configured group on this boot."""
-    for kind, strategy in NUMBERED.items():
-        st.register_type_strategy(kind, strategy)
-    memory: Memory = draw(st.from_type(Memory))
+    memory: Memory = draw(MEMORIES)
     if draw(st.booleans()):
         groups = (replace(one, name=NAME, proof=one.proof and replace(one.proof, group=NAME)) for one in memory.groups)
         memory = replace(memory, boot_id=BOOT, groups=tuple(groups))

@@ -163,6 +163,13 @@ def test_a_later_part_is_repeated_from_its_state_and_that_state_is_verified(fold
     assert len(list(replay([parts / "a-1-0002.jsonl"]))) == len(lines) - middle + 1
     first = decode_line(lines[middle])
     assert isinstance(first, Step)
+    third = Header("1", 3, state.now_ms, header.wall_ms, header.config, header.identity, None, (), state)
+    (parts / "a-1-0002.jsonl").write_bytes(encode_header(third) + b"".join(lines[middle:]))
+    (parts / "a-1-0001.jsonl").write_bytes(b"".join(lines[: middle // 2]))
+    moments = list(replay(parts_of(parts)))
+    assert "the part before is missing" in moments[middle // 2].note, (
+        "as where only the parts around something are kept"
+    )
     another = step(state, first.event)[0]
     (parts / "a-1-0002.jsonl").write_bytes(
         encode_header(Header("1", 2, state.now_ms, 0, header.config, header.identity, None, (), another))

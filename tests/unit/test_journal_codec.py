@@ -1,5 +1,6 @@
 """What was written to the journal comes back equal, and nothing else comes back at all."""
 
+import contextlib
 from dataclasses import is_dataclass
 from typing import get_args
 
@@ -12,7 +13,7 @@ from aoeha.core.model.actions import Action, Say
 from aoeha.core.model.beat import BeatFlag
 from aoeha.core.model.conditions import Code, Condition, Level, Subject
 from aoeha.core.model.config import Identity, PairConfig
-from aoeha.core.model.events import Event, TaskDone
+from aoeha.core.model.events import Event, TaskDone, Tick
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
 from aoeha.core.model.task import (
@@ -155,6 +156,21 @@ def test_a_field_that_an_older_version_did_not_write_takes_its_default() -> None
 )  # fmt: skip
 def test_a_line_that_is_cut_or_foreign_is_refused_with_a_sentence(line: bytes) -> None:
     with pytest.raises(RecordError, match="cannot read"):
+        decode_line(line)
+
+
+@given(st.binary(max_size=80), st.data())
+def test_whatever_a_line_holds_it_is_read_or_refused(garbage: bytes, data: st.DataObject) -> None:
+    line = encode_step(Tick(7), (Say(Level.INFO, Condition(Code.LINK_HEARD, Subject.link("lan"), "heard")),))
+    place = data.draw(st.integers(0, len(line)))
+    for spoilt in (garbage, line[:place] + garbage[:3] + line[place + 1 :]):
+        with contextlib.suppress(RecordError):
+            decode_line(spoilt)
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"schema": ' + b"1" * 5_000 + b"}", b'{"schema": "\xff"}'])
+def test_what_no_decoder_takes_is_refused_with_a_sentence(line: bytes) -> None:
+    with pytest.raises(RecordError):
         decode_line(line)
 
 
