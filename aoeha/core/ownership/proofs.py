@@ -12,18 +12,15 @@ BLIND_EPOCH_JUMP = 1_000
 
 
 def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
-    """The proof about the peer that this node has for the group's next epoch, None if it has none.
-
-    A power-off or an operator's word is about the boot that was heard last: any other one that is heard ends both.
-    """
+    """The proof about the peer that this node has for the group's next epoch, None if it has none."""
     peer, fence, name = state.peer, state.fence, group.name
     if peer.condition is PeerCondition.STORAGE_ONLY:
         return None
     epoch = next_epoch(state, group)
     blind = _own_parity(state, epoch) if peer.heard else _blind_jump(state, epoch)
-    if fence.off_boot_id is not None:
+    if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         return Proof(ProofKind.POWERED_OFF, name, epoch + blind, peer.boot_id, "read back as off")
-    if fence.confirmed is not None:
+    if fence.confirmed is not None and fence.confirmed.boot_id == peer.boot_id:
         return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.confirmed.user}")
     if coverage.suffices(state) and storage_fence.complete(state, group):
         legs = ", ".join(leg.name for leg in leg_ledger.fence_legs(state, group))
