@@ -21,7 +21,7 @@ from aoeha.agents.narrow_types import Interface, service_address
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.core.model.task import ResourceStatus
 from aoeha.io import netlink
-from aoeha.io.address_probe import somebody_answers
+from aoeha.io.address_probe import answering_hardware
 from aoeha.io.announce import announce
 from aoeha.io.host import Host
 
@@ -100,7 +100,7 @@ class AddressAgent(ResourceAgent[AddressParameters], SharedAddress):
         """Require the interface, up."""
         await self._require_link()
 
-    async def detect_conflict(self) -> bool:
+    async def detect_conflict(self) -> str:
         """Ask the network who has the address; where we have it ourselves, tell everybody so again.
 
         A host that had it before us may have answered for a moment (a gateway that resumed), and clients believed it.
@@ -108,7 +108,7 @@ class AddressAgent(ResourceAgent[AddressParameters], SharedAddress):
         """
         address, interface = self._address.ip, self.parameters.interface
         try:
-            answered = await somebody_answers(interface, address)
+            answered = await answering_hardware(interface, address)
             if await netlink.has_address(interface, self._address):
                 announce(interface, address, 1)
         except (OSError, TimeoutError) as error:

@@ -18,8 +18,11 @@ class SharedAddress(ABC):
     """An address that clients know: two gateways must never answer for it at once."""
 
     @abstractmethod
-    async def detect_conflict(self) -> bool:
-        """Tell whether another machine has the address now. AgentError when the network cannot be asked."""
+    async def detect_conflict(self) -> str:
+        """Return the hardware address of another machine that has the address now, or an empty text.
+
+        AgentError when the network cannot be asked.
+        """
 
     @abstractmethod
     async def renew(self, lifetime_ms: int) -> None:

@@ -186,10 +186,10 @@ WAITS: tuple[Wait, ...] = (
         "core/ownership/group_beat.py:group_beat",
     ),
     Wait(
-        "a network that cannot be asked for a service address",
+        "a network that cannot be asked for a service address, or in which a machine answers for it",
         address_conflict.patience_ms,
         "twice the lifetime of an address",
-        "the address is added, under the alarm address.not-probed",
+        "the address is added, under the alarm address.not-probed or address.conflict",
         "core/resources/address_conflict.py:why_not_yet",
     ),
     Wait(

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from aoeha.io import arp_probe, neighbour_probe
 
-__all__ = ["PROBES", "PROBE_EVERY_S", "somebody_answers"]
+__all__ = ["PROBES", "PROBE_EVERY_S", "answering_hardware"]
 
 PROBES = 3
 PROBE_EVERY_S = 0.07
@@ -26,11 +26,12 @@ SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_MULTICAST = 263, 1, 0  # packet(7), linux/if_packet.h
 
 
-async def somebody_answers(interface: str, address: IPv4Address | IPv6Address) -> bool:
+async def answering_hardware(interface: str, address: IPv4Address | IPv6Address) -> str:
     """Send three probes within a fifth of a second. Raises OSError when the interface cannot be used.
 
-    True as soon as another machine claims the address, whether it answers us or not. Frames that name the hardware
-    address of this interface are our own: so it may be asked also where this kernel has the address.
+    Returns the hardware address of another machine as soon as it claims the address, whether it answers us or not, and
+    an empty text when none does. Frames that name the hardware address of this interface are our own: so it may be
+    asked also where this kernel has the address.
     """
     # The socket hears nothing before it is bound.
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK) as packets:
@@ -47,22 +48,23 @@ async def somebody_answers(interface: str, address: IPv4Address | IPv6Address) -
                 claiming = partial(neighbour_probe.claiming_hardware, address=address)
         for _ in range(PROBES):
             packets.send(probe)
-            if await _claimed(packets, lambda frame: claiming(frame) not in (None, own)):
-                return True
-    return False
+            if claimer := await _claimer(packets, claiming, own):
+                return claimer.hex(":")
+    return ""
 
 
-async def _claimed(packets: socket.socket, claims: Callable[[bytes], bool]) -> bool:
+async def _claimer(packets: socket.socket, claiming: Callable[[bytes], bytes | None], own: bytes) -> bytes:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(PROBE_EVERY_S):
             while True:
-                if claims(await loop.sock_recv(packets, FRAME_BYTES)):
-                    return True
+                claimer = claiming(await loop.sock_recv(packets, FRAME_BYTES))
+                if claimer is not None and claimer != own:
+                    return claimer
                 # As long as frames are there, `sock_recv` returns at once: no deadline would be noticed.
                 await asyncio.sleep(0)
     except TimeoutError:
-        return False
+        return b""
 
 
 def _own_hardware(packets: socket.socket) -> bytes:

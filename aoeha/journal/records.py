@@ -19,7 +19,7 @@ from aoeha.journal.codec import RecordError, action_from, event_from, from_plain
 
 __all__ = ["SCHEMA", "Header", "Step", "decode_line", "encode_header", "encode_step"]
 
-SCHEMA = 3
+SCHEMA = 4
 
 T = TypeVar("T")
 

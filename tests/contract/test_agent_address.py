@@ -42,8 +42,8 @@ def ip(*words: str) -> str:
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
-def hardware_address() -> str:
-    return str(json.loads(ip("-n", HERE, "-json", "link", "show", "near0"))[0]["address"])
+def hardware_address(namespace: str = HERE, port: str = "near0") -> str:
+    return str(json.loads(ip("-n", namespace, "-json", "link", "show", port))[0]["address"])
 
 
 def carries(namespace: str, port: str) -> None:
@@ -241,7 +241,7 @@ def test_a_client_of_the_old_owner_is_woken_by_a_tickle(server: str, client: str
 BOTH_FAMILIES = pytest.mark.parametrize("address", ["10.9.8.7/24", "fd00:9::7/64"])
 
 
-def rival(address: str) -> bool:
+def rival(address: str) -> str:
     return inside(HERE, lambda: asyncio.run(agent(address).detect_conflict()))
 
 
@@ -256,12 +256,12 @@ def the_other_machine_takes(address: str) -> None:
 @pytest.mark.usefixtures("wire")
 @BOTH_FAMILIES
 def test_the_network_tells_whether_another_machine_has_the_address(address: str) -> None:
-    assert rival(address) is False
+    assert rival(address) == ""
     the_other_machine_takes(address)
-    assert rival(address) is True
-    assert rival(address.replace("7/", "6/")) is False
+    assert rival(address) == hardware_address(THERE, "far0")
+    assert rival(address.replace("7/", "6/")) == ""
     ip("-n", THERE, "addr", "del", address, "dev", "far0")
-    assert rival(address) is False
+    assert rival(address) == ""
 
 
 class FirstLost:
@@ -319,14 +319,14 @@ def lossy_wire(loses: FirstLost, address: str) -> Iterator[None]:
 @BOTH_FAMILIES
 def test_a_rival_is_found_although_frames_of_the_conversation_are_lost(address: str, word: int, lost: int) -> None:
     with lossy_wire(FirstLost(word, address, lost), address):
-        assert rival(address) is True
+        assert rival(address) == hardware_address(THERE, "far0")
 
 
 @BOTH_FAMILIES
 def test_the_network_is_asked_three_times_before_silence_counts(address: str) -> None:
     loses = FirstLost(QUESTION, address, 100)
     with lossy_wire(loses, address):
-        assert rival(address) is False
+        assert rival(address) == ""
     assert loses.seen == 3
 
 
@@ -334,7 +334,7 @@ def test_the_network_is_asked_three_times_before_silence_counts(address: str) ->
 @BOTH_FAMILIES
 def test_our_own_address_is_no_rival_and_the_question_changes_no_cache(address: str) -> None:
     inside(HERE, lambda: asyncio.run(agent(address).start()))
-    assert rival(address) is False
+    assert rival(address) == ""
     known = ip("-n", THERE, "neigh", "show", "dev", "far0", "nud", "reachable")
     assert address.partition("/")[0] not in known
 
@@ -346,7 +346,7 @@ def test_an_answer_of_a_rival_to_all_nodes_is_followed_by_our_own_announcement()
     inside(HERE, lambda: asyncio.run(agent(address).start()))
     the_other_machine_takes(address)
     with listener(IPV6) as packets:
-        assert rival(address) is True
+        assert rival(address) == hardware_address(THERE, "far0")
         (announcement,) = captured(packets, FirstLost(REPLY, address, 1), 1)
     assert announcement[6:12] == bytes.fromhex(hardware_address().replace(":", ""))
 

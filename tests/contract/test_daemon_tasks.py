@@ -390,9 +390,9 @@ class ScriptedAddress(ScriptedAgent, SharedAddress):
 
     lives_ms = -1
 
-    async def detect_conflict(self) -> bool:
+    async def detect_conflict(self) -> str:
         await self.behaviour()
-        return True
+        return "02:00:00:00:00:03"
 
     async def renew(self, lifetime_ms: int) -> None:
         self.lives_ms = lifetime_ms
@@ -424,7 +424,7 @@ def test_a_shared_address_tells_of_a_conflict(tmp_path: Path) -> None:
         bench.runner = TaskRunner(Agents({("storage", "thing"): address}, {}), bench.take)
         bench.runner.start(ConflictTask(1, 1_000, "a test", "storage", "thing"))
         done = await bench.next()
-        assert (done.result, done.outcome) == (TaskResult.OK, Answered(yes=True))
+        assert (done.result, done.outcome) == (TaskResult.OK, Answered("02:00:00:00:00:03"))
 
     asyncio.run(run())
 

@@ -148,7 +148,7 @@ class TermChange(TypedDict, total=False):
     storage_lost: bool
     blind_since_ms: int
     address_uncontested: bool
-    conflicts: tuple[tuple[str, bool | None], ...]
+    conflicts: tuple[tuple[str, str | None], ...]
     retry_at_ms: int
     reserve_at_ms: int
     startable_legs: tuple[str, ...]

@@ -31,8 +31,11 @@ _RESOURCES: Mapping[Code, Entry] = {
     Code.ADDRESS_CONFLICT: alarm(
         "core/resources/address_conflict.py",
         "R12",
-        "Another machine answers for a service address that this node owns or is about to take.",
-        "Cut the power of the machine that answers, or take the address from it. The peer's power-off ends the alarm.",
+        "Another machine answers for a service address that this node owns or is about to take. The sentence names its "
+        "hardware address. It keeps the address from this node for twice the address's lifetime, if the peer was not "
+        "lost in a pause.",
+        "Find the machine by its hardware address, and cut its power or take the address from it. If it is the peer, "
+        "its power-off ends the alarm.",
     ),
     Code.ADDRESS_NOT_PROBED: alarm(
         "core/resources/address_conflict.py",

@@ -359,9 +359,9 @@ class GenerationsWritten:
 
 @dataclass(frozen=True)
 class Answered:
-    """Whether a host answered a question on the network."""
+    """The hardware address of the host that answered a question on the network, empty for nobody."""
 
-    yes: bool
+    by: str
 
 
 @dataclass(frozen=True)

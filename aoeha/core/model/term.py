@@ -34,8 +34,9 @@ class Term:
     """Since when no leg has answered for deadtime while the peer could serve, 0 for not so (resources)."""
     address_uncontested: bool = False
     """The peer has said, in answer to us, that nothing of the group runs there any more (resources)."""
-    conflicts: tuple[tuple[str, bool | None], ...] = ()
-    """Per address that was probed, whether another host answered the last time; None for a failed probe (resources)."""
+    conflicts: tuple[tuple[str, str | None], ...] = ()
+    """Per address that was probed, who answered the last time, by its hardware address: empty for nobody, None for a
+    failed probe (resources)."""
     retry_at_ms: int = 0
     """No resource that failed is started again before this time (resources)."""
     reserve_at_ms: int = 0
@@ -66,8 +67,8 @@ class Term:
         """The epoch at which the group is owned."""
         return self.proof.epoch
 
-    def conflict(self, address: str) -> bool | None:
-        """Whether another host answered for an address at its last probe, None for not known."""
+    def conflict(self, address: str) -> str | None:
+        """The host that answered for an address at its last probe, empty for nobody, None for not known."""
         return dict(self.conflicts).get(address)
 
 

@@ -5,6 +5,11 @@ is dead. So a node that owns a group by that proof alone probes the network whil
 address when no host answers, or when the peer has been off or has rebooted since. It keeps probing until one of these
 is so. Where the network cannot be asked, the address is added after twice its lifetime, under an alarm (R18).
 
+Anybody on the clients' network can answer, and nothing tells by what right. So an answer keeps an address only for as
+long as the peer could still have it by the rules below: twice its lifetime after the proof. Then it is added all the
+same, under an alarm that names the hardware address of the machine that answers. Where the pair was paused when the
+peer was last heard, its address has no end, and an answer keeps the address until the peer is known to be off.
+
 The other way round, the peer may be able to preempt our legs but not to switch us off. Then our own address lives on
 for a while only after a leg was seen to be ours, or while the peer says that it owns nothing. The kernel of a node
 whose daemon is dead, or that sees neither shelves nor peer, drops the address by itself. That node adds it no sooner.
@@ -49,7 +54,7 @@ def task_done(step: StepContext, task: ConflictTask, done: TaskDone) -> None:
     group, name, peer = step.state.group(task.group), task.subject, step.state.config.peer
     if group.resource(name).conflict_task_id != task.id:
         return
-    conflict = done.outcome.yes if isinstance(done.outcome, Answered) else None
+    conflict = done.outcome.by if isinstance(done.outcome, Answered) else None
     step.change_resource(task.group, name, conflict_task_id=0)
     if group.term is not None:
         step.change_term(task.group, conflicts=tuple({**dict(group.term.conflicts), name: conflict}.items()))
@@ -61,9 +66,9 @@ def task_done(step: StepContext, task: ConflictTask, done: TaskDone) -> None:
     else:
         step.clear_alarm(Code.ADDRESS_NOT_PROBED, subject, f"the network can be asked who answers for {name}")
     if conflict:
-        sentence = f"another machine answers for {name}: probably {peer}, whose power-off ends that"
+        sentence = f"the machine with the hardware address {conflict} answers for {name}: {peer}, or a stranger"
         step.alarm(Code.ADDRESS_CONFLICT, subject, sentence)
-    elif conflict is False:
+    elif conflict is not None:
         step.clear_alarm(Code.ADDRESS_CONFLICT, subject, f"no other machine answers for {name} any more")
 
 
@@ -80,22 +85,29 @@ def why_not_yet(state: NodeState, group: GroupState, resource: ResourceState) ->
     """Why an address may not be added yet; empty for no reason."""
     if group.term is None or not resource.config.exclusive or not may_conflict(state, group):
         return ""
-    conflict = group.term.conflict(resource.config.name)
-    if conflict is False:
+    name, conflict = resource.config.name, group.term.conflict(resource.config.name)
+    waited_ms = state.now_ms - max(group.term.taken_ms, state.started_ms)
+    if conflict == "" or (waited_ms >= patience_ms(state.config) and not (conflict and _may_live_on(state))):
         return ""
-    if conflict:
-        return f"{resource.config.name} is not added yet: another machine, probably {state.config.peer}, answers for it"
-    if state.now_ms - group.term.taken_ms >= patience_ms(state.config):
-        return ""
-    return f"{resource.config.name} is not added yet: {state.config.node} asks the network who answers for it"
+    if conflict is None:
+        return f"{name} is not added yet: {state.config.node} asks the network who answers for it"
+    return f"{name} is not added yet: the machine with the hardware address {conflict} answers for it"
 
 
 def patience_ms(config: PairConfig) -> int:
-    """How long a network that cannot be asked keeps an address from being added.
+    """How long an answer, or a network that cannot be asked, keeps an address from being added.
 
     By then the peer's kernel has dropped it, for its daemon could not renew it without its legs (R12).
     """
     return 2 * config.address_lifetime_ms
+
+
+def _may_live_on(state: NodeState) -> bool:
+    """Whether the peer's kernel may have been told in a pause to keep its addresses: its end the peer never told."""
+    beat, stamps = state.peer.beat, (group.shelf_link.said for group in state.groups)
+    told = [beat.pause_number] if beat is not None else []
+    told.extend(stamp.pause_number for stamp in stamps if stamp is not None)
+    return max(told, default=0) < state.pause_number
 
 
 def may_conflict(state: NodeState, group: GroupState) -> bool:
