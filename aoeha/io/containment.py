@@ -66,6 +66,8 @@ class Containers:
     def __init__(self, place: Place) -> None:
         self._marker = _marker(place)
         self._root = cgroup_of(place)
+        # A daemon that starts anew keeps its number, and counts its calls from one again.
+        self._life = f"{os.getpid()}-{os.urandom(4).hex()}"
         self._count = 0
         self._crowded: set[Path] = set()
 
@@ -77,7 +79,7 @@ class Containers:
     async def make(self, service: str) -> Container:
         """Return an empty container; without a cgroup where none can be made."""
         self._count += 1
-        call, directory = f"{os.getpid()}.{self._count}", None
+        call, directory = f"{self._life}.{self._count}", None
         with contextlib.suppress(OSError, TimeoutError, RuntimeError):
             make = partial(self._make, call, service)
             directory = await bounded_call(f"cgroup of call {call}", make, deadline_ms=DEATH_PATIENCE_MS)

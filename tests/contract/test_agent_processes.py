@@ -221,6 +221,18 @@ def test_a_service_ends_with_its_own_resource_also_under_a_later_daemon(
     assert is_alive(other)
 
 
+def test_calls_of_a_daemon_that_started_anew_end_nothing_of_those_before(
+    host: ProcessHost, place: Place, tmp_path: Path
+) -> None:
+    """`aoeha restart` keeps the number of the process, and counts its calls from one again."""
+    service = started_service(host, tmp_path, "storage.exports")
+    anew = ProcessHost(place)
+    run(anew, "true")
+    with leaving_services("storage.exports"), pytest.raises(TimeoutError):
+        run(ProcessHost(place), "sleep", "60", deadline_ms=500)
+    assert is_alive(service)
+
+
 def test_a_start_that_was_given_up_leaves_nothing(host: ProcessHost, tmp_path: Path) -> None:
     with leaving_services("storage.exports"), pytest.raises(TimeoutError):
         run(host, "sh", "-c", f"setsid sleep 60 & echo $! > {tmp_path}/pid; sleep 60", deadline_ms=1_000)
