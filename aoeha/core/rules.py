@@ -17,7 +17,7 @@ from aoeha.core.model.state import NodeState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.operator import commands, pause
 from aoeha.core.ownership import claims, client_isolation, client_reach, own_stall
-from aoeha.core.peer import membership
+from aoeha.core.peer import membership, unread
 from aoeha.core.resources import address_conflict, lifecycle, storage_loss
 from aoeha.core.storage import generation, leg_ledger, reservations
 
@@ -179,6 +179,7 @@ RULES: tuple[Rule, ...] = (
         (claims.decide, lifecycle.decide),
         "tells what none of the rules above has ended",
     ),
+    Rule(unread.judge, "R17", (), "ends an alarm; nothing else depends on it"),
     Rule(
         own_stall.panic,
         "R10",

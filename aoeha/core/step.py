@@ -34,6 +34,7 @@ from aoeha.core.model.events import (
     TargetStarted,
     TaskDone,
     Tick,
+    UnreadHeard,
 )
 from aoeha.core.model.fence import FenceState
 from aoeha.core.model.legs import AddressState, LegState
@@ -59,7 +60,7 @@ from aoeha.core.model.task import (
 from aoeha.core.model.term import Term, Unremembered
 from aoeha.core.operator import commands, pause
 from aoeha.core.ownership import blockers, claims, client_reach, own_stall
-from aoeha.core.peer import disk_heartbeat, membership
+from aoeha.core.peer import disk_heartbeat, membership, unread
 from aoeha.core.resources import address_conflict, lifecycle
 from aoeha.core.rules import Ask, ask_all
 from aoeha.core.storage import generation, path_alarms, reservations, storage_fence
@@ -137,6 +138,8 @@ def step(state: NodeState, event: Event, ask: Ask = ask_all) -> tuple[NodeState,
             membership.hear(step, event)
             if (step.state.peer.boot_id, step.state.peer.incarnation, step.state.peer.sequence) != before:
                 heard_after_off.peer_spoke(step)
+        case UnreadHeard():
+            unread.hear(step, event)
         case LinkReported():
             membership.report_link(step, event)
         case TargetStarted():
@@ -164,7 +167,7 @@ def next_wake(state: NodeState) -> int:
         wakes.append(silence_ms)
     due = [link.heard_ms + state.config.warntime_ms for link in state.links if link.heard_ms is not None]
     due += (state.fence.until_ms, state.revalidation.until_ms)
-    for rules in (reservations, storage_fence, disk_heartbeat):
+    for rules in (reservations, storage_fence, disk_heartbeat, unread):
         due += rules.next_wakes_ms(state)
     wakes += [due_ms for due_ms in due if due_ms > state.now_ms]
     return max(min(wakes), state.now_ms)

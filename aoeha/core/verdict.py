@@ -15,7 +15,12 @@ from aoeha.core.model.state import (
 from aoeha.core.ownership import owners
 from aoeha.core.peer import membership
 
-UNKNOWING = (PeerCondition.BOOTING, PeerCondition.CHECKING_STORAGE, PeerCondition.STORAGE_ONLY)
+UNKNOWING = (
+    PeerCondition.BOOTING,
+    PeerCondition.UNREADABLE,
+    PeerCondition.CHECKING_STORAGE,
+    PeerCondition.STORAGE_ONLY,
+)
 """In these conditions of the peer nobody can tell from here what it serves."""
 
 

@@ -11,6 +11,7 @@ from aoeha.io.link import Link
 from aoeha.wire.codec import CodecError
 from aoeha.wire.receiver import Receiver, Rejected
 from aoeha.wire.sender import Sender
+from aoeha.wire.unread_budget import UnreadBudget, unread_event
 
 __all__ = ["BeatTransport"]
 
@@ -35,6 +36,7 @@ class BeatTransport:
         self._sender = sender
         self._inbox = inbox
         self._save_restart_state = save_restart_state
+        self._unread_budget = UnreadBudget()
 
     def open(self) -> str:
         """Start receiving on every link. Returns why another program keeps this node from hearing, or an empty text."""
@@ -67,6 +69,8 @@ class BeatTransport:
         outcome = self.receiver.accept(name, data)
         if not isinstance(outcome, Rejected):
             self._inbox.hear(BeatHeard(now_ms, name, outcome))
+        elif outcome.cause is not None and self._unread_budget.takes(name, outcome.cause, now_ms):
+            self._inbox.offer(unread_event(now_ms, name, outcome.cause))
 
     def _reported(self, name: str, fault: str) -> None:
         self._inbox.insist(LinkReported(clock.now_ms(), name, fault))

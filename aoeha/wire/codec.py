@@ -2,8 +2,10 @@
 
 There are two versions. Receivers read both; a sender speaks the lower one until the peer has said that it knows more
 (bit 15 of the flags, in any version, for version 3). A reader of version 2 ignores that bit, so that two gateways of
-different versions understand each other while one of them is being upgraded. Bits 8 to 11 of the flags tell how many
-reference hosts answer the sender, plus one; 0 where it does not know, as every program before them says.
+different versions understand each other while one of them is being upgraded. Every version, later ones too, has the
+first three lines of this table and the last one: who sent a message and whether it answers can always be told. Bits 8
+to 11 of the flags tell how many reference hosts answer the sender, plus one; 0 where it does not know, as every program
+before them says.
 
 A message, all numbers big-endian:
 
@@ -53,6 +55,7 @@ __all__ = [
     "VERSION",
     "CodecError",
     "Envelope",
+    "Introduction",
     "Message",
     "as_read",
     "decode",
@@ -62,6 +65,7 @@ __all__ = [
     "name_tag",
     "names_by_tag",
     "peek_envelope",
+    "peek_introduction",
     "state_digest",
 ]
 
@@ -117,6 +121,21 @@ class Envelope:
     version: int
     key_id: int
     cluster_tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """Who sent a message, and what it answers: what every version has in the same place, authentic or not.
+
+    `sender` is a name's tag, the rest is as in a `Beat` and a `Message`.
+    """
+
+    sender: bytes
+    boot_id: str
+    incarnation: int
+    sequence: int
+    nonce: bytes
+    echo_nonce: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +197,16 @@ def peek_envelope(data: bytes) -> Envelope:
     if len(data) < encoded_size(0, ()):
         raise CodecError(f"cannot read a beat from {len(data)} bytes")
     return Envelope(*_ENVELOPE.unpack_from(data))
+
+
+def peek_introduction(data: bytes) -> Introduction:
+    """Return who sent a message of any version, as claimed. Raises CodecError when it is too short."""
+    try:
+        sender, boot_id, incarnation, sequence = _SENDER.unpack_from(data, _ENVELOPE.size)
+        nonce, echo_nonce, _ = _ECHO.unpack_from(data, _ENVELOPE.size + _SENDER.size)
+    except struct.error as error:
+        raise CodecError(f"cannot read who sent {len(data)} bytes") from error
+    return Introduction(sender, boot_id.hex(), incarnation, sequence, nonce, echo_nonce)
 
 
 def is_authentic(data: bytes, secret: bytes) -> bool:

@@ -29,6 +29,7 @@ from enum import Enum
 
 from aoeha.core.model.beat import Beat, GroupBeat
 from aoeha.core.model.replacing import replaced
+from aoeha.core.model.unread import Unread
 from aoeha.wire.codec import (
     NO_NONCE,
     OLDEST_VERSION,
@@ -41,11 +42,12 @@ from aoeha.wire.codec import (
     name_tag,
     names_by_tag,
     peek_envelope,
+    peek_introduction,
     state_digest,
 )
 from aoeha.wire.keys import Key
 
-__all__ = ["CANDIDATES_MAX", "LAG_MAX", "Receiver", "ReceiverMemory", "Rejected", "Rejection"]
+__all__ = ["CANDIDATES_MAX", "LAG_MAX", "SILENT_BEATS", "Cause", "Receiver", "ReceiverMemory", "Rejected", "Rejection"]
 
 LAG_MAX = 32
 CANDIDATES_MAX = 64
@@ -74,9 +76,20 @@ class Rejection(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A message that did not count."""
+    """A message that did not count. Where people can do something about it, `cause` tells what."""
 
     reason: Rejection
+    cause: "Cause | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a message cannot be read. `number` is its version or key id. `runs`: it shows that the peer runs (R17)."""
+
+    kind: Unread
+    number: int = 0
+    boot_id: str = ""
+    runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +146,7 @@ class Receiver:
         self._link_turns: dict[str, int] = {}
         self._turn = 0
         self._known_has_the_turn = True
+        self._unread: dict[_Incarnation, int] = {}
         self._silent_beats = 0
         self._peer_knows = OLDEST_VERSION
         self._counters: dict[str, dict[str, int]] = {}
@@ -184,26 +198,43 @@ class Receiver:
         if len(data) > UDP_LIMIT:
             return Rejected(Rejection.TOO_BIG)
         try:
-            stranger = self._identify(data)
-            if stranger:
-                return Rejected(stranger)
-            return self._freshen(link, decode(data, self._names))
+            return self._identify(link, data) or self._freshen(link, decode(data, self._names))
         except CodecError:
             return Rejected(Rejection.GARBAGE)
 
-    def _identify(self, data: bytes) -> Rejection | None:
+    def _identify(self, link: str, data: bytes) -> Rejected | None:
         envelope = peek_envelope(data)
-        if not OLDEST_VERSION <= envelope.version <= VERSION:
-            return Rejection.UNKNOWN_VERSION
         if envelope.cluster_tag != self._cluster_tag:
-            return Rejection.WRONG_CLUSTER
+            return Rejected(Rejection.WRONG_CLUSTER, Cause(Unread.CLUSTER))
         key = self._keys.get(envelope.key_id)
-        return None if key and is_authentic(data, key.secret) else Rejection.WRONG_KEY
+        if key is None:
+            return Rejected(Rejection.WRONG_KEY, Cause(Unread.KEY, envelope.key_id))
+        if not is_authentic(data, key.secret):
+            return Rejected(Rejection.WRONG_KEY, Cause(Unread.SECRET, envelope.key_id))
+        if OLDEST_VERSION <= envelope.version <= VERSION:
+            return None
+        return Rejected(Rejection.UNKNOWN_VERSION, self._of_another_version(link, envelope.version, data))
+
+    def _of_another_version(self, link: str, version: int, data: bytes) -> Cause:
+        """What an authentic message of a version that we cannot read shows. It is answered like any other."""
+        who = peek_introduction(data)
+        incarnation = (who.boot_id, who.incarnation)
+        if who.sender != name_tag(self._peer_node):
+            return Cause(Unread.VERSION, version, who.boot_id)
+        self._consider(link, incarnation, who.sequence, who.nonce)
+        runs = who.echo_nonce == self._nonce and who.sequence > self._unread.get(incarnation, -1)
+        if runs:
+            self._unread[incarnation] = who.sequence
+            while len(self._unread) > CANDIDATES_MAX:
+                del self._unread[next(iter(self._unread))]
+        return Cause(Unread.VERSION, version, who.boot_id, runs)
 
     def _freshen(self, link: str, message: Message) -> Beat | Rejected:
         beat = message.beat
         if beat.sender != self._peer_node:
-            return Rejected(Rejection.OWN_BEAT if beat.sender == self._own_node else Rejection.WRONG_SENDER)
+            if beat.sender == self._own_node:
+                return Rejected(Rejection.OWN_BEAT, Cause(Unread.OWN_NAME, boot_id=beat.boot_id))
+            return Rejected(Rejection.WRONG_SENDER, Cause(Unread.OTHER_NAME, boot_id=beat.boot_id))
         incarnation = (beat.boot_id, beat.incarnation)
         if incarnation != self._accepted:
             if message.echo_nonce != self._nonce:

@@ -345,7 +345,7 @@ MUTANTS = (
         f"{COMMANDS}:_confirm",
         "R2",
         "a node that is heard can be confirmed to be off",
-        "if not membership.is_silent(state) and not membership.left_long_ago(state):",
+        "if not silent and not unread.holds_a_start(state):",
         "if False:",
     ),
     Mutant(

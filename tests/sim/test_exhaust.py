@@ -36,10 +36,10 @@ JUDGED = {
     "Leaving": "by_ms beats",
     "Revalidation": "sequence until_ms",
     "PeerState": "condition boot_id incarnation sequence beat heard retired_boot_ids alternated_ms "
-    "disputed_boot_ids booted_ms held answered_ms mark stale question config_tag unlisted",
+    "disputed_boot_ids booted_ms held answered_ms mark stale question config_tag unlisted unread_ms runs_ms",
     "Mark": "sequence sent_ms",
     "Question": "since_ms open_ms",
-    "LinkState": "name heard_ms fault condition",
+    "LinkState": "name heard_ms fault condition unread",
     "GroupState": "config resources epoch term unremembered claim_floor claims claim grant hold_back_until_ms failures "
     "blocked_since_ms unserved_since_ms refusal legs shelves leg_work ledger_version "
     "heard_ledger storage_fence shelf_link generation",
@@ -89,6 +89,7 @@ JUDGED = {
     "ShelvesState": "task_id asked_ms read_ms due patient_id patient_ms glanced_ms",
     "LegWork": "task_id retry_ms begun_ms failed",
     "FailedReturn": "leg sentence begun_ms ended_ms",
+    "UnreadBeat": "kind at_ms",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message lacking",
     "HeardLedger": "boot_id epoch ledger as_of_ms known_epoch",
     "HostsState": "task_id asked_ms answering answered_ms since_ms behind_since_ms",

@@ -1,16 +1,19 @@
 """What counts as a fresh beat of the peer: handshake, restarts, and an attacker who recorded everything."""
 
+import hmac
 import itertools
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_samples import BOOTS, KEY, Gateway, beat, beats, group, met_pair
+from wire_samples import BOOTS, KEY, OTHER_KEY, Gateway, beat, beats, group, met_pair
 
 from aoeha.core.model.beat import Beat
+from aoeha.core.model.unread import Unread
 from aoeha.wire.codec import UDP_LIMIT, Message, encode, state_digest
-from aoeha.wire.receiver import CANDIDATES_MAX, LAG_MAX, Rejected, Rejection
+from aoeha.wire.keys import Key
+from aoeha.wire.receiver import CANDIDATES_MAX, LAG_MAX, Cause, Rejected, Rejection
 
 
 def test_two_strangers_meet_within_one_round_trip() -> None:
@@ -219,7 +222,7 @@ def test_recordings_of_an_old_boot_do_not_spoil_what_is_echoed_to_the_living() -
         (bytes(UDP_LIMIT + 1), "too_big"),
         (b"", "garbage"),
         (b"\1\1", "garbage"),
-        (bytes(200), "unknown_version"),
+        (bytes(200), "wrong_cluster"),
     ],
 )
 def test_what_is_no_beat_is_counted_by_reason(data: bytes, reason: str) -> None:
@@ -234,6 +237,46 @@ def test_strangers_are_counted_by_reason() -> None:
     assert beta.why_not(beta.send()) == "own_beat"
     third = beta.sender.pack(beat("gamma", BOOTS[0], 1, 1), UDP_LIMIT)
     assert beta.why_not(third) == "wrong_sender"
+
+
+def of_version(data: bytes, version: int, key: Key = KEY) -> bytes:
+    """The same message as a later program would sign it."""
+    content = bytes([version]) + data[1:-16]
+    return content + hmac.digest(key.secret, content, "sha256")[:16]
+
+
+def cause(gateway: Gateway, data: bytes) -> Cause | None:
+    outcome = gateway.receiver.accept("lan", data)
+    assert isinstance(outcome, Rejected)
+    return outcome.cause
+
+
+def test_what_people_can_mend_comes_with_its_cause() -> None:
+    alpha, beta = met_pair()
+    stranger = Gateway("alpha", BOOTS[2], keys=(OTHER_KEY,))
+    other_secret = Gateway("alpha", BOOTS[2], keys=(Key(KEY.id, OTHER_KEY.secret),))
+    assert cause(beta, stranger.send()) == Cause(Unread.KEY, OTHER_KEY.id)
+    assert cause(beta, other_secret.send()) == Cause(Unread.SECRET, KEY.id)
+    assert cause(beta, Gateway("alpha", BOOTS[0], cluster="other").send()) == Cause(Unread.CLUSTER)
+    assert cause(beta, beta.send()) == Cause(Unread.OWN_NAME, boot_id=BOOTS[1])
+    third = beta.sender.pack(beat("gamma", BOOTS[0], 1, 1), UDP_LIMIT)
+    assert cause(beta, third) == Cause(Unread.OTHER_NAME, boot_id=BOOTS[0])
+    data = alpha.send()
+    assert beta.hears(data)
+    assert cause(beta, data) is None, "nobody need do anything about a message that comes twice"
+
+
+def test_a_peer_of_a_later_version_runs_if_it_answers_us_and_is_answered() -> None:
+    _, beta = met_pair()
+    later = Gateway("alpha", BOOTS[2])
+    assert cause(beta, of_version(later.send(), 9)) == Cause(Unread.VERSION, 9, BOOTS[2])
+    assert later.hears(beta.send()) or later.hears(beta.send()), "it was answered, so it reads us"
+    answer = of_version(later.send(), 9)
+    assert cause(beta, answer) == Cause(Unread.VERSION, 9, BOOTS[2], runs=True)
+    assert cause(beta, answer) == Cause(Unread.VERSION, 9, BOOTS[2]), "a recording shows nothing"
+    forged = of_version(later.send(), 9, OTHER_KEY)
+    assert cause(beta, forged) == Cause(Unread.SECRET, KEY.id)
+    del beta
 
 
 def test_every_counter_is_there_from_the_start() -> None:

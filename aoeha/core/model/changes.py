@@ -35,6 +35,7 @@ from aoeha.core.model.state import (
     ResourcePhase,
     ResourceState,
     Revalidation,
+    UnreadBeat,
     Waiting,
 )
 from aoeha.core.model.task import MirrorLimits, PlugState, Task
@@ -85,6 +86,7 @@ class LinkChange(TypedDict, total=False):
     heard_ms: int | None
     fault: str
     condition: LinkCondition
+    unread: UnreadBeat | None
 
 
 class PeerChange(TypedDict, total=False):
@@ -107,6 +109,8 @@ class PeerChange(TypedDict, total=False):
     question: Question | None
     config_tag: int | None
     unlisted: bool
+    unread_ms: int | None
+    runs_ms: int | None
 
 
 class GroupChange(TypedDict, total=False):

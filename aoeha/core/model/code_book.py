@@ -14,6 +14,7 @@ from aoeha.core.model.conditions import Code
 __all__ = ["BOOK"]
 
 _MEMBERSHIP = "core/peer/membership.py"
+_UNREAD = "core/peer/unread.py"
 _STALL = "core/ownership/own_stall.py"
 _CLAIMS = "core/ownership/claims.py"
 _CLIENTS = "core/ownership/client_reach.py"
@@ -37,6 +38,12 @@ _PEER: Mapping[Code, Entry] = {
     ),
     Code.LINK_LATE: warning(_MEMBERSHIP, "R1", "No beat of the peer has arrived on this link for warntime."),
     Code.LINK_HEARD: info(_MEMBERSHIP, "R1", "The peer is heard on this link for the first time."),
+    Code.LINK_UNREADABLE: alarm(
+        _UNREAD,
+        "R17",
+        "Something arrives as a beat, and this node cannot read it. The sentence names the cause.",
+        "Do what the sentence says. The alarm ends when nothing of the kind has arrived for deadtime.",
+    ),
     Code.LINK_FAULT: warning(
         _MEMBERSHIP, "R1", "The link's own device reports a fault.", "Check the device that the sentence names."
     ),
@@ -52,6 +59,12 @@ _PEER: Mapping[Code, Entry] = {
         "R1 R11",
         "The peer has not been heard on any link since this daemon started.",
         "Start the peer, or check links, keys and the cluster name on both gateways.",
+    ),
+    Code.PEER_UNREADABLE: alarm(
+        _MEMBERSHIP,
+        "R17",
+        "The peer runs, and this node cannot read its beats. Nothing is fenced, and nothing is taken over.",
+        "Upgrade this node. If nobody serves: `aoeha fence NODE --off`.",
     ),
     Code.PEER_STORAGE_ONLY: alarm(
         _MEMBERSHIP,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from aoeha.core.model.beat import Beat
 from aoeha.core.model.task import Outcome, TaskResult
+from aoeha.core.model.unread import Unread
 
 __all__ = [
     "BeatHeard",
@@ -15,6 +16,7 @@ __all__ = [
     "TargetStarted",
     "TaskDone",
     "Tick",
+    "UnreadHeard",
 ]
 
 
@@ -32,6 +34,22 @@ class BeatHeard:
     now_ms: int
     link: str
     beat: Beat
+
+
+@dataclass(frozen=True)
+class UnreadHeard:
+    """Something that arrived as a beat and could not be read; of a flood only now and then one (R17).
+
+    `number` is its version or its key id, where the kind is about one. `boot_id` is empty where it cannot be told.
+    `runs`: it authenticates, is of the peer, and answers what this node sent, so the peer runs.
+    """
+
+    now_ms: int
+    link: str
+    kind: Unread
+    number: int = 0
+    boot_id: str = ""
+    runs: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,4 +109,14 @@ class CommandGiven:
     arguments: dict[str, str] = field(default_factory=dict)
 
 
-Event = Tick | BeatHeard | LinkReported | TargetStarted | MirrorsChanged | TaskDone | PersistDone | CommandGiven
+Event = (
+    Tick
+    | BeatHeard
+    | UnreadHeard
+    | LinkReported
+    | TargetStarted
+    | MirrorsChanged
+    | TaskDone
+    | PersistDone
+    | CommandGiven
+)

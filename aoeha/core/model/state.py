@@ -24,6 +24,7 @@ from aoeha.core.model.power_order import PowerOrder
 from aoeha.core.model.proof import Proof
 from aoeha.core.model.task import MirrorLimits, Task
 from aoeha.core.model.term import Claim, Term, Unremembered
+from aoeha.core.model.unread import Unread
 
 
 class LinkCondition(Enum):
@@ -43,6 +44,7 @@ class PeerCondition(Enum):
     LATE = "late"
     RESTARTING = "restarting"
     LEFT = "left"
+    UNREADABLE = "heard, and cannot be read"
     CHECKING_STORAGE = "not heard; the shelves are asked"
     STORAGE_ONLY = "heard by the shelves only"
     SILENT = "silent"
@@ -67,13 +69,25 @@ UP = (ResourcePhase.RUNNING, ResourcePhase.DEGRADED)
 
 
 @dataclass(frozen=True)
+class UnreadBeat:
+    """What last arrived on a link and could not be read (R17): why, and when."""
+
+    kind: Unread
+    at_ms: int
+
+
+@dataclass(frozen=True)
 class LinkState:
-    """One link. `heard_ms` is None until the first beat; `fault` is the medium's own report."""
+    """One link. `heard_ms` is None until the first beat; `fault` is the medium's own report.
+
+    `unread` is what arrived there lately and could not be read, None for nothing.
+    """
 
     name: str
     heard_ms: int | None = None
     fault: str = ""
     condition: LinkCondition = LinkCondition.UNHEARD
+    unread: UnreadBeat | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +110,8 @@ class PeerState:
     each other is never a proof again (`disputed_boot_ids`). The peer's present boot was first heard at `booted_ms`.
     `stale`: this node was stalled, and no beat has yet answered what it sent since, so that every beat may be old news.
     `question`: what the shelves have not answered about a peer that no link carries. `config_tag` and `unlisted` are
-    those of its newest beat, of which an earlier daemon may have told; `config_tag` None for none (R20).
+    those of its newest beat, of which an earlier daemon may have told; `config_tag` None for none (R20). Something that
+    cannot be read was last heard at `unread_ms`, and at `runs_ms` it showed that the peer runs (R17).
     """
 
     condition: PeerCondition = PeerCondition.BOOTING
@@ -116,6 +131,8 @@ class PeerState:
     question: Question | None = None
     config_tag: int | None = None
     unlisted: bool = False
+    unread_ms: int | None = None
+    runs_ms: int | None = None
 
     @property
     def duplicate_name(self) -> bool:

@@ -20,12 +20,13 @@ from aoeha.core.model.state import LinkCondition, PeerCondition, ResourcePhase
 
 __all__ = ["BEGIN", "LEGAL", "MACHINES", "Machine", "assert_legal"]
 
-_UNHEARD = (PeerCondition.BOOTING, PeerCondition.NEVER_SEEN)
+_UNHEARD = (PeerCondition.BOOTING, PeerCondition.NEVER_SEEN, PeerCondition.UNREADABLE)
 _HEARD = (
     PeerCondition.ONLINE,
     PeerCondition.LATE,
     PeerCondition.RESTARTING,
     PeerCondition.LEFT,
+    PeerCondition.UNREADABLE,
     PeerCondition.CHECKING_STORAGE,
     PeerCondition.STORAGE_ONLY,
     PeerCondition.SILENT,
@@ -35,8 +36,19 @@ _SPEAKING = (PeerCondition.ONLINE, PeerCondition.RESTARTING, PeerCondition.LEFT)
 LEGAL: Mapping[Enum, tuple[Enum, ...]] = {
     # The peer is judged again in each step by all that is known of it. A peer that was heard once is never unheard
     # again. Silence begins after a beat, so a peer is neither silent nor late before its first one.
-    PeerCondition.BOOTING: (*_SPEAKING, PeerCondition.NEVER_SEEN, PeerCondition.STORAGE_ONLY),
-    PeerCondition.NEVER_SEEN: (*_SPEAKING, PeerCondition.BOOTING, PeerCondition.STORAGE_ONLY),
+    PeerCondition.BOOTING: (
+        *_SPEAKING,
+        PeerCondition.UNREADABLE,
+        PeerCondition.NEVER_SEEN,
+        PeerCondition.STORAGE_ONLY,
+    ),
+    PeerCondition.NEVER_SEEN: (
+        *_SPEAKING,
+        PeerCondition.UNREADABLE,
+        PeerCondition.BOOTING,
+        PeerCondition.STORAGE_ONLY,
+    ),
+    PeerCondition.UNREADABLE: (*_UNHEARD, *_HEARD),
     PeerCondition.STORAGE_ONLY: (*_UNHEARD, *_HEARD),
     PeerCondition.ONLINE: _HEARD,
     PeerCondition.LATE: _HEARD,

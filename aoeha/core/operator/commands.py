@@ -19,7 +19,7 @@ from aoeha.core.model.state import GroupState, NodeState, Waiting, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.operator import answers, pause, power_commands
 from aoeha.core.ownership import blockers, group_beat, leave, owners
-from aoeha.core.peer import membership
+from aoeha.core.peer import membership, unread
 from aoeha.core.resources import failures
 
 MOVES = ("standby", "unstandby", "switchover")
@@ -145,15 +145,17 @@ def _confirm(step: StepContext, event: CommandGiven) -> None:
         sentence = f"cannot confirm that {peer} is off: {blocked.sentence}"
         answers.give(step, event, Exit.UNSAFE, answers.REFUSED[blocked.kind], sentence)
         return
-    if not membership.is_silent(state) and not membership.left_long_ago(state):
+    silent = membership.is_silent(state) or membership.left_long_ago(state)
+    if not silent and not unread.holds_a_start(state):
         sentence = f"cannot confirm that {peer} is off: its state is {state.peer.condition.value}, not silent"
         answers.give(step, event, Exit.UNSAFE, Code.COMMAND_REFUSED_PEER_NOT_SILENT, sentence)
         return
     power_fence.confirm(step, event.user)
     state = step.state
     hindered = [found for group in state.groups if not group.holding and (found := blockers.could_serve(state, group))]
+    unheard = "" if silent else f"; something arrives on a link that {state.config.node} cannot read: is it {peer}?"
     outlook = f"does not take over yet: {hindered[0].sentence}" if hindered else "may take over"
-    _answer_or_wait(step, event, "", f"{peer} is recorded as off; {state.config.node} {outlook}")
+    _answer_or_wait(step, event, "", f"{peer} is recorded as off; {state.config.node} {outlook}{unheard}")
 
 
 def _clean_up(step: StepContext, event: CommandGiven) -> None:

@@ -20,11 +20,13 @@ from aoeha.core.model.replacing import replaced
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import GroupState, LinkCondition, LinkState, NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.peer import disk_heartbeat
+from aoeha.core.peer import disk_heartbeat, unread
 
 RETIRED_BOOT_IDS_MAX = 8
 BACK_WITHIN_MAX_MS = 30_000
 """No announced restart is waited for longer than this."""
+UNSURE = (PeerCondition.UNREADABLE, PeerCondition.STORAGE_ONLY, PeerCondition.CHECKING_STORAGE)
+"""A peer in one of these conditions is neither alive nor silent."""
 DOUBTED = (PeerCondition.CHECKING_STORAGE, PeerCondition.STORAGE_ONLY, PeerCondition.SILENT)
 """A peer in one of these conditions no longer counts as having left: it was seen on the shelves since its last beat."""
 
@@ -103,10 +105,11 @@ def silence_due_ms(state: NodeState) -> int:
     """When the peer counts as silent if nothing more is heard. A restarting daemon tells how long it takes (R15)."""
     heard, beat = state.heard_ms, state.peer.beat
     if heard is None:
-        return _patience_ends_ms(state)
+        return unread.postponed_ms(state, _patience_ends_ms(state))
     restarting = beat is not None and BeatFlag.RESTARTING in beat.flags
     back_within_ms = min(beat.back_within_ms, BACK_WITHIN_MAX_MS) if beat is not None and restarting else 0
-    return max(heard, state.listening_since_ms) + back_within_ms + state.config.deadtime_ms
+    due_ms = max(heard, state.listening_since_ms) + back_within_ms + state.config.deadtime_ms
+    return unread.postponed_ms(state, due_ms)
 
 
 def is_alive(state: NodeState) -> bool:
@@ -116,7 +119,7 @@ def is_alive(state: NodeState) -> bool:
 
 def may_be_alive(state: NodeState) -> bool:
     """Whether anything shows that the peer is alive, even if only its stamp on the shelves."""
-    return is_alive(state) or state.peer.condition in (PeerCondition.STORAGE_ONLY, PeerCondition.CHECKING_STORAGE)
+    return is_alive(state) or state.peer.condition in UNSURE
 
 
 def is_silent(state: NodeState) -> bool:
@@ -195,6 +198,8 @@ def _peer_condition(state: NodeState) -> PeerCondition:
     silent = state.now_ms >= silence_due_ms(state)
     if left and not (silent and (state.peer.condition in DOUBTED or disk_heartbeat.shows_peer(state))):
         return PeerCondition.LEFT
+    if silent and unread.runs(state):
+        return PeerCondition.UNREADABLE
     if silent:
         if disk_heartbeat.confirms_silence(state) or _was_asked_for_long(state):
             return PeerCondition.NEVER_SEEN if unheard else PeerCondition.SILENT
@@ -291,6 +296,7 @@ PEER_ALARMS = {
     PeerCondition.SILENT: Code.PEER_SILENT,
     PeerCondition.NEVER_SEEN: Code.PEER_NEVER_SEEN,
     PeerCondition.STORAGE_ONLY: Code.PEER_STORAGE_ONLY,
+    PeerCondition.UNREADABLE: Code.PEER_UNREADABLE,
 }
 """Each alarm stands while the peer is in that condition, and while the shelves are read for the next condition."""
 
@@ -335,6 +341,12 @@ def _tell_peer(step: StepContext, condition: PeerCondition) -> None:
                 f"{peer} is heard by disk heartbeat only: every link to it is down. {peer} keeps serving what it "
                 "owns; repair the links",
             )
+        case PeerCondition.UNREADABLE:
+            sentence = (
+                f"{peer} runs, but {config.node} cannot read its beats, and neither fences it nor takes over. If "
+                f"nobody serves, switch it off: aoeha fence {peer} --off"
+            )
+            step.alarm(Code.PEER_UNREADABLE, subject, sentence)
         case PeerCondition.NEVER_SEEN:
             sentence = f"{peer} has not been heard on any link since this daemon started"
             step.alarm(Code.PEER_NEVER_SEEN, subject, sentence)

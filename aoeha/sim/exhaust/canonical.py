@@ -36,6 +36,7 @@ from aoeha.core.model.config import FenceConfig, GroupConfig, Identity, PairConf
 from aoeha.core.model.fence import DeviceState, FencePhase, FenceState, Off
 from aoeha.core.model.legs import (
     AddressState,
+    FailedReturn,
     HeardLedger,
     HostsState,
     InterfacePath,
@@ -59,6 +60,7 @@ from aoeha.core.model.state import (
     Question,
     ResourceState,
     Revalidation,
+    UnreadBeat,
 )
 from aoeha.core.model.task import AddressRenewal, MirrorLimits, PathFailover, Task
 from aoeha.core.model.term import Claim, Term, Unremembered
@@ -389,6 +391,6 @@ JUDGED = (
     ResourceState, DeviceState, FenceState, Beat, Mark, Memory, Proof, Confirmation, *get_args(Task),
     AddressRenewal, Identity, Question, LegState, AddressState, StorageFenceState, ShelfLinkState, ShelvesState,
     LegWork, LockRecord, HeardLedger, HostsState, Ledger, Off, GroupBeat, InterfacePath, DeviceMemory, OffMemory,
-    MirrorLimits, PathFailover,
+    MirrorLimits, PathFailover, FailedReturn, UnreadBeat,
 )  # fmt: skip
 """The types whose fields this file has judged; a test compares them with the list that was judged."""

@@ -12,6 +12,7 @@ from aoeha.sim.world.link import Link
 from aoeha.sim.world.machine import IMPORT_MS, Machine
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.power import MODES
+from aoeha.sim.world.speech import SPEECHES
 from aoeha.sim.world.world import World
 
 __all__ = ["VERBS", "CommandError", "do", "milliseconds"]
@@ -131,6 +132,12 @@ def _kill(world: World, words: Sequence[str]) -> None:
 
 def _crash(world: World, words: Sequence[str]) -> None:
     machine_of(world, words[0]).kill_daemon(restart_ms=None)
+
+
+def _speaks(world: World, words: Sequence[str]) -> None:
+    machine = machine_of(world, words[0])
+    machine.speech = SPEECHES[words[1]]
+    machine.kill_daemon()
 
 
 def _start(world: World, words: Sequence[str]) -> None:
@@ -363,6 +370,7 @@ VERBS: dict[str, Callable[[World, Sequence[str]], None]] = {
     "reset": lambda world, words: machine_of(world, words[0]).reset(),
     "kill": _kill,
     "crash": _crash,
+    "speaks": _speaks,
     "start": _start,
     "pause": _pause,
     "freeze": _freeze,

@@ -22,11 +22,11 @@ from aoeha.sim.world.link import Link
 from aoeha.sim.world.memories import RestartState
 from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.stage import Stage
-from aoeha.sim.world.test_key import KEY
 from aoeha.sim.world.work import Work
 from aoeha.wire.codec import NONCE_SIZE
 from aoeha.wire.receiver import Receiver, ReceiverMemory, Rejected
 from aoeha.wire.sender import Letter, Sender
+from aoeha.wire.unread_budget import UnreadBudget, unread_event
 
 __all__ = ["Daemon"]
 
@@ -53,9 +53,11 @@ class Daemon:
         self.performer = ActionQueue()
         self._asking = Asking()
         config, inherited = machine.config, machine.memories.inheritance
+        self._speech = machine.speech
+        self._unread_budget = UnreadBudget()
         self.receiver = Receiver(
-            cluster=config.cluster,
-            keys=(KEY,),
+            cluster=self._speech.cluster or config.cluster,
+            keys=(self._speech.key,),
             own_node=config.node,
             peer_node=config.peer,
             group_names=[group.name for group in config.groups],
@@ -63,7 +65,12 @@ class Daemon:
             new_nonce=self.new_nonce,
             memory=ReceiverMemory(inherited.peer_nonce) if inherited else None,
         )
-        self.sender = Sender(config.cluster, KEY, self.receiver.nonces, self.receiver.speaks)
+        self.sender = Sender(
+            self._speech.cluster or config.cluster,
+            self._speech.key,
+            self.receiver.nonces,
+            lambda: self._speech.version or self.receiver.speaks(),
+        )
         self.memory = self._recall()
         same_boot = self.memory is not None and self.memory.boot_id == machine.boot_id
         used = self.memory.incarnation if self.memory is not None and same_boot else 0
@@ -98,12 +105,15 @@ class Daemon:
         """Bytes of a link, as they are read."""
         if self.state is None:
             return
-        if isinstance(data, Letter):
+        if isinstance(data, Letter) and self._speech.reads(data):
             outcome = self.receiver.accept_read(link, data.as_read())
         else:
-            outcome = self.receiver.accept(link, data)
+            outcome = self.receiver.accept(link, data.data() if isinstance(data, Letter) else data)
         if isinstance(outcome, Rejected):
             self._stage.count("rejected", outcome.reason.value)
+            now_ms = self.machine.clock_ms()
+            if outcome.cause is not None and self._unread_budget.takes(link, outcome.cause, now_ms):
+                self.feed(unread_event(now_ms, link, outcome.cause))
             return
         self._stage.tell(Observer.heard, self.machine, link, outcome)
         self.feed(BeatHeard(self.machine.clock_ms(), link, outcome))

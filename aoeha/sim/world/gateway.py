@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from aoeha.core.model.config import PairConfig
 from aoeha.sim.world.memories import Memories
+from aoeha.sim.world.speech import Speech
 from aoeha.sim.world.timeline import Timeline
 
 __all__ = ["Gateway"]
@@ -36,6 +37,7 @@ class Gateway(ABC):
         self._clock_ms = 0
         self._clock_since_ms = 0
         self.memories = Memories()
+        self.speech = Speech()
         self.disk = "ok"
         self.active: dict[str, str] = {}
         self.lives_until_ms: dict[str, int] = {}

@@ -25,7 +25,7 @@ from aoeha.sim.world.services import Services
 from aoeha.sim.world.shelf import Address, Answer
 from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.storage import Storage
-from aoeha.sim.world.test_key import KEY
+from aoeha.wire.keys import Key
 from aoeha.wire.lock_record import pack, unpack
 
 __all__ = ["Holds"]
@@ -213,21 +213,22 @@ class Holds:
         if task.record is None:
             return address.read_config
         self._stage.tell(Observer.record_writing, machine, task.group, task.record)
-        line = pack(task.record, machine.config.cluster, task.group, KEY)
+        line = pack(task.record, machine.config.cluster, task.group, machine.speech.key)
         return partial(self._carry_out, machine, leg, partial(address.set_config, line, force=True))
 
     def _seen(
         self, machine: Gateway, task: RecordTask, leg: str, address: Address, answer: Answer | None
     ) -> SeenRecord:
-        record = _unpacked(answer.string, machine.config.cluster, task.group) if answer is not None else None
+        cluster, key = machine.config.cluster, machine.speech.key
+        record = _unpacked(answer.string, cluster, task.group, key) if answer is not None else None
         wanted = machine.name if task.own else machine.config.peer
         return SeenRecord(leg, address.name, record if record is not None and record.owner == wanted else None)
 
 
 @lru_cache(maxsize=256)
-def _unpacked(string: bytes, cluster: str, group: str) -> LockRecord | None:
+def _unpacked(string: bytes, cluster: str, group: str, key: Key) -> LockRecord | None:
     """What a record says: the same one is read each second by both machines on every address."""
-    return unpack(string, cluster, group, (KEY,))
+    return unpack(string, cluster, group, (key,))
 
 
 def _holder(machine: Gateway, holders: tuple[str, ...]) -> Holder:
