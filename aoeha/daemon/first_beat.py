@@ -12,7 +12,7 @@ The first beat never delays or breaks a start: whatever goes wrong, the daemon s
 """
 
 # An import of pathlib would take longer than everything in this module.
-# ruff: noqa: PTH108, PTH123
+# ruff: noqa: PTH108, PTH110, PTH123
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ from aoeha.wire.framing import frame
 from aoeha.wire.keys import Key, parse_keys
 from aoeha.wire.sender import Sender
 
-__all__ = ["FIRST_SEQUENCE", "FirstBeat", "Remembered", "forget", "remembered", "save", "send_first_beat"]
+__all__ = ["FIRST_SEQUENCE", "FirstBeat", "Remembered", "forget", "is_saved", "remembered", "save", "send_first_beat"]
 
 FIRST_SEQUENCE = 0
 _KEY_FILE_SIZE_MAX = 64 * 1_024
@@ -135,6 +135,11 @@ def save(content: Remembered, key: Key, run_directory: str = "/run/aoeha") -> No
             "beat": encode(message, content.cluster, key.id, key.secret).hex(),
         },
     )
+
+
+def is_saved(run_directory: str) -> bool:
+    """Tell whether something lies there for a successor."""
+    return os.path.exists(_path(run_directory))
 
 
 def forget(run_directory: str = "/run/aoeha") -> None:

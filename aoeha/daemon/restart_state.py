@@ -2,7 +2,7 @@
 
 from aoeha.core.model.beat import Beat
 from aoeha.daemon.assembly import Blueprint, link_settings
-from aoeha.daemon.first_beat import Remembered, remembered, save
+from aoeha.daemon.first_beat import Remembered, is_saved, remembered, save
 from aoeha.wire.codec import CodecError
 from aoeha.wire.receiver import Receiver
 
@@ -21,6 +21,13 @@ class RestartState:
         self._receiver = receiver
         self._run_directory = run_directory
         self._saved: Remembered | None = None
+        self._was_removed = False
+
+    def removed(self) -> str:
+        """Return a sentence, once, if somebody removed what was saved; it is saved again with the next beat."""
+        gone, self._was_removed = self._was_removed, False
+        folder = f"{self._run_directory}/state"
+        return f"{folder} was removed under the daemon; it is written again within 10 s" if gone else ""
 
     def keep(self, beat: Beat) -> None:
         """Save the data of a successor's first beat, if it changed."""
@@ -32,7 +39,9 @@ class RestartState:
             links=tuple(self._links.values()),
             beat=beat,
         )
-        if content == self._saved:
+        is_gone = self._saved is not None and not is_saved(self._run_directory)
+        self._was_removed = self._was_removed or is_gone
+        if content == self._saved and not is_gone:
             return
         try:
             save(content, self._keys[0], self._run_directory)

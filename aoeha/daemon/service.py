@@ -134,7 +134,7 @@ class _Service:
         self.loop, self.first_actions, self.journal = self._begin(clock.boot_id())
         self.control = ControlSocket(self.run_directory / "control.sock", self.commands.handle)
         self.leave_limit: asyncio.TimerHandle | None = None
-        self.deaf = ""
+        self.deaf = self.lost_control = ""
         self.faulty_since_ms: dict[Code, int] = {}
         self.exit_code = 0
         self.starts_anew = False
@@ -303,9 +303,22 @@ class _Service:
                 self.manager.status(why)
                 shown = why
             self._tell_news()
+            await self._restore_control()
             self.deaf = self.adverts.listen() or self.starts.fault() or self._changed_ports()
             self.mirrors.listen()
             await asyncio.sleep(HOUSEKEEPING_MS / 1_000)
+
+    async def _restore_control(self) -> None:
+        """Make the control socket anew if somebody removed it: else nobody could ask, stop or see this daemon."""
+        if not self.control.is_lost():
+            return
+        warning = await self._open_control()
+        is_lost = self.control.is_lost()
+        anew = "" if is_lost else f"{self.run_directory}/control.sock was removed under the daemon; it is there again"
+        sentence = "; ".join(filter(None, (anew, warning)))
+        if sentence != self.lost_control:
+            self._say(Level.WARNING, Code.DAEMON_NOTICE, sentence)
+        self.lost_control = sentence if is_lost else ""
 
     def _changed_ports(self) -> str:
         """Why the shelves know this gateway by other hardware addresses than the file says, or ''."""
@@ -314,6 +327,8 @@ class _Service:
     def _tell_news(self) -> None:
         for sentence in self.journal.news():
             self._say(Level.ALARM, Code.DAEMON_JOURNAL, sentence)
+        if removed := self.inheritance.removed():
+            self._say(Level.WARNING, Code.DAEMON_NOTICE, removed)
 
     def _say(self, level: Level, code: Code, sentence: str) -> None:
         self.event_log.say(level, _of_daemon(code, self.pair.node, sentence))

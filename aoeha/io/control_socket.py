@@ -104,6 +104,8 @@ class ControlSocket:
         self._handler = handler
         self._group: int | None = None
         self._listener: socket.socket | None = None
+        self._file: tuple[int, int] | None = None
+        self._is_wanted = False
         self._pause: asyncio.TimerHandle | None = None
         self._seats = Seats()
         self._connections: set[asyncio.Task[None]] = set()
@@ -112,16 +114,19 @@ class ControlSocket:
     async def open(self) -> str:
         """Listen; return an empty string or a warning sentence. Raises OSError when the socket cannot be made.
 
-        Only one daemon may call this for a path: a socket file that is there is taken to be left over.
+        Only one daemon may call this for a path: a socket file that is there is taken to be left over. It may be called
+        again where the socket is lost; connections that are open go on.
         """
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        self.stop_listening()
+        self._is_wanted = True
+        self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             listener.bind(str(self._path))
             self._group = _group_id()
             warning = _let_group_in(self._path, self._group)
             listener.listen(BACKLOG)
+            self._file = _identity(self._path)
         except OSError:
             listener.close()
             raise
@@ -129,8 +134,13 @@ class ControlSocket:
         self._accept_again(listener)
         return warning
 
+    def is_lost(self) -> bool:
+        """Tell whether nobody can reach the socket any more, because its file was removed or could not be made."""
+        return self._is_wanted and (self._listener is None or _identity(self._path) != self._file)
+
     def stop_listening(self) -> None:
         """Take no new connections, and remove the socket; those that are open go on."""
+        self._is_wanted = False
         if self._pause:
             self._pause.cancel()
         if self._listener:
@@ -290,6 +300,14 @@ def _caller(connection: socket.socket, group: int | None) -> Caller:
     # No look-up by name: that may ask a directory server, and the loop must not wait.
     user = ROOT if user_id == 0 else f"uid {user_id}"
     return Caller(user, may_change=user_id == 0, may_look=user_id == 0 or group in groups)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return which file lies there, None for none."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        return status.st_dev, status.st_ino
+    return None
 
 
 def _group_id() -> int | None:

@@ -47,6 +47,25 @@ class Answering:
         connection.done(Exit.DONE, Code.COMMAND_DONE, f"done for {connection.caller.user}", {"x": 1})
 
 
+def test_a_socket_that_was_removed_or_replaced_is_lost_until_it_is_opened_again(tmp_path: Path) -> None:
+    async def run() -> None:
+        path = tmp_path / "run" / "control.sock"
+        server = ControlSocket(path, Answering())
+        assert not server.is_lost(), "nobody asked for it yet"
+        await server.open()
+        assert not server.is_lost()
+        for spoil in (path.unlink, lambda: path.rename(tmp_path / "elsewhere")):
+            spoil()
+            assert server.is_lost()
+            await server.open()
+            assert not server.is_lost()
+        server.stop_listening()
+        assert not server.is_lost(), "it is not wanted any more"
+        await server.close()
+
+    asyncio.run(run())
+
+
 @contextlib.asynccontextmanager
 async def serving(directory: Path) -> AsyncIterator[tuple[Path, Answering]]:
     path, answering = directory / "control.sock", Answering()

@@ -124,6 +124,10 @@ def test_a_switchover_stops_here_before_it_starts_there(serving: Pair) -> None:
     assert serving.alpha.running() == set()
 
 
+STATE = {"memory.json", "first_beat.json"}
+"""What lies in /run for the next daemon."""
+
+
 def test_a_killed_daemon_comes_back_and_adopts_what_runs(serving: Pair) -> None:
     serving.alpha.kill()
     serving.alpha.start()
@@ -405,6 +409,22 @@ def test_a_strangers_beats_are_counted_by_reason_and_change_nothing(serving: Pai
     )
     wait_for(lambda: counted() == [count + 1 for count in before], "each was counted by its reason")
     assert serving.beta.status()["nodes"][0]["state"] == "online"
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+
+
+def test_a_run_folder_that_is_removed_under_the_daemon_is_there_again_and_nothing_moves(serving: Pair) -> None:
+    run = serving.alpha.run_directory
+    for path in (run / "control.sock", *(run / "state").iterdir()):
+        path.unlink()
+    (run / "state").rmdir()
+    wait_for((run / "control.sock").exists, "the socket is there again")
+    wait_for(lambda: {path.name for path in (run / "state").glob("*.json")} == STATE, "the state is there again")
+    assert serving.alpha.phase() == "running"
+    for removed in ("control.sock", "state"):
+        assert f"{run}/{removed} was removed under the daemon" in serving.alpha.errors()
+    serving.alpha.kill()
+    serving.alpha.start()
+    wait_for(lambda: serving.alpha.phase() == "running", "alpha has adopted its group")
     assert serving.log() == ["alpha start disk", "alpha start service"]
 
 
