@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ __all__ = ["DEFAULT_SOCKET", "ControlError", "Reply", "Saying", "ask", "how_to_s
 
 DEFAULT_SOCKET = "/run/aoeha/control.sock"
 CONFIGURATION = "/etc/aoeha/aoeha.toml"
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 3
 LINE_BYTES_MAX = 4 << 20
 
 Saying = Callable[[dict[str, Any]], None]
@@ -73,7 +74,8 @@ def ask(
 
 
 def _connect(connection: socket.socket, path: str) -> None:
-    connection.settimeout(CONNECT_SECONDS)
+    # While many others connect there is a queue, in which only a socket that blocks waits (unix(7)).
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", CONNECT_SECONDS, 0))
     try:
         connection.connect(path)
     except PermissionError as error:
@@ -82,7 +84,7 @@ def _connect(connection: socket.socket, path: str) -> None:
             f"cannot open {path}: permission denied; reading needs the group aoeha (`usermod -aG aoeha USER`, then log "
             "in again), changes need root (sudo)",
         ) from error
-    except TimeoutError as error:
+    except (BlockingIOError, TimeoutError) as error:
         raise ControlError(
             Exit.TIMED_OUT,
             f"cannot reach the daemon: it does not accept connections on {path}; `journalctl -u aoeha` may say why",

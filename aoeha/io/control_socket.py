@@ -31,7 +31,7 @@ READ_ONLY_VERBS = frozenset({"status", "events", "why", "fence-history"})
 GROUP_NAME = "aoeha"
 GROUP_FILE = Path("/etc/group")
 REQUEST_BYTES_MAX = 64 * 1024
-ACCEPTED_A_TURN = 16
+ACCEPTED_A_TURN = 32
 """Then the loop has other work, and the next clients wait for ACCEPT_PAUSE_MS."""
 ACCEPT_PAUSE_MS = 50
 BACKLOG = 64

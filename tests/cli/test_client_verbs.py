@@ -1,18 +1,22 @@
 """The command against a scripted daemon: what is asked, what is printed, the exit code."""
 
+import contextlib
 import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from daemon_double import ROOT, DaemonDouble, aoeha, done, say
 from goldens import document, screen
 
-from aoeha.cli.control import how_to_start
+from aoeha.cli.control import ask, how_to_start
 from aoeha.cli.verbs import VERBS
 
 DOCUMENT = document("healthy")
@@ -43,6 +47,32 @@ def test_what_a_device_told_the_daemon_never_steers_the_terminal(path: Path, ver
     assert r"\u202eoff" in ran.stdout
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(ran.stdout + ran.stderr)
     assert "\nalpha is off" not in ran.stdout
+
+
+def test_whoever_comes_while_many_others_connect_waits_for_their_turn(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as crowd:
+        listener.bind(str(path))
+        listener.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                one = crowd.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+                one.connect(str(path))
+
+        def serve() -> None:
+            time.sleep(0.3)
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        if connection.recv(65_536):
+                            connection.sendall(json.dumps(done(0, "it waited")).encode() + b"\n")
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        crowd.close()
+        assert ask(str(path), "status").sentence == "it waited"
+        listener.shutdown(socket.SHUT_RDWR)
+        serving.join(10)
 
 
 def test_watching_shows_it_again_until_interrupted(path: Path) -> None:
