@@ -24,6 +24,7 @@ from aoeha.agents.ocf_process import ocf_agent
 from aoeha.io.host import Host
 from aoeha.io.processes import SEARCH_PATH
 from aoeha.io.templates import CHECKOUT
+from aoeha.io.trusted_files import why_untrusted
 
 __all__ = [
     "AgentKind",
@@ -78,9 +79,11 @@ def load_resource_agent(type_name: str) -> type[ResourceAgent[Any]]:
     match type_name.split(":"):
         case ["ocf", provider, kind]:
             try:
-                return ocf_agent(provider, kind)
+                found = ocf_agent(provider, kind)
             except LookupError as error:
                 raise AgentNotFoundError(str(error)) from None
+            _require_trust(found.program)
+            return found
         case [native]:
             found = _load(AgentKind.RESOURCE, native)
             assert issubclass(found, ResourceAgent)
@@ -114,6 +117,7 @@ def build_fence_agent(type_name: str, name: str, table: Mapping[str, Any], host:
                 f"there is no fence program {program!r} in {SEARCH_PATH}; install it (Debian: fence-agents) or write "
                 "external:fence_NAME or external:/its/path"
             )
+        _require_trust(Path(found))
         return FenceProcess(name, found, dict(table), host)
     agent = load_fence_agent(type_name)
     return agent(name, agent.typed(table), host)
@@ -124,8 +128,16 @@ def _load(kind: AgentKind, type_name: str) -> type[Any]:
         for folder in folders(kind):
             path = folder / f"{type_name}.py"
             if path.is_file():
+                if folder == folders(kind)[0]:  # The other folders came with this program.
+                    _require_trust(path)
                 return load_from(kind, path)
     raise AgentNotFoundError(_unknown(kind, type_name))
+
+
+def _require_trust(path: Path) -> None:
+    """Raise AgentNotFoundError where others than root may write to an agent."""
+    if why := why_untrusted(path):
+        raise AgentNotFoundError(f"cannot trust the agent {path}: {why}")
 
 
 @functools.cache
@@ -155,7 +167,7 @@ def _execute(path: Path, module_name: str) -> ModuleType:
     sys.modules[module_name] = module  # msgspec looks up the annotations' names there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         raise AgentNotFoundError(f"cannot load the agent {path}: {type(error).__name__}: {error}") from error
     return module

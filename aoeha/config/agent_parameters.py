@@ -29,15 +29,19 @@ __all__ = ["agent_findings"]
 _AgentClass = type[ResourceAgent[Any]] | type[FenceAgent[Any]]
 
 
-def agent_findings(configuration: Configuration) -> list[KeyFinding]:
-    """Return the findings of the agents themselves, at the path of each key."""
+def agent_findings(
+    configuration: Configuration, asking: Callable[[KeyPath], None] = lambda _: None
+) -> list[KeyFinding]:
+    """Return the findings of the agents themselves, at the path of each key. `asking` is told before each agent."""
     findings: list[KeyFinding] = []
     for number, group in enumerate(configuration.groups):
         for inner, resource in enumerate(group.resources):
             path: KeyPath = ("group", number, "resource", inner)
+            asking(path)
             findings.extend(_judged(AgentKind.RESOURCE, load_resource_agent, resource.type, resource.parameters, path))
     for number, fence in enumerate(configuration.fences):
         path = ("fence", number)
+        asking(path)
         for nodes in alike(fence):
             table = parameters_for(fence, nodes[0])
             if fence.type.startswith("external:"):

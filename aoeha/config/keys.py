@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from aoeha.config.findings import ConfigurationError, Finding
+from aoeha.io.trusted_files import why_untrusted
 from aoeha.wire.keys import Key, KeyFileError, parse_keys
 
 __all__ = ["load_keys"]
@@ -30,6 +31,8 @@ def load_keys(path: Path | str) -> tuple[Key, ...]:
         raise _refused(file, "cannot read the keys: permission denied; only root may read them") from error
     except OSError as error:
         raise _refused(file, f"cannot read the keys: {error.strerror}") from error
+    except ValueError as error:
+        raise _refused(ascii(file), "cannot read the keys: its name has a NUL in it; name it correctly") from error
     try:
         return parse_keys(content.decode("ascii"), file)
     except UnicodeDecodeError:
@@ -51,6 +54,8 @@ def _refuse_unsafe(file: str, status: os.stat_result) -> None:
         )
     if status.st_uid not in (0, os.geteuid()):
         raise _refused(file, f"cannot trust the keys: they belong to user {status.st_uid}; run: chown root {file}")
+    if why := why_untrusted(file):
+        raise _refused(file, f"cannot trust the keys: {why}")
 
 
 def _refused(file: str, sentence: str) -> ConfigurationError:

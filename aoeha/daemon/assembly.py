@@ -25,6 +25,7 @@ from aoeha.fabric.aoe.reservations import Hosts, LegHolds
 from aoeha.io.host import Host
 from aoeha.io.link import Link, SerialSettings, UdpSettings
 from aoeha.io.serial_link import SerialLink as SerialPort
+from aoeha.io.trusted_files import why_untrusted
 from aoeha.io.udp_link import UdpLink as UdpPath
 from aoeha.io.watchdog import open_watchdog
 from aoeha.wire.codec import NONCE_SIZE, CodecError
@@ -63,6 +64,8 @@ class Blueprint:
 
 def read_blueprint(file: str, node: str) -> Blueprint:
     """Read aoeha.toml and the keys, and compare this node's storage ports with the file. Raises StartError."""
+    if why := why_untrusted(file):
+        raise StartError(Exit.BAD_CONFIGURATION, f"{file}: cannot trust the file: {why}")
     try:
         configuration = load(file)
         if wrong := [f"{file}: {node}: {finding.sentence}" for finding in wrong_ports(configuration, node)]:

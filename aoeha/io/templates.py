@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2 import TemplateNotFound as _NotFound
 
 from aoeha.io.host import Place
+from aoeha.io.trusted_files import why_untrusted
 
 __all__ = ["CHECKOUT", "RenderError", "render", "template_folders", "write_atomically"]
 
@@ -45,6 +46,9 @@ def render(folders: tuple[Path, ...], name: str, values: Mapping[str, object]) -
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    own = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    if own is not None and own.parent == folders[0] and (why := why_untrusted(own)):
+        raise RenderError(f"cannot trust the template {own}: {why}")
     try:
         return environment.get_template(name).render(values)
     except _NotFound:

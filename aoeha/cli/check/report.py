@@ -9,7 +9,7 @@ from aoeha.cli.check.fences import FenceCheck, check_fences
 from aoeha.cli.check.host import HostCheck, check_host
 from aoeha.cli.restart_gap import measured_restart_gap_ms
 from aoeha.cli.screen import counted
-from aoeha.config.agent_parameters import agent_findings
+from aoeha.config.agents_apart import findings_of_agents
 from aoeha.config.findings import ConfigurationError, Finding
 from aoeha.config.keys import load_keys
 from aoeha.config.load import inspect
@@ -17,6 +17,7 @@ from aoeha.config.schema import Configuration
 from aoeha.config.this_machine import other_machine
 from aoeha.config.view import config_tag
 from aoeha.core.model.exits import Exit
+from aoeha.io.trusted_files import why_untrusted
 from aoeha.preflight import SharedArray
 
 __all__ = ["FenceCheck", "HostCheck", "check"]
@@ -34,8 +35,9 @@ def check(file: str | None, default_file: str, host: HostCheck | None, fences: F
     inspection = inspect(file, measured_restart_gap_ms() if host else None)
     findings = list(inspection.findings)
     configuration = inspection.configuration
+    findings += _trust(file, is_own=file == default_file)
     if inspection.source is not None and inspection.draft is not None:
-        findings += [inspection.source.located(finding) for finding in agent_findings(inspection.draft)]
+        findings += [inspection.source.located(finding) for finding in findings_of_agents(file)]
     if configuration is not None:
         findings += _key_findings(configuration)
     if inspection.source is not None and configuration is not None and host is not None and host.root == "/":
@@ -54,6 +56,13 @@ def check(file: str | None, default_file: str, host: HostCheck | None, fences: F
     host_code = check_host(host, _shared_arrays(inspection.draft)) if host else Exit.DONE
     fence_code = check_fences(configuration, fences) if fences and configuration and not errors else Exit.DONE
     return Exit.BAD_CONFIGURATION if errors else host_code or fence_code
+
+
+def _trust(file: str, *, is_own: bool) -> list[Finding]:
+    """Say who else may change the file. Elsewhere it may be a draft; where the daemon reads it, it is refused."""
+    why = why_untrusted(file)
+    sentence = f"cannot trust the file: {why}; the daemon takes its configuration from nobody but root"
+    return [Finding(file, 0, "", sentence, warning=not is_own)] if why else []
 
 
 def _key_findings(configuration: Configuration) -> list[Finding]:

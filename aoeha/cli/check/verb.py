@@ -12,7 +12,12 @@ DEFAULT_FILE = "/etc/aoeha/aoeha.toml"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the file, and whether to check and fix the host."""
-    parser.add_argument("file", nargs="?", metavar="FILE", help=f"({DEFAULT_FILE})")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help=f"({DEFAULT_FILE}); the agents that it names are run, to describe themselves",
+    )
     parser.add_argument(
         "--host",
         action="store_true",
