@@ -428,6 +428,20 @@ def test_a_run_folder_that_is_removed_under_the_daemon_is_there_again_and_nothin
     assert serving.log() == ["alpha start disk", "alpha start service"]
 
 
+@pytest.mark.parametrize("place", ["run/state/memory.json", "run/state/first_beat.json", "lib/memory.json"])
+def test_a_daemon_whose_state_was_damaged_starts_says_so_and_moves_nothing(serving: Pair, place: str) -> None:
+    serving.alpha.kill()
+    path = serving.alpha.home / place
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x80
+    path.write_bytes(content)
+    serving.alpha.start()
+    wait_for(lambda: serving.alpha.phase() == "running", "alpha serves on")
+    assert f"cannot believe {path}: its checksum is wrong; it is set aside as {path}.bad" in serving.alpha.errors()
+    assert serving.log() == ["alpha start disk", "alpha start service"]
+    assert not [line for line in serving.switch.asked if line.startswith("off")]
+
+
 def test_configurations_that_differ_are_seen_on_both_sides(serving: Pair) -> None:
     serving.beta.kill()
     text = (serving.root / "aoeha.toml").read_text()
