@@ -1,19 +1,16 @@
 """A fence device as the plug of each gateway needs it: a parameter may have one value for each node, as links have.
 
 Two BMCs are one device with `ip = { alpha = "...", beta = "..." }`, or two devices of which each names one node in its
-`plug`. Where all parameters are the same for two nodes, one agent serves both: what it holds open, it holds open once.
+`plug`.
 """
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from aoeha.agents.interface import FenceAgent
-from aoeha.agents.registry import build_fence_agent
 from aoeha.config.schema import Fence
-from aoeha.io.host import Host
 
-__all__ = ["agents_for", "alike", "misnamed", "parameters_for"]
+__all__ = ["alike", "misnamed", "parameters_for"]
 
 _SECRET = {"file"}
 """A table with this key alone is the file of a secret, also where a node has that name."""
@@ -42,15 +39,6 @@ def misnamed(fence: Fence) -> Iterator[tuple[str, str]]:
         if _is_for_each(fence, value) and value.keys() != fence.plug.keys():
             known = ", ".join(sorted(fence.plug))
             yield key, f"expected one value for each node of plug ({known}), got one for {', '.join(sorted(value))}"
-
-
-def agents_for(fence: Fence, host: Host) -> dict[str, FenceAgent[Any]]:
-    """Return the agent for the plug of each node. Raises AgentNotFoundError and ParameterError."""
-    built: dict[str, FenceAgent[Any]] = {}
-    for nodes in alike(fence):
-        agent = build_fence_agent(fence.type, fence.name, parameters_for(fence, nodes[0]), host)
-        built.update(dict.fromkeys(nodes, agent))
-    return {node: built[node] for node in fence.plug}
 
 
 def _is_for_each(fence: Fence, value: object) -> bool:

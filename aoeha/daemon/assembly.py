@@ -7,10 +7,10 @@ from functools import partial
 
 from aoeha.agents.parameters import ParameterError
 from aoeha.agents.registry import AgentNotFoundError, build_resource_agent
-from aoeha.config.fence_devices import agents_for
 from aoeha.config.findings import ConfigurationError
 from aoeha.config.keys import load_keys
 from aoeha.config.load import load
+from aoeha.config.plug_agents import agents_for
 from aoeha.config.schema import Configuration, SerialLink
 from aoeha.config.this_machine import wrong_ports
 from aoeha.config.view import for_node, pair_config, peer_of

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from bmc import PASSWORD, USER, Bmc
 
-from aoeha.config.fence_devices import agents_for
 from aoeha.config.load import load
+from aoeha.config.plug_agents import agents_for
 from aoeha.config.view import pair_config
 from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind
 from aoeha.daemon.performers import Agents, Device, Performers

@@ -16,7 +16,8 @@ from aoeha.agents.registry import AgentNotFoundError
 from aoeha.cli.check.fences_there import ANSWERS, asked_there
 from aoeha.cli.fence.checklist import checklist
 from aoeha.cli.screen import counted, print_error
-from aoeha.config.fence_devices import agents_for, alike, parameters_for
+from aoeha.config.fence_devices import alike, parameters_for
+from aoeha.config.plug_agents import agents_for
 from aoeha.config.schema import Configuration, Fence
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.task import PlugState
