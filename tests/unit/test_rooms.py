@@ -19,6 +19,7 @@ CORE = (
 SIM = (("asking", "exhaust", "replay"), ("world",), ("judges",), ("stories",))
 WORLD = (
     ("timeline", "san", "shelf", "leg", "client", "memories", "violation", "test_key"),
+    ("speech",),
     ("gateway", "link", "trace", "watchdog", "mirror"),
     ("observer", "clone"),
     ("stage",),
