@@ -4,9 +4,9 @@ A process group contains nothing: timeout(1), job control (`set -m`) and setsid 
 up would land later. So each call gets a cgroup of its own (version 2). The program enters it before it is executed, its
 children are born into it, and nothing but root leaves it. cgroup.kill ends all of them at once.
 
-Where this process may make no cgroup (it runs by hand, in an old unit, or on a machine without version 2), each child
-carries a mark in its environment. What bears the mark, and what descends from it, is ended one by one. A process that
-has cleared its environment and lost its parent escapes that.
+Each child carries a mark in its environment besides. When a call is given up, what bears the mark, and what descends
+from it, is ended one by one. That is all there is where this process may make no cgroup (it runs by hand, in an old
+unit, or on a machine without version 2): there a process that has cleared its environment and lost its parent escapes.
 
 What a start leaves behind on purpose, a resource's daemons, lies below a cgroup of the resource (or carries its name in
 the mark). It outlives this daemon, and ends with the resource's stop.
@@ -33,8 +33,8 @@ DEATH_PATIENCE_MS = 200
 LOOK_EVERY_S = 0.005
 SYSTEMD_RUNS = Path("/run/systemd/system")
 """It exists where systemd manages the machine (sd_booted(3))."""
-JOIN = 'echo 0 > "$0" || kill -KILL $$; { echo 0 > /proc/self/oom_score_adj; } 2>/dev/null; unset PWD OLDPWD; exec "$@"'
-"""What does not get in is killed: no exit code of ours could be told from one of the program.
+JOIN = '{ echo 0 > "$0"; echo 0 > /proc/self/oom_score_adj; } 2>/dev/null; unset PWD OLDPWD; exec "$@"'
+"""What does not get in runs all the same, held by its mark: a fence must not fail because a cgroup does.
 
 When memory runs out the kernel spares the daemon (OOMScoreAdjust= of the unit), and not what it has started.
 """
@@ -91,8 +91,8 @@ class Containers:
 
     async def settle(self, container: Container) -> None:
         """Do what a call that ended well needs: what a start left behind lives, and nothing else does."""
-        if container.service:
-            await self._briefly(f"end of call {container.call}", lambda: self._remove(container.directory))
+        if container.service or container.directory is not None:
+            await self._briefly(f"end of call {container.call}", lambda: self._leave(container))
         else:
             await self.end(container)
 
@@ -114,10 +114,17 @@ class Containers:
         return directory if (directory / "cgroup.kill").exists() else None
 
     def _end(self, container: Container) -> None:
-        if container.directory is None:
-            _kill_marked(lambda mark: mark.startswith(self._marker) and f" call={container.call} " in mark)
-        else:
+        if container.directory is not None:
             _kill_cgroup(container.directory)
+            self._remove(container.directory)
+        # Beside the cgroup too: root can leave it, and for some programs pam_systemd does.
+        _kill_marked(lambda mark: mark.startswith(self._marker) and f" call={container.call} " in mark)
+
+    def _leave(self, container: Container) -> None:
+        """End what a good call left in its cgroup, unless it is a resource's daemon. Looks at no other process."""
+        if container.directory is not None:
+            if not container.service:
+                _kill_cgroup(container.directory)
             self._remove(container.directory)
 
     def _end_service(self, service: str) -> None:

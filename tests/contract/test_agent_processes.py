@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from aoeha.io import containment
 from aoeha.io.containment import MARKER_NAME, kill_leftovers
 from aoeha.io.host import Completed, Place
 from aoeha.io.processes import OUTPUT_LIMIT_BYTES, ProcessHost, leaving_services
+
+SERVICES = ("storage.exports", "storage.shares")
 
 
 @pytest.fixture
@@ -30,8 +33,11 @@ def host(place: Place, request: pytest.FixtureRequest, monkeypatch: pytest.Monke
         monkeypatch.setattr(containment, "SYSTEMD_RUNS", Path("/"))
     elif (root := containment.cgroup_of(place)) is None or not is_writable(root.parent):
         pytest.skip("no cgroup of version 2 can be made here")
-    yield ProcessHost(place)
+    made = ProcessHost(place)
+    yield made
     kill_leftovers(place)
+    for service in SERVICES:
+        asyncio.run(made.end_service(service))
 
 
 def is_writable(cgroup: Path) -> bool:
@@ -136,7 +142,7 @@ def test_a_signal_is_a_negative_code(host: ProcessHost) -> None:
 def test_the_whole_group_is_killed_at_the_deadline(host: ProcessHost, tmp_path: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(TimeoutError, match=r"sh did not end within 300 ms"):
-        run(host, "sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; trap '' TERM; wait", deadline_ms=300)
+        run(host, "sh", "-c", f"sleep 600 & echo $! > {tmp_path}/pid; trap '' TERM; wait", deadline_ms=300)
     assert time.monotonic() - begun < 2
     assert wait_until_dead(int((tmp_path / "pid").read_text()))
 
@@ -144,7 +150,7 @@ def test_the_whole_group_is_killed_at_the_deadline(host: ProcessHost, tmp_path: 
 def test_a_cancelled_run_kills_its_program(host: ProcessHost, tmp_path: Path) -> None:
     async def cancelled() -> None:
         running = asyncio.create_task(
-            host.run("sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 60", deadline_ms=60_000)
+            host.run("sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 600", deadline_ms=60_000)
         )
         await until_written(tmp_path / "pid")
         running.cancel()
@@ -158,10 +164,10 @@ def test_a_cancelled_run_kills_its_program(host: ProcessHost, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "escape",
     [
-        "timeout 60 sh -c '{}'",
+        "timeout 600 sh -c '{}'",
         "set -m; sh -c '{}' & wait",
         "setsid -w sh -c '{}'",
-        "setsid sh -c '{} &' & wait; sleep 60",
+        "setsid sh -c '{} &' & wait; sleep 600",
         "env -i sh -c '{}'",
     ],
 )
@@ -169,16 +175,33 @@ def test_a_cancelled_run_kills_its_program(host: ProcessHost, tmp_path: Path) ->
 def test_nothing_of_a_program_outlives_its_deadline(host: ProcessHost, tmp_path: Path, escape: str, shell: str) -> None:
     """What goes on would switch a plug off that nobody wants off any more."""
     pid = tmp_path / "pid"
-    script = escape.format(f"echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 60")
+    script = escape.format(f"echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600")
     with pytest.raises(TimeoutError, match=f"{shell} did not end within 1500 ms"):
         run(host, shell, "-c", script, deadline_ms=1_500)
     assert wait_until_dead(int(pid.read_text()))
 
 
+def test_a_program_that_leaves_its_cgroup_is_killed_at_the_deadline(place: Place, tmp_path: Path) -> None:
+    """As one does for which pam_systemd opens a session."""
+    root = containment.cgroup_of(place)
+    if root is None or not is_writable(root.parent):
+        pytest.skip("no cgroup of version 2 can be made here")
+    script = f"echo $$ > {root.parent}/cgroup.procs; setsid sleep 600 & echo $! > {tmp_path}/pid; wait"
+    with pytest.raises(TimeoutError):
+        run(ProcessHost(place), "sh", "-c", script, deadline_ms=1_500)
+    assert wait_until_dead(int((tmp_path / "pid").read_text()))
+
+
+def test_a_program_that_cannot_enter_its_cgroup_runs_all_the_same(tmp_path: Path) -> None:
+    argv = containment.Container("1", "", tmp_path / "gone").entering(("sh", "-c", "echo fine; exit 7"))
+    ran = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (7, "fine\n", "")
+
+
 def test_a_program_that_leaves_its_group_is_killed_at_the_deadline(host: ProcessHost, tmp_path: Path) -> None:
     script = (
         "import os, subprocess, time\n"
-        "child = subprocess.Popen(['sleep', '60'], process_group=0)\n"
+        "child = subprocess.Popen(['sleep', '600'], process_group=0)\n"
         "os.setpgid(0, child.pid)\n"
         f"open('{tmp_path}/pids', 'w').write(f'{{os.getpid()}} {{child.pid}}')\n"
         "time.sleep(60)\n"
@@ -192,14 +215,14 @@ def test_a_program_that_leaves_its_group_is_killed_at_the_deadline(host: Process
 
 def test_what_a_program_leaves_behind_ends_with_it(host: ProcessHost, tmp_path: Path) -> None:
     """A monitor runs each ten seconds, so what it forgets would pile up."""
-    completed = run(host, "sh", "-c", f"setsid sleep 60 & echo $! > {tmp_path}/pid; echo fine")
+    completed = run(host, "sh", "-c", f"setsid sleep 600 & echo $! > {tmp_path}/pid; echo fine")
     assert completed.stdout == "fine\n"
     assert wait_until_dead(int((tmp_path / "pid").read_text()))
 
 
 def started_service(host: ProcessHost, tmp_path: Path, service: str) -> int:
     with leaving_services(service):
-        run(host, "sh", "-c", f"setsid sleep 60 & echo $! > {tmp_path}/{service}; echo started")
+        run(host, "sh", "-c", f"setsid sleep 600 & echo $! > {tmp_path}/{service}; echo started")
     return int((tmp_path / service).read_text())
 
 
@@ -213,7 +236,7 @@ def test_a_service_that_keeps_the_pipe_open_does_not_delay_the_result(host: Proc
 def test_a_service_ends_with_its_own_resource_also_under_a_later_daemon(
     host: ProcessHost, place: Place, tmp_path: Path
 ) -> None:
-    ours, other = (started_service(host, tmp_path, name) for name in ("storage.exports", "storage.shares"))
+    ours, other = (started_service(host, tmp_path, name) for name in SERVICES)
     run(host, "true")
     assert kill_leftovers(place) == ()
     asyncio.run(ProcessHost(place).end_service("storage.exports"))
@@ -229,13 +252,13 @@ def test_calls_of_a_daemon_that_started_anew_end_nothing_of_those_before(
     anew = ProcessHost(place)
     run(anew, "true")
     with leaving_services("storage.exports"), pytest.raises(TimeoutError):
-        run(ProcessHost(place), "sleep", "60", deadline_ms=500)
+        run(ProcessHost(place), "sleep", "600", deadline_ms=500)
     assert is_alive(service)
 
 
 def test_a_start_that_was_given_up_leaves_nothing(host: ProcessHost, tmp_path: Path) -> None:
     with leaving_services("storage.exports"), pytest.raises(TimeoutError):
-        run(host, "sh", "-c", f"setsid sleep 60 & echo $! > {tmp_path}/pid; sleep 60", deadline_ms=1_000)
+        run(host, "sh", "-c", f"setsid sleep 600 & echo $! > {tmp_path}/pid; sleep 600", deadline_ms=1_000)
     assert wait_until_dead(int((tmp_path / "pid").read_text()))
 
 
@@ -245,7 +268,7 @@ def test_nothing_is_left_open_or_unreaped(host: ProcessHost) -> None:
         before = open_descriptors()
         await asyncio.gather(*(host.run("echo", str(number), deadline_ms=5_000) for number in range(20)))
         with pytest.raises(TimeoutError):
-            await host.run("sleep", "60", deadline_ms=50)
+            await host.run("sleep", "600", deadline_ms=50)
         return open_descriptors() - before
 
     assert asyncio.run(many()) == 0
@@ -268,10 +291,10 @@ from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost, leaving_services
 async def daemon():
     host = ProcessHost(Place("test", "alpha", run_directory=Path({str(tmp_path)!r})))
-    service = "setsid sh -c 'echo $$ > {tmp_path}/service; exec sleep 60' >/dev/null 2>&1 &"
+    service = "setsid sh -c 'echo $$ > {tmp_path}/service; exec sleep 600' >/dev/null 2>&1 &"
     with leaving_services("storage.exports"):
         await host.run("sh", "-c", service, deadline_ms=5000)
-    await host.run("sh", "-c", "echo $$ > {tmp_path}/task; exec sleep 60", deadline_ms=60000)
+    await host.run("sh", "-c", "echo $$ > {tmp_path}/task; exec sleep 600", deadline_ms=60000)
 asyncio.run(daemon())
 """
 
