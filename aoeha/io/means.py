@@ -7,6 +7,8 @@ import os
 __all__ = ["lacking", "named_by"]
 
 LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+NO_THREAD = "can't start new thread"
+"""The words of Python's threading module."""
 SPARE = 8
 """What the look of an agent has open at once: the pipes of a program, a file, a socket of the kernel."""
 
@@ -16,6 +18,8 @@ def named_by(error: BaseException | None) -> str:
     while error is not None:
         if isinstance(error, MemoryError):
             return os.strerror(errno.ENOMEM)
+        if isinstance(error, RuntimeError) and str(error) == NO_THREAD:
+            return "no thread can be started"
         if isinstance(error, OSError) and error.errno in LACKS:
             return os.strerror(error.errno)
         error = error.__cause__ or error.__context__

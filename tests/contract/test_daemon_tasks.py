@@ -252,6 +252,28 @@ def test_what_was_not_looked_at_for_lack_of_descriptors_is_no_failure(
     assert "Traceback" not in capfd.readouterr().err
 
 
+async def find_no_thread() -> None:
+    raise RuntimeError("can't start new thread")
+
+
+async def find_no_memory() -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "lack"),
+    [(find_no_thread, "no thread can be started"), (find_no_memory, "Cannot allocate memory")],
+)
+def test_what_was_not_looked_at_for_lack_of_threads_or_memory_is_no_failure(
+    tmp_path: Path, behaviour: Behaviour, lack: str
+) -> None:
+    async def run() -> None:
+        done = await Bench(behaviour, tmp_path).one(TaskKind.MONITOR)
+        assert (done.result, done.detail) == (TaskResult.UNABLE, f"cannot monitor thing: {lack}")
+
+    asyncio.run(run())
+
+
 def test_a_finding_of_an_agent_counts_while_there_are_descriptors(tmp_path: Path) -> None:
     async def run() -> None:
         assert (await Bench(refuse, tmp_path).one(TaskKind.MONITOR)).result is TaskResult.FAILED
