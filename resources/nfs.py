@@ -48,6 +48,46 @@ REFUSED_OPTIONS = {
 }
 
 
+KNOWN_OPTIONS = frozenset(
+    [
+        "rw",
+        "ro",
+        "sync",
+        "no_wdelay",
+        "wdelay",
+        "hide",
+        "nohide",
+        "crossmnt",
+        "subtree_check",
+        "no_subtree_check",
+        "secure",
+        "insecure",
+        "secure_locks",
+        "insecure_locks",
+        "auth_nlm",
+        "no_auth_nlm",
+        "mountpoint",
+        "mp",
+        "refer",
+        "replicas",
+        "pnfs",
+        "no_pnfs",
+        "security_label",
+        "sec",
+        "root_squash",
+        "no_root_squash",
+        "all_squash",
+        "no_all_squash",
+        "anonuid",
+        "anongid",
+        "no_acl",
+        "acl",
+        "xprtsec",
+    ]
+)
+"""Of nfs-utils 2.6.2 (exports(5)). An unknown one is found by exportfs alone, at the first takeover."""
+
+
 class Export(Parameters, frozen=True):
     """One exported directory. `clients` are addresses, networks or names, separated by blanks."""
 
@@ -69,6 +109,8 @@ class Export(Parameters, frozen=True):
         if '"' in self.directory:
             raise ValueError(f"directory: expected a path without quotes, got {self.directory!r}")
         for option in self.options.split(","):
+            if option.partition("=")[0] not in (*KNOWN_OPTIONS, *REFUSED_OPTIONS):
+                raise ValueError(f'options: expected options of exports(5), got "{option}", which exportfs refuses')
             if why := REFUSED_OPTIONS.get(option.partition("=")[0]):
                 raise ValueError(f'options: expected none like "{option}": {why}')
 

@@ -28,7 +28,7 @@ LEGS_OF_MIRROR = 2
 def backing(configuration: Configuration) -> Iterator[KeyFinding]:
     """Yield a finding for each disk of a group with legs that is not one of its legs."""
     for number, group in enumerate(configuration.groups):
-        for path, sentence in _of_mirrors(group) if group.legs else ():
+        for path, sentence in (*_of_any_mirror(group), *(_of_mirrors(group) if group.legs else ())):
             yield KeyFinding(("group", number, *path), sentence)
         for inner, resource in enumerate(group.resources if group.legs else ()):
             for key, sentence, warning in _of_resource(group, resource):
@@ -52,6 +52,15 @@ def _of_resource(group: Group, resource: Resource) -> Iterator[tuple[str, str, b
     if isinstance(stands_on, str) and stands_on.startswith("/dev/") and not _stands_on_legs(group, stands_on):
         sentence = f'"{stands_on}" is not on the legs of the group ({names}) as far as this file says; {proves}'
         yield "device", f"{sentence}. Name a device of a leg, or of a mirror in this group", True
+
+
+def _of_any_mirror(group: Group) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Of two halves, whether or not the group names them as legs: what md does with more is not built yet."""
+    for inner, resource in enumerate(group.resources):
+        count = len(_words(resource, "legs"))
+        if count > LEGS_OF_MIRROR:
+            sentence = f"expected {LEGS_OF_MIRROR} halves of the mirror, got {count}; more are not built yet"
+            yield ("resource", inner, "parameters", "legs"), sentence
 
 
 def _of_mirrors(group: Group) -> Iterator[tuple[tuple[str | int, ...], str]]:

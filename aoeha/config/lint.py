@@ -11,6 +11,7 @@ from aoeha.config.findings import KeyFinding, KeyPath
 from aoeha.config.lint_exports import exports
 from aoeha.config.lint_fences import cycling_devices, mortal_devices, one_switch
 from aoeha.config.lint_limits import limits
+from aoeha.config.lint_order import start_order, storage_ports
 from aoeha.config.lint_owners import owned_lines, owned_outlets, owned_ports, owned_things
 from aoeha.config.lint_shelf_timing import shelf_timing, stamps
 from aoeha.config.schema import Configuration, SerialLink, UdpLink
@@ -432,6 +433,8 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Configuration], Iterator[KeyFindi
     ((), limits),
     (("groups",), backing),
     (("groups",), exports),
+    (("groups",), start_order),
+    (("nodes", "groups"), storage_ports),
     (("nodes", "groups"), owned_ports),
     (("links", "groups"), owned_things),
     (("links", "fences"), owned_lines),

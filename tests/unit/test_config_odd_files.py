@@ -92,6 +92,10 @@ def test_the_example_itself_is_refused_by_nothing(tmp_path: Path) -> None:
         (KIND, f'{KIND}\noptions = "noatime,nobarrier"', "parameters.options: expected none that loses acknowledged"),
         (KIND, f'{KIND}\noptions = "noatime ro"', "parameters.options: expected mount options, separated by commas"),
         (OPTIONS, 'options = "rw,async"', 'options: expected none like "async": the server then answers before'),
+        (OPTIONS, 'options = "rw,asink"', 'options: expected options of exports(5), got "asink"'),
+        (OPTIONS, 'options = "rw, sync"', "options: expected options separated by commas"),
+        ('interfaces = ["eth1"]', 'interfaces = ["eth2"]', "an interface that a node has in its storage (eth1)"),
+        (LEGS, 'legs = ["/dev/etherd/e1.0", "/dev/etherd/e2.0", "/dev/sdb"]', "expected 2 halves of the mirror, got 3"),
         (OPTIONS, 'options = "rw) *(rw,no_root_squash"', "options: expected options separated by commas"),
         ('clients = "10.77.1.0/24"', 'clients = "10.77.1.0/24(ro) #"', "clients: expected addresses, networks or"),
         ('directory = "/srv/aoeha/export"', 'directory = "/etc"', "export[#1].directory: expected a folder of a file"),
@@ -143,6 +147,34 @@ def test_one_outlet_is_not_the_proof_of_two_devices(tmp_path: Path) -> None:
     fence = text[text.index("[[fence]]") : text.index("# A group runs on")]
     found = refusals(tmp_path, text.replace(fence, fence + fence.replace("power-switch", "again", 1)))
     assert any("fence[again].plug.alpha: expected a outlet of its own" in sentence for sentence in found), found
+
+
+def moved(text: str, name: str, before: str) -> str:
+    """Return the file with one resource before another one."""
+    parts = text.split("[[group.resource]]\n")
+    (part,) = (part for part in parts if part.startswith(f'name = "{name}"'))
+    rest = [other for other in parts if other is not part]
+    place = next(number for number, other in enumerate(rest) if other.startswith(f'name = "{before}"'))
+    return "[[group.resource]]\n".join([*rest[:place], f"{part.rstrip()}\n\n", *rest[place:]])
+
+
+@pytest.mark.parametrize(("name", "before"), [("mirror", "shelves"), ("volume", "mirror"), ("exports", "volume")])
+def test_what_stands_on_another_resource_starts_after_it(tmp_path: Path, name: str, before: str) -> None:
+    expected = {"exports": "the group has mounted before (mounted: none)"}.get(name, f'expected "{before}" before')
+    found = refusals(tmp_path, moved(EXAMPLE.read_text(), name, before))
+    assert any(f"resource[{name}]" in sentence and expected in sentence for sentence in found), found
+
+
+def test_an_address_before_its_server_or_none_at_all_is_a_warning(tmp_path: Path) -> None:
+    file, text = tmp_path / "aoeha.toml", EXAMPLE.read_text()
+    file.write_text(moved(text, "service-address", "exports"))
+    (early,) = inspect(file).findings
+    assert early.warning
+    assert 'expected "exports" before "service-address"' in early.sentence
+    file.write_text(text[: text.index("# The address starts last")])
+    (missing,) = inspect(file).findings
+    assert missing.warning
+    assert "no service address in the group" in missing.sentence
 
 
 def test_a_mirror_has_two_legs_and_a_driver_that_reaches_them(tmp_path: Path) -> None:
