@@ -19,6 +19,7 @@ from test_aoe_probe import Script, ScriptedTarget
 from test_aoe_vblade import San, ip
 
 from aoeha.core.model.shelves import LockRecord
+from aoeha.fabric.aoe.client import TargetAddress
 from aoeha.fabric.aoe.frames import Target, format_mac
 from aoeha.wire.keys import Key
 from aoeha.wire.lock_record import pack
@@ -34,19 +35,26 @@ ALPHA, BETA, STRANGER = "02:77:01:00:00:11", "02:77:01:00:00:12", "02:00:00:00:0
 RECORD = pack(LockRecord("alpha", "0123456789abcdef" * 2, 3, 7, 1_234_567), "gw", "storage", Key(1, bytes(32)))
 
 
+PORTS = {"e1.0": "s1", "e2.0": "s1b"}
+
+
 class Site:
-    """The example pair's legs on one shelf; this host is alpha."""
+    """The example pair's legs on two shelves; this host is alpha."""
 
     def __init__(self, san: San, folder: Path) -> None:
         self.san = san
         self.file = folder / "aoeha.toml"
         self.socket = folder / "control.sock"
         ip("-n", san.gateway, "link", "set", "eth1", "address", ALPHA)
-        shelf = format_mac(san.address("e1.0", "eth1").mac)
-        text = EXAMPLE.read_text().replace("02:77:01:00:00:31", shelf).replace("02:77:01:00:00:32", shelf)
+        san.add_port("s1b", beside="s1")
+        text = EXAMPLE.read_text()
+        for target, known in (("e1.0", "02:77:01:00:00:31"), ("e2.0", "02:77:01:00:00:32")):
+            san.export(target, target, PORTS[target], san.disk(f"disk{target[1]}", 1024 * 1024))
+            text = text.replace(known, format_mac(self.address(target).mac))
         self.file.write_text(text)
-        for number in (1, 2):
-            san.export(f"e{number}.0", f"e{number}.0", "s1", san.disk(f"disk{number}", 1024 * 1024))
+
+    def address(self, target: str) -> TargetAddress:
+        return self.san.address(target, "eth1", PORTS.get(target, "s1"))
 
     def run(self, *words: str) -> int:
         return self.san.command(*words, "-c", str(self.file), "--node", "alpha")
@@ -55,16 +63,16 @@ class Site:
         return self.run(*words, "--socket", str(self.socket))
 
     def holders(self, target: str) -> list[str]:
-        address = self.san.address(target, "eth1")
+        address = self.address(target)
         return [format_mac(mac) for mac in self.san.ask(lambda client: client.read_reservation(address, 2000))]
 
     def hold(self, target: str, *holders: str) -> None:
-        address = self.san.address(target, "eth1")
+        address = self.address(target)
         owners = tuple(bytes.fromhex(holder.replace(":", "")) for holder in holders)
         self.san.ask(lambda client: client.reserve(address, owners, force=True, deadline_ms=2000))
 
     def write(self, target: str, string: bytes) -> None:
-        address = self.san.address(target, "eth1")
+        address = self.address(target)
         self.san.ask(lambda client: client.write_config(address, string, force=True, deadline_ms=2000))
 
     def kill(self, target: str) -> None:

@@ -92,13 +92,18 @@ class San:
                 stderr=subprocess.DEVNULL,
             )
         limit = time.monotonic() + PATIENCE_S
-        near = interface.replace("s", "eth")
-        while self.address(target, near) not in {config.address for config in self.discover(near)}:
+        near = f"eth{interface[1]}"
+        while self.address(target, near, interface) not in {config.address for config in self.discover(near)}:
             assert time.monotonic() < limit, f"vblade {target} on {interface} does not answer"
 
-    def address(self, target: str, interface: str) -> TargetAddress:
+    def add_port(self, port: str, beside: str) -> None:
+        """Add a port with a hardware address of its own to a cable: what answers there counts as another shelf."""
+        ip("-n", self.shelf, "link", "add", "link", beside, "name", port, "type", "macvlan", "mode", "bridge")
+        ip("-n", self.shelf, "link", "set", port, "up")
+
+    def address(self, target: str, interface: str, port: str = "") -> TargetAddress:
         with inside(self.shelf), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
-            probe.bind((interface.replace("eth", "s"), 0x88A2))
+            probe.bind((port or interface.replace("eth", "s"), 0x88A2))
             mac: bytes = probe.getsockname()[4]
         return TargetAddress(Target.parse(target), mac, interface)
 
