@@ -46,6 +46,7 @@ class RestartState:
         try:
             save(content, self._keys[0], self._run_directory)
         except (OSError, CodecError) as error:
+            self._saved = None
             self.fault = f"cannot prepare a successor's first beat: {error}; a restart would look longer to the peer"
             return
         self._saved, self.fault = content, ""
