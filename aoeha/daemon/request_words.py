@@ -6,7 +6,7 @@ node that was asked. Which verbs there are, the core knows: one that is not name
 
 from aoeha.io.control_socket import Request
 
-__all__ = ["number", "shown", "why_unclear"]
+__all__ = ["ARGUMENTS", "WAIT", "number", "shown", "why_unclear"]
 
 WAIT = "wait_ms"
 ARGUMENTS: dict[str, tuple[str, ...]] = {

@@ -25,7 +25,7 @@ from aoeha.core.model.exits import Exit
 from aoeha.io.control_seats import ROOT, Seats
 from aoeha.io.tracebacks import print_traceback
 
-__all__ = ["READ_ONLY_VERBS", "Caller", "Connection", "ControlSocket", "Request"]
+__all__ = ["READ_ONLY_VERBS", "Caller", "Connection", "ControlSocket", "Request", "read_request"]
 
 READ_ONLY_VERBS = frozenset({"status", "events", "why", "fence-history"})
 GROUP_NAME = "aoeha"
@@ -266,19 +266,25 @@ async def _departure(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
         await asyncio.sleep(DEPARTURE_POLL_MS / 1_000)
 
 
+def read_request(line: bytes) -> Request:
+    """Return the request that a line holds. Raises ValueError, and nothing else, where it holds none."""
+    try:
+        return msgspec.json.decode(line, type=Request)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
 async def _read_request(reader: asyncio.StreamReader, connection: Connection) -> Request | None:
     """Return the request, or None after telling the client why not."""
     try:
         async with asyncio.timeout(REQUEST_DEADLINE_MS / 1_000):
-            line = await reader.readline()
-        request = msgspec.json.decode(line, type=Request)
+            request = read_request(await reader.readline())
     except TimeoutError:
         sentence = f"cannot serve you: no request came within {REQUEST_DEADLINE_MS} ms"
         connection.done(Exit.USAGE, Code.COMMAND_USAGE, sentence)
         return None
-    except (ValueError, RecursionError) as error:
-        # StreamReader raises ValueError for a line beyond its limit; msgspec's errors are ValueErrors too, but for
-        # what is nested too deep.
+    except ValueError as error:
+        # StreamReader raises ValueError for a line beyond its limit; msgspec's errors are ValueErrors too.
         sentence = f"cannot read the request: {error}; send one JSON line with verb and arguments"
         connection.done(Exit.USAGE, Code.COMMAND_USAGE, sentence)
         return None
