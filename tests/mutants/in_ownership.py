@@ -12,6 +12,13 @@ WORD, BLOCKERS, SAID = "ownership/group_beat.py", "ownership/blockers.py", "owne
 
 MUTANTS = (
     Mutant(
+        "ownership/claims.py:_new_term",
+        "R25",
+        "a group that nobody owned before has come for its clients",
+        "moved = proof.kind is ProofKind.HANDED_OVER and dict(peer.held).get(group.name) == peer.boot_id",
+        "moved = proof.kind is ProofKind.HANDED_OVER",
+    ),
+    Mutant(
         "ownership/claims.py:_new_legs",
         "R5",
         "a new owner does not take over which legs may lack acknowledged writes",

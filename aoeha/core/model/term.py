@@ -25,7 +25,7 @@ class Term:
     yielding: str = ""
     """Why the group is being handed over, empty for not at all (operator, ownership, resources)."""
     for_clients: bool = False
-    """The peer handed the group over while more reference hosts answered this node (ownership)."""
+    """The peer owned the group and handed it over while more reference hosts answered this node (ownership)."""
     unverified: bool = False
     """This node was stalled during the term, and its legs may have been taken meanwhile (ownership)."""
     storage_lost: bool = False

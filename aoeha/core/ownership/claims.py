@@ -246,7 +246,9 @@ def _take(step: StepContext, proof: Proof) -> None:
 
 def _new_term(step: StepContext, proof: Proof, group: GroupState) -> Term:
     legs = leg_ledger.complete_legs(step.state, group)
-    for_clients = proof.kind is ProofKind.HANDED_OVER and client_reach.is_ahead(step.state)
+    peer = step.state.peer
+    moved = proof.kind is ProofKind.HANDED_OVER and dict(peer.held).get(group.name) == peer.boot_id
+    for_clients = moved and client_reach.is_ahead(step.state)
     first = group.epoch < target_restarts.FIRST_EPOCH
     return Term(proof, step.state.sequence, step.now_ms, first=first, for_clients=for_clients, startable_legs=legs)
 

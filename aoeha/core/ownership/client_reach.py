@@ -5,7 +5,8 @@ hold period, and tells the peer in its beats how many have answered. An owner th
 for three deadtimes hands the group over, as if an operator had ordered it: it stops, releases and grants. So a loss of
 clients is never a reason to fence, to panic or to claim. What is not known, or was learned before a stall, is no
 number, and two configurations may name different hosts: then nothing is compared. A group that came here so is not
-given back so within the cool-down, for a network that comes and goes would move it each time.
+given back so within the cool-down, for a network that comes and goes would move it each time. One that the peer did not
+own before, as in a cold start, has not moved.
 
 Where no host answers this gateway for deadtime, an alarm says so, whether it can help or not.
 

@@ -8,7 +8,7 @@ that waits for twice the lifetime of an address.
 from aoeha.core.model.beat import Beat, GroupPhase
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.memory import Memory
-from aoeha.core.model.proof import ProofKind
+from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.task import Answered, ConflictTask, ResourceTask, Task, TaskKind
 from aoeha.sim.judges.excuses import Excuses
 from aoeha.sim.judges.judge import LOOK_EVERY_MS, Judge, peer_of
@@ -28,6 +28,7 @@ class AddressProbeJudge(Judge):
         super().__init__(world)
         self._excuses = excuses
         self._about: dict[tuple[str, str], str] = {}
+        self._proofs: dict[tuple[str, str], Proof] = {}
         self._asked_ms: dict[tuple[str, str], int] = {}
         self._unanswered_ms: dict[tuple[str, str], int] = {}
         world.timeline.after(LOOK_EVERY_MS, self._look)
@@ -38,7 +39,9 @@ class AddressProbeJudge(Judge):
             key, proof = (machine.name, group.name), group.proof if group.holding else None
             if proof is None or proof.kind is not ProofKind.STORAGE_FENCED:
                 self._about.pop(key, None)
-            elif self._about.get(key) != proof.peer_boot_id:
+                self._proofs.pop(key, None)
+            elif self._proofs.get(key) != proof:
+                self._proofs[key] = proof
                 self._about[key], self._asked_ms[key] = proof.peer_boot_id, self.now_ms
                 self._unanswered_ms[key] = self.now_ms
 

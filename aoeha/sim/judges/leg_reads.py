@@ -49,6 +49,7 @@ class LegReads(Judge):
         self._begun_ms: dict[tuple[str, int], int] = {}
         self._records: dict[tuple[str, str, str], tuple[str, int]] = {}
         self._newest_ms: dict[tuple[str, str], int] = {}
+        self._heard_ms: dict[str, int] = {}
         self.moved_ms: dict[str, int] = {}
 
     def of(self, machine: Gateway, group: str, leg: str) -> Notes:
@@ -62,6 +63,7 @@ class LegReads(Judge):
             for key in [key for key in known if key[0] == machine.name]:
                 del known[key]  # type: ignore[arg-type]
         self.moved_ms.pop(machine.name, None)
+        self._heard_ms.pop(machine.name, None)
 
     def task_started(self, machine: Gateway, task: Task) -> None:
         """A node asks."""
@@ -78,7 +80,7 @@ class LegReads(Judge):
                 self._note_reading(machine, task.group, begun_ms, {one.leg for one in seen})
             case RecordsRead(records=records) if task.kind is TaskKind.READ_RECORDS:
                 for one in records:
-                    if one.record is not None:
+                    if one.record is not None and begun_ms > self._heard_ms.get(machine.name, -1):
                         self._note_record(machine, one.address, task.group, begun_ms, one.record)
             case _:
                 pass
@@ -97,8 +99,9 @@ class LegReads(Judge):
                 self._forget_records(machine, group, leg.addresses)
 
     def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
-        """Records are compared only while no beat comes."""
+        """Records are compared only while no beat comes: what was asked for before is none of them."""
         del link, beat
+        self._heard_ms[machine.name] = machine.clock_ms()
         if self._records:
             for group in machine.config.groups:
                 for leg in group.legs:
