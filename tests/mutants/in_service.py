@@ -123,6 +123,13 @@ MUTANTS = (
         "if True:",
     ),
     Mutant(
+        f"{LEGS}:_may_be_last",
+        "R5",
+        "writes wait for a copy of a leg that had forgotten, as if it were better",
+        "or (lost.copying and lost.copy_in_doubt)",
+        "or False",
+    ),
+    Mutant(
         f"{LEGS}:_judge_failure",
         "R5",
         "a return that failed is judged by what was known before it",
@@ -161,7 +168,7 @@ MUTANTS = (
         f"{LEGS}:_may_be_last",
         "R5",
         "a mirror goes on with a leg that has forgotten, and without the one that has every write",
-        "sound = suspect_legs.is_sound(group, leg) or not suspect_legs.is_sound(group, lost)",
+        "sound = suspect_legs.is_sound(group, leg) or no_better",
         "sound = True",
     ),
     Mutant(

@@ -289,9 +289,11 @@ def _tainted_alone(group: GroupState) -> list[LegState]:
 def _may_be_last(group: GroupState, leg: LegState, lost: LegState) -> bool:
     """Whether a mirror may continue with this leg and without a lost one: a suspect leg may lack acknowledged writes.
 
-    So may one whose target has forgotten, and then it is no better than a lost one that may lack some, too.
+    So may one whose target has forgotten, and then it is no better than a lost one that may lack some, too, or that is
+    still copied from one that had forgotten already.
     """
-    sound = suspect_legs.is_sound(group, leg) or not suspect_legs.is_sound(group, lost)
+    no_better = not suspect_legs.is_sound(group, lost) or (lost.copying and lost.copy_in_doubt)
+    sound = suspect_legs.is_sound(group, leg) or no_better
     return sound and leg.shows_anywhere(Holder.US) and not leg.suspect and not leg.outdated
 
 
