@@ -1,4 +1,4 @@
-"""`aoeha simulate -v`: a trace with the sentences beside the codes. A record has codes only."""
+"""What `aoeha simulate FILE` says: sentences beside codes on demand, never in a record, and a broken promise."""
 
 from pathlib import Path
 
@@ -27,3 +27,14 @@ def test_no_sentence_is_recorded(words: list[str]) -> None:
     ran = aoeha("simulate", "-v", *words)
     assert (ran.returncode, ran.stdout) == (64, "")
     assert ran.stderr.startswith("aoeha: cannot use -v")
+
+
+def test_a_broken_promise_is_a_failure_in_a_trace_and_in_a_record(tmp_path: Path) -> None:
+    story = tmp_path / "story.txt"
+    story.write_text("# Never: The wrong one serves.\npair\nboot alpha beta\nwait 10s\nexpect served storage by beta\n")
+    for words in (["simulate", str(story)], ["simulate", "--rewrite", str(story)]):
+        ran = aoeha(*words)
+        assert ran.returncode == 1
+    assert "BROKEN promise expect served storage by beta" in ran.stderr
+    assert ran.stderr.startswith(f"aoeha: {story} is recorded as one that breaks something")
+    assert " BROKEN " in story.read_text().splitlines()[-1]

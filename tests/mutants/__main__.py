@@ -41,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     chosen = sorted(
         (mutant for mutant in table.MUTANTS if given.only in str(mutant)), key=lambda one: str(one) in known
     )
+    if not chosen:
+        return _fail([f'no mutant has "{given.only}" in its place or name; docs/engineering/mutants.md lists them'])
     _say(f"mutants: {len(chosen)} of {len(table.MUTANTS)}; first, what every incident and every seed meets")
     prepared = campaign.prepared(tuple(chosen), given.jobs)
     for fault in prepared.faults():

@@ -29,18 +29,27 @@ Make = Callable[[int], Story]
 
 
 def play_scenarios(files: list[str], *, rewrite: bool, worded: bool) -> Exit:
-    """Print the trace of each file, or record it in the file."""
+    """Print the trace of each file, or record it in the file. What is broken in a trace is its last line."""
+    code = Exit.DONE
     for name in files:
         try:
             scenario = read(Path(name))
             if rewrite:
-                Path(name).write_text(rewritten(scenario), encoding="utf-8")
-                continue
-            print("\n".join(perform(scenario, worded=worded)))
+                text = rewritten(scenario)
+                Path(name).write_text(text, encoding="utf-8")
+                last = text.splitlines()[-1]
+            else:
+                trace = perform(scenario, worded=worded)
+                print("\n".join(trace))
+                last = trace[-1]
         except ScenarioError as error:
             print_error(f"cannot play {name}: {error}")
             return Exit.USAGE
-    return Exit.DONE
+        if " BROKEN " in last:
+            code = Exit.FAILED
+            if rewrite:
+                print_error(f"{name} is recorded as one that breaks something: {' '.join(last.split())}")
+    return code
 
 
 def check_scenarios(files: list[str], jobs: int) -> Exit:
