@@ -209,15 +209,15 @@ def nobody_else_answers(_original: Any) -> Any:
 
 
 def clear_of_nothing(_original: Any) -> Any:
-    return lambda _state, _group, _mirror: MirrorLimits()
+    return lambda *_given: MirrorLimits()
 
 
 def copies_all_the_same(original: Any) -> Any:
-    return lambda state, group, mirror: replace(original(state, group, mirror), freeze_resync=False)
+    return lambda *given: replace(original(*given), freeze_resync=False)
 
 
 def reads_all_the_same(original: Any) -> Any:
-    return lambda state, group, mirror: replace(original(state, group, mirror), write_mostly=())
+    return lambda *given: replace(original(*given), write_mostly=())
 
 
 def ours_is_enough(_original: Any) -> Any:
