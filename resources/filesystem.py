@@ -22,7 +22,8 @@ from aoeha.core.model.task import ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.mounts import Mount, mounts, users_of
 
-MOUNT_DEADLINE_MS = 60_000
+MOUNT_DEADLINE_MS = 600_000
+"""The deadline of the start ends it before: a slow shelf takes long over each answer."""
 UNMOUNT_DEADLINE_MS = 30_000
 LOOK_DEADLINE_MS = 5_000
 SIGNAL_PATIENCE_S = 2.0

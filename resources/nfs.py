@@ -37,6 +37,8 @@ MASTER_TABLE = Path("/var/lib/nfs/etab")
 DAEMON_DEADLINE_MS = 10_000
 SERVER_DEADLINE_MS = 20_000
 KERNEL_DEADLINE_MS = 15_000
+VOLUME_DEADLINE_MS = 600_000
+"""The deadline of the start ends it before: a slow shelf takes long over each answer."""
 DEATH_PATIENCE_S = 2.0
 LOOK_EVERY_S = 0.05
 SERVER_IN_SCOPE = 'echo "$0" > /proc/sys/kernel/hostname && exec rpc.nfsd "$@"'
@@ -179,7 +181,7 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         await self.validate()
         await self._close_port()  # threads without their daemons: they must go before times and exports can be set
         await self._set_times()
-        self._make_state_directory()
+        await self._make_state_directory()
         self._write_exports()
         running = self._daemons()
         await asyncio.gather(self._start_tracking(running), self._start_mount_daemon(running), self._export())
@@ -249,15 +251,21 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         for name, milliseconds in times.items():
             await self._write(CONTROL / name, str(milliseconds // 1000))
 
-    def _make_state_directory(self) -> None:
+    async def _make_state_directory(self) -> None:
+        """Make our directory on the volume and look for what is exported, beside the loop: a shelf may be slow."""
         directory = Path(self.parameters.state_directory)
         try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            absent = await bounded_call(
+                f"look at the volume of {self.name}",
+                partial(_prepare, directory, [export.directory for export in self.parameters.exports]),
+                deadline_ms=VOLUME_DEADLINE_MS,
+            )
+        except TimeoutError as error:
+            raise AgentError(f"cannot make the state directory {directory}: {error}") from None
         except OSError as error:
             raise AgentError(f"cannot make the state directory {directory}: {error.strerror}") from None
-        for export in self.parameters.exports:
-            if not Path(export.directory).is_dir():
-                raise AgentError(f"cannot export {export.directory}: there is no such directory on the volume; make it")
+        if absent:
+            raise AgentError(f"cannot export {absent}: there is no such directory on the volume; make it")
 
     def _write_exports(self) -> None:
         try:
@@ -335,6 +343,12 @@ class NfsAgent(ResourceAgent[NfsParameters]):
 
     def _table(self) -> Path:
         return EXPORT_TABLES / f"aoeha-{self.name}.exports"
+
+
+def _prepare(directory: Path, exported: list[str]) -> str:
+    """Make the state directory; return an exported directory that does not exist, empty for none."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return next((name for name in exported if not Path(name).is_dir()), "")
 
 
 def _mount_control(kind: str, directory: Path) -> None:

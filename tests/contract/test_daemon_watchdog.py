@@ -46,11 +46,11 @@ def test_the_daemon_does_not_start_without_the_watchdog_that_it_requires(tmp_pat
     text = (CHECKOUT / "etc" / "aoeha.toml").read_text().replace("/etc/aoeha/keys", str(keys))
     text = text.replace('cluster = "gw"', f'cluster = "gw{os.getpid()}"')
     file = tmp_path / "aoeha.toml"
-    file.write_text(text.replace("[watchdog]", f'[watchdog]\nmode = "required"\ndevice = "{tmp_path}/none"'))
+    file.write_text(text.replace("[watchdog]", '[watchdog]\nmode = "required"\ndevice = "/dev/aoeha-none"'))
     argv = [sys.executable, "-m", "aoeha.daemon.main", "-c", str(file), "--node", "alpha",
             "--run-directory", str(tmp_path / "run"), "--state-directory", str(tmp_path / "lib")]  # fmt: skip
     ended = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60, cwd=CHECKOUT)
     assert ended.returncode == 107, ended.stderr
     said = ended.stderr.splitlines()[-1]
-    assert said.startswith(f"aoeha: cannot start: a watchdog is required: cannot open the watchdog {tmp_path}/none: ")
+    assert said.startswith("aoeha: cannot start: a watchdog is required: cannot open the watchdog /dev/aoeha-none: ")
     assert said.endswith('set mode = "automatic" below [watchdog]')

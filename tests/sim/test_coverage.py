@@ -9,11 +9,16 @@ from aoeha.sim.judges.coverage import DOCS, Taken, diagrams, differences, main
 
 ROOT = Path(__file__).parents[2]
 UNREACHED = [
+    "ownership: (a daemon starts) -> granted to the peer is never taken by a test",
     "ownership: free -> owns (rebooted) is never taken by a test",
     "ownership: owns (rebooted) -> yields (rebooted) is never taken by a test",
     "ownership: yields (rebooted) -> granted to the peer is never taken by a test",
+    "resource: unknown -> starting is never taken by a test",
 ]
-"""A new boot proves the end of the last one after deadtime only. A peer that hears us grants our claim before that."""
+"""A new boot proves the end of the last one after deadtime only. A peer that hears us grants our claim before that.
+
+No incident kills a daemon in the instant of its grant, nor has one start a resource in the step of its first look.
+"""
 
 
 def test_every_transition_is_taken_by_a_test_and_none_that_is_not_known() -> None:

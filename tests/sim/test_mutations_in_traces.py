@@ -9,7 +9,7 @@ from test_mutations import SCENARIOS
 
 from aoeha.core import memory
 from aoeha.core.fencing import devices, power_proof, power_restore
-from aoeha.core.mirror import leg_membership, path_failover
+from aoeha.core.mirror import leg_rest, path_failover
 from aoeha.core.ownership import client_isolation
 from aoeha.core.peer import disk_heartbeat
 from aoeha.core.storage import path_alarms, reservations
@@ -128,12 +128,12 @@ IN_TRACES = (
         "path.interface-silent",
     ),
     (
-        Mutation("try a bad disk at one pace", leg_membership, "_rest", first_of_its_kind, ()),
+        Mutation("try a bad disk at one pace", leg_rest, "rest", first_of_its_kind, ()),
         "disk-with-bad-sectors",
         "mirror.leg-returning-partial",
     ),
     (
-        Mutation("let a leg rest whatever a human says", leg_membership, "end_rests", nobody_saw_to_it, ()),
+        Mutation("let a leg rest whatever a human says", leg_rest, "end_rests", nobody_saw_to_it, ()),
         "disk-with-bad-sectors",
         "620.002 alpha  says      mirror.leg-returning-partial",
     ),
@@ -144,8 +144,8 @@ IN_TRACES = (
     ),
     (
         Mutation("judge a leg by what another one shows", disk_heartbeat, "_unread", as_read_before, ()),
-        "san-heals-for-one-that-was-cut-off",
-        "POWER CUT",
+        "leg-taken-as-the-other-gateway-is-about-to",
+        "storage-fence.stood-down",
     ),
     (
         Mutation("stamp no word about a pause", disk_heartbeat, "_stamp", stamps_tell_no_pause, ()),
@@ -154,13 +154,13 @@ IN_TRACES = (
     ),
     (
         Mutation("look for no words on legs of ours", disk_heartbeat, "_in_question", only_what_shows_the_peer, ()),
-        "claimers-daemon-dies-before-it-reads-the-grant",
-        "beta   warns     fence.begun",
+        "claimers-daemon-dies-before-the-grant",
+        "28.706 alpha  says      ownership.granted",
     ),
     (
         Mutation("say nothing before having looked", client_isolation, "words", only_those_who_looked, ()),
-        "claimers-daemon-dies-before-it-reads-the-grant",
-        "alpha  warns     fence.begun",
+        "claimers-daemon-dies-before-the-grant",
+        "28.706 alpha  says      ownership.granted",
     ),
 )
 """Rules whose breach is no violation, or is one too early to be judged: the line comes, or goes, with it."""

@@ -49,7 +49,7 @@ class LegReads(Judge):
         self._begun_ms: dict[tuple[str, int], int] = {}
         self._records: dict[tuple[str, str, str], tuple[str, int]] = {}
         self._newest_ms: dict[tuple[str, str], int] = {}
-        self._heard_ms: dict[str, int] = {}
+        self._overtaken: set[tuple[str, int]] = set()
         self.moved_ms: dict[str, int] = {}
 
     def of(self, machine: Gateway, group: str, leg: str) -> Notes:
@@ -63,7 +63,7 @@ class LegReads(Judge):
             for key in [key for key in known if key[0] == machine.name]:
                 del known[key]  # type: ignore[arg-type]
         self.moved_ms.pop(machine.name, None)
-        self._heard_ms.pop(machine.name, None)
+        self._overtaken = {key for key in self._overtaken if key[0] != machine.name}
 
     def task_started(self, machine: Gateway, task: Task) -> None:
         """A node asks."""
@@ -73,6 +73,8 @@ class LegReads(Judge):
     def task_ended(self, machine: Gateway, task: Task, done: TaskDone) -> None:
         """A node is answered."""
         begun_ms = self._begun_ms.pop((machine.name, task.id), machine.clock_ms())
+        overtaken = (machine.name, task.id) in self._overtaken
+        self._overtaken.discard((machine.name, task.id))
         match done.outcome:
             case ReservationsRead() if isinstance(task, ReservationTask) and task.kind in CHANGES:
                 self.of(machine, task.group, task.subject).changed_ms = machine.clock_ms()
@@ -80,7 +82,7 @@ class LegReads(Judge):
                 self._note_reading(machine, task.group, begun_ms, {one.leg for one in seen})
             case RecordsRead(records=records) if task.kind is TaskKind.READ_RECORDS:
                 for one in records:
-                    if one.record is not None and begun_ms > self._heard_ms.get(machine.name, -1):
+                    if one.record is not None and not overtaken:
                         self._note_record(machine, one.address, task.group, begun_ms, one.record)
             case _:
                 pass
@@ -101,7 +103,7 @@ class LegReads(Judge):
     def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
         """Records are compared only while no beat comes: what was asked for before is none of them."""
         del link, beat
-        self._heard_ms[machine.name] = machine.clock_ms()
+        self._overtaken |= {key for key in self._begun_ms if key[0] == machine.name}
         if self._records:
             for group in machine.config.groups:
                 for leg in group.legs:
