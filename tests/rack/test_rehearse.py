@@ -47,6 +47,7 @@ PLANTED = {
     "shelf-loss": "nothing-breaks",
     "shelf-return": "second-writer",
     "shelf-flap": "owner-dies",
+    "both-shelves-slow": "nothing-breaks",
     "slow-shelf": "nothing-breaks",
     "leg-stale": "nothing-breaks",
     "evict-cut": "owner-dies",
