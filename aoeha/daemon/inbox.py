@@ -32,7 +32,7 @@ class Inbox:
         self._filled.set()
 
     def offer(self, event: Event) -> bool:
-        """Queue a command from outside. False, and counted, when too much waits."""
+        """Queue what others can cause without limit. False, and counted, when too much waits."""
         if len(self._events) >= INBOX_MAX:
             self.refused += 1
             return False

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from aoeha.io.state_file import make_private_directory
+from aoeha.io.state_file import make_private_directory, sync_directory, write_whole
 from aoeha.journal.part_names import numbered, order
 
 __all__ = ["Budget", "PartWriter"]
@@ -116,7 +116,7 @@ class PartWriter:
             if line.new_name:
                 self._open(line.new_name)
             if self._file is not None:
-                _write_whole(self._file, line.content)
+                write_whole(self._file, line.content)
                 self._unsynced_since_s = self._unsynced_since_s or time.monotonic()
                 if line.keep:
                     self._keep_this_and_its_neighbours()
@@ -142,7 +142,7 @@ class PartWriter:
         _forget_the_oldest(old, self._budget)
         self._path = self._directory / numbered(newest + 1, name)
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        _sync_directory(self._directory)
+        sync_directory(self._directory)
         if self._keep_next:
             self._keep_next = False
             self._keep(self._path)
@@ -193,17 +193,3 @@ def _forget_the_oldest(parts: list[Path], budget: Budget) -> None:
             total += path.stat().st_size
             if place >= budget.files_max or total > budget.old_bytes_max:
                 path.unlink()
-
-
-def _write_whole(descriptor: int, content: bytes) -> None:
-    done = 0
-    while done < len(content):
-        done += os.write(descriptor, content[done:])
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,6 +14,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "why": (),
     "events": ("number", "follow"),
     "fence-history": ("number",),
+    "restart": (),
     "pause": (WAIT,),
     "resume": (WAIT,),
     "standby": ("node", WAIT),

@@ -16,7 +16,17 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import TypeVar
 
-__all__ = ["DamagedError", "make_private_directory", "opened", "read_state", "sealed", "set_aside", "write_state"]
+__all__ = [
+    "DamagedError",
+    "make_private_directory",
+    "opened",
+    "read_state",
+    "sealed",
+    "set_aside",
+    "sync_directory",
+    "write_state",
+    "write_whole",
+]
 
 HEAD, MIDDLE, TAIL = b'{"sha256": "', b'",\n"state": ', b"}\n"
 SUM_SIZE = sha256().digest_size * 2
@@ -95,7 +105,7 @@ def _replace(path: StrPath, content: bytes, *, sync: bool) -> None:
     make_private_directory(folder)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        _write_whole(descriptor, content)
+        write_whole(descriptor, content)
         if sync:
             os.fsync(descriptor)
     except OSError:
@@ -106,7 +116,7 @@ def _replace(path: StrPath, content: bytes, *, sync: bool) -> None:
         os.close(descriptor)
     os.replace(draft, path)
     if sync:
-        _sync_directory(folder)
+        sync_directory(folder)
 
 
 def make_private_directory(path: StrPath) -> None:
@@ -118,13 +128,15 @@ def make_private_directory(path: StrPath) -> None:
             os.mkdir(path, 0o700)
 
 
-def _write_whole(descriptor: int, content: bytes) -> None:
+def write_whole(descriptor: int, content: bytes) -> None:
+    """Write all of it, in as many calls as the kernel takes. Raises OSError."""
     done = 0
     while done < len(content):
         done += os.write(descriptor, content[done:])
 
 
-def _sync_directory(path: StrPath) -> None:
+def sync_directory(path: StrPath) -> None:
+    """Have the disk keep the names in a directory. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

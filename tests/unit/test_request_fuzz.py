@@ -23,30 +23,34 @@ requests = st.fixed_dictionaries(
 )
 
 
-def judged(line: bytes) -> Request | None:
-    """Read a line as the daemon does. What is said of it can be sent to a client."""
+def judged(line: bytes) -> tuple[Request | None, list[str]]:
+    """Read a line as the daemon does. Return the request, None where it is refused, and what can be said of it."""
     try:
         request = read_request(line)
     except ValueError as error:
-        msgspec.json.encode(str(error))
-        return None
-    said = request_words.why_unclear(request)
-    msgspec.json.encode([said, request.verb, *map(request_words.shown, request.arguments.values())])
-    for text in request.arguments.values():
-        request_words.number(text)
-    return request
+        return None, [str(error)]
+    said = [request_words.why_unclear(request), request.verb]
+    return request, [*said, *map(request_words.shown, request.arguments.values())]
+
+
+def is_in_words(outcome: tuple[Request | None, list[str]]) -> bool:
+    """Whether a request is taken, or refused with a reason; and a client is told of it, and of its numbers, safely."""
+    request, said = outcome
+    numbers = [request_words.number(text) for text in request.arguments.values()] if request is not None else []
+    is_told = json.loads(msgspec.json.encode(said)) == said
+    return is_told and (request is not None or bool(said[0])) and all(each is None or each >= 0 for each in numbers)
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_in_words(line: bytes) -> None:
-    judged(line)
+    assert is_in_words(judged(line))
 
 
 @settings(deadline=None)
 @given(requests)
 def test_any_request_is_taken_or_refused_in_words(asked: dict[str, object]) -> None:
-    judged(json.dumps(asked).encode())
+    assert is_in_words(judged(json.dumps(asked).encode()))
 
 
 @settings(deadline=None)
@@ -55,16 +59,16 @@ def test_any_change_of_a_request_is_taken_or_refused_in_words(
     asked: dict[str, object], begin: int, length: int, new: bytes
 ) -> None:
     line = json.dumps(asked).encode()
-    judged(line[:begin] + new + line[begin + length :])
+    assert is_in_words(judged(line[:begin] + new + line[begin + length :]))
 
 
 def test_what_is_nested_deep_is_refused_in_words() -> None:
-    assert judged(DEEP) is None
+    assert judged(DEEP)[0] is None
 
 
 def test_every_request_of_the_commands_is_taken() -> None:
     for verb, names in request_words.ARGUMENTS.items():
         arguments = dict.fromkeys(names, "1")
-        request = judged(json.dumps({"verb": verb, "arguments": arguments}).encode())
+        request, _ = judged(json.dumps({"verb": verb, "arguments": arguments}).encode())
         assert request == Request(verb, arguments)
         assert request_words.why_unclear(request) == ""

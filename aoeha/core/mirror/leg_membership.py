@@ -331,10 +331,8 @@ def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
         if leg.name in (*(mirror.missing or ()), *mirror.copying):
             continue
         if step.state.alarms:
-            subject, sentence = (
-                Subject.leg(group.name, leg.name),
-                f"{leg.name} is a whole half of {mirror.config.name} again",
-            )
+            subject = Subject.leg(group.name, leg.name)
+            sentence = f"{leg.name} is a whole half of {mirror.config.name} again"
             step.clear_alarm(Code.MIRROR_LEG_OUT, subject, sentence)
             leg_rest.end_alarms(step, subject, sentence)
         if leg.copying:
