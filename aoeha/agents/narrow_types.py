@@ -89,13 +89,17 @@ def is_plain(text: str) -> bool:
     return all(character == " " or unicodedata.category(character)[0] not in "CZ" for character in text)
 
 
-def host_address(text: str) -> HostAddress:
-    """Return the address of one host that others can send to. Raises ValueError with a sentence."""
+def host_address(text: str, *, on_a_link: bool = False) -> HostAddress:
+    """Return the address of one host that others can send to. Raises ValueError with a sentence.
+
+    `on_a_link`: its interface is known besides, so an address that is valid on one link only will do.
+    """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         raise ValueError(f'expected an IP address without a mask like "192.0.2.11", got "{text}"') from None
-    if refused := _no_host(address):
+    is_link_local = isinstance(address, ipaddress.IPv6Address) and address.is_link_local and address.scope_id is None
+    if not (on_a_link and is_link_local) and (refused := _no_host(address)):
         raise ValueError(f'expected the address of one host, got "{text}", {refused}')
     return address
 

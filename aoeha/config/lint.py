@@ -186,7 +186,7 @@ def _link_addresses(configuration: Configuration) -> Iterator[KeyFinding]:
         for node, text in link.address.items():
             path: KeyPath = ("link", number, "address", node)
             try:
-                address = host_address(text)
+                address = host_address(text, on_a_link=True)
             except ValueError as error:
                 yield KeyFinding(path, str(error))
                 continue

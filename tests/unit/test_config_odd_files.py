@@ -110,6 +110,12 @@ def test_an_odd_file_is_refused_at_its_key(tmp_path: Path, old: str, new: str, e
     assert any(expected in sentence for sentence in found), found
 
 
+def test_a_link_may_have_addresses_that_are_valid_there_alone(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text()
+    assert UDP in text
+    assert refusals(tmp_path, text.replace(UDP, 'address = { alpha = "fe80::1", beta = "fe80::2" }')) == []
+
+
 def resource(kind: str, parameters: str) -> str:
     return f'[[group.resource]]\nname = "more"\ntype = "{kind}"\n[group.resource.parameters]\n{parameters}\n'
 
