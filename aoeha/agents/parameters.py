@@ -10,6 +10,7 @@ from aoeha.agents.duration import DURATION_EXAMPLES
 from aoeha.agents.duration_type import is_duration, typed_duration
 from aoeha.agents.expectation import bare, refusal
 from aoeha.agents.secret_file import SecretFile
+from aoeha.core.model.text import shown
 
 __all__ = ["ParameterError", "parameters_from_strings", "takes_secret", "typed_parameters"]
 
@@ -20,8 +21,8 @@ class ParameterError(ValueError):
     """Parameters that an agent cannot take. `findings` holds one sentence each, the key first."""
 
     def __init__(self, findings: tuple[str, ...]) -> None:
-        super().__init__("; ".join(findings))
-        self.findings = findings
+        self.findings = tuple(map(shown, findings))
+        super().__init__("; ".join(self.findings))
 
 
 def typed_parameters(kind: type[P], table: Mapping[str, Any]) -> P:

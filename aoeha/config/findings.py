@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from aoeha.core.model.text import shown
+
 __all__ = ["ConfigurationError", "Finding", "KeyFinding", "KeyPath"]
 
 KeyPath = tuple[str | int, ...]
@@ -31,7 +33,7 @@ class Finding:
         """Return FILE:LINE: KEY: SENTENCE, as compilers print errors, so that editors can jump to the line."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         key = f"{self.key}: " if self.key else ""
-        return f"{place}: {'warning: ' if self.warning else ''}{key}{self.sentence}"
+        return shown(f"{place}: {'warning: ' if self.warning else ''}{key}{self.sentence}")
 
 
 class ConfigurationError(Exception):

@@ -46,3 +46,10 @@ def test_ocf_strings_become_lists_numbers_and_tables() -> None:
 def test_impossible_values_are_refused_by_key(type_name: str, table: dict[str, object], sentence: str) -> None:
     with pytest.raises(ParameterError, match=sentence):
         load_resource_agent(type_name).typed(table)
+
+
+def test_what_is_wrong_is_told_without_steering_the_terminal() -> None:
+    with pytest.raises(ParameterError) as caught:
+        load_resource_agent("address").typed({"address": "\x1b[2J", "interface": "\x9b2J"})
+    assert caught.value.findings
+    assert all(map(str.isprintable, [str(caught.value), *caught.value.findings]))

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +85,12 @@ def test_odd_values_are_judged_in_words(changes: dict[int, str]) -> None:
         for number, line in enumerate(LINES)
     ]
     assert is_in_words(judged("\n".join(lines).encode("utf-8", "surrogateescape")))
+
+
+@pytest.mark.parametrize("number", VALUES)
+def test_no_value_steers_the_terminal_that_shows_what_is_wrong_with_it(number: int) -> None:
+    lines = [*LINES[:number], f'{LINES[number].partition(" = ")[0]} = "\\u001b[2J"', *LINES[number + 1 :]]
+    assert is_in_words(judged("\n".join(lines).encode()))
 
 
 def test_tables_within_tables_without_end_are_refused(tmp_path: Path) -> None:
