@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS ?= 10
 JOBS ?= $(shell nproc)
-DURATION ?= 45m
 # Processes for tests that mostly wait for a device.
 WAITING ?= 4
 SHORT_SEEDS ?= 200
@@ -16,7 +15,7 @@ INCIDENTS := $(wildcard tests/scenarios/*.txt)
 
 .DEFAULT_GOAL := help
 PARTS := test-beside test-seeds test-simulator test-mutations test-mutants test-contract test-units test-core test-rack
-.PHONY: help demo fast incidents test $(PARTS) check bench torture seeds mutations mutants exhaust verdicts drills goldens readme setup \
+.PHONY: help demo fast incidents test $(PARTS) check bench torture fuzz seeds mutations mutants exhaust verdicts drills goldens readme setup \
 	clean clean-host
 
 help: ## what can be made
@@ -77,7 +76,10 @@ bench: setup ## figures: start-up of the command line, kill to first beat, takeo
 	@$(BIN)/python tests/bench
 
 torture: $(VENV)/ready ## seeds on all processors for DURATION (default 45m), or SEEDS=N of them
-	@$(BIN)/aoeha simulate --jobs $(JOBS) --seed $$(date +%s) --figures --bench $(if $(SEEDS),--runs $(SEEDS),--duration $(DURATION))
+	@$(BIN)/aoeha simulate --jobs $(JOBS) --seed $$(date +%s) --figures --bench $(if $(SEEDS),--runs $(SEEDS),--duration $(or $(DURATION),45m))
+
+fuzz: $(VENV)/ready ## every fuzz test of a parser with fresh examples, for DURATION in all (default 30m), on one processor
+	@$(BIN)/python tests/fuzz --duration $(or $(DURATION),30m)
 
 seeds: $(VENV)/ready ## two thousand fresh seeds and those that failed once; everything must have occurred in them
 	@AOEHA_SEEDS=2000 AOEHA_JOBS=$(JOBS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py

@@ -67,10 +67,17 @@ def _from_string(declared: Any, text: str) -> Any:
         return {"file": text}
     kind = bare(declared)
     if get_origin(kind) is tuple:
-        return json.loads(text) if text.lstrip().startswith("[") else text.split()
+        return _table(text) if text.lstrip().startswith("[") else text.split()
     if kind in (int, bool):
         return msgspec.convert(text, kind, strict=False)
     return text
+
+
+def _table(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def takes_secret(declared: Any) -> bool:

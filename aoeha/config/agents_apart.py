@@ -47,16 +47,20 @@ def findings_of_agents(file: str, deadline_ms: int = DEADLINE_MS) -> list[KeyFin
 
 
 def _read(lines: list[bytes]) -> tuple[list[KeyFinding], KeyPath, bool]:
-    """Return the findings, what was asked last, and whether all of them were."""
+    """Return the findings, what was asked last, and whether all of them were. A child may end within a line."""
     findings, asked, is_done = list[KeyFinding](), KeyPath(), False
     for line in lines:
-        match json.loads(line):
-            case {"asked": path}:
+        try:
+            told = json.loads(line)
+        except (ValueError, RecursionError):
+            return findings, asked, False
+        match told:
+            case {"asked": list(path)}:
                 asked = tuple(path)
-            case {"path": path, "sentence": sentence, "warning": warning}:
+            case {"path": list(path), "sentence": str(sentence), "warning": bool(warning)}:
                 findings.append(KeyFinding(tuple(path), sentence, warning=warning))
             case _:
-                is_done = True
+                is_done = told == {}
     return findings, asked, is_done
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Place
+from aoeha.io.mounts import mounts
 
 __all__ = ["MARKER_NAME", "Container", "Containers", "cgroup_of", "kill_leftovers"]
 
@@ -180,8 +181,7 @@ def _own_cgroup() -> Path | None:
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
         own = next(line.removeprefix("0::") for line in lines if line.startswith("0::"))
-        mounts = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
-        mounted = next(words[4] for words in mounts if words[words.index("-") + 1] == "cgroup2")
+        mounted = next(mount.directory for mount in mounts() if mount.kind == "cgroup2")
     except (OSError, StopIteration):
         return None
     return Path(mounted + own)

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Mount", "mount_pseudo", "mounts", "users_of"]
+__all__ = ["TABLE", "Mount", "mount_pseudo", "mounts", "users_of"]
 
+TABLE = Path("/proc/self/mountinfo")
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -22,9 +23,13 @@ class Mount:
     read_only: bool
 
 
-def mounts() -> tuple[Mount, ...]:
-    """Return all mounts in the order in which they were made. The last one of a directory is the visible one."""
-    return tuple(_parse(line) for line in Path("/proc/self/mountinfo").read_text().splitlines())
+def mounts(table: Path = TABLE) -> tuple[Mount, ...]:
+    """Return all mounts in the order in which they were made. The last one of a directory is the visible one.
+
+    Users mount too, at names of their own: any bytes. The kernel escapes the end of a line and nothing else that
+    Python takes for one (U+2028), so one odd name would otherwise hide all mounts.
+    """
+    return tuple(_parse(os.fsdecode(line)) for line in table.read_bytes().split(b"\n") if line)
 
 
 def _parse(line: str) -> Mount:
@@ -58,7 +63,7 @@ def users_of(directory: str) -> dict[int, str]:
             continue
         try:
             if any(_is_below(path, directory) for path in _open_paths(Path(entry.path))):
-                users[int(entry.name)] = Path(entry.path, "comm").read_text().strip()
+                users[int(entry.name)] = Path(entry.path, "comm").read_text(errors="replace").strip()
         except OSError:
             continue
     return users

@@ -29,6 +29,7 @@ HOP_LIMIT = 255
 UNSPECIFIED = IPv6Address("::")
 ALL_NODES = IPv6Address("ff02::1")
 ETHERNET_BYTES = 14
+HARDWARE_BYTES = 6
 _IPV6 = struct.Struct("!IHBB16s16s")
 _MESSAGE = struct.Struct("!BBHI16s")
 """Both messages begin alike: type, code, checksum, flags, target. Options follow (RFC 4861 §4.3, §4.4)."""
@@ -95,9 +96,10 @@ def claiming_hardware(frame: bytes, address: IPv6Address) -> bytes | None:
     asks_too = kind == SOLICITATION and source == UNSPECIFIED.packed
     if source != address.packed and not (target == address.packed and (kind == ADVERTISEMENT or asks_too)):
         return None
-    # A proxy answers in the name of the machine in the option.
+    # A proxy answers in the name of the machine in the option. One that is no Ethernet address is passed over.
     option = SOURCE_LINK_LAYER_ADDRESS if kind == SOLICITATION else TARGET_LINK_LAYER_ADDRESS
-    return options.get(option, frame[6:12])
+    named = options.get(option, b"")
+    return named if len(named) == HARDWARE_BYTES else frame[6:12]
 
 
 def _pseudo_header(source: bytes, destination: bytes, length: int) -> bytes:

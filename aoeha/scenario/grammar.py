@@ -66,7 +66,7 @@ class Text:
 
 def milliseconds(text: str) -> int:
     """Read a duration like 200ms, 1.5s or 10m. Raises ValueError."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m)", text)
     if found is None:
         raise ValueError(f'cannot read the time "{text}": write it like 200ms, 1.5s or 10m')
     return round(float(found[1]) * UNITS[found[2]])

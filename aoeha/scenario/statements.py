@@ -40,8 +40,8 @@ class Form:
 PLACES = {
     "NAME": r"[\w./-]+",
     "NAMES": r"[\w./-]+(?: [\w./-]+)*",
-    "NUMBER": r"\d+",
-    "TIME": r"\d+(?:\.\d+)?(?:ms|s|m)",
+    "NUMBER": r"[0-9]{1,6}",
+    "TIME": r"[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m)",
     "QUOTED": r'"[^"]+"',
     "TEXT": r".+",
 }

@@ -1,16 +1,22 @@
 """State files on a real disk: what was damaged is never believed, and never keeps a daemon from starting."""
 
 import asyncio
+import contextlib
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from patience import PATIENCE_S
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+from damage import damaged as spoilt_state
 
 from aoeha.core.memory import contradiction
 from aoeha.core.model.actions import StartTask
@@ -22,12 +28,14 @@ from aoeha.core.model.proof import Proof, ProofKind
 from aoeha.core.model.task import PowerPurpose, PowerTask, TaskKind, TaskResult
 from aoeha.core.model.term import Unremembered
 from aoeha.core.step import initial, next_wake, step
-from aoeha.daemon.fence_history import FenceHistory
-from aoeha.daemon.first_beat import remembered, save, send_first_beat
+from aoeha.daemon.fence_history import Attempt, FenceHistory
+from aoeha.daemon.first_beat import _decoded, _saved_beat, remembered, save, send_first_beat
 from aoeha.io.durable import MemoryStore
 from aoeha.io.link import UdpSettings
 from aoeha.io.state_file import DamagedError, opened, read_state, sealed, write_state
+from aoeha.journal.codec import to_plain
 from aoeha.sim.stories.settings import Settings
+from aoeha.wire.codec import NONCE_SIZE, Message, encode, state_digest
 from aoeha.wire.keys import Key
 
 BOOT, OTHER_BOOT = "a" * 32, "b" * 32
@@ -50,6 +58,13 @@ MEMORY = Memory(
     saved_ms=60_000,
 )
 KEY = Key(3, bytes(range(32)))
+GROUPS_HEARD = (GroupBeat("storage", GroupPhase.RUNNING, True, False, True, 7, 6),)
+BEAT = Beat("alpha", BOOT, 5, 900, 0, 7, BeatFlag.PROBED, (10,), GROUPS_HEARD)
+MESSAGE = Message(bytes(NONCE_SIZE), bytes(NONCE_SIZE), BEAT, 1, state_digest(GROUPS_HEARD))
+FIRST_BEAT = {
+    "names": ["alpha", "storage"], "peer": "beta", "beat": encode(MESSAGE, "gw", KEY.id, KEY.secret).hex(),
+}  # fmt: skip
+ATTEMPT = Attempt("strip", "beta", "off", "beta is silent", 1_000, 2_000, "timed out", "no answer", "2")
 SAMPLE = 61
 
 
@@ -229,6 +244,45 @@ def test_whatever_lies_in_a_state_file_reading_it_never_raises(
     assert read_state(path, json.loads)[0] is None
     path.write_bytes(sealed(content))
     read_state(path, json.loads)
+
+
+@given(spoilt_state([msgspec.json.encode(to_plain(MEMORY))]))
+def test_a_memory_that_another_version_wrote_is_refused_or_a_daemon_starts_with_it(
+    tmp_path_factory: pytest.TempPathFactory, state: bytes
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    store = MemoryStore(folder / "run", folder / "lib")
+    write_state(store.run_file, state, sync=False)
+    recalled = store.recall(BOOT)
+    store.close()
+    assert recalled.memory is not None or recalled.sentences or store.run_file.exists()
+    starts_with(recalled.memory)
+
+
+@given(spoilt_state([msgspec.json.encode([ATTEMPT])]))
+def test_a_history_that_another_version_wrote_is_refused_in_words_or_read(
+    tmp_path_factory: pytest.TempPathFactory, state: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fence_history.json"
+    write_state(path, state, sync=False)
+    history = FenceHistory(path.parent)
+    history.close()
+    assert history.fault or all(isinstance(attempt["device"], str) for attempt in history.attempts())
+
+
+@given(spoilt_state([json.dumps(FIRST_BEAT).encode()]))
+def test_a_first_beat_that_another_version_saved_is_the_saved_one_or_none(state: bytes) -> None:
+    with contextlib.suppress(Exception):
+        assert _saved_beat(_decoded(state), (KEY,)) == BEAT, "a daemon starts without a first beat after any exception"
+
+
+def test_the_states_of_the_corpus_are_read(tmp_path: Path) -> None:
+    assert _saved_beat(_decoded(json.dumps(FIRST_BEAT).encode()), (KEY,)) == BEAT
+    write_state(tmp_path / "fence_history.json", msgspec.json.encode([ATTEMPT]), sync=False)
+    history = FenceHistory(tmp_path)
+    history.close()
+    assert history.attempts() == [msgspec.to_builtins(ATTEMPT)]
+    assert stored(tmp_path).recall(BOOT).memory == MEMORY
 
 
 @pytest.mark.parametrize("deep", [b"[" * 100_000, b"1" * 100_000, b'"\xff"'])

@@ -4,6 +4,9 @@ import struct
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
+from damage import damaged
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from aoeha.io import arp_probe, neighbour_probe
 from aoeha.io.announce import gratuitous_arp_frames, unsolicited_advertisement
@@ -110,3 +113,23 @@ def test_an_arp_probe_claims_nothing_and_any_message_from_the_address_claims_it(
     for frame in gratuitous_arp_frames(THEIRS, V4):
         assert arp_probe.claiming_hardware(frame, V4) == THEIRS
         assert arp_probe.claiming_hardware(frame, ANOTHER_V4) is None
+
+
+@given(st.binary(max_size=80) | damaged(gratuitous_arp_frames(THEIRS, V4)))
+def test_a_claim_by_arp_names_a_hardware_address_or_nobody(frame: bytes) -> None:
+    found = arp_probe.claiming_hardware(frame, V4)
+    assert found is None or (len(found) == 6 and V4.packed in frame)
+
+
+@given(st.binary(max_size=120) | damaged([LINUX_TRIES_IT, LINUX_ANSWERS]))
+def test_a_claim_by_neighbour_discovery_names_a_hardware_address_or_nobody(frame: bytes) -> None:
+    found = neighbour_probe.claiming_hardware(frame, V6)
+    assert found is None or (len(found) == 6 and V6.packed in frame)
+
+
+@example(bytes([2, 2]) + bytes(14))
+@given(st.binary(max_size=40).map(lambda more: more + bytes(-len(more) % 8)))
+def test_an_option_of_neighbour_discovery_is_a_hardware_address_or_is_dropped(options: bytes) -> None:
+    frame = neighbour_frame(struct.pack("!BBHI", 136, 0, 0, 0) + V6.packed + options, V6)
+    found = neighbour_probe.claiming_hardware(frame, V6)
+    assert found is None or len(found) == 6

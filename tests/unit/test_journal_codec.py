@@ -61,7 +61,7 @@ def test_every_action_comes_back_equal(action: Action) -> None:
 
 
 @given(EVENTS, st.lists(ACTIONS, max_size=4).map(tuple))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_step_is_one_line_and_comes_back_equal(event: Event, actions: tuple[Action, ...]) -> None:
     line = encode_step(event, actions)
     assert line.count(b"\n") == 1
@@ -79,7 +79,7 @@ def test_a_step_is_one_line_and_comes_back_equal(event: Event, actions: tuple[Ac
         state=st.none() | st.from_type(NodeState),
     )
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_header_comes_back_equal(header: Header) -> None:
     assert decode_line(encode_header(header)) == header
 

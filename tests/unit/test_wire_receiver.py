@@ -5,7 +5,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from wire_samples import BOOTS, KEY, OTHER_KEY, Gateway, beat, beats, group, met_pair
 
@@ -316,7 +316,6 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=300)
 @given(steps)
 def test_no_message_counts_twice_on_a_link_and_no_incarnation_comes_back(script: list[tuple[Any, ...]]) -> None:
     """Whatever is lost, replayed, restarted or rebooted; and when it ends, the pair meets within two beats each."""

@@ -53,7 +53,8 @@ def progress_of(target: str) -> tuple[int, int]:
 
     Source: Documentation/block/stat.rst; what has ended are reads, writes, discards and flushes.
     """
-    fields = [int(word) for word in _read(_BLOCK / f"etherd!{target}" / "stat").split() if word.isdigit()]
+    words = _read(_BLOCK / f"etherd!{target}" / "stat").split()
+    fields = [int(word) for word in words if word.isascii() and word.isdigit()]
     if len(fields) <= _UNDER_WAY:
         return 0, 0
     return fields[_UNDER_WAY], sum(fields[place] for place in _ENDED if place < len(fields))
@@ -89,6 +90,6 @@ def write_control(path: Path, text: str) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return path.read_text(errors="replace").strip()
     except OSError:
         return ""

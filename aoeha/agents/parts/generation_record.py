@@ -20,7 +20,7 @@ from aoeha.io.host import Host
 __all__ = ["Mark", "Place", "read", "write"]
 
 BLOCK = 4_096
-_LINE = re.compile(r"aoeha-generation 1 (\S+) (\S+) (\d{1,10}) ([0-9a-f]{64})\n\0*")
+_LINE = re.compile(r"aoeha-generation 1 (\S+) (\S+) ([0-9]{1,10}) ([0-9a-f]{64})\n\0*")
 _MAX = 0xFFFFFFFF
 
 

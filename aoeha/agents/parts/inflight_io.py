@@ -7,28 +7,28 @@ driver's deadsecs), and what lies in its memory above them follows. Reading star
 import re
 from pathlib import Path
 
+from aoeha.io.mounts import TABLE, mounts
+
 __all__ = ["unfinished_writes"]
 
 _DEVICES = Path("/sys/class/block")
-_MOUNTS = Path("/proc/self/mountinfo")
-_NUMBER_FIELD = 2
 
 
-def unfinished_writes(target: str, devices: Path = _DEVICES, mounts: Path = _MOUNTS) -> str:
+def unfinished_writes(target: str, devices: Path = _DEVICES, table: Path = TABLE) -> str:
     """Return in words what holds the disk of a target like "e1.0" in use; empty when nothing does."""
     wanted = re.compile(rf"etherd!{re.escape(target)}(p\d+)?")
     for device in sorted(devices.glob(f"etherd!{target}*")):
-        if wanted.fullmatch(device.name) and (use := _use_of(device, mounts)):
+        if wanted.fullmatch(device.name) and (use := _use_of(device, table)):
             return f"{device.name.replace('!', '/')} {use}"
     return ""
 
 
-def _use_of(device: Path, mounts: Path) -> str:
+def _use_of(device: Path, table: Path) -> str:
     try:
         holders = sorted(holder.name for holder in (device / "holders").iterdir())
         writes = int((device / "inflight").read_text().split()[1])  # reads and writes, Documentation/block/stat
         number = (device / "dev").read_text().strip()
-        mounted = any(line.split()[_NUMBER_FIELD] == number for line in mounts.read_text().splitlines())
+        mounted = any(mount.device == number for mount in mounts(table))
     except (OSError, IndexError, ValueError) as fault:
         return f"does not tell its use: {fault}"
     if holders:

@@ -22,6 +22,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, TypeVar
 
 from aoeha.io.mqtt import Heard, Session
@@ -333,7 +334,11 @@ def _entry(said: Any, name: str) -> Any:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """A number that no meter shows is too much in any case: it must not count as no meter."""
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    except OverflowError:
+        return inf
 
 
 def _says_online(payload: bytes) -> bool:

@@ -7,7 +7,8 @@ from aoeha.core.model.superblock import Superblock
 __all__ = ["parse_examine"]
 
 _FIELD = re.compile(r"^\s*([A-Z][A-Za-z ]*?) : (.*)$")
-_ROLE = re.compile(r"Active device (\d+)")
+_ROLE = re.compile(r"Active device ([0-9]{1,9})")
+_NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 def parse_examine(text: str) -> dict[str, Superblock]:
@@ -15,7 +16,7 @@ def parse_examine(text: str) -> dict[str, Superblock]:
     records: dict[str, Superblock] = {}
     for name, fields in _sections(text):
         role = _ROLE.match(fields.get("Device Role", ""))
-        if "Array UUID" not in fields or not fields.get("Events", "").isdigit():
+        if not fields.get("Array UUID") or not _NUMBER.fullmatch(fields.get("Events", "")):
             continue
         records[name] = Superblock(
             leg=name,
