@@ -125,9 +125,16 @@ MUTANTS = (
     Mutant(
         f"{LEGS}:_may_be_last",
         "R5",
-        "writes wait for a copy of a leg that had forgotten, as if it were better",
-        "or (lost.copying and lost.copy_in_doubt)",
-        "or False",
+        "writes wait for a copy of a leg that has forgotten, as if it were better",
+        "no_better = lost.copying or ",
+        "no_better = ",
+    ),
+    Mutant(
+        f"{LEGS}:_make_equal",
+        "R5",
+        "writes wait for a whole copy of a suspect leg, as if it were better than that one",
+        "if len(sources) == 1 and sources[0].suspect:",
+        "if False:",
     ),
     Mutant(
         f"{LEGS}:_judge_failure",

@@ -289,10 +289,10 @@ def _tainted_alone(group: GroupState) -> list[LegState]:
 def _may_be_last(group: GroupState, leg: LegState, lost: LegState) -> bool:
     """Whether a mirror may continue with this leg and without a lost one: a suspect leg may lack acknowledged writes.
 
-    So may one whose target has forgotten, and then it is no better than a lost one that may lack some, too, or that is
-    still copied from one that had forgotten already.
+    So may one whose target has forgotten, and then it is no worse than a lost one that may lack some, too, or that is
+    still being copied: what only that one has, nobody could read.
     """
-    no_better = not suspect_legs.is_sound(group, lost) or (lost.copying and lost.copy_in_doubt)
+    no_better = lost.copying or not suspect_legs.is_sound(group, lost)
     sound = suspect_legs.is_sound(group, leg) or no_better
     return sound and leg.shows_anywhere(Holder.US) and not leg.suspect and not leg.outdated
 
@@ -395,10 +395,18 @@ def _return(step: StepContext, group: GroupState, mirror: ResourceState, leg: Le
     sentence = f"{leg.name} is added to {mirror.config.name} again {how}"
     step.say(code, Subject.leg(group.name, leg.name), sentence)
     step.change_leg(group.name, leg.name, copy_in_doubt=False)
+    _make_equal(step, group, mirror, leg)
     number, name, reason = _begun(step, group), mirror.config.name, "its shelf answers again"
     kind = TaskKind.RETURN_LEG
     patience_ms = shelf_patience.act_ms(kind, RETURN_DEADLINE_MS, group)
     step.begin(LegTask(number, patience_ms, reason, kind, group.name, name, leg.name, whole, leg.outdated))
+
+
+def _make_equal(step: StepContext, group: GroupState, mirror: ResourceState, copied: LegState) -> None:
+    """The only leg that a copy can be made from is no worse than that copy, but by what happens to it from now on."""
+    sources = _others(group, mirror, copied)
+    if len(sources) == 1 and sources[0].suspect:
+        step.change_leg(group.name, sources[0].name, suspect=False, reservation_lost=True)
 
 
 def _begun(step: StepContext, group: GroupState) -> int:
