@@ -15,7 +15,7 @@ INCIDENTS := $(wildcard tests/scenarios/*.txt)
 
 .DEFAULT_GOAL := help
 PARTS := test-beside test-seeds test-simulator test-mutations test-mutants test-contract test-units test-core test-rack
-.PHONY: help demo fast incidents test $(PARTS) check bench torture fuzz seeds mutations mutants exhaust verdicts drills goldens readme setup \
+.PHONY: help demo fast incidents test $(PARTS) check bench torture fuzz soak seeds mutations mutants exhaust verdicts drills goldens readme setup \
 	clean clean-host
 
 help: ## what can be made
@@ -80,6 +80,9 @@ torture: $(VENV)/ready ## seeds on all processors for DURATION (default 45m), or
 
 fuzz: $(VENV)/ready ## every fuzz test of a parser with fresh examples, for DURATION in all (default 30m), on one processor
 	@$(BIN)/python tests/fuzz --duration $(or $(DURATION),30m)
+
+soak: $(VENV)/ready ## two real daemons, killed and restarted at random while old beats are played, for DURATION (default 30m)
+	@$(BIN)/python tests/soak --duration $(or $(DURATION),30m)
 
 seeds: $(VENV)/ready ## two thousand fresh seeds and those that failed once; everything must have occurred in them
 	@AOEHA_SEEDS=2000 AOEHA_JOBS=$(JOBS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_swarm.py

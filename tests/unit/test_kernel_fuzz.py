@@ -56,9 +56,9 @@ def table(folder: pytest.TempPathFactory, content: bytes, name: str = "table") -
 def test_a_mount_of_anybody_hides_no_other(
     tmp_path_factory: pytest.TempPathFactory, name: bytes, source: bytes
 ) -> None:
-    theirs = b"40 1 0:50 / /home/x/%s rw shared:2 - fuse %s rw\n" % tuple(map(as_the_kernel_writes, (name, source)))
+    theirs = b"40 1 0:50 / /media/x/%s rw shared:2 - fuse %s rw\n" % tuple(map(as_the_kernel_writes, (name, source)))
     found = mounts(table(tmp_path_factory, theirs + OURS_MOUNTED))
-    directory = (b"/home/x/" + name).decode(errors="surrogateescape")
+    directory = (b"/media/x/" + name).decode(errors="surrogateescape")
     assert found == (
         Mount("0:50", directory, "fuse", source.decode(errors="surrogateescape"), read_only=False),
         Mount("8:1", "/srv/volume", "ext4", "/dev/md/volume", read_only=False),
@@ -73,7 +73,7 @@ def test_a_mount_of_anybody_keeps_no_disk_in_use(tmp_path_factory: pytest.TempPa
     (disk / "holders").mkdir(parents=True, exist_ok=True)
     (disk / "inflight").write_text("0 0\n")
     (disk / "dev").write_text("152:16\n")
-    theirs = b"40 1 0:50 / /home/x/%s rw shared:2 - fuse x rw\n" % as_the_kernel_writes(name)
+    theirs = b"40 1 0:50 / /media/x/%s rw shared:2 - fuse x rw\n" % as_the_kernel_writes(name)
     listed = table(tmp_path_factory, theirs + OURS_MOUNTED)
     assert unfinished_writes("e1.0", disk.parent, listed) == ""
     listed = table(tmp_path_factory, theirs + b"36 1 152:16 / /srv/volume rw - ext4 /dev/etherd/e1.0 rw\n")
