@@ -118,6 +118,13 @@ MUTANTS = (
     Mutant(
         f"{LEGS}:_judge_failure",
         "R5",
+        "a leg that is slow to return is called a disk with errors",
+        "if not failed.late:",
+        "if True:",
+    ),
+    Mutant(
+        f"{LEGS}:_judge_failure",
+        "R5",
         "a leg that fell silent in the middle of its return has a disk with errors",
         "if leg.shows(Holder.US) and all(address.since_ms <= failed.begun_ms for address in leg.addresses):",
         "if True:",

@@ -88,7 +88,7 @@ JUDGED = {
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms read_ms looked_ms said answering",
     "ShelvesState": "task_id asked_ms read_ms due patient_id patient_ms glanced_ms",
     "LegWork": "task_id retry_ms begun_ms failed",
-    "FailedReturn": "leg sentence begun_ms ended_ms",
+    "FailedReturn": "leg sentence begun_ms ended_ms late",
     "UnreadBeat": "kind at_ms",
     "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message lacking",
     "HeardLedger": "boot_id epoch ledger as_of_ms known_epoch",

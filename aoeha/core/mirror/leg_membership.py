@@ -16,8 +16,9 @@ A leg that is being copied does not count as another leg; it is trusted again wh
 from a leg that was evicted: the other leg's superblock calls it missing.
 
 A return that failed is judged by the first reading begun after it. A leg that showed us all the time has a disk that
-reports errors, and rests (`leg_rest`). One that fell silent meanwhile, or restarted, is tried again as soon as it has
-been ours for a while.
+reports errors, and rests (`leg_rest`), unless the return only did not end in its time: then the leg is slow, and is
+tried again 30 s later. One that fell silent meanwhile, or restarted, is tried again as soon as it has been ours for a
+while.
 
 What this file does not know: how md is told.
 """
@@ -89,7 +90,8 @@ def task_done(step: StepContext, task: LegTask, done: TaskDone) -> None:
         if evicted:
             step.alarm(Code.MIRROR_LEG_STUCK, subject, sentence)
         else:
-            failed = FailedReturn(task.leg, sentence, group.leg_work.begun_ms, step.now_ms)
+            late = done.result is TaskResult.TIMED_OUT
+            failed = FailedReturn(task.leg, sentence, group.leg_work.begun_ms, step.now_ms, late)
             step.change_group(group.name, leg_work=replaced(step.state.group(group.name).leg_work, failed=failed))
         return
     step.clear_alarm(Code.MIRROR_LEG_STUCK, subject, f"{task.leg} could be moved now")
@@ -110,8 +112,10 @@ def _judge_failure(step: StepContext, name: str) -> None:
     leg = group.leg(failed.leg)
     subject = Subject.leg(name, leg.name)
     if leg.shows(Holder.US) and all(address.since_ms <= failed.begun_ms for address in leg.addresses):
-        step.alarm(Code.MIRROR_LEG_STUCK, subject, failed.sentence)
-        leg_rest.rest(step, name, leg, "it could not be added to the mirror again")
+        slow = ". It is slow, and nothing else is known against it: it is tried again" if failed.late else ""
+        step.alarm(Code.MIRROR_LEG_STUCK, subject, failed.sentence + slow)
+        if not failed.late:
+            leg_rest.rest(step, name, leg, "it could not be added to the mirror again")
         step.change_group(name, leg_work=replaced(group.leg_work, failed=None))
     else:
         sentence = f"{failed.sentence}. Its shelf fell silent meanwhile, or its target restarted"

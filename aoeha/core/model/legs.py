@@ -111,12 +111,16 @@ class ShelvesState:
 
 @dataclass(frozen=True)
 class FailedReturn:
-    """A return that failed, and when it began and ended. A reading since is to tell whether the leg fell silent."""
+    """A return that failed, and when it began and ended. A reading since is to tell whether the leg fell silent.
+
+    `late`: it did not end in its time. That says nothing about the disk.
+    """
 
     leg: str
     sentence: str
     begun_ms: int
     ended_ms: int
+    late: bool = False
 
 
 @dataclass(frozen=True)

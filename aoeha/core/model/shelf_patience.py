@@ -33,7 +33,13 @@ QUESTIONS = 3
 """A change asks so many questions, one after the other."""
 PROMPT_MS = 50
 """An answer that takes less counts as one that takes no time."""
-ROUNDS = {TaskKind.START: 150, TaskKind.STOP: 100, TaskKind.MONITOR: 20, TaskKind.RETURN_LEG: 150}
+ROUNDS = {
+    TaskKind.START: 150,
+    TaskKind.STOP: 100,
+    TaskKind.MONITOR: 20,
+    TaskKind.RETURN_LEG: 150,
+    TaskKind.RENEW_GENERATION: 20,
+}
 """So often an act upon a resource or a leg may wait for the legs. Seen at 300 ms an answer: 60 times for the start of a
 mirror, 100 times for the mount of a file system that was not unmounted, 34 times for the superblocks of two legs."""
 ACT_EXTRA_MAX_MS = 300_000

@@ -13,7 +13,7 @@ leg's name is another one, or an older copy. That leg leaves the mirror and is c
 What this file does not know: where on a leg the number lies, and how it is written.
 """
 
-from aoeha.core.model import law
+from aoeha.core.model import law, shelf_patience
 from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
@@ -21,7 +21,7 @@ from aoeha.core.model.legs import LegState
 from aoeha.core.model.shelves import Holder
 from aoeha.core.model.state import UP, GroupState, NodeState, ResourceState
 from aoeha.core.model.step_context import StepContext
-from aoeha.core.model.task import GenerationsWritten, GenerationTask, SuperblocksRead, TaskResult
+from aoeha.core.model.task import GenerationsWritten, GenerationTask, SuperblocksRead, TaskKind, TaskResult
 from aoeha.core.model.term import Term
 
 __all__ = ["decide", "learn", "task_done", "too_old"]
@@ -91,7 +91,8 @@ def _renew(step: StepContext, group: GroupState, term: Term, mirror: ResourceSta
     number, least = step.state.next_task_id, dict(marked)
     legs = tuple((leg, least.get(leg, 0)) for leg in names)
     reason = "a number that only grows tells a leg from an older copy of it"
-    task = GenerationTask(number, DEADLINE_MS, reason, group.name, mirror.config.name, legs, group.generation + 1)
+    deadline_ms = shelf_patience.act_ms(TaskKind.RENEW_GENERATION, DEADLINE_MS, group)
+    task = GenerationTask(number, deadline_ms, reason, group.name, mirror.config.name, legs, group.generation + 1)
     step.begin(task)
     step.change_term(group.name, renewal_task_id=number, renewed_ms=step.now_ms)
 
