@@ -21,24 +21,27 @@ from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parts.aoe_driver import CONTROL, addresses_of, is_up, make_node, state_of, write_control
 from aoeha.agents.parts.deadsecs_override import LOWERED_S, PATH_TIMING, override_deadsecs
 from aoeha.agents.running import must_run, try_run
+from aoeha.agents.time_left import time_left_ms
 from aoeha.core.model.task import PathFailover, ResourceStatus
 from aoeha.io import clock
 from aoeha.io.blocking import bounded_call
 
 MODULE = Path("/sys/module/aoe")
 SETTINGS = MODULE / "parameters"
-LOAD_DEADLINE_MS = 10_000
-UNLOAD_DEADLINE_MS = 10_000
 SYSFS_DEADLINE_MS = 2_000
+"""For a file of the driver, which waits for no shelf."""
 READS = 16
 """The driver takes the paths to a target in turn; what else is under way may shift that."""
 END_OF_HURRY_S = 0.3
 """How long an override that is no longer wanted may take to restore what it found."""
 LOOK_EVERY_S = 0.02
 DISCOVER_EVERY_S = 0.5
-LAGGARD_S = 1.25
-"""How long the first target that is up waits for the others: they were asked by the same broadcasts, three by then."""
-UNLOAD_TRIES = 20
+LAGGARD_S, LAGGARD_SHARE = 1.25, 1 / 2
+"""How long the first target that is up waits for the others: they were asked by the same broadcasts, three by then. On
+slow shelves, half as long again as that one took."""
+TARGETS_SHARE = 1 / 4
+"""Of a start's time, for the targets: it is more than the patience only where the core knows that shelves are slow."""
+UNLOAD_SHARE = 1 / 2
 UNLOAD_PAUSE_S = 0.25
 
 
@@ -90,11 +93,10 @@ class AoeAgent(ResourceAgent[AoeParameters], PathDriver):
         if not _loaded():
             return
         failure: AgentError | None = None
-        for _ in range(UNLOAD_TRIES):
+        least_ms = time_left_ms() * UNLOAD_SHARE
+        while time_left_ms() > least_ms:
             try:
-                await must_run(
-                    self.host, "modprobe", "--remove", "aoe", deadline_ms=UNLOAD_DEADLINE_MS, to="unload the aoe driver"
-                )
+                await must_run(self.host, "modprobe", "--remove", "aoe", to="unload the aoe driver")
             except AgentError as error:
                 failure = error
             if not _loaded():
@@ -183,7 +185,7 @@ class AoeAgent(ResourceAgent[AoeParameters], PathDriver):
         await must_run(
             self.host, "modprobe", "aoe", f"aoe_iflist={self._interface_list()}",
             f"aoe_deadsecs={self.parameters.deadsecs}",
-            deadline_ms=LOAD_DEADLINE_MS, to="load the aoe driver",
+            to="load the aoe driver",
         )  # fmt: skip
 
     async def _adjust(self) -> None:
@@ -207,14 +209,14 @@ class AoeAgent(ResourceAgent[AoeParameters], PathDriver):
         loop = asyncio.get_running_loop()
         begun = loop.time()
         discovered = begun
-        ends = begun + self.parameters.patience_ms / 1000
+        ends = begun + max(self.parameters.patience_ms, time_left_ms() * TARGETS_SHARE) / 1_000
         while True:
             up = tuple(target for target in self.parameters.targets if is_up(target))
             now = loop.time()
             if len(up) == len(self.parameters.targets) or now > ends:
                 return up
             if up:
-                ends = min(ends, now + LAGGARD_S)
+                ends = min(ends, now + max(LAGGARD_S, (now - begun) * LAGGARD_SHARE))
             if now - discovered > DISCOVER_EVERY_S:
                 discovered = now
                 await self._ask(up)

@@ -14,22 +14,24 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.interface import AgentError, LateError, Observation, Parameters, ResourceAgent
 from aoeha.agents.narrow_types import AbsolutePath, DevicePath
 from aoeha.agents.ocf_adapter import ocf_main
+from aoeha.agents.parts.hanging_files import ask_figures, make_directory
 from aoeha.agents.running import must_run, said, try_run
+from aoeha.agents.time_left import time_left_ms
 from aoeha.core.model.task import ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.mounts import Mount, mounts, users_of
 
-MOUNT_DEADLINE_MS = 600_000
-"""The deadline of the start ends it before: a slow shelf takes long over each answer."""
-UNMOUNT_DEADLINE_MS = 30_000
 LOOK_DEADLINE_MS = 5_000
+"""For what asks this host alone: a process that hangs with the volume must not hide the others."""
 SIGNAL_PATIENCE_S = 2.0
 LOOK_EVERY_S = 0.1
 KERNEL_PATIENCE_S = 0.5
 KERNEL_TRIES = 6
+LAST_TRY_MS = 1_000
+"""What is left of a stop's time when nothing is tried any more."""
 
 
 HOST_TREES = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr")
@@ -100,14 +102,11 @@ class FilesystemAgent(ResourceAgent[FilesystemParameters]):
             raise AgentError(
                 f"cannot mount {parameters.device}: it is mounted at {elsewhere}; run `umount {elsewhere}`"
             )
-        try:
-            _make_directory(parameters.directory)
-        except OSError as error:
-            raise AgentError(f"cannot make the mount point {parameters.directory}: {error.strerror}") from None
+        await make_directory(self.host, parameters.directory)
         options = ("-o", parameters.options) if parameters.options else ()
         await must_run(
             self.host, "mount", "--no-mtab", "--internal-only", "-t", parameters.kind, *options, parameters.device,
-            parameters.directory, deadline_ms=MOUNT_DEADLINE_MS, to=f"mount {parameters.device}",
+            parameters.directory, to=f"mount {parameters.device}",
         )  # fmt: skip
 
     async def stop(self) -> None:
@@ -117,8 +116,11 @@ class FilesystemAgent(ResourceAgent[FilesystemParameters]):
                 await self._signal_users(sign)
             if not await self._unmount():
                 return
-        for _ in range(KERNEL_TRIES):
-            # What a killed process held, and what nfsd is about to let go, is released a little later.
+        tries = 0
+        while tries < KERNEL_TRIES or (await self._users() and time_left_ms() > LAST_TRY_MS):
+            # What a killed process held, and what nfsd is about to let go, is released a little later: when the shelves
+            # have answered what it waits for.
+            tries += 1
             await asyncio.sleep(KERNEL_PATIENCE_S)
             if not (failure := await self._unmount()):
                 return
@@ -139,11 +141,12 @@ class FilesystemAgent(ResourceAgent[FilesystemParameters]):
         if mount.read_only and "ro" not in self.parameters.options.split(","):
             reason = "the kernel made it read-only after an error; see `dmesg`, then check it with fsck"
             return Observation(ResourceStatus.FAILED, reason)
-        directory = self.parameters.directory
         try:
-            await bounded_call(f"statvfs of {directory}", partial(os.statvfs, directory), deadline_ms=LOOK_DEADLINE_MS)
-        except (OSError, TimeoutError) as error:
-            return Observation(ResourceStatus.FAILED, f"{directory} does not answer: {error}")
+            await ask_figures(self.host, self.parameters.directory)
+        except LateError:  # It waits for its legs, and nobody knows more.
+            raise
+        except AgentError as error:
+            return Observation(ResourceStatus.FAILED, f"{self.parameters.directory} does not answer: {error}")
         return Observation(ResourceStatus.RUNNING)
 
     async def validate(self) -> None:
@@ -159,7 +162,7 @@ class FilesystemAgent(ResourceAgent[FilesystemParameters]):
         while self._mounted() is not None:
             completed = await try_run(
                 self.host, "umount", "--no-mtab", "--internal-only", self.parameters.directory,
-                deadline_ms=UNMOUNT_DEADLINE_MS, to=f"unmount {self.parameters.directory}",
+                to=f"unmount {self.parameters.directory}",
             )  # fmt: skip
             if completed.returncode != 0 and self._mounted() is not None:
                 return said(completed)
@@ -203,10 +206,6 @@ class FilesystemAgent(ResourceAgent[FilesystemParameters]):
         if not stat.S_ISBLK(found.st_mode):
             return None
         return f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
-
-
-def _make_directory(directory: str) -> None:
-    Path(directory).mkdir(parents=True, exist_ok=True)
 
 
 if __name__ == "__main__":

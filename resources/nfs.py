@@ -21,8 +21,10 @@ from aoeha.agents.duration_type import Duration
 from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
 from aoeha.agents.narrow_types import AbsolutePath
 from aoeha.agents.ocf_adapter import ocf_main
+from aoeha.agents.parts.hanging_files import make_directory, missing_of, read_file, tell_kernel
 from aoeha.agents.parts.tcp_tickles import ClientMemory
 from aoeha.agents.running import must_run, said, try_run
+from aoeha.agents.time_left import time_left_ms
 from aoeha.core.model.task import ResourceStatus
 from aoeha.io.blocking import bounded_call
 from aoeha.io.host import Host
@@ -34,11 +36,6 @@ CONTROL = Path("/proc/fs/nfsd")
 PIPES = Path("/run/rpc_pipefs")
 EXPORT_TABLES = Path("/etc/exports.d")
 MASTER_TABLE = Path("/var/lib/nfs/etab")
-DAEMON_DEADLINE_MS = 10_000
-SERVER_DEADLINE_MS = 20_000
-KERNEL_DEADLINE_MS = 15_000
-VOLUME_DEADLINE_MS = 600_000
-"""The deadline of the start ends it before: a slow shelf takes long over each answer."""
 DEATH_PATIENCE_S = 2.0
 LOOK_EVERY_S = 0.05
 SERVER_IN_SCOPE = 'echo "$0" > /proc/sys/kernel/hostname && exec rpc.nfsd "$@"'
@@ -172,14 +169,16 @@ class NfsAgent(ResourceAgent[NfsParameters]):
 
     def __init__(self, name: str, parameters: NfsParameters, host: Host) -> None:
         super().__init__(name, parameters, host)
-        self._clients = ClientMemory(Path(parameters.state_directory, "connections.json"), parameters.port)
+        self._clients = ClientMemory(host, Path(parameters.state_directory, "connections.json"), parameters.port)
 
     async def start(self) -> None:
         """Return when the port is open and every export is known."""
-        if (await self.monitor()).status is ResourceStatus.RUNNING:
+        seen = (await self.monitor()).status
+        if seen is ResourceStatus.RUNNING:
             return
         await self.validate()
-        await self._close_port()  # threads without their daemons: they must go before times and exports can be set
+        if seen is not ResourceStatus.STOPPED:
+            await self._close_port()  # threads without their daemons must go before times and exports can be set
         await self._set_times()
         await self._make_state_directory()
         self._write_exports()
@@ -200,9 +199,9 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         await _end(running.tracking | running.mount)
 
     async def monitor(self) -> Observation:
-        """Count the threads, look for the two daemons and for our table of exports. Starts no process."""
+        """Count the threads, look for the two daemons and for our table of exports."""
         running = self._daemons()
-        if not _threads():
+        if not await self._threads():
             if running.tracking:
                 return Observation(ResourceStatus.FAILED, "no nfsd threads run, but nfsdcld still uses the volume")
             return Observation(ResourceStatus.STOPPED)
@@ -238,7 +237,7 @@ class NfsAgent(ResourceAgent[NfsParameters]):
                     await bounded_call(
                         f"mount of {directory}",
                         partial(_mount_control, kind, directory),
-                        deadline_ms=KERNEL_DEADLINE_MS,
+                        deadline_ms=time_left_ms(),
                     )
                 except (OSError, TimeoutError) as error:
                     raise AgentError(
@@ -248,23 +247,12 @@ class NfsAgent(ResourceAgent[NfsParameters]):
     async def _set_times(self) -> None:
         """Set lease and grace; the kernel takes them only while no thread runs."""
         times = {"nfsv4leasetime": self.parameters.lease_ms, "nfsv4gracetime": self.parameters.grace_ms}
-        for name, milliseconds in times.items():
-            await self._write(CONTROL / name, str(milliseconds // 1000))
+        await tell_kernel(self.host, *((CONTROL / name, str(ms // 1000)) for name, ms in times.items()))
 
     async def _make_state_directory(self) -> None:
-        """Make our directory on the volume and look for what is exported, beside the loop: a shelf may be slow."""
-        directory = Path(self.parameters.state_directory)
-        try:
-            absent = await bounded_call(
-                f"look at the volume of {self.name}",
-                partial(_prepare, directory, [export.directory for export in self.parameters.exports]),
-                deadline_ms=VOLUME_DEADLINE_MS,
-            )
-        except TimeoutError as error:
-            raise AgentError(f"cannot make the state directory {directory}: {error}") from None
-        except OSError as error:
-            raise AgentError(f"cannot make the state directory {directory}: {error.strerror}") from None
-        if absent:
+        """Make our directory on the volume, and look for what is exported."""
+        await make_directory(self.host, self.parameters.state_directory, mode=0o700)
+        if absent := await missing_of(self.host, tuple(export.directory for export in self.parameters.exports)):
             raise AgentError(f"cannot export {absent}: there is no such directory on the volume; make it")
 
     def _write_exports(self) -> None:
@@ -285,12 +273,16 @@ class NfsAgent(ResourceAgent[NfsParameters]):
 
     async def _start_tracking(self, running: _Daemons) -> None:
         if not running.tracking:
-            await self._run("nfsdcld", "-p", str(PIPES), "-s", self.parameters.state_directory, to="start nfsdcld")
+            await must_run(
+                self.host, "nfsdcld", "-p", str(PIPES), "-s", self.parameters.state_directory, to="start nfsdcld"
+            )
 
     async def _start_mount_daemon(self, running: _Daemons) -> None:
         """Start what answers the kernel's questions about exports; clients of 4.x never speak to it."""
         if not running.mount:
-            await self._run("rpc.mountd", "--no-nfs-version", "3", "--no-udp", "--no-tcp", to="start rpc.mountd")
+            await must_run(
+                self.host, "rpc.mountd", "--no-nfs-version", "3", "--no-udp", "--no-tcp", to="start rpc.mountd"
+            )
 
     async def _open_port(self) -> None:
         refused = {"3", "4.0", "4.1", "4.2"} - set(self.parameters.versions)
@@ -298,33 +290,28 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         await must_run(
             self.host, "unshare", "--uts", "sh", "-c", SERVER_IN_SCOPE, self.parameters.scope, *versions,
             "--port", str(self.parameters.port), str(self.parameters.threads),
-            deadline_ms=SERVER_DEADLINE_MS, to="start the NFS server",
+            to="start the NFS server",
         )  # fmt: skip
 
     async def _close_port(self) -> None:
-        if _threads():
-            await self._write(CONTROL / "threads", "0")
-        if _threads():
+        if not await self._threads():
+            return
+        await tell_kernel(self.host, (CONTROL / "threads", "0"))
+        if await self._threads():
             raise AgentError("cannot stop the NFS server: its threads still run after they were told to end")
-
-    async def _write(self, path: Path, text: str) -> None:
-        try:
-            await bounded_call(f"write to {path}", partial(path.write_text, text), deadline_ms=KERNEL_DEADLINE_MS)
-        except (OSError, TimeoutError) as error:
-            raise AgentError(f"cannot set {path} to {text}: {error}") from None
 
     async def _export(self) -> None:
         """Have the tables read. What counts is that our directories are known afterwards.
 
         Another service's bad line in /etc/exports makes exportfs fail too, and must not keep the service down.
         """
-        completed = await try_run(self.host, "exportfs", "-ra", deadline_ms=DAEMON_DEADLINE_MS, to="export")
+        completed = await try_run(self.host, "exportfs", "-ra", to="export")
         if completed.returncode != 0 and (absent := self._absent_exports()):
             raise AgentError(f"cannot export {', '.join(absent)}: {said(completed)}")
 
     async def _withdraw(self) -> None:
         """Have the table read without our part; the port is closed already, so a bad line elsewhere does no harm."""
-        await try_run(self.host, "exportfs", "-ra", deadline_ms=DAEMON_DEADLINE_MS, to="withdraw the exports")
+        await try_run(self.host, "exportfs", "-ra", to="withdraw the exports")
 
     def _absent_exports(self) -> list[str]:
         """Return the directories that the master table lacks. It escapes blanks in names as octal numbers."""
@@ -335,8 +322,14 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         exported = {line.split("\t")[0].replace("\\040", " ") for line in lines}
         return [export.directory for export in self.parameters.exports if export.directory not in exported]
 
-    async def _run(self, *argv: str, to: str) -> None:
-        await must_run(self.host, *argv, deadline_ms=DAEMON_DEADLINE_MS, to=to)
+    async def _threads(self) -> int:
+        """Count the server's threads. The kernel answers when nobody starts or ends the server, which may hang."""
+        if str(CONTROL) not in {mount.directory for mount in mounts()}:
+            return 0
+        try:
+            return int(await read_file(self.host, CONTROL / "threads", deadline_ms=time_left_ms()))
+        except ValueError:
+            return 0
 
     def _daemons(self) -> _Daemons:
         return _find_daemons(self.parameters.state_directory)
@@ -345,34 +338,24 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         return EXPORT_TABLES / f"aoeha-{self.name}.exports"
 
 
-def _prepare(directory: Path, exported: list[str]) -> str:
-    """Make the state directory; return an exported directory that does not exist, empty for none."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return next((name for name in exported if not Path(name).is_dir()), "")
-
-
 def _mount_control(kind: str, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     mount_pseudo(kind, directory)
 
 
-def _threads() -> int:
-    try:
-        return int((CONTROL / "threads").read_text())
-    except (OSError, ValueError):
-        return 0
-
-
 async def _end(processes: frozenset[int]) -> None:
-    """End processes, those that do not listen by force. Raises AgentError when one cannot die."""
+    """End processes, those that do not listen by force. Raises AgentError when one cannot die.
+
+    One that waits for a slow shelf dies when that answers, and has as long as the stop.
+    """
     loop = asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGKILL):
+    for sign, patience_s in ((signal.SIGTERM, DEATH_PATIENCE_S), (signal.SIGKILL, time_left_ms() / 1_000)):
         for pid in processes:
             try:
                 os.kill(pid, sign)
             except ProcessLookupError:
                 continue
-        end = loop.time() + DEATH_PATIENCE_S
+        end = loop.time() + patience_s
         while loop.time() < end:
             processes = frozenset(pid for pid in processes if _is_alive(pid))
             if not processes:

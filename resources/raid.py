@@ -10,7 +10,6 @@ written to, for md begins it with the first write (measured: assembled read-only
 import asyncio
 import os
 import re
-from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -20,11 +19,12 @@ from msgspec import Meta, field
 
 from aoeha.agents.capabilities import PATIENCE_MS, LegSet
 from aoeha.agents.duration_type import Duration
-from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.interface import AgentError, LateError, Observation, Parameters, ResourceAgent
 from aoeha.agents.narrow_types import DevicePath
 from aoeha.agents.ocf_adapter import ocf_main
 from aoeha.agents.parts import generation_record
 from aoeha.agents.parts.aoe_driver import target_of
+from aoeha.agents.parts.hanging_files import tell_kernel
 from aoeha.agents.parts.md_member import Leg, evict_leg, return_leg
 from aoeha.agents.parts.md_sysfs import (
     ArrayState,
@@ -34,10 +34,11 @@ from aoeha.agents.parts.md_sysfs import (
     end_readonly,
     has_room_before_data,
     mark_write_mostly,
-    set_resync_action,
+    resync_action,
 )
 from aoeha.agents.parts.superblock import parse_examine
-from aoeha.agents.running import LateError, must_run, said, try_run
+from aoeha.agents.running import must_run, said, try_run
+from aoeha.agents.time_left import time_left_ms
 from aoeha.core.model.superblock import Superblock
 from aoeha.core.model.task import ExaminedLeg, GenerationsWritten, MirrorLimits, ResourceStatus, SuperblocksRead
 from aoeha.core.storage import leg_sentences
@@ -47,15 +48,12 @@ from aoeha.io.host import Host
 from aoeha.preflight import Finding, SharedArray, array_findings
 
 RAID1_MODULE = Path("/sys/module/raid1")
-LOAD_DEADLINE_MS = 10_000
-ASSEMBLE_DEADLINE_MS = 600_000
-"""The deadline of the start ends it before."""
-GENERATION_DEADLINE_MS = 2_000
-STOP_DEADLINE_MS = 5_000
-STOP_TRIES = 40
 STOP_PAUSE_S = 0.25
-SYSFS_DEADLINE_MS = 2_000
-PREFLIGHT_DEADLINE_MS = 2_000
+STOP_SHARE = 1 / 2
+"""So much of a stop's time the array may be in use by others; then who asks is told."""
+RELEASE_DEADLINE_MS = 10_000
+LOOK_DEADLINE_MS = 2_000
+"""For files of this host: what hangs there waits for no shelf."""
 
 
 class Marked(Enum):
@@ -155,19 +153,13 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         """Stop whatever array has our legs. A short-lived user of the device (a probe) is waited for."""
         self._let_go_later(None)
         failure = "mdadm reported success, but it is still there"
-        for _ in range(STOP_TRIES):
+        least_ms = time_left_ms() * STOP_SHARE
+        while time_left_ms() > least_ms:
             array = self._array()
             if array is None:
                 self._remove_dangling_link()
                 return
-            completed = await try_run(
-                self.host,
-                "mdadm",
-                "--stop",
-                f"/dev/{array.name}",
-                deadline_ms=STOP_DEADLINE_MS,
-                to=f"stop {array.name}",
-            )
+            completed = await try_run(self.host, "mdadm", "--stop", f"/dev/{array.name}", to=f"stop {array.name}")
             if completed.returncode != 0:
                 failure = said(completed)
                 await asyncio.sleep(STOP_PAUSE_S)
@@ -213,12 +205,12 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
 
     async def _mark(self, leg: Leg, array: ArrayState, least: int, generation: int) -> Marked:
         place = generation_record.Place(leg.device, leg.uuid, leg.target)
-        found = await generation_record.read(self.host, place, GENERATION_DEADLINE_MS)
+        found = await generation_record.read(self.host, place, time_left_ms() // 2)
         if found.number < least:
             return Marked.EXCHANGED
         if not found.is_free or not has_room_before_data(array.name, block_name(leg.device)):
             return Marked.REFUSED
-        await generation_record.write(self.host, place, generation, GENERATION_DEADLINE_MS)
+        await generation_record.write(self.host, place, generation, time_left_ms())
         return Marked.WRITTEN
 
     async def evict(self, leg: str) -> None:
@@ -274,7 +266,7 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
                 f"{first.sentence}; run `{first.fix}` (`aoeha check --host` lists it{rest}, `--fix` fixes what it can)"
             )
         if not _module_is_loaded():
-            await must_run(self.host, "modprobe", "raid1", deadline_ms=LOAD_DEADLINE_MS, to="load md's raid1")
+            await must_run(self.host, "modprobe", "raid1", to="load md's raid1")
 
     async def _findings(self, purpose: str) -> tuple[Finding, ...]:
         """Look at this host's files, beside the loop: a disk that hangs must not hang the beats."""
@@ -283,7 +275,7 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
             return await bounded_call(
                 f"look at what this host does by itself ({purpose} of {self.name})",
                 partial(array_findings, self.root, (array,)),
-                deadline_ms=PREFLIGHT_DEADLINE_MS,
+                deadline_ms=LOOK_DEADLINE_MS,
             )
         except TimeoutError as error:
             raise AgentError(f"cannot start {self.parameters.device}: {error}") from error
@@ -308,7 +300,7 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         how = (*(("--run",) if short else ()), *(("--readonly",) if readonly else ()))
         await must_run(
             self.host, "mdadm", "--assemble", *how, device, f"--uuid={self.parameters.uuid}", *legs,
-            deadline_ms=ASSEMBLE_DEADLINE_MS, to=f"assemble {device} from {', '.join(legs)}",
+            to=f"assemble {device} from {', '.join(legs)}",
         )  # fmt: skip
 
     async def _heed(self, array: ArrayState, limits: MirrorLimits) -> None:
@@ -329,11 +321,11 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
                 raise AgentError(
                     f"cannot start {self.parameters.device}: md does not hold back its resync; see `dmesg`"
                 )
-            await self._tell(f"end of {array.name}'s read-only time", partial(end_readonly, array.name))
+            await self._tell(end_readonly(array.name))
         for leg in self.parameters.legs:
             member = block_name(leg)
             if target_of(leg) in limits.write_mostly and member in array.working and member not in array.write_mostly:
-                await self._tell(f"order to read {member} last", partial(mark_write_mostly, array.name, member))
+                await self._tell(mark_write_mostly(array.name, member))
 
     async def _hold_resync(self, array: ArrayState) -> None:
         if self.parameters.hold_resync_ms and len(array.members) > 1:
@@ -354,18 +346,18 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         finally:
             # On cancellation too: a frozen array would never resync, nor take a leg back.
             if not self._copies_nothing:
-                await self._set_action(name, "idle")
+                await self._tell(resync_action(name, "idle"), RELEASE_DEADLINE_MS)
             self._release = None
 
     async def _set_action(self, name: str, action: str) -> bool:
         """Freeze or thaw. Tells whether md took it."""
-        return await self._tell(f"write of {name}/md/sync_action", partial(set_resync_action, name, action))
+        return await self._tell(resync_action(name, action))
 
-    async def _tell(self, what: str, call: Callable[[], None]) -> bool:
+    async def _tell(self, order: tuple[Path, str], deadline_ms: int | None = None) -> bool:
         """Tell md something in sysfs; whether it took it is told, and seen at the next look."""
         try:
-            await bounded_call(what, call, deadline_ms=SYSFS_DEADLINE_MS)
-        except (OSError, TimeoutError):
+            await tell_kernel(self.host, order, deadline_ms=deadline_ms)
+        except AgentError:
             return False
         return True
 
@@ -413,7 +405,7 @@ async def _present(legs: tuple[str, ...]) -> tuple[str, ...]:
 
     async def is_there(leg: str) -> bool:
         try:
-            return await bounded_call(f"look at {leg}", partial(os.path.exists, leg), deadline_ms=SYSFS_DEADLINE_MS)
+            return await bounded_call(f"look at {leg}", partial(os.path.exists, leg), deadline_ms=LOOK_DEADLINE_MS)
         except TimeoutError:
             return False
 

@@ -12,7 +12,7 @@ from aoeha.core.model.task import PlugState, ResourceStatus
 from aoeha.core.model.text import one_line
 from aoeha.io.host import Host
 
-__all__ = ["Agent", "AgentError", "FenceAgent", "Observation", "Parameters", "ResourceAgent"]
+__all__ = ["Agent", "AgentError", "FenceAgent", "LateError", "Observation", "Parameters", "ResourceAgent"]
 
 
 _CUTS_NO_POWER = (
@@ -30,6 +30,10 @@ class AgentError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+
+class LateError(AgentError):
+    """Something did not end in time: what it was asked is not known, and what it does is slow. It is no fault found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,9 @@ class ResourceAgent(Agent[P]):
 
     Every method is idempotent, raises AgentError with a sentence when it cannot do its work, and may be cancelled at
     any await: the daemon cancels at the deadline, and `host.run` then kills what it started. Nothing may block the
-    loop: whatever can hang goes through `host.run`. What only some resources can do is a capability: aoeha.agents.
-    capabilities.
+    loop: whatever can hang goes through `host.run`, and gets what is left of the operation's time (aoeha.agents.
+    time_left). What waits for a shelf is never a thread of the daemon, for a thread that hangs in the kernel cannot be
+    killed, nor can the daemon then. What only some resources can do is a capability: aoeha.agents.capabilities.
     """
 
     @abstractmethod

@@ -11,6 +11,7 @@ import msgspec
 from aoeha.agents.interface import AgentError, Parameters, ResourceAgent
 from aoeha.agents.ocf_codes import OcfCode, code_of
 from aoeha.agents.parameters import ParameterError, parameters_from_strings
+from aoeha.agents.time_left import ending_in
 from aoeha.io.host import Place
 from aoeha.io.processes import ProcessHost, leaving_services
 
@@ -61,20 +62,21 @@ async def _bounded(agent: AgentClass, type_name: str, parameters: Parameters, ac
     name = os.environ.get("OCF_RESOURCE_INSTANCE", type_name)
     instance = agent(name, parameters, ProcessHost(Place(cluster="ocf", node=name)))
     async with asyncio.timeout(deadline_ms / 1000):
-        match action:
-            case "start":
-                with leaving_services(name):
-                    await instance.start()
-            case "stop":
-                await instance.stop()
-                await instance.host.end_service(name)
-            case "validate-all":
-                await instance.validate()
-            case _:
-                observation = await instance.monitor()
-                if observation.reason:
-                    _explain(observation.reason)
-                return code_of(observation.status)
+        with ending_in(deadline_ms):
+            match action:
+                case "start":
+                    with leaving_services(name):
+                        await instance.start()
+                case "stop":
+                    await instance.stop()
+                    await instance.host.end_service(name)
+                case "validate-all":
+                    await instance.validate()
+                case _:
+                    observation = await instance.monitor()
+                    if observation.reason:
+                        _explain(observation.reason)
+                    return code_of(observation.status)
     return OcfCode.SUCCESS
 
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from aoeha.agents.interface import AgentError, Observation, Parameters, ResourceAgent
+from aoeha.agents.interface import AgentError, LateError, Observation, Parameters, ResourceAgent
 from aoeha.agents.ocf_codes import OcfCode, status_of
 from aoeha.agents.parameters import ParameterError
 from aoeha.agents.running import said
+from aoeha.agents.time_left import time_left_ms
 from aoeha.core.model.task import ResourceStatus
 from aoeha.io.host import Completed
 
@@ -21,7 +22,6 @@ __all__ = ["OcfParameters", "OcfProcess", "ocf_agent"]
 
 OCF_ROOT = Path("/usr/lib/ocf")
 REASON_PREFIX = "ocf-exit-reason:"
-ACTION_DEADLINE_MS = 600_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -75,14 +75,17 @@ class OcfProcess(ResourceAgent[OcfParameters]):
             raise AgentError(f"cannot {action} ocf:{self.provider}:{self.kind}: {_reason(completed)}")
 
     async def _perform(self, action: str) -> Completed:
-        # A probe is told by its interval; the daemon's own deadline is nearer than the one given here.
-        settings = self._environment(action)
+        # A probe is told by its interval.
+        deadline_ms = time_left_ms()
+        settings = self._environment(action, deadline_ms)
         try:
-            return await self.host.run(str(self.program), action, deadline_ms=ACTION_DEADLINE_MS, environment=settings)
-        except (TimeoutError, OSError) as error:
+            return await self.host.run(str(self.program), action, deadline_ms=deadline_ms, environment=settings)
+        except TimeoutError as error:
+            raise LateError(f"cannot {action} ocf:{self.provider}:{self.kind}: {error}") from None
+        except OSError as error:
             raise AgentError(f"cannot {action} ocf:{self.provider}:{self.kind}: {error}") from None
 
-    def _environment(self, action: str) -> dict[str, str]:
+    def _environment(self, action: str, deadline_ms: int) -> dict[str, str]:
         scratch = self.host.place.run_directory / "ocf"
         try:
             scratch.mkdir(parents=True, exist_ok=True)
@@ -99,7 +102,7 @@ class OcfProcess(ResourceAgent[OcfParameters]):
             "OCF_FUNCTIONS_DIR": str(OCF_ROOT / "lib" / "heartbeat"),
             "OCF_EXIT_REASON_PREFIX": REASON_PREFIX,
             "OCF_RESKEY_CRM_meta_interval": "0",
-            "OCF_RESKEY_CRM_meta_timeout": str(ACTION_DEADLINE_MS),
+            "OCF_RESKEY_CRM_meta_timeout": str(deadline_ms),
             "OCF_RESKEY_CRM_meta_name": action,
             "HA_RSCTMP": str(scratch),
         } | {f"OCF_RESKEY_{key}": value for key, value in self.parameters.values.items()}

@@ -1,6 +1,7 @@
 """Running a program on behalf of an agent, with its failure as a sentence."""
 
-from aoeha.agents.interface import AgentError
+from aoeha.agents.interface import AgentError, LateError
+from aoeha.agents.time_left import time_left_ms
 from aoeha.io.host import Completed, Host
 
 __all__ = ["must_run", "said", "try_run"]
@@ -8,12 +9,11 @@ __all__ = ["must_run", "said", "try_run"]
 OUTPUT_SHOWN_CHARACTERS = 300
 
 
-class LateError(AgentError):
-    """A program did not end in time: what it was asked is not known, which is not the same as none."""
+async def must_run(host: Host, *argv: str, to: str, deadline_ms: int | None = None, stdin: str = "") -> Completed:
+    """Run a program that has to succeed. Raises AgentError "cannot `to`: what it said".
 
-
-async def must_run(host: Host, *argv: str, deadline_ms: int, to: str, stdin: str = "") -> Completed:
-    """Run a program that has to succeed. Raises AgentError "cannot `to`: what it said"."""
+    Without a deadline it has what is left of the operation's time.
+    """
     completed = await try_run(host, *argv, deadline_ms=deadline_ms, to=to, stdin=stdin)
     if completed.returncode != 0:
         raise AgentError(f"cannot {to}: {said(completed)}")
@@ -21,11 +21,20 @@ async def must_run(host: Host, *argv: str, deadline_ms: int, to: str, stdin: str
 
 
 async def try_run(
-    host: Host, *argv: str, deadline_ms: int, to: str, stdin: str = "", environment: dict[str, str] | None = None
+    host: Host,
+    *argv: str,
+    to: str,
+    deadline_ms: int | None = None,
+    stdin: str = "",
+    environment: dict[str, str] | None = None,
 ) -> Completed:
-    """Run a program whose failure the caller judges. AgentError only when it could not run, LateError when it hung."""
+    """Run a program whose failure the caller judges. AgentError only when it could not run, LateError when it hung.
+
+    Without a deadline it has what is left of the operation's time.
+    """
+    left_ms = time_left_ms() if deadline_ms is None else deadline_ms
     try:
-        return await host.run(*argv, deadline_ms=deadline_ms, stdin=stdin, environment=environment)
+        return await host.run(*argv, deadline_ms=left_ms, stdin=stdin, environment=environment)
     except FileNotFoundError:
         raise AgentError(f"cannot {to}: there is no program {argv[0]}; install the package that has it") from None
     except TimeoutError as error:

@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aoeha.agents.interface import AgentError
+from aoeha.agents.interface import AgentError, LateError
+from aoeha.agents.time_left import ending_in
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.task import Observed, ResourceStatus, ResourceTask, Task, TaskKind, TaskResult
 from aoeha.core.model.text import one_line
@@ -126,7 +127,10 @@ class TaskRunner:
     async def _performed(self, task: Task) -> Performed:
         """Call the agent; turn every exception but a cancellation into an outcome."""
         try:
-            performed, lack = await self._performers.perform(task), ""
+            with ending_in(task.deadline_ms):
+                performed, lack = await self._performers.perform(task), ""
+        except LateError as error:
+            performed, lack = Performed(TaskResult.TIMED_OUT, detail=str(error)), means.named_by(error)
         except AgentError as error:
             performed, lack = Performed(TaskResult.FAILED, detail=str(error)), means.named_by(error)
         except TimeoutError as error:

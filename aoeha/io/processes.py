@@ -46,7 +46,7 @@ class ProcessHost:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.started = 0
-        self._undead: set[int] = set()
+        self._undead: dict[int, tuple[str, ...]] = {}
         self._containers = Containers(place)
 
     async def run(
@@ -54,10 +54,12 @@ class ProcessHost:
     ) -> Completed:
         """Run a program and return its output and exit code (a negative code is the signal that ended it).
 
-        Raises FileNotFoundError when there is no such program, TimeoutError past the deadline, and OSError when 32
-        earlier children hang in the kernel and cannot die, since more would not help. `environment` is added to the
-        one that is built from scratch.
+        Raises FileNotFoundError when there is no such program. TimeoutError past the deadline, and at once as long as a
+        child that was called with the same words hangs in the kernel and cannot die: this one would hang beside it.
+        OSError when 32 children hang so. `environment` is added to the one that is built from scratch.
         """
+        if argv in self._undead.values():
+            raise TimeoutError(f"an earlier {Path(argv[0]).name} with the same words hangs in the kernel still")
         if len(self._undead) >= UNDEAD_MAX:
             raise OSError(
                 errno.EBUSY,
@@ -74,7 +76,7 @@ class ProcessHost:
                 # wait, unlike await, does not cancel the future, which still has to tell when the child was reaped.
                 await asyncio.wait((child.ended,))
         except BaseException as error:
-            await self._kill(child, container)
+            await self._kill(child, container, argv)
             if isinstance(error, TimeoutError):
                 raise TimeoutError(f"{Path(argv[0]).name} did not end within {deadline_ms} ms and was killed") from None
             raise
@@ -91,12 +93,12 @@ class ProcessHost:
     def _environment(self, container: Container) -> dict[str, str]:
         return {"PATH": SEARCH_PATH, "LC_ALL": "C", MARKER_NAME: f"{self._containers.marker}{container.mark}"}
 
-    async def _kill(self, child: "_Child | None", container: Container) -> None:
+    async def _kill(self, child: "_Child | None", container: Container, argv: tuple[str, ...]) -> None:
         """Kill all that the call started. A process that cannot die within 200 ms is reaped later, when it does."""
         if child is not None:
             child.kill()
-            self._undead.add(child.pid)
-            child.ended.add_done_callback(lambda _: self._undead.discard(child.pid))
+            self._undead[child.pid] = argv
+            child.ended.add_done_callback(lambda _: self._undead.pop(child.pid, None))
         await self._containers.end(container)
         if child is not None:
             await asyncio.wait((child.ended,), timeout=DEATH_PATIENCE_MS / 1000)

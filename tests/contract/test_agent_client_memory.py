@@ -7,6 +7,8 @@ from pathlib import Path
 from patience import PATIENCE_S
 
 from aoeha.agents.parts.tcp_tickles import ClientMemory
+from aoeha.io.host import Place
+from aoeha.io.processes import ProcessHost
 from aoeha.io.tickle import Connection, established
 
 
@@ -25,7 +27,7 @@ def test_clients_are_remembered_and_forgotten_when_they_leave(tmp_path: Path) ->
     async def serve() -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-            memory = ClientMemory(path, port)
+            memory = ClientMemory(ProcessHost(Place("test", "alpha")), path, port)
             memory.begin(wake=True)
             client = socket.create_connection(("127.0.0.1", port))
             accepted, _ = server.accept()
@@ -45,7 +47,7 @@ def test_a_damaged_record_or_a_missing_volume_is_no_failure(tmp_path: Path) -> N
     path = tmp_path / "volume" / "connections.json"
 
     async def serve() -> bool:
-        memory = ClientMemory(path, 1)
+        memory = ClientMemory(ProcessHost(Place("test", "alpha")), path, 1)
         memory.begin(wake=True)
         path.parent.mkdir(exist_ok=True)
         try:

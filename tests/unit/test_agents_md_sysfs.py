@@ -55,8 +55,7 @@ def test_a_leg_that_is_read_last_works(array: Path) -> None:
     state = array_state("md0")
     assert state is not None
     assert (state.working, state.write_mostly) == (("a", "b"), ("a",))
-    md_sysfs.mark_write_mostly("md0", "b")
-    assert (array / "dev-b" / "state").read_text() == "writemostly"
+    assert md_sysfs.mark_write_mostly("md0", "b") == (array / "dev-b" / "state", "writemostly")
 
 
 def test_a_mirror_is_unclean_until_its_resync_has_ended(array: Path) -> None:

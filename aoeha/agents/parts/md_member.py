@@ -7,13 +7,15 @@ differ silently. So the core is asked first whether the leg may come back.
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from aoeha.agents.interface import AgentError
+from aoeha.agents.interface import AgentError, LateError
 from aoeha.agents.parts.aoe_driver import CONTROL, is_up, make_node, state_of, write_control
+from aoeha.agents.parts.hanging_files import tell_kernel
 from aoeha.agents.parts.md_sysfs import ArrayState, array_state, block_name, fail_member, remove_member
 from aoeha.agents.parts.superblock import parse_examine
 from aoeha.agents.running import must_run, said, try_run
@@ -27,11 +29,8 @@ __all__ = ["Leg", "evict_leg", "return_leg"]
 FAIL_DEADLINE_MS = 500
 FLUSH_DEADLINE_MS = 3_000
 CONTROL_DEADLINE_MS = 2_000
-REMOVE_TRIES = 20
-UP_TRIES = 100
 ASK_EVERY_TRIES = 5
-PAUSE_MS = 100
-PAUSE_S = PAUSE_MS / 1_000
+PAUSE_S = 0.1
 
 T = TypeVar("T")
 
@@ -78,41 +77,38 @@ async def return_leg(host: Host, leg: Leg, array: ArrayState, patience_ms: int, 
     """Have md copy onto the leg what it lacks, or everything. Returns when that has begun, or AgentError.
 
     No step takes longer than `patience_ms`: mdadm and md read and write many times, and wait for slow legs each time.
+    LateError where one does: the leg is slow, or hangs, and nobody has found it to be at fault.
     """
     member = block_name(leg.device)
     if member in array.working or array.is_rebuilding(member):
         return
     if member in array.members:
-        await _let_go(leg, array.name, member)
-    await _wait_until_up(leg)
+        await _let_go(host, leg, array.name, member, patience_ms)
+    await _wait_until_up(leg, patience_ms)
     await _judge(host, leg, array, patience_ms, outdated=outdated)
     if whole or not await _re_add(host, leg, patience_ms):
         await _add_whole(host, leg, patience_ms)
     await _wait_until_joined(leg, array.name, member, patience_ms)
 
 
-async def _let_go(leg: Leg, name: str, member: str) -> None:
+async def _let_go(host: Host, leg: Leg, name: str, member: str, patience_ms: int) -> None:
     """Remove the faulty leg from the mirror: the driver calls it up again only after its last close."""
     failure = ""
-    for _ in range(REMOVE_TRIES):
+    for _ in _tries(patience_ms):
         try:
-            await bounded_call(
-                f"removal of {leg.target}", partial(remove_member, name, member), deadline_ms=CONTROL_DEADLINE_MS
-            )
-        except FileNotFoundError:
-            return
-        except (OSError, TimeoutError) as error:
+            await tell_kernel(host, *remove_member(name, member), deadline_ms=patience_ms)
+        except AgentError as error:
             failure = str(error)
         state = array_state(name)
         if state is not None and member not in state.members:
             return
         await asyncio.sleep(PAUSE_S)
-    raise AgentError(f"cannot take {leg.target} back into {leg.array}: md does not let go of it ({failure})")
+    raise LateError(f"cannot take {leg.target} back into {leg.array}: md does not let go of it ({failure})")
 
 
-async def _wait_until_up(leg: Leg) -> None:
+async def _wait_until_up(leg: Leg, patience_ms: int) -> None:
     """Ask the shelf until the driver can use the target; one that was given up while open needs revalidate."""
-    for attempt in range(UP_TRIES):
+    for attempt in _tries(patience_ms):
         if is_up(leg.target):
             await _bounded(leg, "take back", partial(make_node, leg.device), CONTROL_DEADLINE_MS)
             return
@@ -121,7 +117,7 @@ async def _wait_until_up(leg: Leg) -> None:
             order = (CONTROL / "revalidate", leg.target) if known else (CONTROL / "discover", "1")
             await _bounded(leg, "take back", partial(write_control, *order), CONTROL_DEADLINE_MS)
         await asyncio.sleep(PAUSE_S)
-    raise AgentError(
+    raise LateError(
         f"cannot take {leg.target} back into {leg.array}: the aoe driver says that it is "
         f"{state_of(leg.target) or 'absent'}; see `aoeha aoe discover` whether its shelf answers"
     )
@@ -157,17 +153,27 @@ async def _add_whole(host: Host, leg: Leg, patience_ms: int) -> None:
 
 
 async def _wait_until_joined(leg: Leg, name: str, member: str, patience_ms: int) -> None:
-    for _ in range(max(patience_ms // PAUSE_MS, 1)):
+    for _ in _tries(patience_ms):
         state = array_state(name)
         if state is not None and (member in state.working or (state.is_rebuilding(member) and state.action != "idle")):
             return
         await asyncio.sleep(PAUSE_S)
-    raise AgentError(f"cannot take {leg.target} back into {leg.array}: md took it and copies nothing; see /proc/mdstat")
+    raise LateError(f"cannot take {leg.target} back into {leg.array}: md took it and copies nothing; see /proc/mdstat")
+
+
+def _tries(patience_ms: int) -> Iterator[int]:
+    """Count tries, at least one, until the patience has ended."""
+    ends_s, attempt = time.monotonic() + patience_ms / 1_000, 0
+    while attempt == 0 or time.monotonic() < ends_s:
+        yield attempt
+        attempt += 1
 
 
 async def _bounded(leg: Leg, purpose: str, call: Callable[[], T], deadline_ms: int) -> T:
     """Write to the driver's control files or to /dev, within a time."""
     try:
         return await bounded_call(f"order to the aoe driver about {leg.target}", call, deadline_ms=deadline_ms)
-    except (OSError, TimeoutError) as error:
+    except TimeoutError as error:
+        raise LateError(f"cannot {purpose} {leg.target} ({leg.array}): {error}") from None
+    except OSError as error:
         raise AgentError(f"cannot {purpose} {leg.target} ({leg.array}): {error}; see `dmesg`") from None

@@ -1,4 +1,8 @@
-"""md arrays as sysfs shows them: which array uses a leg, what state it is in. Reading starts no process."""
+"""md arrays as sysfs shows them: which array uses a leg, what state it is in. Reading starts no process.
+
+Reading waits for no leg either: these files show what md has in memory, and md's lock is not taken for them
+(md_attr_show and rdev_attr_show in drivers/md/md.c of Linux 6.1). /proc/mdstat is no such file (aoeha.io.mirror_watch).
+"""
 
 import fcntl
 import os
@@ -15,8 +19,11 @@ __all__ = [
     "has_room_before_data",
     "mark_write_mostly",
     "remove_member",
-    "set_resync_action",
+    "resync_action",
 ]
+
+Order = tuple[Path, str]
+"""A word, and the file to which it is written by a program (hanging_files.tell_kernel): md may wait for its legs."""
 
 _BLOCK = Path("/sys/class/block")
 _NO_DISK = "no disk"
@@ -86,9 +93,9 @@ def array_state(name: str) -> ArrayState | None:
     )
 
 
-def set_resync_action(name: str, action: str) -> None:
-    """Write md/sync_action. May hang with the array's legs: to be called through bounded_call. Raises OSError."""
-    (_BLOCK / name / "md" / "sync_action").write_text(action)
+def resync_action(name: str, action: str) -> Order:
+    """How md/sync_action is set."""
+    return _BLOCK / name / "md" / "sync_action", action
 
 
 def has_room_before_data(name: str, member: str) -> bool:
@@ -101,24 +108,25 @@ def has_room_before_data(name: str, member: str) -> bool:
         return False
 
 
-def end_readonly(name: str) -> None:
-    """Let an array that was assembled read-only be written to. May hang, as set_resync_action. Raises OSError."""
-    (_BLOCK / name / "md" / "array_state").write_text("active")
+def end_readonly(name: str) -> Order:
+    """How an array that was assembled read-only is let be written to."""
+    return _BLOCK / name / "md" / "array_state", "active"
 
 
-def mark_write_mostly(name: str, member: str) -> None:
-    """Have a member read, and copied from, only where no other has the data; its superblock keeps that.
+def mark_write_mostly(name: str, member: str) -> Order:
+    """How a member is read, and copied from, only where no other has the data; its superblock keeps that.
 
     md calls this write-mostly. Measured with Linux 6.1: it goes before the rule that what is not in sync yet is read
-    from the first member, and a resync takes its data from the others. May hang, as set_resync_action. Raises OSError.
+    from the first member, and a resync takes its data from the others.
     """
-    (_BLOCK / name / "md" / f"dev-{member}" / "state").write_text("writemostly")
+    return _BLOCK / name / "md" / f"dev-{member}" / "state", "writemostly"
 
 
 def fail_member(name: str, member: str) -> None:
     """Mark a member faulty. By ioctl: sysfs would wait for md's lock, which is held while md writes to a dead leg.
 
-    md refuses by EBUSY for the last leg. May hang: to be called through bounded_call. Raises OSError.
+    md refuses by EBUSY for the last leg. Waits for no leg, but for whoever opens the array at the moment: to be called
+    through bounded_call. Raises OSError.
     """
     major, _, minor = _read(_BLOCK / name / "md" / f"dev-{member}" / "block" / "dev").partition(":")
     array = os.open(f"/dev/{name}", os.O_RDONLY)
@@ -128,14 +136,10 @@ def fail_member(name: str, member: str) -> None:
         os.close(array)
 
 
-def remove_member(name: str, member: str) -> None:
-    """Let go of a member that failed, even if md has not noticed yet; EBUSY as long as I/O to it is out.
-
-    May hang: to be called through bounded_call. Raises OSError.
-    """
+def remove_member(name: str, member: str) -> tuple[Order, Order]:
+    """How md lets go of a member that failed, even if md has not noticed yet; EBUSY as long as I/O to it is out."""
     state = _BLOCK / name / "md" / f"dev-{member}" / "state"
-    state.write_text("faulty")
-    state.write_text("remove")
+    return (state, "faulty"), (state, "remove")
 
 
 def _flags(member_folder: Path) -> tuple[str, ...] | None:

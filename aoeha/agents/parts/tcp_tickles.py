@@ -6,11 +6,11 @@ Everything here only shortens an outage: no failure of it is a failure of the re
 
 import asyncio
 import json
-import os
-from functools import partial
 from pathlib import Path
 
-from aoeha.io.blocking import bounded_call
+from aoeha.agents.interface import AgentError
+from aoeha.agents.parts.hanging_files import read_file, replace_file
+from aoeha.io.host import Host
 from aoeha.io.tickle import Connection, established, tickle
 
 __all__ = ["ClientMemory"]
@@ -25,7 +25,8 @@ DISK_DEADLINE_MS = 5_000
 class ClientMemory:
     """Remembers the clients of one port in a file; wakes those that the previous owner remembered."""
 
-    def __init__(self, path: Path, port: int) -> None:
+    def __init__(self, host: Host, path: Path, port: int) -> None:
+        self._host = host
         self._path = path
         self._port = port
         self._task: asyncio.Task[None] | None = None
@@ -52,7 +53,7 @@ class ClientMemory:
     async def _wake(self) -> None:
         """Wake the remembered clients as soon as their address is here, and again in case a frame was lost."""
         try:
-            clients = await bounded_call(f"read of {self._path}", self._read, deadline_ms=DISK_DEADLINE_MS)
+            clients = _parse(await read_file(self._host, self._path, deadline_ms=DISK_DEADLINE_MS))
             for _ in range(int(ADDRESS_PATIENCE_S / ADDRESS_LOOK_EVERY_S)):
                 if not (waiting := tickle(clients)):
                     break
@@ -63,7 +64,7 @@ class ClientMemory:
                 await asyncio.sleep(pause_s)
                 # One that has dialled again must be left alone: its connection is a good one now.
                 tickle(tuple(client for client in clients if client not in established(self._port)))
-        except (OSError, TimeoutError):
+        except (OSError, AgentError):
             return
 
     async def _remember(self) -> None:
@@ -71,23 +72,16 @@ class ClientMemory:
         clients = established(self._port)
         if clients == self._written:
             return
+        rows = [[one.local, one.port, one.client, one.client_port] for one in clients]
         try:
-            await bounded_call(f"write of {self._path}", partial(self._write, clients), deadline_ms=DISK_DEADLINE_MS)
+            await replace_file(self._host, self._path, json.dumps(rows), deadline_ms=DISK_DEADLINE_MS)
             self._written = clients
-        except (OSError, TimeoutError):
+        except AgentError:
             return
 
-    def _read(self) -> tuple[Connection, ...]:
-        try:
-            return tuple(Connection(*row) for row in json.loads(self._path.read_text()))
-        except (OSError, ValueError, TypeError):
-            return ()
 
-    def _write(self, clients: tuple[Connection, ...]) -> None:
-        scratch = self._path.with_suffix(".new")
-        rows = [[one.local, one.port, one.client, one.client_port] for one in clients]
-        with scratch.open("w") as file:
-            file.write(json.dumps(rows))
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self._path)
+def _parse(text: str) -> tuple[Connection, ...]:
+    try:
+        return tuple(Connection(*row) for row in json.loads(text))
+    except (ValueError, TypeError):
+        return ()
