@@ -3,6 +3,8 @@
 import asyncio
 import os
 import shutil
+import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from aoeha.core.model.task import ReservationTask, TaskKind
 from aoeha.fabric.aoe.client import AoeClient
 from aoeha.fabric.aoe.port import AoeError
 from aoeha.fabric.aoe.reservations import Hosts, LegHolds
+from aoeha.io import clock
 
 pytestmark = [
     pytest.mark.root,
@@ -162,3 +165,30 @@ def test_without_an_interface_the_error_names_it(pair: Pair) -> None:
     ip("-n", pair.san.gateway, "link", "set", ALPHA, "down")
     with pytest.raises(AoeError, match=ALPHA):
         pair.read(pair.alpha)
+
+
+def test_a_gateway_that_slept_forces_nothing_when_it_wakes(pair: Pair) -> None:
+    """It has asked whose a leg is, and stands still before it hears that the leg is the peer's."""
+    pair.ask(pair.alpha, TaskKind.RESERVE, "e2.0")
+    shelf, deadline_ms = pair.san.blades["shelf2"], 500
+    with inside(pair.san.shelf):
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88A2))
+        wire.bind(("s1", 0x88A2))
+        wire.settimeout(PATIENCE_S)
+    shelf.send_signal(signal.SIGSTOP)
+    gateway = os.fork()
+    if gateway == 0:
+        try:
+            os._exit(len(pair.holds(pair.beta, TaskKind.PREEMPT, "e2.0", Holder.PEER, deadline_ms)))
+        finally:
+            os._exit(99)
+    wire.recv(2_000)
+    begun_ms = clock.now_ms()
+    os.kill(gateway, signal.SIGSTOP)
+    shelf.send_signal(signal.SIGCONT)
+    while clock.now_ms() <= begun_ms + deadline_ms:
+        pair.read(pair.alpha)
+    os.kill(gateway, signal.SIGCONT)
+    assert os.waitstatus_to_exitcode(os.waitpid(gateway, 0)[1]) == 0, "it tells of no leg"
+    wire.close()
+    assert pair.read(pair.alpha)["e2.0"] is Holder.US, "the leg is not taken from its holder"

@@ -4,6 +4,11 @@ A question is sent again a few times until its deadline, always with the same ta
 asked MAC address and target with that tag. Tags have their top bit set, because the kernel's driver uses the others
 and hears the same frames. `reserve` and `write_config` change a target, everything else only asks. MAC masks are never
 sent: the commonest target breaks on them (measured).
+
+Nothing is sent when the time of its question is over, nor when that of the whole client is: a machine that slept sends
+no order on waking that was given before. It looks at the clock right before each frame. That clock counts a suspend,
+and the pause of a virtual machine wherever the hypervisor lets the guest's clock go on. Where it stops that clock too,
+as QEMU does by default, nothing in the machine can tell that it slept, and a frame that was about to leave does.
 """
 
 import asyncio
@@ -31,6 +36,7 @@ from aoeha.fabric.aoe.frames import (
 )
 from aoeha.fabric.aoe.identity import IDENTIFY, SECTOR_BYTES, DiskIdentity, parse_identity
 from aoeha.fabric.aoe.port import AoeError, Port
+from aoeha.io import clock
 
 __all__ = ["AoeClient", "NoAnswerError", "RefusedError", "TargetAddress", "TargetConfig", "payload_bytes"]
 
@@ -107,10 +113,13 @@ class _Question:
 class AoeClient:
     """Raw sockets on some interfaces, and the questions that are open on them. Use as `async with AoeClient([...])`.
 
+    Nothing is asked after `by_ms`, by the clock of aoeha.io.clock.
+
     Opening raises AoeError with a sentence when an interface is missing or down, NoPrivilegeError without the right.
     """
 
-    def __init__(self, interfaces: Iterable[str]) -> None:
+    def __init__(self, interfaces: Iterable[str], by_ms: int | None = None) -> None:
+        self._by_ms = by_ms
         self._ports: dict[str, Port] = {}
         self._open_questions: dict[int, _Question] = {}
         # A random first tag, because several programs of one host hear each other's answers.
@@ -243,9 +252,13 @@ class AoeClient:
             if not answer.done():
                 answer.set_result(frame)
 
+        own_ms = clock.now_ms() + deadline_ms
+        by_ms = own_ms if self._by_ms is None else min(own_ms, self._by_ms)
         tag = self._register(_Question(address.interface, address.mac, address.target, accept))
         try:
             for wait_ms in _waits_ms(deadline_ms):
+                if clock.now_ms() > by_ms:
+                    break
                 port.send(Frame(address.mac, port.address, address.target, tag, body))
                 done, _pending = await asyncio.wait((answer,), timeout=wait_ms / 1_000)
                 if done:

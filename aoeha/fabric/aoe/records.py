@@ -12,6 +12,7 @@ from aoeha.core.model.shelves import LockRecord, SeenRecord
 from aoeha.core.model.task import RecordTask
 from aoeha.fabric.aoe.client import AoeClient, TargetAddress
 from aoeha.fabric.aoe.places import Places, first_answer, usable
+from aoeha.io import clock
 from aoeha.wire.keys import Key
 from aoeha.wire.lock_record import pack, unpack
 
@@ -43,9 +44,9 @@ class LegRecords:
 
     async def perform(self, task: RecordTask) -> tuple[SeenRecord, ...]:
         """Stamp or read every address of a group's legs and report those that answered. AoeError: no interface."""
-        places = usable(self._interfaces)
+        by_ms, places = clock.now_ms() + task.deadline_ms, usable(self._interfaces)
         legs = self._targets[task.group]
-        async with AoeClient(places) as client:
+        async with AoeClient(places, by_ms) as client:
             asked = [self._ask(client, task, Places(leg, mac, places)) for leg, macs in legs.items() for mac in macs]
             answers = await asyncio.gather(*asked)
         return tuple(seen for seen in answers if seen is not None)

@@ -2,7 +2,8 @@
 
 A leg has several addresses when its shelf is dual-homed. Each keeps a reservation of its own. Each is asked on every
 storage interface at once, and the first answer counts. The report leaves out addresses that do not answer in time.
-This file decides nothing: it forces a change only where the address shows the holder that the task expects.
+This file decides nothing: it forces a change only where the address shows the holder that the task expects, and only
+within the time of the task: a machine that slept between the two does not know whose the leg is by then.
 
 Nobody waits for the other interfaces' answers: a reading tells on which of them the reading before it was answered.
 """
@@ -66,8 +67,8 @@ class LegHolds:
         if task.kind is TaskKind.READ_RESERVATIONS and len(self._interfaces) > 1:
             return await self._read(task, legs, found)
         names = legs if task.kind is TaskKind.READ_RESERVATIONS else [task.subject]
-        interfaces = usable(self._interfaces)
-        async with AoeClient(interfaces) as client:
+        by_ms, interfaces = clock.now_ms() + task.deadline_ms, usable(self._interfaces)
+        async with AoeClient(interfaces, by_ms) as client:
             places = [Places(name, mac, interfaces) for name in names for mac in legs[name]]
             answers = await asyncio.gather(*(_telling(found, self._ask(client, task, place)) for place in places))
         return tuple(hold for hold in answers if hold is not None)

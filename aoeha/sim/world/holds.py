@@ -79,7 +79,7 @@ class Holds:
             if not is_prompt(storage.san, machine.name, address):
                 asked.open += 1
                 self._begin(asked, place, leg, Exchange(self._stage, storage.san, asker, address))
-            elif address.answers and storage.reaches(machine, address.name):
+            elif waits() and address.answers and storage.reaches(machine, address.name):
                 asked.told[place] = self._at_once(machine, task, leg, address)
             else:
                 asked.silent = True

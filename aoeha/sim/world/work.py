@@ -83,7 +83,7 @@ Listener = Callable[[int, TaskDone], None]
 class Job:
     """One task at work. `listener` is told its end, None when none waits for it; `over`: it has no further effect.
 
-    `incarnation` is that of the daemon which began it.
+    `incarnation` is that of the daemon which began it. `by_ms`: when its time is over, by its machine's clock.
     """
 
     machine: Gateway
@@ -91,6 +91,7 @@ class Job:
     listener: Listener | None
     task: Task
     boots: int
+    by_ms: int
     over: bool = False
     lands_ms: int = 0
 
@@ -115,7 +116,7 @@ class Work:
 
     def start(self, machine: Gateway, incarnation: int, task: Task, listener: Listener) -> None:
         """Begin a task of a machine's daemon. `listener` is told its end."""
-        job = Job(machine, incarnation, listener, task, machine.boots)
+        job = Job(machine, incarnation, listener, task, machine.boots, machine.clock_ms() + task.deadline_ms)
         if task.kind in (TaskKind.START, TaskKind.STOP) and self._acting(machine, task.subject):
             self._stage.tell(Observer.overlapped, machine, task)
         self._jobs[machine.name, incarnation, task.id] = job
@@ -207,7 +208,8 @@ class Work:
         self._holds.ask(job.machine, task, partial(self._is_awaited, job), partial(self.report, job))
 
     def _is_awaited(self, job: Job) -> bool:
-        return job.listener is not None and job.boots == job.machine.boots
+        """Whether the daemon still wants it: it sends nothing when its time is over, as after a sleep (client.py)."""
+        return job.listener is not None and job.boots == job.machine.boots and job.machine.clock_ms() <= job.by_ms
 
     def _read_superblocks(self, job: Job, task: SuperblockTask) -> None:
         """Tell what lies on a mirror's legs."""
