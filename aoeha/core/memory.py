@@ -3,9 +3,10 @@
 Rules. What a beat promises was remembered before: `Persist` stands before it in the same step. What has not changed is
 written to /run again at a steady beat, so that a /run that takes nothing more is known before it is needed. A daemon
 believes what lies in /run of its boot, unless the disk has what was saved later: then /run took it no more, and what is
-on disk can only make this node refuse. What no daemon can have saved is not believed at all. No two copies are saved at
-one time, so which is newer is never in doubt. Daemons of one boot have rising numbers, even if nothing was left by the
-last.
+on disk can only make this node refuse. Where an earlier daemon of this boot left no copy in /run, and the disk took
+nothing of this boot either, what runs may be owned all the same. What no daemon can have saved is not believed at all.
+No two copies are saved at one time, so which is newer is never in doubt. Daemons of one boot have rising numbers, even
+if nothing was left by the last.
 """
 
 from aoeha.core.fencing import devices, power_restore, remembered_off
@@ -84,8 +85,11 @@ def _denied(group: GroupMemory) -> str:
     return ""
 
 
-def newest(run: Memory | None, disk: Memory | None, boot_id: str) -> Memory | None:
-    """What a daemon that starts on this boot believes of what lies in /run and on disk."""
+def newest(run: Memory | None, disk: Memory | None, boot_id: str, *, was_here: bool = False) -> Memory | None:
+    """What a daemon that starts on this boot believes of what lies in /run and on disk.
+
+    `was_here`: an earlier daemon of this boot has saved to /run, or tried to, and no copy is left of that.
+    """
     of_disk = disk is not None and disk.boot_id == boot_id
     if (
         run is not None
@@ -93,7 +97,28 @@ def newest(run: Memory | None, disk: Memory | None, boot_id: str) -> Memory | No
         and not (of_disk and disk is not None and disk.saved_ms > run.saved_ms)
     ):
         return run
-    return replaced(disk, boot_id="", run_lost=True) if of_disk and disk is not None else disk
+    if disk is None:
+        return None
+    if of_disk:
+        return replaced(disk, boot_id="", run_lost=True)
+    return _as_of_a_lost_daemon(disk) if was_here else disk
+
+
+def _as_of_a_lost_daemon(disk: Memory) -> Memory:
+    """What the first daemon of this boot found on disk, for a later one to which nothing else was left.
+
+    What runs here may be of a term that it began since: of that nothing is known. How the boot before ended is.
+    """
+    groups = (replaced(one, holding=False, proof=None, grant=None, unremembered=None, held=()) for one in disk.groups)
+    return replaced(
+        disk,
+        boot_id="",
+        incarnation=0,
+        run_lost=True,
+        groups=tuple(groups),
+        panicked_before=disk.panicked,
+        unclean_boot=not disk.left,
+    )
 
 
 def next_incarnation(memory: Memory | None, boot_id: str, now_ms: int) -> int:

@@ -3,10 +3,12 @@
 Both are state files, which prove that they are whole (aoeha.io.state_file). The copy in /run is of this boot and is
 trusted, unless the other one was saved later. The copy on disk may be old
 (R16): a thread writes it, and that thread may hang for any time. So the copy on disk is never trusted as being of this
-boot.
+boot. Where a daemon could not write to a full /run, an empty file tells the next one that it was there, for making one
+takes no space. So does a copy that was set aside.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -45,12 +47,16 @@ class MemoryStore:
     def __init__(self, run_directory: Path, state_directory: Path) -> None:
         self.run_file = run_directory / "state" / FILE_NAME
         self.disk_file = state_directory / FILE_NAME
+        self._mark = self.run_file.with_name(f"{FILE_NAME}.lost")
+        self._traces = (self._mark, self.run_file.with_name(f"{FILE_NAME}.bad"))
         self._disk = LatestWriter(lambda content: write_state(self.disk_file, content, sync=True))
 
     def recall(self, boot_id: str) -> Recalled:
         """Return what a daemon of this boot believes of both copies. Never raises."""
         (run, run_fault), (disk, disk_fault) = (read_state(path, _decoded) for path in (self.run_file, self.disk_file))
-        return Recalled(newest(run, disk, boot_id), tuple(fault for fault in (run_fault, disk_fault) if fault))
+        was_here = run is None and any(path.exists() for path in self._traces)
+        memory = newest(run, disk, boot_id, was_here=was_here)
+        return Recalled(memory, tuple(fault for fault in (run_fault, disk_fault) if fault))
 
     async def remember(self, memory: Memory, deadline_ms: int = DISK_DEADLINE_MS) -> Saved:
         """Write both copies. Return why one was not written. Returns within the deadline."""
@@ -61,10 +67,12 @@ class MemoryStore:
         )
 
     def remember_in_run(self, memory: Memory) -> str:
-        """Write the copy in /run. Return an empty string, or why it was not written: then none is left there."""
+        """Write the copy in /run. Return an empty string, or why it was not written: then a mark alone is left."""
         try:
             write_state(self.run_file, _content(memory), sync=False)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._mark.touch(mode=0o600)
             return f"cannot write {self.run_file}: {error.strerror}; a daemon restart would not remember this"
         return ""
 

@@ -32,6 +32,10 @@ def remember(store: MemoryStore, memory: Memory) -> str:
     return "; ".join(filter(None, asyncio.run(store.remember(memory))))
 
 
+def is_full(*_: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_nothing_remembered_is_no_fault(store: MemoryStore) -> None:
     recalled = store.recall(BOOT)
     assert recalled.memory is None
@@ -57,6 +61,26 @@ def test_the_next_boot_reads_the_disk(store: MemoryStore) -> None:
     remember(store, MEMORY)
     store.run_file.unlink()
     assert store.recall(OTHER_BOOT).memory == MEMORY
+    store.close()
+
+
+def test_a_later_daemon_of_a_boot_that_left_no_copy_is_not_taken_for_the_first_one(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(store, replace(MEMORY, panicked=True))
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", is_full)
+        assert store.remember_in_run(replace(MEMORY, boot_id=OTHER_BOOT))
+    marked = store.recall(OTHER_BOOT)
+    assert marked.sentences == ()
+    for path in store.run_file.parent.iterdir():
+        path.unlink()
+    store.run_file.write_bytes(b"{")
+    damaged = store.recall(OTHER_BOOT)
+    for found in (marked.memory, damaged.memory, store.recall(OTHER_BOOT).memory):
+        assert found is not None
+        assert (found.run_lost, found.boot_id, found.standby) == (True, "", True)
+        assert (found.panicked_before, found.unclean_boot) == (True, True)
     store.close()
 
 
@@ -89,10 +113,6 @@ def test_a_run_that_takes_nothing_more_is_a_fault_and_leaves_no_older_copy(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remember(store, MEMORY)
-
-    def is_full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     with monkeypatch.context() as full:
         full.setattr(os, "write", is_full)
         assert "No space left on device" in store.remember_in_run(replace(MEMORY, standby=False))

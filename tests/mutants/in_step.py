@@ -28,6 +28,13 @@ MUTANTS = (
     Mutant(
         f"{MEMORY}:newest",
         "R16",
+        "a later daemon of a boot that left no copy takes itself for the first one, and stops what runs",
+        "return _as_of_a_lost_daemon(disk) if was_here else disk",
+        "return disk",
+    ),
+    Mutant(
+        f"{MEMORY}:newest",
+        "R16",
         "a copy in /run is believed although the disk has a later one",
         "and disk.saved_ms > run.saved_ms",
         "and False",

@@ -86,7 +86,7 @@ class Daemon:
 
     def _recall(self) -> Memory | None:
         memories = self.machine.memories
-        return newest(memories.run, memories.disk, self.machine.boot_id)
+        return newest(memories.run, memories.disk, self.machine.boot_id, was_here=memories.is_marked)
 
     def send_first_beat(self, inherited: RestartState) -> None:
         """Say that this node is here again, before anything else (R15)."""

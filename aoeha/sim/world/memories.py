@@ -28,19 +28,20 @@ class RestartState:
 
 @dataclass(slots=True)
 class Memories:
-    """The files of one gateway. `is_full`: /run takes no more."""
+    """The files of one gateway. `is_full`: /run takes no more. `is_marked`: what was not written there left a mark."""
 
     run: Memory | None = None
     disk: Memory | None = None
     inheritance: RestartState | None = None
     is_full: bool = False
+    is_marked: bool = False
     _kept: deque[tuple[int, Memory]] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
 
     def save_run(self, memory: Memory, now_ms: int) -> str:
         """Write it to /run. Return why that could not be."""
         self._kept.append((now_ms, memory))
         if self.is_full:
-            self.run = None
+            self.run, self.is_marked = None, True
             return "cannot write /run: no space left on device"
         self.run = memory
         return ""
@@ -53,6 +54,7 @@ class Memories:
     def lose_run(self) -> None:
         """Forget what lies in /run."""
         self.run = self.inheritance = None
+        self.is_marked = False
 
     def put_back(self, now_ms: int, boot_id: str) -> Memory | None:
         """Return what was saved some time ago in this boot, or in any where none is named."""
