@@ -214,8 +214,15 @@ def _kill_cgroup(directory: Path) -> None:
 
 
 def _try_to_remove(directory: Path) -> bool:
-    """Remove a cgroup, and return whether it is gone. One in which somebody lives stays."""
+    """Remove a cgroup with those that its programs made in it, and return whether it is gone.
+
+    One in which somebody lives stays whole.
+    """
     try:
+        if "populated 1" in (directory / "cgroup.events").read_text():
+            return False
+        for child in _children(directory):
+            _try_to_remove(child)
         directory.rmdir()
     except FileNotFoundError:
         return True

@@ -313,3 +313,29 @@ asyncio.run(daemon())
     assert wait_until_dead(task)
     assert is_alive(service)
     os.kill(service, signal.SIGKILL)
+
+
+def test_a_program_with_a_cgroup_of_its_own_below_ours_ends_at_the_deadline_and_nothing_of_it_is_left(
+    place: Place, tmp_path: Path
+) -> None:
+    """As programs do that run their work in containers. It has cleared its mark, and its parent is gone."""
+    root = containment.cgroup_of(place)
+    if root is None or not is_writable(root.parent):
+        pytest.skip("no cgroup of version 2 can be made here")
+    script = (
+        f"own=$(dirname $(grep -lx $$ {root}/tasks/*/cgroup.procs))/own/inner; mkdir -p $own; "
+        f"echo $$ > $own/cgroup.procs; env -i setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 600' & wait"
+    )
+    host = ProcessHost(place)
+    with pytest.raises(TimeoutError):
+        run(host, "sh", "-c", script, deadline_ms=1_000)
+    assert is_written(tmp_path / "pid")
+    assert wait_until_dead(int((tmp_path / "pid").read_text()))
+    wait_for_empty(root / "tasks")
+
+
+def wait_for_empty(directory: Path) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while left := [path.name for path in directory.iterdir() if path.is_dir()]:
+        assert time.monotonic() < end, left
+        time.sleep(0.01)
