@@ -50,6 +50,20 @@ MUTANTS = (
         "return is_quiet(state) or _not_heard_by_the_peer(state)",
     ),
     Mutant(
+        f"{SHELVES}:_before_force",
+        "R7",
+        "a leg is taken by force by records that were read before the fence began",
+        "return under_way and is_quiet(state) and _shows(group, Holder.PEER)",
+        "return False",
+    ),
+    Mutant(
+        f"{SHELVES}:_write_due_ms",
+        "R6",
+        "the first stamp of a term waits as long as any other",
+        "if link.answering or is_first else",
+        "if link.answering else",
+    ),
+    Mutant(
         f"{SHELVES}:_lacking",
         "R4",
         "an owner's records say nothing of the legs that its mirror dropped",

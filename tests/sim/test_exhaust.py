@@ -83,8 +83,8 @@ JUDGED = {
     "outdated restarted_ms unlisted_addresses paths",
     "InterfacePath": "interface heard since_ms known",
     "AddressState": "name holder since_ms held_epoch answered_ms failover_ordered needs_ms",
-    "StorageFenceState": "victim_boot_id arbiter since_ms forced first_ms first_stands done wanted_ms retry_ms "
-    "yielded_until_ms",
+    "StorageFenceState": "victim_boot_id arbiter since_ms shown_ms forced first_ms first_stands done wanted_ms "
+    "retry_ms yielded_until_ms",
     "ShelfLinkState": "task_id asked_ms seen heard_ms quiet_since_ms read_ms looked_ms said answering",
     "ShelvesState": "task_id asked_ms read_ms due patient_id patient_ms glanced_ms",
     "LegWork": "task_id retry_ms begun_ms failed",

@@ -225,6 +225,7 @@ class StorageFenceChange(TypedDict, total=False):
     victim_boot_id: str | None
     arbiter: str
     since_ms: int
+    shown_ms: int | None
     forced: bool
     first_ms: int | None
     first_stands: bool

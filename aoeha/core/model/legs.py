@@ -159,15 +159,17 @@ class StorageFenceState:
     """A storage fence: the peer's legs are preempted, one after the other (R7).
 
     `victim_boot_id` is the boot that the fence is about, None while there is none. `arbiter` is the leg that is taken
-    first. Readings of the shelves that began before `since_ms` do not count. `forced`: a leg was taken by force; from
-    then on the fence is finished whatever is heard. `first_ms`: when the first leg was ours. `first_stands`: it still
-    was a while later. `done`: every address is ours. `wanted_ms`: since when the group is wanted. `retry_ms`: no new
-    try before this time. `yielded_until_ms`: the peer took a leg back, so it is alive and is not fenced until then.
+    first. Readings of the shelves that began before `since_ms` do not count. `shown_ms`: when one that does count was
+    answered; before a leg is taken by force the records are read since then. `forced`: that was done; from then on the
+    fence is finished whatever is heard. `first_ms`: when the first leg was ours. `first_stands`: it still was a while
+    later. `done`: every address is ours. `wanted_ms`: since when the group is wanted. `retry_ms`: no new try before
+    this time. `yielded_until_ms`: the peer took a leg back, so it is alive and is not fenced until then.
     """
 
     victim_boot_id: str | None = None
     arbiter: str = ""
     since_ms: int = 0
+    shown_ms: int | None = None
     forced: bool = False
     first_ms: int | None = None
     first_stands: bool = False

@@ -16,7 +16,7 @@ precedence. A stamp carries the message about the pause of the pair, as a beat d
 Each term begins with a stamp on every address, and an address that comes back is stamped too. So a node that boots
 alone finds how far its peer has counted, and epochs only grow (R21). A stamp tells which legs may lack acknowledged
 writes (R4), so that every address is stamped anew, links or not, when that has changed. A storage fence reads the
-records before it takes a leg.
+records before it takes a leg, after it has read whose the legs are: an owner that has come meanwhile has stamped them.
 
 A node that has messages for the peer (`aoeha.core.ownership.client_isolation`) reads each record and then writes its
 own in its place, whether or not it holds the leg.
@@ -25,11 +25,12 @@ What this file does not know: what may be done about a silent peer.
 """
 
 from aoeha.core.model import law, shelf_patience
+from aoeha.core.model.actions import CancelTask
 from aoeha.core.model.beat import GroupBeat
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.law import Act
-from aoeha.core.model.legs import ShelfLinkState
+from aoeha.core.model.legs import LegState, ShelfLinkState
 from aoeha.core.model.shelves import Holder, LockRecord, SeenRecord
 from aoeha.core.model.state import GroupState, LinkCondition, NodeState, Question
 from aoeha.core.model.step_context import StepContext
@@ -62,9 +63,9 @@ def decide(step: StepContext, words: dict[str, GroupBeat]) -> None:
         if link.task_id or law.stops(step.state, Act.STAMP) is not None:
             continue
         wish = _wish(step.state, group, speaks=name in words)
-        if wish is TaskKind.WRITE_RECORD and step.now_ms >= _write_due_ms(step.state.config, link):
+        if wish is TaskKind.WRITE_RECORD and step.now_ms >= _write_due_ms(step.state.config, group):
             _ask(step, group, _stamp(step.state, group, words.get(name)))
-        elif wish is TaskKind.READ_RECORDS and step.now_ms >= _read_due_ms(step.state.config, link):
+        elif wish is TaskKind.READ_RECORDS and step.now_ms >= _read_due_ms(step.state, group):
             _ask(step, group, None)
         elif wish is None and link != (kept := _kept(step.state, group)):
             step.change_group(name, shelf_link=kept)
@@ -166,12 +167,26 @@ def recorded_epoch(group: GroupState) -> int:
     return max((seen.record.epoch for seen in group.shelf_link.seen if seen.record is not None), default=0)
 
 
-def has_read_for(group: GroupState) -> bool:
+def has_read_for(state: NodeState, group: GroupState) -> bool:
     """Whether the records were read since the storage fence under way was begun, as far as their targets answer.
 
-    A reading that is under way tells against nothing: where shelves are slow, the next one begins as the last one ends.
+    Before a leg is taken from the peer they are read once more after the leg showed it: a reading that was begun before
+    tells nothing of an owner that came after it. A fence that has taken a leg by force is finished whatever they tell,
+    and a peer that is heard on a link is fenced because it asks for it, not for silence.
     """
-    return _shows(group, Holder.PEER) or group.shelf_link.looked_ms >= group.storage_fence.since_ms
+    fence, looked_ms = group.storage_fence, group.shelf_link.looked_ms
+    if not _shows(group, Holder.PEER):
+        return looked_ms >= fence.since_ms
+    return not _before_force(state, group) or (fence.shown_ms is not None and looked_ms >= fence.shown_ms)
+
+
+def read_before_force(step: StepContext, name: str) -> None:
+    """Give up the reading that is under way: it was begun too early to count, and slow legs would hold up the next."""
+    group = step.state.group(name)
+    task_id = group.shelf_link.task_id if _before_force(step.state, group) else 0
+    if any(task.id == task_id and task.kind is TaskKind.READ_RECORDS for task in step.state.tasks):
+        step.do(CancelTask(task_id))
+        step.change_shelf_link(name, task_id=0)
 
 
 def is_quiet(state: NodeState) -> bool:
@@ -186,9 +201,9 @@ def next_wakes_ms(state: NodeState) -> tuple[int, ...]:
         if not group.legs or group.shelf_link.task_id:
             continue
         if _stamping(state, group):
-            wakes.append(_write_due_ms(state.config, group.shelf_link))
+            wakes.append(_write_due_ms(state.config, group))
         elif _watching(state, group):
-            wakes.append(_read_due_ms(state.config, group.shelf_link))
+            wakes.append(_read_due_ms(state, group))
     return tuple(wakes)
 
 
@@ -220,8 +235,11 @@ def _moved_lately(state: NodeState, link: ShelfLinkState) -> bool:
     return link.heard_ms is not None and is_quiet(state) and state.now_ms - link.heard_ms < state.config.deadtime_ms
 
 
-def _write_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
-    return link.asked_ms + (0 if link.answering else every_ms(config))
+def _write_due_ms(config: PairConfig, group: GroupState) -> int:
+    """When to stamp again. The first stamp of a term does not wait: until it is written nobody sees a new owner."""
+    link = group.shelf_link
+    is_first = group.term is not None and link.asked_ms < group.term.taken_ms
+    return link.asked_ms + (0 if link.answering or is_first else every_ms(config))
 
 
 def _confirms_silence(state: NodeState, group: GroupState) -> bool:
@@ -273,8 +291,11 @@ def _patience_ms(config: PairConfig, link: ShelfLinkState) -> int:
     return config.deadtime_ms - (config.warntime_ms if link.heard_ms is None else 0)
 
 
-def _read_due_ms(config: PairConfig, link: ShelfLinkState) -> int:
-    """When to read again; one reading falls on the moment at which silence may be judged."""
+def _read_due_ms(state: NodeState, group: GroupState) -> int:
+    """When to read again. One reading falls on the moment at which silence may be judged; a fence does not wait."""
+    config, link, shown_ms = state.config, group.shelf_link, group.storage_fence.shown_ms
+    if shown_ms is not None and link.asked_ms < shown_ms and _before_force(state, group):
+        return shown_ms
     regular_ms = link.asked_ms + every_ms(config)
     if link.quiet_since_ms is None:
         return link.asked_ms and regular_ms
@@ -288,8 +309,15 @@ def _stamping(state: NodeState, group: GroupState) -> bool:
     return is_quiet(state) or _not_heard_by_the_peer(state) or bool(_unstamped(group))
 
 
+def _before_force(state: NodeState, group: GroupState) -> bool:
+    """Whether a storage fence that has taken nothing by force yet is to take a leg from a peer that is not heard."""
+    fence = group.storage_fence
+    under_way = fence.victim_boot_id is not None and not fence.forced
+    return under_way and is_quiet(state) and _shows(group, Holder.PEER)
+
+
 def _watching(state: NodeState, group: GroupState) -> bool:
-    fencing = group.storage_fence.victim_boot_id is not None and not has_read_for(group)
+    fencing = group.storage_fence.victim_boot_id is not None and not has_read_for(state, group)
     return (fencing or _in_question(state, group)) and is_quiet(state)
 
 
@@ -367,13 +395,20 @@ def _patience_of(state: NodeState, group: GroupState, record: LockRecord | None)
 
     A reading waits for a shelf that is slow, and a leg that shows the peer and did not answer in time gets as long as
     for its reservation. A stamp waits for nobody while it is what the peer watches: what it asked for happens all the
-    same, and the other leg needs the next one in time.
+    same, and the other leg needs the next one in time. Before a leg is taken by force
+    the one that is taken first is waited for alone.
     """
     config, is_late = state.config, group.shelf_link.asked_ms > 0 and _unread(group)
     watched = record is not None and (is_quiet(state) or _not_heard_by_the_peer(state))
-    slow = not watched and any(shelf_patience.is_slow(config, leg) for leg in group.legs)
+    slow = not watched and any(shelf_patience.is_slow(config, leg) for leg in _waited_for(state, group))
     wanted_ms = config.shelf_timeout_ms if is_late and record is None else 0
     return max(every_ms(config), wanted_ms, shelf_patience.reading_ms(config, group) if slow else 0)
+
+
+def _waited_for(state: NodeState, group: GroupState) -> tuple[LegState, ...]:
+    if not _before_force(state, group):
+        return group.legs
+    return tuple(leg for leg in group.legs if leg.name == group.storage_fence.arbiter)
 
 
 def _ask(step: StepContext, group: GroupState, record: LockRecord | None) -> None:

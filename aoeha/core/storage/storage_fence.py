@@ -2,7 +2,8 @@
 
 Rules. A storage fence starts for the same reasons as a power fence, where the configuration calls it enough. It begins
 with a fresh reading of every reservation: a node that could not serve from these legs would only take the service from
-a peer that is alive. The first leg must respond; otherwise no leg is preempted. The fence is complete only when every
+a peer that is alive. Before the first leg is taken by force the records are read too, since the legs showed the peer
+(`disk_heartbeat`). The first leg must respond; otherwise no leg is preempted. The fence is complete only when every
 address of every leg that the peer may still write to (`ledger`) is ours: an address that does not respond may still
 accept the peer's writes. Legs are taken in their configured order, and each one is followed by another reading. A node
 that finds that a leg which it took shows the peer again yields: the peer is alive. Legs that no node holds are taken
@@ -163,7 +164,11 @@ def _go_on(step: StepContext, group: GroupState, *, still_wanted: bool) -> None:
         return
     if _power_goes_first(step.state, group) or not _is_read_since(step, group, fence.since_ms):
         return
-    if not disk_heartbeat.has_read_for(group):
+    if fence.shown_ms is None:
+        step.change_storage_fence(name, shown_ms=step.now_ms)
+        disk_heartbeat.read_before_force(step, name)
+        group = step.state.group(name)
+    if not disk_heartbeat.has_read_for(step.state, group):
         return
     if _lost(step.state, group):
         yielded_until_ms = step.now_ms + step.state.config.deadtime_ms
@@ -187,7 +192,7 @@ def _take_next(step: StepContext, group: GroupState) -> None:
         held = leg.shows_anywhere(Holder.PEER)
         if held or (leg.shows_anywhere(Holder.NOBODY) and _is_free(step.state, leg)):
             step.change_storage_fence(
-                name, forced=group.storage_fence.forced or held, since_ms=step.now_ms + 1, done=False
+                name, forced=group.storage_fence.forced or held, since_ms=step.now_ms + 1, shown_ms=None, done=False
             )
             reservations.take(step, step.state.group(name), leg, f"{peer} is silent")
             return

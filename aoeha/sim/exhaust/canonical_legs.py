@@ -59,7 +59,7 @@ def canonical_legs(state: NodeState, group: GroupState, listening_ms: int, known
             glanced_ms=_read_ms(state, group, listening_ms),
         ),
         storage_fence=_storage_fence(state, group, reading=reading),
-        shelf_link=_shelf_link(group.shelf_link, state, known),
+        shelf_link=_shelf_link(group, state, known),
     )
 
 
@@ -105,6 +105,7 @@ def _storage_fence(state: NodeState, group: GroupState, *, reading: bool) -> Sto
     return replace(
         fence,
         since_ms=_since_ms(group, reading=reading),
+        shown_ms=None if fence.shown_ms is None else NOW_MS if _waits_for_records(group) else 0,
         first_ms=_first_ms(group, now_ms, reading=reading),
         wanted_ms=wanted_ms,
         retry_ms=due_ms(fence.retry_ms, now_ms),
@@ -141,8 +142,18 @@ def _first_ms(group: GroupState, now_ms: int, *, reading: bool) -> int | None:
     return (ASKED_MS if reading and group.shelves.asked_ms >= at_ms else NOW_MS) - STANDS_MS
 
 
-def _shelf_link(link: ShelfLinkState, state: NodeState, known: dict[int, int]) -> ShelfLinkState:
-    """For how long all stood still matters by what was read, and where nothing was, when a stamp was seen to move."""
+def _waits_for_records(group: GroupState) -> bool:
+    """Whether a storage fence knows whose the legs are, and waits for records that are read since."""
+    shown_ms = group.storage_fence.shown_ms
+    return shown_ms is not None and group.shelf_link.looked_ms < shown_ms
+
+
+def _shelf_link(group: GroupState, state: NodeState, known: dict[int, int]) -> ShelfLinkState:
+    """For how long all stood still matters by what was read, and where nothing was, when a stamp was seen to move.
+
+    Where a storage fence waits for a reading, the last one was before this tick, and one under way is of this tick.
+    """
+    link, awaited = group.shelf_link, _waits_for_records(group)
     if link == ShelfLinkState():
         return link
     now_ms, deadtime_ms = state.now_ms, state.config.deadtime_ms
@@ -155,12 +166,12 @@ def _shelf_link(link: ShelfLinkState, state: NodeState, known: dict[int, int]) -
     return replace(
         link,
         task_id=known.get(link.task_id, 0),
-        asked_ms=NOW_MS - age_ms(link.asked_ms, now_ms, TICK_MS),
+        asked_ms=NOW_MS - (age_ms(link.asked_ms, now_ms, TICK_MS) if not awaited else 0 if link.task_id else TICK_MS),
         seen=tuple(SeenRecord(seen.leg, seen.address, canonical_record(seen.record)) for seen in link.seen),
         heard_ms=None if link.heard_ms is None else NOW_MS - _quiet_ms(link, now_ms, deadtime_ms),
         quiet_since_ms=quiet_ms,
         read_ms=read_ms,
-        looked_ms=NOW_MS - age_ms(link.looked_ms, now_ms, TICK_MS),
+        looked_ms=NOW_MS - (TICK_MS if awaited else age_ms(link.looked_ms, now_ms, TICK_MS)),
         said=None,
     )
 

@@ -3,18 +3,26 @@
 A node takes a leg from a silent peer by what it read since the silence, and since its own last act on any of the legs.
 An owner may also go by what its own act on the leg read back. After a stall a node reads first in any case.
 
+A node that takes a leg from a silent peer has read the records after what the leg showed it: an owner that came in the
+meantime has stamped them. That is judged where both shelves answer at once, and for the first leg.
+
 A node from which the peer took a leg yields: the peer lives. It may take the leg again only after deadtime.
 """
 
+from collections import defaultdict, deque
+
 from aoeha.core.model.beat import Beat
 from aoeha.core.model.memory import Memory
+from aoeha.core.model.shelves import LockRecord
 from aoeha.sim.judges.excuses import Excuses
-from aoeha.sim.judges.judge import Judge
+from aoeha.sim.judges.judge import Judge, answers
 from aoeha.sim.judges.leg_reads import LegReads
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.world import World
 
 __all__ = ["ForcedLegJudge"]
+
+STAMPS_KEPT = 32
 
 
 class ForcedLegJudge(Judge):
@@ -29,6 +37,7 @@ class ForcedLegJudge(Judge):
         self._there: dict[str, tuple[int, int]] = {}
         self._owned: set[tuple[str, str]] = set()
         self._taken_ms: dict[tuple[str, str, str], int] = {}
+        self._stamped_ms: defaultdict[tuple[str, str], deque[int]] = defaultdict(lambda: deque(maxlen=STAMPS_KEPT))
 
     def persisting(self, machine: Gateway, memory: Memory) -> None:
         """An owner takes what is its own."""
@@ -46,6 +55,11 @@ class ForcedLegJudge(Judge):
         there_ms, clock_ms = self._there.get(machine.name, (0, 0))
         if 2 * (machine.clock_ms() - clock_ms) > self.now_ms - there_ms:
             self._back_ms[machine.name] = machine.clock_ms()
+
+    def record_writing(self, machine: Gateway, group: str, record: LockRecord) -> None:
+        """Note when a node stamps its legs."""
+        del record
+        self._stamped_ms[machine.name, group].append(self.now_ms)
 
     def preempting(self, machine: Gateway, group: str, address: str) -> None:
         """The leg is taken: from now on the peer must yield, and this node must not have had to."""
@@ -79,10 +93,26 @@ class ForcedLegJudge(Judge):
             answered_ms = max(answered_ms, notes.changed_ms or 0)
         else:
             legs = next(known.legs for known in machine.config.groups if known.name == group)
-            changed_ms = (self._reads.of(machine, group, each.name).changed_ms or 0 for each in legs)
-            since_ms = max(since_ms, *changed_ms, self._silent_ms(machine))
+            changed_ms = [self._reads.of(machine, group, each.name).changed_ms or 0 for each in legs]
+            silent_ms = self._silent_ms(machine)
+            since_ms = max(since_ms, *changed_ms, silent_ms)
+            unheard = silent_ms > 0 or machine.name not in self._heard_ms
+            if unheard and silent_ms >= max(changed_ms):
+                self._judge_records(machine, group, leg, answered_ms)
         if answered_ms < since_ms:
             self.broken("R7", f"{machine.name} takes {leg} of {group} by force, and has not read it since it could")
+
+    def _judge_records(self, machine: Gateway, group: str, leg: str, answered_ms: int) -> None:
+        """The records were read since the peer last stamped them before the leg was read."""
+        shelves = self.world.storage.shelves.values()
+        if not all(answers(self.world, machine, each) for shelf in shelves for each in shelf.addresses[group]):
+            return
+        back_ms = self.now_ms - machine.clock_ms()
+        read_ms = self._reads.records_ms.get((machine.name, group), 0) + back_ms
+        stamped_ms = self._stamped_ms[machine.config.peer, group]
+        if any(read_ms < at_ms <= answered_ms + back_ms for at_ms in stamped_ms):
+            sentence = f"{machine.name} takes {leg} of {group} by force, and has not read what its owner stamped there"
+            self.broken("R7", sentence)
 
     def _silent_ms(self, machine: Gateway) -> int:
         """Since when its peer has been silent, 0 while it is not: then another reason counts."""

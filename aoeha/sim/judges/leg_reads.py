@@ -41,6 +41,7 @@ class LegReads(Judge):
 
     `moved_ms` tells of each node when it last began to read a record of its peer that had changed. A record that is
     older than the newest one that it read of that boot is none: a switch may repeat it long after its gateway is dead.
+    `records_ms` tells of each node and group when it last began to read the records, answered or not.
     """
 
     def __init__(self, world: World) -> None:
@@ -51,6 +52,7 @@ class LegReads(Judge):
         self._newest_ms: dict[tuple[str, str], int] = {}
         self._overtaken: set[tuple[str, int]] = set()
         self.moved_ms: dict[str, int] = {}
+        self.records_ms: dict[tuple[str, str], int] = {}
 
     def of(self, machine: Gateway, group: str, leg: str) -> Notes:
         """What the present daemon of a node knows of a leg."""
@@ -59,7 +61,7 @@ class LegReads(Judge):
     def began(self, machine: Gateway, memory: Memory | None) -> None:
         """A daemon knows no reading of the one before it."""
         del memory
-        for known in (self._legs, self._begun_ms, self._records, self._newest_ms):
+        for known in (self._legs, self._begun_ms, self._records, self._newest_ms, self.records_ms):
             for key in [key for key in known if key[0] == machine.name]:
                 del known[key]  # type: ignore[arg-type]
         self.moved_ms.pop(machine.name, None)
@@ -81,6 +83,7 @@ class LegReads(Judge):
             case ReservationsRead(reservations=seen):
                 self._note_reading(machine, task.group, begun_ms, {one.leg for one in seen})
             case RecordsRead(records=records) if task.kind is TaskKind.READ_RECORDS:
+                self.records_ms[machine.name, task.group] = begun_ms
                 for one in records:
                     if one.record is not None and not overtaken:
                         self._note_record(machine, one.address, task.group, begun_ms, one.record)
