@@ -339,3 +339,14 @@ def wait_for_empty(directory: Path) -> None:
     while left := [path.name for path in directory.iterdir() if path.is_dir()]:
         assert time.monotonic() < end, left
         time.sleep(0.01)
+
+
+def test_the_path_of_whoever_started_us_is_not_asked_for_programs(
+    host: ProcessHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil = tmp_path / "true"
+    evil.write_text("#!/bin/sh\necho evil\n")
+    evil.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert run(host, "true").stdout == ""
+    assert run(host, "sh", "-c", "true").stdout == ""

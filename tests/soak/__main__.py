@@ -4,8 +4,8 @@ python tests/soak [--duration 30m] [--rate 200] [--seed N]
 
 Nothing of what is done here is a reason to move anything: a daemon that is killed is started again at once, and stands
 still for less than the deadtime. So nobody may be fenced, the group may move at a switchover alone, and never two may
-have it. A seed repeats the choice of acts, not the moments at which they fall. Exit code 1: one of this was broken; the
-folder with both journals is kept.
+have it. A daemon's descriptors stay as many as at first. A seed repeats the choice of acts, not the moments at which
+they fall. Exit code 1: one of this was broken; the folder with both journals is kept.
 """
 
 import argparse
@@ -32,6 +32,8 @@ TIMERS = {"keepalive": 0.1, "warntime": 0.4, "deadtime": 1, "initdead": 2}
 """As shares of the deadtime."""
 STILL = 0.4
 """A daemon stands still for at most this share of the deadtime."""
+SPARE = 8
+"""So many descriptors more than at first may be open at any moment: of tasks, and of those who ask."""
 SETTLED_S = 60.0
 BOTH = {"disk", "service"}
 REFUSED = {"not_echoed", "replay", "stale"}
@@ -46,6 +48,7 @@ class Soak:
         self.still_s = STILL * deadtime_ms / 1_000
         self.owner = "alpha"
         self.log: list[str] = []
+        self.descriptors = 0
         self.acts: dict[str, tuple[int, Callable[[], None]]] = {
             "kill": (6, self._kill),
             "kill as it starts": (3, self._kill_early),
@@ -69,6 +72,7 @@ class Soak:
         self.pair.beta.start()
         self._settle()
         self.log = self.pair.log()
+        self.descriptors = max(open_descriptors(gateway) for gateway in (self.pair.alpha, self.pair.beta)) + SPARE
 
     def act(self) -> str:
         """Do one thing, wait until the pair is settled, and judge; return its name. AssertionError: it is broken."""
@@ -84,6 +88,9 @@ class Soak:
             assert gateway.process is not None
             assert gateway.process.poll() is None, f"the daemon of {gateway.node} has ended"
             assert "Traceback" not in gateway.errors(), f"{gateway.node} met an error of its own"
+            # A daemon that starts anew is the same process: what it forgets to close stays open for ever.
+            held = open_descriptors(gateway)
+            assert held <= self.descriptors, f"{gateway.node} has {held} descriptors open"
         return name
 
     def orders(self) -> list[str]:
@@ -153,6 +160,12 @@ class Soak:
         assert answer["exit_code"] == 0, answer
         self.log += [f"{before} stop service", f"{before} stop disk", f"{after} start disk", f"{after} start service"]
         self.owner = after
+
+
+def open_descriptors(gateway: Gateway) -> int:
+    """Return how many descriptors its daemon has."""
+    assert gateway.process is not None
+    return len(list(Path(f"/proc/{gateway.process.pid}/fd").iterdir()))
 
 
 def up(gateway: Gateway) -> set[str]:
