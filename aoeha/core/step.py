@@ -242,6 +242,8 @@ def _task_done(step: StepContext, done: TaskDone) -> None:
             address_conflict.task_done(step, task, done)
         case ResourceTask():
             lifecycle.task_done(step, task, done)
+            if task.kind is TaskKind.PROBE:
+                heard_after_off.looked(step, task.group)
             if isinstance(done.outcome, Observed):
                 path_alarms.note_used(step, task.group, done.outcome.used)
         case _:

@@ -12,6 +12,20 @@ FORECAST, SHELVES = "fencing/forecast.py", "fencing/storage_fencing.py"
 
 MUTANTS = (
     Mutant(
+        f"{HEARD}:looked",
+        "R8",
+        "a start by a false proof goes on, for the daemon that heard of it had not looked yet what runs",
+        " and phase_of(group) not in STAYS:",
+        " and False:",
+    ),
+    Mutant(
+        f"{HEARD}:_proof_was_wrong",
+        "R8",
+        "a daemon that has not looked yet gives up what runs here, because the proof for it was false",
+        "if phase_of(group) in STAYS:",
+        "if phase_of(group) is GroupPhase.RUNNING:",
+    ),
+    Mutant(
         f"{RECALLED}:was_read",
         "R8",
         "a power-off that an earlier daemon proved stands, whatever its plugs read now",
@@ -204,14 +218,14 @@ MUTANTS = (
         f"{HEARD}:_proof_was_wrong",
         "R8",
         "a start by a proof that was wrong goes on",
-        "if phase_of(group) is GroupPhase.RUNNING:",
+        "if phase_of(group) in STAYS:",
         "if True:",
     ),
     Mutant(
         f"{HEARD}:_proof_was_wrong",
         "R8",
         "a service that runs by a proof that was wrong is stopped",
-        "if phase_of(group) is GroupPhase.RUNNING:",
+        "if phase_of(group) in STAYS:",
         "if False:",
     ),
     Mutant(

@@ -2,7 +2,8 @@
 
 Rules. The table below decides, by what is known about the power-off and what kind of beat it is. A false proof is
 reported at once, whatever happened since. A group that runs here stays up under an alarm; a group that is still
-starting is given up.
+starting is given up. A daemon that has not looked yet what runs here decides that when it has, and starts nothing
+before.
 
 What this file does not know: how the plugs are read, and what happens to a fence.
 """
@@ -13,6 +14,7 @@ from typing import Final
 
 from aoeha.core.fencing import devices, power_fence, power_on, power_proof
 from aoeha.core.model.beat import GroupPhase
+from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import GroupState, NodeState, phase_of
@@ -55,6 +57,10 @@ MEANING: Final[Mapping[tuple[Off, Heard], Meaning]] = {
     (Off.PAST, Heard.UNDER_WAY): Meaning.LATE_BEAT,
     (Off.PAST, Heard.OTHER): Meaning.ALIVE,
 }
+
+
+STAYS: Final = (GroupPhase.RUNNING, GroupPhase.UNKNOWN)
+"""What a group may be that is not given up: it runs, or may run as far as this daemon has looked."""
 
 
 def peer_spoke(step: StepContext) -> None:
@@ -103,15 +109,27 @@ def _lives(step: StepContext) -> None:
         step.change_fence(off_boot_id=None, confirmed=None)
 
 
+def looked(step: StepContext, name: str) -> None:
+    """Process the end of a daemon's first look at a resource: by a false proof nothing is started."""
+    group = step.state.group(name)
+    if step.stands(Code.PROOF_WRONG, Subject.group(name)) and phase_of(group) not in STAYS:
+        _drop(step, group)
+
+
 def _proof_was_wrong(step: StepContext, group: GroupState) -> None:
-    state, proof = step.state, group.proof
-    assert proof is not None
-    sentence = (
-        f"the proof for {group.name} was wrong: {state.config.peer} ({proof.kind.value}) is heard on the same boot"
-    )
-    if phase_of(group) is GroupPhase.RUNNING:
-        power_fence.tell_wrong_proof(step, group.name, sentence)
+    assert group.proof is not None
+    if phase_of(group) in STAYS:
+        power_fence.tell_wrong_proof(step, group.name, _false(step.state, group))
     else:
-        claims.drop(step, group.name, f"{sentence}; {state.config.node} stops what it had started")
-    if proof.kind is ProofKind.POWERED_OFF:
+        _drop(step, group)
+    if group.proof.kind is ProofKind.POWERED_OFF:
         devices.distrust(step)
+
+
+def _drop(step: StepContext, group: GroupState) -> None:
+    claims.drop(step, group.name, f"{_false(step.state, group)}; {step.state.config.node} stops what it had started")
+
+
+def _false(state: NodeState, group: GroupState) -> str:
+    kind = group.proof.kind.value if group.proof is not None else ""
+    return f"the proof for {group.name} was wrong: {state.config.peer} ({kind}) is heard on the same boot"
