@@ -14,7 +14,10 @@ __all__ = ["add_arguments", "run"]
 
 DEFAULT_FILE = "/etc/aoeha/keys"
 KEY_ID_MAX = 255
-HEAD = "# aoeha keys: the first one signs, all are accepted. Both gateways need the same file, readable by root only.\n"
+HEAD = """\
+# aoeha keys: the first one that both gateways have signs, all are accepted.
+# Both gateways need the same file, readable by root only.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,10 +76,11 @@ def _rotate(file: Path) -> int:
     _replace(file, text + ("" if text.endswith("\n") else "\n") + _new_line(free[0]))
     print(
         f"Added key {free[0]} to {file}. It is accepted, but does not sign yet. To continue, do each step on\n"
-        "both gateways before the next, and `aoeha restart` after each (what runs goes on running):\n"
+        "both gateways, in whichever order, and `aoeha restart` after each (what runs goes on running):\n"
         "  1. copy this file to the other gateway\n"
-        f"  2. move the line of key {free[0]} to the top: it signs from now on\n"
-        "  3. remove the lines of the old keys"
+        f"  2. move the line of key {free[0]} to the top: it signs as soon as the other gateway has it\n"
+        "  3. remove the lines of the old keys\n"
+        "`aoeha restart` refuses a file without a key that the other gateway has."
     )
     return Exit.DONE
 

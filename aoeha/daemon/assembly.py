@@ -122,8 +122,11 @@ def receiver(blueprint: Blueprint, nonce: bytes, memory: ReceiverMemory | None) 
         raise StartError(Exit.BAD_CONFIGURATION, str(error)) from error
 
 
-def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key, ...]) -> Agents:
-    """Return the agent of every resource and fence device, and the queries of the shelves. Raises StartError."""
+def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key, ...], receiver: Receiver) -> Agents:
+    """Return the agent of every resource and fence device, and the queries of the shelves. Raises StartError.
+
+    `receiver` knows what the peer understands: what is written for it into the shelves is signed so that it reads that.
+    """
     resources, devices = {}, {}
     for group in configuration.groups:
         for resource in group.resources:
@@ -144,7 +147,7 @@ def agents(configuration: Configuration, node: str, host: Host, keys: tuple[Key,
     storage = {known.name: known.storage for known in configuration.nodes}
     hosts = {name: frozenset(map(_hardware, interfaces.values())) for name, interfaces in storage.items()}
     peer, interfaces = peer_of(configuration, node), tuple(storage[node])
-    signature = Signature(configuration.cluster, node, peer, keys)
+    signature = Signature(configuration.cluster, node, peer, keys, receiver.known_key, receiver.told_version)
     holds = LegHolds(interfaces, Hosts(hosts[node], hosts[peer]), targets)
     records = LegRecords(interfaces, signature, targets)
     return Agents(resources, devices, holds, records, configuration.reference_hosts)

@@ -27,20 +27,21 @@ from aoeha.io.link import SerialSettings, UdpSettings
 from aoeha.io.state_file import read_state, write_state
 from aoeha.io.udp_link import open_socket, peer_sockaddr
 from aoeha.wire.codec import (
+    NO_NONCE,
     NONCE_SIZE,
     SERIAL_LIMIT,
     UDP_LIMIT,
+    VERSION,
     CodecError,
     Message,
     decode,
     encode,
-    is_authentic,
     names_by_tag,
-    peek_envelope,
     state_digest,
 )
 from aoeha.wire.framing import frame
-from aoeha.wire.keys import Key, parse_keys
+from aoeha.wire.keys import Key, parse_keys, signing_key
+from aoeha.wire.receiver import ReceiverMemory
 from aoeha.wire.sender import Sender
 
 __all__ = ["FIRST_SEQUENCE", "FirstBeat", "Remembered", "forget", "is_saved", "remembered", "save", "send_first_beat"]
@@ -58,14 +59,14 @@ than 2 s was seen. The peer detects a node that dies meanwhile that much later."
 class Remembered:
     """What the running daemon keeps for its successor. Two are equal when there is no need to save again.
 
-    `beat` is what the first beat will say; `remembered` makes it from the last one. `peer_nonce` is what
-    `Receiver.memory` gives.
+    `beat` is what the first beat will say; `remembered` makes it from the last one. `memory` is what `Receiver.memory`
+    gives.
     """
 
     cluster: str
     peer: str
     key_file: str
-    peer_nonce: bytes
+    memory: ReceiverMemory
     links: tuple[SerialSettings | UdpSettings, ...]
     beat: Beat
 
@@ -75,13 +76,13 @@ class FirstBeat:
     """What was sent, and what the daemon must continue with.
 
     It must use this incarnation (unless its memory says that a greater one was used), this nonce for its Receiver
-    with this peer nonce as ReceiverMemory, and sequences above FIRST_SEQUENCE. `links_sent` counts the links that
+    with this memory, and sequences above FIRST_SEQUENCE. `links_sent` counts the links that
     took the beat. `close` when the daemon has opened its own links.
     """
 
     incarnation: int
     nonce: bytes
-    peer_nonce: bytes
+    memory: ReceiverMemory
     links_sent: int
     descriptors: tuple[int, ...]
 
@@ -97,7 +98,7 @@ def remembered(
     cluster: str,
     peer: str,
     key_file: str,
-    peer_nonce: bytes,
+    memory: ReceiverMemory,
     links: tuple[SerialSettings | UdpSettings, ...],
     beat: Beat,
 ) -> Remembered:
@@ -112,7 +113,7 @@ def remembered(
         groups=groups,
         back_within_ms=BACK_WITHIN_MS,
     )
-    return Remembered(cluster, peer, key_file, peer_nonce, links, first)
+    return Remembered(cluster, peer, key_file, memory, links, first)
 
 
 def save(content: Remembered, key: Key, run_directory: str = "/run/aoeha") -> None:
@@ -120,8 +121,8 @@ def save(content: Remembered, key: Key, run_directory: str = "/run/aoeha") -> No
 
     Raises OSError when it cannot be written, CodecError when the beat does not fit the format.
     """
-    beat = content.beat
-    message = Message(bytes(NONCE_SIZE), bytes(NONCE_SIZE), beat, len(beat.groups), state_digest(beat.groups))
+    beat, memory = content.beat, content.memory
+    message = Message(NO_NONCE, NO_NONCE, beat, len(beat.groups), state_digest(beat.groups), knows=VERSION)
     _write(
         run_directory,
         {
@@ -130,7 +131,10 @@ def save(content: Remembered, key: Key, run_directory: str = "/run/aoeha") -> No
             "peer": content.peer,
             "names": [beat.sender, *(group.name for group in beat.groups)],
             "key_file": content.key_file,
-            "peer_nonce": content.peer_nonce.hex(),
+            "peer_nonce": memory.peer_nonce.hex(),
+            "peer_held": [tag.hex() for tag in memory.peer_held],
+            "peer_key_id": memory.peer_key_id,
+            "peer_knows": memory.peer_knows,
             "links": [asdict(link) for link in content.links],
             "beat": encode(message, content.cluster, key.id, key.secret).hex(),
         },
@@ -163,14 +167,15 @@ def _send_first_beat(run_directory: str) -> FirstBeat | None:
             sys.stderr.write(f"aoeha: {fault}\n")
         return None
     keys = _read_keys(document["key_file"])
-    beat = _saved_beat(document, keys)
+    beat = _saved_beat(document)
     if beat.boot_id != _present_boot_id():
         return None
     # Written before use, so that no two daemons ever share an incarnation.
     document["incarnation"] += 1
     _write(run_directory, document)
-    own_nonce, peer_nonce = os.urandom(NONCE_SIZE), bytes.fromhex(document["peer_nonce"])
-    sender = Sender(document["cluster"], keys[0], lambda: (own_nonce, peer_nonce))
+    own_nonce, memory = os.urandom(NONCE_SIZE), _saved_memory(document)
+    key = signing_key(keys, memory.peer_held, memory.peer_key_id)
+    sender = Sender(document["cluster"], lambda: key, lambda: (own_nonce, memory.peer_nonce))
     beat = replace(beat, incarnation=document["incarnation"])
     sent, descriptors = 0, []
     for settings in document["links"]:
@@ -180,15 +185,23 @@ def _send_first_beat(run_directory: str) -> FirstBeat | None:
             else:
                 _send_udp(UdpSettings(**settings), sender.pack(beat, UDP_LIMIT))
             sent += 1
-    return FirstBeat(beat.incarnation, own_nonce, peer_nonce, sent, tuple(descriptors))
+    return FirstBeat(beat.incarnation, own_nonce, memory, sent, tuple(descriptors))
 
 
-def _saved_beat(document: dict[str, Any], keys: tuple[Key, ...]) -> Beat:
+def _saved_beat(document: dict[str, Any]) -> Beat:
+    """Return the beat. Its key may have been removed since; who could change this file could read the keys as well."""
     data = bytes.fromhex(document["beat"])
-    key = next(key for key in keys if key.id == peek_envelope(data).key_id)
-    if not is_authentic(data, key.secret):
-        raise ValueError("the saved beat was not made with our key")
     return decode(data, names_by_tag((*document["names"], document["peer"]))).beat
+
+
+def _saved_memory(document: dict[str, Any]) -> ReceiverMemory:
+    """Return what the daemon before us knew of the peer. An earlier program did not write all of it."""
+    return ReceiverMemory(
+        bytes.fromhex(document["peer_nonce"]),
+        tuple(map(bytes.fromhex, document.get("peer_held", ()))),
+        int(document.get("peer_key_id", 0)),
+        int(document.get("peer_knows", 0)),
+    )
 
 
 def _send_udp(settings: UdpSettings, data: bytes) -> None:

@@ -18,6 +18,7 @@ from aoeha.core.model.events import CommandGiven, Event, MirrorsChanged, TargetS
 from aoeha.core.model.exits import Exit
 from aoeha.core.model.memory import Memory
 from aoeha.core.model.state import NodeState
+from aoeha.core.peer import membership
 from aoeha.core.step import initial
 from aoeha.daemon import assembly, early_signals
 from aoeha.daemon.action_executor import ActionExecutor, Effects
@@ -49,7 +50,7 @@ from aoeha.io.systemd import ServiceManager, journal_of
 from aoeha.io.watchdog import WatchdogError
 from aoeha.journal.records import Header
 from aoeha.wire.codec import NONCE_SIZE
-from aoeha.wire.receiver import ReceiverMemory
+from aoeha.wire.keys import key_tags
 from aoeha.wire.sender import Sender
 
 __all__ = ["serve"]
@@ -109,14 +110,15 @@ class _Service:
         receiver = assembly.receiver(
             blueprint,
             nonce=first.nonce if first else os.urandom(NONCE_SIZE),
-            memory=ReceiverMemory(first.peer_nonce) if first else None,
+            memory=first.memory if first else None,
         )
         self.inheritance = RestartState(blueprint, receiver, settings.run_directory)
-        sender = Sender(self.pair.cluster, blueprint.keys[0], receiver.nonces, receiver.speaks)
+        held = key_tags(blueprint.keys)
+        sender = Sender(self.pair.cluster, receiver.signing, receiver.nonces, receiver.speaks, held=held)
         self.road = BeatTransport(assembly.links(blueprint), sender, receiver, self.inbox, self.inheritance.keep)
         self.host = ProcessHost(place)
         self.tasks = TaskRunner(
-            assembly.agents(blueprint.configuration, self.pair.node, self.host, blueprint.keys),
+            assembly.agents(blueprint.configuration, self.pair.node, self.host, blueprint.keys, receiver),
             self.inbox.insist,
         )
         plugs = {fence.name: fence.plug for fence in blueprint.configuration.fences}
@@ -278,6 +280,9 @@ class _Service:
 
     async def _restart(self) -> None:
         """Let a new daemon take this one's place, soon. Raises RestartRefusedError."""
+        if (cut_off := self.inheritance.look_at_keys()) and membership.is_alive(self.loop.state):
+            sentence = f"cannot restart, and goes on as before: {cut_off}"
+            raise RestartRefusedError(Code.COMMAND_FAILED, Exit.BAD_CONFIGURATION, sentence)
         await prepare_successor(self.host, self._under_way)
         if self.leave_limit or self.starts_anew:
             sentence = "cannot restart: the daemon ends already"
@@ -304,6 +309,7 @@ class _Service:
                 shown = why
             self._tell_news()
             await self._restore_control()
+            self.inheritance.look_at_keys()
             self.deaf = self.adverts.listen() or self.starts.fault() or self._changed_ports()
             self.mirrors.listen()
             await asyncio.sleep(HOUSEKEEPING_MS / 1_000)
@@ -340,6 +346,7 @@ class _Service:
             Code.DAEMON_JOURNAL_LOST: lost,
             Code.DAEMON_BEATS: self.road.unpackable,
             Code.DAEMON_FIRST_BEAT: self.inheritance.fault,
+            Code.DAEMON_KEYS: self.inheritance.cut_off,
             Code.DAEMON_WATCHDOG: self.watchdog_feeder.fault,
             Code.DAEMON_STORAGE_NETWORK: self.deaf,
             Code.DAEMON_FENCE_HISTORY: self.fences.fault,

@@ -21,6 +21,7 @@ from aoeha.daemon.arguments import DRY_RUN, Settings
 from aoeha.daemon.assembly import StartError
 from aoeha.io.host import Host, Place
 from aoeha.io.processes import ProcessHost
+from aoeha.wire.codec import NO_NONCE
 
 __all__ = ["RestartRefusedError", "become_successor", "prepare_successor", "try_start"]
 
@@ -73,7 +74,8 @@ def try_start(settings: Settings) -> int:
         blueprint = assembly.read_blueprint(settings.config, settings.node)
         host = ProcessHost(Place(blueprint.pair.cluster, blueprint.pair.node))
         assembly.links(blueprint)
-        assembly.agents(blueprint.configuration, settings.node, host, blueprint.keys)
+        receiver = assembly.receiver(blueprint, nonce=NO_NONCE, memory=None)
+        assembly.agents(blueprint.configuration, settings.node, host, blueprint.keys, receiver)
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         return error.code

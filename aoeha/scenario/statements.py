@@ -113,8 +113,10 @@ PLAY = (
     Form("jump", "jump node:NAME time:TIME", SIM, "its clock leaps ahead"),
     Form("kill", "kill node:NAME", BOTH, "kill -9 the daemon; it is started again 100 ms later"),
     Form("crash", "crash node:NAME", BOTH, "kill -9 the daemon; it is not started again before the next boot"),
-    Form("speaks", "speaks node:NAME text:same|other-key|other-secret|other-cluster|later-version", SIM, "its daemon is"
-         " started anew, and speaks so"),
+    Form("speaks", "speaks node:NAME text:same|old-and-new-key|new-and-old-key|other-key|other-secret|other-cluster|"
+         "earlier-version|oldest-version|next-version|later-version", SIM, "its daemon is started anew, and speaks so;"
+         " one of the next version speaks ours until both have said that they know more, and one of a later version"
+         " never does"),
     Form("start", "start node:NAME", SIM, "start its daemon"),
     Form("starts", "starts node:NAME take time:TIME", SIM, "each start of its daemon takes so long behind its first"
          " beat"),

@@ -12,10 +12,11 @@ writer says of the group: its phase (- for nothing to say), the letters h, y, w 
 behind them the places of the legs that may lack acknowledged writes, its floor, claim, the claim's epoch, grant
 (EPOCH/BOOT-ID/INCARNATION/CLAIM); in format 3 the places of the legs that are not whole by the owner's ledger; at last
 key id, and the first 16 bytes of the HMAC-SHA256 over everything before it. A record is written in the lowest format
-that has a place for all that it says, so that a gateway that knows no higher one reads it. What a format lacks, the
-record does not say. A target keeps at most 1,024 bytes (measured with vblade); people can read
-the line with any AoE tool. It is a witness, not a lock: anybody on the storage network can write one, so what is not
-authentic reads as no record at all.
+that has a place for all that it says, and in none that the peer has said it does not know. What a format lacks, the
+record does not say. The first nine words and the last two are the same in every format: who holds the leg, and whether
+the record moves, can be told of a later one too, and that it says more than this program reads. A target keeps at most
+1,024 bytes (measured with vblade); people can read the line with any AoE tool. It is a witness, not a lock: anybody on
+the storage network can write one, so what is not authentic reads as no record at all.
 """
 
 import hmac
@@ -24,23 +25,28 @@ from dataclasses import replace
 
 from aoeha.core.model.beat import Grant, GroupBeat, GroupPhase
 from aoeha.core.model.shelves import LockRecord
+from aoeha.wire.codec import VERSION
 from aoeha.wire.keys import Key
 
 __all__ = ["RECORD_MAX", "pack", "unpack"]
 
 RECORD_MAX = 1_024
 _PLAIN, _FULL, _LACKING = ("aoeha", "1"), ("aoeha", "2"), ("aoeha", "3")
+_NEWEST = 3
+_LACKING_SINCE = 3
+"""The first version of the wire format whose programs read the third format."""
 _WORDS = {_PLAIN: 10, _FULL: 18, _LACKING: 19}
 _NOTHING = ("-", "-", "0", "0", "0", "-")
 _PAUSE = {"paused": True, "acts": False}
 _MAC_SIZE = 16
 
 
-def pack(record: LockRecord, cluster: str, group: str, key: Key) -> bytes:
-    """Return the line for one leg of a group."""
-    full = record.pause_number > 0 or record.message is not None or bool(record.lacking)
+def pack(record: LockRecord, cluster: str, group: str, key: Key, version: int = VERSION) -> bytes:
+    """Return the line for one leg of a group, for a peer that knows this version of the wire format."""
+    lacking = bool(record.lacking) and version >= _LACKING_SINCE
+    full = record.pause_number > 0 or record.message is not None or lacking
     words = (
-        *(_LACKING if record.lacking else _FULL if full else _PLAIN),
+        *(_LACKING if lacking else _FULL if full else _PLAIN),
         cluster,
         group,
         record.owner,
@@ -49,7 +55,7 @@ def pack(record: LockRecord, cluster: str, group: str, key: Key) -> bytes:
         str(record.epoch),
         str(record.stamped_ms),
         *((str(record.pause_number), "paused" if record.paused else "acts", *_said(record.message)) if full else ()),
-        *((",".join(map(str, record.lacking)),) if record.lacking else ()),
+        *((",".join(map(str, record.lacking)),) if lacking else ()),
         str(key.id),
     )
     content = " ".join(words)
@@ -62,20 +68,29 @@ def unpack(string: bytes, cluster: str, group: str, keys: Iterable[Key]) -> Lock
         content, _, mac = string.decode("ascii").rpartition(" ")
         words = content.split(" ")
         key = next((key for key in keys if str(key.id) == words[-1]), None)
-        if len(words) != _WORDS.get((words[0], words[1])) or words[2:4] != [cluster, group] or key is None:
+        later = _is_later(words)
+        if not (later or len(words) == _WORDS.get((words[0], words[1]))):
+            return None
+        if words[2:4] != [cluster, group] or key is None:
             return None
         if not hmac.compare_digest(_mac(key, content), mac):
             return None
         owner, boot_id = words[4:6]
         incarnation, epoch, stamped_ms = map(int, words[6:9])
-        plain = LockRecord(owner, boot_id, incarnation, epoch, stamped_ms)
-        if words[1] == _PLAIN[1]:
+        plain = LockRecord(owner, boot_id, incarnation, epoch, stamped_ms, later=later)
+        if later or words[1] == _PLAIN[1]:
             return plain
         word = _heard(group, epoch, words[11:17])
         lacking = tuple(map(int, words[17].split(","))) if words[1] == _LACKING[1] else ()
         return replace(plain, pause_number=int(words[9]), paused=_PAUSE[words[10]], message=word, lacking=lacking)
     except (ValueError, LookupError):
         return None
+
+
+def _is_later(words: list[str]) -> bool:
+    """Whether this is a format that this program does not know: of it are read the words that every format has."""
+    mark, number = words[:2]
+    return mark == _PLAIN[0] and number.isascii() and number.isdigit() and int(number) > _NEWEST and len(words) > 9
 
 
 def _said(word: GroupBeat | None) -> tuple[str, ...]:

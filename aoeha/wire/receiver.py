@@ -12,11 +12,14 @@ Freshness without clocks. Each side has a nonce, sends it in every beat, and ech
   can play recordings to a serial line, and on each link the newest first. The incarnation that is accepted, or that
   the daemon before us had accepted, has every second turn: recordings never make it deaf. Once it is heard again,
   nothing else waits.
-- What waits for an echo makes us speak an older version of the format only while the accepted incarnation is silent.
+- What waits for an echo makes us speak an older version of the format, or sign by another key, only while the accepted
+  incarnation is silent.
+- A beat is signed by a key that whoever it answers has: the first of ours that it tells of, else the one by which it
+  was heard. While nobody is heard for long, our other keys have every second turn.
 
-A restarted daemon starts with a fresh nonce of its own and remembers only the peer's (`memory`): so it is accepted by
-the first beat that it sends. What it hears first echoes its own nonce; whatever the peer sent before that does not
-count, or what the daemon before it had heard could be played to it.
+A restarted daemon starts with a fresh nonce of its own and remembers only the peer's, and which keys the peer has
+(`memory`): so it is accepted by the first beat that it sends. What it hears first echoes its own nonce; whatever the
+peer sent before that does not count, or what the daemon before it had heard could be played to it.
 
 Slices. A beat with more groups than fit arrives in several messages (sender.py). Groups of earlier messages are
 filled in when the digest says that they are still what the sender has; until then the message is INCOMPLETE and
@@ -36,6 +39,7 @@ from aoeha.wire.codec import (
     UDP_LIMIT,
     VERSION,
     CodecError,
+    Envelope,
     Message,
     decode,
     is_authentic,
@@ -45,7 +49,7 @@ from aoeha.wire.codec import (
     peek_introduction,
     state_digest,
 )
-from aoeha.wire.keys import Key
+from aoeha.wire.keys import Key, signing_key
 
 __all__ = ["CANDIDATES_MAX", "LAG_MAX", "SILENT_BEATS", "Cause", "Receiver", "ReceiverMemory", "Rejected", "Rejection"]
 
@@ -54,6 +58,8 @@ CANDIDATES_MAX = 64
 """So many incarnations wait for an echo on each link. The live one waits for a turn of each at most."""
 SILENT_BEATS = 3
 """So many beats of ours without a new one of the accepted incarnation: an older version may have taken its place."""
+KEYS_SILENT_BEATS = 32
+"""So many, and both key files may have changed: longer than a restart of the peer takes."""
 
 _Incarnation = tuple[str, int]
 
@@ -94,17 +100,26 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverMemory:
-    """What a daemon keeps in /run for its successor: the peer's nonce, which the first beat echoes."""
+    """What a daemon keeps in /run for its successor: the peer's nonce, which the first beat echoes, and its keys.
+
+    `peer_held` are the tags of the keys that the peer tells of, `peer_key_id` is the key by which it was heard last,
+    and `peer_knows` the version that it knows; empty and 0 for not known.
+    """
 
     peer_nonce: bytes
+    peer_held: tuple[bytes, ...] = ()
+    peer_key_id: int = 0
+    peer_knows: int = 0
 
 
 @dataclass(slots=True)
 class _Candidate:
-    """An incarnation that is authentic but not accepted yet: its latest nonce, and when we last echoed it."""
+    """An incarnation that is authentic but not accepted yet: its latest nonce, its keys, and when we last echoed it."""
 
     sequence: int
     nonce: bytes
+    key_id: int
+    held: tuple[bytes, ...] = ()
     echoed: int = 0
 
 
@@ -112,21 +127,22 @@ class Receiver:
     """Checks the messages that arrive on all links of this node.
 
     `nonce` must be fresh for every start of the daemon, `new_nonce` gives another one; both are NONCE_SIZE random
-    bytes. `group_names` are those of our configuration: groups of the peer that it does not name are left out.
-    Raises CodecError when two configured names cannot be told apart on the wire.
+    bytes. `group_names` are those of our configuration: groups of the peer that it does not name are left out. `knows`
+    is the highest version that is read. Raises CodecError when two configured names cannot be told apart on the wire.
     """
 
     def __init__(
         self,
         *,
         cluster: str,
-        keys: Iterable[Key],
+        keys: Sequence[Key],
         own_node: str,
         peer_node: str,
         group_names: Sequence[str],
         nonce: bytes,
         new_nonce: Callable[[], bytes],
         memory: ReceiverMemory | None = None,
+        knows: int = VERSION,
     ) -> None:
         self._cluster_tag = name_tag(cluster)
         self._keys = {key.id: key for key in keys}
@@ -137,7 +153,13 @@ class Receiver:
         self._group_order = {name: position for position, name in enumerate(group_names)}
         self._nonce = nonce
         self._new_nonce = new_nonce
-        self._peer_nonce = memory.peer_nonce if memory else NO_NONCE
+        known = memory or ReceiverMemory(NO_NONCE)
+        self._peer_nonce, self._peer_held, self._peer_key_id = known.peer_nonce, known.peer_held, known.peer_key_id
+        self._told_version = known.peer_knows
+        self._knows = knows
+        self._keys_in_order = tuple(keys)
+        self._key_turn = 0
+        self._signing = self.known_key()
         self._accepted: _Incarnation | None = None
         self._newest = self._oldest = -1
         self._last_by_link: dict[str, int] = {}
@@ -155,9 +177,9 @@ class Receiver:
         """Return the peer's beat with all its groups, or why these bytes do not count. Never raises."""
         return self._counted(link, self._judge(link, data))
 
-    def accept_read(self, link: str, message: Message) -> Beat | Rejected:
-        """Do so with a message that is known to be authentic and of this cluster, as `decode` returns it."""
-        return self._counted(link, self._freshen(link, message))
+    def accept_read(self, link: str, message: Message, key_id: int) -> Beat | Rejected:
+        """Do so with a message that this key of ours authenticates, and of this cluster, as `decode` returns it."""
+        return self._counted(link, self._freshen(link, message, key_id))
 
     def _counted(self, link: str, outcome: Beat | Rejected) -> Beat | Rejected:
         name = outcome.reason.value if isinstance(outcome, Rejected) else "accepted"
@@ -177,6 +199,7 @@ class Receiver:
         known_now = self._peer_nonce != NO_NONCE and self._known_has_the_turn
         if not waiting or known_now:
             self._known_has_the_turn = False
+            self._signing = self._key_of_the_turn()
             return self._nonce, self._peer_nonce
         self._turn += 1
         self._known_has_the_turn = True
@@ -184,21 +207,47 @@ class Receiver:
         # Of those never echoed, the one heard last (last in the dict) is most likely to be alive.
         candidate = min(reversed(self._candidates[link].values()), key=lambda one: one.echoed)
         self._link_turns[link] = candidate.echoed = self._turn
+        # As with versions, below: what does not count yet changes what we say only while nobody is heard who counts.
+        is_heard = self._accepted is not None and self._silent_beats <= SILENT_BEATS
+        self._signing = (
+            self.known_key() if is_heard else signing_key(self._keys_in_order, candidate.held, candidate.key_id)
+        )
         return self._nonce, candidate.nonce
+
+    def signing(self) -> Key:
+        """Return the key by which the beat is signed that carries the nonces given out last."""
+        return self._signing
+
+    def known_key(self) -> Key:
+        """Return the key by which to sign for the peer that is accepted, or was by the daemon before us."""
+        return signing_key(self._keys_in_order, self._peer_held, self._peer_key_id)
+
+    def _key_of_the_turn(self) -> Key:
+        best = self.known_key()
+        patience = KEYS_SILENT_BEATS if self._peer_nonce != NO_NONCE else 0
+        others = [key for key in self._keys_in_order if key is not best]
+        if self._silent_beats <= patience or not others:
+            return best
+        self._key_turn += 1
+        return best if self._key_turn % 2 else others[self._key_turn // 2 % len(others)]
 
     def speaks(self) -> int:
         """Return the highest version of the wire format that both gateways know: the oldest until the peer told."""
-        return min(VERSION, self._peer_knows)
+        return min(self._knows, self._peer_knows)
+
+    def told_version(self) -> int:
+        """Return the highest version that the peer has said it knows, ours while it has said nothing."""
+        return self._told_version or self._knows
 
     def memory(self) -> ReceiverMemory:
-        """Return the memory for the next start of this daemon. It changes when the peer's nonce does."""
-        return ReceiverMemory(self._peer_nonce)
+        """Return the memory for the next start of this daemon. It changes when the peer's nonce does, or its keys."""
+        return ReceiverMemory(self._peer_nonce, self._peer_held, self._peer_key_id, self._told_version)
 
     def _judge(self, link: str, data: bytes) -> Beat | Rejected:
         if len(data) > UDP_LIMIT:
             return Rejected(Rejection.TOO_BIG)
         try:
-            return self._identify(link, data) or self._freshen(link, decode(data, self._names))
+            return self._identify(link, data) or self._freshen(link, decode(data, self._names), data[1])
         except CodecError:
             return Rejected(Rejection.GARBAGE)
 
@@ -211,17 +260,18 @@ class Receiver:
             return Rejected(Rejection.WRONG_KEY, Cause(Unread.KEY, envelope.key_id))
         if not is_authentic(data, key.secret):
             return Rejected(Rejection.WRONG_KEY, Cause(Unread.SECRET, envelope.key_id))
-        if OLDEST_VERSION <= envelope.version <= VERSION:
+        if OLDEST_VERSION <= envelope.version <= self._knows:
             return None
-        return Rejected(Rejection.UNKNOWN_VERSION, self._of_another_version(link, envelope.version, data))
+        return Rejected(Rejection.UNKNOWN_VERSION, self._of_another_version(link, envelope, data))
 
-    def _of_another_version(self, link: str, version: int, data: bytes) -> Cause:
+    def _of_another_version(self, link: str, envelope: Envelope, data: bytes) -> Cause:
         """What an authentic message of a version that we cannot read shows. It is answered like any other."""
+        version = envelope.version
         who = peek_introduction(data)
         incarnation = (who.boot_id, who.incarnation)
         if who.sender != name_tag(self._peer_node):
             return Cause(Unread.VERSION, version, who.boot_id)
-        self._consider(link, incarnation, who.sequence, who.nonce)
+        self._consider(link, incarnation, _Candidate(who.sequence, who.nonce, envelope.key_id))
         runs = who.echo_nonce == self._nonce and who.sequence > self._unread.get(incarnation, -1)
         if runs:
             self._unread[incarnation] = who.sequence
@@ -229,7 +279,7 @@ class Receiver:
                 del self._unread[next(iter(self._unread))]
         return Cause(Unread.VERSION, version, who.boot_id, runs)
 
-    def _freshen(self, link: str, message: Message) -> Beat | Rejected:
+    def _freshen(self, link: str, message: Message, key_id: int) -> Beat | Rejected:
         beat = message.beat
         if beat.sender != self._peer_node:
             if beat.sender == self._own_node:
@@ -242,7 +292,8 @@ class Receiver:
                 # place could not read us, and would never echo our nonce. Only what counts makes us say more.
                 if self._silent_beats >= SILENT_BEATS:
                     self._peer_knows = min(self._peer_knows, message.knows)
-                self._consider(link, incarnation, beat.sequence, message.nonce)
+                candidate = _Candidate(beat.sequence, message.nonce, key_id, message.held)
+                self._consider(link, incarnation, candidate)
                 return Rejected(Rejection.NOT_ECHOED)
             self._meet(incarnation)
             self._oldest = beat.sequence
@@ -253,8 +304,9 @@ class Receiver:
         self._last_by_link[link] = beat.sequence
         if beat.sequence > self._newest:
             self._newest = beat.sequence
-            self._peer_knows = message.knows
-            self._peer_nonce = message.nonce
+            self._peer_knows = self._told_version = message.knows
+            self._peer_nonce, self._peer_key_id = message.nonce, key_id
+            self._peer_held = message.held or self._peer_held
             self._candidates.clear()
             self._silent_beats = 0
         return self._complete(message)
@@ -264,18 +316,21 @@ class Receiver:
         self._nonce = self._new_nonce()
         self._known_has_the_turn = False
         self._newest = -1
+        self._peer_held = ()
         self._last_by_link.clear()
         self._known.clear()
 
-    def _consider(self, link: str, incarnation: _Incarnation, sequence: int, nonce: bytes) -> None:
+    def _consider(self, link: str, incarnation: _Incarnation, heard: _Candidate) -> None:
         if self._accepted and incarnation[0] == self._accepted[0] and incarnation[1] < self._accepted[1]:
             # An earlier daemon of the accepted boot: a recording, or what its serial line still held.
             return
         candidates = self._candidates.setdefault(link, {})
         candidate = candidates.pop(incarnation, None)
-        if candidate is None or (sequence > candidate.sequence and nonce != candidate.nonce):
-            candidate = _Candidate(sequence, nonce)
-        candidate.sequence = max(sequence, candidate.sequence)
+        if candidate is None or (heard.sequence > candidate.sequence and heard.nonce != candidate.nonce):
+            candidate = heard
+        elif heard.sequence > candidate.sequence:
+            candidate.sequence, candidate.key_id = heard.sequence, heard.key_id
+            candidate.held = heard.held or candidate.held
         candidates[incarnation] = candidate
         while len(candidates) > CANDIDATES_MAX:
             del candidates[next(iter(candidates))]

@@ -2,15 +2,26 @@
 
 When not all groups fit, each message carries some of them, and the next one others: first those that changed since
 they were last sent under this size limit, then those that were sent longest ago. Every message carries the digest of
-the whole state, so the receiver can tell whether the groups that it kept from earlier messages are still true.
+the whole state, so the receiver can tell whether the groups that it kept from earlier messages are still true. It
+covers what the version of the message tells, for the receiver knows no more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from aoeha.core.model.beat import Beat, GroupBeat
 from aoeha.core.model.replacing import replaced
-from aoeha.wire.codec import OLDEST_VERSION, CodecError, Message, as_read, encode, encoded_size, state_digest
+from aoeha.wire.codec import (
+    OLDEST_VERSION,
+    VERSION,
+    CodecError,
+    Message,
+    as_read,
+    encode,
+    encoded_size,
+    state_digest,
+)
 from aoeha.wire.keys import Key
 
 __all__ = ["Letter", "Sender"]
@@ -48,20 +59,28 @@ class _Sent:
 class Sender:
     """Packs our beats. `nonces` gives our own nonce and the peer's to echo: `Receiver.nonces`.
 
-    `version` gives the version that the peer understands: `Receiver.speaks`.
+    `signing` gives the key by which a beat with these nonces is signed: `Receiver.signing`. `version` gives the version
+    that the peer understands: `Receiver.speaks`. `held` are the tags of our keys, and `knows` is the highest version
+    that we know.
     """
 
     def __init__(
         self,
         cluster: str,
-        key: Key,
+        signing: Callable[[], Key],
         nonces: Callable[[], tuple[bytes, bytes]],
         version: Callable[[], int] = lambda: OLDEST_VERSION,
+        *,
+        held: tuple[bytes, ...] = (),
+        knows: int = VERSION,
     ) -> None:
         self._cluster = cluster
-        self._key = key
+        self._signing = signing
         self._nonces = nonces
         self._version = version
+        self._held = held
+        self._knows = knows
+        self._present_key = signing()
         self._present_version = version()
         self._beat: Beat | None = None
         self._present_nonces = (b"", b"")
@@ -85,28 +104,33 @@ class Sender:
         return sent.letter
 
     def _begin(self, beat: Beat) -> None:
-        if self._beat is None or beat.groups != self._beat.groups:
-            self._digest = state_digest(beat.groups)
+        version = self._version()
+        if self._beat is None or beat.groups != self._beat.groups or version != self._present_version:
+            self._digest = state_digest(beat.groups, version)
         self._beat = beat
         self._present_nonces = self._nonces()
-        self._present_version = self._version()
+        self._present_key = self._signing()
+        self._present_version = version
         for sent in self._sent.values():
             sent.letter = None
 
     def _compose(self, beat: Beat, limit: int, sent: _Sent) -> Letter:
-        chosen = _choose(beat, limit, sent, self._present_version)
+        version = self._present_version
+        chosen = _choose(beat, limit, sent, partial(encoded_size, version=version, held=len(self._held)))
         for group in chosen:
             sent.groups[group.name] = (beat.sequence, group)
         own, echo = self._present_nonces
         told = beat if chosen is beat.groups else replaced(beat, groups=chosen)
-        message = Message(own, echo, told, len(beat.groups), self._digest)
-        return Letter(message, self._present_version, self._cluster, self._key)
+        message = Message(own, echo, told, len(beat.groups), self._digest, self._knows, self._held)
+        return Letter(message, version, self._cluster, self._present_key)
 
 
-def _choose(beat: Beat, limit: int, sent: _Sent, version: int) -> tuple[GroupBeat, ...]:
-    """Return the groups of this message, in the beat's order."""
+def _choose(
+    beat: Beat, limit: int, sent: _Sent, size: Callable[[int, Iterable[GroupBeat]], int]
+) -> tuple[GroupBeat, ...]:
+    """Return the groups of this message, in the beat's order. `size` tells its bytes by links and groups."""
     links = len(beat.link_ages_ms)
-    if encoded_size(links, beat.groups, version) <= limit:
+    if size(links, beat.groups) <= limit:
         return beat.groups
 
     def urgency(group: GroupBeat) -> int:
@@ -115,7 +139,7 @@ def _choose(beat: Beat, limit: int, sent: _Sent, version: int) -> tuple[GroupBea
 
     chosen: list[GroupBeat] = []
     for group in sorted(beat.groups, key=urgency):
-        if encoded_size(links, [*chosen, group], version) > limit:
+        if size(links, [*chosen, group]) > limit:
             # Not skipped in favour of a smaller one, or a large group would never have its turn.
             break
         chosen.append(group)

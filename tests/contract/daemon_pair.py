@@ -1,8 +1,9 @@
 """Two real daemons on one machine: namespaces for gateways, a veth and two ptys for cables, a power switch that kills.
 
 Each gateway has a kernel boot id of its own (a file mounted over the kernel's), an /etc with our agents laid over the
-machine's, and folders for what a boot keeps and what a disk keeps. The resource is a file: `start` makes it, `stop`
-removes it, and both are written down. A file that both gateways would need at once is written down as a violation.
+machine's, a key file, and folders for what a boot keeps and what a disk keeps. The resource is a file: `start` makes
+it, `stop` removes it, and both are written down. A file that both gateways would need at once is written down as a
+violation.
 """
 
 import contextlib
@@ -182,9 +183,9 @@ class TestPower(FenceAgent[PowerParameters]):
 
 GATEWAY = (
     'mount --bind "$1" /proc/sys/kernel/random/boot_id && '
-    'mount -t overlay overlay -o lowerdir="$2":/etc /etc && '
+    'mount -t overlay overlay -o lowerdir="$2":/etc /etc && mount --bind "$4" "$5" && '
     # A panic of the daemon under test must never reboot the machine that tests it.
-    '{ [ ! -e /proc/sysrq-trigger ] || mount --bind "$3" /proc/sysrq-trigger; } && shift 3 && exec "$@"'
+    '{ [ ! -e /proc/sysrq-trigger ] || mount --bind "$3" /proc/sysrq-trigger; } && shift 5 && exec "$@"'
 )
 
 
@@ -285,7 +286,9 @@ class Gateway:
         self.home = root / node
         self.process: subprocess.Popen[bytes] | None = None
         self._started: list[subprocess.Popen[bytes]] = []
+        self.program = ["-m", "aoeha.daemon.main"]
         self.home.mkdir()
+        shutil.copy2(root / "keys", self.home / "keys")
         self.new_boot()
 
     @property
@@ -301,10 +304,11 @@ class Gateway:
 
     def start(self, run_directory: Path | None = None, state_directory: Path | None = None) -> None:
         """Start a daemon, with folders of its own where they are named."""
-        argv = [sys.executable, "-m", "aoeha.daemon.main", "-c", str(self.root / "aoeha.toml"), "--node", self.node,
+        argv = [sys.executable, *self.program, "-c", str(self.root / "aoeha.toml"), "--node", self.node,
                 "--run-directory", str(run_directory or self.run_directory),
                 "--state-directory", str(state_directory or self.home / "lib")]  # fmt: skip
-        paths = [str(self.home / "boot_id"), str(self.root / "etc"), str(self.root / "sysrq")]
+        keys = (self.home / "keys", self.root / "keys")
+        paths = list(map(str, (self.home / "boot_id", self.root / "etc", self.root / "sysrq", *keys)))
         with (self.home / "stderr").open("ab") as errors:
             self.process = subprocess.Popen(
                 ["ip", "netns", "exec", self.namespace, "sh", "-c", GATEWAY, "sh", *paths, *argv],

@@ -10,6 +10,7 @@ from aoeha.core.model.beat import GroupBeat, GroupPhase
 from aoeha.core.model.shelves import LockRecord, SeenRecord
 from aoeha.core.model.task import RecordTask, TaskKind
 from aoeha.fabric.aoe.records import LegRecords, Signature
+from aoeha.wire.codec import VERSION
 from aoeha.wire.keys import Key
 
 __all__ = ["pair", "pytestmark"]
@@ -22,7 +23,7 @@ def records(pair: Pair, interface: str, peer: str, key: Key = KEY) -> LegRecords
     mac = pair.san.address("e1.0", "eth1").mac
     return LegRecords(
         (interface,),
-        Signature("gw", "beta" if peer == "alpha" else "alpha", peer, (key,)),
+        Signature("gw", "beta" if peer == "alpha" else "alpha", peer, (key,), lambda: key, lambda: VERSION),
         {"storage": {"e1.0": (mac,), "e2.0": (mac,)}},
     )
 

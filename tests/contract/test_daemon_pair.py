@@ -393,7 +393,7 @@ def test_a_strangers_beats_are_counted_by_reason_and_change_nothing(serving: Pai
     beat = Beat("alpha", "f" * 32, 9, 9, 0, 0, BeatFlag.LEAVING, (), ())
 
     def message(cluster: str, secret: bytes) -> str:
-        return Sender(cluster, Key(1, secret), lambda: (b"1" * 8, b"2" * 8)).pack(beat, 1_400).hex()
+        return Sender(cluster, lambda: Key(1, secret), lambda: (b"1" * 8, b"2" * 8)).pack(beat, 1_400).hex()
 
     right, wrong = bytes.fromhex("5a" * 32), bytes(32)
 

@@ -26,13 +26,14 @@ from aoeha.daemon.first_beat import (
 )
 from aoeha.io.clock import boot_id
 from aoeha.io.link import SerialSettings, UdpSettings
+from aoeha.io.state_file import read_state, write_state
 from aoeha.wire.codec import UDP_LIMIT
 from aoeha.wire.framing import Deframer
-from aoeha.wire.keys import Key
+from aoeha.wire.keys import Key, key_tags
 from aoeha.wire.receiver import Receiver, ReceiverMemory
 from aoeha.wire.sender import Sender
 
-KEY = Key(3, bytes(range(32)))
+KEY, REMOVED = Key(3, bytes(range(32))), Key(4, b"x" * 32)
 GROUP = GroupBeat(
     "storage", GroupPhase.RUNNING, True, False, True, 7, 6, claim=4, claim_epoch=8, grant=Grant(9, "ab" * 16, 2, 1)
 )
@@ -82,7 +83,7 @@ class Pair:
             cluster="gw",
             peer="beta",
             key_file=str(self.key_file),
-            peer_nonce=b"beta-one",
+            memory=ReceiverMemory(b"beta-one"),
             links=self.links,
             beat=beat or self.last_beat(),
         )
@@ -107,7 +108,7 @@ def test_the_peer_accepts_it_at_once_on_every_link(pair: Pair) -> None:
     pair.save()
     first = send_first_beat(str(pair.run))
     assert first
-    assert (first.incarnation, first.links_sent, first.peer_nonce) == (6, 2, b"beta-one")
+    assert (first.incarnation, first.links_sent, first.memory) == (6, 2, ReceiverMemory(b"beta-one"))
     by_serial, by_udp = pair.heard()
     expected = replace(
         pair.last_beat(),
@@ -137,12 +138,12 @@ def test_the_daemon_goes_on_where_the_first_beat_began(pair: Pair) -> None:
         group_names=("storage",),
         nonce=first.nonce,
         new_nonce=lambda: b"alphanew",
-        memory=ReceiverMemory(first.peer_nonce),
+        memory=first.memory,
     )
     answer = Beat("beta", "cd" * 16, 1, 77, 0, 7, BeatFlag.PROBED, (10, 20), (GROUP,))
-    assert alpha.accept("lan", Sender("gw", KEY, pair.beta.nonces).pack(answer, UDP_LIMIT)) == answer
+    assert alpha.accept("lan", Sender("gw", pair.beta.signing, pair.beta.nonces).pack(answer, UDP_LIMIT)) == answer
     second = replace(pair.last_beat(), incarnation=first.incarnation, sequence=FIRST_SEQUENCE + 1)
-    assert pair.beta.accept("lan", Sender("gw", KEY, alpha.nonces).pack(second, UDP_LIMIT)) == second
+    assert pair.beta.accept("lan", Sender("gw", alpha.signing, alpha.nonces).pack(second, UDP_LIMIT)) == second
     first.close()
 
 
@@ -200,11 +201,39 @@ def test_a_spoilt_file_costs_only_the_first_beat(pair: Pair, spoil: dict[str, ob
         assert send_first_beat(str(pair.run)) is None
 
 
-def test_a_beat_of_another_boot_or_of_another_key_is_not_sent(pair: Pair) -> None:
+def test_a_beat_of_another_boot_is_not_sent(pair: Pair) -> None:
     pair.save(replace(pair.last_beat(), boot_id="ee" * 16))
     assert send_first_beat(str(pair.run)) is None
-    save(pair.content(), Key(3, b"x" * 32), str(pair.run))
-    assert send_first_beat(str(pair.run)) is None
+
+
+def test_a_key_that_was_removed_since_costs_no_first_beat(pair: Pair) -> None:
+    save(pair.content(), REMOVED, str(pair.run))
+    first = send_first_beat(str(pair.run))
+    assert first
+    first.close()
+    assert isinstance(pair.beta.accept("lan", pair.heard()[1]), Beat)
+
+
+def test_it_is_signed_by_the_first_key_that_the_peer_has(pair: Pair) -> None:
+    newer = f"9 {'ab' * 32}\n{pair.key_file.read_text()}"
+    pair.key_file.write_text(newer)
+    save(replace(pair.content(), memory=ReceiverMemory(b"beta-one", key_tags((KEY,)))), KEY, str(pair.run))
+    first = send_first_beat(str(pair.run))
+    assert first
+    first.close()
+    assert isinstance(pair.beta.accept("lan", pair.heard()[1]), Beat)
+
+
+def test_what_an_earlier_program_saved_is_enough(pair: Pair) -> None:
+    save(pair.content(), KEY, str(pair.run))
+    document, _ = read_state(str(pair.run / "state" / "first_beat.json"), json.loads)
+    assert document is not None
+    kept = {name: value for name, value in document.items() if name not in ("peer_held", "peer_key_id", "peer_knows")}
+    write_state(str(pair.run / "state" / "first_beat.json"), json.dumps(kept).encode(), sync=False)
+    first = send_first_beat(str(pair.run))
+    assert first
+    first.close()
+    assert first.memory == ReceiverMemory(b"beta-one")
 
 
 def test_after_a_clean_leave_nothing_is_sent(pair: Pair) -> None:

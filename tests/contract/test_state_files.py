@@ -38,6 +38,7 @@ from aoeha.journal.codec import to_plain
 from aoeha.sim.stories.settings import Settings
 from aoeha.wire.codec import NONCE_SIZE, Message, encode, state_digest
 from aoeha.wire.keys import Key
+from aoeha.wire.receiver import ReceiverMemory
 
 BOOT, OTHER_BOOT = "a" * 32, "b" * 32
 CONFIG = Settings(reserve=1).configs()["alpha"]
@@ -155,7 +156,12 @@ def test_no_flipped_bit_of_the_first_beat_is_sent(tmp_path: Path, capsys: pytest
     beat = Beat("alpha", BOOT, 5, 900, 800, 7, BeatFlag.PROBED, (10,), (group,))
     links = (UdpSettings("lo", "127.0.0.1", "127.0.0.2", 694),)
     content = remembered(
-        cluster="gw", peer="beta", key_file=str(tmp_path / "keys"), peer_nonce=b"beta-one", links=links, beat=beat
+        cluster="gw",
+        peer="beta",
+        key_file=str(tmp_path / "keys"),
+        memory=ReceiverMemory(b"beta-one"),
+        links=links,
+        beat=beat,
     )
     save(content, KEY, str(tmp_path))
     path = tmp_path / "state/first_beat.json"

@@ -78,11 +78,18 @@ MUTANTS = (
         "        group.term.told if group.term is not None else (),\n",
     ),
     Mutant(
-        "storage/leg_ledger.py:_lacking_by_records",
+        "storage/leg_ledger.py:current",
         "R4",
         "what the owner's records say of its legs counts for nothing",
-        "for record in same for place in record.lacking}",
-        "for record in same[:0] for place in record.lacking}",
+        "for record in records for place in record.lacking}",
+        "for record in records[:0] for place in record.lacking}",
+    ),
+    Mutant(
+        "storage/leg_ledger.py:current",
+        "R17",
+        "a ledger is relied on beside a record that says more of the legs than can be read",
+        "if any(record.later for record in records):",
+        "if False:",
     ),
     Mutant(
         f"{MEMBERSHIP}:hear",

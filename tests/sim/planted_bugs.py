@@ -102,19 +102,19 @@ def any_end_counts(original: Any) -> Any:
 
 
 def earlier_boots_count(original: Any) -> Any:
-    def freshen(self: Receiver, link: str, message: Any) -> Any:
+    def freshen(self: Receiver, link: str, message: Any, key_id: int) -> Any:
         if (message.beat.boot_id, message.beat.incarnation) != self._accepted:
             self._accepted = (message.beat.boot_id, message.beat.incarnation)
             self._newest = -1
             self._last_by_link.clear()
-        return original(self, link, message)
+        return original(self, link, message, key_id)
 
     return freshen
 
 
 def replays_count(original: Any) -> Any:
-    def freshen(self: Receiver, link: str, message: Any) -> Any:
-        outcome = original(self, link, message)
+    def freshen(self: Receiver, link: str, message: Any, key_id: int) -> Any:
+        outcome = original(self, link, message, key_id)
         repeated = isinstance(outcome, Rejected) and outcome.reason in (Rejection.REPLAY, Rejection.STALE)
         return self._complete(message) if repeated else outcome
 

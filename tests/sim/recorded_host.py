@@ -29,7 +29,8 @@ from aoeha.io import clock
 from aoeha.io.durable import Saved
 from aoeha.io.link import Link
 from aoeha.sim.world.test_key import KEY
-from aoeha.wire.receiver import Receiver, ReceiverMemory
+from aoeha.wire.keys import key_tags
+from aoeha.wire.receiver import Receiver
 from aoeha.wire.sender import Sender
 
 __all__ = ["Played", "play"]
@@ -128,7 +129,7 @@ async def _live(recording: Recording, loop: RecordedLoop) -> Played:
     played, inbox = Played(recording), Inbox()
     links = [RecordedLink(name, limit, played.sent) for name, limit in recording.limits.items()]
     receiver = _receiver(recording)
-    sender = Sender(recording.config.cluster, KEY, receiver.nonces, receiver.speaks)
+    sender = Sender(recording.config.cluster, receiver.signing, receiver.nonces, receiver.speaks, held=key_tags((KEY,)))
     road = BeatTransport(cast("list[Link]", links), sender, receiver, inbox, lambda beat: played.note(SendBeat(beat)))
     hands = Effects(
         road.send, cast("TaskRunner", played), played, cast("EventLog", played), cast("Commands", played), played.panic
@@ -179,5 +180,5 @@ def _receiver(recording: Recording) -> Receiver:
         group_names=[group.name for group in config.groups],
         nonce=next(nonces),
         new_nonce=lambda: next(nonces),
-        memory=ReceiverMemory(recording.inherited_nonce) if recording.inherited_nonce else None,
+        memory=recording.inherited,
     )

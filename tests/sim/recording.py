@@ -17,8 +17,9 @@ from aoeha.sim.world.daemon import Daemon
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.link import Link
 from aoeha.sim.world.stage import Stage
-from aoeha.sim.world.test_key import KEY
 from aoeha.sim.world.work import Work
+from aoeha.wire.keys import key_tags
+from aoeha.wire.receiver import ReceiverMemory
 from aoeha.wire.sender import Letter, Sender
 
 __all__ = ["Message", "Recording", "recordings"]
@@ -43,7 +44,7 @@ class Recording:
 
     config: PairConfig
     limits: dict[str, int]
-    inherited_nonce: bytes | None
+    inherited: ReceiverMemory | None
     nonces: list[bytes] = field(default_factory=list)
     memory: Memory | None = None
     identity: Identity | None = None
@@ -74,11 +75,18 @@ class RecordingDaemon(Daemon):
     def __init__(self, machine: Gateway, stage: Stage, work: Work, links: Mapping[str, Link]) -> None:
         inherited = machine.memories.inheritance
         limits = {link.name: link.limit for link in links.values()}
-        self.recording = Recording(machine.config, limits, inherited.peer_nonce if inherited else None)
+        self.recording = Recording(machine.config, limits, inherited.peer if inherited else None)
         self.reading = False
         super().__init__(machine, stage, work, links)
         self.recording.memory = self.memory
-        self.sender = RecordingSender(machine.config.cluster, KEY, self.receiver.nonces, self.receiver.speaks)
+        self.sender = RecordingSender(
+            machine.config.cluster,
+            self.receiver.signing,
+            self.receiver.nonces,
+            self.receiver.speaks,
+            held=key_tags(self._speech.keys),
+            knows=self._speech.knows,
+        )
         self.sender.recording = self.recording
 
     def new_nonce(self) -> bytes:

@@ -11,11 +11,12 @@ from aoeha.core.model.config import Identity
 from aoeha.core.model.events import Tick
 from aoeha.core.model.memory import Memory
 from aoeha.core.step import initial, next_wake, step
-from aoeha.wire.codec import NONCE_SIZE, SERIAL_LIMIT, UDP_LIMIT
-from aoeha.wire.keys import Key
+from aoeha.wire.codec import NONCE_SIZE, SERIAL_LIMIT, UDP_LIMIT, VERSION
+from aoeha.wire.keys import KEY_TAGS_MAX, Key, key_tags
 from aoeha.wire.sender import Sender
 
 EXAMPLE = Path(__file__).parents[2] / "etc" / "aoeha.toml"
+KEYS = tuple(Key(number, b"k" * 32) for number in range(1, KEY_TAGS_MAX + 2))
 LONG = "x" * 29
 """With three letters more the longest name."""
 
@@ -68,7 +69,13 @@ def test_the_greatest_file_starts_a_core_whose_beats_fit_on_every_link(tmp_path:
     memory: Memory | None = None
     for incarnation in (1, 2):  # A daemon without a memory, and its successor on the same boot.
         state, actions = initial(config, Identity("a" * 32, incarnation), memory, 0)
-        sender = Sender(config.cluster, Key(1, b"k" * 32), lambda: (b"n" * NONCE_SIZE, b"p" * NONCE_SIZE))
+        sender = Sender(
+            config.cluster,
+            lambda: KEYS[0],
+            lambda: (b"n" * NONCE_SIZE, b"p" * NONCE_SIZE),
+            lambda: VERSION,
+            held=key_tags(KEYS),
+        )
         beats = 0
         for _ in range(200):
             for action in actions:

@@ -37,6 +37,33 @@ def test_the_legs_that_may_lack_writes_come_back_as_they_were_given(lacking: tup
     assert brief(line) == "alpha epoch 7"
 
 
+@pytest.mark.parametrize(("version", "format_"), [(2, b"1"), (3, b"3"), (4, b"3")])
+def test_it_is_written_in_no_format_that_the_peer_does_not_know(version: int, format_: bytes) -> None:
+    line = pack(replace(RECORD, lacking=(1,)), "gw", "storage", NEW, version)
+    assert line.split()[1] == format_
+    found = unpack(line, "gw", "storage", (NEW,))
+    assert found is not None
+    assert replace(found, lacking=()) == RECORD
+
+
+@pytest.mark.parametrize("more", ["", " of what nobody here knows", " - - 0 0 0 - 0,1"])
+@pytest.mark.parametrize("number", ["4", "17"])
+def test_a_record_of_a_later_format_tells_who_holds_the_leg_and_that_it_says_more(number: str, more: str) -> None:
+    content = f"aoeha {number} gw storage alpha {RECORD.boot_id} 3 7 1234567{more} {NEW.id}"
+    line = f"{content} {_mac(NEW, content)}".encode()
+    assert unpack(line, "gw", "storage", (OLD, NEW)) == replace(RECORD, later=True)
+    assert unpack(line, "gw", "storage", (OLD,)) is None
+    assert unpack(line, "gw", "archive", (NEW,)) is None
+    assert unpack(line.replace(b"1234567", b"1234568"), "gw", "storage", (NEW,)) is None
+    assert brief(line) == "alpha epoch 7 (a later format)"
+
+
+@pytest.mark.parametrize("number", ["0", "-4", "4.0", "x", "٤"])
+def test_a_format_that_is_no_later_one_is_no_record(number: str) -> None:
+    content = f"aoeha {number} gw storage alpha {RECORD.boot_id} 3 7 1234567 more {NEW.id}"
+    assert unpack(f"{content} {_mac(NEW, content)}".encode(), "gw", "storage", (NEW,)) is None
+
+
 @pytest.mark.parametrize("grant", [None, Grant(9, "f" * 32, 2, 5)])
 def test_what_it_says_of_the_group_comes_back_whole(grant: Grant | None) -> None:
     word = GroupBeat("storage", GroupPhase.STOPPED, False, True, True, RECORD.epoch, 9, 4, 8, grant)

@@ -1,11 +1,24 @@
-"""Two versions of the wire format: gateways of different versions understand each other, and neither is silenced."""
+"""Versions of the wire format: gateways of different versions understand each other, and neither is silenced."""
 
+import itertools
 from dataclasses import replace
 
-from wire_samples import BOOTS, CLUSTER, KEY, Gateway, beat, met_pair
+import pytest
+from wire_samples import BOOTS, CLUSTER, KEY, OTHER_KEY, Gateway, beat, fat_group, met_pair
 
 from aoeha.core.model.beat import Ability, Beat, BeatFlag, Grant, GroupBeat, GroupPhase, Ledger, Readiness
-from aoeha.wire.codec import Message, decode, encode, names_by_tag, peek_envelope, state_digest
+from aoeha.wire.codec import (
+    OLDEST_VERSION,
+    SERIAL_LIMIT,
+    VERSION,
+    Message,
+    decode,
+    encode,
+    names_by_tag,
+    peek_envelope,
+    state_digest,
+)
+from aoeha.wire.keys import key_tags
 from aoeha.wire.receiver import SILENT_BEATS
 
 VERSION_2 = bytes.fromhex(
@@ -79,11 +92,60 @@ def test_version_3_tells_which_legs_may_lack_writes() -> None:
     assert decode(encode(message, CLUSTER, KEY.id, KEY.secret, 2), NAMES).beat.groups == GROUPS
 
 
+def test_version_4_tells_keys_and_the_highest_version_that_its_sender_knows() -> None:
+    tags = key_tags((KEY, OTHER_KEY))
+    message = Message(b"12345678", b"87654321", SAID, 2, state_digest(GROUPS), knows=9, held=tags)
+    read = decode(encode(message, CLUSTER, KEY.id, KEY.secret, 4), NAMES)
+    assert (read.knows, read.held, read.beat) == (9, tags, SAID)
+    for version in (2, 3):
+        earlier = decode(encode(message, CLUSTER, KEY.id, KEY.secret, version), NAMES)
+        assert (earlier.knows, earlier.held) == (4, ()), "a bit of the flags tells that there is more to say"
+
+
+@pytest.mark.parametrize(("one", "other"), [*itertools.product(range(OLDEST_VERSION, VERSION + 2), repeat=2)])
+def test_two_of_any_versions_speak_the_highest_that_both_know(one: int, other: int) -> None:
+    alpha, beta = Gateway("alpha", BOOTS[0], knows=one), Gateway("beta", BOOTS[1], knows=other)
+    for _ in range(4):
+        beta.hears(alpha.send())
+        alpha.hears(beta.send())
+    for _ in range(3):
+        assert beta.hears(alpha.send())
+        assert alpha.hears(beta.send())
+    assert version_of(alpha.send()) == version_of(beta.send()) == min(one, other)
+
+
+@pytest.mark.parametrize(("before", "after"), [*itertools.product(range(OLDEST_VERSION, VERSION + 2), repeat=2)])
+@pytest.mark.parametrize("has_memory", [True, False])
+def test_whatever_version_a_gateway_comes_back_with_it_is_heard_soon(before: int, after: int, has_memory: bool) -> None:
+    alpha, beta = met_pair(knows=before)
+    memory = beta.receiver.memory() if has_memory else None
+    beta = Gateway("beta", BOOTS[1], 2, knows=after, memory=memory)
+    for _ in range(SILENT_BEATS + 3):
+        alpha.hears(beta.send())
+        beta.hears(alpha.send())
+    assert alpha.hears(beta.send())
+    assert beta.hears(alpha.send())
+
+
+@pytest.mark.parametrize("knows", range(OLDEST_VERSION, VERSION + 1))
+def test_slices_make_a_whole_beat_in_every_version(knows: int) -> None:
+    """What a version does not tell of a group is no part of the digest either."""
+    names = tuple(f"group-{number}" for number in range(7))
+    alpha = Gateway("alpha", BOOTS[0], group_names=names, knows=knows)
+    beta = Gateway("beta", BOOTS[1], group_names=names)
+    state = tuple(replace(fat_group(name), generation=5, doubted=(1,)) for name in names)
+    heard = 0
+    for _ in range(20):
+        heard = heard + 1 if alpha.hears(beta.send(*state, limit=SERIAL_LIMIT), "serial") else 0
+        beta.hears(alpha.send(*state, limit=SERIAL_LIMIT), "serial")
+    assert heard > 10
+
+
 def test_two_that_know_more_speak_more_once_they_have_met() -> None:
     alpha, beta = Gateway("alpha", BOOTS[0]), Gateway("beta", BOOTS[1])
     assert version_of(alpha.send()) == 2, "nobody has said yet what it understands"
     alpha, beta = met_pair()
-    assert version_of(alpha.send()) == version_of(beta.send()) == 3
+    assert version_of(alpha.send()) == version_of(beta.send()) == VERSION
     assert beta.hears(alpha.send())
 
 
@@ -108,13 +170,13 @@ def test_a_recording_of_an_older_program_changes_nothing_while_the_peer_is_heard
         alpha.hears(recorded)
         assert alpha.hears(beta.send())
         alpha.hears(recorded)
-        assert version_of(alpha.send()) == 3
+        assert version_of(alpha.send()) == VERSION
 
 
 def test_a_recording_of_a_newer_peer_does_not_make_us_unreadable_for_an_older_one() -> None:
     alpha, beta = met_pair()
     recorded = beta.send()
-    assert version_of(recorded) == 3
+    assert version_of(recorded) == VERSION
     older = Gateway("beta", BOOTS[2])
     alpha.hears(as_an_older_program(older))
     older.hears(alpha.send())

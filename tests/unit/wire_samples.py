@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from aoeha.core.model.beat import NEVER_MS, Beat, BeatFlag, Grant, GroupBeat, GroupPhase
-from aoeha.wire.codec import UDP_LIMIT
-from aoeha.wire.keys import Key
+from aoeha.wire.codec import UDP_LIMIT, VERSION
+from aoeha.wire.keys import Key, key_tags
 from aoeha.wire.receiver import Receiver, ReceiverMemory, Rejected
 from aoeha.wire.sender import Sender
 
@@ -89,6 +89,7 @@ class Gateway:
         cluster: str = CLUSTER,
         memory: ReceiverMemory | None = None,
         group_names: tuple[str, ...] = ("storage",),
+        knows: int = VERSION,
     ) -> None:
         self.name = name
         self.boot_id = boot_id
@@ -104,8 +105,12 @@ class Gateway:
             nonce=self.new_nonce(),
             new_nonce=self.new_nonce,
             memory=memory,
+            knows=knows,
         )
-        self.sender = Sender(cluster, keys[0], self.receiver.nonces, self.receiver.speaks)
+        receiver = self.receiver
+        self.sender = Sender(
+            cluster, receiver.signing, receiver.nonces, receiver.speaks, held=key_tags(keys), knows=knows
+        )
 
     @classmethod
     def new_nonce(cls) -> bytes:

@@ -11,7 +11,7 @@ from aoeha.cli.aoe.screen import printable
 
 __all__ = ["ShownRecord", "brief", "shown_record"]
 
-_MARK, _FORMATS = "aoeha", ("1", "2", "3")
+_MARK, _NEWEST = "aoeha", 3
 _OWNER, _EPOCH, _WORD = 4, 7, 11
 
 
@@ -20,6 +20,7 @@ class ShownRecord:
     """The owner, the group and the epoch that a lock record names.
 
     `owns` is false when the record says that its writer does not own the group: it claims it, or has handed it over.
+    `later`: it is of a later format, of which no more than this is known.
     """
 
     cluster: str
@@ -27,25 +28,28 @@ class ShownRecord:
     owner: str
     epoch: int
     owns: bool
+    later: bool
 
 
 def shown_record(string: bytes) -> ShownRecord | None:
-    """Read a config string. None when it is not a lock record of this version."""
+    """Read a config string. None when it is no lock record."""
     words = printable(string).split(" ")
-    if len(words) <= _EPOCH or words[0] != _MARK or words[1] not in _FORMATS:
+    if len(words) <= _EPOCH or words[0] != _MARK or not (_is_number(words[1]) and _is_number(words[_EPOCH])):
         return None
-    epoch = words[_EPOCH]
-    is_number = epoch.isascii() and epoch.isdigit()
-    said = words[_WORD] if len(words) > _WORD + 1 else "-"
+    later = int(words[1]) > _NEWEST
+    said = words[_WORD] if len(words) > _WORD + 1 and not later else "-"
     owns = said == "-" or "h" in words[_WORD + 1]
-    return ShownRecord(words[2], words[3], words[_OWNER], int(epoch), owns) if is_number else None
+    return ShownRecord(words[2], words[3], words[_OWNER], int(words[_EPOCH]), owns, later)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit()
 
 
 def brief(string: bytes) -> str:
     """Return a config string as a table shows it: the record's owner and epoch, or what else it is."""
     record = shown_record(string)
     if record is not None:
-        return f"{record.owner}{'' if record.owns else ' (not owner)'} epoch {record.epoch}"
-    if string.startswith(b"aoeha "):
-        return "a record of another version"
+        owner = f"{record.owner}{'' if record.owns else ' (not owner)'} epoch {record.epoch}"
+        return f"{owner} (a later format)" if record.later else owner
     return "another text" if string else "-"

@@ -400,6 +400,12 @@ _DAEMON: Mapping[Code, Entry] = {
     Code.DAEMON_FIRST_BEAT: alarm(
         _SERVICE, "R15", "What a restarted daemon needs for its first beat could not be saved.", "Check /run/aoeha."
     ),
+    Code.DAEMON_KEYS: alarm(
+        _SERVICE,
+        "R17",
+        "The key file has no key that the peer has: the peer could not read a new daemon of this node.",
+        "Put a key of the peer's back, or give the peer the new key first.",
+    ),
     Code.DAEMON_WATCHDOG: alarm(
         _SERVICE, "R10", "The watchdog cannot be used.", "Check the watchdog device that the sentence names."
     ),

@@ -299,6 +299,7 @@ class Code(Enum):
     DAEMON_JOURNAL_LOST = "daemon.journal-lost"
     DAEMON_BEATS = "daemon.beats"
     DAEMON_FIRST_BEAT = "daemon.first-beat"
+    DAEMON_KEYS = "daemon.keys"
     DAEMON_WATCHDOG = "daemon.watchdog"
     DAEMON_STORAGE_NETWORK = "daemon.storage-network"
     DAEMON_FENCE_HISTORY = "daemon.fence-history"

@@ -43,7 +43,8 @@ class LockRecord:
 
     `pause_number` and `paused` are its message about the pause of the pair, as in its beats (R15). With `message` it
     says about the group what it would say in a beat, for want of links (R13); then it need not hold the leg. `lacking`
-    are the places of the legs that may lack acknowledged writes by the holder's own ledger (R4).
+    are the places of the legs that may lack acknowledged writes by the holder's own ledger (R4). `later`: it is of a
+    later format, of which no more can be read than who holds the leg and when.
     """
 
     owner: str
@@ -55,6 +56,7 @@ class LockRecord:
     paused: bool = False
     message: GroupBeat | None = None
     lacking: tuple[int, ...] = ()
+    later: bool = False
 
 
 @dataclass(frozen=True)

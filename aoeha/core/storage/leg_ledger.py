@@ -26,6 +26,7 @@ from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.config import PairConfig
 from aoeha.core.model.legs import HeardLedger, LegState
 from aoeha.core.model.replacing import replaced
+from aoeha.core.model.shelves import LockRecord
 from aoeha.core.model.state import UP, GroupState, NodeState, PeerCondition, ResourcePhase, ResourceState
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.storage import suspect_legs, target_restarts
@@ -102,15 +103,20 @@ def current(state: NodeState, group: GroupState) -> Ledger | None:
         return None
     if state.now_ms - heard.as_of_ms > state.config.ledger_lease_ms:
         return None
-    lacking = _lacking_by_records(group, heard)
+    records = _records_of_the_term(group, heard)
+    if any(record.later for record in records):
+        return None
+    lacking = {place for record in records for place in record.lacking}
     return replaced(heard.ledger, start=tuple(place for place in heard.ledger.start if place not in lacking))
 
 
-def _lacking_by_records(group: GroupState, heard: HeardLedger) -> set[int]:
-    """The legs that the owner's records of the same term call lacking."""
+def _records_of_the_term(group: GroupState, heard: HeardLedger) -> list[LockRecord]:
+    """The owner's records of the term in which the ledger was heard: they may be younger, and call legs lacking.
+
+    What one of a later format calls lacking cannot be read: the ledger is not relied on then.
+    """
     records = [seen.record for seen in group.shelf_link.seen if seen.record is not None]
-    same = [record for record in records if (record.boot_id, record.epoch) == (heard.boot_id, heard.epoch)]
-    return {place for record in same for place in record.lacking}
+    return [record for record in records if (record.boot_id, record.epoch) == (heard.boot_id, heard.epoch)]
 
 
 def fence_legs(state: NodeState, group: GroupState) -> tuple[LegState, ...]:

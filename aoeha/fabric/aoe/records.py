@@ -5,7 +5,7 @@ another cluster's or group's, counts as none. What does not answer in time is le
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aoeha.core.model.shelves import LockRecord, SeenRecord
@@ -24,12 +24,17 @@ ANSWER_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a record is signed for and with: the first key signs, any is accepted. Others' are not reported."""
+    """What a record is signed for and with: any of the keys is accepted. Others' records are not reported.
+
+    `signing` gives the key that the peer has, and `version` the version of the wire format that it knows.
+    """
 
     cluster: str
     node: str
     peer: str
     keys: tuple[Key, ...]
+    signing: Callable[[], Key]
+    version: Callable[[], int]
 
 
 class LegRecords:
@@ -57,7 +62,8 @@ class LegRecords:
         async def exchange(place: TargetAddress) -> bytes:
             if task.record is None:
                 return (await client.read_config(place, patience_ms)).string
-            line = pack(task.record, self._signature.cluster, task.group, self._signature.keys[0])
+            mine = self._signature
+            line = pack(task.record, mine.cluster, task.group, mine.signing(), mine.version())
             return (await client.write_config(place, line, force=True, deadline_ms=patience_ms)).string
 
         found = await first_answer(places, exchange)

@@ -13,6 +13,7 @@ from aoeha.sim.world.link import Link
 from aoeha.sim.world.test_key import KEY
 from aoeha.sim.world.timeline import Timeline
 from aoeha.wire.codec import NONCE_SIZE
+from aoeha.wire.keys import key_tags
 from aoeha.wire.receiver import Receiver, Rejected
 from aoeha.wire.sender import Letter, Sender
 
@@ -39,7 +40,8 @@ class Clone:
             nonce=random.randbytes(NONCE_SIZE),
             new_nonce=partial(random.randbytes, NONCE_SIZE),
         )
-        self._sender = Sender(config.cluster, KEY, self._receiver.nonces, self._receiver.speaks)
+        receiver = self._receiver
+        self._sender = Sender(config.cluster, receiver.signing, receiver.nonces, receiver.speaks, held=key_tags((KEY,)))
         for link in self._links:
             link.listen(config.node, self._arrive)
         self._beat()

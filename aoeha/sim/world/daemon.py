@@ -24,7 +24,8 @@ from aoeha.sim.world.observer import Observer
 from aoeha.sim.world.stage import Stage
 from aoeha.sim.world.work import Work
 from aoeha.wire.codec import NONCE_SIZE
-from aoeha.wire.receiver import Receiver, ReceiverMemory, Rejected
+from aoeha.wire.keys import key_tags
+from aoeha.wire.receiver import Receiver, Rejected
 from aoeha.wire.sender import Letter, Sender
 from aoeha.wire.unread_budget import UnreadBudget, unread_event
 
@@ -57,20 +58,24 @@ class Daemon:
         self._unread_budget = UnreadBudget()
         self.receiver = Receiver(
             cluster=self._speech.cluster or config.cluster,
-            keys=(self._speech.key,),
+            keys=self._speech.keys,
             own_node=config.node,
             peer_node=config.peer,
             group_names=[group.name for group in config.groups],
             nonce=self.new_nonce(),
             new_nonce=self.new_nonce,
-            memory=ReceiverMemory(inherited.peer_nonce) if inherited else None,
+            memory=inherited.peer if inherited else None,
+            knows=self._speech.knows,
         )
         self.sender = Sender(
             self._speech.cluster or config.cluster,
-            self._speech.key,
+            self.receiver.signing,
             self.receiver.nonces,
-            lambda: self._speech.version or self.receiver.speaks(),
+            self._speaks,
+            held=key_tags(self._speech.keys),
+            knows=self._speech.knows,
         )
+        machine.record_key = self.receiver.known_key
         self.memory = self._recall()
         same_boot = self.memory is not None and self.memory.boot_id == machine.boot_id
         used = self.memory.incarnation if self.memory is not None and same_boot else 0
@@ -83,6 +88,10 @@ class Daemon:
     def new_nonce(self) -> bytes:
         """Return a nonce that cannot have been guessed."""
         return self._stage.random.randbytes(NONCE_SIZE)
+
+    def _speaks(self) -> int:
+        # A method: a copy of the world copies whose it is, which it does not do with what a function encloses.
+        return self._speech.version or self.receiver.speaks()
 
     def _recall(self) -> Memory | None:
         memories = self.machine.memories
@@ -106,7 +115,7 @@ class Daemon:
         if self.state is None:
             return
         if isinstance(data, Letter) and self._speech.reads(data):
-            outcome = self.receiver.accept_read(link, data.as_read())
+            outcome = self.receiver.accept_read(link, data.as_read(), data.key.id)
         else:
             outcome = self.receiver.accept(link, data.data() if isinstance(data, Letter) else data)
         if isinstance(outcome, Rejected):
@@ -209,8 +218,7 @@ class Daemon:
 
     def _transmit(self, beat: Beat) -> None:
         machine = self.machine
-        kept = self.receiver.memory().peer_nonce
-        machine.memories.inherit(RestartState(self.incarnation, kept, beat))
+        machine.memories.inherit(RestartState(self.incarnation, self.receiver.memory(), beat))
         for link in self._links.values():
             link.send(machine.name, self.sender.compose(beat, link.limit))
 

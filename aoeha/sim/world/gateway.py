@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from aoeha.core.model.config import PairConfig
 from aoeha.sim.world.memories import Memories
 from aoeha.sim.world.speech import Speech
+from aoeha.sim.world.test_key import KEY
 from aoeha.sim.world.timeline import Timeline
+from aoeha.wire.keys import Key
 
 __all__ = ["Gateway"]
 
@@ -18,9 +20,9 @@ __all__ = ["Gateway"]
 class Gateway(ABC):
     """One gateway of the pair. A frozen one does nothing at all, and a paused one's daemon gets no processor.
 
-    `resources` names what each group is made of. `disk` is `ok`, `full` or `hangs`. `memories` are what a
-    daemon keeps for the next one. `worn` resources are degraded, and to `spoilt` ones nothing can be written until they
-    are started anew. The clock runs at `rate_percent`.
+    `resources` names what each group is made of. `disk` is `ok`, `full` or `hangs`. `memories` are what a daemon keeps
+    for the next one. `worn` resources are degraded, and to `spoilt` ones nothing can be written until they are started
+    anew. `record_key` gives the key by which its daemon signs lock records. The clock runs at `rate_percent`.
     """
 
     def __init__(self, config: PairConfig, timeline: Timeline, resources: Mapping[str, tuple[str, ...]]) -> None:
@@ -38,6 +40,7 @@ class Gateway(ABC):
         self._clock_since_ms = 0
         self.memories = Memories()
         self.speech = Speech()
+        self.record_key: Callable[[], Key] = lambda: KEY
         self.disk = "ok"
         self.active: dict[str, str] = {}
         self.lives_until_ms: dict[str, int] = {}

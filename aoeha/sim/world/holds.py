@@ -213,22 +213,23 @@ class Holds:
         if task.record is None:
             return address.read_config
         self._stage.tell(Observer.record_writing, machine, task.group, task.record)
-        line = pack(task.record, machine.config.cluster, task.group, machine.speech.key)
+        key = machine.record_key()
+        line = machine.speech.record(pack(task.record, machine.config.cluster, task.group, key), key)
         return partial(self._carry_out, machine, leg, partial(address.set_config, line, force=True))
 
     def _seen(
         self, machine: Gateway, task: RecordTask, leg: str, address: Address, answer: Answer | None
     ) -> SeenRecord:
-        cluster, key = machine.config.cluster, machine.speech.key
-        record = _unpacked(answer.string, cluster, task.group, key) if answer is not None else None
+        cluster, keys = machine.config.cluster, machine.speech.keys
+        record = _unpacked(answer.string, cluster, task.group, keys) if answer is not None else None
         wanted = machine.name if task.own else machine.config.peer
         return SeenRecord(leg, address.name, record if record is not None and record.owner == wanted else None)
 
 
 @lru_cache(maxsize=256)
-def _unpacked(string: bytes, cluster: str, group: str, key: Key) -> LockRecord | None:
+def _unpacked(string: bytes, cluster: str, group: str, keys: tuple[Key, ...]) -> LockRecord | None:
     """What a record says: the same one is read each second by both machines on every address."""
-    return unpack(string, cluster, group, (key,))
+    return unpack(string, cluster, group, keys)
 
 
 def _holder(machine: Gateway, holders: tuple[str, ...]) -> Holder:

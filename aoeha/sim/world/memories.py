@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from aoeha.core.model.beat import Beat
 from aoeha.core.model.memory import Memory
+from aoeha.wire.receiver import ReceiverMemory
 
 __all__ = ["Memories", "RestartState"]
 
@@ -22,7 +23,7 @@ class RestartState:
     """What lies in /run for the next daemon's first beat: the last `beat`, of which the first one is made."""
 
     incarnation: int
-    peer_nonce: bytes
+    peer: ReceiverMemory
     beat: Beat
 
 
