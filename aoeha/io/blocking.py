@@ -1,7 +1,9 @@
 """System calls that may hang, each made in a thread of its own. The caller waits no longer than the deadline.
 
-For calls that need no process: a statvfs, a write to sysfs. A thread that hangs in the kernel cannot be killed, so at
-most one call per key is outstanding; a second one is refused until the first returns.
+For calls that need no process, and wait for the host itself: its own files, its devices, the table of its processes.
+Nothing that may wait for a shelf is called so: a thread that hangs in the kernel cannot be killed, and this process
+could be neither ended nor replaced before it returns (aoeha.agents.parts.hanging_files). At most one call per key is
+outstanding; a second one is refused until the first returns.
 """
 
 import asyncio

@@ -66,9 +66,9 @@ HEAD = (
     Form("deadsecs", "deadsecs text:NUMBER", RACK, "overrides deadsecs of the aoe resource"),
     Form("dual-homed", "dual-homed", RACK, "each shelf exports its disk on a second switch too, san2; gateways have a"
          " card there"),
-    Form("foreign", "foreign node:shelf1|shelf2 for time:TIME", RACK, "a fenced gateway's writes may land there so long"
-         " after its target announced itself; by then it must be reserved for the new owner again; elsewhere and later"
-         " none may land"),
+    Form("foreign", "foreign node:shelf1|shelf2 for time:TIME", RACK, "a fenced gateway's writes may land there after"
+         " its target announced itself, until it is reserved for the new owner again, so long at most; elsewhere and"
+         " later none may land"),
     Form("reference-host", "reference-host", RACK, "aoeha.toml names the switch of the clients' network as a reference"
          " host"),
     Form("durable", "durable", RACK, "the targets are declared to keep what they acknowledged (they do: vblade -s)"),

@@ -109,7 +109,7 @@ def test_a_write_of_a_gateway_that_does_not_own_the_group_is_red(since_ms: int, 
 
 
 def beside_a_zombie(*extra: dict[str, Any], reserved_ms: int = 14_040) -> Verdict:
-    drill = {**good_record().drill, "foreign": ["shelf1", 50]}
+    drill = {**good_record().drill, "foreign": ["shelf1", 1_000]}
     restart = stretch("advert", "shelf1", "shelf1", 14_000, 14_000)
     return with_wires(restart, stretch("reserved", "shelf1", "beta", reserved_ms, reserved_ms), *extra, drill=drill)
 
@@ -120,7 +120,7 @@ def test_a_fenced_gateways_write_may_land_while_a_target_that_restarted_is_taken
     assert complaint_about(with_wires(landed), "one writer")
 
 
-@pytest.mark.parametrize("landed", [("shelf1", 13_990, 14_010), ("shelf1", 14_010, 14_051), ("shelf2", 14_010, 14_030)])
+@pytest.mark.parametrize("landed", [("shelf1", 13_990, 14_010), ("shelf1", 14_010, 14_041), ("shelf2", 14_010, 14_030)])
 def test_it_may_land_neither_before_nor_after_nor_elsewhere(landed: tuple[str, int, int]) -> None:
     place, since_ms, until_ms = landed
     assert complaint_about(beside_a_zombie(stretch("landed", place, "alpha", since_ms, until_ms)), "one writer")
@@ -128,9 +128,10 @@ def test_it_may_land_neither_before_nor_after_nor_elsewhere(landed: tuple[str, i
 
 def test_a_target_that_is_taken_again_too_late_or_never_restarted_is_red() -> None:
     asked = stretch("asked", "shelf1", "beta", 14_012, 14_012)
-    late = beside_a_zombie(asked, reserved_ms=14_051)
-    assert "shelf1 was reserved again after 51 ms, asked for after 12 ms" in " ".join(late.complaints)
-    drill = {**good_record().drill, "foreign": ["shelf1", 50]}
+    assert beside_a_zombie(asked, reserved_ms=14_222).result == "pass", "a machine may be slow"
+    late = beside_a_zombie(asked, reserved_ms=15_001)
+    assert "shelf1 was reserved again after 1001 ms, asked for after 12 ms" in " ".join(late.complaints)
+    drill = {**good_record().drill, "foreign": ["shelf1", 1_000]}
     assert complaint_about(judge_record(good_record(drill=drill)), "reservations")
 
 

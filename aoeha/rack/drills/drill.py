@@ -37,7 +37,7 @@ from aoeha.rack.evidence.checking import (
 from aoeha.rack.machines.cables import garble, set_cables, set_medium, split_storage
 from aoeha.rack.machines.evidence_folder import Evidence
 from aoeha.rack.machines.guest_link import GuestEvent, GuestLink, now_ms
-from aoeha.rack.machines.host import RackError
+from aoeha.rack.machines.host import CHECKOUT, RackError
 from aoeha.rack.machines.namespaces import JUDGED, UNJUDGED
 from aoeha.rack.machines.prepared_legs import PreparedLegs
 from aoeha.rack.machines.rack import CLIENT, GATEWAYS, SERVICE_ADDRESS, SHELVES, Rack, RackOptions
@@ -215,7 +215,7 @@ class Drill:
         if self.scenario.watchdog:
             await link.must("modprobe", "softdog", "nowayout=0")
         argv = [AOEHA, "daemon", "-c", "/etc/aoeha/aoeha.toml"]
-        environment = {"NOTIFY_SOCKET": "/run/notify"}
+        environment = {"NOTIFY_SOCKET": "/run/notify", "PYTHONPATH": str(CHECKOUT)}
         await link.ask("serve", name="aoeha", argv=argv, restart_ms=RESTART_MS, environment=environment)
 
     async def _start_client(self, link: GuestLink) -> None:

@@ -47,7 +47,7 @@ def run_until_signal(work: Coroutine[None, None, int]) -> int:
 
 async def _attempt(arguments: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="aoeha-attempt-"))
-    environment = {"PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"}
+    environment = {"PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(CHECKOUT)}
     files = {"/etc/aoeha/aoeha.toml": ((CHECKOUT / "etc/aoeha.toml").read_text(), "644")}
     async with Rack(Evidence(folder), RackOptions(gateway_files=files, dual_homed=arguments.dual_homed)) as rack:
         guests = {*SHELVES, arguments.guest, *filter(None, arguments.guests.split(","))}

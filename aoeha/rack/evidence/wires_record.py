@@ -30,16 +30,23 @@ def writers(record: Record) -> tuple[bool, str]:
 
 
 def _may_be_foreign(record: Record, landed: dict[str, Any]) -> bool:
-    """Whether these writes lie in the moment after a target's restart that the drill grants to a fenced gateway."""
+    """Whether these writes lie between a target's restart and the moment in which it is reserved again.
+
+    It is the order that counts, not the time: a fenced gateway repeats its writes when it likes, and on a machine with
+    little time for the owner more of them come first. What is reserved takes none.
+    """
     shelf, granted_ms = record.drill["foreign"] or ("", 0)
     return landed["place"] == shelf and any(
-        started_ms <= landed["since_ms"] and landed["until_ms"] <= started_ms + granted_ms
-        for started_ms in _restarts(record, shelf)
+        started_ms <= landed["since_ms"] and landed["until_ms"] <= started_ms + min(gap_ms, granted_ms)
+        for started_ms, gap_ms in zip(_restarts(record, shelf), _since_restarts(record, shelf, "reserved"), strict=True)
     )
 
 
 def reservations(record: Record) -> tuple[bool, str]:
-    """Whether a target that restarted beside a fenced gateway was reserved again in time, and after how long."""
+    """Whether a target that restarted beside a fenced gateway was reserved again in time, and after how long.
+
+    In time is before the next routine reading would have found it: its announcement was heard.
+    """
     if record.drill["foreign"] is None:
         return True, "no target restarts beside a fenced gateway in this drill"
     shelf, granted_ms = record.drill["foreign"]
