@@ -137,6 +137,13 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        f"{GENERATION}:_renew",
+        "R22",
+        "a renewal on slow legs gets no more time than one on prompt legs",
+        "shelf_patience.act_ms(TaskKind.RENEW_GENERATION, DEADLINE_MS, group)",
+        "DEADLINE_MS",
+    ),
+    Mutant(
         f"{GENERATION}:learn",
         "R22",
         "an owner writes a lower generation over a higher one",

@@ -52,7 +52,8 @@ LOOKS = (TaskKind.PROBE, TaskKind.MONITOR, TaskKind.VALIDATE)
 ROUND_TRIP_MS = (1, 4)
 SUPERBLOCKS_MS = 40
 """What `mdadm --examine` takes. It is a part of what a mirror's start takes in all."""
-GENERATION_MS = 20
+GENERATION_MS, GENERATION_ROUNDS = 20, 3
+"""A renewal reads each leg, writes there, and has its target keep what was written."""
 """What reading and writing 4 KiB on both legs takes, with the process that does it."""
 DISK_ROUNDS = {TaskKind.START: 80, TaskKind.STOP: 20, TaskKind.RETURN_LEG: 80}
 """So often a mirror or a volume waits for its disks while it comes up or ends, or a leg returns; seen in the rack at
@@ -146,7 +147,14 @@ class Work:
                 )
                 self._stage.timeline.after(min(read_ms, task.deadline_ms), machine.by_kernel, act)
             case GenerationTask():
-                self._stage.timeline.after(GENERATION_MS, machine.by_kernel, self._renew_generation, job, task)
+                wait_ms = GENERATION_MS + GENERATION_ROUNDS * self._storage.answer_ms(machine, task.group)
+                late = wait_ms > task.deadline_ms
+                act = (
+                    partial(self._ended, job, TaskResult.TIMED_OUT)
+                    if late
+                    else partial(self._renew_generation, job, task)
+                )
+                self._stage.timeline.after(min(wait_ms, task.deadline_ms), machine.by_kernel, act)
             case ConflictTask():
                 self._stage.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._detect_conflict, job)
             case HostsTask():
