@@ -36,7 +36,7 @@ from aoeha.agents.parts.md_sysfs import (
     mark_write_mostly,
     resync_action,
 )
-from aoeha.agents.parts.superblock import parse_examine
+from aoeha.agents.parts.superblock import METADATA, examine
 from aoeha.agents.running import must_run, said, try_run
 from aoeha.agents.time_left import time_left_ms
 from aoeha.core.model.superblock import Superblock
@@ -218,14 +218,14 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
         to = f"let {self.parameters.device} go on without {leg}"
         await evict_leg(self._leg(leg, to), self._running_for(to))
 
-    async def take_back(self, leg: str, *, whole: bool, outdated: bool = False, patience_ms: int = PATIENCE_MS) -> None:
+    async def take_back(self, leg: str, *, whole: bool, outdated: bool = False) -> None:
         """Return a leg to the mirror, by the bitmap where it may be trusted. The copy is never held back."""
         to = f"take {leg} back into {self.parameters.device}"
         subject, array = self._leg(leg, to), self._running_for(to)
         self._let_go_later(None)
         if array.action == "frozen":
             await self._set_action(array.name, "idle")
-        await return_leg(self.host, subject, array, patience_ms, whole=whole, outdated=outdated)
+        await return_leg(self.host, subject, array, whole=whole, outdated=outdated)
 
     def _lacking(self, array: ArrayState) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Name the targets of the legs that do not work: those that are being rebuilt, and those that are gone."""
@@ -283,12 +283,9 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
     async def _examine(self, leg: str, patience_ms: int) -> dict[str, Superblock] | None:
         """Read a leg's superblock, None when it does not answer in time."""
         try:
-            completed = await try_run(
-                self.host, "mdadm", "--examine", leg, deadline_ms=patience_ms, to=f"read the superblock of {leg}"
-            )
+            return await examine(self.host, leg, patience_ms)
         except LateError:
             return None
-        return parse_examine(completed.stdout)
 
     async def _assemble(self, legs: tuple[str, ...], *, short: bool, readonly: bool) -> None:
         """Assemble exactly these legs. A leg that calls the others failed starts without --run."""
@@ -299,7 +296,7 @@ class RaidAgent(ResourceAgent[RaidParameters], LegSet):
             )
         how = (*(("--run",) if short else ()), *(("--readonly",) if readonly else ()))
         await must_run(
-            self.host, "mdadm", "--assemble", *how, device, f"--uuid={self.parameters.uuid}", *legs,
+            self.host, "mdadm", "--assemble", *how, device, f"--uuid={self.parameters.uuid}", METADATA, *legs,
             to=f"assemble {device} from {', '.join(legs)}",
         )  # fmt: skip
 

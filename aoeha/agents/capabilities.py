@@ -82,12 +82,12 @@ class LegSet(ABC):
         """
 
     @abstractmethod
-    async def take_back(self, leg: str, *, whole: bool, outdated: bool = False, patience_ms: int = PATIENCE_MS) -> None:
+    async def take_back(self, leg: str, *, whole: bool, outdated: bool = False) -> None:
         """Return a leg whose shelf responds to the mirror: by the bitmap, or `whole` by a full copy.
 
         `outdated`: what lies on it is known to be old, so it is overwritten whatever it records of the other legs.
-        No step of it takes longer than `patience_ms`. Returns when the copy has begun; `look` tells how it goes.
-        AgentError when it could not be begun.
+        Returns when the copy has begun; `look` tells how it goes. AgentError when it could not be begun, LateError when
+        that was not done in the time of the task.
         """
 
 

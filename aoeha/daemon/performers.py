@@ -42,9 +42,6 @@ from aoeha.io.reference_hosts import answering
 
 __all__ = ["Agents", "Device", "Performed", "Performers", "what"]
 
-RETURN_STEPS = 3
-"""A leg's return reads superblocks, has md take the leg, and waits for the copy to begin: a third of the time each."""
-
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -204,8 +201,7 @@ class Performers:
             raise AgentError(f"cannot {what(task)}: {task.subject} is no mirror")
         if task.kind is TaskKind.EVICT_LEG:
             return await _done(agent.evict(task.leg))
-        patience_ms = task.deadline_ms // RETURN_STEPS
-        return await _done(agent.take_back(task.leg, whole=task.whole, outdated=task.outdated, patience_ms=patience_ms))
+        return await _done(agent.take_back(task.leg, whole=task.whole, outdated=task.outdated))
 
     async def _path(self, task: PathTask) -> Performed:
         agent = self._agent(task)

@@ -18,7 +18,7 @@ from aoeha.agents.time_left import ending_in
 from aoeha.core.model.task import MirrorLimits
 from aoeha.io.host import Place
 from aoeha.io.mirror_watch import MirrorWatch
-from aoeha.io.processes import ProcessHost
+from aoeha.io.processes import ProcessHost, leaving_services
 
 TABLES: dict[str, dict[str, Any]] = {
     "aoe": {"interfaces": ["eth1"], "targets": ["e1.0", "e2.0"], "deadsecs": 3_600},
@@ -91,11 +91,14 @@ async def main() -> None:
     await timed(lag, "start of the mirror", mirror.start_from(("e1.0", "e2.0"), MirrorLimits(), short=False))
     assert changes, "the kernel has told of the mirror"
     await timed(lag, "mount", volume.start())
-    await timed(lag, "start of the server", exports.start())
+    with leaving_services("storage.nfs"):
+        await timed(lag, "start of the server", exports.start())
     for agent in agents.values():
-        assert (await agent.monitor()).status.value == "running"
+        seen = await agent.monitor()
+        assert seen.status.value == "running", seen
     for kind, agent in reversed(agents.items()):
         await timed(lag, f"stop of {kind}", agent.stop())
+        await host.end_service(f"storage.{kind}")
     watch.close()
     say("slow shelves passed")
 

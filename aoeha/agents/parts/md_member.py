@@ -7,7 +7,6 @@ differ silently. So the core is asked first whether the leg may come back.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +16,9 @@ from aoeha.agents.interface import AgentError, LateError
 from aoeha.agents.parts.aoe_driver import CONTROL, is_up, make_node, state_of, write_control
 from aoeha.agents.parts.hanging_files import tell_kernel
 from aoeha.agents.parts.md_sysfs import ArrayState, array_state, block_name, fail_member, remove_member
-from aoeha.agents.parts.superblock import parse_examine
+from aoeha.agents.parts.superblock import examine
 from aoeha.agents.running import must_run, said, try_run
+from aoeha.agents.time_left import time_left_ms
 from aoeha.core.storage import leg_sentences
 from aoeha.core.storage.start_choice import why_not_take_back
 from aoeha.io.blocking import bounded_call
@@ -73,30 +73,30 @@ async def _fail(leg: Leg, array: ArrayState, member: str) -> None:
         raise AgentError(f"cannot let {leg.array} go on without {leg.target}: md refused ({error})") from None
 
 
-async def return_leg(host: Host, leg: Leg, array: ArrayState, patience_ms: int, *, whole: bool, outdated: bool) -> None:
+async def return_leg(host: Host, leg: Leg, array: ArrayState, *, whole: bool, outdated: bool) -> None:
     """Have md copy onto the leg what it lacks, or everything. Returns when that has begun, or AgentError.
 
-    No step takes longer than `patience_ms`: mdadm and md read and write many times, and wait for slow legs each time.
-    LateError where one does: the leg is slow, or hangs, and nobody has found it to be at fault.
+    mdadm and md read and write many times, and wait for slow legs each time. LateError where that is not done in the
+    operation's time: the leg is slow, or hangs, and nobody has found it to be at fault.
     """
     member = block_name(leg.device)
     if member in array.working or array.is_rebuilding(member):
         return
     if member in array.members:
-        await _let_go(host, leg, array.name, member, patience_ms)
-    await _wait_until_up(leg, patience_ms)
-    await _judge(host, leg, array, patience_ms, outdated=outdated)
-    if whole or not await _re_add(host, leg, patience_ms):
-        await _add_whole(host, leg, patience_ms)
-    await _wait_until_joined(leg, array.name, member, patience_ms)
+        await _let_go(host, leg, array.name, member)
+    await _wait_until_up(leg)
+    await _judge(host, leg, array, outdated=outdated)
+    if whole or not await _re_add(host, leg):
+        await _add_whole(host, leg)
+    await _wait_until_joined(leg, array.name, member)
 
 
-async def _let_go(host: Host, leg: Leg, name: str, member: str, patience_ms: int) -> None:
+async def _let_go(host: Host, leg: Leg, name: str, member: str) -> None:
     """Remove the faulty leg from the mirror: the driver calls it up again only after its last close."""
     failure = ""
-    for _ in _tries(patience_ms):
+    for _ in _tries():
         try:
-            await tell_kernel(host, *remove_member(name, member), deadline_ms=patience_ms)
+            await tell_kernel(host, *remove_member(name, member), deadline_ms=time_left_ms() // 2)
         except AgentError as error:
             failure = str(error)
         state = array_state(name)
@@ -106,9 +106,9 @@ async def _let_go(host: Host, leg: Leg, name: str, member: str, patience_ms: int
     raise LateError(f"cannot take {leg.target} back into {leg.array}: md does not let go of it ({failure})")
 
 
-async def _wait_until_up(leg: Leg, patience_ms: int) -> None:
+async def _wait_until_up(leg: Leg) -> None:
     """Ask the shelf until the driver can use the target; one that was given up while open needs revalidate."""
-    for attempt in _tries(patience_ms):
+    for attempt in _tries():
         if is_up(leg.target):
             await _bounded(leg, "take back", partial(make_node, leg.device), CONTROL_DEADLINE_MS)
             return
@@ -123,37 +123,33 @@ async def _wait_until_up(leg: Leg, patience_ms: int) -> None:
     )
 
 
-async def _judge(host: Host, leg: Leg, array: ArrayState, patience_ms: int, *, outdated: bool) -> None:
+async def _judge(host: Host, leg: Leg, array: ArrayState, *, outdated: bool) -> None:
     """Refuse a disk that is no half of this mirror, and one that was written apart from it."""
     working = tuple(f"/dev/{member.replace('!', '/')}" for member in array.working)
-    completed = await try_run(
-        host, "mdadm", "--examine", leg.device, *working, deadline_ms=patience_ms, to="read superblocks"
-    )
-    records = parse_examine(completed.stdout)
+    read = await asyncio.gather(*(examine(host, device) for device in (leg.device, *working)))
+    records = {name: record for one in read for name, record in one.items()}
     if refusal := why_not_take_back(leg.uuid, leg.device, working, records, outdated=outdated):
         why = leg_sentences.why_not_take_back(leg.array, leg.uuid, refusal)
         raise AgentError(f"cannot take {leg.device} back into {leg.array}: {why}")
 
 
-async def _re_add(host: Host, leg: Leg, patience_ms: int) -> bool:
+async def _re_add(host: Host, leg: Leg) -> bool:
     """Let the bitmap tell what is to be copied. False when md knows too little for that."""
-    completed = await try_run(
-        host, "mdadm", leg.array, "--re-add", leg.device, deadline_ms=patience_ms, to=f"re-add {leg.target}"
-    )
+    completed = await try_run(host, "mdadm", leg.array, "--re-add", leg.device, to=f"re-add {leg.target}")
     return completed.returncode == 0
 
 
-async def _add_whole(host: Host, leg: Leg, patience_ms: int) -> None:
+async def _add_whole(host: Host, leg: Leg) -> None:
     """Copy everything. Without its superblock first: `--add` re-adds a leg that still has one, by the bitmap."""
     to = f"take {leg.target} back into {leg.array} by a full copy"
-    await must_run(host, "mdadm", "--zero-superblock", leg.device, deadline_ms=patience_ms, to=to)
-    added = await try_run(host, "mdadm", leg.array, "--add", leg.device, deadline_ms=patience_ms, to=to)
+    await must_run(host, "mdadm", "--zero-superblock", leg.device, to=to)
+    added = await try_run(host, "mdadm", leg.array, "--add", leg.device, to=to)
     if added.returncode != 0:
         raise AgentError(f"cannot {to}: {said(added)}; run `mdadm {leg.array} --add {leg.device}`")
 
 
-async def _wait_until_joined(leg: Leg, name: str, member: str, patience_ms: int) -> None:
-    for _ in _tries(patience_ms):
+async def _wait_until_joined(leg: Leg, name: str, member: str) -> None:
+    for _ in _tries():
         state = array_state(name)
         if state is not None and (member in state.working or (state.is_rebuilding(member) and state.action != "idle")):
             return
@@ -161,10 +157,10 @@ async def _wait_until_joined(leg: Leg, name: str, member: str, patience_ms: int)
     raise LateError(f"cannot take {leg.target} back into {leg.array}: md took it and copies nothing; see /proc/mdstat")
 
 
-def _tries(patience_ms: int) -> Iterator[int]:
-    """Count tries, at least one, until the patience has ended."""
-    ends_s, attempt = time.monotonic() + patience_ms / 1_000, 0
-    while attempt == 0 or time.monotonic() < ends_s:
+def _tries() -> Iterator[int]:
+    """Count tries, at least one, for half of what is left of the operation's time: what comes next needs some too."""
+    least_ms, attempt = time_left_ms() // 2, 0
+    while attempt == 0 or time_left_ms() > least_ms:
         yield attempt
         attempt += 1
 
