@@ -158,6 +158,13 @@ MUTANTS = (
         "0",
     ),
     Mutant(
+        f"{LEGS}:_would_hold_up_a_start",
+        "R5",
+        "on slow legs a copy begins beside the start of the group, and holds it up",
+        "return coming_up and any(",
+        "return False and any(",
+    ),
+    Mutant(
         f"{LEGS}:_intend",
         "R5",
         "a disk with errors is tried again without its rest",

@@ -6,7 +6,8 @@ is open: until then writes wait. A mirror that is to be stopped loses a lost leg
 else moves in it. As long as a lost leg must not leave, an alarm says so.
 
 A leg that the mirror's monitor reports as missing is returned once every address of it has been ours for a while, and
-another leg is seen to be ours still: a peer that fenced this node by that other leg never heard of this one. A leg
+another leg is seen to be ours still: a peer that fenced this node by that other leg never heard of this one. On slow
+legs it waits until the group has started: the copy would hold up each read of what starts. A leg
 returns by the mirror's bitmap. It returns by a full copy where its target restarted meanwhile, or may have, and does
 not keep what it acknowledged. A target that restarts so within a running mirror makes its leg leave and return in the
 same way, if the other target did not restart. If both did, there is only an alarm. A leg whose target restarted,
@@ -195,7 +196,7 @@ def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
             leg_rest.given_up(step, name, leg)
         leaving = bool(_why_evict(step.state, group, mirror, leg)) or (begun and leg.leaving and not missing)
         rested = _is_steady(step.state, leg) and step.now_ms >= step.state.group(name).leg(leg.name).rests_until_ms
-        rested = rested and _stays(step.state, group, mirror)
+        rested = rested and _stays(step.state, group, mirror) and not _would_hold_up_a_start(step.state, group)
         returning = missing and (rested or (begun and leg.returning))
         if (leaving, returning) != (leg.leaving, leg.returning):
             step.change_leg(name, leg.name, leaving=leaving, returning=returning)
@@ -316,6 +317,12 @@ def _why_lost(state: NodeState, group: GroupState, leg: LegState) -> str:
         return ""
     strangers = leg.shows_anywhere(Holder.STRANGER)
     return "it is reserved for another machine" if strangers else "its shelf does not answer"
+
+
+def _would_hold_up_a_start(state: NodeState, group: GroupState) -> bool:
+    """Whether a copy would take the time of slow legs from what is still to start: it comes first."""
+    coming_up = any(one.phase in (ResourcePhase.STOPPED, ResourcePhase.STARTING) for one in group.resources)
+    return coming_up and any(shelf_patience.is_slow(state.config, leg) for leg in group.legs)
 
 
 def _is_steady(state: NodeState, leg: LegState) -> bool:
