@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from daemon_pair import Gateway, Pair, pair, wait_for
+from pair_timers import set_timers
 
 from aoeha.io.state_file import opened, write_state
 
@@ -14,12 +15,14 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces: needs root"),
 ]
+DEADTIME_MS = 8_000
 START = ["alpha start disk", "alpha start service"]
 
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Pair]:
     with pair(tmp_path) as made:
+        set_timers(made, DEADTIME_MS)
         made.alpha.start()
         wait_for(made.alpha.status, "alpha listens")
         made.beta.start()

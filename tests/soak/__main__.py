@@ -25,11 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "contract"))
 
 from daemon_pair import NODES, Gateway, Pair, pair, wait_for
 from datagram_player import playing
+from pair_timers import set_timers
 
 from aoeha.agents.duration import parse_duration
 
-TIMERS = {"keepalive": 0.1, "warntime": 0.4, "deadtime": 1, "initdead": 2}
-"""As shares of the deadtime."""
 STILL = 0.4
 """A daemon stands still for at most this share of the deadtime."""
 SPARE = 8
@@ -171,17 +170,6 @@ def open_descriptors(gateway: Gateway) -> int:
 def up(gateway: Gateway) -> set[str]:
     """Return the links that a gateway calls up."""
     return {link["name"] for link in gateway.status().get("links", []) if link["state"] == "up"}
-
-
-def set_timers(made: Pair, deadtime_ms: int) -> None:
-    """Give the pair timers that no load of this machine exceeds."""
-    file = made.root / "aoeha.toml"
-    lines = file.read_text().splitlines()
-    for number, line in enumerate(lines):
-        name = line.partition(" = ")[0]
-        if name in TIMERS:
-            lines[number] = f'{name} = "{round(TIMERS[name] * deadtime_ms)}ms"'
-    file.write_text("\n".join(lines) + "\n")
 
 
 def play(soak: Soak, duration_s: float) -> Iterator[str]:
