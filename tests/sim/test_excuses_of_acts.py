@@ -111,6 +111,16 @@ def test_a_leg_that_was_lost_is_taken_again_by_who_heard_or_waited(meanwhile: Ha
     assert named(takes, pair.alpha, GROUP, ADDRESS) == broken
 
 
+@pytest.mark.parametrize(("longer_ms", "broken"), [(0, ""), (1, "R7")])
+def test_a_leg_is_read_again_after_a_stall_and_not_after_a_shorter_one(longer_ms: int, broken: str) -> None:
+    pair = Pair("pair reserve=1", "device switch dead")
+    pair.world.run(50)
+    judge, config = pair.judge(ForcedLegJudge), pair.alpha.config
+    begun_ms = pair.world.timeline.now_ms - (config.deadtime_ms - 2 * config.keepalive_ms) - longer_ms
+    judge.returned(pair.alpha, begun_ms)
+    assert named(judge.preempting, pair.alpha, GROUP, ADDRESS) == broken
+
+
 def duel(pair: Pair, before: Happens) -> str:
     """What is named if beta has taken alpha's power, and then an order of alpha's arrives."""
     before(pair)

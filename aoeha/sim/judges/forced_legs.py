@@ -1,7 +1,8 @@
 """How legs are taken by force: after a reading, and not again by who was taken from (R3, R7).
 
 A node takes a leg from a silent peer by what it read since the silence, and since its own last act on any of the legs.
-An owner may also go by what its own act on the leg read back. After a stall a node reads first in any case.
+An owner may also go by what its own act on the leg read back. After a stall, as R10 calls it, a node reads first in any
+case: a shorter one is like the time between two readings.
 
 A node that takes a leg from a silent peer has read the records after what the leg showed it: an owner that came in the
 meantime has stamped them. That is judged where both shelves answer at once, and for the first leg.
@@ -50,8 +51,10 @@ class ForcedLegJudge(Judge):
         self._there[machine.name] = self.now_ms, machine.clock_ms()
 
     def returned(self, machine: Gateway, since_ms: int) -> None:
-        """A node is back after a stall; if its clock stood still as well, it cannot know."""
-        del since_ms
+        """A node is back after a stall; if it was a shorter one, or its clock stood still as well, it cannot know."""
+        config, lasted_ms = machine.config, self.now_ms - since_ms
+        if lasted_ms <= max(config.deadtime_ms - 2 * config.keepalive_ms, 2 * config.keepalive_ms):
+            return
         there_ms, clock_ms = self._there.get(machine.name, (0, 0))
         if 2 * (machine.clock_ms() - clock_ms) > self.now_ms - there_ms:
             self._back_ms[machine.name] = machine.clock_ms()
