@@ -109,6 +109,13 @@ WAITS: tuple[Wait, ...] = (
         "core/storage/storage_fence.py:peer_yielded_to",
     ),
     Wait(
+        "an answer of a peer that gave a group away and whose name is on a leg",
+        lambda c: c.deadtime_ms,
+        "`deadtime`",
+        "the leg is preempted",
+        "core/storage/reservations.py:_may_be_an_old_grant",
+    ),
+    Wait(
         "the silence of a peer whose plugs read off",
         lambda c: max((fence.settle_ms for fence in c.fences), default=0) + c.deadtime_ms,
         "`settle` and `deadtime`",

@@ -209,6 +209,13 @@ MUTANTS = (
         "taken = False",
     ),
     Mutant(
+        f"{HOLDS}:_may_be_an_old_grant",
+        "R3",
+        "a leg is preempted by a grant that the peer may have taken back",
+        "is_new = state.now_ms - term.taken_ms < state.config.deadtime_ms",
+        "is_new = False",
+    ),
+    Mutant(
         f"{HOLDS}:_judged",
         "R3",
         "an owner whose leg was taken serves on",

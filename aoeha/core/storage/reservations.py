@@ -270,11 +270,28 @@ def _reserve(step: StepContext, group: GroupState, term: Term) -> None:
         if leg.shows_anywhere(Holder.UNKNOWN):
             read(step, group, "read the reservations before a leg is reserved")
             return
-        if may_not_preempt and leg.shows_anywhere(Holder.PEER):
-            continue
+        if leg.shows_anywhere(Holder.PEER):
+            old_grant = _may_be_an_old_grant(step.state, term)
+            if old_grant and group.shelves.asked_ms < term.taken_ms:
+                glance(step, group, "read the reservations before a leg is preempted")
+                return
+            if may_not_preempt or old_grant:
+                continue
         if any(_takeable(group, address) for address in leg.addresses):
             take(step, group, leg, f"owned at epoch {term.epoch}")
             return
+
+
+def _may_be_an_old_grant(state: NodeState, term: Term) -> bool:
+    """Whether the peer may own the group again: it gave it away in a beat, and has not answered us since.
+
+    Such a beat may have waited while this node's clock stood still; then newer ones wait behind it. After deadtime they
+    were heard, or the peer is not alive any more.
+    """
+    beat = state.peer.beat
+    answered = beat is None or beat.echo_sequence > term.taken_sequence
+    is_new = state.now_ms - term.taken_ms < state.config.deadtime_ms
+    return term.proof.kind is ProofKind.HANDED_OVER and membership.is_alive(state) and is_new and not answered
 
 
 def _has_address(leg: LegState, name: str) -> bool:
