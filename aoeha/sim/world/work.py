@@ -139,22 +139,10 @@ class Work:
                 whole_ms = self._stage.random.randint(*DURATIONS_MS[TaskKind.START])
                 self._whole_start_ms[machine.name, task.subject] = whole_ms
                 read_ms = SUPERBLOCKS_MS + self._storage.answer_ms(machine, task.group)
-                late = read_ms > task.deadline_ms
-                act = (
-                    partial(self._ended, job, TaskResult.TIMED_OUT)
-                    if late
-                    else partial(self._read_superblocks, job, task)
-                )
-                self._stage.timeline.after(min(read_ms, task.deadline_ms), machine.by_kernel, act)
+                self._in_time(job, read_ms, partial(self._read_superblocks, job, task))
             case GenerationTask():
                 wait_ms = GENERATION_MS + GENERATION_ROUNDS * self._storage.answer_ms(machine, task.group)
-                late = wait_ms > task.deadline_ms
-                act = (
-                    partial(self._ended, job, TaskResult.TIMED_OUT)
-                    if late
-                    else partial(self._renew_generation, job, task)
-                )
-                self._stage.timeline.after(min(wait_ms, task.deadline_ms), machine.by_kernel, act)
+                self._in_time(job, wait_ms, partial(self._renew_generation, job, task))
             case ConflictTask():
                 self._stage.timeline.after(ARP_PROBE_MS, machine.by_kernel, self._detect_conflict, job)
             case HostsTask():
@@ -165,6 +153,14 @@ class Work:
                 self._perform(job, task)
             case _:
                 assert_never(task)
+
+    def _in_time(self, job: Job, wait_ms: int, act: Callable[[], None]) -> None:
+        """Do it when it has taken so long, unless its time is up before."""
+        late = partial(self._ended, job, TaskResult.TIMED_OUT)
+        deadline_ms = job.task.deadline_ms
+        self._stage.timeline.after(
+            min(wait_ms, deadline_ms), job.machine.by_kernel, late if wait_ms > deadline_ms else act
+        )
 
     def _perform(self, job: Job, task: ResourceTask) -> None:
         """Do what an agent would do with a resource."""
