@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from planted_acts import ACTS_IN_STORIES
 from planted_bugs import IN_STORIES, MUTATIONS, Mutation
+from planted_speech import SPEECH_IN_STORIES
 
 from aoeha.sim.stories.scenario import perform, read
 from aoeha.sim.stories.swarm import Outcome, play, story_of
@@ -22,7 +23,7 @@ SAMPLE = int(os.environ.get("AOEHA_MUTATIONS", "0"))
 """How many of the rules broken among seeds to try, 0 for all; AOEHA_SEED repeats a choice."""
 CHOICE = int(os.environ.get("AOEHA_SEED", time.time()))
 PROMISE = "promise"
-STORIES = (*IN_STORIES, *ACTS_IN_STORIES)
+STORIES = (*IN_STORIES, *ACTS_IN_STORIES, *SPEECH_IN_STORIES)
 CHOSEN = random.Random(CHOICE).sample(MUTATIONS, SAMPLE) if SAMPLE else MUTATIONS
 
 

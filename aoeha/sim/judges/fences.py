@@ -130,7 +130,7 @@ class FenceJudge(Judge):
 
     def _judge_cause(self, machine: Gateway, victim: Gateway) -> list[int]:
         """Nothing is taken from a node that can be heard or seen. Returns since when links have been whole."""
-        whole_ms = self._witness.whole_link_ms(machine, victim)
+        whole_ms = visibility.whole_link_ms(self.world, machine, victim, read=False)
         clean = [link.clean_since_ms for link in self.world.links.values() if link.clean_since_ms is not None]
         fences = f"{machine.name} fences {victim.name}"
         if whole_ms > patience_ms(machine):

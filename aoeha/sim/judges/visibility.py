@@ -17,12 +17,16 @@ class Blackout:
     until_ms: int = 0
 
 
-def whole_link_ms(world: World, machine: Gateway, victim: Gateway) -> int:
-    """For how long both have been up, without a stall, and with a whole link between them."""
+def whole_link_ms(world: World, machine: Gateway, victim: Gateway, *, read: bool = True) -> int:
+    """For how long both have been up, without a stall, with a whole link between them, and have understood each other.
+
+    Not to `read` it is enough that a beat authenticates: that shows that its sender runs.
+    """
     clean = [link.clean_since_ms for link in world.links.values() if link.clean_since_ms is not None]
-    if not clean or victim.present_since_ms is None or machine.present_since_ms is None:
+    heard_ms = world.understood_since_ms if read else world.shared_since_ms
+    if not clean or heard_ms is None or victim.present_since_ms is None or machine.present_since_ms is None:
         return 0
-    return world.timeline.now_ms - max(min(clean), victim.present_since_ms, machine.present_since_ms)
+    return world.timeline.now_ms - max(min(clean), heard_ms, victim.present_since_ms, machine.present_since_ms)
 
 
 def stamped_for_ms(
@@ -32,8 +36,8 @@ def stamped_for_ms(
 
     `whole_since_ms` tells of each node and group that is whole there since when.
     """
-    storage, since = world.storage, victim.present_since_ms
-    if since is None or machine.present_since_ms is None:
+    storage, since, heard_ms = world.storage, victim.present_since_ms, world.shared_since_ms
+    if since is None or heard_ms is None or machine.present_since_ms is None:
         return 0
     reserved = {group.name for group in machine.config.groups if group.legs}
     stamped = [0]
@@ -44,7 +48,9 @@ def stamped_for_ms(
             addresses = shelf.addresses[group]
             held = all(address.answers and address.holders == (name,) for address in addresses)
             if held and any(storage.sees(machine, a.name) and storage.sees(victim, a.name) for a in addresses):
-                begun_ms = max(since, machine.present_since_ms, whole_ms, storage.undisturbed_since_ms[shelf_name])
+                begun_ms = max(
+                    since, heard_ms, machine.present_since_ms, whole_ms, storage.undisturbed_since_ms[shelf_name]
+                )
                 stamped.append(world.timeline.now_ms - begun_ms)
     return max(stamped)
 

@@ -138,6 +138,7 @@ def _speaks(world: World, words: Sequence[str]) -> None:
     machine = machine_of(world, words[0])
     machine.speech = SPEECHES[words[1]]
     machine.kill_daemon()
+    world.note_speech()
 
 
 def _start(world: World, words: Sequence[str]) -> None:
@@ -312,8 +313,10 @@ def _restore(world: World, _: Sequence[str]) -> None:
         link.heal()
         _report(world, link.name, "")
     restore_storage(world)
-    for name in world.machines:
-        world.unclone(name)
+    for machine in world.machines.values():
+        world.unclone(machine.name)
+        if machine.speech != SPEECHES["same"]:
+            _speaks(world, (machine.name, "same"))
     world.storage.third_machine = False
     for machine in world.machines.values():
         machine.disk, machine.memories.is_full = "ok", False

@@ -250,6 +250,39 @@ def _replayer(chance: Chance) -> Lines:
     return [*lines, *((chance.while_ms() + 20_000, f"heal {name}") for name in names)]
 
 
+def _versions(chance: Chance) -> Lines:
+    """Gateways are upgraded across versions of the wire format, put back, or run one that its peer cannot read."""
+    node, words = chance.node(), ("earlier-version", "oldest-version", "next-version", "later-version")
+    lines: Lines = [(0, f"speaks {node} {chance.random.choice(words)}")]
+    if chance.random.random() < 0.5:
+        lines.append((chance.ms(100, 40_000), f"speaks {chance.node()} {chance.random.choice(words)}"))
+    back_ms = 40_000 + chance.while_ms()
+    lines += [(back_ms + chance.ms(10, 10_000), f"speaks {name} same") for name in chance.settings.nodes()]
+    return _meanwhile(chance, lines, lose_power, cut_one, cut_all, move, kill, stand_still, lose_shelf)
+
+
+def _rotation(chance: Chance) -> Lines:
+    """The key is changed on both gateways, in any order in which one key is always common; steps may be skipped."""
+    files, at_ms, lines = ("same", "old-and-new-key", "new-and-old-key", "other-key"), 0, Lines()
+    reached = dict.fromkeys(chance.settings.nodes(), 0)
+    while min(reached.values()) < len(files) - 1:
+        node = chance.node()
+        other = next(place for name, place in reached.items() if name != node)
+        places = [place for place in range(reached[node] + 1, len(files)) if {place, other} != {0, len(files) - 1}]
+        if places:
+            reached[node] = chance.random.choice(places)
+            lines.append((at_ms, f"speaks {node} {files[reached[node]]}"))
+            at_ms += chance.ms(10, 20_000)
+    return _meanwhile(chance, lines, lose_power, cut_one, cut_all, move, kill, stand_still, lose_shelf)
+
+
+def _wrong_keys(chance: Chance) -> Lines:
+    """A gateway's daemon comes back with a key, a secret or a cluster that its peer does not have."""
+    node, words = chance.node(), ("other-key", "other-secret", "other-cluster")
+    lines = for_a_while(chance, f"speaks {node} {chance.random.choice(words)}", f"speaks {node} same")
+    return _meanwhile(chance, lines, lose_power, cut_one, cut_all, move, kill, stand_still)
+
+
 @dataclass(frozen=True, slots=True)
 class Extra:
     """A fault that comes besides, with dice of its own: the seeds that lack it stay as they are.
@@ -301,6 +334,9 @@ ALL_EXTRAS = (
     Extra("edits", _edits, 2, 0.2, _reserves, off=_until_played(38)),
     Extra("unseen", _unseen, 2, 0.2, _reserves, off=_until_played(33)),
     Extra("replayer", _replayer, 2, 0.2, lambda _settings: True),
+    Extra("versions", _versions, 2, 0.1, lambda _settings: True),
+    Extra("rotations", _rotation, 1, 0.1, lambda _settings: True),
+    Extra("wrong keys", _wrong_keys, 1, 0.05, lambda _settings: True),
     Extra("repeated changes", _repeated_changes, 2, 0.1, _reserves),
 )
 

@@ -30,7 +30,7 @@ EXPECTED_FAULTS = (
     ),
     *("unpower", "vouch", "wear", "break fail", "break hang", "break late", "disk full", "disk hangs", "device dead"),
     *("device late", "device slow", "device vague", "shelf silent", "shelf restarts", "recover"),
-    *("cut-san", "cut-interface", "heal-san", "clone"),
+    *("cut-san", "cut-interface", "heal-san", "clone", "speaks"),
 )
 """Every kind of fault of aoeha.sim.stories.faults, as it is counted."""
 

@@ -23,6 +23,14 @@ class Speech:
     knows: int = VERSION
     version: int = 0
 
+    def shares(self, other: "Speech") -> bool:
+        """Whether either authenticates what the other one sends, of whatever version."""
+        return self.cluster == other.cluster and not set(self.keys).isdisjoint(other.keys)
+
+    def understands(self, other: "Speech") -> bool:
+        """Whether either reads what the other one sends."""
+        return self.shares(other) and self.version <= other.knows and other.version <= self.knows
+
     def record(self, line: bytes, key: Key) -> bytes:
         """Return a lock record as it is written: whoever knows a later version writes a later format, and says more."""
         if self.knows <= VERSION:

@@ -53,6 +53,8 @@ class World(Stage):
         hardware = hardware or Hardware()
         self.requests = 0
         self.healed = False
+        self.shared_since_ms: int | None = 0
+        self.understood_since_ms: int | None = 0
         self.snapshots: dict[tuple[str, str], Snapshot] = {}
         any_config = next(iter(self.configs.values()))
         self.clones: dict[str, Clone] = {}
@@ -96,6 +98,16 @@ class World(Stage):
         self.tell(Observer.command_given, machine, self.requests, verb, arguments)
         if machine.daemon is not None:
             machine.daemon.command(self.requests, verb, arguments)
+
+    def note_speech(self) -> None:
+        """Note since when either gateway authenticates what the other one sends, and since when either reads it."""
+        one, other = (machine.speech for machine in self.machines.values())
+        known, now_ms = (self.shared_since_ms, self.understood_since_ms), self.timeline.now_ms
+        so = (one.shares(other), one.understands(other))
+        self.shared_since_ms, self.understood_since_ms = (
+            (now_ms if since_ms is None else since_ms) if is_so else None
+            for since_ms, is_so in zip(known, so, strict=True)
+        )
 
     def clone(self, node: str) -> None:
         """Boot a machine that uses a node's name and keys, if there is none yet."""
