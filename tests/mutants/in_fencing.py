@@ -12,6 +12,13 @@ FORECAST, SHELVES = "fencing/forecast.py", "fencing/storage_fencing.py"
 
 MUTANTS = (
     Mutant(
+        f"{FENCE}:_void_old_word",
+        "R2",
+        "a word outlives the stamps that show that the peer runs",
+        "if confirmed is not None and (runs or step.now_ms >= confirmed.until_ms):",
+        "if confirmed is not None and step.now_ms >= confirmed.until_ms:",
+    ),
+    Mutant(
         f"{HEARD}:looked",
         "R8",
         "a start by a false proof goes on, for the daemon that heard of it had not looked yet what runs",
@@ -379,8 +386,8 @@ MUTANTS = (
         f"{FENCE}:_void_old_word",
         "R2",
         "an operator's word never expires",
-        "if confirmed is not None and step.now_ms >= confirmed.until_ms:",
-        "if False:",
+        "(runs or step.now_ms >= confirmed.until_ms)",
+        "runs",
     ),
     Mutant(
         f"{FENCE}:wrong_plug",

@@ -12,6 +12,13 @@ WORD, BLOCKERS, SAID = "ownership/group_beat.py", "ownership/blockers.py", "owne
 
 MUTANTS = (
     Mutant(
+        f"{PROOFS}:proof_against_peer",
+        "R2",
+        "a word is used while the shelves are asked whether the peer lives",
+        "word_counts = peer.condition not in membership.UNSURE",
+        "word_counts = True",
+    ),
+    Mutant(
         "ownership/claims.py:_new_term",
         "R25",
         "a group that nobody owned before has come for its clients",

@@ -421,11 +421,11 @@ def _end_refusals(step: StepContext) -> None:
 
 
 def _void_old_word(step: StepContext) -> None:
-    confirmed = step.state.fence.confirmed
-    if confirmed is not None and step.now_ms >= confirmed.until_ms:
+    confirmed, peer = step.state.fence.confirmed, step.state.config.peer
+    runs = step.state.peer.condition in membership.RUNS_UNHEARD
+    if confirmed is not None and (runs or step.now_ms >= confirmed.until_ms):
         step.change_fence(confirmed=None)
-        peer = step.state.config.peer
-        sentence = f"the operator's confirmation that {peer} is off has expired"
+        sentence = f"the operator's confirmation that {peer} is off {'was wrong: it runs' if runs else 'has expired'}"
         step.say(Code.PEER_CONFIRMATION_EXPIRED, Subject.node(peer), sentence)
 
 

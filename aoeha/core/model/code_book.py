@@ -273,7 +273,9 @@ _FENCING: Mapping[Code, Entry] = {
         "Repair the device or path that the sentence names.",
     ),
     Code.PEER_CONFIRMED_OFF: warning(_FENCE, "R2", "An operator confirmed that the peer is off."),
-    Code.PEER_CONFIRMATION_EXPIRED: warning(_FENCE, "R2", "The operator's confirmation that the peer is off expired."),
+    Code.PEER_CONFIRMATION_EXPIRED: warning(
+        _FENCE, "R2", "The operator's word that the peer is off expired, or was wrong."
+    ),
     Code.FENCE_BEGUN: warning(_FENCE, "R7", "This node begins to fence the peer."),
     Code.FENCE_STOOD_DOWN: info(_FENCE, "R7", "The reason for a fence is gone, and the fence ended."),
     Code.FENCE_SUCCEEDED: warning(_FENCE, "R2 R7", "The peer is powered off: every device of a level reports it off."),

@@ -20,7 +20,9 @@ def proof_against_peer(state: NodeState, group: GroupState) -> Proof | None:
     blind = _own_parity(state, epoch) if peer.heard else _blind_jump(state, epoch)
     if fence.off_boot_id is not None and fence.off_boot_id == peer.boot_id:
         return Proof(ProofKind.POWERED_OFF, name, epoch + blind, peer.boot_id, "read back as off")
-    if fence.confirmed is not None and fence.confirmed.boot_id == peer.boot_id:
+    # A word was given when nothing told against it: what the shelves are about to say comes first.
+    word_counts = peer.condition not in membership.UNSURE
+    if word_counts and fence.confirmed is not None and fence.confirmed.boot_id == peer.boot_id:
         return Proof(ProofKind.OPERATOR, name, epoch + blind, peer.boot_id, f"the word of {fence.confirmed.user}")
     if coverage.suffices(state) and storage_fence.complete(state, group):
         legs = ", ".join(leg.name for leg in leg_ledger.fence_legs(state, group))

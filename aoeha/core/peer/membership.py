@@ -27,6 +27,8 @@ BACK_WITHIN_MAX_MS = 30_000
 """No announced restart is waited for longer than this."""
 UNSURE = (PeerCondition.UNREADABLE, PeerCondition.STORAGE_ONLY, PeerCondition.CHECKING_STORAGE)
 """A peer in one of these conditions is neither alive nor silent."""
+RUNS_UNHEARD = (PeerCondition.UNREADABLE, PeerCondition.STORAGE_ONLY)
+"""A peer in one of these conditions is seen to live, though no link carries beats that can be read."""
 DOUBTED = (PeerCondition.CHECKING_STORAGE, PeerCondition.STORAGE_ONLY, PeerCondition.SILENT)
 """A peer in one of these conditions no longer counts as having left: it was seen on the shelves since its last beat."""
 
