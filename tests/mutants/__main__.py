@@ -1,6 +1,6 @@
 """`make mutants`: plants one bug at a time in the core, and sees whether anybody names it.
 
-python tests/mutants [--jobs N] [--only TEXT] [--near TEXT] [--minutes M] [--check] [--write]
+python tests/mutants [--jobs N] [--only TEXT] [--near TEXT] [--replay] [--minutes M] [--check] [--write]
 
 With AOEHA_MUTANTS=N it takes a sample of those that were named before, and AOEHA_SEED repeats the choice.
 
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import campaign
 import record
 import table
-from judging import Finding, Search
+from judging import SCENARIOS, Finding, Search
 from mutant import Mutant
 
 SURVIVORS_MAX = 12
@@ -43,15 +43,33 @@ def main(argv: list[str] | None = None) -> int:
     )
     if not chosen:
         return _fail([f'no mutant has "{given.only}" in its place or name; docs/engineering/mutants.md lists them'])
-    _say(f"mutants: {len(chosen)} of {len(table.MUTANTS)}; first, what every incident and every seed meets")
-    prepared = campaign.prepared(tuple(chosen), given.jobs)
-    for fault in prepared.faults():
-        _say(f"mutants: left out, for it breaks without any mutant: {fault}")
-    works = [(mutant, prepared.wanted(mutant, known.get(str(mutant), ""), given.near)) for mutant in chosen]
+    works = _replayed(chosen, known, given.near) if given.replay else _wanted(chosen, known, given)
     findings = _try(works, given.jobs, given.minutes * 60)
     if given.write:
         record.write(table.MUTANTS, findings)
     return _judged([mutant for mutant in chosen if str(mutant) in findings], findings)
+
+
+def _wanted(
+    chosen: Sequence[Mutant], known: Mapping[str, str], given: argparse.Namespace
+) -> list[tuple[Mutant, Search]]:
+    """For each mutant all stories that may name it: they are found by playing everything once without any."""
+    _say(f"mutants: {len(chosen)} of {len(table.MUTANTS)}; first, what every incident and every seed meets")
+    prepared = campaign.prepared(tuple(chosen), given.jobs)
+    for fault in prepared.faults():
+        _say(f"mutants: left out, for it breaks without any mutant: {fault}")
+    return [(mutant, prepared.wanted(mutant, known.get(str(mutant), ""), given.near)) for mutant in chosen]
+
+
+def _replayed(chosen: Sequence[Mutant], known: Mapping[str, str], near: str) -> list[tuple[Mutant, Search]]:
+    """For each mutant the story that named it the last time, after the incidents that its searcher thinks near.
+
+    Whoever adds an incident for a mutant needs no more; that the incident breaks nothing by itself is tested elsewhere.
+    """
+    names = tuple(path.stem for path in sorted(SCENARIOS.glob(f"*{near}*.txt"))) if near else ()
+    stories = {str(mutant): _story(known[str(mutant)], campaign.SEEDS) for mutant in chosen if str(mutant) in known}
+    again = [(mutant, stories.get(str(mutant), Search((), ()))) for mutant in chosen]
+    return [(mutant, Search((*names, *search.incidents), search.seeds, ready=search.ready)) for mutant, search in again]
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -59,6 +77,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes side by side")
     parser.add_argument("--only", default="", metavar="TEXT", help="those with this in their place or name")
     parser.add_argument("--near", default="", metavar="TEXT", help="play incidents with this in their name first")
+    parser.add_argument("--replay", action="store_true", help="play only those, and what named each the last time")
     parser.add_argument("--minutes", type=float, default=inf, metavar="M", help="begin no other one after so long")
     parser.add_argument("--check", action="store_true", help="only see whether the table fits the code")
     parser.add_argument("--write", action="store_true", help=f"write what came of it to {record.PAGE.name}")

@@ -38,6 +38,7 @@ MUTANTS = (
         "an owner that runs nothing goes on though an earlier daemon may have died between two reservations",
         "if ours and phase_of(group) is not GroupPhase.STOPPED:",
         "if ours:",
+        survives="A leg that was held and then shows the peer reboots the node first (R3, `reservations.py:_judged`).",
     ),
     Mutant(
         f"{LOST}:decide",
@@ -382,7 +383,7 @@ MUTANTS = (
         "records that were read before a stall count",
         "    disk_heartbeat.forget(step)\n",
         "",
-        survives="After a stall no link is quiet for warntime, and what was read is forgotten then (`_kept`).",
+        survives="No peer is silent before deadtime after a stall, and by then its records were read again.",
     ),
     Mutant(
         f"{STALL}:notice",

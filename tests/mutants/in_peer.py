@@ -174,7 +174,6 @@ MUTANTS = (
         "a leave that waited in a buffer during a stall is believed",
         "or state.peer.stale or",
         "or",
-        survives="the legs are read once the leave is heard (look_is_due), and a peer that took them back holds all",
     ),
     Mutant(
         f"{MEMBERSHIP}:may_be_back",
@@ -323,6 +322,7 @@ MUTANTS = (
         "a message in a record that stands still counts for ever",
         "return link.said if fresh and known[0]",
         "return link.said if known[0]",
+        survives="An owner first reads a claim while it offers, and stops by it; a dead peer is fenced all the same.",
     ),
     Mutant(
         f"{SHELVES}:_moved",

@@ -535,6 +535,7 @@ MUTANTS = (
         "a mirror is started from a leg that is not held in this term",
         "if not held_legs.is_held(group, leg)",
         "if False",
+        survives="The reading begins with all legs held; what is taken meanwhile leaves, and returns by a full copy.",
     ),
     Mutant(
         f"{START}:_set_aside",

@@ -557,7 +557,6 @@ MUTANTS = (
         "a node that does not know whose the legs are lets one leave",
         "unverified          -        -       x  ",
         "unverified          -        -       -  ",
-        survives="A leg leaves only while another one shows us, and such a reading ends the doubt first (_settle).",
     ),
     Mutant(
         REST,
@@ -579,7 +578,6 @@ MUTANTS = (
         "a blocked node reboots in a pause",
         "paused              x        x       x     x      -     -     x     x      x  ",
         "paused              x        x       x     x      -     -     x     x      -  ",
-        survives="No node reboots for a peer that takes nothing (owners.peer_takes), and in a pause none does.",
     ),
     Mutant(
         REST,

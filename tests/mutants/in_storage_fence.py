@@ -84,6 +84,7 @@ MUTANTS = (
         "the first leg stands without another look at it",
         "if read_ms is not None and read_ms >= due_ms:",
         "if read_ms is not None:",
+        survives="Who finds the peer's name on the first leg takes it when the record there stood still: not so soon.",
     ),
     Mutant(
         f"{FENCE}:_is_due",

@@ -14,7 +14,7 @@ __all__ = ["PAGE", "recorded", "write"]
 
 PAGE = ROOT / "docs/engineering/mutants.md"
 RULER = "<!-- from here on written by the tool -->\n"
-ROW = re.compile(r"^\| (R\d+) \| `([^`]+)` \| (.+) \| (.+?) by `?([^`|]+?)(?:\.txt)?`? \|$", re.MULTILINE)
+ROW = re.compile(r"^\| ([RI]\d+) \| `([^`]+)` \| (.+) \| (.+?) by `?([^`|]+?)(?:\.txt)?`? \|$", re.MULTILINE)
 
 
 def recorded() -> dict[str, Finding]:
@@ -38,7 +38,9 @@ def _place(shown: str) -> str:
 
 def write(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> None:
     """Write the part of the page below the ruler anew. What was not tried now stays as it was found before."""
-    head, known = PAGE.read_text(encoding="utf-8").partition(RULER)[0], {**recorded(), **findings}
+    page = PAGE.read_text(encoding="utf-8")
+    unnamed = {str(mutant): Finding() for mutant in mutants if _survivor(mutant) in page}
+    head, known = page.partition(RULER)[0], {**unnamed, **recorded(), **findings}
     PAGE.write_text("\n".join((f"{head}{RULER}", *_lines(mutants, known), "")), encoding="utf-8")
 
 
@@ -60,7 +62,7 @@ def _lines(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> list[s
         "",
         f"## The survivors: {len(survivors)}",
         "",
-        *(f"- `{_shown(mutant.where)}` ({mutant.rule}): {mutant.what}. {mutant.survives}" for mutant in survivors),
+        *(f"{_survivor(mutant)} {mutant.survives}" for mutant in survivors),
         "",
         "## The table",
         "",
@@ -68,6 +70,10 @@ def _lines(mutants: Sequence[Mutant], findings: Mapping[str, Finding]) -> list[s
         "|---|---|---|---|",
         *(_row(mutant, findings[str(mutant)]) for mutant in named),
     ]
+
+
+def _survivor(mutant: Mutant) -> str:
+    return f"- `{_shown(mutant.where)}` ({mutant.rule}): {mutant.what}."
 
 
 def _row(mutant: Mutant, finding: Finding) -> str:

@@ -36,6 +36,7 @@ from aoeha.sim.judges.retold import RetoldJudge
 from aoeha.sim.judges.serving import ServingJudge
 from aoeha.sim.judges.sight import Sight
 from aoeha.sim.judges.silences import SilenceJudge
+from aoeha.sim.judges.stalls import StallJudge
 from aoeha.sim.judges.start_order import StartOrderJudge
 from aoeha.sim.judges.status import StatusJudge
 from aoeha.sim.judges.troubles import Troubles
@@ -80,6 +81,7 @@ class Oracle:
             OwnLegsFirstJudge(world),
             StartOrderJudge(world),
             ForcedLegJudge(world, excuses, reads),
+            StallJudge(world, reads),
             PowerTaskJudge(world),
             OperatorsWordJudge(world),
             AddressProbeJudge(world, excuses),

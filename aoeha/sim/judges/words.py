@@ -92,6 +92,9 @@ class WordJudge(Judge):
         if group.claim_floor < told:
             self.broken("R9", f"{machine.name} has forgotten that it granted or withdrew epoch {told} of {group.name}")
         self._floors[machine.name, group.name] = group.claim_floor
+        if group.claim and group.claim_epoch <= group.claim_floor:
+            claimed = f"epoch {group.claim_epoch} of {group.name}"
+            self.broken("R9", f"{machine.name} claims {claimed}, which it granted or withdrew before")
         if group.claim_floor > floor or (group.grant is not None and (known is None or known.grant != group.grant)):
             self.broken("I1", f"{machine.name} announced a promise about {group.name} that it did not remember")
 
@@ -104,6 +107,10 @@ class WordJudge(Judge):
         self._given_up.discard((machine.name, group.name))
         if (group.name, group.epoch) not in self._epochs:
             self._judge_right(machine, group)
+        known = self._known_of(machine, group.name)
+        if known is not None and known.proof is not None and known.holding and known.proof.epoch != group.epoch:
+            proven = f"its proof is for epoch {known.proof.epoch}"
+            self.broken("R9", f"{machine.name} says that it owns {group.name} at epoch {group.epoch}, and {proven}")
         owner = self._epochs.setdefault((group.name, group.epoch), machine.name)
         if owner != machine.name and not self._excuses.deceived and machine.name not in self._witness.misled:
             self.broken("I1", f"both nodes owned {group.name} at epoch {group.epoch}")

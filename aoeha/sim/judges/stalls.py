@@ -1,0 +1,79 @@
+"""What a node that was stalled does before it knows how things stand (R10).
+
+A node that was stalled for deadtime has not heard its peer since: only an owner takes anything by force before it has
+listened for deadtime again. Nor does it know whose its legs are: it neither stamps nor moves one before it has read
+one, or has heard its peer.
+
+A node whose clock stood still as well cannot know of its stall.
+"""
+
+from aoeha.core.model.beat import Beat
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.task import LegTask, RecordTask, ReservationTask, Task, TaskKind
+from aoeha.sim.judges.judge import Judge
+from aoeha.sim.judges.leg_reads import LegReads
+from aoeha.sim.world.gateway import Gateway
+from aoeha.sim.world.world import World
+
+__all__ = ["StallJudge"]
+
+
+class StallJudge(Judge):
+    """Looks at what a node begins within deadtime of the end of a stall."""
+
+    def __init__(self, world: World, reads: LegReads) -> None:
+        super().__init__(world)
+        self._reads = reads
+        self._there: dict[str, tuple[int, int]] = {}
+        self._back_ms: dict[str, int] = {}
+        self._heard_ms: dict[str, int] = {}
+        self._owned: set[tuple[str, str]] = set()
+
+    def persisting(self, machine: Gateway, memory: Memory) -> None:
+        """An owner takes what is its own."""
+        for group in memory.groups:
+            (self._owned.add if group.holding else self._owned.discard)((machine.name, group.name))
+
+    def sent(self, machine: Gateway, beat: Beat) -> None:
+        """Note how the clock of a node that is there stands."""
+        del beat
+        self._there[machine.name] = self.now_ms, machine.clock_ms()
+
+    def returned(self, machine: Gateway, since_ms: int) -> None:
+        """A node is back after a stall."""
+        there_ms, clock_ms = self._there.get(machine.name, (0, 0))
+        knows = 2 * (machine.clock_ms() - clock_ms) > self.now_ms - there_ms
+        if knows and self.now_ms - since_ms >= machine.config.deadtime_ms:
+            self._back_ms[machine.name] = machine.clock_ms()
+
+    def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
+        """What the peer says tells a node how things stand."""
+        del link, beat
+        self._heard_ms[machine.name] = machine.clock_ms()
+
+    def booted(self, machine: Gateway) -> None:
+        """A new boot was not stalled, and has heard nothing."""
+        self._heard_ms.pop(machine.name, None)
+        self._back_ms.pop(machine.name, None)
+
+    def task_started(self, machine: Gateway, task: Task) -> None:
+        """A node begins something that it must know more for."""
+        back_ms = self._back_ms.get(machine.name)
+        if back_ms is None or machine.clock_ms() - back_ms >= machine.config.deadtime_ms:
+            return
+        match task:
+            case ReservationTask(kind=TaskKind.PREEMPT) if (machine.name, task.group) not in self._owned:
+                what = f"takes {task.subject} of {task.group} by force before deadtime"
+            case RecordTask(kind=TaskKind.WRITE_RECORD) if not self._knows_more(machine, task.group, back_ms):
+                what = f"stamps {task.group} before it has read a leg"
+            case LegTask() if not self._knows_more(machine, task.group, back_ms):
+                what = f"moves {task.leg} of {task.group} before it has read a leg"
+            case _:
+                return
+        self.broken("R10", f"{machine.name} was stalled, and {what}")
+
+    def _knows_more(self, machine: Gateway, group: str, back_ms: int) -> bool:
+        """Whether a node has read a leg of a group since a stall, or has heard its peer."""
+        legs = next(known.legs for known in machine.config.groups if known.name == group)
+        answered_ms = (self._reads.of(machine, group, leg.name).answered_ms or 0 for leg in legs)
+        return max(*answered_ms, self._heard_ms.get(machine.name, 0)) >= back_ms
