@@ -1,15 +1,15 @@
 """What a node that was stalled does before it knows how things stand (R10).
 
 A node that was stalled for deadtime has not heard its peer since: only an owner takes anything by force before it has
-listened for deadtime again. Nor does it know whose its legs are: it neither stamps nor moves one before it has read
-one, or has heard its peer.
+listened for deadtime again. Nor does it know whose its legs are: it neither stamps nor moves one, nor starts anything,
+before it has read one, or has heard its peer.
 
 A node whose clock stood still as well cannot know of its stall.
 """
 
 from aoeha.core.model.beat import Beat
 from aoeha.core.model.memory import Memory
-from aoeha.core.model.task import LegTask, RecordTask, ReservationTask, Task, TaskKind
+from aoeha.core.model.task import LegTask, RecordTask, ReservationTask, ResourceTask, Task, TaskKind
 from aoeha.sim.judges.judge import Judge
 from aoeha.sim.judges.leg_reads import LegReads
 from aoeha.sim.world.gateway import Gateway
@@ -68,12 +68,14 @@ class StallJudge(Judge):
                 what = f"stamps {task.group} before it has read a leg"
             case LegTask() if not self._knows_more(machine, task.group, back_ms):
                 what = f"moves {task.leg} of {task.group} before it has read a leg"
+            case ResourceTask(kind=TaskKind.START) if not self._knows_more(machine, task.group, back_ms):
+                what = f"starts {task.subject} before it has read a leg"
             case _:
                 return
         self.broken("R10", f"{machine.name} was stalled, and {what}")
 
     def _knows_more(self, machine: Gateway, group: str, back_ms: int) -> bool:
-        """Whether a node has read a leg of a group since a stall, or has heard its peer."""
+        """Whether a node has read a leg of a group since a stall, if it has legs, or has heard its peer."""
         legs = next(known.legs for known in machine.config.groups if known.name == group)
-        answered_ms = (self._reads.of(machine, group, leg.name).answered_ms or 0 for leg in legs)
-        return max(*answered_ms, self._heard_ms.get(machine.name, 0)) >= back_ms
+        answered_ms = [self._reads.of(machine, group, leg.name).answered_ms or 0 for leg in legs]
+        return not legs or max(*answered_ms, self._heard_ms.get(machine.name, 0)) >= back_ms
