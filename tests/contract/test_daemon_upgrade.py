@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from daemon_pair import Gateway, Pair, pair, wait_for
 from other_version import VERSIONS
+from pair_timers import set_timers
 
 pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces: needs root"),
 ]
 
+DEADTIME_MS = 8_000
 LAUNCHER = Path(__file__).with_name("other_version.py")
 BEATS = """
 import socket, sys
@@ -38,6 +40,7 @@ STEPS = (OLD, OLD + NEW, NEW + OLD, NEW)
 @pytest.fixture
 def gateways(tmp_path: Path) -> Iterator[Pair]:
     with pair(tmp_path) as made:
+        set_timers(made, DEADTIME_MS)
         for gateway in (made.alpha, made.beta):
             (gateway.home / "version").write_text("same")
             gateway.program = [str(LAUNCHER), str(gateway.home / "version")]
