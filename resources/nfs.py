@@ -179,8 +179,11 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         await self.validate()
         if seen is not ResourceStatus.STOPPED:
             await self._close_port()  # threads without their daemons must go before times and exports can be set
-        await self._set_times()
-        await self._make_state_directory()
+        await asyncio.gather(
+            self._set_times(),
+            make_directory(self.host, self.parameters.state_directory, mode=0o700),
+            self._require_directories(),
+        )
         self._write_exports()
         running = self._daemons()
         await asyncio.gather(self._start_tracking(running), self._start_mount_daemon(running), self._export())
@@ -249,9 +252,7 @@ class NfsAgent(ResourceAgent[NfsParameters]):
         times = {"nfsv4leasetime": self.parameters.lease_ms, "nfsv4gracetime": self.parameters.grace_ms}
         await tell_kernel(self.host, *((CONTROL / name, str(ms // 1000)) for name, ms in times.items()))
 
-    async def _make_state_directory(self) -> None:
-        """Make our directory on the volume, and look for what is exported."""
-        await make_directory(self.host, self.parameters.state_directory, mode=0o700)
+    async def _require_directories(self) -> None:
         if absent := await missing_of(self.host, tuple(export.directory for export in self.parameters.exports)):
             raise AgentError(f"cannot export {absent}: there is no such directory on the volume; make it")
 
