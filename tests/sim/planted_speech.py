@@ -8,7 +8,7 @@ from aoeha.sim.world import holds
 from aoeha.wire import receiver
 from aoeha.wire.receiver import Receiver
 
-__all__ = ["SPEECH_IN_STORIES"]
+__all__ = ["SPEECH_IN_SEEDS", "SPEECH_IN_STORIES"]
 
 
 def first_of_the_file(_original: Any) -> Any:
@@ -34,6 +34,9 @@ def later_ones_are_none(original: Any) -> Any:
     return unpacked
 
 
+SPEECH_IN_SEEDS = [
+    Mutation("sign by the first key in a rotation", receiver, "signing_key", first_of_the_file, ("I5",), 6482),
+]
 ROTATION, UPGRADE = "new-key-first-before-the-peer-has-it", "upgrade-across-wire-versions"
 SPEECH_IN_STORIES = (
     (Mutation("sign by the first key of the file", receiver, "signing_key", first_of_the_file, ("I5",)), ROTATION),

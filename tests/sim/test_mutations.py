@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from planted_acts import ACTS_IN_STORIES
 from planted_bugs import IN_STORIES, MUTATIONS, Mutation
-from planted_speech import SPEECH_IN_STORIES
+from planted_speech import SPEECH_IN_SEEDS, SPEECH_IN_STORIES
 
 from aoeha.sim.stories.scenario import perform, read
 from aoeha.sim.stories.swarm import Outcome, play, story_of
@@ -24,7 +24,8 @@ SAMPLE = int(os.environ.get("AOEHA_MUTATIONS", "0"))
 CHOICE = int(os.environ.get("AOEHA_SEED", time.time()))
 PROMISE = "promise"
 STORIES = (*IN_STORIES, *ACTS_IN_STORIES, *SPEECH_IN_STORIES)
-CHOSEN = random.Random(CHOICE).sample(MUTATIONS, SAMPLE) if SAMPLE else MUTATIONS
+IN_SEEDS = [*MUTATIONS, *SPEECH_IN_SEEDS]
+CHOSEN = random.Random(CHOICE).sample(IN_SEEDS, SAMPLE) if SAMPLE else IN_SEEDS
 
 
 @functools.cache
