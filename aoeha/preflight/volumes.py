@@ -76,7 +76,7 @@ def _rejects(patterns: tuple[str, ...], names: tuple[str, ...]) -> bool:
 
 def _verdict(patterns: tuple[str, ...], name: str) -> str:
     """Return "a" or "r" of the first pattern that matches, or an empty string."""
-    for pattern in patterns:
+    for pattern in filter(None, patterns):
         delimiter = pattern[1:2]
         expression = pattern[2:].partition(delimiter)[0] if delimiter else ""
         try:

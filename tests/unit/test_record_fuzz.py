@@ -56,7 +56,7 @@ def test_a_changed_lock_record_is_nobodys(line: bytes) -> None:
 def test_a_lock_record_of_another_version_is_read_or_nobodys(content: bytes) -> None:
     line = b"%s %s" % (content, _mac(KEY, content.decode(errors="replace")).encode())
     found = unpack(line, "gw", "storage", [KEY])
-    assert found is None or found.owner
+    assert found is None or found.epoch is not None
 
 
 LEG = Place("/dev/etherd/e1.0", "a0e4a000:00000000:00000000:00000001", "e1.0")
@@ -211,6 +211,12 @@ def test_whatever_a_hosts_files_hold_they_are_judged(
         put(root, each, text)
     (root / name).write_bytes(data.draw(damaged([FILES[name].encode()])))
     assert all(finding.sentence and finding.fix for finding in findings(root, ARRAYS))
+
+
+def test_a_filter_of_lvm_that_is_empty_is_passed_over(tmp_path: Path) -> None:
+    put(prepared(tmp_path), "usr/sbin/lvm")
+    put(tmp_path, "etc/lvm/lvm.conf", 'devices { global_filter = [ "", "r|^/dev/etherd/|", "a|.*|" ] }\n')
+    assert [finding.sentence[:3] for finding in findings(tmp_path, ARRAYS)] == ["LVM"]
 
 
 def test_the_hosts_files_of_the_corpus_are_good(tmp_path: Path) -> None:
