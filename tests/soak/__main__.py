@@ -31,6 +31,10 @@ from aoeha.agents.duration import parse_duration
 
 STILL = 0.4
 """A daemon stands still for at most this share of the deadtime."""
+ANSWERED = 0.4
+"""A beat and its answer take two keepalives; this is twice as long."""
+RUNS = " runs as "
+"""What each daemon says when it has started."""
 SPARE = 8
 """So many descriptors more than at first may be open at any moment: of tasks, and of those who ask."""
 SETTLED_S = 60.0
@@ -45,6 +49,7 @@ class Soak:
         self.pair = made
         self.chance = chance
         self.still_s = STILL * deadtime_ms / 1_000
+        self.answered_s = ANSWERED * deadtime_ms / 1_000
         self.owner = "alpha"
         self.log: list[str] = []
         self.descriptors = 0
@@ -136,18 +141,27 @@ class Soak:
         process.send_signal(signal.SIGCONT)
 
     def _hang_up(self) -> None:
-        process = self._any().process
-        assert process is not None
-        process.send_signal(signal.SIGHUP)
-        time.sleep(self.chance.uniform(0, 2))
+        gateway = self._any()
+        assert gateway.process is not None
+        self._starts_anew(gateway, lambda: os.kill(gateway.process.pid, signal.SIGHUP))
 
     def _restart(self) -> None:
         gateway = self._any()
-        answer = gateway.ask("restart")
-        assert answer["exit_code"] == 0, answer
+        self._starts_anew(gateway, lambda: gateway.ask("restart"))
+
+    def _starts_anew(self, gateway: Gateway, order: Callable[[], object]) -> None:
+        """The old daemon answers for a while yet: wait until a new one says that it runs."""
+        daemons = gateway.errors().count(RUNS)
+        order()
+        wait_for(lambda: gateway.errors().count(RUNS) > daemons, f"{gateway.node} starts anew", SETTLED_S)
 
     def _reboot_the_standby(self) -> None:
-        """From then on there are recordings of an earlier boot."""
+        """From then on there are recordings of an earlier boot.
+
+        Not before an owner that was just started anew has the answer for which it waits: without one it has to reboot
+        (R10), and the standby that boots has none yet.
+        """
+        time.sleep(self.answered_s)
         standby = self.standby
         assert standby.terminate() == 0
         standby.new_boot()
