@@ -7,10 +7,17 @@ __all__ = ["MUTANTS"]
 DEVICES, FENCE, ORDERS = "fencing/devices.py", "fencing/power_fence.py", "fencing/power_orders.py"
 PROOF, ON, RESTORE = "fencing/power_proof.py", "fencing/power_on.py", "fencing/power_restore.py"
 HEARD, RACE, READY = "fencing/heard_after_off.py", "fencing/fence_race.py", "fencing/readiness.py"
-RECALLED = "fencing/remembered_off.py"
+RECALLED, FALSE = "fencing/remembered_off.py", "fencing/false_proof.py"
 FORECAST, SHELVES = "fencing/forecast.py", "fencing/storage_fencing.py"
 
 MUTANTS = (
+    Mutant(
+        f"{FALSE}:is_about",
+        "R8",
+        "what is owned by an operator's false word is told to nobody",
+        "in (ProofKind.POWERED_OFF, ProofKind.OPERATOR)",
+        "is ProofKind.POWERED_OFF",
+    ),
     Mutant(
         f"{FENCE}:_void_old_word",
         "R2",

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-from aoeha.core.fencing import devices, power_fence, power_on, power_proof
+from aoeha.core.fencing import devices, false_proof, power_fence, power_on, power_proof
 from aoeha.core.model.beat import GroupPhase
-from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.fence import FencePhase
 from aoeha.core.model.proof import ProofKind
 from aoeha.core.model.state import GroupState, NodeState, phase_of
@@ -103,7 +102,7 @@ def _lives(step: StepContext) -> None:
     devices.contradict(step)
     power_on.peer_spoke(step)
     for group in state.groups:
-        if power_fence.is_about(group, peer.boot_id):
+        if false_proof.is_about(group, peer.boot_id):
             _proof_was_wrong(step, group)
     if fence.off_boot_id is not None or fence.confirmed is not None:
         step.change_fence(off_boot_id=None, confirmed=None)
@@ -112,14 +111,14 @@ def _lives(step: StepContext) -> None:
 def looked(step: StepContext, name: str) -> None:
     """Process the end of a daemon's first look at a resource: by a false proof nothing is started."""
     group = step.state.group(name)
-    if step.stands(Code.PROOF_WRONG, Subject.group(name)) and phase_of(group) not in STAYS:
+    if false_proof.stands(step, name) and phase_of(group) not in STAYS:
         _drop(step, group)
 
 
 def _proof_was_wrong(step: StepContext, group: GroupState) -> None:
     assert group.proof is not None
     if phase_of(group) in STAYS:
-        power_fence.tell_wrong_proof(step, group.name, _false(step.state, group))
+        false_proof.tell(step, group.name, _false(step.state, group))
     else:
         _drop(step, group)
     if group.proof.kind is ProofKind.POWERED_OFF:

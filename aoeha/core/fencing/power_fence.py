@@ -13,6 +13,7 @@ What this file does not know: what the proof is used for.
 
 from aoeha.core.fencing import (
     devices,
+    false_proof,
     fence_race,
     power_on,
     power_orders,
@@ -27,7 +28,7 @@ from aoeha.core.model.conditions import Code, Subject
 from aoeha.core.model.events import TaskDone
 from aoeha.core.model.fence import FencePhase, FenceState, Off
 from aoeha.core.model.law import Act, Kind
-from aoeha.core.model.proof import Confirmation, ProofKind
+from aoeha.core.model.proof import Confirmation
 from aoeha.core.model.state import GroupState, NodeState, PeerCondition
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.model.task import PlugState, PowerPurpose, PowerTask, TaskKind, TaskResult
@@ -44,7 +45,7 @@ IDLE = (*blockers.TAKEOVER_REFUSED.values(), Code.TAKEOVER_REFUSED_UNCLEAN_BOOT,
 
 def decide(step: StepContext) -> None:
     """Advance the fence by the time that has passed and the beats that were heard."""
-    _end_proof_alarms(step)
+    false_proof.end(step)
     _end_refusals(step)
     _void_old_word(step)
     _cancel_for_new_boot(step)
@@ -388,26 +389,6 @@ def _unfenced(state: NodeState, group: GroupState, why: str) -> str:
         f"it is off ({why}). "
         f"Check that {peer} has no power, then: aoeha confirm {peer}"
     )
-
-
-def is_about(group: GroupState, boot_id: str) -> bool:
-    """Whether a group is owned by a proof that this boot of the peer is off."""
-    proof = group.proof
-    about_power = proof is not None and proof.kind in (ProofKind.POWERED_OFF, ProofKind.OPERATOR)
-    return about_power and proof is not None and proof.peer_boot_id == boot_id
-
-
-def tell_wrong_proof(step: StepContext, name: str, sentence: str) -> None:
-    """A group runs here by a proof that was false."""
-    step.alarm(Code.PROOF_WRONG, Subject.group(name), sentence)
-
-
-def _end_proof_alarms(step: StepContext) -> None:
-    """End the alarm about a false proof when the group is no longer owned by it."""
-    for group in step.state.groups if step.state.alarms else ():
-        if not is_about(group, step.state.peer.boot_id):
-            sentence = f"{step.state.config.node} does not own {group.name} by that proof any more"
-            step.clear_alarm(Code.PROOF_WRONG, Subject.group(group.name), sentence)
 
 
 def _end_refusals(step: StepContext) -> None:

@@ -294,7 +294,7 @@ _FENCING: Mapping[Code, Entry] = {
         "Check which plug feeds the peer. `aoeha cleanup` acknowledges the alarm.",
     ),
     Code.PROOF_WRONG: acknowledged(
-        _FENCE,
+        "core/fencing/false_proof.py",
         "R2 R8",
         "This node serves a group by the proof that the peer is off, and the peer is heard on the same boot.",
         "Check the plugs with `aoeha fence verify NODE`. `aoeha cleanup` acknowledges the alarm.",
