@@ -371,6 +371,13 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "ownership/own_stall.py:notice",
+        "R10",
+        "a leg counts as silent by a reading that was under way when its owner stood still",
+        "        reservations.drop_readings(step, group.name)\n",
+        "        pass\n",
+    ),
+    Mutant(
         f"{STALL}:notice",
         "R10",
         "a storage fence goes on after a stall where it was",

@@ -24,7 +24,7 @@ from aoeha.core.model.state import GroupState, NodeState, Revalidation, phase_of
 from aoeha.core.model.step_context import StepContext
 from aoeha.core.ownership import claims
 from aoeha.core.peer import disk_heartbeat, membership
-from aoeha.core.storage import leg_ledger, storage_fence
+from aoeha.core.storage import leg_ledger, reservations, storage_fence
 
 
 def notice(step: StepContext, before_ms: int) -> None:
@@ -38,6 +38,8 @@ def notice(step: StepContext, before_ms: int) -> None:
     claims.withdraw_claims(step)
     storage_fence.drop_rounds(step)
     disk_heartbeat.forget(step)
+    for group in step.state.groups:
+        reservations.drop_readings(step, group.name)
     revalidate(step, membership.may_be_alive(step.state))
     step.change_peer(stale=True)
     step.change(listening_since_ms=step.now_ms)
