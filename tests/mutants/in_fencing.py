@@ -19,6 +19,13 @@ MUTANTS = (
         "is ProofKind.POWERED_OFF",
     ),
     Mutant(
+        f"{FENCE}:_reason",
+        "R17",
+        "a peer that runs and cannot be read is switched off for an address that it may still have",
+        "in (PeerCondition.LEFT, PeerCondition.UNREADABLE)",
+        "in (PeerCondition.LEFT,)",
+    ),
+    Mutant(
         f"{FENCE}:_void_old_word",
         "R2",
         "a word outlives the stamps that show that the peer runs",
@@ -246,7 +253,7 @@ MUTANTS = (
         f"{FENCE}:_reason",
         "R12",
         "a victim that answers for the address is not switched off",
-        "if not left and any(address_conflict.may_conflict(state, group) for group in state.groups):",
+        "if not stopping and any(address_conflict.may_conflict(state, group) for group in state.groups):",
         "if False:",
     ),
     Mutant(

@@ -116,7 +116,10 @@ def end_late_beat(step: StepContext, sentence: str) -> None:
 
 
 def _reason(state: NodeState) -> str:
-    """Why the peer should be fenced now; empty for no reason."""
+    """Why the peer should be fenced now; empty for no reason.
+
+    One that left has stopped its addresses. One that runs and cannot be read stops them: it sees that it lost its legs.
+    """
     peer = state.config.peer
     if not state.config.fences or law.first(state, Act.POWER_OFF, None, law.TESTS, Kind.PAUSED) is not None:
         return ""
@@ -126,8 +129,8 @@ def _reason(state: NodeState) -> str:
         return ""
     if power_on.overdue(state):
         return f"{peer} was switched on again and is not heard, and would fence {state.config.node} in turn"
-    left = state.peer.condition is PeerCondition.LEFT
-    if not left and any(address_conflict.may_conflict(state, group) for group in state.groups):
+    stopping = state.peer.condition in (PeerCondition.LEFT, PeerCondition.UNREADABLE)
+    if not stopping and any(address_conflict.may_conflict(state, group) for group in state.groups):
         return f"{peer} lost its legs and may still answer for the address"
     if state.fence.off_boot_id is not None or state.fence.confirmed is not None:
         return ""
