@@ -264,6 +264,8 @@ def _how_group_stands(state: NodeState, group: GroupState) -> tuple[Code, str]:
                 f"{node} reads the reservations, for {peer} has left and may be back unheard"
                 if left_pair
                 else "the nodes are agreeing"
+                if config_matches(state) is not False
+                else f"the configurations of {node} and {peer} differ: compare aoeha.toml"
             )
             blocked = blockers.could_serve(state, group)
             reason = agreeing if blocked is None else blocked.sentence

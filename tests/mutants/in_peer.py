@@ -22,6 +22,13 @@ MUTANTS = (
         "if not silent or",
     ),
     Mutant(
+        "peer/unread.py:_compare_configurations",
+        "R17",
+        "nobody says that the configurations differ",
+        "if beat.config_tag != config.config_tag:",
+        "if False:",
+    ),
+    Mutant(
         "peer/disk_heartbeat.py:_kept",
         "R18",
         "that the records were read for a storage fence is forgotten at once",

@@ -78,6 +78,12 @@ _PEER: Mapping[Code, Entry] = {
         "Two machines send authentic beats under the peer's name. Neither is believed, so there is no failover.",
         "Find the second machine (a cloned disk image?) and switch it off. The alarm ends when one is heard alone.",
     ),
+    Code.PEER_CONFIGURATION: alarm(
+        "core/peer/unread.py",
+        "R17",
+        "The daemons of the pair were started with configurations that differ.",
+        "Compare aoeha.toml on both gateways, and `aoeha restart` the daemon that has not read the right one.",
+    ),
     Code.PEER_ONLINE: info(_MEMBERSHIP, "R1", "The peer is heard."),
     Code.PEER_LATE: warning(_MEMBERSHIP, "R1", "No link has carried a beat of the peer for warntime."),
     Code.PEER_RESTARTING: info(

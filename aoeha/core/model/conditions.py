@@ -110,6 +110,7 @@ class Code(Enum):
     PEER_UNREADABLE = "peer.unreadable"
     PEER_STORAGE_ONLY = "peer.storage-only"
     PEER_DUPLICATE_NAME = "peer.duplicate-name"
+    PEER_CONFIGURATION = "peer.configuration"
     PEER_ONLINE = "peer.online"
     PEER_LATE = "peer.late"
     PEER_RESTARTING = "peer.restarting"

@@ -7,6 +7,9 @@ as ever. What does not authenticate may come from anybody: it holds a cold start
 peer is off, and for a peer that this daemon has heard it holds a takeover off by one deadtime, once for each silence.
 A link that leads back to this node itself tells nothing of the peer.
 
+A beat that says that its sender was started with another configuration is understood, but the pair may agree on less
+than it should, or never. That is an alarm as well, for nothing else would name the cause.
+
 What this file does not know: how a beat is read, and why it cannot be.
 """
 
@@ -53,12 +56,24 @@ def hear(step: StepContext, event: UnreadHeard) -> None:
 
 
 def judge(step: StepContext) -> None:
-    """End the alarms of links on which nothing unreadable has arrived for deadtime."""
+    """End the alarms of links on which nothing unreadable has arrived for deadtime; compare the configurations."""
+    _compare_configurations(step)
     for link in step.state.links:
         if link.unread is not None and step.now_ms >= _ends_ms(step.state, link):
             step.change_link(link.name, unread=None)
             sentence = f"nothing arrives on link {link.name} any more that {step.state.config.node} cannot read"
             step.clear_alarm(Code.LINK_UNREADABLE, Subject.link(link.name), sentence)
+
+
+def _compare_configurations(step: StepContext) -> None:
+    beat, config = step.state.peer.beat, step.state.config
+    if beat is None:
+        return
+    subject, both = Subject.node(config.peer), f"the configurations of {config.node} and {config.peer}"
+    if beat.config_tag != config.config_tag:
+        step.alarm(Code.PEER_CONFIGURATION, subject, f"{both} differ: compare aoeha.toml, on both gateways")
+    else:
+        step.clear_alarm(Code.PEER_CONFIGURATION, subject, f"{both} are the same again")
 
 
 def postponed_ms(state: NodeState, due_ms: int) -> int:
