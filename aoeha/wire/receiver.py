@@ -10,8 +10,9 @@ Freshness without clocks. Each side has a nonce, sends it in every beat, and ech
 - What to echo is learned from authentic beats even before they count, else two strangers would wait for each
   other. Recordings can teach us a wrong one. So whatever waits for an echo has its turn: the links in turn, for nobody
   can play recordings to a serial line, and on each link the newest first. The incarnation that is accepted, or that
-  the daemon before us had accepted, has every second turn: recordings never make it deaf. Once it is heard again,
-  nothing else waits.
+  the daemon before us had accepted, has every second turn: recordings never make it deaf. Of the other turns every
+  second one belongs to those that have counted on between each of our last beats: recordings that are played again and
+  again do not, so a few of our beats find the living among them. Once it is heard again, nothing else waits.
 - What waits for an echo makes us speak an older version of the format, or sign by another key, only while the accepted
   incarnation is silent.
 - A beat is signed by a key that whoever it answers has: the first of ours that it tells of, else the one by which it
@@ -56,6 +57,8 @@ __all__ = ["CANDIDATES_MAX", "LAG_MAX", "SILENT_BEATS", "Cause", "Receiver", "Re
 LAG_MAX = 32
 CANDIDATES_MAX = 64
 """So many incarnations wait for an echo on each link. The live one waits for a turn of each at most."""
+STREAK = 3
+"""Who counts on between so many of our beats in a row goes on like the living: recordings mostly repeat themselves."""
 SILENT_BEATS = 3
 """So many beats of ours without a new one of the accepted incarnation: an older version may have taken its place."""
 KEYS_SILENT_BEATS = 32
@@ -114,13 +117,18 @@ class ReceiverMemory:
 
 @dataclass(slots=True)
 class _Candidate:
-    """An incarnation that is authentic but not accepted yet: its latest nonce, its keys, and when we last echoed it."""
+    """An incarnation that is authentic but not accepted yet: its latest nonce, its keys, and when we last echoed it.
+
+    `went_on`: it has counted on since our last beat. `streak` is between how many of our beats in a row it did so.
+    """
 
     sequence: int
     nonce: bytes
     key_id: int
     held: tuple[bytes, ...] = ()
     echoed: int = 0
+    went_on: bool = True
+    streak: int = 0
 
 
 class Receiver:
@@ -195,6 +203,7 @@ class Receiver:
     def nonces(self) -> tuple[bytes, bytes]:
         """Return our nonce and the nonce to echo. Call it once per beat: those that wait for an echo take turns."""
         self._silent_beats += 1
+        self._see_who_goes_on()
         waiting = [link for link, candidates in self._candidates.items() if candidates]
         known_now = self._peer_nonce != NO_NONCE and self._known_has_the_turn
         if not waiting or known_now:
@@ -204,8 +213,7 @@ class Receiver:
         self._turn += 1
         self._known_has_the_turn = True
         link = min(waiting, key=lambda name: self._link_turns.get(name, 0))
-        # Of those never echoed, the one heard last (last in the dict) is most likely to be alive.
-        candidate = min(reversed(self._candidates[link].values()), key=lambda one: one.echoed)
+        candidate = self._next_candidate(link)
         self._link_turns[link] = candidate.echoed = self._turn
         # As with versions, below: what does not count yet changes what we say only while nobody is heard who counts.
         is_heard = self._accepted is not None and self._silent_beats <= SILENT_BEATS
@@ -213,6 +221,17 @@ class Receiver:
             self.known_key() if is_heard else signing_key(self._keys_in_order, candidate.held, candidate.key_id)
         )
         return self._nonce, candidate.nonce
+
+    def _see_who_goes_on(self) -> None:
+        for candidate in (one for waiting in self._candidates.values() for one in waiting.values()):
+            candidate.streak = candidate.streak + 1 if candidate.went_on else 0
+            candidate.went_on = False
+
+    def _next_candidate(self, link: str) -> _Candidate:
+        """Whose turn it is. Of those never echoed, the one heard last (last in the dict) is most likely to be alive."""
+        waiting = list(reversed(self._candidates[link].values()))
+        living = [one for one in waiting if one.streak >= STREAK] if self._turn // 2 % 2 else []
+        return min(living or waiting, key=lambda one: one.echoed)
 
     def signing(self) -> Key:
         """Return the key by which the beat is signed that carries the nonces given out last."""
@@ -326,10 +345,13 @@ class Receiver:
             return
         candidates = self._candidates.setdefault(link, {})
         candidate = candidates.pop(incarnation, None)
-        if candidate is None or (heard.sequence > candidate.sequence and heard.nonce != candidate.nonce):
+        if candidate is None:
+            candidate = heard
+        elif heard.sequence > candidate.sequence and heard.nonce != candidate.nonce:
+            heard.streak = candidate.streak
             candidate = heard
         elif heard.sequence > candidate.sequence:
-            candidate.sequence, candidate.key_id = heard.sequence, heard.key_id
+            candidate.sequence, candidate.key_id, candidate.went_on = heard.sequence, heard.key_id, True
             candidate.held = heard.held or candidate.held
         candidates[incarnation] = candidate
         while len(candidates) > CANDIDATES_MAX:

@@ -2,6 +2,7 @@
 
 import hmac
 import itertools
+import random
 from typing import Any
 
 import pytest
@@ -170,9 +171,11 @@ def test_recordings_played_to_both_sides_delay_two_new_boots_and_no_more() -> No
     assert all(met)
 
 
-def recordings_of(name: str, count: int) -> list[bytes]:
+def recordings_of(name: str, count: int, beats: int = 1) -> list[bytes]:
     """The first beats of so many boots of a node."""
-    return [Gateway(name, f"{boot:032x}").send() for boot in range(count)]
+    return [
+        gateway.send() for boot in range(count) for gateway in [Gateway(name, f"{boot:032x}")] for _ in range(beats)
+    ]
 
 
 @pytest.mark.parametrize("restarts", ["alpha", "beta"])
@@ -187,6 +190,23 @@ def test_recordings_that_are_played_for_ever_do_not_make_a_restarted_daemon_deaf
             for recorded in played[name]:
                 assert not pair[peer].hears(recorded)
     assert min(heard.values()) >= 6
+
+
+@pytest.mark.parametrize("boots", [5, 20, CANDIDATES_MAX - 1])
+def test_two_daemons_that_restart_at_once_meet_while_recordings_of_many_boots_are_played_in_any_order(
+    boots: int,
+) -> None:
+    stock = {name: recordings_of(name, boots, beats=20) for name in ("alpha", "beta")}
+    for seed in range(5):
+        player = random.Random(seed)
+        alpha, beta = (gateway.restarted() for gateway in met_pair())
+        met = {"alpha": False, "beta": False}
+        for _ in range(9):
+            for sender, hearer in ((alpha, beta), (beta, alpha)):
+                met[hearer.name] |= hearer.hears(sender.send())
+                for recorded in player.choices(stock[sender.name], k=40):
+                    assert not hearer.hears(recorded)
+        assert all(met.values())
 
 
 def test_recordings_on_one_link_delay_nobody_who_is_heard_on_another_one() -> None:
