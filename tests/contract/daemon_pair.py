@@ -302,16 +302,20 @@ class Gateway:
             (self.home / name).mkdir()
         (self.home / "boot_id").write_text(f"{uuid.uuid4()}\n")
 
+    def inside(self) -> list[str]:
+        """The words before those of a program that is to run on this gateway."""
+        keys = (self.home / "keys", self.root / "keys")
+        paths = map(str, (self.home / "boot_id", self.root / "etc", self.root / "sysrq", *keys))
+        return ["ip", "netns", "exec", self.namespace, "sh", "-c", GATEWAY, "sh", *paths]
+
     def start(self, run_directory: Path | None = None, state_directory: Path | None = None) -> None:
         """Start a daemon, with folders of its own where they are named."""
         argv = [sys.executable, *self.program, "-c", str(self.root / "aoeha.toml"), "--node", self.node,
                 "--run-directory", str(run_directory or self.run_directory),
                 "--state-directory", str(state_directory or self.home / "lib")]  # fmt: skip
-        keys = (self.home / "keys", self.root / "keys")
-        paths = list(map(str, (self.home / "boot_id", self.root / "etc", self.root / "sysrq", *keys)))
         with (self.home / "stderr").open("ab") as errors:
             self.process = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace, "sh", "-c", GATEWAY, "sh", *paths, *argv],
+                [*self.inside(), *argv],
                 stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, cwd="/",
             )  # fmt: skip
         self._started.append(self.process)

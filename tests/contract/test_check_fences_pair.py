@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daemon_pair import GATEWAY, Gateway, Pair, pair, wait_for
+from daemon_pair import Gateway, Pair, pair, wait_for
 from namespaces import inside
 from power_switch import PowerSwitch
 
@@ -63,10 +63,9 @@ def start(gateways: Pair) -> None:
 
 def door(gateway: Gateway) -> str:
     """A command that runs a program on that gateway, as ssh would."""
-    paths = [str(gateway.home / "boot_id"), str(gateway.root / "etc"), str(gateway.root / "sysrq")]
     script = gateway.home / "enter"
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    words = ["ip", "netns", "exec", gateway.namespace, "sh", "-c", GATEWAY, "sh", *paths, "env", f"PATH={programs}"]
+    words = [*gateway.inside(), "env", f"PATH={programs}"]
     quoted = " ".join(f"'{word}'" for word in words)
     script.write_text(f'#!/bin/sh\nexec {quoted} "$@"\n')
     script.chmod(0o755)

@@ -65,10 +65,11 @@ def test_a_program_that_was_rolled_back_says_what_it_cannot_read_and_nobody_is_f
 
 
 def told_by(gateway: Gateway) -> dict[str, bytes]:
-    """Everything that others could read: the daemon's files, its words, its environment, what it told people."""
+    """Everything but its key file: the daemon's files, its words, its environment, what it told people."""
     process = gateway.process
     assert process is not None
     files = {str(path): path.read_bytes() for path in gateway.home.rglob("*") if path.is_file()}
+    del files[str(gateway.home / "keys")]
     kernel = {name: Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cmdline", "environ")}
     return files | kernel | {"status": str(gateway.status()).encode()}
 

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -414,9 +415,9 @@ def test_a_strangers_beats_are_counted_by_reason_and_change_nothing(serving: Pai
 
 def test_a_run_folder_that_is_removed_under_the_daemon_is_there_again_and_nothing_moves(serving: Pair) -> None:
     run = serving.alpha.run_directory
-    for path in (run / "control.sock", *(run / "state").iterdir()):
-        path.unlink()
-    (run / "state").rmdir()
+    (run / "control.sock").unlink()
+    # The daemon may be writing there: a folder that is moved away is gone in one instant.
+    shutil.rmtree((run / "state").rename(serving.alpha.home / "removed"))
     wait_for((run / "control.sock").exists, "the socket is there again")
     wait_for(lambda: {path.name for path in (run / "state").glob("*.json")} == STATE, "the state is there again")
     assert serving.alpha.phase() == "running"

@@ -281,12 +281,14 @@ def test_a_history_that_another_version_wrote_is_refused_in_words_or_read(
 
 @given(spoilt_state([json.dumps(FIRST_BEAT).encode()]))
 def test_a_first_beat_that_another_version_saved_is_the_saved_one_or_none(state: bytes) -> None:
-    with contextlib.suppress(Exception):
-        assert _saved_beat(_decoded(state), (KEY,)) == BEAT, "a daemon starts without a first beat after any exception"
+    saved = None
+    with contextlib.suppress(Exception):  # A daemon starts without a first beat after any of them.
+        saved = _saved_beat(_decoded(state))
+    assert saved in (None, BEAT)
 
 
 def test_the_states_of_the_corpus_are_read(tmp_path: Path) -> None:
-    assert _saved_beat(_decoded(json.dumps(FIRST_BEAT).encode()), (KEY,)) == BEAT
+    assert _saved_beat(_decoded(json.dumps(FIRST_BEAT).encode())) == BEAT
     write_state(tmp_path / "fence_history.json", msgspec.json.encode([ATTEMPT]), sync=False)
     history = FenceHistory(tmp_path)
     history.close()

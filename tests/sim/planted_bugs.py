@@ -259,12 +259,12 @@ MUTATIONS = (
     Mutation("forget it over and over", proofs, "next_epoch", epoch_forgotten, ("I6",), 1),
     Mutation("start on a grant without its epoch", claims, "_grants_us", any_grant_counts, ("I1",), 95),
     Mutation(
-        "count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6"), 45
+        "count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6", "I8"), 45
     ),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",), 3),
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
     Mutation("hand over before the stop", group_beat, "phase_of", stopping_is_stopped, ("I4", "I1")),
-    Mutation("ignore own pause", own_stall, "notice", pause_ignored, ("I5",), 78),
+    Mutation("ignore own pause", own_stall, "notice", pause_ignored, ("I5", "R10"), 78),
     Mutation("announce before persisted", ActionQueue, "take", nothing_waits_for_the_disk, ("I1",)),
     Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5", "R9"), 12),
     Mutation("fence for one quiet link", power_fence, "_reason", fence_on_suspicion, ("I5", "R1"), 7),
@@ -460,7 +460,9 @@ IN_STORIES = (
     ),
     *(
         (
-            Mutation(f"trust the legs after a stall: {story}", own_stall, "revalidate", legs_are_ours_still, ("I2",)),
+            Mutation(
+                f"trust the legs after a stall: {story}", own_stall, "revalidate", legs_are_ours_still, ("I2", "R10")
+            ),
             story,
         )
         for story in ("superblocks-read-before-a-stall", "ledger-of-a-term-after-a-stall")
