@@ -38,9 +38,16 @@ class RestartState:
         folder = f"{self._run_directory}/state"
         return f"{folder} was removed under the daemon; it is written again within 10 s" if gone else ""
 
-    def look_at_keys(self) -> str:
-        """Look at the key file, and return `cut_off`. Whoever tries a start tells of a file that cannot be used."""
-        held, peer = self._receiver.memory().peer_held, self._pair.peer
+    def look_at_keys(self, is_heard: bool) -> str:
+        """Look at the key file, and return `cut_off`. Whoever tries a start tells of a file that cannot be used.
+
+        What a peer that is heard has, it tells. One that is not may have taken keys away since, and what it reads on
+        the shelves is signed by the key of now: that one must stay.
+        """
+        known, peer = self._receiver.memory(), self._pair.peer
+        held = known.peer_held
+        if not is_heard and (held or known.peer_key_id):
+            held = (key_tag(self._receiver.known_key()),)
         self.cut_off = ""
         try:
             apart = 0 < len(held) < KEY_TAGS_MAX and not {*map(key_tag, load_keys(self._key_file))}.intersection(held)

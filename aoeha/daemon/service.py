@@ -280,7 +280,7 @@ class _Service:
 
     async def _restart(self) -> None:
         """Let a new daemon take this one's place, soon. Raises RestartRefusedError."""
-        if (cut_off := self.inheritance.look_at_keys()) and membership.is_alive(self.loop.state):
+        if (cut_off := self._look_at_keys()) and membership.may_be_alive(self.loop.state):
             sentence = f"cannot restart, and goes on as before: {cut_off}"
             raise RestartRefusedError(Code.COMMAND_FAILED, Exit.BAD_CONFIGURATION, sentence)
         await prepare_successor(self.host, self._under_way)
@@ -292,6 +292,9 @@ class _Service:
         self.control.stop_listening()
         self.starts_anew = True
         asyncio.get_running_loop().call_later(ANSWER_MARGIN_S, self.performing.left.set)
+
+    def _look_at_keys(self) -> str:
+        return self.inheritance.look_at_keys(membership.is_alive(self.loop.state))
 
     def _under_way(self) -> str:
         return "an operator's power order" if self.loop.state.order else self.tasks.change_under_way()
@@ -309,7 +312,7 @@ class _Service:
                 shown = why
             self._tell_news()
             await self._restore_control()
-            self.inheritance.look_at_keys()
+            self._look_at_keys()
             self.deaf = self.adverts.listen() or self.starts.fault() or self._changed_ports()
             self.mirrors.listen()
             await asyncio.sleep(HOUSEKEEPING_MS / 1_000)

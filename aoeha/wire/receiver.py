@@ -243,7 +243,9 @@ class Receiver:
 
     def _key_of_the_turn(self) -> Key:
         best = self.known_key()
-        patience = KEYS_SILENT_BEATS if self._peer_nonce != NO_NONCE else 0
+        # A daemon that starts may have got another file, as the peer may at the same time: it has no time to lose.
+        first = SILENT_BEATS if self._peer_nonce != NO_NONCE else 0
+        patience = KEYS_SILENT_BEATS if self._accepted is not None else first
         others = [key for key in self._keys_in_order if key is not best]
         if self._silent_beats <= patience or not others:
             return best
@@ -310,7 +312,7 @@ class Receiver:
                 # A new incarnation that does not count yet can make us say less: an older version that took the peer's
                 # place could not read us, and would never echo our nonce. Only what counts makes us say more.
                 if self._silent_beats >= SILENT_BEATS:
-                    self._peer_knows = min(self._peer_knows, message.knows)
+                    self._peer_knows = max(min(self._peer_knows, message.knows), OLDEST_VERSION)
                 candidate = _Candidate(beat.sequence, message.nonce, key_id, message.held)
                 self._consider(link, incarnation, candidate)
                 return Rejected(Rejection.NOT_ECHOED)
@@ -323,7 +325,7 @@ class Receiver:
         self._last_by_link[link] = beat.sequence
         if beat.sequence > self._newest:
             self._newest = beat.sequence
-            self._peer_knows = self._told_version = message.knows
+            self._peer_knows = self._told_version = max(message.knows, OLDEST_VERSION)
             self._peer_nonce, self._peer_key_id = message.nonce, key_id
             self._peer_held = message.held or self._peer_held
             self._candidates.clear()

@@ -461,9 +461,9 @@ def command(*argv: str) -> None:
     subprocess.run(argv, check=True, timeout=20)
 
 
-def wait_for(what: Callable[[], object], why: str, timeout_s: float = PATIENCE_S) -> None:
+def wait_for(what: Callable[[], object], why: str | Callable[[], str], timeout_s: float = PATIENCE_S) -> None:
     """Poll until something holds; the daemon's own sentence is the best event there is from outside."""
     until = time.monotonic() + timeout_s
     while not what():
-        assert time.monotonic() < until, f"not within {timeout_s} s: {why}"
+        assert time.monotonic() < until, f"not within {timeout_s} s: {why if isinstance(why, str) else why()}"
         time.sleep(0.05)

@@ -59,7 +59,8 @@ def start(gateways: Pair) -> None:
 
 def assert_nothing_has_moved(gateways: Pair) -> None:
     """Alpha serves what it started once, both hear each other on every link, nobody was fenced, and no alarm stands."""
-    wait_for(lambda: is_settled(gateways), "both hear each other on both links, and no alarm stands")
+    settled = "both hear each other on both links, and no alarm stands"
+    wait_for(lambda: is_settled(gateways), lambda: f"{settled}; {what_stands(gateways)}")
     assert gateways.alpha.phase() == "running"
     assert gateways.beta.phase() == "stopped"
     assert gateways.log() == ["alpha start disk", "alpha start service"]
@@ -73,6 +74,12 @@ def is_settled(gateways: Pair) -> bool:
         and {link["state"] for document in documents for link in document["links"]} == {"up"}
         and (gateways.alpha.phase(), gateways.beta.phase()) == ("running", "stopped")
     )
+
+
+def what_stands(gateways: Pair) -> list[str]:
+    """The alarms and the links of both, for whoever reads why a test has failed."""
+    documents = [gateway.status() for gateway in (gateways.alpha, gateways.beta)]
+    return [f"{document['alarms']} {document['links']}" if document else "no answer" for document in documents]
 
 
 def fences(gateways: Pair) -> list[str]:

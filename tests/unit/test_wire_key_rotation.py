@@ -7,7 +7,7 @@ import pytest
 from wire_samples import BOOTS, KEY, OTHER_KEY, Gateway
 
 from aoeha.wire.keys import KEY_TAGS_MAX, Key, key_tag, key_tags, signing_key
-from aoeha.wire.receiver import KEYS_SILENT_BEATS, SILENT_BEATS
+from aoeha.wire.receiver import SILENT_BEATS
 
 OLD, NEW = KEY, OTHER_KEY
 ANOTHER = Key(NEW.id, b"another secret under the same number")
@@ -95,7 +95,7 @@ def test_whatever_both_change_at_once_they_meet_again(kinds: tuple[str, str]) ->
         for keys, peers in PAIRS:
             alpha, beta = met(before, before)
             alpha, beta = come_back(alpha, kinds[0], keys), come_back(beta, kinds[1], peers)
-            assert rounds_until_both_hear(alpha, beta) <= KEYS_SILENT_BEATS + 2 * ROUNDS_MAX
+            assert rounds_until_both_hear(alpha, beta) <= SILENT_BEATS + ROUNDS_MAX
 
 
 @pytest.mark.parametrize("loses", ["alpha", "beta"])

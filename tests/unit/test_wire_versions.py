@@ -20,6 +20,7 @@ from aoeha.wire.codec import (
 )
 from aoeha.wire.keys import key_tags
 from aoeha.wire.receiver import SILENT_BEATS
+from aoeha.wire.sender import Sender
 
 VERSION_2 = bytes.fromhex(
     "02019716536f8ed3f6ad0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0000000000000003000000000000004d313233343536373838373635343332"
@@ -184,3 +185,16 @@ def test_a_recording_of_a_newer_peer_does_not_make_us_unreadable_for_an_older_on
     assert alpha.hears(as_an_older_program(older))
     assert not alpha.hears(recorded)
     assert version_of(alpha.send()) == 2
+
+
+@pytest.mark.parametrize("knows", [0, 1])
+def test_a_peer_that_says_it_knows_less_than_anybody_is_spoken_to_in_the_oldest_version(knows: int) -> None:
+    alpha, beta = Gateway("alpha", BOOTS[0], knows=VERSION), Gateway("beta", BOOTS[1], knows=VERSION)
+    for _ in range(4):
+        beta.hears(alpha.send())
+        alpha.hears(beta.send())
+    beta.sender = Sender(
+        CLUSTER, beta.receiver.signing, beta.receiver.nonces, lambda: VERSION, held=key_tags((KEY,)), knows=knows
+    )
+    assert alpha.hears(beta.send())
+    assert alpha.receiver.speaks() == OLDEST_VERSION
