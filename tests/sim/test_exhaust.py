@@ -90,7 +90,7 @@ JUDGED = {
     "LegWork": "task_id retry_ms begun_ms failed",
     "FailedReturn": "leg sentence begun_ms ended_ms late",
     "UnreadBeat": "kind at_ms",
-    "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message lacking",
+    "LockRecord": "owner boot_id incarnation epoch stamped_ms pause_number paused message lacking later",
     "HeardLedger": "boot_id epoch ledger as_of_ms known_epoch",
     "HostsState": "task_id asked_ms answering answered_ms since_ms behind_since_ms",
     "Ledger": "version fence start",

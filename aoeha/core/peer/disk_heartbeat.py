@@ -181,10 +181,14 @@ def has_read_for(state: NodeState, group: GroupState) -> bool:
 
 
 def read_before_force(step: StepContext, name: str) -> None:
-    """Give up the reading that is under way: it was begun too early to count, and slow legs would hold up the next."""
+    """Give up the reading that is under way: it was begun too early to count, and slow legs would hold up the next.
+
+    One that was given up before and has not ended yet is waited for first, so that they do not pile up.
+    """
     group = step.state.group(name)
-    task_id = group.shelf_link.task_id if _before_force(step.state, group) else 0
-    if any(task.id == task_id and task.kind is TaskKind.READ_RECORDS for task in step.state.tasks):
+    task_id = group.shelf_link.task_id
+    readings = [task for task in step.state.tasks if task.kind is TaskKind.READ_RECORDS and task.group == name]
+    if _before_force(step.state, group) and [reading.id for reading in readings] == [task_id]:
         step.do(CancelTask(task_id))
         step.change_shelf_link(name, task_id=0)
 
