@@ -50,10 +50,10 @@ test-simulator:
 		--ignore tests/sim/test_mutations.py
 
 test-mutations:
-	@chrt --idle 0 env AOEHA_MUTATIONS=$(SHORT_MUTATIONS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py
+	@chrt --idle 0 env AOEHA_SEED=$(FIRST_SEED) AOEHA_MUTATIONS=$(SHORT_MUTATIONS) $(BIN)/pytest $(PYTEST_ARGUMENTS) tests/sim/test_mutations.py
 
 test-mutants:
-	@chrt --idle 0 env AOEHA_MUTANTS=$(SHORT_MUTANTS) $(BIN)/python tests/mutants --jobs 1
+	@chrt --idle 0 env AOEHA_SEED=$(FIRST_SEED) AOEHA_MUTANTS=$(SHORT_MUTANTS) $(BIN)/python tests/mutants --jobs 1
 
 test-units:
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS) tests/unit tests/cli

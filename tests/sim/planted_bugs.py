@@ -256,10 +256,10 @@ MUTATIONS = (
     Mutation("accept exit code 2 as off", power_fence, "_switched_off", failed_off_is_off, ("I1",)),
     Mutation("take unknown as off", power_fence, "_read_back", unknown_is_off, ("I1",), 54),
     Mutation("forget the epoch", proofs, "next_epoch", epoch_forgotten, ("I1", "I6"), 4),
-    Mutation("forget it over and over", proofs, "next_epoch", epoch_forgotten, ("I6",), 1),
+    Mutation("forget it over and over", proofs, "next_epoch", epoch_forgotten, ("I6", "R9"), 1),
     Mutation("start on a grant without its epoch", claims, "_grants_us", any_grant_counts, ("I1",), 95),
     Mutation(
-        "count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6", "I8"), 45
+        "count a late end of an earlier try", lifecycle, "task_done", any_end_counts, ("I1", "I4", "I5", "I6", "I8"), 87
     ),
     Mutation("trust a beat of an earlier boot", Receiver, "_freshen", earlier_boots_count, ("I1",), 3),
     Mutation("accept a replayed beat", Receiver, "_freshen", replays_count, ("I1",)),
