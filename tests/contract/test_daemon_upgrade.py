@@ -167,6 +167,8 @@ def test_steps_out_of_order_move_nothing_while_a_key_is_common(gateways: Pair, f
     give(gateways, ahead, NEW)
     wait_for(lambda: [key for _, key in beats(gateways)] == [2, 2], "no other key is common any more")
     give(gateways, behind, NEW)
+    assert [key for _, key in beats(gateways)] == [2, 2]
+    assert fences(gateways) == []
 
 
 def test_two_new_keys_of_one_number_move_nothing(gateways: Pair) -> None:
@@ -175,6 +177,8 @@ def test_two_new_keys_of_one_number_move_nothing(gateways: Pair) -> None:
     give(gateways, gateways.alpha, f"2 {'11' * 32}\n" + OLD)
     give(gateways, gateways.beta, f"2 {'22' * 32}\n" + OLD)
     wait_for(lambda: [key for _, key in beats(gateways)] == [1, 1], "that number is not the same key")
+    assert fences(gateways) == []
+    assert gateways.log() == ["alpha start disk", "alpha start service"]
 
 
 def codes(gateway: Gateway) -> set[str]:

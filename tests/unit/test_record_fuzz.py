@@ -1,8 +1,8 @@
 """Whatever a leg, a file or a command line holds, it is read as what it says, or refused in words."""
 
 import asyncio
-import contextlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from aoeha.io import host
 from aoeha.io.host import Completed
 from aoeha.journal.part_names import numbered, order
 from aoeha.preflight import findings
-from aoeha.scenario.grammar import ScenarioError, parse
+from aoeha.scenario.grammar import ScenarioError, Text, parse
 from aoeha.scenario.statements import World
 from aoeha.wire.keys import Key
 from aoeha.wire.lock_record import _mac, pack, unpack
@@ -181,8 +181,22 @@ STORIES = [path.read_text().partition("----\n")[0] for path in sorted(Path("test
 @example(World.SIMULATOR, f"wait {'9' * 400}s\n")
 @example(World.SIMULATOR, f"repeat {'9' * 5_000}\nwait 1s\nend\n")
 def test_a_story_is_read_or_refused_with_its_line(world: World, text: str) -> None:
-    with contextlib.suppress(ScenarioError):
-        parse("story.txt", text, world)
+    lines = range(1, 2 + len(text.splitlines()))
+    read, refusal = story(text, world)
+    if read is None:
+        place = re.match(r"story\.txt:(\d+): ", refusal)
+        assert place, refusal
+        assert int(place[1]) in lines
+    else:
+        assert all(statement.line in lines for statement in (*read.head, *read.play))
+
+
+def story(text: str, world: World) -> tuple[Text | None, str]:
+    """Read a story. Return it, or why it is refused."""
+    try:
+        return parse("story.txt", text, world), ""
+    except ScenarioError as refused:
+        return None, str(refused)
 
 
 def test_the_stories_of_the_corpus_are_read() -> None:
