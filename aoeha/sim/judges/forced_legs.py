@@ -13,11 +13,11 @@ A node from which the peer took a leg yields: the peer lives. It may take the le
 from collections import defaultdict, deque
 
 from aoeha.core.model.beat import Beat
-from aoeha.core.model.memory import Memory
 from aoeha.core.model.shelves import LockRecord
 from aoeha.sim.judges.excuses import Excuses
 from aoeha.sim.judges.judge import Judge, answers
 from aoeha.sim.judges.leg_reads import LegReads
+from aoeha.sim.judges.presence import Presence
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.world import World
 
@@ -29,34 +29,22 @@ STAMPS_KEPT = 32
 class ForcedLegJudge(Judge):
     """Looks at every leg that is taken by force."""
 
-    def __init__(self, world: World, excuses: Excuses, reads: LegReads) -> None:
+    def __init__(self, world: World, excuses: Excuses, reads: LegReads, presence: Presence) -> None:
         super().__init__(world)
         self._excuses = excuses
         self._reads = reads
+        self._presence = presence
         self._back_ms: dict[str, int] = {}
         self._heard_ms: dict[str, int] = {}
-        self._there: dict[str, tuple[int, int]] = {}
-        self._owned: set[tuple[str, str]] = set()
         self._taken_ms: dict[tuple[str, str, str], int] = {}
         self._stamped_ms: defaultdict[tuple[str, str], deque[int]] = defaultdict(lambda: deque(maxlen=STAMPS_KEPT))
-
-    def persisting(self, machine: Gateway, memory: Memory) -> None:
-        """An owner takes what is its own."""
-        for group in memory.groups:
-            (self._owned.add if group.holding else self._owned.discard)((machine.name, group.name))
-
-    def sent(self, machine: Gateway, beat: Beat) -> None:
-        """Note how the clock of a node that is there stands."""
-        del beat
-        self._there[machine.name] = self.now_ms, machine.clock_ms()
 
     def returned(self, machine: Gateway, since_ms: int) -> None:
         """A node is back after a stall; if it was a shorter one, or its clock stood still as well, it cannot know."""
         config, lasted_ms = machine.config, self.now_ms - since_ms
         if lasted_ms <= max(config.deadtime_ms - 2 * config.keepalive_ms, 2 * config.keepalive_ms):
             return
-        there_ms, clock_ms = self._there.get(machine.name, (0, 0))
-        if 2 * (machine.clock_ms() - clock_ms) > self.now_ms - there_ms:
+        if self._presence.knows_of_a_stall(machine):
             self._back_ms[machine.name] = machine.clock_ms()
 
     def record_writing(self, machine: Gateway, group: str, record: LockRecord) -> None:
@@ -71,7 +59,7 @@ class ForcedLegJudge(Judge):
         peer = self.world.machines[machine.config.peer]
         hasty = taken_ms is not None and self.now_ms - taken_ms < machine.config.deadtime_ms
         if hasty and peer.alive and not self._excuses.deceived:
-            rule = "R3" if (machine.name, group) in self._owned else "R7"
+            rule = "R3" if (machine.name, group) in self._presence.owned else "R7"
             sentence = f"{machine.name} takes {address} of {group} from {peer.name}, which has just taken it from it"
             self.broken(rule, sentence)
         self._taken_ms[peer.name, group, address] = self.now_ms
@@ -92,7 +80,7 @@ class ForcedLegJudge(Judge):
         """A leg is taken by what was read since the last act on any of them, and since the peer was silent."""
         since_ms, notes = self._back_ms.get(machine.name, 0), self._reads.of(machine, group, leg)
         answered_ms = notes.answered_ms or 0
-        if (machine.name, group) in self._owned:
+        if (machine.name, group) in self._presence.owned:
             answered_ms = max(answered_ms, notes.changed_ms or 0)
         else:
             legs = next(known.legs for known in machine.config.groups if known.name == group)

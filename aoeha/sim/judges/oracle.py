@@ -29,6 +29,7 @@ from aoeha.sim.judges.own_legs_first import OwnLegsFirstJudge
 from aoeha.sim.judges.path_orders import PathOrderJudge
 from aoeha.sim.judges.pause import PauseJudge
 from aoeha.sim.judges.power_tasks import PowerTaskJudge
+from aoeha.sim.judges.presence import Presence
 from aoeha.sim.judges.reboots import RebootJudge
 from aoeha.sim.judges.records import RecordJudge
 from aoeha.sim.judges.rest import RestJudge
@@ -56,7 +57,7 @@ class Oracle:
     def __init__(self, world: World) -> None:
         orders, witness, excuses = PowerOrders(world), Witness(world), Excuses(world)
         moves, troubles, sight, reads = Moves(world), Troubles(world), Sight(world), LegReads(world)
-        forgotten = Forgotten(world)
+        forgotten, presence = Forgotten(world), Presence(world)
         self.duels = DuelJudge(world, witness, orders)
         self.well = WellJudge(world, self.duels)
         self.records = RecordJudge(world, forgotten)
@@ -78,10 +79,11 @@ class Oracle:
             WordJudge(world, witness, excuses),
             HeardBeatJudge(world, witness),
             reads,
+            presence,
             OwnLegsFirstJudge(world),
             StartOrderJudge(world),
-            ForcedLegJudge(world, excuses, reads),
-            StallJudge(world, reads),
+            ForcedLegJudge(world, excuses, reads, presence),
+            StallJudge(world, reads, presence),
             PowerTaskJudge(world),
             OperatorsWordJudge(world),
             AddressProbeJudge(world, excuses),

@@ -3,15 +3,13 @@
 A node that was stalled for deadtime has not heard its peer since: only an owner takes anything by force before it has
 listened for deadtime again. Nor does it know whose its legs are: it neither stamps nor moves one, nor starts anything,
 before it has read one, or has heard its peer.
-
-A node whose clock stood still as well cannot know of its stall.
 """
 
 from aoeha.core.model.beat import Beat
-from aoeha.core.model.memory import Memory
 from aoeha.core.model.task import LegTask, RecordTask, ReservationTask, ResourceTask, Task, TaskKind
 from aoeha.sim.judges.judge import Judge
 from aoeha.sim.judges.leg_reads import LegReads
+from aoeha.sim.judges.presence import Presence
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.world import World
 
@@ -21,29 +19,17 @@ __all__ = ["StallJudge"]
 class StallJudge(Judge):
     """Looks at what a node begins within deadtime of the end of a stall."""
 
-    def __init__(self, world: World, reads: LegReads) -> None:
+    def __init__(self, world: World, reads: LegReads, presence: Presence) -> None:
         super().__init__(world)
         self._reads = reads
-        self._there: dict[str, tuple[int, int]] = {}
+        self._presence = presence
         self._back_ms: dict[str, int] = {}
         self._heard_ms: dict[str, int] = {}
-        self._owned: set[tuple[str, str]] = set()
-
-    def persisting(self, machine: Gateway, memory: Memory) -> None:
-        """An owner takes what is its own."""
-        for group in memory.groups:
-            (self._owned.add if group.holding else self._owned.discard)((machine.name, group.name))
-
-    def sent(self, machine: Gateway, beat: Beat) -> None:
-        """Note how the clock of a node that is there stands."""
-        del beat
-        self._there[machine.name] = self.now_ms, machine.clock_ms()
 
     def returned(self, machine: Gateway, since_ms: int) -> None:
         """A node is back after a stall."""
-        there_ms, clock_ms = self._there.get(machine.name, (0, 0))
-        knows = 2 * (machine.clock_ms() - clock_ms) > self.now_ms - there_ms
-        if knows and self.now_ms - since_ms >= machine.config.deadtime_ms:
+        was_long = self.now_ms - since_ms >= machine.config.deadtime_ms
+        if was_long and self._presence.knows_of_a_stall(machine):
             self._back_ms[machine.name] = machine.clock_ms()
 
     def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
@@ -62,7 +48,7 @@ class StallJudge(Judge):
         if back_ms is None or machine.clock_ms() - back_ms >= machine.config.deadtime_ms:
             return
         match task:
-            case ReservationTask(kind=TaskKind.PREEMPT) if (machine.name, task.group) not in self._owned:
+            case ReservationTask(kind=TaskKind.PREEMPT) if (machine.name, task.group) not in self._presence.owned:
                 what = f"takes {task.subject} of {task.group} by force before deadtime"
             case RecordTask(kind=TaskKind.WRITE_RECORD) if not self._knows_more(machine, task.group, back_ms):
                 what = f"stamps {task.group} before it has read a leg"
