@@ -83,5 +83,5 @@ class ClientMemory:
 def _parse(text: str) -> tuple[Connection, ...]:
     try:
         return tuple(Connection(*row) for row in json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return ()
