@@ -21,6 +21,7 @@ NOT_YET: dict[str, tuple[str, ...]] = {
         EXAMPLE.replace('"/dev/etherd/e2.0"]', '"/dev/etherd/e2.0", "/dev/etherd/e3.0"]'),
     ),
     "It does not insist that both gateways have the same configuration.": (),
+    "It cannot change keys while every link is cut.": (),
     "It notifies nobody.": (f'[notify]\nprogram = "/bin/true"\n{EXAMPLE}', f'{EXAMPLE}\n[mail]\nto = "root"\n'),
     "It has no NFSv3, no CIFS, no LVM and no web page.": (
         EXAMPLE.replace('lease = "10s"', 'lease = "10s"\nversions = ["3"]'),
