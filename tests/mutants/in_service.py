@@ -488,6 +488,27 @@ MUTANTS = (
         "if False:",
     ),
     Mutant(
+        f"{LIFE}:mirrors_changed",
+        "R4",
+        "until a look has ended, a leg that the kernel has just dropped is called whole",
+        "step.change_resource(group.name, resource.config.name, changed=True)",
+        "pass",
+    ),
+    Mutant(
+        f"{LIFE}:_observed",
+        "R5",
+        "a mirror that its kernel has changed once is never known again, whoever looks at it",
+        "dropped=dropped, changed=False",
+        "dropped=dropped",
+    ),
+    Mutant(
+        f"{LIFE}:_observed",
+        "R5",
+        "a leg that the kernel dropped is tried again at once, as if its disk were good",
+        "before = resource.missing if resource.phase in UP else None",
+        "before = None",
+    ),
+    Mutant(
         f"{LIFE}:_may_lower",
         "R14",
         "a service that runs when the pair is installed is stopped",

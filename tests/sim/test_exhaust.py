@@ -50,7 +50,7 @@ JUDGED = {
     "Claim": "number epoch",
     "ResourceState": "config phase reason task_id checked_ms stop_failures untold untold_since_ms valid "
     "invalid_reason validated_ms start_begun_ms start_took_ms conflict_task_id conflict_asked_ms missing copying "
-    "limits",
+    "dropped changed limits",
     "DeviceState": "name reachable detail checked_ms task_id distrusted read_off_of contradicted disobeyed "
     "restore_tries_left restore_task_id asked_ms took_ms plug",
     "FenceState": "phase victim_boot_id level_index attempts until_ms tasks failed read off_boot_id confirmed read_off "

@@ -64,7 +64,7 @@ def decide(step: StepContext) -> None:
         _trust(step, group, mirror)
         _warn_of_loss(step, name)
         _warn_of_waiting_writes(step, group, mirror)
-        if leg_ledger.is_seen(mirror):
+        if leg_ledger.was_seen(mirror):
             _keep_clear(step, step.state.group(name), mirror)
         _intend(step, name, mirror)
         leg_ledger.publish(step, name, mirror)
@@ -138,7 +138,7 @@ def _moved(step: StepContext, group: GroupState, mirror: ResourceState, leg: str
 
 def _is_unseen(mirror: ResourceState) -> bool:
     """Whether a mirror runs that no look has told of yet: the next one, which is due, does."""
-    return mirror.phase in UP and not leg_ledger.is_seen(mirror)
+    return mirror.phase in UP and not leg_ledger.was_seen(mirror)
 
 
 def _warn_of_waiting_writes(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
@@ -189,10 +189,9 @@ def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
     """Mark the legs to evict and the legs to return. A change that was begun and may still happen stays marked."""
     group = step.state.group(name)
     begun = group.leg_work.holds_up(step.now_ms)
-    for place, leg in enumerate(group.legs):
+    for leg in group.legs:
         missing = leg.name in (mirror.missing or ())
-        known = group.ledger.fence if group.ledger is not None and group.ledger.start else ()
-        if missing and not (leg.leaving or leg.returning) and place in known:
+        if leg.name in mirror.dropped and not (leg.leaving or leg.returning):
             leg_rest.given_up(step, name, leg)
         leaving = bool(_why_evict(step.state, group, mirror, leg)) or (begun and leg.leaving and not missing)
         rested = _is_steady(step.state, leg) and step.now_ms >= step.state.group(name).leg(leg.name).rests_until_ms
@@ -202,6 +201,8 @@ def _intend(step: StepContext, name: str, mirror: ResourceState) -> None:
             step.change_leg(name, leg.name, leaving=leaving, returning=returning)
         if step.state.alarms and not (leaving or returning):
             _end_alarms_of_resting(step, name, leg, missing=missing)
+    if mirror.dropped:
+        step.change_resource(name, mirror.config.name, dropped=())
 
 
 def acknowledge_loss(step: StepContext) -> None:
@@ -305,7 +306,7 @@ def _may_be_last(group: GroupState, leg: LegState, lost: LegState) -> bool:
 def _stays(state: NodeState, group: GroupState, mirror: ResourceState) -> bool:
     """Whether the mirror is to run on here: one that is to be stopped only loses what would hold up its stop."""
     stops = law.stands(state, Kind.LEAVING) or law.stands(state, Kind.HANDING_OVER, group)
-    return leg_ledger.is_seen(mirror) and not stops
+    return leg_ledger.was_seen(mirror) and not stops
 
 
 def _why_lost(state: NodeState, group: GroupState, leg: LegState) -> str:
@@ -336,7 +337,7 @@ def _trust(step: StepContext, group: GroupState, mirror: ResourceState) -> None:
     A copy is as good as what it was made from: of a leg whose target had forgotten, it lacks what that one lacks. What
     that one forgets while the copy is made, it may have; what its own target forgets then, it lacks.
     """
-    if not leg_ledger.is_seen(mirror) or law.stops(step.state, Act.TRUST, group) is not None:
+    if not leg_ledger.was_seen(mirror) or law.stops(step.state, Act.TRUST, group) is not None:
         return
     for leg in group.legs:
         if leg.name in (*(mirror.missing or ()), *mirror.copying):

@@ -186,6 +186,8 @@ class ResourceChange(TypedDict, total=False):
     conflict_asked_ms: int
     missing: tuple[str, ...] | None
     copying: tuple[str, ...]
+    dropped: tuple[str, ...]
+    changed: bool
     limits: MirrorLimits
 
 

@@ -145,7 +145,9 @@ class ResourceState:
     """One resource on this node. `task_id` 0: nothing is being done. `valid` None: not asked yet.
 
     `missing` are the legs that a mirror was last seen to lack, None for not seen since it was started. `copying` are
-    those onto which it was last seen to copy. `limits` is what the mirror was last told to avoid.
+    those onto which it was last seen to copy, `dropped` those that the last look was the first to find missing.
+    `changed`: the kernel has told of a change since a look told how it stands. `limits` is what the mirror was last
+    told to avoid.
     `untold` counts the tasks in a row for which this node lacked the means, since `untold_since_ms`.
     """
 
@@ -166,6 +168,8 @@ class ResourceState:
     conflict_asked_ms: int = 0
     missing: tuple[str, ...] | None = None
     copying: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    changed: bool = False
     limits: MirrorLimits = field(default_factory=MirrorLimits)
 
 

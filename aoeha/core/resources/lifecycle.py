@@ -121,11 +121,15 @@ def superblocks_read(step: StepContext, task: SuperblockTask, done: TaskDone) ->
 
 
 def mirrors_changed(step: StepContext) -> None:
-    """Look at every mirror that may run: one that lost a leg by itself keeps acknowledging writes without it."""
+    """Look at every mirror that may run: one that lost a leg by itself keeps acknowledging writes without it.
+
+    Until a look has told how it stands, nobody knows, and our ledger says so (R4).
+    """
     for group in step.state.groups:
         for resource in group.resources:
             if resource.config.mirror and resource.phase in (*UP, ResourcePhase.UNKNOWN):
                 look_again(step, group.name, resource)
+                step.change_resource(group.name, resource.config.name, changed=True)
 
 
 def look_again(step: StepContext, name: str, mirror: ResourceState) -> None:
@@ -274,7 +278,11 @@ def _observed(step: StepContext, group: GroupState, resource: ResourceState, don
     if seen in (ResourceStatus.RUNNING, ResourceStatus.DEGRADED):
         if resource.phase in AT_FAULT:
             _repaired(step, group.name, resource)
-        step.change_resource(group.name, name, missing=look.missing, copying=look.copying)
+        before = resource.missing if resource.phase in UP else None
+        dropped = tuple(leg for leg in look.missing if before is not None and leg not in before)
+        step.change_resource(
+            group.name, name, missing=look.missing, copying=look.copying, dropped=dropped, changed=False
+        )
         phase = ResourcePhase.RUNNING if seen is ResourceStatus.RUNNING else ResourcePhase.DEGRADED
         _note_health(step, group, resource, phase, reason)
         leg_ledger.note_copies(step, group.name, look.copying)

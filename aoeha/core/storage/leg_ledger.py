@@ -11,12 +11,13 @@ prove that the owner cannot write, the node needs the legs of the fence set and 
 of the start set. A beat of a daemon that has not looked at its mirror yet carries no ledger: it renews nothing, and
 until that daemon has looked, the ledger of the one before it is not relied on, for the kernel may have dropped a leg
 meanwhile. Without a ledger, all legs count, and the legs' superblocks decide. An owner that does not know how its
-mirror stands, because it has failed, is being stopped, or has not been seen, says just that: all legs are in the fence
-set, and none in the start set. For the peer that is no ledger, but it has a version, so that the gate opens all the
-same, and a silent leg may leave. A ledger that is too old can only make a
-node refuse. A node that gives a group up, or loses it, withdraws its ledger. No ledger is learned from shelves or from
-disk. But what the owner's own records on the legs call lacking, in the same term, is in no start set: md drops a leg
-without asking, and where all links are cut no beat tells of it.
+mirror stands, because it has failed, is being stopped, has not been seen, or has changed since it was seen last, says
+just that: all legs are in the fence set, and none in the start set. So an owner whose kernel has dropped a leg says so
+before its agents have looked which one. For the peer that is no ledger, but it has a version, so that the gate opens
+all the same, and a silent leg may leave. A ledger that is too old can only make a node refuse. A node that gives a
+group up, or loses it, withdraws its ledger. No ledger is learned from shelves or from disk. But what the owner's own
+records on the legs call lacking, in the same term, is in no start set: md drops a leg without asking, and where all
+links are cut no beat tells of it.
 
 What this file does not know: why a leg should leave or return, and how.
 """
@@ -194,8 +195,13 @@ def waits_for_a_leg(group: GroupState) -> bool:
     return group.holding and any(leg.takes_nothing for leg in group.legs if leg.name not in lacking)
 
 
-def is_seen(mirror: ResourceState) -> bool:
-    """Whether it is known how a mirror stands: one that is degraded lacks a leg, or copies onto one."""
+def is_known(mirror: ResourceState) -> bool:
+    """Whether it is known how a mirror stands: its kernel has not changed it since a look has told."""
+    return was_seen(mirror) and not mirror.changed
+
+
+def was_seen(mirror: ResourceState) -> bool:
+    """Whether the last look has told how a mirror stood: one that is degraded lacks a leg, or copies onto one."""
     if mirror.phase not in UP or mirror.missing is None:
         return False
     return mirror.phase is ResourcePhase.RUNNING or bool(mirror.missing or mirror.copying)
@@ -206,7 +212,7 @@ def _sets(group: GroupState, mirror: ResourceState | None) -> tuple[tuple[int, .
     if mirror is None or not may_run(group, mirror):
         return None
     legs = list(enumerate(group.legs))
-    if not is_seen(mirror):
+    if not is_known(mirror):
         return tuple(place for place, _ in legs), ()
     within = [(place, leg) for place, leg in legs if leg.name not in (mirror.missing or ())]
     staying = [(place, leg) for place, leg in within if not (leg.copying or leg.leaving)]
