@@ -343,4 +343,7 @@ def test_a_look_from_before_a_mirror_changed_tells_nothing() -> None:
     assert CancelTask(look.id) in actions
     assert any(task.kind is TaskKind.MONITOR and task.id != look.id for task in again.tasks)
     told = TaskDone(state.now_ms, look.id, TaskResult.OK, outcome=Observed(ResourceStatus.DEGRADED, ("leg1",)))
-    assert step(again, told)[0].groups[0].ledger == state.groups[0].ledger
+    ledger = step(again, told)[0].groups[0].ledger
+    assert ledger is not None
+    assert ledger == again.groups[0].ledger
+    assert not ledger.start
