@@ -1,11 +1,14 @@
 """Excuses end: after each of them, and beside it, a judge still names what is planted."""
 
+from dataclasses import replace
+
 import pytest
 from planted_bugs import fence_on_suspicion, silence_is_proof
 
 from aoeha.core.fencing import power_fence
+from aoeha.core.model.task import SuperblocksRead
 from aoeha.core.ownership import proofs
-from aoeha.core.resources import lifecycle
+from aoeha.core.resources import lifecycle, mirror_start
 from aoeha.core.storage import suspect_legs
 from aoeha.sim.stories.commands import do
 from aoeha.sim.stories.judged import JudgedWorld
@@ -14,6 +17,7 @@ from aoeha.sim.world.violation import Violation
 
 PAIR = "pair keepalive=200ms warntime=600ms deadtime=2s resources=3"
 LONG_MS = 60_000
+HELD = f"{PAIR} reserve=1"
 
 
 def played(*lines: str, pair: str = PAIR) -> JudgedWorld:
@@ -36,6 +40,12 @@ def named(world: JudgedWorld, ms: int = LONG_MS) -> str:
     except Violation as violation:
         return violation.invariant
     return ""
+
+
+def without(found: SuperblocksRead, name: str) -> SuperblocksRead:
+    """A reading of a mirror's legs in which one of them is absent."""
+    legs = (replace(leg, present=False, superblock=None) if leg.name == name else leg for leg in found.legs)
+    return replace(found, legs=tuple(legs))
 
 
 def stop_for_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -199,5 +209,37 @@ def test_a_record_that_another_leg_still_has_is_not(lines: tuple[str, ...], monk
     world = played(*lines[:-1], pair=FORGETFUL)
     monkeypatch.setattr(suspect_legs, "is_sound", lambda _group, _leg: True)
     do(world, lines[-1])
+    do(world, "power off alpha")
+    assert named(world) == "I2"
+
+
+LIMIT = ("excused", "a leg dropped in its owner's last moments")
+DROPPED = ("pause alpha", "shelf shelf2 fails", "wait 1", "power off alpha", "shelf shelf1 silent", "shelf shelf2 ok")
+
+
+def test_what_was_acknowledged_since_a_leg_was_dropped_untold_is_excused() -> None:
+    world = played(*DROPPED, pair=HELD)
+    assert named(world) == ""
+    assert world.machines["beta"].serves("storage")
+    assert world.counts[LIMIT] == 1
+
+
+def test_what_was_acknowledged_before_that_is_not() -> None:
+    world = played(*DROPPED, pair=HELD)
+    leg = world.storage.mirrors["storage"].leg("shelf2")
+    leg.records.remove(min(leg.records))
+    assert named(world) == "I2"
+
+
+def test_a_leg_that_the_owner_had_the_time_to_tell_of_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "mirrors_changed", lambda _step: None)
+    world = played(*DROPPED[1:], pair=HELD)
+    assert named(world) == "I2"
+
+
+def test_a_leg_beside_one_that_could_tell_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both can be read, and the one that was dropped is started from all the same."""
+    world = played(*DROPPED[:3], "shelf shelf2 ok", pair=HELD)
+    monkeypatch.setattr(mirror_start, "_held_only", lambda _group, found: without(found, "shelf1"))
     do(world, "power off alpha")
     assert named(world) == "I2"

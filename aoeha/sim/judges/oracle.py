@@ -41,6 +41,7 @@ from aoeha.sim.judges.stalls import StallJudge
 from aoeha.sim.judges.start_order import StartOrderJudge
 from aoeha.sim.judges.status import StatusJudge
 from aoeha.sim.judges.troubles import Troubles
+from aoeha.sim.judges.untold import Untold
 from aoeha.sim.judges.well import WellJudge
 from aoeha.sim.judges.witness import Witness
 from aoeha.sim.judges.words import WordJudge
@@ -57,10 +58,10 @@ class Oracle:
     def __init__(self, world: World) -> None:
         orders, witness, excuses = PowerOrders(world), Witness(world), Excuses(world)
         moves, troubles, sight, reads = Moves(world), Troubles(world), Sight(world), LegReads(world)
-        forgotten, presence = Forgotten(world), Presence(world)
+        forgotten, untold, presence = Forgotten(world), Untold(world), Presence(world)
         self.duels = DuelJudge(world, witness, orders)
         self.well = WellJudge(world, self.duels)
-        self.records = RecordJudge(world, forgotten)
+        self.records = RecordJudge(world, forgotten, untold)
         self.observers: tuple[Observer, ...] = (
             orders,
             witness,
@@ -69,6 +70,7 @@ class Oracle:
             troubles,
             sight,
             forgotten,
+            untold,
             PauseJudge(world, orders),
             WriterJudge(world, excuses),
             NeedlessStopJudge(world, witness, excuses, moves, troubles),

@@ -6,12 +6,13 @@ there, and be read there, and the leg that lost it has it again when it has left
 from which an operator has a group started all the same, and was told so (R22), is given up: by the command that a
 standing alarm asks for, for that group, and with its next start. No rule helps against two such targets, nor if the
 owner dies before it has seen that one lost its reservation; nor against targets that all forget what they acknowledged
-(aoeha.sim.judges.forgotten).
+(aoeha.sim.judges.forgotten); nor against a leg that md drops in its owner's last moments (aoeha.sim.judges.untold).
 """
 
 from aoeha.core.model.actions import Say
 from aoeha.core.model.conditions import Code
 from aoeha.sim.judges.forgotten import Forgotten
+from aoeha.sim.judges.untold import Untold
 from aoeha.sim.world.gateway import Gateway
 from aoeha.sim.world.mirror import Assembly, Leg
 from aoeha.sim.world.observer import Observer
@@ -27,9 +28,10 @@ READ_SLACK_MS = 1_000
 class RecordJudge(Observer):
     """Looks at what lies on legs whenever a mirror changes, and whenever a record is acknowledged."""
 
-    def __init__(self, world: World, forgotten: Forgotten) -> None:
+    def __init__(self, world: World, forgotten: Forgotten, untold: Untold) -> None:
         self.world = world
         self._forgotten = forgotten
+        self._untold = untold
         self._told: set[tuple[str, str]] = set()
         self._given_up: set[tuple[str, str]] = set()
         self._copied_since_ms: dict[tuple[str, str], int] = {}
@@ -112,7 +114,7 @@ class RecordJudge(Observer):
 
     def _judge_leg(self, group: str, leg: Leg, how: str) -> None:
         lost = self.world.storage.acknowledged[group] - leg.records - leg.overwritten.keys()
-        lost -= self._forgotten.excused[group]
+        lost -= self._forgotten.excused[group] | self._untold.excused[leg]
         if lost:
             sentence = f"{how} the leg on {leg.shelf}, which lacks acknowledged record {min(lost)} of {group}"
             raise Violation("I2", self.world.timeline.now_ms, sentence)

@@ -97,6 +97,9 @@ class Observer:
     def mirror_started(self, machine: Gateway, group: str, assembly: Assembly) -> None:
         """A kernel started a mirror."""
 
+    def leg_dropped(self, machine: Gateway, group: str, leg: Leg) -> None:
+        """A kernel lets a leg leave its mirror by itself; its daemon hears of it a moment later."""
+
     def leg_evicting(self, group: str, leg: Leg, survivors: list[Leg]) -> None:
         """A mirror is about to continue without a leg."""
 

@@ -280,9 +280,10 @@ class Storage:
         self._stage.count("mirror", "leg evicted")
         return ""
 
-    def kick(self, machine: Gateway, group: str) -> None:
+    def kick(self, machine: Gateway, group: str, leg: Leg) -> None:
         """A kernel has let a leg leave by itself."""
         self._keep(group)
+        self._stage.tell(Observer.leg_dropped, machine, group, leg)
         self._stage.count("mirror", "leg kicked by the kernel")
         self._stage.timeline.after(MD_EVENT_MS, machine.hear_mirrors)
 

@@ -189,7 +189,7 @@ class Writes:
                 error=sent is Sent.ERROR,
                 hurried_ms=storage.hurried_ms.get(machine.name, 0),
             ):
-                storage.kick(machine, write.group)
+                storage.kick(machine, write.group, leg)
         if all(leg in write.landed for leg in assembly.members):
             storage.acknowledge(assembly, write.group, write.number)
             return
