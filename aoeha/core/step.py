@@ -131,7 +131,8 @@ def step(state: NodeState, event: Event, ask: Ask = ask_all) -> tuple[NodeState,
     """
     step = StepContext(state)
     step.change(now_ms=max(event.now_ms, state.now_ms))
-    own_stall.notice(step, state.now_ms)
+    if own_stall.notice(step, state.now_ms):
+        power_fence.give_up_after_stall(step)
     match event:
         case BeatHeard():
             before = (step.state.peer.boot_id, step.state.peer.incarnation, step.state.peer.sequence)

@@ -153,8 +153,8 @@ PLAY = (
          " ever sent there, again and again, until the link is healed"),
     Form("flap", "flap text:NAME time:TIME NUMBER", SIM, "it is cut and healed so often"),
     # Power devices.
-    Form("device", "device text:NAME sentence:ok|dead|slow|late|vague|refuses|lies|hasty|stuck", BOTH, "what a fence"
-         " device does; the rack knows `device switch dead`"),
+    Form("device", "device text:NAME sentence:ok|dead|slow|late|vague|refuses|lies|hasty|stuck|wordy", BOTH, "what a"
+         " fence device does; the rack knows `device switch dead`"),
     Form("slow", "slow power-switch by time:TIME", RACK, "everything it does takes so long"),
     Form("plug", "plug node:alpha|beta feeds text:alpha|beta|bystander|nothing", RACK, "the power switch's plug of that"
          " name feeds the node itself, another machine (bystander is one that has no part in anything), or nothing"),

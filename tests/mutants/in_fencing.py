@@ -26,6 +26,13 @@ MUTANTS = (
         "in (PeerCondition.LEFT,)",
     ),
     Mutant(
+        f"{FENCE}:give_up_after_stall",
+        "R10",
+        "a power-off that was under way as a node fell asleep goes on when it wakes",
+        "if step.state.fence.phase is FencePhase.SWITCHING_OFF:",
+        "if False:",
+    ),
+    Mutant(
         f"{FENCE}:_void_old_word",
         "R2",
         "a word outlives the stamps that show that the peer runs",
@@ -369,10 +376,10 @@ MUTANTS = (
         "if True:",
     ),
     Mutant(
-        f"{FENCE}:_cancel_for_new_boot",
+        f"{FENCE}:_cancel",
         "R8",
         "the tasks of a cancelled fence are not awaited",
-        "if not fence.tasks:",
+        "if not step.state.fence.tasks:",
         "if True:",
     ),
     Mutant(

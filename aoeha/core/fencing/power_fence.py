@@ -6,7 +6,8 @@ one round. Only a round in which every device reports off is proof. It is proof 
 begun against, and only when that boot is heard no more (`power_proof`). If that boot is still heard, the plug is a
 wrong one: its power is restored, and no device that gave a false proof is used again. When a level fails, the next
 level follows, and after the last level a pause. Each attempt checks again whether its reason still stands. A new boot
-of the peer ends the fence: its tasks are cancelled and waited for, and a late result counts for nothing.
+of the peer ends the fence: its tasks are cancelled and waited for, and a late result counts for nothing. A stall of
+this node does the same while the devices are being told: the peer may have come to serve meanwhile.
 
 What this file does not know: what the proof is used for.
 """
@@ -89,6 +90,13 @@ def task_done(step: StepContext, task: PowerTask, done: TaskDone) -> None:
             _read_back(step, task, done)
         case _:
             pass
+
+
+def give_up_after_stall(step: StepContext) -> None:
+    """End a power-off that was under way as this node was stalled: its silent peer may serve lawfully by now."""
+    if step.state.fence.phase is FencePhase.SWITCHING_OFF:
+        node, peer = step.state.config.node, step.state.config.peer
+        _cancel(step, f"{node} was stalled as it switched {peer} off, and {peer} may serve by now: that is cancelled")
 
 
 def confirm(step: StepContext, user: str) -> None:
@@ -419,15 +427,19 @@ def _cancel_for_new_boot(step: StepContext) -> None:
         return
     if peer.boot_id == fence.victim_boot_id:
         return
-    name = step.state.config.peer
-    sentence = f"{name} is heard with a new boot: its fence is cancelled"
-    step.say(Code.FENCE_CANCELLED, Subject.node(name), sentence)
-    step.clear_alarm(Code.FENCE_FAILED, Subject.node(name), sentence)
-    power_orders.failed(step, f"{name} is heard with a new boot")
+    _cancel(step, f"{step.state.config.peer} is heard with a new boot: its fence is cancelled")
+
+
+def _cancel(step: StepContext, sentence: str) -> None:
+    """Give up the fence and what it has under way, and wait until that has ended."""
+    subject = Subject.node(step.state.config.peer)
+    step.say(Code.FENCE_CANCELLED, subject, sentence)
+    step.clear_alarm(Code.FENCE_FAILED, subject, sentence)
+    power_orders.failed(step, sentence)
     power_restore.look(step)
-    if not fence.tasks:
+    if not step.state.fence.tasks:
         step.change(fence=FenceState())
         return
     step.change_fence(phase=FencePhase.CANCELLING, off_boot_id=None)
-    for task_id, _ in fence.tasks:
+    for task_id, _ in step.state.fence.tasks:
         step.do(CancelTask(task_id))

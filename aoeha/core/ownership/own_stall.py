@@ -27,12 +27,12 @@ from aoeha.core.peer import disk_heartbeat, membership
 from aoeha.core.storage import leg_ledger, reservations, storage_fence
 
 
-def notice(step: StepContext, before_ms: int) -> None:
+def notice(step: StepContext, before_ms: int) -> bool:
     """Find out whether this node was stalled between `before_ms`, the time of its last event, and now."""
     config = step.state.config
     gap_ms = step.now_ms - before_ms
     if gap_ms <= max(config.deadtime_ms - 2 * config.keepalive_ms, 2 * config.keepalive_ms):
-        return
+        return False
     sentence = f"{config.node} was stalled for {gap_ms} ms and judges {config.peer} only by what it hears from now on"
     step.say(Code.NODE_STALLED, Subject.node(config.node), sentence)
     claims.withdraw_claims(step)
@@ -43,6 +43,7 @@ def notice(step: StepContext, before_ms: int) -> None:
     revalidate(step, membership.may_be_alive(step.state))
     step.change_peer(stale=True)
     step.change(listening_since_ms=step.now_ms)
+    return True
 
 
 def revalidate(step: StepContext, peer_was_alive: bool) -> None:

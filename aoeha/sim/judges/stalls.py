@@ -2,11 +2,25 @@
 
 A node that was stalled for deadtime has not heard its peer since: only an owner takes anything by force before it has
 listened for deadtime again. Nor does it know whose its legs are: it neither stamps nor moves one, nor starts anything,
-before it has read one, or has heard its peer.
+before it has read one, or has heard its peer. And a power-off that it began before is over: it is given up as the node
+wakes.
 """
 
+from collections import defaultdict
+
 from aoeha.core.model.beat import Beat
-from aoeha.core.model.task import LegTask, RecordTask, ReservationTask, ResourceTask, Task, TaskKind
+from aoeha.core.model.events import TaskDone
+from aoeha.core.model.memory import Memory
+from aoeha.core.model.task import (
+    LegTask,
+    PowerTask,
+    RecordTask,
+    ReservationTask,
+    ResourceTask,
+    Task,
+    TaskKind,
+    TaskResult,
+)
 from aoeha.sim.judges.judge import Judge
 from aoeha.sim.judges.leg_reads import LegReads
 from aoeha.sim.judges.presence import Presence
@@ -25,12 +39,21 @@ class StallJudge(Judge):
         self._presence = presence
         self._back_ms: dict[str, int] = {}
         self._heard_ms: dict[str, int] = {}
+        self._going_off: dict[str, set[int]] = defaultdict(set)
+        self._slept_through: dict[str, set[int]] = defaultdict(set)
+
+    def began(self, machine: Gateway, memory: Memory | None) -> None:
+        """A daemon has nothing under way."""
+        del memory
+        self._going_off.pop(machine.name, None)
+        self._slept_through.pop(machine.name, None)
 
     def returned(self, machine: Gateway, since_ms: int) -> None:
         """A node is back after a stall."""
         was_long = self.now_ms - since_ms >= machine.config.deadtime_ms
         if was_long and self._presence.knows_of_a_stall(machine):
             self._back_ms[machine.name] = machine.clock_ms()
+            self._slept_through[machine.name] = set(self._going_off[machine.name])
 
     def heard(self, machine: Gateway, link: str, beat: Beat) -> None:
         """What the peer says tells a node how things stand."""
@@ -44,6 +67,8 @@ class StallJudge(Judge):
 
     def task_started(self, machine: Gateway, task: Task) -> None:
         """A node begins something that it must know more for."""
+        if isinstance(task, PowerTask) and task.kind is TaskKind.POWER_OFF:
+            self._going_off[machine.name].add(task.id)
         back_ms = self._back_ms.get(machine.name)
         if back_ms is None or machine.clock_ms() - back_ms >= machine.config.deadtime_ms:
             return
@@ -59,6 +84,16 @@ class StallJudge(Judge):
             case _:
                 return
         self.broken("R10", f"{machine.name} was stalled, and {what}")
+
+    def task_cancelled(self, machine: Gateway, task: Task) -> None:
+        """A node gives something up."""
+        self._slept_through[machine.name].discard(task.id)
+
+    def task_ended(self, machine: Gateway, task: Task, done: TaskDone) -> None:
+        """A power-off ends by itself."""
+        self._going_off[machine.name].discard(task.id)
+        if task.id in self._slept_through[machine.name] and done.result is TaskResult.OK:
+            self.broken("R10", f"{machine.name} was stalled, and goes on with a power-off that it began before")
 
     def _knows_more(self, machine: Gateway, group: str, back_ms: int) -> bool:
         """Whether a node has read a leg of a group since a stall, if it has legs, or has heard its peer."""

@@ -23,15 +23,18 @@ LATE_MS = (1_000, 25_000)
 HASTY_MS = 900
 HASTY_SHARE = 0.5
 """How often a vague device answers before it has switched."""
+TALK_MS = 50
+"""A dialogue with a wordy device goes on in such steps."""
 SLOW_PERCENT = (30, 95)
 """How much of its time-out a slow device takes."""
 
 
-MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies", "hasty", "stuck")
+MODES = ("ok", "dead", "slow", "late", "vague", "refuses", "lies", "hasty", "stuck", "wordy")
 """dead: no answer. stuck: the same, and a task upon it cannot be killed. late: no answer in time, but it switches.
 vague: reads unknown. refuses: says that it can't. lies: says that it has switched, and has not; what it reads is so.
-hasty: reads what it was told, HASTY_MS before it is so."""
-SLOW = ("slow", "late", "vague")
+hasty: reads what it was told, HASTY_MS before it is so. wordy: it takes its time like a slow one, and is told only at
+the end of a dialogue, which stands still with the gateway that leads it, and ends with it."""
+SLOW = ("slow", "late", "vague", "wordy")
 DISOBEDIENT = ("dead", "stuck", "refuses", "lies")
 AGAIN_MS = 60_000
 """An order that was not carried out is given again within this time."""
@@ -61,6 +64,17 @@ class Device:
         return self.config.level > 1
 
 
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """What a program of one boot of a gateway says to a device."""
+
+    device: Device
+    orderer: Gateway
+    boots: int
+    task: PowerTask
+    report: Report
+
+
 class Power:
     """All fence devices."""
 
@@ -71,6 +85,7 @@ class Power:
         self._machines = machines
         self._storage = storage
         self._slow_until_ms = 0
+        self._given_up: set[tuple[str, PowerTask]] = set()
         self.disobeyed_ms: int | None = None
         self.devices = {fence.name: Device(fence) for fence in fences}
         for device in self.devices.values():
@@ -135,8 +150,12 @@ class Power:
         if device.mode in ("dead", "stuck") or unpowered:
             timeline.after(deadline_ms, _report, report, task, TaskResult.TIMED_OUT, None)
             return
-        if device.mode == "slow":
+        self._given_up.discard((orderer.name, task))
+        if device.mode in ("slow", "wordy"):
             duration_ms = deadline_ms * random.randint(*SLOW_PERCENT) // 100
+        if device.mode == "wordy":
+            self._talk(Dialogue(device, orderer, orderer.boots, task, report), duration_ms)
+            return
         if device.mode == "late":
             timeline.after(deadline_ms, _report, report, task, TaskResult.TIMED_OUT, None)
             timeline.after(deadline_ms + random.randint(*LATE_MS), self._act, device, orderer, task)
@@ -151,6 +170,21 @@ class Power:
                 device.told[task.node] = task.kind is TaskKind.POWER_ON
         timeline.after(duration_ms + lag_ms, self._act, device, orderer, task)
         timeline.after(duration_ms, self._answer, report, task, device)
+
+    def give_up(self, task: PowerTask, orderer: Gateway) -> None:
+        """End what carries a task to its device: what was not told by now is not told any more."""
+        self._given_up.add((orderer.name, task))
+
+    def _talk(self, talk: Dialogue, left_ms: int) -> None:
+        orderer = talk.orderer
+        if not orderer.alive or orderer.boots != talk.boots or (orderer.name, talk.task) in self._given_up:
+            return
+        if left_ms <= 0:
+            self._act(talk.device, orderer, talk.task)
+            self._answer(talk.report, talk.task, talk.device)
+            return
+        pause_ms = min(TALK_MS, left_ms)
+        self._stage.timeline.after(pause_ms, self._talk, talk, left_ms if orderer.frozen else left_ms - pause_ms)
 
     def _act(self, device: Device, orderer: Gateway, task: PowerTask) -> None:
         if task.kind is TaskKind.POWER_STATUS or device.mode == "lies":

@@ -298,13 +298,15 @@ class Work:
         return any(job.task.subject == resource and job.task.kind in (TaskKind.START, TaskKind.STOP) for job in jobs)
 
     def cancel(self, machine: Gateway, incarnation: int, task_id: int) -> None:
-        """Kill a task of a daemon. A fence device that was told already does it all the same."""
+        """Kill a task of a daemon. A fence device that was told already does it all the same (`Power.perform`)."""
         job = self._jobs.get((machine.name, incarnation, task_id))
         if job is None or job.listener is None:
             return
         self._stage.tell(Observer.task_cancelled, machine, job.task)
         if isinstance(job.task, PowerTask) and self._power.devices[job.task.subject].mode == "stuck":
             return
+        if isinstance(job.task, PowerTask):
+            self._power.give_up(job.task, machine)
         done = TaskDone(0, task_id, TaskResult.CANCELLED)
         if not isinstance(job.task, PowerTask | ReservationTask | RecordTask):
             job.over = True
