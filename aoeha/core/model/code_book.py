@@ -286,9 +286,7 @@ _FENCING: Mapping[Code, Entry] = {
     Code.FENCE_STOOD_DOWN: info(_FENCE, "R7", "The reason for a fence is gone, and the fence ended."),
     Code.FENCE_SUCCEEDED: warning(_FENCE, "R2 R7", "The peer is powered off: every device of a level reports it off."),
     Code.FENCE_LEVEL_FAILED: warning(_FENCE, "R8", "The devices of one level could not prove the peer off."),
-    Code.FENCE_CANCELLED: info(
-        _FENCE, "R8", "A fence was cancelled: the peer is heard with a new boot, or this node was stalled in it."
-    ),
+    Code.FENCE_CANCELLED: info(_FENCE, "R8", "Its victim is heard with a new boot, or this node was stalled in it."),
     Code.FENCE_FAILED: alarm(
         _FENCE,
         "R8",

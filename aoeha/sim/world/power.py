@@ -171,9 +171,10 @@ class Power:
         timeline.after(duration_ms + lag_ms, self._act, device, orderer, task)
         timeline.after(duration_ms, self._answer, report, task, device)
 
-    def give_up(self, task: PowerTask, orderer: Gateway) -> None:
-        """End what carries a task to its device: what was not told by now is not told any more."""
+    def give_up(self, task: PowerTask, orderer: Gateway) -> bool:
+        """End what carries a task to its device, if it can be killed: what was not told by now is never told."""
         self._given_up.add((orderer.name, task))
+        return self.devices[task.subject].mode != "stuck"
 
     def _talk(self, talk: Dialogue, left_ms: int) -> None:
         orderer = talk.orderer

@@ -303,10 +303,8 @@ class Work:
         if job is None or job.listener is None:
             return
         self._stage.tell(Observer.task_cancelled, machine, job.task)
-        if isinstance(job.task, PowerTask) and self._power.devices[job.task.subject].mode == "stuck":
+        if isinstance(job.task, PowerTask) and not self._power.give_up(job.task, machine):
             return
-        if isinstance(job.task, PowerTask):
-            self._power.give_up(job.task, machine)
         done = TaskDone(0, task_id, TaskResult.CANCELLED)
         if not isinstance(job.task, PowerTask | ReservationTask | RecordTask):
             job.over = True
