@@ -324,6 +324,13 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        f"{SHELVES}:_patience_of",
+        "R6",
+        "a record is read with less patience than its shelf needs, unless that is slower than any shelf should be",
+        "shelf_patience.is_too_short(every_ms(config), address)",
+        "shelf_patience.is_too_short(config.shelf_timeout_ms, address)",
+    ),
+    Mutant(
         f"{SHELVES}:peer_message",
         "R13",
         "a message in a record that stands still counts for ever",

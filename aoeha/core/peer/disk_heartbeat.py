@@ -397,14 +397,15 @@ def _lacking(group: GroupState) -> tuple[int, ...]:
 def _patience_of(state: NodeState, group: GroupState, record: LockRecord | None) -> int:
     """How long a task about the records may take.
 
-    A reading waits for a shelf that is slow, and a leg that shows the peer and did not answer in time gets as long as
-    for its reservation. A stamp waits for nobody while it is what the peer watches: what it asked for happens all the
-    same, and the other leg needs the next one in time. Before a leg is taken by force
-    the one that is taken first is waited for alone.
+    A reading waits for a shelf that needs more than the time between two readings, and a leg that shows the peer and
+    did not answer in time gets as long as for its reservation. A stamp waits for nobody while it is what the peer
+    watches: what it asked for happens all the same, and the other leg needs the next one in time. Before a leg is taken
+    by force the one that is taken first is waited for alone.
     """
     config, is_late = state.config, group.shelf_link.asked_ms > 0 and _unread(group)
     watched = record is not None and (is_quiet(state) or _not_heard_by_the_peer(state))
-    slow = not watched and any(shelf_patience.is_slow(config, leg) for leg in _waited_for(state, group))
+    addresses = [address for leg in _waited_for(state, group) for address in leg.addresses]
+    slow = not watched and any(shelf_patience.is_too_short(every_ms(config), address) for address in addresses)
     wanted_ms = config.shelf_timeout_ms if is_late and record is None else 0
     return max(every_ms(config), wanted_ms, shelf_patience.reading_ms(config, group) if slow else 0)
 
