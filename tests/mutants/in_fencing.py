@@ -12,6 +12,13 @@ FORECAST, SHELVES = "fencing/forecast.py", "fencing/storage_fencing.py"
 
 MUTANTS = (
     Mutant(
+        f"{FALSE}:void",
+        "R8",
+        "a power-off counts again as soon as a peer that has stamped its legs since is silent",
+        "if power_proof.stamps_belie(step.state):",
+        "if False:",
+    ),
+    Mutant(
         f"{FALSE}:is_about",
         "R8",
         "what is owned by an operator's false word is told to nobody",

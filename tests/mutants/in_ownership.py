@@ -518,7 +518,6 @@ MUTANTS = (
         "a proof counts though the peer stamps its legs",
         "if peer.condition is PeerCondition.STORAGE_ONLY:",
         "if False:",
-        survives="A moving stamp voids a word (`_void_old_word`) and a false power-off; legs of ours prove enough.",
     ),
     Mutant(
         f"{PROOFS}:proof_against_peer",

@@ -336,7 +336,6 @@ MUTANTS = (
         "a message in a record that stands still counts for ever",
         "return link.said if fresh and known[0]",
         "return link.said if known[0]",
-        survives="An owner first reads a claim while it offers, and stops by it; a dead peer is fenced all the same.",
     ),
     Mutant(
         f"{SHELVES}:_moved",

@@ -49,6 +49,7 @@ def decide(step: StepContext) -> None:
     false_proof.end(step)
     _end_refusals(step)
     _void_old_word(step)
+    false_proof.void(step)
     _cancel_for_new_boot(step)
     fence = step.state.fence
     match fence.phase:

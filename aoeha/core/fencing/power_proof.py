@@ -50,6 +50,16 @@ def stamps_go_on(state: NodeState) -> bool:
     return off is not None and stamped_ms is not None and stamped_ms - off.at_ms >= state.config.deadtime_ms
 
 
+def stamps_belie(state: NodeState) -> bool:
+    """Whether the boot that a fence has proven off has stamped a leg so long afterwards that it must be alive."""
+    off = state.last_off
+    if off is None or state.fence.off_boot_id != off.boot_id:
+        return False
+    links = [group.shelf_link for group in state.groups]
+    stamped = (link.heard_ms for link in links if link.said is not None and link.said.boot_id == off.boot_id)
+    return any(ms is not None and ms - off.at_ms >= state.config.deadtime_ms for ms in stamped)
+
+
 def was_under_way(state: NodeState) -> bool:
     """Whether the newest beat may have been sent before its sender lost power: it is early, and answers nothing since.
 
