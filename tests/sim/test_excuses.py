@@ -186,6 +186,13 @@ def test_what_every_target_forgot_is_excused() -> None:
     assert world.counts[EXCUSE] == 1
 
 
+def test_what_one_target_forgot_is_excused_as_the_other_restarts_too() -> None:
+    """The other one lost nothing, and nobody can tell."""
+    world = played("shelf shelf1 restarts loses 5s", "shelf shelf2 restarts", "power off alpha", pair=FORGETFUL)
+    assert named(world) == ""
+    assert world.counts[EXCUSE] == 1
+
+
 def test_a_record_that_no_target_forgot_is_named_beside_them() -> None:
     """It is older than what they forgot, and one of the legs lacks it all the same."""
     world = played(*BOTH_FORGET, pair=FORGETFUL)

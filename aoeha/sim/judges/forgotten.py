@@ -62,14 +62,18 @@ class Forgotten(Judge):
 
     def _excuse(self, group: str) -> None:
         legs = self.world.storage.mirrors[group].legs
-        self.excused[group] |= set[int]().union(*(self._lost[one] - one.records for one in legs))
-        self.world.count("excused", "every target lost what it acknowledged")
+        lost = set[int]().union(*(self._lost[one] - one.records for one in legs))
+        if not lost <= self.excused[group]:
+            self.excused[group] |= lost
+            self.world.count("excused", "every target lost what it acknowledged")
 
     def target_started(self, group: str, shelf: str) -> None:
         """From now on nobody can rely on the leg, not even if it is being copied."""
-        leg = self.world.storage.mirrors[group].leg(shelf)
+        leg, last = self.world.storage.mirrors[group].leg(shelf), self.world.storage.newest.get(group)
         self._restarted[leg] = self.now_ms
         self._copied.discard(leg)
+        if last is not None and leg in last.active and all(one in self._restarted for one in last.active):
+            self._excuse(group)
 
     def copy_begun(self, machine: Gateway, group: str, leg: Leg, *, whole: bool) -> None:
         """A full copy replaces what was lost; but one of a leg in doubt is in doubt itself."""
