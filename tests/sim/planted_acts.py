@@ -107,8 +107,8 @@ ACTS_IN_STORIES = (
         Mutation(
             "forget a fence that was given up",
             power_fence,
-            "_cancel_for_new_boot",
-            edited("if not fence.tasks:", "if True:"),
+            "_cancel",
+            edited("if not step.state.fence.tasks:", "if True:"),
             ("R9",),
         ),
         "late-fence-hits-the-next-boot",

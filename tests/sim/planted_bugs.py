@@ -268,7 +268,6 @@ MUTATIONS = (
     Mutation("announce before persisted", ActionQueue, "take", nothing_waits_for_the_disk, ("I1",)),
     Mutation("forget to adopt after a restart", daemon, "initial", nothing_adopted, ("I1", "I4", "I5", "R9"), 12),
     Mutation("fence for one quiet link", power_fence, "_reason", fence_on_suspicion, ("I5", "R1"), 7),
-    Mutation("start from any leg", start_choice, "choose_legs", any_leg_will_do, ("I2",), 22),
     Mutation("call a failed stop stopped", lifecycle, "_stopped", failed_stop_is_stopped, ("I4", "I1", "R14"), 20),
 )
 
@@ -454,6 +453,10 @@ def only_what_shows_the_peer(_original: Any) -> Any:
 PROMISE = "promise"
 """What a story itself promises may be broken before the oracle names the invariant behind it."""
 IN_STORIES = (
+    (
+        Mutation("start from any leg", start_choice, "choose_legs", any_leg_will_do, ("I2",)),
+        "owner-dies-before-its-look-ends",
+    ),
     (
         Mutation("leave in the middle of an order", leave, "_is_switching", nothing_is_switched, ()),
         "order-cut-short-by-a-leave",

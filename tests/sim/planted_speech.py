@@ -35,7 +35,7 @@ def later_ones_are_none(original: Any) -> Any:
 
 
 SPEECH_IN_SEEDS = [
-    Mutation("sign by the first key in a rotation", receiver, "signing_key", first_of_the_file, ("I5",), 6482),
+    Mutation("sign by the first key in a rotation", receiver, "signing_key", first_of_the_file, ("I5",), 6921),
 ]
 ROTATION, UPGRADE = "new-key-first-before-the-peer-has-it", "upgrade-across-wire-versions"
 SPEECH_IN_STORIES = (
